@@ -74,3 +74,20 @@ class Unseen:
 
 
 Sight = Seen | Unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookState:
+    """What is remembered of one recurring question to AiTEMS."""
+
+    key: str
+    good_asked_at: datetime | None = None
+    """Start of the latest request that was answered; ``None`` before the first."""
+    good_answered_at: datetime | None = None
+    digest: bytes | None = None
+    """Over the latest answer and what it was asked for; equal ones need no second reading."""
+    failures: int = 0
+    """Failed looks in a row."""
+    failed_since: datetime | None = None
+    cause: Cause | None = None
+    detail: str | None = None

@@ -13,8 +13,8 @@ def require_utc(moment: datetime) -> datetime:
 
 
 def to_text(moment: datetime) -> str:
-    """Write a time as RFC 3339 in UTC with milliseconds, e.g. ``2026-11-23T02:20:11.000Z``."""
-    return require_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write a time as RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T02:20:11.000000Z``."""
+    return require_utc(moment).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:

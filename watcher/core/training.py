@@ -168,6 +168,8 @@ class Snapshot:
     """Bounds of the move into ``status``; both ``None`` for a baseline."""
     first_seen_at: datetime
     pending: Sighting | None = None
+    absent: int = 0
+    """How many whole lists in a row lacked it."""
     seq: int = 0
     """The number of this training's latest event; 0 where there was none."""
     words_told: frozenset[str] = frozenset()

@@ -1,0 +1,64 @@
+"""When to look again: fast while something is in progress, slowly otherwise, spread at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from watcher.core.training import Phase, Snapshot, phase_of
+
+JITTER: Final = 0.1
+"""The share of an interval by which a look may come early; it never comes late on purpose."""
+FAST_LIMIT: Final = timedelta(hours=24)
+"""After so long without a change the fast interval ends: ``waiting`` or ``stopping`` may never end."""
+MAX_SPREAD: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How often one look is made."""
+
+    interval: timedelta
+    idle_interval: timedelta
+
+
+def wants_attention(snapshot: Snapshot, now: datetime) -> bool:
+    """Say whether this training asks for the fast interval."""
+    if snapshot.pending is not None or snapshot.status is None:
+        return True
+    if phase_of(snapshot.status) not in {Phase.IN_PROGRESS, Phase.UNKNOWN}:
+        return False
+    return now - (snapshot.changed_before or snapshot.first_seen_at) < FAST_LIMIT
+
+
+def interval_for(cadence: Cadence, snapshots: Iterable[Snapshot], now: datetime) -> timedelta:
+    """Return the interval until the next look at these trainings."""
+    if any(wants_attention(snapshot, now) for snapshot in snapshots):
+        return cadence.interval
+    return cadence.idle_interval
+
+
+def next_start(started: float, finished: float, interval: timedelta, unit: float) -> float:
+    """Return when the next look starts, in the same monotonic seconds.
+
+    Args:
+        started: When the last look started.
+        finished: When it ended; the next never starts before, so looks of one target do not overlap.
+        interval: The time between two starts.
+        unit: A number in [0, 1) that spreads the looks; the caller draws it.
+    """
+    return max(started + interval.total_seconds() * (1 - JITTER * unit), finished)
+
+
+def first_start(now: float, index: int, count: int, interval: timedelta) -> float:
+    """Return when look ``index`` of ``count`` starts for the first time, so that they do not all come at once."""
+    spread = min(interval, MAX_SPREAD).total_seconds()
+    return now + spread * index / max(count, 1)
+
+
+def due(next_starts: Iterable[tuple[str, float]], now: float) -> list[str]:
+    """Return the keys whose time has come, the longest waiting first."""
+    ready = [(start, key) for key, start in next_starts if start <= now]
+    return [key for _, key in sorted(ready)]

@@ -1,0 +1,205 @@
+"""One attempt's outcome, and what follows from it.
+
+A receiver makes one attempt and classifies it; this module alone decides about retries and giving up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+
+from watcher.core.event import Event
+
+MAX_RETRY_AFTER_SECONDS: Final = 3600.0
+PARKED_RETRY: Final = timedelta(hours=1)
+"""How often a receiver that refuses for good is tried again."""
+MAX_DOUBLINGS: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One delivery as a receiver gets it for one attempt."""
+
+    delivery_id: str
+    """The ``webhook-id``: the same at every attempt."""
+    events: tuple[Event, ...]
+    body: bytes | None
+    """The sealed bytes, where the receiver seals; the same at every attempt."""
+    attempt: int = 1
+    may_be_repeat: bool = False
+    """Whether an earlier attempt's outcome is not known, so that this one may be a second copy."""
+    degrade: int = 0
+    """How many steps the content was simplified because the receiver refused it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """The receiver has it."""
+
+    answer: str = ""
+    receipt: str | None = None
+    """What identifies the message at the receiver, e.g. Slack's ``ts``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryLater:
+    """Surely not delivered, and worth another attempt."""
+
+    reason: str
+    answer: str = ""
+    after_seconds: float | None = None
+    """The receiver's own wish (``Retry-After``); it goes before our back-off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """Something was written and no answer tells what became of it: it may be delivered or not."""
+
+    reason: str
+    answer: str = ""
+    after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degrade:
+    """The content was refused; a simpler one may pass, at once."""
+
+    reason: str
+    answer: str = ""
+
+
+class Scope(StrEnum):
+    """What a refusal is about."""
+
+    RECEIVER = "receiver"
+    """The destination or its credentials: until a person acts, nothing passes."""
+    MESSAGE = "message"
+    """This message alone can never pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Refused for good."""
+
+    reason: str
+    answer: str = ""
+    scope: Scope = Scope.RECEIVER
+
+
+Outcome = Delivered | TryLater | Uncertain | Degrade | Refused
+
+
+class OnUncertain(StrEnum):
+    """What to do where a repeat cannot be ruled out."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+class State(StrEnum):
+    """The life of a delivery row."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    UNCERTAIN = "uncertain"
+    DELIVERED = "delivered"
+    HELD = "held"
+    DEAD = "dead"
+    DROPPED = "dropped"
+
+
+OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})
+"""States that still want work and that block their (training, receiver) line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How attempts are repeated: doubling with jitter from the first wait to the longest, until we give up."""
+
+    first_retry: timedelta = timedelta(seconds=5)
+    max_retry: timedelta = timedelta(hours=1)
+    give_up_after: timedelta = timedelta(days=3)
+    on_uncertain: OnUncertain = OnUncertain.RESEND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What is known of a delivery when an attempt at it has ended."""
+
+    number: int
+    """Counts from 1; an attempt that Slack or a gateway merely throttled counts too."""
+    created_at: datetime
+    repeats_are_marked: bool
+    """Whether the receiver's side knows a repeat by its id, so that a second copy does no harm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of a delivery after an attempt."""
+
+    state: State
+    reason: str
+    next_at: datetime | None = None
+    """When to try again; ``None`` once the delivery has ended."""
+    may_be_repeat: bool = False
+    """Whether the next attempt may be a second copy."""
+    degrade: bool = False
+    """Whether the next attempt sends simpler content."""
+
+
+def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, unit: float) -> Verdict:
+    """Decide what follows from one attempt's outcome.
+
+    Args:
+        outcome: What the receiver made of the attempt.
+        attempt: The delivery's age and number of attempts.
+        policy: The configured waits.
+        now: The attempt's end, UTC.
+        unit: A number in [0, 1) that spreads the waits; the caller draws it.
+    """
+    match outcome:
+        case Delivered():
+            return Verdict(state=State.DELIVERED, reason="delivered")
+        case Degrade(reason=reason):
+            return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=True)
+        case Refused(reason=reason, scope=Scope.MESSAGE):
+            return Verdict(state=State.DEAD, reason=reason)
+        case Refused(reason=reason):
+            return _again_or_dead(reason, PARKED_RETRY, attempt, policy, now)
+        case TryLater(reason=reason, after_seconds=wish):
+            return _again_or_dead(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+        case Uncertain(reason=reason, after_seconds=wish):
+            return _after_uncertain(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+        case _:
+            assert_never(outcome)
+
+
+def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
+    if attempt.repeats_are_marked:
+        return _again_or_dead(reason, wait, attempt, policy, now)
+    if policy.on_uncertain is OnUncertain.HOLD:
+        return Verdict(state=State.HELD, reason=reason)
+    return replace(_again_or_dead(reason, wait, attempt, policy, now), may_be_repeat=True)
+
+
+def _again_or_dead(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
+    deadline = attempt.created_at + policy.give_up_after
+    if now >= deadline:
+        return Verdict(state=State.DEAD, reason=reason)
+    # The last attempt is made at the deadline itself, so that a long wait gives nothing up early.
+    return Verdict(state=State.PENDING, reason=reason, next_at=min(now + wait, deadline))
+
+
+def _wait(wish_seconds: float | None, attempt: Attempt, policy: Policy, unit: float) -> timedelta:
+    if wish_seconds is not None:
+        return timedelta(seconds=min(max(wish_seconds, 0.0), MAX_RETRY_AFTER_SECONDS))
+    return retry_wait(attempt.number, policy, unit)
+
+
+def retry_wait(number: int, policy: Policy, unit: float) -> timedelta:
+    """Return the wait after attempt ``number``: doubled each time, then spread over its upper half by ``unit``."""
+    doublings = min(number - 1, MAX_DOUBLINGS)
+    longest = min(policy.first_retry * (1 << doublings), policy.max_retry)
+    return longest * (0.5 + unit / 2)

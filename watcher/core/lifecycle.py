@@ -1,0 +1,312 @@
+"""The life of a training: one table, one total function.
+
+Theory of operation. ``decide`` compares what is recorded (``Snapshot``) with what one counting answer showed
+(``Observation``). The table names the move between the two words; the move alone says whether one answer is
+enough. A move onwards is recorded at first sight. A move back (or out of an end) is recorded when a second answer
+repeats it, since a replica may have answered an old state. An end that a list shows is recorded when a view or the
+next list repeats it; if neither comes in time, ``settle`` records it as unconfirmed. Whatever is recorded makes
+exactly one event, except a baseline, which makes none.
+
+AiTEMS publishes the nine words but no state machine: the order is our reading, and no move is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.event import NO_LABELS, Event, Kind, event_id
+from watcher.core.training import (
+    Observation,
+    Phase,
+    Sighting,
+    Snapshot,
+    Source,
+    Status,
+    is_final,
+    phase_of,
+)
+
+
+class Move(StrEnum):
+    """What lies between the recorded word and the seen one."""
+
+    SAME = "="
+    FORWARD = ">"
+    END = "!"
+    BACK = "<"
+    RESTART = "R"
+    STRANGE = "?"
+    """Into a word that the documents do not have."""
+    ASTRAY = "&"
+    """Out of an end into a word that the documents do not have."""
+
+
+OTHER: Final = "other"
+"""Stands in the table for any word that the documents do not have."""
+
+STAGES: Final = (*(status.value for status in Status), OTHER)
+
+_GRID: Final = """
+                 ready requesting waiting learning stopping completed requestFailed refinedFailed learningFailed other
+ready              =       >         >       >        >         !           !             !             !          ?
+requesting         <       =         >       >        >         !           !             !             !          ?
+waiting            <       <         =       >        >         !           !             !             !          ?
+learning           <       <         <       =        >         !           !             !             !          ?
+stopping           >       <         <       <        =         !           !             !             !          ?
+completed          <       R         R       R        R         =           !             !             !          &
+requestFailed      <       R         R       R        R         !           =             !             !          &
+refinedFailed      <       R         R       R        R         !           !             =             !          &
+learningFailed     <       R         R       R        R         !           !             !             =          &
+other              >       >         >       >        >         !           !             !             !          ?
+"""
+
+
+def _read_grid(grid: str) -> Mapping[tuple[str, str], Move]:
+    header, *rows = [line.split() for line in grid.strip().splitlines()]
+    return MappingProxyType(
+        {(known, seen): Move(sign) for known, *signs in rows for seen, sign in zip(header, signs, strict=True)}
+    )
+
+
+MOVES: Final = _read_grid(_GRID)
+
+SECOND_SIGHT: Final = frozenset({Move.BACK, Move.RESTART, Move.ASTRAY})
+"""Moves that one answer alone does not prove, wherever it came from."""
+
+CHAIN: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
+"""The stages on the way to an end, by our reading."""
+
+
+class Reason(StrEnum):
+    """Why a decision came out as it did; kept with the event and shown under the same word."""
+
+    BASELINE = "baseline"
+    NEW_VERSION = "new-version"
+    UNCHANGED = "unchanged"
+    NOT_REPEATED = "not-repeated"
+    AWAITS_SECOND_SIGHT = "awaits-second-sight"
+    AWAITS_CONFIRMATION = "awaits-confirmation"
+    MOVED_FORWARD = "moved-forward"
+    MOVED_BACK = "moved-back"
+    RESTARTED = "restarted"
+    ENDED = "ended"
+    ENDED_UNCONFIRMED = "ended-unconfirmed"
+    UNKNOWN_WORD = "unknown-word"
+
+
+_REASONS: Final[Mapping[Move, Reason]] = MappingProxyType(
+    {
+        Move.FORWARD: Reason.MOVED_FORWARD,
+        Move.END: Reason.ENDED,
+        Move.BACK: Reason.MOVED_BACK,
+        Move.RESTART: Reason.RESTARTED,
+        Move.STRANGE: Reason.UNKNOWN_WORD,
+        Move.ASTRAY: Reason.UNKNOWN_WORD,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """What a decision must know beside the snapshot and the answer."""
+
+    epoch: str
+    """The store's epoch; part of every event's id."""
+    looking_since: datetime
+    """Since when we have looked without a gap; what changed before is told as ``late``."""
+    new_since: datetime | None = None
+    """Start of the last whole list without this training; ``None`` makes its first sight a baseline."""
+    service_name: str | None = None
+    labels: Mapping[str, str] = field(default=NO_LABELS, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to remember and what to tell, with the reason."""
+
+    snapshot: Snapshot
+    reason: Reason
+    event: Event | None = None
+
+    @property
+    def wants_confirmation(self) -> bool:
+        """Whether a view should be asked for now."""
+        return self.reason is Reason.AWAITS_CONFIRMATION
+
+
+def move_between(known: str | None, seen: str) -> Move:
+    """Return the table's move from the recorded word to the seen one; total over all words.
+
+    ``None`` stands for a training that has no recorded word yet: its first word is a move onwards.
+    """
+    if known == seen:
+        return Move.SAME
+    return MOVES[_stage(known) if known is not None else OTHER, _stage(seen)]
+
+
+def _stage(word: str) -> str:
+    return word if phase_of(word) is not Phase.UNKNOWN else OTHER
+
+
+def skipped_between(known: str | None, seen: str) -> tuple[str, ...]:
+    """Return the stages strictly between the two on requesting, waiting, learning, end; empty where it is unknown."""
+    if known not in CHAIN:
+        return ()
+    start = CHAIN.index(Status(known)) + 1
+    end = len(CHAIN) if is_final(seen) else _chain_index(seen)
+    return tuple(stage.value for stage in CHAIN[start:end])
+
+
+def _chain_index(word: str) -> int:
+    return CHAIN.index(Status(word)) if word in CHAIN else 0
+
+
+def decide(snapshot: Snapshot | None, observation: Observation, background: Background, now: datetime) -> Decision:
+    """Return what to remember and what to tell after one counting answer; total, never raises on any word."""
+    if snapshot is None and background.new_since is None:
+        return Decision(snapshot=_baseline(observation), reason=Reason.BASELINE)
+    known = snapshot or _unrecorded(observation, background.new_since or observation.asked_at)
+    move = move_between(known.status, observation.status)
+    if move is Move.SAME:
+        return _unchanged(known, observation)
+    if _one_answer_is_enough(move, observation.source) or _repeats(known.pending, observation):
+        return _record(known, observation, background, now)
+    return _await(known, observation, move, background)
+
+
+def settle(snapshot: Snapshot, patience: timedelta, background: Background, now: datetime) -> Decision | None:
+    """Record an end that waited longer than ``patience`` for its confirmation, as unconfirmed; else ``None``."""
+    sighting = snapshot.pending
+    if sighting is None or move_between(snapshot.status, sighting.status) is not Move.END:
+        return None
+    if now - sighting.answered_at < patience:
+        return None
+    return _announce(snapshot, sighting, background, now, confirmed=False)
+
+
+def _baseline(observation: Observation) -> Snapshot:
+    return Snapshot(
+        ref=observation.ref,
+        status=observation.status,
+        seen_after=observation.asked_at,
+        first_seen_at=observation.answered_at,
+        record=observation.record,
+    )
+
+
+def _unrecorded(observation: Observation, new_since: datetime) -> Snapshot:
+    return Snapshot(ref=observation.ref, status=None, seen_after=new_since, first_seen_at=observation.answered_at)
+
+
+def _unchanged(known: Snapshot, observation: Observation) -> Decision:
+    reason = Reason.UNCHANGED if known.pending is None else Reason.NOT_REPEATED
+    snapshot = replace(known.seen(observation.asked_at), pending=None, absent=0, record=observation.record)
+    return Decision(snapshot=snapshot, reason=reason)
+
+
+def _one_answer_is_enough(move: Move, source: Source) -> bool:
+    if move in SECOND_SIGHT:
+        return False
+    return move is not Move.END or source is Source.VIEW
+
+
+def _repeats(pending: Sighting | None, observation: Observation) -> bool:
+    return pending is not None and pending.status == observation.status
+
+
+def _await(known: Snapshot, observation: Observation, move: Move, background: Background) -> Decision:
+    reason = Reason.AWAITS_CONFIRMATION if move is Move.END else Reason.AWAITS_SECOND_SIGHT
+    snapshot = replace(known, pending=_sighting(known, observation, background), absent=0)
+    return Decision(snapshot=snapshot, reason=reason)
+
+
+def _sighting(known: Snapshot, observation: Observation, background: Background) -> Sighting:
+    return Sighting(
+        status=observation.status,
+        asked_at=observation.asked_at,
+        answered_at=observation.answered_at,
+        source=observation.source,
+        late=known.seen_after < background.looking_since,
+    )
+
+
+def _record(known: Snapshot, observation: Observation, background: Background, now: datetime) -> Decision:
+    first = known.pending if _repeats(known.pending, observation) else None
+    sighting = first or _sighting(known, observation, background)
+    decision = _announce(replace(known, absent=0, record=observation.record), sighting, background, now, confirmed=True)
+    return replace(decision, snapshot=decision.snapshot.seen(observation.asked_at))
+
+
+def _announce(
+    known: Snapshot, sighting: Sighting, background: Background, now: datetime, *, confirmed: bool
+) -> Decision:
+    event = _event(known, sighting, background, now, confirmed=confirmed)
+    words = {event.to_status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
+    snapshot = replace(
+        known,
+        status=sighting.status,
+        seen_after=sighting.asked_at,
+        changed_after=event.after,
+        changed_before=event.before,
+        pending=None,
+        seq=event.seq,
+        words_told=known.words_told | words,
+    )
+    return Decision(snapshot=snapshot, reason=Reason(event.reason), event=event)
+
+
+def _event(known: Snapshot, sighting: Sighting, background: Background, now: datetime, *, confirmed: bool) -> Event:
+    ref, seq = known.ref, known.seq + 1
+    return Event(
+        id=event_id(background.epoch, ref.subject, seq),
+        kind=_kind(known, sighting.status),
+        subject=ref.subject,
+        seq=seq,
+        reason=_reason(known, sighting.status, confirmed=confirmed),
+        account=ref.account,
+        service=ref.service,
+        training_type=ref.type,
+        version=ref.version,
+        service_name=background.service_name,
+        labels=background.labels,
+        from_status=known.status,
+        to_status=sighting.status,
+        skipped=skipped_between(known.status, sighting.status),
+        late=sighting.late,
+        new=known.status is None,
+        confirmed=confirmed,
+        after=known.seen_after,
+        # A wall clock that stepped back between the two must not turn the bounds round.
+        before=max(sighting.answered_at, known.seen_after),
+        recorded_at=now,
+        record=known.record,
+    )
+
+
+def _kind(known: Snapshot, word: str) -> Kind:
+    match phase_of(word):
+        case Phase.SUCCEEDED:
+            return Kind.SUCCEEDED
+        case Phase.FAILED:
+            return Kind.FAILED
+        case Phase.UNKNOWN if word not in known.words_told:
+            return Kind.UNKNOWN_STATUS
+        case _ if known.status is None:
+            return Kind.APPEARED
+        case Phase.IN_PROGRESS if is_final(known.status):
+            return Kind.RESTARTED
+        case _:
+            return Kind.PROGRESS
+
+
+def _reason(known: Snapshot, word: str, *, confirmed: bool) -> Reason:
+    if not confirmed:
+        return Reason.ENDED_UNCONFIRMED
+    if known.status is None:
+        return Reason.NEW_VERSION
+    return _REASONS[move_between(known.status, word)]

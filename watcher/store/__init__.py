@@ -1,0 +1,1 @@
+"""The memory: SQLAlchemy Core over one SQLite file, migrated by Alembic."""

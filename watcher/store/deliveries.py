@@ -1,0 +1,185 @@
+"""Claiming what is due for a receiver, and settling it by the token it was claimed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, select, update
+
+from watcher.core.delivery import OPEN_STATES, Parcel, State, Verdict
+from watcher.core.moment import from_text, to_text
+from watcher.store import schema
+from watcher.store.database import Database
+from watcher.store.rows import Row, from_moment, read_event, to_moment
+
+_delivery = schema.delivery
+_earlier = schema.delivery.alias("earlier")
+_OPEN = sorted(state.value for state in OPEN_STATES)
+_WAITING = (State.PENDING.value, State.UNCERTAIN.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that is ours until its lease ends."""
+
+    parcel: Parcel
+    token: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a sender asks for."""
+
+    receiver: str
+    limit: int
+    """At most so many deliveries, each of another line."""
+    token: str
+    """New for each claim; whoever settles must show it."""
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of an attempt."""
+
+    verdict: Verdict
+    at: datetime
+    answer: str = ""
+    receipt: str | None = None
+
+
+class Deliveries:
+    """The store as the delivering stage sees it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reclaim(self, now: datetime) -> int:
+        """Take back what a process that died was sending; how its attempts ended is not known."""
+        return await self._database.write(lambda connection: _reclaim(connection, None, now))
+
+    async def claim(self, claim: Claim, now: datetime) -> list[Claimed]:
+        """Lease the heads of the receiver's due lines: urgent ones first, then the oldest."""
+
+        def work(connection: Connection) -> list[Claimed]:
+            _reclaim(connection, claim.receiver, now)
+            return _claim(connection, claim, now)
+
+        return await self._database.write(work)
+
+    async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
+        """Write what became of an attempt; ``False`` when the lease was lost and another has settled it."""
+        return await self._database.write(lambda connection: _settle(connection, claimed, settlement))
+
+    async def next_due(self, receiver: str) -> datetime | None:
+        """Return when the next waiting delivery of a receiver is due."""
+        return await self._database.write(lambda connection: _next_due(connection, receiver))
+
+    async def wake(self, receiver: str, now: datetime) -> int:
+        """Make everything that waits for a receiver due now, since it was just seen to work again."""
+        return await self._database.write(lambda connection: _wake(connection, receiver, now))
+
+
+def _reclaim(connection: Connection, receiver: str | None, now: datetime) -> int:
+    """Open leases that ended (or all, without a receiver) become uncertain, which they truly are."""
+    lost = _delivery.c.state == State.SENDING.value
+    if receiver is not None:
+        lost = and_(lost, _delivery.c.receiver == receiver, _delivery.c.lease_until <= to_text(now))
+    values = {"state": State.UNCERTAIN.value, "token": None, "may_be_repeat": True, "next_at": to_text(now)}
+    return connection.execute(update(_delivery).where(lost).values(values)).rowcount
+
+
+def _is_head() -> ColumnElement[bool]:
+    same_line = and_(
+        _earlier.c.receiver == _delivery.c.receiver,
+        _earlier.c.line == _delivery.c.line,
+        _earlier.c.position < _delivery.c.position,
+        _earlier.c.state.in_(_OPEN),
+    )
+    return ~exists().where(same_line).correlate(_delivery)
+
+
+def _claim(connection: Connection, claim: Claim, now: datetime) -> list[Claimed]:
+    waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(_WAITING))
+    due = and_(waiting, _delivery.c.next_at <= to_text(now), _is_head())
+    query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
+    rows = connection.execute(query).mappings().all()
+    if rows:
+        lease = {
+            "state": State.SENDING.value,
+            "token": claim.token,
+            "lease_until": to_text(now + claim.lease),
+            "attempted_at": to_text(now),
+            "attempts": _delivery.c.attempts + 1,
+        }
+        positions = [row["position"] for row in rows]
+        connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(lease))
+    return [_claimed(connection, row, claim.token) for row in rows]
+
+
+def _claimed(connection: Connection, row: RowMapping, token: str) -> Claimed:
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.ledger.c.delivery_id == row["id"])
+        .order_by(schema.event.c.position)
+    )
+    parcel = Parcel(
+        delivery_id=row["id"],
+        events=tuple(read_event(body) for body in connection.scalars(query)),
+        body=row["body"],
+        attempt=row["attempts"] + 1,
+        may_be_repeat=row["may_be_repeat"],
+        degrade=row["degrade"],
+    )
+    return Claimed(parcel=parcel, token=token, created_at=from_text(row["created_at"]))
+
+
+def _settle(connection: Connection, claimed: Claimed, settlement: Settlement) -> bool:
+    ours = and_(
+        _delivery.c.id == claimed.parcel.delivery_id,
+        _delivery.c.token == claimed.token,
+        _delivery.c.state == State.SENDING.value,
+    )
+    row = update(_delivery).where(ours).values(_settled_columns(claimed.parcel, settlement))
+    won = connection.execute(row).rowcount == 1
+    if won and settlement.verdict.next_at is None:
+        _end_entries(connection, [claimed.parcel.delivery_id], settlement)
+    return won
+
+
+def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
+    verdict = settlement.verdict
+    return {
+        "state": verdict.state.value,
+        "reason": verdict.reason,
+        "next_at": from_moment(verdict.next_at),
+        "degrade": parcel.degrade + verdict.degrade,
+        "may_be_repeat": parcel.may_be_repeat or verdict.may_be_repeat,
+        "answer": settlement.answer,
+        "receipt": settlement.receipt,
+        "token": None,
+        "lease_until": None,
+        "settled_at": to_text(settlement.at) if verdict.next_at is None else None,
+    }
+
+
+def _end_entries(connection: Connection, ids: Sequence[str], settlement: Settlement) -> None:
+    entries = update(schema.ledger).where(schema.ledger.c.delivery_id.in_(ids))
+    ending = {"ending": settlement.verdict.state.value, "ended_at": to_text(settlement.at)}
+    connection.execute(entries.values(ending))
+
+
+def _next_due(connection: Connection, receiver: str) -> datetime | None:
+    waiting = and_(_delivery.c.receiver == receiver, _delivery.c.state.in_(_WAITING))
+    return to_moment(connection.scalar(select(func.min(_delivery.c.next_at)).where(waiting, _is_head())))
+
+
+def _wake(connection: Connection, receiver: str, now: datetime) -> int:
+    waiting = and_(
+        _delivery.c.receiver == receiver, _delivery.c.state.in_(_WAITING), _delivery.c.next_at > to_text(now)
+    )
+    return connection.execute(update(_delivery).where(waiting).values(next_at=to_text(now))).rowcount

@@ -1,0 +1,30 @@
+"""What can go wrong with the store.
+
+StoreError
+├── StoreInUse      another process holds the file
+├── StoreUnusable   the file is not ours, damaged, or cannot be opened
+├── StoreTooNew     a later version of the watcher made it
+└── StaleSnapshot   a row changed under us: a bug, or a second writer
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the message says why and what to do."""
+
+
+class StoreInUse(StoreError):  # noqa: N818 - the name says the state, as in the tree above
+    """Another process holds the file."""
+
+
+class StoreUnusable(StoreError):  # noqa: N818
+    """The file cannot be used as a store."""
+
+
+class StoreTooNew(StoreError):  # noqa: N818
+    """The file was written by a later version."""
+
+
+class StaleSnapshot(StoreError):  # noqa: N818
+    """A snapshot was not as it was when it was read."""

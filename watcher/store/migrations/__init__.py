@@ -1,0 +1,1 @@
+"""Numbered schema changes; each runs in one transaction with the record of it."""

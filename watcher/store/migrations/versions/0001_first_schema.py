@@ -1,0 +1,125 @@
+"""The first schema: trainings, looks, events, deliveries, the ledger."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    _make_meta()
+    _make_training()
+    _make_look()
+    _make_event()
+    _make_delivery()
+    _make_ledger()
+
+
+def _make_meta() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+
+
+def _make_training() -> None:
+    op.create_table(
+        "training",
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("service", sa.Text, nullable=False),
+        sa.Column("status", sa.Text),
+        sa.Column("seen_after", sa.Text, nullable=False),
+        sa.Column("changed_after", sa.Text),
+        sa.Column("changed_before", sa.Text),
+        sa.Column("first_seen_at", sa.Text, nullable=False),
+        sa.Column("pending", sa.Text),
+        sa.Column("absent", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("words_told", sa.Text, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+    )
+
+
+def _make_look() -> None:
+    op.create_table(
+        "look",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("good_asked_at", sa.Text),
+        sa.Column("good_answered_at", sa.Text),
+        sa.Column("digest", sa.LargeBinary),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("failed_since", sa.Text),
+        sa.Column("cause", sa.Text),
+        sa.Column("detail", sa.Text),
+    )
+
+
+def _make_event() -> None:
+    op.create_table(
+        "event",
+        sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.Text, nullable=False),
+        sa.Column("routed_at", sa.Text),
+        sa.Column("route", sa.Text),
+        sa.UniqueConstraint("subject", "seq", name="uq_event_subject_seq"),
+    )
+    op.create_index("ix_event_unrouted", "event", ["position"], sqlite_where=sa.text("routed_at IS NULL"))
+
+
+def _make_delivery() -> None:
+    op.create_table(
+        "delivery",
+        sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("receiver", sa.Text, nullable=False),
+        sa.Column("line", sa.Text, nullable=False),
+        sa.Column("urgent", sa.Boolean, nullable=False),
+        sa.Column("body", sa.LargeBinary),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("degrade", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("may_be_repeat", sa.Boolean, nullable=False, server_default=sa.text("0")),
+        sa.Column("created_at", sa.Text, nullable=False),
+        sa.Column("next_at", sa.Text),
+        sa.Column("token", sa.Text),
+        sa.Column("lease_until", sa.Text),
+        sa.Column("attempted_at", sa.Text),
+        sa.Column("settled_at", sa.Text),
+        sa.Column("answer", sa.Text),
+        sa.Column("receipt", sa.Text),
+    )
+    still_open = sa.text("state IN ('pending', 'sending', 'uncertain')")
+    op.create_index("ix_delivery_line", "delivery", ["receiver", "line", "position"], sqlite_where=still_open)
+    op.create_index("ix_delivery_due", "delivery", ["receiver", "next_at"], sqlite_where=still_open)
+
+
+def _make_ledger() -> None:
+    op.create_table(
+        "ledger",
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("receiver", sa.Text, primary_key=True),
+        sa.Column("delivery_id", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("receiver_seq", sa.Integer, nullable=False),
+        sa.Column("ending", sa.Text),
+        sa.Column("ended_at", sa.Text),
+        sa.UniqueConstraint("receiver", "subject", "receiver_seq", name="uq_ledger_receiver_seq"),
+    )
+    op.create_index("ix_ledger_delivery", "ledger", ["delivery_id"])
+    op.create_table(
+        "counter",
+        sa.Column("receiver", sa.Text, primary_key=True),
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("last_seq", sa.Integer, nullable=False),
+    )

@@ -1,0 +1,1 @@
+"""The schema changes, one file each, numbered."""

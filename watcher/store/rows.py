@@ -1,0 +1,135 @@
+"""Between the core's facts and the tables' rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from watcher.core.event import Event, from_json, to_json
+from watcher.core.look import Cause, LookState
+from watcher.core.moment import from_text, to_text
+from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
+
+Row = dict[str, Any]
+
+
+def to_moment(value: str | None) -> datetime | None:
+    """Read a nullable time column."""
+    return None if value is None else from_text(value)
+
+
+def from_moment(moment: datetime | None) -> str | None:
+    """Write a nullable time column."""
+    return None if moment is None else to_text(moment)
+
+
+def dump(value: object) -> str:
+    """Write JSON as it is kept: compact, readable, any text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def snapshot_row(snapshot: Snapshot) -> Row:
+    """Return the columns of a snapshot, its revision as it will be after the write."""
+    return {
+        "subject": snapshot.ref.subject,
+        "account": snapshot.ref.account,
+        "service": snapshot.ref.service,
+        "status": snapshot.status,
+        "seen_after": to_text(snapshot.seen_after),
+        "changed_after": from_moment(snapshot.changed_after),
+        "changed_before": from_moment(snapshot.changed_before),
+        "first_seen_at": to_text(snapshot.first_seen_at),
+        "pending": None if snapshot.pending is None else dump(_sighting_json(snapshot.pending)),
+        "absent": snapshot.absent,
+        "seq": snapshot.seq,
+        "words_told": dump(sorted(snapshot.words_told)),
+        "record": dump(dict(snapshot.record)),
+        "revision": snapshot.revision + 1,
+    }
+
+
+def read_snapshot(row: RowMapping) -> Snapshot:
+    """Read a row of ``training``."""
+    return Snapshot(
+        ref=TrainingRef.from_subject(row["subject"]),
+        status=row["status"],
+        seen_after=from_text(row["seen_after"]),
+        changed_after=to_moment(row["changed_after"]),
+        changed_before=to_moment(row["changed_before"]),
+        first_seen_at=from_text(row["first_seen_at"]),
+        pending=None if row["pending"] is None else _read_sighting(json.loads(row["pending"])),
+        absent=row["absent"],
+        seq=row["seq"],
+        words_told=frozenset(json.loads(row["words_told"])),
+        record=json.loads(row["record"]),
+        revision=row["revision"],
+    )
+
+
+def _sighting_json(sighting: Sighting) -> Row:
+    return {
+        "status": sighting.status,
+        "asked_at": to_text(sighting.asked_at),
+        "answered_at": to_text(sighting.answered_at),
+        "source": sighting.source.value,
+        "late": sighting.late,
+    }
+
+
+def _read_sighting(data: Mapping[str, Any]) -> Sighting:
+    return Sighting(
+        status=data["status"],
+        asked_at=from_text(data["asked_at"]),
+        answered_at=from_text(data["answered_at"]),
+        source=Source(data["source"]),
+        late=data["late"],
+    )
+
+
+def look_row(state: LookState) -> Row:
+    """Return the columns of a look's state."""
+    return {
+        "key": state.key,
+        "good_asked_at": from_moment(state.good_asked_at),
+        "good_answered_at": from_moment(state.good_answered_at),
+        "digest": state.digest,
+        "failures": state.failures,
+        "failed_since": from_moment(state.failed_since),
+        "cause": None if state.cause is None else state.cause.value,
+        "detail": state.detail,
+    }
+
+
+def read_look(row: RowMapping) -> LookState:
+    """Read a row of ``look``."""
+    return LookState(
+        key=row["key"],
+        good_asked_at=to_moment(row["good_asked_at"]),
+        good_answered_at=to_moment(row["good_answered_at"]),
+        digest=row["digest"],
+        failures=row["failures"],
+        failed_since=to_moment(row["failed_since"]),
+        cause=None if row["cause"] is None else Cause(row["cause"]),
+        detail=row["detail"],
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Return the columns of a new event; it is not routed yet."""
+    return {
+        "id": event.id,
+        "subject": event.subject,
+        "seq": event.seq,
+        "kind": event.kind.value,
+        "body": dump(to_json(event)),
+        "recorded_at": to_text(event.recorded_at),
+    }
+
+
+def read_event(body: str) -> Event:
+    """Read the ``body`` column of ``event``."""
+    return from_json(json.loads(body))

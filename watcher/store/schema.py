@@ -1,0 +1,136 @@
+"""The tables, in SQL that SQLite and PostgreSQL both understand.
+
+Times are RFC 3339 text in UTC with microseconds, so that they sort as they stand. ``position`` columns give the
+order of recording. The migrations make these tables; a test shows that both agree.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Facts about the store itself: its epoch, when it was made."""
+
+training = Table(
+    "training",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("status", Text),
+    Column("seen_after", Text, nullable=False),
+    Column("changed_after", Text),
+    Column("changed_before", Text),
+    Column("first_seen_at", Text, nullable=False),
+    Column("pending", Text),
+    Column("absent", Integer, nullable=False, server_default="0"),
+    Column("seq", Integer, nullable=False),
+    Column("words_told", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+"""One row a training: the snapshot."""
+
+look = Table(
+    "look",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("good_asked_at", Text),
+    Column("good_answered_at", Text),
+    Column("digest", LargeBinary),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failed_since", Text),
+    Column("cause", Text),
+    Column("detail", Text),
+)
+"""One row a recurring question to AiTEMS: when it was last answered, or why it is not."""
+
+event = Table(
+    "event",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("subject", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("recorded_at", Text, nullable=False),
+    Column("routed_at", Text),
+    Column("route", Text),
+    UniqueConstraint("subject", "seq", name="uq_event_subject_seq"),
+)
+"""Every change; a row without ``routed_at`` is the outbox."""
+
+Index("ix_event_unrouted", event.c.position, sqlite_where=text("routed_at IS NULL"))
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("receiver", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("body", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("degrade", Integer, nullable=False, server_default="0"),
+    Column("may_be_repeat", Boolean, nullable=False, server_default=text("0")),
+    Column("created_at", Text, nullable=False),
+    Column("next_at", Text),
+    Column("token", Text),
+    Column("lease_until", Text),
+    Column("attempted_at", Text),
+    Column("settled_at", Text),
+    Column("answer", Text),
+    Column("receipt", Text),
+)
+"""One sealed message to one receiver; ``line`` is the subject whose order it keeps."""
+
+_OPEN = text("state IN ('pending', 'sending', 'uncertain')")
+Index("ix_delivery_line", delivery.c.receiver, delivery.c.line, delivery.c.position, sqlite_where=_OPEN)
+Index("ix_delivery_due", delivery.c.receiver, delivery.c.next_at, sqlite_where=_OPEN)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("receiver", Text, primary_key=True),
+    Column("delivery_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("receiver_seq", Integer, nullable=False),
+    Column("ending", Text),
+    Column("ended_at", Text),
+    UniqueConstraint("receiver", "subject", "receiver_seq", name="uq_ledger_receiver_seq"),
+)
+"""Exactly one entry per event and receiver that its route names, with how it ended."""
+
+Index("ix_ledger_delivery", ledger.c.delivery_id)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("last_seq", Integer, nullable=False),
+)
+"""The latest ``receiver_seq`` of a receiver and subject; it outlives the pruned ledger."""
