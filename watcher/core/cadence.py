@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,7 +59,25 @@ def first_start(now: float, index: int, count: int, interval: timedelta) -> floa
     return now + spread * index / max(count, 1)
 
 
-def due(next_starts: Iterable[tuple[str, float]], now: float) -> list[str]:
-    """Return the keys whose time has come, the longest waiting first."""
-    ready = [(start, key) for key, start in next_starts if start <= now]
-    return [key for _, key in sorted(ready)]
+class Agenda:
+    """When each target is to be looked at next; the earliest comes out first, a later word replaces an earlier."""
+
+    def __init__(self) -> None:
+        self._starts: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+
+    def put(self, key: str, start: float) -> None:
+        """Set the next start of ``key``, in monotonic seconds."""
+        self._starts[key] = start
+        heapq.heappush(self._heap, (start, key))
+
+    def take_due(self, now: float) -> list[str]:
+        """Take out the keys whose time has come, the longest waiting first."""
+        due = []
+        while self._heap and self._heap[0][0] <= now:
+            start, key = heapq.heappop(self._heap)
+            # An entry that was replaced meanwhile is no longer the key's start.
+            if self._starts.get(key) == start:
+                del self._starts[key]
+                due.append(key)
+        return due

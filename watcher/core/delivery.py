@@ -149,6 +149,37 @@ class Verdict:
     """Whether the next attempt sends simpler content."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that is ours until its lease ends."""
+
+    parcel: Parcel
+    token: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a sender asks for."""
+
+    receiver: str
+    limit: int
+    """At most so many deliveries, each of another line."""
+    token: str
+    """New for each claim; whoever settles must show it."""
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of an attempt."""
+
+    verdict: Verdict
+    at: datetime
+    answer: str = ""
+    receipt: str | None = None
+
+
 def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, unit: float) -> Verdict:
     """Decide what follows from one attempt's outcome.
 

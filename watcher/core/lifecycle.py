@@ -82,6 +82,10 @@ CHAIN: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
 """The stages on the way to an end, by our reading."""
 
 
+ABSENT_ENOUGH: Final = 2
+"""Two whole lists in a row without a training say that it is gone; no need to count further."""
+
+
 class Reason(StrEnum):
     """Why a decision came out as it did; kept with the event and shown under the same word."""
 
@@ -187,6 +191,20 @@ def settle(snapshot: Snapshot, patience: timedelta, background: Background, now:
     if now - sighting.answered_at < patience:
         return None
     return _announce(snapshot, sighting, background, now, confirmed=False)
+
+
+def missed(snapshot: Snapshot, last_list_at: datetime | None) -> Snapshot:
+    """Note that a whole list lacked this training; ``last_list_at`` is the start of the list before it."""
+    if snapshot.absent == 0:
+        snapshot = catch_up(snapshot, last_list_at)
+    return replace(snapshot, absent=min(snapshot.absent + 1, ABSENT_ENOUGH))
+
+
+def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
+    """Give a snapshot what unchanged answers did not write: that the last good one still showed its status."""
+    if last_good_at is None or snapshot.pending is not None or snapshot.absent:
+        return snapshot
+    return snapshot.seen(last_good_at)
 
 
 def _baseline(observation: Observation) -> Snapshot:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, select, update
 
-from watcher.core.delivery import OPEN_STATES, Parcel, State, Verdict
+from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State
 from watcher.core.moment import from_text, to_text
 from watcher.store import schema
 from watcher.store.database import Database
@@ -18,37 +17,6 @@ _delivery = schema.delivery
 _earlier = schema.delivery.alias("earlier")
 _OPEN = sorted(state.value for state in OPEN_STATES)
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A delivery that is ours until its lease ends."""
-
-    parcel: Parcel
-    token: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What a sender asks for."""
-
-    receiver: str
-    limit: int
-    """At most so many deliveries, each of another line."""
-    token: str
-    """New for each claim; whoever settles must show it."""
-    lease: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What became of an attempt."""
-
-    verdict: Verdict
-    at: datetime
-    answer: str = ""
-    receipt: str | None = None
 
 
 class Deliveries:

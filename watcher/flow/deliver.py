@@ -1,0 +1,204 @@
+"""Delivering: each receiver has a courier of its own, so that a failing one holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from watcher.core.delivery import (
+    Attempt,
+    Claim,
+    Claimed,
+    Delivered,
+    OnUncertain,
+    Outcome,
+    Parcel,
+    Policy,
+    Settlement,
+    State,
+    TryLater,
+    Uncertain,
+    Verdict,
+    verdict,
+)
+from watcher.flow.ports import Clock, Deliveries, Receiver
+from watcher.flow.wake import Wake
+
+log = structlog.get_logger()
+
+LEASE: Final = timedelta(minutes=2)
+"""Longer than any attempt may take, see the receivers' deadline."""
+SWEEP_SECONDS: Final = 1.0
+PARALLEL: Final = 4
+"""Attempts at a time at a receiver without a pace, each of another line."""
+OUTAGE_SIZE: Final = 2
+"""So many different deliveries failing in a row speak of the receiver, not of a message."""
+
+
+class Lane:
+    """The pace of one channel: attempts start at least so far apart."""
+
+    def __init__(self, pace_seconds: float, now: float) -> None:
+        self.pace_seconds = pace_seconds
+        self.turn = asyncio.Lock()
+        # A process that died may have sent a moment ago.
+        self._free_at = now + pace_seconds
+
+    async def free(self, clock: Clock) -> None:
+        """Sleep until the next attempt may start; a pause that is asked for meanwhile is heeded too."""
+        wait = self._free_at - clock.monotonic()
+        while wait > 0:
+            await asyncio.sleep(wait)
+            wait = self._free_at - clock.monotonic()
+
+    def take(self, now: float) -> None:
+        """Note that an attempt starts."""
+        self.pause(now, self.pace_seconds)
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Keep the lane free for so long."""
+        self._free_at = max(self._free_at, now + seconds)
+
+
+class Courier:
+    """Claims what is due for one receiver, makes the attempts, settles each by what came of it."""
+
+    def __init__(self, receiver: Receiver, deliveries: Deliveries, policy: Policy, clock: Clock, lane: Lane) -> None:
+        self._receiver = receiver
+        self._deliveries = deliveries
+        self._policy = policy
+        self._clock = clock
+        self._lane = lane
+        self._failing: set[str] = set()
+        self.wake = Wake()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        while True:
+            try:
+                await self.drain()
+                await self.wake.wait(await self._idle_seconds())
+            except Exception:
+                # Rows that were claimed come back when their lease ends.
+                log.exception("deliver.failed", receiver=self._receiver.name)
+                await self.wake.wait(SWEEP_SECONDS)
+
+    async def drain(self) -> int:
+        """Attempt everything that is due now; return how many attempts that were."""
+        attempts = 0
+        while batch := await self._claim():
+            await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
+            attempts += len(batch)
+        return attempts
+
+    async def _idle_seconds(self) -> float:
+        due_at = await self._deliveries.next_due(self._receiver.name)
+        if due_at is None:
+            return SWEEP_SECONDS
+        return min(SWEEP_SECONDS, max((due_at - self._clock.utc_now()).total_seconds(), 0.01))
+
+    async def _claim(self) -> list[Claimed]:
+        # The lane is waited for before a row is leased, so that a lease never ages in a queue.
+        async with self._lane.turn:
+            await self._lane.free(self._clock)
+            limit = 1 if self._lane.pace_seconds else PARALLEL
+            claim = Claim(receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE)
+            claimed = await self._deliveries.claim(claim, self._clock.utc_now())
+            if claimed:
+                self._lane.take(self._clock.monotonic())
+            return claimed
+
+    async def _attempt(self, claimed: Claimed) -> None:
+        if self._must_hold(claimed):
+            await self._settle(claimed, Verdict(state=State.HELD, reason="may-be-repeat"), Delivered())
+            return
+        outcome = await self._send(claimed.parcel)
+        decided = self._judge(claimed, outcome)
+        self._heed(outcome)
+        await self._settle(claimed, decided, outcome)
+        await self._note_health(claimed, outcome)
+
+    async def _send(self, parcel: Parcel) -> Outcome:
+        try:
+            return await self._receiver.send(parcel)
+        except Exception:
+            # A fault of ours in one message must not stop the line; whether anything was sent is not known.
+            log.exception("delivery.fault", receiver=self._receiver.name, delivery_id=parcel.delivery_id)
+            return Uncertain(reason="internal-fault")
+
+    def _judge(self, claimed: Claimed, outcome: Outcome) -> Verdict:
+        attempt = Attempt(
+            number=claimed.parcel.attempt,
+            created_at=claimed.created_at,
+            repeats_are_marked=self._receiver.repeats_are_marked,
+        )
+        unit = random.random()  # noqa: S311 - it spreads waits
+        return verdict(outcome, attempt, self._policy, self._clock.utc_now(), unit)
+
+    def _must_hold(self, claimed: Claimed) -> bool:
+        """Say whether sending again is for a person to decide: a crash left open whether it went out."""
+        hold = self._policy.on_uncertain is OnUncertain.HOLD
+        return hold and claimed.parcel.may_be_repeat and not self._receiver.repeats_are_marked
+
+    def _heed(self, outcome: Outcome) -> None:
+        if isinstance(outcome, TryLater | Uncertain) and outcome.after_seconds is not None:
+            wish = min(outcome.after_seconds, self._policy.max_retry.total_seconds())
+            self._lane.pause(self._clock.monotonic(), wish)
+
+    async def _settle(self, claimed: Claimed, decided: Verdict, outcome: Outcome) -> None:
+        settlement = Settlement(
+            verdict=decided,
+            at=self._clock.utc_now(),
+            answer=outcome.answer,
+            receipt=outcome.receipt if isinstance(outcome, Delivered) else None,
+        )
+        ours = await self._deliveries.settle(claimed, settlement)
+        _log_settled(self._receiver.name, claimed, decided, ours=ours)
+
+    async def _note_health(self, claimed: Claimed, outcome: Outcome) -> None:
+        """After an outage, make what waited for the receiver due at once instead of at the end of its back-off."""
+        if not isinstance(outcome, Delivered):
+            self._failing.add(claimed.parcel.delivery_id)
+            return
+        outage = len(self._failing) >= OUTAGE_SIZE
+        self._failing.clear()
+        if outage:
+            woken = await self._deliveries.wake(self._receiver.name, self._clock.utc_now())
+            log.info("receiver.works_again", receiver=self._receiver.name, waiting=woken)
+
+
+def _log_settled(receiver: str, claimed: Claimed, decided: Verdict, *, ours: bool) -> None:
+    parcel = claimed.parcel
+    keys = {
+        "receiver": receiver,
+        "delivery_id": parcel.delivery_id,
+        "event_ids": [event.id for event in parcel.events],
+        "attempt": parcel.attempt,
+        "reason": decided.reason,
+    }
+    if not ours:
+        log.warning("delivery.lease_lost", **keys)
+    elif decided.state in {State.DEAD, State.HELD}:
+        log.error("delivery.given_up", state=decided.state, **keys)
+    elif decided.state is State.DELIVERED:
+        log.info("delivery.delivered", **keys)
+    else:
+        log.warning("delivery.retry", next_at=decided.next_at, **keys)
+
+
+def couriers(
+    receivers: Mapping[str, Receiver], deliveries: Deliveries, policy: Policy, clock: Clock
+) -> dict[str, Courier]:
+    """Return a courier for each receiver; those of one lane share its pace."""
+    lanes: dict[str, Lane] = {}
+    made = {}
+    for name, receiver in receivers.items():
+        lane = lanes.setdefault(receiver.lane, Lane(receiver.pace_seconds, clock.monotonic()))
+        made[name] = Courier(receiver, deliveries, policy, clock, lane)
+    return made

@@ -1,0 +1,100 @@
+"""What the looking stage knows, in step with the store: nothing is known here that a restart would not know.
+
+Events commit at once with the snapshots they belong to. What merely repeats (a look that saw nothing new) is
+written once a second, so that a crash only widens the bounds of the next change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from watcher.core.event import Event
+from watcher.core.look import LookState
+from watcher.core.training import ServiceRef, Snapshot, TrainingRef
+from watcher.flow.ports import Polls
+
+
+class Memory:
+    """Snapshots and looks, loaded once and written through."""
+
+    def __init__(self, polls: Polls) -> None:
+        self._polls = polls
+        self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
+        self._looks: dict[str, LookState] = {}
+        self._unwritten_trainings: set[TrainingRef] = set()
+        self._unwritten_looks: set[str] = set()
+        # Revisions are counted by the store; two writes at a time would count the same one twice.
+        self._writing = asyncio.Lock()
+
+    @property
+    def epoch(self) -> str:
+        """The store's epoch."""
+        return self._polls.epoch
+
+    async def load(self) -> None:
+        """Read everything that is remembered."""
+        snapshots, looks = await self._polls.load()
+        self._keep(snapshots)
+        self._looks = {state.key: state for state in looks}
+
+    def look(self, key: str) -> LookState:
+        """Return what is remembered of a look; a new one where there is nothing."""
+        return self._looks.get(key) or LookState(key=key)
+
+    def service(self, ref: ServiceRef) -> Mapping[TrainingRef, Snapshot]:
+        """Return the known trainings of a service."""
+        return self._services.get(ref, {})
+
+    def training(self, ref: TrainingRef) -> Snapshot | None:
+        """Return what is recorded of a training."""
+        return self.service(ref.service_ref).get(ref)
+
+    async def commit(self, snapshots: Sequence[Snapshot], events: Sequence[Event], look: LookState | None) -> None:
+        """Write at once; what is known changes only when the write has succeeded."""
+        async with self._writing:
+            looks = [] if look is None else [look]
+            written = await self._polls.record([self._at_revision(item) for item in snapshots], events, looks)
+            self._keep(written)
+            self._looks |= {state.key: state for state in looks}
+            self._unwritten_trainings -= {snapshot.ref for snapshot in written}
+            self._unwritten_looks -= {state.key for state in looks}
+
+    def note(self, snapshots: Iterable[Snapshot], look: LookState | None) -> None:
+        """Know it now, write it with the next flush."""
+        changed = [snapshot for snapshot in snapshots if snapshot != self.training(snapshot.ref)]
+        self._keep(changed)
+        self._unwritten_trainings |= {snapshot.ref for snapshot in changed}
+        if look is not None and look != self._looks.get(look.key):
+            self._looks[look.key] = look
+            self._unwritten_looks.add(look.key)
+
+    async def flush(self) -> None:
+        """Write what was noted since the last flush; what is noted during the write waits for the next one."""
+        async with self._writing:
+            trainings, self._unwritten_trainings = self._unwritten_trainings, set()
+            looks, self._unwritten_looks = self._unwritten_looks, set()
+            try:
+                await self._write(trainings, looks)
+            except BaseException:
+                self._unwritten_trainings |= trainings
+                self._unwritten_looks |= looks
+                raise
+
+    async def _write(self, trainings: set[TrainingRef], looks: set[str]) -> None:
+        if not trainings and not looks:
+            return
+        snapshots = [snapshot for ref in trainings if (snapshot := self.training(ref))]
+        written = await self._polls.record(snapshots, [], [self._looks[key] for key in looks])
+        for snapshot in written:
+            current = self.training(snapshot.ref) or snapshot
+            self._keep([replace(current, revision=snapshot.revision)])
+
+    def _at_revision(self, snapshot: Snapshot) -> Snapshot:
+        known = self.training(snapshot.ref)
+        return replace(snapshot, revision=known.revision if known else 0)
+
+    def _keep(self, snapshots: Iterable[Snapshot]) -> None:
+        for snapshot in snapshots:
+            self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot

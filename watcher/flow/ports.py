@@ -1,0 +1,126 @@
+"""What the stages call, declared where it is consumed; the adapters fit without knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement
+from watcher.core.event import Event
+from watcher.core.look import LookState, Sight
+from watcher.core.routing import Plan
+from watcher.core.training import ServiceRef, Snapshot, TrainingRef
+
+
+class Clock(Protocol):
+    """The machine's clocks."""
+
+    def utc_now(self) -> datetime:
+        """Return the wall clock's time, aware and in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never step."""
+        ...
+
+
+class Api(Protocol):
+    """One account of AiTEMS; every answer or failure comes back as a value."""
+
+    async def view(self, ref: TrainingRef, *, first: bool = False) -> Sight:
+        """Ask for one training; ``first`` puts a confirmation before routine looks in the budget."""
+        ...
+
+    async def list(self, service: ServiceRef) -> Sight:
+        """Ask for all trainings of a service."""
+        ...
+
+
+class Polls(Protocol):
+    """The memory of the looking stage."""
+
+    @property
+    def epoch(self) -> str:
+        """The store's epoch."""
+        ...
+
+    async def load(self) -> tuple[list[Snapshot], list[LookState]]:
+        """Return everything that is remembered."""
+        ...
+
+    async def record(
+        self, snapshots: Sequence[Snapshot], events: Sequence[Event], looks: Sequence[LookState]
+    ) -> list[Snapshot]:
+        """Keep all of it or nothing; return the snapshots as they are now."""
+        ...
+
+
+class Outbox(Protocol):
+    """The memory of the routing stage."""
+
+    async def unrouted(self, limit: int) -> list[Event]:
+        """Return the oldest events that no route has seen yet."""
+        ...
+
+    async def enqueue(
+        self, plans: Sequence[tuple[Event, Plan]], seal: Callable[[str, Event, int], bytes | None], now: datetime
+    ) -> None:
+        """Make deliveries and ledger entries and mark the events routed; all of it or nothing."""
+        ...
+
+
+class Deliveries(Protocol):
+    """The memory of the delivering stage."""
+
+    async def reclaim(self, now: datetime) -> int:
+        """Take back what a process that died was sending."""
+        ...
+
+    async def claim(self, claim: Claim, now: datetime) -> list[Claimed]:
+        """Lease the heads of a receiver's due lines."""
+        ...
+
+    async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
+        """Write what became of an attempt, if it is still ours."""
+        ...
+
+    async def next_due(self, receiver: str) -> datetime | None:
+        """Return when the next waiting delivery of a receiver is due."""
+        ...
+
+    async def wake(self, receiver: str, now: datetime) -> int:
+        """Make everything that waits for a receiver due now."""
+        ...
+
+
+class Receiver(Protocol):
+    """One destination: it seals, makes one attempt, and classifies it."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration."""
+        ...
+
+    @property
+    def lane(self) -> str:
+        """What shares one pace: two receivers of one Slack channel have the same."""
+        ...
+
+    @property
+    def pace_seconds(self) -> float:
+        """The least time between two attempts on the lane; 0 for no limit."""
+        ...
+
+    @property
+    def repeats_are_marked(self) -> bool:
+        """Whether the other side knows a repeat by its id."""
+        ...
+
+    def seal(self, event: Event, receiver_seq: int) -> bytes | None:
+        """Render what is kept with the delivery; ``None`` where each attempt renders anew."""
+        ...
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Make one attempt; never raises for what the other side does."""
+        ...

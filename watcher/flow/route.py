@@ -1,0 +1,70 @@
+"""Routing: unrouted events become one sealed delivery for each receiver that their route names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from watcher.core.event import Event
+from watcher.core.routing import Route, plan
+from watcher.flow.ports import Clock, Outbox, Receiver
+from watcher.flow.wake import Wake
+
+log = structlog.get_logger()
+
+BATCH = 200
+SWEEP_SECONDS = 1.0
+
+
+class Router:
+    """Takes the events that no route has seen and makes their deliveries, in the order of recording."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        routes: tuple[Route, ...],
+        receivers: Mapping[str, Receiver],
+        clock: Clock,
+        on_routed: Callable[[], None],
+    ) -> None:
+        self._outbox = outbox
+        self._routes = routes
+        self._receivers = receivers
+        self._clock = clock
+        self._on_routed = on_routed
+        self.wake = Wake()
+
+    async def run(self) -> None:
+        """Route for ever; a ring is only a hint, the sweep finds what was never rung for."""
+        while True:
+            try:
+                await self.drain()
+            except Exception:
+                # The rows are still unrouted: whatever it was, the next sweep tries again.
+                log.exception("route.failed")
+            await self.wake.wait(SWEEP_SECONDS)
+
+    async def drain(self) -> int:
+        """Route everything there is; return how many events that were."""
+        routed = 0
+        while events := await self._outbox.unrouted(BATCH):
+            await self._route(events)
+            routed += len(events)
+        return routed
+
+    async def _route(self, events: list[Event]) -> None:
+        plans = [(event, plan(event, self._routes)) for event in events]
+        await self._outbox.enqueue(plans, self._seal, self._clock.utc_now())
+        for event, planned in plans:
+            log.info("event.routed", event_id=event.id, kind=event.kind, to=list(planned.to), reason=planned.reason)
+        self._on_routed()
+
+    def _seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
+        try:
+            return self._receivers[receiver].seal(event, receiver_seq)
+        except Exception:
+            # One event that cannot be rendered must not keep the others from being routed; its delivery
+            # goes on without a body, and the receiver's refusal of that is told.
+            log.exception("event.seal_failed", receiver=receiver, event_id=event.id)
+            return None
