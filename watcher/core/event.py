@@ -58,7 +58,7 @@ class Event:
     training_type: str
     version: str
     service_name: str | None = None
-    labels: Mapping[str, str] = field(default=NO_LABELS, hash=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     from_status: str | None
     """``None`` for a training that was not known before."""
     to_status: str
@@ -74,7 +74,7 @@ class Event:
     before: datetime
     """End of the first answer that saw the new one."""
     recorded_at: datetime
-    record: Mapping[str, object] = field(default=NO_RECORD, hash=False)
+    record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     """The training's other fields as AiTEMS gave them."""
 
     def __post_init__(self) -> None:

@@ -126,7 +126,7 @@ class Background:
     new_since: datetime | None = None
     """Start of the last whole list without this training; ``None`` makes its first sight a baseline."""
     service_name: str | None = None
-    labels: Mapping[str, str] = field(default=NO_LABELS, hash=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ class Watch:
     service: ServiceRef
     training: TrainingRef | None = None
     name: str | None = None
-    labels: Mapping[str, str] = field(default=NO_LABELS, hash=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     cadence: Cadence
 
 
@@ -26,7 +26,7 @@ class Naming:
     """How a training is called and labelled in what is told about it."""
 
     name: str | None = None
-    labels: Mapping[str, str] = field(default=NO_LABELS, hash=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

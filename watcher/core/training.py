@@ -135,7 +135,7 @@ class Observation:
     answered_at: datetime
     """When the answer was whole, UTC."""
     source: Source
-    record: Mapping[str, object] = field(default=NO_RECORD, hash=False)
+    record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     """The answer's other fields as they came: ``hpConfig``, ``createdDate``, ``inference``, …"""
 
     def __post_init__(self) -> None:
@@ -174,7 +174,7 @@ class Snapshot:
     """The number of this training's latest event; 0 where there was none."""
     words_told: frozenset[str] = frozenset()
     """Unknown status words that were told for this training."""
-    record: Mapping[str, object] = field(default=NO_RECORD, hash=False)
+    record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0
     """Counts the writes of this row; the store compares it before it sets."""
 

@@ -1,0 +1,158 @@
+"""From an event to the end of its delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tests.integration.store.conftest import NOW, SECOND
+from watcher.core.delivery import Claim, Claimed, Settlement, State, Verdict
+from watcher.core.event import Event, Kind
+from watcher.core.routing import Plan
+from watcher.store.database import Database
+from watcher.store.deliveries import Deliveries
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+from watcher.store.views import HistoryFilter, open_views
+
+LEASE = timedelta(minutes=1)
+MakeEvent = Callable[..., Event]
+
+
+def seal(receiver: str, event: Event, number: int) -> bytes:
+    return f"{receiver}:{event.seq}:{number}".encode()
+
+
+async def enqueue(database: Database, *events: Event, to: tuple[str, ...] = ("hook",)) -> None:
+    await Polls(database).record([], events, [])
+    plans = [(event, Plan(to=to, reason="route 1")) for event in events]
+    await Outbox(database).enqueue(plans, seal, NOW)
+
+
+async def claim(
+    database: Database, *, receiver: str = "hook", limit: int = 9, token: str = "t1", now: datetime = NOW
+) -> list[Claimed]:
+    wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE)
+    return await Deliveries(database).claim(wanted, now)
+
+
+async def settle(database: Database, claimed: Claimed, state: State = State.DELIVERED, **changes: object) -> bool:
+    facts = {"state": state, "reason": state.value, **changes}
+    return await Deliveries(database).settle(claimed, Settlement(verdict=Verdict(**facts), at=NOW))  # type: ignore[arg-type]
+
+
+async def test_an_event_becomes_one_sealed_delivery_for_each_receiver(
+    database: Database, make_event: MakeEvent
+) -> None:
+    event = make_event()
+    await enqueue(database, event, to=("hook", "chat"))
+    assert await Outbox(database).unrouted(9) == []
+    (hook,), (chat,) = await claim(database), await claim(database, receiver="chat")
+    assert (hook.parcel.events, hook.parcel.body) == ((event,), b"hook:1:1")
+    assert hook.parcel.delivery_id != chat.parcel.delivery_id
+
+
+async def test_the_receivers_number_has_no_gap_for_each_subject(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1), make_event(1, "v2"))
+    await enqueue(database, make_event(2), to=())
+    await enqueue(database, make_event(3))
+    bodies = []
+    while batch := await claim(database):
+        bodies += [claimed.parcel.body for claimed in batch]
+        for claimed in batch:
+            await settle(database, claimed)
+    assert bodies == [b"hook:1:1", b"hook:1:1", b"hook:3:2"]
+
+
+async def test_a_line_keeps_its_order_and_lines_do_not_wait_for_each_other(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2), make_event(1, "v2"))
+    batch = await claim(database)
+    assert [(item.parcel.events[0].version, item.parcel.events[0].seq) for item in batch] == [("v1", 1), ("v2", 1)]
+    assert await claim(database, token="t2") == []
+    await settle(database, batch[0])
+    (second,) = await claim(database, token="t3")
+    assert second.parcel.events[0].seq == 2
+
+
+async def test_a_failure_goes_before_what_is_older_on_other_lines(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED))
+    (first,) = await claim(database, limit=1)
+    assert first.parcel.events[0].kind is Kind.FAILED
+
+
+async def test_what_waits_for_its_retry_blocks_its_line_until_it_is_due(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2))
+    (first,) = await claim(database)
+    await settle(database, first, State.PENDING, next_at=NOW + SECOND)
+    assert await claim(database, token="t2") == []
+    assert await Deliveries(database).next_due("hook") == NOW + SECOND
+    (again,) = await claim(database, token="t3", now=NOW + SECOND)
+    assert (again.parcel.delivery_id, again.parcel.attempt) == (first.parcel.delivery_id, 2)
+    assert again.parcel.body == first.parcel.body
+
+
+async def test_held_and_dead_rows_release_their_line(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1), make_event(2), make_event(3))
+    for seq, state in [(1, State.HELD), (2, State.DEAD)]:
+        (claimed,) = await claim(database, token=f"t{seq}")
+        assert claimed.parcel.events[0].seq == seq
+        await settle(database, claimed, state)
+    (last,) = await claim(database)
+    assert last.parcel.events[0].seq == 3
+
+
+async def test_a_stale_token_settles_nothing(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    (lost,) = await claim(database)
+    (taken,) = await claim(database, token="t2", now=NOW + LEASE)
+    assert taken.parcel.may_be_repeat
+    assert not await settle(database, lost)
+    assert await settle(database, taken)
+
+
+async def test_what_a_dead_process_was_sending_is_uncertain_and_due_at_once(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event())
+    (sent,) = await claim(database)
+    assert await Deliveries(database).reclaim(NOW) == 1
+    (again,) = await claim(database, token="t2")
+    assert (again.parcel.may_be_repeat, again.parcel.delivery_id) == (True, sent.parcel.delivery_id)
+
+
+async def test_waking_a_receiver_makes_its_waiting_rows_due(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    (claimed,) = await claim(database)
+    await settle(database, claimed, State.PENDING, next_at=NOW + timedelta(hours=1))
+    assert await Deliveries(database).wake("hook", NOW) == 1
+    assert len(await claim(database, token="t2")) == 1
+
+
+async def test_the_ledger_says_how_each_handover_ended(path: Path, database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(), to=("hook", "chat"))
+    (claimed,) = await claim(database)
+    await settle(database, claimed)
+    with open_views(path) as views:
+        (told,) = views.history(HistoryFilter())
+        states = {handover.receiver: handover.state for handover in told.handovers}
+        assert states == {"hook": State.DELIVERED, "chat": State.PENDING}
+        assert {(queue.receiver, queue.state): queue.count for queue in views.queues()} == {
+            ("hook", State.DELIVERED): 1,
+            ("chat", State.PENDING): 1,
+        }
+
+
+async def test_history_is_filtered_by_subject_id_and_kind(
+    path: Path, database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED), make_event(2, "v1"))
+    with open_views(path) as views:
+        assert [told.event.seq for told in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
+        assert len(views.history(HistoryFilter(kind="failed"))) == 1
+        assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
+        assert [told.event.version for told in views.history(HistoryFilter(limit=2))] == ["v2", "v1"]

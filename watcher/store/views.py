@@ -1,0 +1,157 @@
+"""Reading the store without touching it: what `status` and `history` show, also while a daemon runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy.exc import DatabaseError
+
+from watcher.core.delivery import State
+from watcher.core.event import Event
+from watcher.core.look import LookState
+from watcher.core.moment import from_text
+from watcher.core.training import Snapshot
+from watcher.store import schema
+from watcher.store.database import reader_engine
+from watcher.store.errors import StoreUnusable
+from watcher.store.rows import read_event, read_look, read_snapshot, to_moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """How many deliveries of one receiver are in one state."""
+
+    receiver: str
+    state: State
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """How one event fared with one receiver."""
+
+    receiver: str
+    receiver_seq: int
+    delivery_id: str
+    state: State
+    reason: str
+    attempts: int
+    settled_at: datetime | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event with its route and what became of its deliveries."""
+
+    event: Event
+    routed_at: datetime | None
+    route: str | None
+    handovers: tuple[Handover, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFilter:
+    """Which events to show; ``None`` shows all."""
+
+    text: str | None = None
+    """A part of the subject, or the beginning of an event's id."""
+    kind: str | None = None
+    limit: int = 50
+
+
+class Views:
+    """All reads of one command, at one moment of the file."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def trainings(self) -> list[Snapshot]:
+        """Return every known training, by account, service and version."""
+        rows = self._connection.execute(select(schema.training)).mappings()
+        return sorted((read_snapshot(row) for row in rows), key=lambda snapshot: snapshot.ref)
+
+    def looks(self) -> dict[str, LookState]:
+        """Return what is remembered of each look, by key."""
+        rows = self._connection.execute(select(schema.look)).mappings()
+        return {row["key"]: read_look(row) for row in rows}
+
+    def queues(self) -> list[QueueState]:
+        """Return how many deliveries stand where, by receiver and state."""
+        table = schema.delivery.c
+        columns = (table.receiver, table.state, func.count().label("count"), func.min(table.created_at).label("oldest"))
+        query = select(*columns).group_by(table.receiver, table.state).order_by(table.receiver, table.state)
+        return [_queue_state(row) for row in self._connection.execute(query).mappings()]
+
+    def history(self, wanted: HistoryFilter) -> list[Told]:
+        """Return the latest events, newest last."""
+        table = schema.event.c
+        query = select(schema.event).order_by(table.position.desc()).limit(wanted.limit)
+        if wanted.kind is not None:
+            query = query.where(table.kind == wanted.kind)
+        if wanted.text is not None:
+            query = query.where(table.subject.contains(wanted.text, autoescape=True) | table.id.startswith(wanted.text))
+        rows = self._connection.execute(query).mappings().all()
+        return [self._told(row) for row in reversed(rows)]
+
+    def _told(self, row: RowMapping) -> Told:
+        return Told(
+            event=read_event(row["body"]),
+            routed_at=to_moment(row["routed_at"]),
+            route=row["route"],
+            handovers=tuple(self._handovers(row["id"])),
+        )
+
+    def _handovers(self, event_id: str) -> Iterator[Handover]:
+        query = (
+            select(schema.ledger.c.receiver_seq, schema.delivery)
+            .join(schema.delivery, schema.delivery.c.id == schema.ledger.c.delivery_id)
+            .where(schema.ledger.c.event_id == event_id)
+            .order_by(schema.delivery.c.receiver)
+        )
+        for row in self._connection.execute(query).mappings():
+            yield _handover(row)
+
+
+def _queue_state(row: RowMapping) -> QueueState:
+    return QueueState(
+        receiver=row["receiver"], state=State(row["state"]), count=row["count"], oldest=from_text(row["oldest"])
+    )
+
+
+def _handover(row: RowMapping) -> Handover:
+    return Handover(
+        receiver=row["receiver"],
+        receiver_seq=row["receiver_seq"],
+        delivery_id=row["id"],
+        state=State(row["state"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        settled_at=to_moment(row["settled_at"]),
+        answer=row["answer"],
+    )
+
+
+@contextmanager
+def open_views(path: Path) -> Iterator[Views]:
+    """Open the store for reading only.
+
+    Raises:
+        StoreUnusable: there is none, or it cannot be read.
+    """
+    engine = reader_engine(path)
+    try:
+        with engine.begin() as connection:
+            yield Views(connection)
+    except DatabaseError as error:
+        raise StoreUnusable(
+            f"cannot read {path}: {error.orig}; run `aitems-watcher run` once, or restore it"
+        ) from error
+    finally:
+        engine.dispose()
