@@ -76,11 +76,17 @@ class Courier:
         self._clock = clock
         self._lane = lane
         self._failing: set[str] = set()
+        self._stopping = False
         self.wake = Wake()
 
+    def stop(self) -> None:
+        """Claim no more; ``run`` ends when the attempts under way have ended."""
+        self._stopping = True
+        self.wake.ring()
+
     async def run(self) -> None:
-        """Deliver for ever."""
-        while True:
+        """Deliver until ``stop``."""
+        while not self._stopping:
             try:
                 await self.drain()
                 await self.wake.wait(await self._idle_seconds())
@@ -92,7 +98,7 @@ class Courier:
     async def drain(self) -> int:
         """Attempt everything that is due now; return how many attempts that were."""
         attempts = 0
-        while batch := await self._claim():
+        while not self._stopping and (batch := await self._claim()):
             await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
             attempts += len(batch)
         return attempts
