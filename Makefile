@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock wheel clean
+.PHONY: help setup demo test test-wheel lint format lock wheel docs clean
+PYTEST ?= $(BIN)/python -m pytest
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +22,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## the real daemon against the built-in simulator; alerts on this console
 	$(BIN)/aitems-watcher demo
 
-test: $(READY)  ## every test, the installed wheel's among them
-	$(BIN)/python -m pytest
+test: $(READY)  ## every test
+	$(PYTEST)
+
+test-wheel: wheel  ## the same tests against the wheel, in a folder without the source
+	scripts/test-wheel $(PYTHON)
 
 lint: $(READY)  ## style, types and the arrows between the layers
 	$(BIN)/ruff check .
@@ -42,5 +46,8 @@ lock: $(READY)  ## pin anew: hashes, no addresses
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+docs: $(READY)  ## draw what the docs take from the code
+	$(BIN)/python scripts/draw_lifecycle.py
+
 clean:  ## forget everything that was set up or built
-	rm -rf $(VENV) dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-wheel dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,95 @@
+"""The installed daemon, killed without warning again and again while everything changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tests.support import house
+from tests.support.invariants import Evidence, Life, repeats, violations
+from tests.support.servers import Inbox, listening
+from tests.support.witness import Witness
+from watcher.simulator import serve
+
+ROUNDS: Final = 50
+SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
+LIVES: Final = (
+    ("requesting", "waiting", "learning", "completed"),
+    ("requesting", "requestFailed"),
+    ("waiting", "refinedFailed", "requesting", "learning", "learningFailed"),
+    ("ready", "requesting", "stopping", "ready"),
+    ("learning", "paused", "completed", "learning", "completed"),
+)
+
+
+@asynccontextmanager
+async def daemon(
+    folder: Path, lives: list[Life], environ: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the command as a process of its own; kill it at the end of the block if it still lives."""
+    born = datetime.now(UTC)
+    with (folder / "daemon.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **house.ENVIRON, **environ},
+        )
+    try:
+        yield process
+    finally:
+        lives.append(Life(born, datetime.now(UTC)))
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def keep_changing(api: Witness, draw: random.Random) -> None:
+    """Let trainings go through their lives, some old and now and then a new one."""
+    places: dict[tuple[str, str], int] = {}
+    for turn in range(1_000_000):
+        service = draw.choice(SERVICES)
+        version = f"v{draw.randrange(4 + turn // 60)}"
+        life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
+        place = places.get((service, version), -1) + 1
+        places[service, version] = place
+        api.set_training(service, "pop", version, life[place % len(life)])
+        await asyncio.sleep(draw.uniform(0.05, 0.4))
+
+
+async def test_fifty_kills_lose_nothing_and_tell_nothing_under_two_ids(tmp_path: Path) -> None:
+    draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
+    api, lives = Witness(), list[Life]()
+    for service in SERVICES:
+        api.set_training(service, "pop", "v0", "requesting")
+    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as other:
+        receivers = {"hook": hook.url, "other": other.url}
+        text = house.settings(simulator.base_url, list(SERVICES), receivers).replace("200ms", "100ms")
+        (tmp_path / "config.toml").write_text(text)
+        changing = asyncio.create_task(keep_changing(api, draw))
+        for _ in range(ROUNDS):
+            async with daemon(tmp_path, lives, {}):
+                await asyncio.sleep(draw.uniform(0.3, 2.0))
+        changing.cancel()
+        async with daemon(tmp_path, lives, {}) as last:
+            shown = len(api.shown)
+            await house.eventually(lambda: len(api.shown) > shown + 100)
+            await asyncio.sleep(2)
+            last.terminate()
+            assert await last.wait() == 0
+        evidence = Evidence(
+            shown=api.shown,
+            lives=lives,
+            told=house.history(tmp_path),
+            received={"hook": hook.received, "other": other.received},
+        )
+    assert violations(evidence) == []
+    assert len(evidence.told) > ROUNDS, "so many kills without changes would show nothing"
+    print(f"\n{ROUNDS} kills, {len(evidence.told)} events, {repeats(hook.received)} repeats of an id")

@@ -1,0 +1,194 @@
+"""One checker for every fault test: nothing lost, nothing told under two ids, nothing out of order.
+
+It compares three witnesses: what the API showed to living daemons, what the store recorded, what arrived.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from tests.support.servers import Received
+from tests.support.witness import Shown
+from watcher.core.delivery import OPEN_STATES
+from watcher.core.event import Event, event_id
+from watcher.store.views import Told
+
+RECORDING: Final = timedelta(seconds=1)
+"""An answer counts as seen when its daemon lived so much longer."""
+
+Subject = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One daemon's life, from its start to its end."""
+
+    born: datetime
+    died: datetime
+
+    def surely_saw(self, moment: datetime) -> bool:
+        """Say whether an answer of this moment was taken in."""
+        return self.born <= moment <= self.died - RECORDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that the checker compares."""
+
+    shown: Sequence[Shown]
+    lives: Sequence[Life]
+    told: Sequence[Told]
+    received: Mapping[str, Sequence[Received]]
+    """What each webhook receiver got, in the order of arrival."""
+    epoch: str | None = None
+
+
+def violations(evidence: Evidence) -> list[str]:
+    """Return every broken promise, in words."""
+    events = [told.event for told in evidence.told]
+    return [
+        *_broken_chains(events),
+        *_wrong_ids(events, evidence.epoch),
+        *_lost_runs(evidence, events),
+        *_invented(evidence.shown, events),
+        *_ledger_faults(evidence.told),
+        *_arrival_faults(evidence),
+    ]
+
+
+def _by_subject(events: Iterable[Event]) -> dict[str, list[Event]]:
+    groups: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        groups[event.subject].append(event)
+    return groups
+
+
+def _broken_chains(events: Iterable[Event]) -> Iterator[str]:
+    for subject, chain in _by_subject(events).items():
+        if [event.seq for event in chain] != list(range(1, len(chain) + 1)):
+            yield f"{subject}: the numbers have a gap or a repeat: {[event.seq for event in chain]}"
+        for event in chain:
+            if event.from_status == event.to_status or event.after > event.before:
+                yield f"{event.short_id}: no change, or bounds turned round"
+        for earlier, later in itertools.pairwise(chain):
+            if earlier.to_status != later.from_status:
+                yield f"{subject}: {earlier.to_status} is followed by a move from {later.from_status}"
+
+
+def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[str]:
+    if len({event.id for event in events}) != len(events):
+        yield "two events have one id"
+    for event in events:
+        if epoch is not None and event.id != event_id(epoch, event.subject, event.seq):
+            yield f"{event.short_id}: not the id of {event.subject} number {event.seq}"
+
+
+def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[str]:
+    """After two answers in a row with one word, in one life, that word must be the recorded one."""
+    chains = _by_subject(events)
+    for subject, answers in _answers_by_subject(evidence.shown).items():
+        baseline = answers[0].status
+        for first, second in itertools.pairwise(answers):
+            if first.status != second.status or not _in_one_life(first, second, evidence.lives):
+                continue
+            known = _recorded_about(chains.get(_subject_key(subject), []), second.at, baseline)
+            if second.status not in known:
+                yield f"{subject}: {second.status} was shown twice by {second.at}, recorded is {known}"
+
+
+def _answers_by_subject(shown: Iterable[Shown]) -> dict[Subject, list[Shown]]:
+    groups: dict[Subject, list[Shown]] = defaultdict(list)
+    for answer in shown:
+        groups[answer.subject].append(answer)
+    return groups
+
+
+def _in_one_life(first: Shown, second: Shown, lives: Iterable[Life]) -> bool:
+    return any(life.surely_saw(first.at) and life.surely_saw(second.at) for life in lives)
+
+
+def _recorded_about(chain: Sequence[Event], moment: datetime, baseline: str) -> set[str]:
+    """Return the words that were recorded at this moment or soon after it."""
+    first = chain[0].from_status if chain and chain[0].from_status is not None else baseline
+    before = [event.to_status for event in chain if event.recorded_at <= moment]
+    soon = {event.to_status for event in chain if moment < event.recorded_at <= moment + RECORDING}
+    return {before[-1] if before else first} | soon
+
+
+def _subject_key(subject: Subject) -> str:
+    return f"training:main/{'/'.join(subject)}"
+
+
+def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[str]:
+    """Every event's word was really shown within its bounds."""
+    answers = _answers_by_subject(shown)
+    for event in events:
+        subject = (event.service, event.training_type, event.version)
+        words = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
+        if event.to_status not in words:
+            yield f"{event.short_id}: {event.to_status} was not shown between {event.after} and {event.before}"
+
+
+def _ledger_faults(told: Iterable[Told]) -> Iterator[str]:
+    for item in told:
+        if item.routed_at is None:
+            yield f"{item.event.short_id}: never routed"
+        for handover in item.handovers:
+            if handover.state in OPEN_STATES:
+                yield f"{item.event.short_id} to {handover.receiver}: still {handover.state}"
+
+
+def _arrival_faults(evidence: Evidence) -> Iterator[str]:
+    for receiver, received in evidence.received.items():
+        yield from _lost_on_the_way(receiver, received, evidence.told)
+        yield from _second_ids(receiver, received)
+        yield from _out_of_order(receiver, received)
+
+
+def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[str]:
+    arrived = {item.data["id"] for item in received}
+    due = {item.event.id for item in told if any(handover.receiver == receiver for handover in item.handovers)}
+    if lost := due - arrived:
+        yield f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}"
+    if extra := arrived - due:
+        yield f"{receiver}: {len(extra)} arrived that the store does not know: {sorted(extra)}"
+
+
+def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[str]:
+    bodies: dict[str, set[bytes]] = defaultdict(set)
+    ids: dict[str, set[str]] = defaultdict(set)
+    for item in received:
+        bodies[item.webhook_id].add(item.body)
+        ids[item.data["id"]].add(item.webhook_id)
+    for identity, variants in bodies.items():
+        if len(variants) > 1:
+            yield f"{receiver}: {identity} came with {len(variants)} different bodies"
+    for event, deliveries in ids.items():
+        if len(deliveries) > 1:
+            yield f"{receiver}: {event} came under {len(deliveries)} ids"
+
+
+def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[str]:
+    latest: dict[tuple[str, ...], tuple[int, int]] = {}
+    seen: set[str] = set()
+    for item in received:
+        if item.webhook_id in seen:
+            continue
+        seen.add(item.webhook_id)
+        data = item.data
+        subject = (data["account"], data["service"], data["training_type"], data["version"])
+        number, count = latest.get(subject, (0, 0))
+        if data["seq"] <= number or data["receiver_seq"] != count + 1:
+            yield f"{receiver}: {subject} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})"
+        latest[subject] = (data["seq"], data["receiver_seq"])
+
+
+def repeats(received: Iterable[Received]) -> int:
+    """Return how many arrivals were repeats of an id."""
+    items = list(received)
+    return len(items) - len({item.webhook_id for item in items})

@@ -1,0 +1,101 @@
+"""Real local servers that stand for a webhook's consumer and for Slack's incoming webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from slack_sdk.models.blocks import Block
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came."""
+
+    at: datetime
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def webhook_id(self) -> str:
+        """The delivery's id."""
+        return self.headers["webhook-id"]
+
+    @property
+    def data(self) -> Any:
+        """The event in a webhook's body."""
+        return self.json["data"]
+
+
+Script = Callable[[Received], Response]
+
+
+def say_ok(_received: Received) -> Response:
+    """Answer as a consumer (204 would do as well) and as Slack's incoming webhooks do."""
+    return PlainTextResponse("ok")
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Keeps everything that was posted; ``script`` answers."""
+
+    script: Script = say_ok
+    received: list[Received] = field(default_factory=list)
+    url: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        item = Received(datetime.now(UTC), dict(request.headers), await request.body())
+        self.received.append(item)
+        await self.script(item)(scope, receive, send)
+
+    def accepted_ids(self) -> list[str]:
+        """The ids of the deliveries in the order of their first arrival."""
+        return list(dict.fromkeys(item.webhook_id for item in self.received))
+
+    def events(self) -> list[Any]:
+        """The events of the deliveries, each once, in the order of their first arrival."""
+        first = {item.webhook_id: item.data for item in reversed(self.received)}
+        return [first[identity] for identity in self.accepted_ids()]
+
+
+def as_slack(received: Received) -> Response:
+    """Answer as Slack does: what breaks its limits is refused with its words."""
+    payload = received.json
+    if not payload.get("text"):
+        return PlainTextResponse("no_text", 400)
+    blocks = Block.parse_all(payload.get("blocks", []))
+    for block in blocks:
+        block.validate_json()
+    return PlainTextResponse("ok")
+
+
+@asynccontextmanager
+async def listening(inbox: Inbox) -> AsyncIterator[Inbox]:
+    """Serve an inbox on a free port as long as the block runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(inbox, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]  # signals are pytest's
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    inbox.url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+    try:
+        yield inbox
+    finally:
+        server.should_exit = True
+        await task

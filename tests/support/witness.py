@@ -1,0 +1,47 @@
+"""A simulator that remembers what it answered: the truth that alerts are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from watcher.simulator import CallKind, Simulator
+from watcher.simulator.calls import Answer, Call
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One status of one training in one answer."""
+
+    at: datetime
+    subject: tuple[str, str, str]
+    """Service, type, version."""
+    status: str
+    kind: CallKind
+
+
+class Witness(Simulator):
+    """Answers as the simulator does and writes down each status that it shows."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.shown: list[Shown] = []
+        self.on_shown: Callable[[Shown], object] = lambda _: None
+
+    def answer(self, call: Call, ago_seconds: float = 0.0) -> Answer:
+        """Answer, and remember."""
+        answer = super().answer(call, ago_seconds)
+        if answer.http_status == HTTPStatus.OK and call.kind in {CallKind.VIEW, CallKind.LIST}:
+            self._remember(call.kind, answer.document)
+        return answer
+
+    def _remember(self, kind: CallKind, document: object) -> None:
+        assert isinstance(document, dict)
+        now = datetime.now(UTC)
+        for item in document.get("trains", [document]):
+            subject = (item["serviceId"], item["type"], item["version"])
+            self.shown.append(Shown(now, subject, item["status"], kind))
+            self.on_shown(self.shown[-1])
