@@ -1,0 +1,131 @@
+"""The checker itself: it must catch a planted loss, a planted double, a planted disorder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.invariants import Evidence, Life, repeats, violations
+from tests.support.servers import Received
+from tests.support.witness import Shown
+from watcher.core.delivery import State
+from watcher.core.event import Event, Kind, event_id
+from watcher.simulator import CallKind
+from watcher.store.views import Handover, Told
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+SUBJECT = ("s", "pop", "v")
+KEY = "training:main/s/pop/v"
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def shown(second: float, status: str) -> Shown:
+    return Shown(at(second), SUBJECT, status, CallKind.VIEW)
+
+
+def event(seq: int, known: str, word: str, second: float) -> Event:
+    return Event(
+        id=event_id("e", KEY, seq),
+        kind=Kind.PROGRESS,
+        subject=KEY,
+        seq=seq,
+        reason="moved-forward",
+        account="main",
+        service="s",
+        training_type="pop",
+        version="v",
+        from_status=known,
+        to_status=word,
+        after=at(second - 1.1),
+        before=at(second + 0.1),
+        recorded_at=at(second + 0.1),
+    )
+
+
+def told(item: Event, state: State = State.DELIVERED) -> Told:
+    handover = Handover(
+        receiver="hook",
+        receiver_seq=item.seq,
+        delivery_id=f"msg_{item.seq}",
+        state=state,
+        reason="",
+        attempts=1,
+        settled_at=None,
+        answer=None,
+    )
+    return Told(event=item, routed_at=item.recorded_at, route="route 1", handovers=(handover,))
+
+
+def received(item: Event, webhook_id: str | None = None, note: str = "") -> Received:
+    data = {
+        "id": item.id,
+        "seq": item.seq,
+        "receiver_seq": item.seq,
+        "account": "main",
+        "service": "s",
+        "training_type": "pop",
+        "version": "v",
+        "note": note,
+    }
+    return Received(
+        item.recorded_at, {"webhook-id": webhook_id or f"msg_{item.seq}"}, json.dumps({"data": data}).encode()
+    )
+
+
+FIRST = event(1, "waiting", "learning", 2)
+SECOND = event(2, "learning", "completed", 4)
+GOOD = Evidence(
+    shown=[
+        shown(0, "waiting"),
+        shown(1, "waiting"),
+        shown(2, "learning"),
+        shown(3, "learning"),
+        shown(4, "completed"),
+        shown(5, "completed"),
+    ],
+    lives=[Life(at(-1), at(60))],
+    told=[told(FIRST), told(SECOND)],
+    received={"hook": [received(FIRST), received(SECOND)]},
+    epoch="e",
+)
+
+
+def test_what_keeps_the_promise_has_no_violation() -> None:
+    assert violations(GOOD) == []
+
+
+def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted() -> None:
+    again = [received(FIRST), received(FIRST), received(SECOND)]
+    assert violations(replace(GOOD, received={"hook": again})) == []
+    assert repeats(again) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}}, "completed was shown twice"),
+        ({"received": {"hook": [received(FIRST)]}}, "never arrived"),
+        ({"received": {"hook": [received(FIRST), received(FIRST, "msg_x"), received(SECOND)]}}, "under 2 ids"),
+        ({"received": {"hook": [received(FIRST), received(FIRST, None, "x"), received(SECOND)]}}, "different bodies"),
+        ({"received": {"hook": [received(SECOND), received(FIRST)]}}, "came after"),
+        ({"told": [told(FIRST), told(SECOND, State.PENDING)]}, "still pending"),
+        ({"told": [told(FIRST), replace(told(SECOND), routed_at=None)]}, "never routed"),
+        ({"epoch": "another"}, "not the id of"),
+        ({"shown": [item for item in GOOD.shown if item.status != "completed"]}, "was not shown"),
+    ],
+    ids=["lost", "lost-on-the-way", "double", "two-bodies", "disorder", "open", "unrouted", "id", "invented"],
+)
+def test_each_planted_fault_is_caught(fault: dict[str, object], words: str) -> None:
+    found = violations(replace(GOOD, **fault))  # type: ignore[arg-type]
+    assert any(words in violation for violation in found), found
+
+
+def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
+    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], told=[told(FIRST)], received={"hook": [received(FIRST)]})
+    assert violations(short) == []
