@@ -1,0 +1,314 @@
+"""Failures: what was surely not sent is told apart from what may have had its effect."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.integration.http.raw_server import Exchange, forever, raw_server
+from watcher.core.secret import Secret
+from watcher.http import Answered, HttpClient, HttpRequest, HttpResult, NotSent, Reason, Uncertain
+
+MakeClient = Callable[..., HttpClient]
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def hang(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await forever()
+
+
+async def drip_head(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await exchange.write(b"X-Drip: 1\r\n")
+        await asyncio.sleep(0.02)
+
+
+async def drip_body(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
+    while True:
+        await exchange.write(b"x")
+        await asyncio.sleep(0.02)
+
+
+async def interim_without_end(exchange: Exchange) -> None:
+    await exchange.read_head()
+    while True:
+        await exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(0.02)
+
+
+async def close_unread(exchange: Exchange) -> None:
+    await exchange.reader.read(1)
+
+
+async def close_after_reading(exchange: Exchange) -> None:
+    await exchange.read_head()
+
+
+async def reset_after_reading(exchange: Exchange) -> None:
+    await exchange.read_head()
+    exchange.reset()
+
+
+async def half_head(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+
+async def half_body(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(HEAD + b"half")
+
+
+async def half_body_then_reset(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(HEAD + b"half")
+    await asyncio.sleep(0.05)
+    exchange.reset()
+
+
+async def half_chunk(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(CHUNKED + b"a\r\nhalf")
+
+
+async def bad_chunk(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(CHUNKED + b"not a number\r\n")
+    await forever()
+
+
+async def no_http(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    await forever()
+
+
+async def echo(exchange: Exchange) -> None:
+    await exchange.write(await exchange.read_head())
+    await forever()
+
+
+async def head_without_end(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await exchange.write(b"X-More: " + b"x" * 10_000 + b"\r\n")
+
+
+async def wrong_length(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")
+    await forever()
+
+
+async def two_lengths(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx")
+    await forever()
+
+
+async def body_without_end(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await exchange.write(b"x" * 1000)
+
+
+async def chunks_without_end(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(CHUNKED)
+    while True:
+        await exchange.write(b"64\r\n" + b"x" * 100 + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [
+        (hang, Reason.DEADLINE),
+        (drip_head, Reason.DEADLINE),
+        (drip_body, Reason.DEADLINE),
+        (interim_without_end, Reason.DEADLINE),
+        (close_unread, Reason.RESET),
+        (close_after_reading, Reason.RESET),
+        (reset_after_reading, Reason.RESET),
+        (half_head, Reason.RESET),
+        (half_body, Reason.TRUNCATED),
+        (half_body_then_reset, Reason.RESET),
+        (half_chunk, Reason.TRUNCATED),
+        (bad_chunk, Reason.PROTOCOL),
+        (no_http, Reason.PROTOCOL),
+        (echo, Reason.PROTOCOL),
+        (head_without_end, Reason.PROTOCOL),
+        (wrong_length, Reason.PROTOCOL),
+        (two_lengths, Reason.PROTOCOL),
+        (body_without_end, Reason.TOO_LARGE),
+        (chunks_without_end, Reason.TOO_LARGE),
+    ],
+)
+async def test_after_the_first_byte_was_written_a_failure_is_uncertain(
+    make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]], reason: Reason
+) -> None:
+    async with raw_server(behave) as server:
+        client = make_client(timeout_seconds=0.3 if reason is Reason.DEADLINE else 5.0)
+        result = await client.call(HttpRequest(method="POST", url=server.url, body=b"{}"))
+
+    assert isinstance(result, Uncertain), result
+    assert result.reason is reason
+    assert result.asked_at <= result.ended_at
+
+
+async def test_the_status_is_kept_where_only_the_body_failed(make_client: MakeClient) -> None:
+    async with raw_server(half_body) as server:
+        result = await make_client().call(HttpRequest(url=server.url))
+    assert isinstance(result, Uncertain)
+    assert result.status == 200
+
+
+async def test_a_kept_connection_that_died_in_use_is_uncertain(make_client: MakeClient) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        await exchange.answer()
+        await exchange.read_head()
+        exchange.reset()
+
+    async with raw_server(behave) as server:
+        client = make_client()
+        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
+        result = await client.call(HttpRequest(method="POST", url=server.url, body=b"{}"))
+
+    assert isinstance(result, Uncertain)
+    assert result.reason is Reason.RESET
+
+
+async def test_a_kept_connection_that_died_in_rest_is_replaced_before_writing(make_client: MakeClient) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        await exchange.answer()
+
+    async with raw_server(behave) as server:
+        client = make_client()
+        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
+        await asyncio.sleep(0.05)
+        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
+
+    assert server.connections == 2
+
+
+def refused_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+    return port
+
+
+async def test_a_refused_connection_is_not_sent(make_client: MakeClient) -> None:
+    result = await make_client().call(HttpRequest(url=f"http://127.0.0.1:{refused_port()}/"))
+    assert_not_sent(result, Reason.CONNECT)
+
+
+async def test_a_name_that_does_not_exist_is_told_from_a_host_that_is_down(make_client: MakeClient) -> None:
+    result = await make_client().call(HttpRequest(url="http://no-such-host.invalid/"))
+    assert_not_sent(result, Reason.DNS)
+
+
+async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: MakeClient) -> None:
+    async with raw_server(hang) as server:
+        client = make_client(max_connections=1, timeout_seconds=0.3)
+        first, second = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(2)))
+
+    assert isinstance(first, Uncertain)
+    assert_not_sent(second, Reason.DEADLINE)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "ftp://127.0.0.1/", "http:///path", "http://127.0.0.1:99999/", "http://\x00/"]
+)
+async def test_a_url_that_cannot_be_asked_is_not_sent(make_client: MakeClient, url: str) -> None:
+    assert_not_sent(await make_client().call(HttpRequest(url=url)), Reason.INVALID)
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda url: HttpRequest(url=url, headers={"X-Name": "two\r\nlines"}),
+        lambda url: HttpRequest(url=url, headers={"Not a name": "x"}),
+        lambda url: HttpRequest(url=url, headers={"X-Name": "한글"}),
+        lambda url: HttpRequest(url=url, method="NOT A METHOD"),
+    ],
+)
+async def test_a_malformed_header_or_method_is_not_sent(
+    make_client: MakeClient, request_of: Callable[[str], HttpRequest]
+) -> None:
+    async with raw_server(close_after_reading) as server:
+        result = await make_client().call(request_of(server.url))
+
+    assert_not_sent(result, Reason.INVALID)
+    assert server.received == []
+
+
+def assert_not_sent(result: HttpResult, reason: Reason) -> None:
+    assert isinstance(result, NotSent), result
+    assert result.reason is reason
+
+
+SECRET = "T000-B000-very-secret"
+
+
+@pytest.mark.parametrize("behave", [hang, close_after_reading, half_body, no_http, echo, body_without_end])
+async def test_a_failure_names_the_host_and_never_path_query_or_header(
+    make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]]
+) -> None:
+    async with raw_server(behave) as server:
+        request = HttpRequest(
+            url=Secret(f"{server.url}/services/{SECRET}?token={SECRET}"), headers={"Authorization": Secret(SECRET)}
+        )
+        result = await make_client(timeout_seconds=0.3).call(request)
+
+    assert isinstance(result, Uncertain)
+    assert f"127.0.0.1:{server.port}" in result.detail
+    assert SECRET not in repr(result) + repr(request)
+
+
+async def test_a_cancelled_call_is_cancelled_and_frees_its_connection(make_client: MakeClient) -> None:
+    reached = asyncio.Event()
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        if b"/slow" in exchange.received[-1]:
+            reached.set()
+            await forever()
+        await exchange.answer()
+
+    async with raw_server(behave) as server:
+        client = make_client(max_connections=1)
+        for _ in range(3):
+            reached.clear()
+            call = asyncio.create_task(client.call(HttpRequest(url=f"{server.url}/slow")))
+            await reached.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
+
+
+async def test_calls_that_end_at_their_deadline_free_their_connections(make_client: MakeClient) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        if b"/slow" in exchange.received[-1]:
+            await forever()
+        await exchange.answer()
+
+    async with raw_server(behave) as server:
+        client = make_client(max_connections=2, timeout_seconds=0.2)
+        await asyncio.gather(*(client.call(HttpRequest(url=f"{server.url}/slow")) for _ in range(6)))
+        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)

@@ -1,0 +1,243 @@
+"""TLS and proxies: certificates that hold or do not, and the way that the settings or the environment give."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.http.conftest import TLS
+from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_server
+from watcher.core.secret import Secret
+from watcher.http import Answered, HttpClient, HttpRequest, HttpSetupError, NotSent, Reason, Uncertain
+
+MakeClient = Callable[..., HttpClient]
+
+
+async def answer_all(exchange: Exchange) -> None:
+    while True:
+        await exchange.read_head()
+        await exchange.answer()
+
+
+def https(server: RawServer) -> str:
+    return f"https://localhost:{server.port}/"
+
+
+async def test_a_certificate_of_the_given_authority_is_accepted(
+    make_client: MakeClient, server_tls: ssl.SSLContext
+) -> None:
+    async with raw_server(answer_all, server_tls) as server:
+        result = await make_client(ca_file=TLS / "ca.pem").call(HttpRequest(url=https(server)))
+    assert isinstance(result, Answered)
+
+
+async def test_the_authorities_of_the_environment_are_honoured(
+    make_client: MakeClient, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "ca.pem"))
+    async with raw_server(answer_all, server_tls) as server:
+        result = await make_client().call(HttpRequest(url=https(server)))
+    assert isinstance(result, Answered)
+
+
+async def test_a_certificate_of_an_unknown_authority_is_not_sent_to(
+    make_client: MakeClient, server_tls: ssl.SSLContext
+) -> None:
+    async with raw_server(answer_all, server_tls) as server:
+        result = await make_client().call(HttpRequest(url=https(server)))
+
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.TLS
+    assert "certificate" in result.detail
+    assert server.received == []
+
+
+async def test_a_certificate_for_another_host_is_not_sent_to(
+    make_client: MakeClient, server_tls: ssl.SSLContext
+) -> None:
+    async with raw_server(answer_all, server_tls) as server:
+        result = await make_client(ca_file=TLS / "ca.pem").call(HttpRequest(url=f"https://127.0.0.2:{server.port}/"))
+    assert isinstance(result, NotSent)
+    assert result.reason in {Reason.TLS, Reason.CONNECT}
+
+
+async def test_tls_to_a_port_that_speaks_none_is_not_sent(make_client: MakeClient) -> None:
+    async def answer_plainly(exchange: Exchange) -> None:
+        await exchange.reader.read(1)
+        await exchange.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with raw_server(answer_plainly) as server:
+        result = await make_client().call(HttpRequest(url=https(server)))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.TLS
+
+
+async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClient) -> None:
+    async def reset(exchange: Exchange) -> None:
+        await exchange.reader.read(1)
+        exchange.reset()
+
+    async with raw_server(reset) as server:
+        result = await make_client().call(HttpRequest(url=https(server)))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.TLS
+
+
+async def test_a_handshake_that_hangs_is_not_sent_at_the_deadline(make_client: MakeClient) -> None:
+    async def hang(exchange: Exchange) -> None:
+        await forever()
+
+    async with raw_server(hang) as server:
+        result = await make_client(timeout_seconds=0.3).call(HttpRequest(url=https(server)))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.DEADLINE
+
+
+async def test_a_client_certificate_is_shown(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    async with raw_server(answer_all, server_tls) as server:
+        client = make_client(ca_file=TLS / "ca.pem", client_cert=TLS / "client.pem")
+        result = await client.call(HttpRequest(url=https(server)))
+    assert isinstance(result, Answered)
+
+
+async def test_a_client_certificate_asked_for_after_the_request_left_makes_it_uncertain(
+    make_client: MakeClient, server_tls: ssl.SSLContext
+) -> None:
+    # In TLS 1.3 the client is done before the server has looked at its certificate.
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    server_tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    async with raw_server(answer_all, server_tls) as server:
+        result = await make_client(ca_file=TLS / "ca.pem").call(HttpRequest(url=https(server)))
+    assert isinstance(result, Uncertain)
+    assert result.reason in {Reason.TLS, Reason.RESET}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ca_file": Path("/nowhere/ca.pem")}, "ca_file /nowhere/ca.pem"),
+        ({"ca_file": Path(__file__)}, "ca_file"),
+        ({"client_cert": Path("/nowhere/client.pem")}, "client_cert /nowhere/client.pem"),
+        ({"client_cert": TLS / "ca.pem"}, "client_cert"),
+        ({"client_cert": TLS / "client-with-passphrase.pem"}, "passphrase"),
+        ({"proxy": "socks5://user:hunter2@127.0.0.1:1"}, "http:// or https://"),
+        ({"proxy": Secret("nonsense hunter2")}, "http:// or https://"),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused_at_once(
+    make_client: MakeClient, settings: dict[str, object], words: str
+) -> None:
+    with pytest.raises(HttpSetupError, match=words) as refusal:
+        make_client(**settings)
+    assert "hunter2" not in str(refusal.value)
+
+
+async def test_the_proxy_of_the_settings_is_used_for_plain_http(make_client: MakeClient) -> None:
+    async with raw_server(answer_all) as proxy:
+        client = make_client(proxy=Secret(f"http://user:pass@127.0.0.1:{proxy.port}"))
+        result = await client.call(HttpRequest(url="http://aitems.invalid/api/v1/services?offset=0"))
+
+    assert isinstance(result, Answered)
+    assert proxy.request_lines == ["GET http://aitems.invalid/api/v1/services?offset=0 HTTP/1.1"]
+    assert b"proxy-authorization: basic dxnlcjpwyxnz" in proxy.received[0].lower()
+
+
+async def test_a_proxy_passes_tls_through(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
+    async with raw_server(answer_all, server_tls) as server:
+
+        async def tunnel(exchange: Exchange) -> None:
+            await exchange.read_head()
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            await exchange.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            try:
+                await asyncio.gather(pump(exchange.reader, writer), pump(reader, exchange.writer))
+            finally:
+                writer.close()
+
+        async with raw_server(tunnel) as proxy:
+            client = make_client(proxy=f"http://127.0.0.1:{proxy.port}", ca_file=TLS / "ca.pem")
+            result = await client.call(HttpRequest(url=https(server)))
+            await client.aclose()
+
+    assert isinstance(result, Answered)
+    assert proxy.request_lines == [f"CONNECT localhost:{server.port} HTTP/1.1"]
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+async def test_a_proxy_that_refuses_the_way_means_not_sent(make_client: MakeClient, *, breaks_off: bool) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.read_head()
+        if not breaks_off:
+            await exchange.answer(status="407 Proxy Authentication Required")
+
+    async with raw_server(refuse) as proxy:
+        client = make_client(proxy=f"http://127.0.0.1:{proxy.port}")
+        result = await client.call(HttpRequest(method="POST", url="https://aitems.invalid/", body=b"{}"))
+
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.PROXY
+    assert f"aitems.invalid:443 through the proxy 127.0.0.1:{proxy.port}" in result.detail
+    assert ("407" in result.detail) is not breaks_off
+
+
+async def test_a_proxy_that_does_not_answer_means_not_sent(make_client: MakeClient) -> None:
+    async def hang(exchange: Exchange) -> None:
+        await forever()
+
+    async with raw_server(hang) as proxy:
+        client = make_client(proxy=f"http://127.0.0.1:{proxy.port}", timeout_seconds=0.3)
+        result = await client.call(HttpRequest(method="POST", url="https://aitems.invalid/", body=b"{}"))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.DEADLINE
+
+
+@pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+async def test_the_proxy_of_the_environment_is_used(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    async with raw_server(answer_all) as proxy:
+        monkeypatch.setenv(spelling, f"127.0.0.1:{proxy.port}")
+        result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
+    assert isinstance(result, Answered)
+    assert proxy.request_lines == ["GET http://aitems.invalid/ HTTP/1.1"]
+
+
+async def test_hosts_of_no_proxy_are_asked_directly(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with raw_server(answer_all) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", "example.com,.invalid")
+        result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.DNS
+
+
+async def test_loopback_never_goes_through_the_environments_proxy(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with raw_server(answer_all) as server:
+        result = await make_client().call(HttpRequest(url=server.url))
+    assert isinstance(result, Answered)
+
+
+async def test_a_proxy_of_an_unknown_kind_in_the_environment_is_told(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5h://user:hunter2@127.0.0.1:1")
+    result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.INVALID
+    assert "proxy" in result.detail
+    assert "hunter2" not in result.detail

@@ -1,0 +1,35 @@
+"""The one HTTP seam: whatever leaves this program over HTTP goes through ``HttpClient.call``."""
+
+from watcher.http.client import HttpClient
+from watcher.http.exchange import (
+    Answered,
+    Headers,
+    HttpRequest,
+    HttpResult,
+    HttpSettings,
+    HttpSetupError,
+    NotSent,
+    Reason,
+    Signer,
+    Uncertain,
+)
+from watcher.http.fields import content_encoding, retry_after_seconds, server_date
+from watcher.http.route import is_loopback
+
+__all__ = [
+    "Answered",
+    "Headers",
+    "HttpClient",
+    "HttpRequest",
+    "HttpResult",
+    "HttpSettings",
+    "HttpSetupError",
+    "NotSent",
+    "Reason",
+    "Signer",
+    "Uncertain",
+    "content_encoding",
+    "is_loopback",
+    "retry_after_seconds",
+    "server_date",
+]

@@ -1,0 +1,160 @@
+"""One attempt over HTTP: one deadline, one byte cap, and an honest word on whether it was sent.
+
+The library's transport is used without its client: no redirect is followed, no cookie kept, nothing retried,
+nothing inflated, and no URL reaches a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import datetime
+from typing import Final
+
+import httpx2 as httpx
+
+from watcher import __version__
+from watcher.clock import Clock
+from watcher.core.secret import Secret
+from watcher.http.attempt import Attempt, host_and_port, system_words
+from watcher.http.exchange import (
+    Answered,
+    Headers,
+    HttpRequest,
+    HttpResult,
+    HttpSettings,
+    HttpSetupError,
+    NotSent,
+    Reason,
+    Uncertain,
+)
+from watcher.http.route import Routes
+
+DEFAULT_HEADERS: Final = {
+    "User-Agent": f"aitems-watcher/{__version__}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+MAX_PORT: Final = 65535
+
+WORDS: Final = {
+    Reason.DNS: "the name cannot be resolved",
+    Reason.CONNECT: "no connection",
+    Reason.TLS: "TLS failed",
+    Reason.PROXY: "the proxy refused the way",
+    Reason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
+    Reason.RESET: "the connection ended without an answer",
+    Reason.TRUNCATED: "the connection ended within the body",
+    Reason.PROTOCOL: "what came back is not HTTP",
+}
+
+
+class _TooLargeError(Exception):
+    """The body passed the cap."""
+
+
+class HttpClient:
+    """Makes single attempts over kept-alive HTTP/1.1 connections; one client serves any number of hosts.
+
+    Raises:
+        HttpSetupError: the settings cannot work, see there.
+    """
+
+    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._routes = Routes(settings)
+
+    async def call(self, request: HttpRequest) -> HttpResult:
+        """Make one attempt; every failure is a result, only cancellation is raised."""
+        attempt = Attempt(request.on_write)
+        asked_at = self._clock.utc_now()
+        deadline = asyncio.timeout(self._settings.timeout_seconds)
+        try:
+            async with deadline:
+                return await self._exchange(request, attempt, asked_at)
+        except (httpx.HTTPError, httpx.InvalidURL, HttpSetupError, OSError, UnicodeError) as error:
+            if deadline.expired():
+                return self._late(attempt, asked_at)
+            return self._broken(error, attempt, asked_at)
+        except _TooLargeError:
+            return self._too_large(attempt, asked_at)
+
+    async def _exchange(self, request: HttpRequest, attempt: Attempt, asked_at: datetime) -> Answered:
+        outgoing = _build(request, attempt)
+        response = await self._routes.pool_for(outgoing.url).handle_async_request(outgoing)
+        attempt.status = response.status_code
+        try:
+            body = await _read(response, self._settings.max_body_bytes)
+        finally:
+            await response.aclose()
+        return Answered(
+            status=response.status_code,
+            headers=Headers(response.headers.multi_items()),
+            body=body,
+            asked_at=asked_at,
+            answered_at=self._clock.utc_now(),
+        )
+
+    def _late(self, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+        detail = f"{attempt.peer}: no whole answer within {self._settings.timeout_seconds:g} s"
+        return self._failure(attempt, Reason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
+
+    def _too_large(self, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+        detail = f"{attempt.peer}: the body is larger than {self._settings.max_body_bytes} bytes"
+        return self._failure(attempt, Reason.TOO_LARGE, detail, asked_at, sent=True)
+
+    def _broken(self, error: Exception, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+        reason = attempt.reason(error)
+        words = [attempt.peer, WORDS[reason], system_words(error)]
+        detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(word for word in words if word)
+        return self._failure(attempt, reason, detail, asked_at, sent=not attempt.surely_not_sent(error))
+
+    def _failure(
+        self, attempt: Attempt, reason: Reason, detail: str, asked_at: datetime, *, sent: bool
+    ) -> NotSent | Uncertain:
+        ended_at = self._clock.utc_now()
+        if not sent:
+            return NotSent(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at)
+        return Uncertain(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at, status=attempt.status)
+
+    async def aclose(self) -> None:
+        """Close every connection; calls under way fail."""
+        await self._routes.aclose()
+
+
+def _build(request: HttpRequest, attempt: Attempt) -> httpx.Request:
+    outgoing = httpx.Request(
+        request.method,
+        _text(request.url),
+        headers=DEFAULT_HEADERS,
+        content=request.body,
+        extensions={"trace": attempt.trace},
+    )
+    attempt.peer = _peer(outgoing.url)
+    outgoing.headers.update({name: _text(value) for name, value in request.headers.items()})
+    if request.signer is not None:
+        outgoing.headers.update(request.signer(request.method, outgoing.url.raw_path))
+    return outgoing
+
+
+def _text(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _peer(url: httpx.URL) -> str:
+    port = url.port or DEFAULT_PORTS.get(url.scheme, 0)
+    if not url.host or not 0 < port <= MAX_PORT:
+        raise httpx.InvalidURL("not an http:// or https:// URL with a host and a port that exists")
+    return host_and_port(url.raw_host.decode("ascii"), port)
+
+
+async def _read(response: httpx.Response, max_body_bytes: int) -> bytes:
+    body = bytearray()
+    async with aclosing(response.aiter_raw()) as chunks:
+        async for chunk in chunks:
+            if len(body) + len(chunk) > max_body_bytes:
+                raise _TooLargeError
+            body += chunk
+    return bytes(body)
