@@ -1,0 +1,255 @@
+"""Asks AiTEMS: one signed call, or the pages of one list, and what was seen or why nothing could be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from watcher.aitems import wire
+from watcher.aitems.budget import Budget
+from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
+from watcher.aitems.pages import Pages, Whole
+from watcher.aitems.signing import Keys, SignatureV2
+from watcher.aitems.wire import BadAnswer, Item, Page, Service, Times
+from watcher.clock import Clock
+from watcher.core.look import Cause, Seen, Unseen
+from watcher.core.message import one_line
+from watcher.core.secret import STARS
+from watcher.core.training import Observation, ServiceRef, TrainingRef
+from watcher.http import (
+    Answered,
+    HttpClient,
+    HttpRequest,
+    NotSent,
+    Reason,
+    Uncertain,
+    content_encoding,
+    is_loopback,
+    server_date,
+)
+
+HEADERS: Final = {
+    "Accept": "application/json",
+    # The page "View training" asks for it on GET too.
+    "Content-Type": "application/json",
+}
+
+MAX_DETAIL_LENGTH: Final = 300
+
+CAUSES: Final = {
+    Reason.DNS: Cause.DNS,
+    Reason.CONNECT: Cause.CONNECT,
+    Reason.PROXY: Cause.CONNECT,
+    Reason.TLS: Cause.TLS,
+    Reason.DEADLINE: Cause.DEADLINE,
+    Reason.RESET: Cause.RESET,
+    Reason.TRUNCATED: Cause.RESET,
+    Reason.PROTOCOL: Cause.RESET,
+    Reason.TOO_LARGE: Cause.BAD_ANSWER,
+    Reason.INVALID: Cause.REFUSED,
+}
+
+PAUSES: Final = {Cause.QUOTA: 300.0, Cause.THROTTLE: 5.0, Cause.RATE: 5.0}
+"""Seconds that the account rests after a 429 that names no time; AiTEMS publishes no limits, this is our reading."""
+
+SUCCESSES: Final = range(200, 300)
+REDIRECTS: Final = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSpec:
+    """An account as the configuration has it; ``base_url`` includes the ``/api/v1`` that is signed too."""
+
+    name: str
+    base_url: str
+    keys: Keys = field(repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            return
+        raise ValueError(f"account {self.name}: base_url must begin with https://, or http:// on loopback")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesSeen:
+    """All services of an account."""
+
+    services: tuple[Service, ...]
+    asked_at: datetime
+    answered_at: datetime
+    digest: bytes
+    """SHA-256 over the bodies of all pages."""
+    oddities: tuple[str, ...] = ()
+
+
+class AitemsClient:
+    """Makes the calls of one account, each within the account's budget; nothing is tried twice.
+
+    ``first`` puts a call before the routine ones that wait. A 429, and any refusal with ``Retry-After``, pauses
+    the budget for all calls of the account.
+    """
+
+    def __init__(self, http: HttpClient, account: AccountSpec, clock: Clock, budget: Budget) -> None:
+        self._http = http
+        self._account = account
+        self._base = account.base_url.rstrip("/")
+        self._sign = SignatureV2(account.keys, clock)
+        self._budget = budget
+
+    async def view(self, ref: TrainingRef, *, first: bool = False) -> Seen | Unseen:
+        """Look at one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
+        answer = await self._get(
+            _path("services", ref.service, "trains", ref.type, "versions", ref.version), first=first
+        )
+        if isinstance(answer, Unseen):
+            return answer
+        viewed = wire.read_training(answer.body, ref, _times(answer))
+        if isinstance(viewed, BadAnswer):
+            return self._bad(answer, viewed.reason)
+        return Seen(
+            observations=(viewed.observation,),
+            asked_at=answer.asked_at,
+            answered_at=answer.answered_at,
+            digest=hashlib.sha256(answer.body).digest(),
+            oddities=viewed.oddities,
+            server_date=server_date(answer.headers),
+        )
+
+    async def list(self, service: ServiceRef, *, first: bool = False) -> Seen | Unseen:
+        """Look at all trainings of a service (``GET /services/{serviceId}/trains``): every page or nothing."""
+
+        def read(answer: Answered) -> Page[Observation] | BadAnswer:
+            return wire.read_trainings(answer.body, service, _times(answer))
+
+        whole = await self._pages(_path("services", service.service, "trains"), read, first=first)
+        if isinstance(whole, Unseen):
+            return whole
+        return Seen(
+            observations=whole.items,
+            asked_at=whole.times.asked_at,
+            answered_at=whole.times.answered_at,
+            digest=whole.digest,
+            oddities=whole.oddities,
+            server_date=whole.server_date,
+        )
+
+    async def services(self, *, first: bool = False) -> ServicesSeen | Unseen:
+        """List the account's services (``GET /services``): every page or nothing."""
+
+        def read(answer: Answered) -> Page[Service] | BadAnswer:
+            return wire.read_services(answer.body, self._account.name)
+
+        whole = await self._pages(_path("services"), read, first=first)
+        if isinstance(whole, Unseen):
+            return whole
+        return ServicesSeen(
+            services=whole.items,
+            asked_at=whole.times.asked_at,
+            answered_at=whole.times.answered_at,
+            digest=whole.digest,
+            oddities=whole.oddities,
+        )
+
+    async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | Unseen:
+        """Look at one service (``GET /services/{serviceId}``)."""
+        answer = await self._get(_path("services", ref.service), first=first)
+        if isinstance(answer, Unseen):
+            return answer
+        service = wire.read_service(answer.body, ref)
+        return self._bad(answer, service.reason) if isinstance(service, BadAnswer) else service
+
+    async def _pages(
+        self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
+    ) -> Whole[Item] | Unseen:
+        pages = Pages[Item]()
+        while True:
+            answer = await self._get(path + pages.query, first=first)
+            if isinstance(answer, Unseen):
+                return answer
+            page = read(answer)
+            problem = page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
+            if problem is not None:
+                return self._bad(answer, problem)
+            if pages.complete:
+                return pages.whole()
+
+    async def _get(self, path: str, *, first: bool) -> Answered | Unseen:
+        async with self._budget.turn(first=first) as turn:
+            result = await self._http.call(
+                HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=turn.on_write)
+            )
+        if isinstance(result, NotSent | Uncertain):
+            return Unseen(
+                cause=CAUSES[result.reason],
+                detail=self._line(result.detail),
+                asked_at=result.asked_at,
+                ended_at=result.ended_at,
+            )
+        return self._accept(result)
+
+    def _accept(self, answer: Answered) -> Answered | Unseen:
+        if answer.status not in SUCCESSES:
+            return self._refused(answer)
+        if encoding := content_encoding(answer.headers):
+            return self._bad(answer, f"the body is encoded as {encoding}, which was not asked for")
+        return answer
+
+    def _refused(self, answer: Answered) -> Unseen:
+        error = read_error(answer.headers, answer.body)
+        date = server_date(answer.headers)
+        cause = cause_of(answer.status, error, date, answer.answered_at)
+        retry_after = retry_after_seconds(answer.headers, answer.answered_at)
+        self._rest(cause, retry_after)
+        words = [f"HTTP {answer.status}", f"code {error.code}" if error.code else "", error.message or ""]
+        if answer.status in REDIRECTS:
+            words.append("a redirect, which is not followed")
+        if cause is Cause.CLOCK and date is not None:
+            words.append(f"the server's clock is {(date - answer.answered_at).total_seconds():+.0f} s from ours")
+        return Unseen(
+            cause=cause,
+            detail=self._line(", ".join(word for word in words if word)),
+            asked_at=answer.asked_at,
+            ended_at=answer.answered_at,
+            http_status=answer.status,
+            code=error.code,
+            retry_after_seconds=retry_after,
+            server_date=date,
+        )
+
+    def _rest(self, cause: Cause, retry_after: float | None) -> None:
+        seconds = retry_after if retry_after is not None else PAUSES.get(cause)
+        if seconds:
+            self._budget.pause_for(seconds)
+
+    def _bad(self, answer: Answered, reason: str) -> Unseen:
+        return Unseen(
+            cause=Cause.BAD_ANSWER,
+            detail=self._line(f"HTTP {answer.status}, {reason}"),
+            asked_at=answer.asked_at,
+            ended_at=answer.answered_at,
+            http_status=answer.status,
+            server_date=server_date(answer.headers),
+        )
+
+    def _line(self, text: str) -> str:
+        """Make one short line of what may be a peer's words; a gateway may quote the key it was sent."""
+        access_key = self._account.keys.current().access_key.reveal()
+        if access_key:
+            text = text.replace(access_key, STARS)
+        return one_line(text, MAX_DETAIL_LENGTH)
+
+
+def _path(*segments: str) -> str:
+    """Join path segments, each percent-encoded once; an empty one or a dot would name something else."""
+    if not all(segments) or {".", ".."} & set(segments):
+        raise ValueError(f"an id is empty or a dot: {segments!r}")
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _times(answer: Answered) -> Times:
+    return Times(asked_at=answer.asked_at, answered_at=answer.answered_at)
