@@ -1,0 +1,46 @@
+"""TOML to frozen settings: every fault at once, with file, line, key and what to write instead."""
+
+from watcher.config.duration import format_duration, parse_duration
+from watcher.config.faults import ConfigError, Fault
+from watcher.config.lookup import ConfigNotFoundError, Found, find
+from watcher.config.reader import load
+from watcher.config.routes import EVERY_KIND, Route
+from watcher.config.secrets import SecretError, SecretKind, SecretRef
+from watcher.config.settings import (
+    AccountSettings,
+    Config,
+    DeliverySettings,
+    LogSettings,
+    ReceiverSettings,
+    SlackWebhookSettings,
+    WatchSettings,
+    WebhookSettings,
+)
+from watcher.config.state import StateSettings
+from watcher.config.urls import receiver_url_problem
+
+__all__ = [
+    "EVERY_KIND",
+    "AccountSettings",
+    "Config",
+    "ConfigError",
+    "ConfigNotFoundError",
+    "DeliverySettings",
+    "Fault",
+    "Found",
+    "LogSettings",
+    "ReceiverSettings",
+    "Route",
+    "SecretError",
+    "SecretKind",
+    "SecretRef",
+    "SlackWebhookSettings",
+    "StateSettings",
+    "WatchSettings",
+    "WebhookSettings",
+    "find",
+    "format_duration",
+    "load",
+    "parse_duration",
+    "receiver_url_problem",
+]

@@ -1,0 +1,162 @@
+"""Faults that only several parts of the file show together.
+
+They are looked for in the file as it was parsed, faulty or not, so that one fault does not hide another.
+Hence everything here takes whatever TOML can hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from watcher.config.document import HEADERS, Document
+from watcher.config.faults import KeyPath, Problem, nearest
+from watcher.config.headers import is_secret_header
+from watcher.config.locate import Lines
+from watcher.config.routes import KINDS, kinds_taken
+from watcher.config.settings import AccountSettings, WebhookSettings
+from watcher.core.routing import ALL_KINDS
+
+Table = Mapping[str, object]
+
+
+def inconsistencies(document: Table, lines: Lines) -> Iterator[Problem]:
+    """Find every such fault of a parsed file."""
+    return chain(
+        _absent_sections(document),
+        _repeated_watches(document, lines),
+        _last_route(document),
+        _unreached_routes(document, lines),
+        _headers(document),
+    )
+
+
+def tables(value: object) -> Iterator[tuple[int, Table]]:
+    """Return the tables in an array of tables, each with its index; of anything else, none."""
+    if isinstance(value, list):
+        yield from ((index, table) for index, table in enumerate(value) if isinstance(table, dict))
+
+
+def named_tables(value: object) -> Iterator[tuple[str, Table]]:
+    """Return the tables in a table, each with its name; of anything else, none."""
+    if isinstance(value, dict):
+        yield from ((name, table) for name, table in value.items() if isinstance(table, dict))
+
+
+def nameless(document: Table) -> Iterator[Problem]:
+    """Find ``[account]`` and ``[receiver]`` with settings right below them."""
+    keys_of = {"account": AccountSettings.model_fields, "receiver": WebhookSettings.model_fields}
+    for section, keys in keys_of.items():
+        table = document.get(section)
+        if isinstance(table, dict) and any(_is_setting(key, value, keys) for key, value in table.items()):
+            yield Problem((section,), "has settings without a name above them", f"begin with {HEADERS[section]}")
+
+
+def _is_setting(key: str, value: object, keys: Iterable[str]) -> bool:
+    """Tell a setting from a table that happens to be named as one, e.g. ``[account.proxy]``."""
+    return key in keys and not (isinstance(value, dict) and value.keys() & set(keys))
+
+
+def _absent_sections(document: Table) -> Iterator[Problem]:
+    misspelt = {nearest(key, Document.model_fields) for key in document if key not in Document.model_fields}
+    for section, why in (
+        ("account", "nobody could be asked"),
+        ("watch", "nothing would be watched"),
+        ("receiver", "nobody would be told"),
+    ):
+        # An empty section of a wrong type is reported as that.
+        if document.get(section, {}) in ({}, []) and section not in misspelt:
+            yield Problem((section,), f"is missing: {why}", f"write {HEADERS[section]}, see config.example.toml")
+
+
+def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
+    accounts = [name for name, _ in named_tables(document.get("account"))]
+    only = accounts[0] if len(accounts) == 1 else None
+    first: dict[tuple[object, ...], KeyPath] = {}
+    for index, watch in tables(document.get("watch")):
+        path: KeyPath = ("watch", index)
+        target = (watch.get("account") or only, *(watch.get(key) for key in ("service", "type", "version")))
+        if not isinstance(watch.get("service"), str) or any(isinstance(part, dict | list) for part in target):
+            continue
+        if target in first:
+            where = lines.of(first[target])
+            yield Problem(path, f"watches the same as line {where}", "take one of the two out")
+        first.setdefault(target, path)
+
+
+def _last_route(document: Table) -> Iterator[Problem]:
+    routes = list(tables(document.get("route")))
+    if not routes:
+        return
+    index, last = routes[-1]
+    if _is_catch_all(last):
+        return
+    yield Problem(
+        ("route", index, "match"),
+        "the last route must match everything",
+        "take match out, or add a last [[route]] without it",
+    )
+
+
+def _is_catch_all(route: Table) -> bool:
+    match = route.get("match")
+    kind = match.get("kind") if isinstance(match, dict) else None
+    return kind is None or kind == ALL_KINDS or (isinstance(kind, list) and ALL_KINDS in kind)
+
+
+def _unreached_routes(document: Table, lines: Lines) -> Iterator[Problem]:
+    taken: dict[str, KeyPath] = {}
+    for index, route in tables(document.get("route")):
+        path: KeyPath = ("route", index)
+        kinds = _kinds_of(route)
+        if kinds and kinds <= taken.keys():
+            where = ", ".join(str(line) for line in sorted({lines.of(taken[kind]) or 0 for kind in kinds}))
+            yield Problem(
+                path,
+                f"is never reached: the first match wins, and line {where} takes all that it names",
+                "put it before, or take it out",
+            )
+        for kind in kinds:
+            taken.setdefault(kind, path)
+
+
+def _kinds_of(route: Table) -> frozenset[str]:
+    """Return the kinds that a route takes; none where they cannot be read."""
+    match = route.get("match", {})
+    if not isinstance(match, dict) or match.keys() - {"kind"}:
+        return frozenset()
+    words = match.get("kind")
+    if words is None:
+        return kinds_taken(None)
+    words = [words] if isinstance(words, str) else words
+    if not isinstance(words, list):
+        return frozenset()
+    return kinds_taken(frozenset(word for word in words if isinstance(word, str))) & KINDS
+
+
+def _headers(document: Table) -> Iterator[Problem]:
+    for receiver, table in named_tables(document.get("receiver")):
+        headers = table.get("headers")
+        if isinstance(headers, dict):
+            path: KeyPath = ("receiver", receiver, "headers")
+            yield from _exposed(path, headers)
+            yield from _repeated(path, headers)
+
+
+def _exposed(path: KeyPath, headers: Table) -> Iterator[Problem]:
+    for name, value in headers.items():
+        if isinstance(value, str) and is_secret_header(name):
+            variable = name.upper().replace("-", "_")
+            yield Problem(
+                (*path, name),
+                "a secret stands in the file itself",
+                f'write {{ env = "{variable}" }} and put the secret there',
+            )
+
+
+def _repeated(path: KeyPath, headers: Table) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name in headers:
+        if name.lower() in seen:
+            yield Problem((*path, name), "is there twice, in other letters", "keep one of the two")
+        seen.add(name.lower())

@@ -1,0 +1,93 @@
+"""The file's tables as they are written, and what each of their keys is called."""
+
+# No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from watcher.config.base import Settings
+from watcher.config.faults import KeyPath
+from watcher.config.fields import Name
+from watcher.config.routes import MatchTable, RouteTable
+from watcher.config.settings import (
+    AccountSettings,
+    DeliverySettings,
+    LogSettings,
+    ReceiverSettings,
+    SlackWebhookSettings,
+    WatchSettings,
+    WebhookSettings,
+)
+from watcher.config.state import StateSettings
+
+
+class Document(Settings):
+    """The whole file."""
+
+    state: StateSettings = StateSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    account: dict[Name, AccountSettings] = Field(default_factory=dict)
+    watch: list[WatchSettings] = Field(default_factory=list)
+    receiver: dict[Name, Annotated[ReceiverSettings, Field(discriminator="kind")]] = Field(default_factory=dict)
+    route: list[RouteTable] = Field(default_factory=list)
+
+
+Shape = tuple[str, ...]
+"""A key path with a star for each name that users choose and for each index."""
+
+RECEIVER_KINDS: Final[Mapping[str, type[Settings]]] = MappingProxyType(
+    {"webhook": WebhookSettings, "slack-webhook": SlackWebhookSettings, "log": LogSettings}
+)
+
+TABLES: Final[Mapping[Shape, type[Settings]]] = MappingProxyType(
+    {
+        (): Document,
+        ("state",): StateSettings,
+        ("delivery",): DeliverySettings,
+        ("account", "*"): AccountSettings,
+        ("watch", "*"): WatchSettings,
+        ("route", "*"): RouteTable,
+        ("route", "*", "match"): MatchTable,
+    }
+)
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "state": "[state]",
+        "delivery": "[delivery]",
+        "account": "[account.NAME]",
+        "watch": "[[watch]]",
+        "receiver": "[receiver.NAME]",
+        "route": "[[route]]",
+    }
+)
+"""How each table is begun."""
+
+LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
+    {
+        (): frozenset({"web", "heartbeat", "quiet"}),
+        ("watch", "*"): frozenset({"stuck_after"}),
+        ("route", "*"): frozenset({"continue", "group_for", "mention", "remind_every"}),
+        ("route", "*", "match"): frozenset({"account", "labels", "service", "type", "version"}),
+    }
+)
+"""Keys that are planned and that this version does not have."""
+
+LATER_RECEIVER_KINDS: Final = frozenset({"slack"})
+
+
+def shape_of(path: KeyPath) -> Shape:
+    """Return which table or key a path is one of."""
+    named = len(path) > 1 and path[0] in {"account", "receiver"}
+    return tuple("*" if isinstance(part, int) or (named and place == 1) else part for place, part in enumerate(path))
+
+
+def table_at(path: KeyPath, receiver_kind: str | None = None) -> type[Settings] | None:
+    """Return the settings of the table at ``path``; a receiver's depend on its kind."""
+    shape = shape_of(path)
+    if shape == ("receiver", "*"):
+        return RECEIVER_KINDS.get(receiver_kind or "")
+    return TABLES.get(shape)

@@ -1,0 +1,98 @@
+"""What is wrong with a configuration: where, what, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic_core import PydanticCustomError
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: names of tables and keys, and indices into arrays from 0."""
+
+BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A fault before its line is known."""
+
+    path: KeyPath
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault of one file; ``line`` counts from 1 and is ``None`` where the fault is that something is absent."""
+
+    file: Path
+    line: int | None
+    key: str
+    """The key's path, e.g. ``account.main.secret_key``; empty where the file as a whole is meant."""
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:" if self.line is None else f"{self.file}:{self.line}:"
+        key = f"{self.key}: " if self.key else ""
+        return f"{place} {key}{self.problem}; {self.remedy}"
+
+
+class ConfigError(Exception):
+    """The configuration is refused whole; ``faults`` are all that was found, by line."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=_by_line))
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)
+
+
+def _by_line(fault: Fault) -> tuple[bool, int]:
+    return fault.line is None, fault.line or 0
+
+
+def wrong(problem: str, remedy: str) -> PydanticCustomError:
+    """Return what a validator raises; neither text may hold the value of a secret key."""
+    return PydanticCustomError("wrong", "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant, in whatever case it was written."""
+    by_lower = {name.lower(): name for name in known}
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a remedy for an unknown word: the nearest known one, or all of them."""
+    names = tuple(known)
+    guess = nearest(word, names)
+    if guess is not None:
+        return f'did you mean "{guess}"?'
+    return f"known are {', '.join(sorted(names))}" if names else "take it out"
+
+
+def shown(text: str) -> str:
+    """Quote what somebody wrote, cut to a readable length; never call it with a secret."""
+    longest = 60
+    cut = text if len(text) <= longest else text[:longest] + "…"
+    return '"' + "".join(letter if letter.isprintable() else "?" for letter in cut) + '"'
+
+
+def key_text(path: KeyPath) -> str:
+    """Write a path as a person would, e.g. ``account."my team".secret_key`` or ``watch[0].interval``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if BARE_KEY.fullmatch(part) else shown(part)
+            text += f".{name}" if text else name
+    return text
