@@ -22,6 +22,8 @@ from watcher.core.training import Phase, Status, phase_of
 WORD_LIMIT: Final = 100
 """Characters of an id, a name or a status word that are shown."""
 DESCRIPTION_LIMIT: Final = 300
+LOOKED_AT: Final = 4_000
+"""Characters of a text from outside that are looked at; more could hold up everything else."""
 LIST_LIMIT: Final = 8
 """Labels or stages that are shown of one event."""
 
@@ -160,8 +162,8 @@ def one_line(text: str, limit: int) -> str:
     Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
     replaced, white space is folded, and what is too long is cut with a note of how much.
     """
-    visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text)))
-    return cut(" ".join(visible.split()), limit)
+    visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text[:LOOKED_AT])))
+    return cut(" ".join(visible.split()), limit, beyond=len(text[LOOKED_AT:]))
 
 
 def _visible(character: str) -> str:
@@ -176,12 +178,15 @@ def _visible(character: str) -> str:
             return character
 
 
-def cut(text: str, limit: int) -> str:
-    """Return ``text`` in at most ``limit`` characters; what was left out is counted at the end."""
-    if len(text) <= limit:
+def cut(text: str, limit: int, *, beyond: int = 0) -> str:
+    """Return ``text`` in at most ``limit`` characters; what was left out is counted at the end.
+
+    ``beyond`` counts characters that were left out before and makes a note certain.
+    """
+    if len(text) <= limit and not beyond:
         return text
-    keep = max(0, limit - len(cut_note(len(text))))
-    return (text[:keep] + cut_note(len(text) - keep))[:limit]
+    keep = max(0, limit - len(cut_note(len(text) + beyond)))
+    return (text[:keep] + cut_note(len(text[keep:]) + beyond))[:limit]
 
 
 def cut_note(left_out: int) -> str:

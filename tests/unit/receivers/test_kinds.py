@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.receivers.samples import sample_event
+from watcher.clock import Clock
+from watcher.core.secret import Secret
+from watcher.http import HttpClient, HttpSettings
+from watcher.receivers import KINDS, InvalidReceiverError, Receiver, Spec
+
+URL = Secret("https://hooks.example.com/services/T0/B0/x")
+
+
+def made(kind: str, **changes: object) -> Receiver:
+    usual: dict[str, object] = {"name": "r", "http": HttpClient(HttpSettings(), Clock()), "clock": Clock(), "url": URL}
+    return KINDS[kind](Spec(**(usual | changes)))  # type: ignore[arg-type]  # the tests give right and wrong values
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_each_kind_is_called_by_its_key(kind: str) -> None:
+    receiver = made(kind, name="mine")
+    assert (receiver.kind, receiver.name) == (kind, "mine")
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_lane_never_shows_the_address(kind: str) -> None:
+    assert "example" not in made(kind).lane
+    assert "services" not in made(kind).lane
+
+
+@pytest.mark.parametrize(("kind", "pace"), [("slack-webhook", 1.0), ("webhook", 0.0), ("log", 0.0), ("console", 0.0)])
+def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
+    assert made(kind).pace_seconds == pace
+
+
+@pytest.mark.parametrize(
+    ("kind", "marked"), [("slack-webhook", False), ("webhook", True), ("log", True), ("console", False)]
+)
+def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, *, marked: bool) -> None:
+    assert made(kind).repeats_are_marked is marked
+
+
+@pytest.mark.parametrize(
+    ("kind", "seals"), [("slack-webhook", False), ("webhook", True), ("log", True), ("console", False)]
+)
+def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool) -> None:
+    assert (made(kind).seal(sample_event(), 1) is not None) is seals
+
+
+def test_two_receivers_of_one_slack_address_share_a_lane() -> None:
+    assert made("slack-webhook", name="a").lane == made("slack-webhook", name="b").lane
+    assert made("slack-webhook").lane != made("slack-webhook", url=Secret("https://hooks.example.com/services/y")).lane
+
+
+@pytest.mark.parametrize("kind", ["webhook", "slack-webhook"])
+def test_a_kind_that_posts_needs_an_address(kind: str) -> None:
+    with pytest.raises(InvalidReceiverError, match="receiver 'r': url: "):
+        made(kind, url=None)
+
+
+def test_a_spec_and_its_errors_show_no_secret() -> None:
+    spec = Spec(
+        name="r", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), url=URL, headers={"X": Secret("s3cr3t")}
+    )
+    assert "s3cr3t" not in repr(spec)
+    assert "T0/B0" not in repr(spec)
+
+
+def test_naming_the_kinds_loads_no_library() -> None:
+    script = (
+        "import sys, watcher.receivers;"
+        "print([name for name in ('slack_sdk', 'standardwebhooks', 'rich') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own interpreter and text
+    assert printed.strip() == "[]"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+
+from tests.unit.receivers.samples import CASES, golden, hostile_events, sample_event
+from watcher.clock import Clock
+from watcher.core.delivery import Delivered, Parcel, Refused, Scope, Uncertain
+from watcher.core.event import Event
+from watcher.http import HttpClient, HttpSettings
+from watcher.receivers import KINDS, Receiver, Spec
+
+CONTROL = {*map(chr, range(32)), "\x7f", *map(chr, range(0x80, 0xA0))} - {"\n"}
+BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing more."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def receiver(kind: str, stream: io.TextIOBase) -> Receiver:
+    spec = Spec(name="out", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), stream=stream)  # type: ignore[arg-type]  # a text stream all the same
+    return KINDS[kind](spec)
+
+
+def parcel(target: Receiver, event: Event, *, may_be_repeat: bool = False) -> Parcel:
+    return Parcel(delivery_id="msg_1", events=(event,), body=target.seal(event, 3), may_be_repeat=may_be_repeat)
+
+
+async def shown(event: Event, *, stream: io.StringIO | None = None, may_be_repeat: bool = False) -> str:
+    output = stream or io.StringIO()
+    console = receiver("console", output)
+    assert await console.send(parcel(console, event, may_be_repeat=may_be_repeat)) == Delivered()
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+async def test_the_console_tells_each_kind_of_event_as_it_was_agreed(case: str) -> None:
+    text = await shown(CASES[case])
+    assert text == golden(f"{case}.console.txt", text)
+
+
+@settings(deadline=None, max_examples=60)
+@given(event=hostile_events)
+async def test_nothing_from_outside_steers_the_terminal(event: Event) -> None:
+    text = await shown(event)
+    assert not CONTROL & set(text)
+    assert not BIDI & set(text)
+
+
+async def test_a_terminal_gets_colour_and_a_pipe_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[1;31m" in await shown(sample_event(), stream=Terminal())
+    assert "\x1b" not in await shown(sample_event())
+
+
+async def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31m" not in await shown(sample_event(), stream=Terminal())
+
+
+async def test_markup_of_the_library_is_shown_as_it_is() -> None:
+    text = await shown(sample_event(version="[bold]x[/bold] :smile:"))
+    assert "[bold]x[/bold] :smile:" in text
+
+
+async def test_a_long_line_is_not_broken() -> None:
+    assert "y" * 200 in await shown(sample_event(record={"description": "y" * 200}))
+
+
+async def test_a_possible_repeat_says_so_on_the_console() -> None:
+    assert "may be a repeat" in await shown(sample_event(), may_be_repeat=True)
+    assert "may be a repeat" not in await shown(sample_event())
+
+
+async def test_a_stream_that_cannot_show_an_emoji_still_shows_the_rest() -> None:
+    raw = io.BytesIO()
+    console = receiver("console", io.TextIOWrapper(raw, encoding="ascii"))
+    assert await console.send(parcel(console, sample_event())) == Delivered()
+    assert b"Training failed" in raw.getvalue()
+
+
+async def test_the_log_is_one_line_of_the_published_json() -> None:
+    output = io.StringIO()
+    log = receiver("log", output)
+    event = sample_event(version="new\nline\x1b[31m")
+    assert await log.send(parcel(log, event)) == Delivered()
+    assert output.getvalue().endswith("\n")
+    assert output.getvalue().count("\n") == 1
+    assert "\x1b" not in output.getvalue()
+    body = json.loads(output.getvalue())
+    assert (body["type"], body["data"]["id"], body["data"]["receiver_seq"]) == ("training.failed", event.id, 3)
+
+
+async def test_the_log_writes_the_sealed_bytes_at_each_attempt() -> None:
+    output = io.StringIO()
+    log = receiver("log", output)
+    sealed = parcel(log, sample_event())
+    await log.send(sealed)
+    await log.send(sealed)
+    first, second = output.getvalue().splitlines()
+    assert first == second
+
+
+async def test_the_log_without_sealed_bytes_refuses_that_message_alone() -> None:
+    log = receiver("log", io.StringIO())
+    outcome = await log.send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=None))
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.MESSAGE
+
+
+@pytest.mark.parametrize("kind", ["log", "console"])
+async def test_a_stream_that_fails_leaves_the_outcome_open(kind: str) -> None:
+    target = receiver(kind, FullDisk())
+    outcome = await target.send(parcel(target, sample_event()))
+    assert isinstance(outcome, Uncertain)
+    assert "No space left" in outcome.reason
+
+
+@pytest.mark.parametrize("kind", ["log", "console"])
+async def test_a_closed_stream_is_for_a_person(kind: str) -> None:
+    stream = io.StringIO()
+    target = receiver(kind, stream)
+    stream.close()
+    assert isinstance(await target.send(parcel(target, sample_event())), Refused)

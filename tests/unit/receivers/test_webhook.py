@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.receivers.samples import sample_event
+from watcher.clock import Clock
+from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater
+from watcher.core.secret import Secret
+from watcher.http import HttpClient, HttpSettings
+from watcher.receivers.spec import InvalidReceiverError, Spec
+from watcher.receivers.webhook import WebhookReceiver, classify
+
+URL = Secret("https://ci.example.com/hooks/aitems")
+GOOD_SECRET = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+def spec(**changes: object) -> Spec:
+    usual: dict[str, object] = {
+        "name": "pipeline",
+        "http": HttpClient(HttpSettings(), Clock()),
+        "clock": Clock(),
+        "url": URL,
+    }
+    return Spec(**(usual | changes))  # type: ignore[arg-type]  # the tests give right and wrong values
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_2xx_is_delivered(status: int) -> None:
+    assert classify(status, "answer") == Delivered(answer="answer")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
+def test_a_receiver_that_asks_for_patience_is_tried_later_when_it_says(status: int) -> None:
+    assert classify(status, "", 17.0) == TryLater(reason=f"http {status}", after_seconds=17.0)
+
+
+@pytest.mark.parametrize("status", [500, 501, 505, 507, 520, 599])
+def test_any_other_server_error_is_tried_again_since_the_id_marks_a_repeat(status: int) -> None:
+    assert isinstance(classify(status, ""), TryLater)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
+def test_a_refused_body_is_tried_again_by_itself_and_parks_nobody(status: int) -> None:
+    outcome = classify(status, "")
+    assert isinstance(outcome, TryLater)
+    assert "does not take this body" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (301, "redirect"),
+        (302, "redirect"),
+        (307, "redirect"),
+        (308, "redirect"),
+        (401, "secret"),
+        (403, "secret"),
+        (404, "url"),
+        (405, "url"),
+        (407, "headers"),
+        (410, "no more deliveries"),
+        (415, "url"),
+        (418, "url"),
+    ],
+)
+def test_what_a_person_must_mend_is_refused_for_the_receiver_with_advice(status: int, advice: str) -> None:
+    outcome = classify(status, "")
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.RECEIVER
+    assert advice in outcome.reason
+
+
+def test_no_status_whatever_loses_a_message() -> None:
+    outcomes: list[Outcome] = [classify(status, "") for status in range(200, 600)]
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Refused) and outcome.scope is Scope.MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "name", ["webhook-id", "Webhook-Timestamp", "WEBHOOK-SIGNATURE", "Content-Type", "content-length", "Host"]
+)
+def test_headers_of_the_standard_cannot_be_overridden(name: str) -> None:
+    with pytest.raises(InvalidReceiverError, match=f"receiver 'pipeline': headers.{name}: .* remove it"):
+        WebhookReceiver(spec(headers={name: Secret("mine")}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("X Bad", "v"), ("", "v"), ("X-A", "one\r\nX-B: two"), ("X-A", "é")])
+def test_a_header_that_is_none_is_refused_without_showing_its_value(name: str, value: str) -> None:
+    with pytest.raises(InvalidReceiverError) as caught:
+        WebhookReceiver(spec(headers={name: Secret(value)}))
+    assert f"headers.{name}: " in str(caught.value)
+    assert "two" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", [None, Secret(""), Secret("ci.example.com/hook"), Secret("ftp://x.example"), Secret("https://[::1")]
+)
+def test_without_an_address_there_is_no_receiver(url: Secret | None) -> None:
+    with pytest.raises(InvalidReceiverError, match="receiver 'pipeline': url: give an address"):
+        WebhookReceiver(spec(url=url))
+
+
+def test_a_wrong_secret_is_refused_when_the_receiver_is_made() -> None:
+    with pytest.raises(InvalidReceiverError, match="receiver 'pipeline': secret: it is not base64"):
+        WebhookReceiver(spec(secret=lambda: Secret("not a secret!")))
+
+
+def test_the_lane_is_the_addresss_and_tells_nothing_of_it() -> None:
+    one, same = WebhookReceiver(spec(name="a")), WebhookReceiver(spec(name="b"))
+    other = WebhookReceiver(spec(url=Secret("https://ci.example.com/hooks/other")))
+    assert one.lane == same.lane
+    assert one.lane != other.lane
+    assert "example" not in one.lane
+
+
+def test_a_repeat_is_marked_by_its_id_and_there_is_no_pace() -> None:
+    receiver = WebhookReceiver(spec())
+    assert (receiver.kind, receiver.repeats_are_marked, receiver.pace_seconds) == ("webhook", True, 0.0)
+
+
+async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() -> None:
+    outcome = await WebhookReceiver(spec()).send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=None))
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.MESSAGE
+
+
+async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothing() -> None:
+    secrets = [GOOD_SECRET]
+    receiver = WebhookReceiver(spec(secret=secrets.pop))
+    outcome = await receiver.send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.RECEIVER
+    assert "secret cannot be had" in outcome.reason

@@ -1,0 +1,49 @@
+"""The kinds of receivers. To add one: a module with a class as ``spec.Receiver``, a factory here, a row in ``KINDS``.
+
+A factory imports its module only when a receiver of the kind is made, so that a command that sends nothing starts fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from watcher.receivers.spec import InvalidReceiverError, Receiver, Spec
+
+__all__ = ["KINDS", "InvalidReceiverError", "Receiver", "Spec"]
+
+
+def _webhook(spec: Spec) -> Receiver:
+    from watcher.receivers.webhook import WebhookReceiver
+
+    return WebhookReceiver(spec)
+
+
+def _slack_webhook(spec: Spec) -> Receiver:
+    from watcher.receivers.slack_webhook import SlackWebhookReceiver
+
+    return SlackWebhookReceiver(spec)
+
+
+def _log(spec: Spec) -> Receiver:
+    from watcher.receivers.log import LogReceiver
+
+    return LogReceiver(spec)
+
+
+def _console(spec: Spec) -> Receiver:
+    from watcher.receivers.console import ConsoleReceiver
+
+    return ConsoleReceiver(spec)
+
+
+KINDS: Final[Mapping[str, Callable[[Spec], Receiver]]] = MappingProxyType(
+    {
+        "webhook": _webhook,
+        "slack-webhook": _slack_webhook,
+        "log": _log,
+        "console": _console,
+    }
+)
+"""The word in the configuration and what makes the receiver; it raises ``InvalidReceiverError``."""

@@ -1,0 +1,37 @@
+"""One JSON line an event, for whatever reads the daemon's output: the same body that a webhook gets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from watcher.core.delivery import Outcome, Parcel, Refused, Scope
+from watcher.core.event import Event
+from watcher.receivers.payload import render_body
+from watcher.receivers.spec import Spec
+from watcher.receivers.stream import write
+
+KIND: Final = "log"
+
+
+class LogReceiver:
+    """Writes to a stream; the event's id in the line marks a repeat."""
+
+    kind = KIND
+    lane = KIND
+    pace_seconds = 0.0
+    repeats_are_marked = True
+
+    def __init__(self, spec: Spec) -> None:
+        self.name = spec.name
+        self._stream = spec.stream or sys.stdout
+
+    def seal(self, event: Event, receiver_seq: int) -> bytes:
+        """Return the line without its end."""
+        return render_body(event, receiver_seq)
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Write the line; a stream that blocks would block the daemon's own log just as well."""
+        if parcel.body is None:
+            return Refused(reason="no body was sealed: the receiver's kind was changed since", scope=Scope.MESSAGE)
+        return write(self._stream, parcel.body.decode() + "\n")

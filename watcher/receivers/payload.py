@@ -1,0 +1,92 @@
+"""The event as the published JSON (docs/webhooks.md): rendered once, the same bytes at every attempt."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from watcher.core.event import Event
+from watcher.core.message import cut
+from watcher.core.moment import to_text
+
+TEXT_LIMIT: Final = 2_000
+"""Characters of one text in the training's record."""
+RECORD_LIMIT: Final = 20_000
+"""Bytes of the whole record; Standard Webhooks asks for small payloads."""
+DEPTH_LIMIT: Final = 16
+DOCUMENTED_FIELDS: Final = ("serviceId", "type", "version", "status", "createdDate", "inference")
+"""The short fields of the page "View training": what stays of a record that is too long."""
+
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def render_body(event: Event, receiver_seq: int) -> bytes:
+    """Return the body of a delivery of one event: compact JSON in plain ASCII.
+
+    ASCII because a consumer must verify the signature over the very bytes: those that decode the body with another
+    encoding first still get it right.
+    """
+    body = {"type": event.type, "timestamp": to_text(event.recorded_at), "data": _data(event, receiver_seq)}
+    return _encode(body)
+
+
+def _data(event: Event, receiver_seq: int) -> dict[str, object]:
+    return {
+        "id": event.id,
+        "kind": event.kind.value,
+        "seq": event.seq,
+        "account": _plain(event.account),
+        "service": _plain(event.service),
+        "service_name": _plain(event.service_name),
+        "labels": _plain(event.labels),
+        "training_type": _plain(event.training_type),
+        "version": _plain(event.version),
+        "from": _plain(event.from_status),
+        "to": _plain(event.to_status),
+        "skipped": _plain(event.skipped),
+        "stages_certain": False,
+        "late": event.late,
+        "new": event.new,
+        "confirmed": event.confirmed,
+        "receiver_seq": receiver_seq,
+        "after": to_text(event.after),
+        "before": to_text(event.before),
+        "reason": event.reason,
+        "training": _record(event.record),
+    }
+
+
+def _encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def _record(record: Mapping[str, object]) -> object:
+    whole = _plain(record)
+    if len(_encode(whole)) <= RECORD_LIMIT:
+        return whole
+    short = {name: record[name] for name in DOCUMENTED_FIELDS if isinstance(record.get(name), str | int | bool)}
+    return _plain(short)
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """Return ``value`` as JSON that every parser takes: no lone surrogates, no NaN, no bottomless nesting."""
+    if isinstance(value, str):
+        return cut(_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value), TEXT_LIMIT)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth >= DEPTH_LIMIT:
+        return "… (cut, nested too deeply)"
+    return _plain_container(value, depth + 1)
+
+
+def _plain_container(value: object, depth: int) -> object:
+    if isinstance(value, Mapping):
+        return {str(_plain(str(key))): _plain(item, depth) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_plain(item, depth) for item in value]
+    return type(value).__name__

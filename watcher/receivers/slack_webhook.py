@@ -1,0 +1,66 @@
+"""A Slack incoming webhook: posts, and cannot be asked whether a post arrived.
+
+Hence a message that is sent again after an unknown outcome says that it may be a repeat. How the answers are read
+stands in ``slack_errors``, how a message looks in ``slack_blocks``.
+"""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.delivery import Outcome, Parcel
+from watcher.core.event import Event
+from watcher.http import Answered, HttpRequest
+from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
+from watcher.receivers.slack_blocks import TEXT_ONLY, payload
+from watcher.receivers.slack_errors import SlackAnswer, classify
+from watcher.receivers.spec import Spec, lane_of
+
+KIND: Final = "slack-webhook"
+PACE_SECONDS: Final = 1.0
+"""Slack allows one post a second and channel, with short bursts that it promises nothing about."""
+ANSWER_BYTES: Final = 16_384
+HEADERS: Final = MappingProxyType({"content-type": "application/json"})
+
+
+class SlackWebhookReceiver:
+    """Posts each message as it looks best at this attempt."""
+
+    kind = KIND
+    pace_seconds = PACE_SECONDS
+    repeats_are_marked = False
+
+    def __init__(self, spec: Spec) -> None:
+        self.name = spec.name
+        self._url = spec.require_url()
+        self.lane = lane_of(self._url)
+        self._http = spec.http
+        self._redactor = redactor_for(self._url, ())
+
+    def seal(self, event: Event, receiver_seq: int) -> None:
+        """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Post once."""
+        call = await self._http.call(
+            HttpRequest(method="POST", url=self._url, headers=HEADERS, body=render(parcel)),
+        )
+        if not isinstance(call, Answered):
+            return without_answer(call, self._redactor)
+        return classify(self._read(call), parcel.degrade, TEXT_ONLY)
+
+    def _read(self, answered: Answered) -> SlackAnswer:
+        return SlackAnswer(
+            status=answered.status,
+            body=answered.body[:ANSWER_BYTES].decode("utf-8", "replace"),
+            kept=kept_answer(answered, self._redactor),
+            after_seconds=wanted_pause_seconds(answered),
+        )
+
+
+def render(parcel: Parcel) -> bytes:
+    """Return the body of this attempt."""
+    content = payload(parcel.events, parcel.degrade, may_be_repeat=parcel.may_be_repeat)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,124 @@
+"""A signed webhook after Standard Webhooks: any HTTP endpoint, told under one id and with one body.
+
+Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md. What the other
+side sees is documented in docs/webhooks.md.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater
+from watcher.core.event import Event
+from watcher.core.secret import Secret
+from watcher.http import Answered, HttpRequest, HttpResult
+from watcher.http import Uncertain as NoAnswer
+from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
+from watcher.receivers.payload import render_body
+from watcher.receivers.signature import decode_keys, signed_headers
+from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
+from watcher.telemetry import Redactor
+
+KIND: Final = "webhook"
+OWN_HEADERS: Final = frozenset({"content-type", "content-length", "transfer-encoding", "connection", "host"})
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
+
+WAIT: Final = frozenset({408, 425, 429, 502, 503, 504})
+"""The other side asks for patience, or a proxy before it could not reach it."""
+MESSAGE_REFUSED: Final = frozenset({400, 409, 413, 422})
+"""The other side does not take this body. Its next release may: the message is tried again by itself, so that a fault
+over there loses nothing, and one odd message does not park the whole receiver."""
+
+
+class WebhookReceiver:
+    """Posts a sealed body; the id in its headers marks a repeat."""
+
+    kind = KIND
+    pace_seconds = 0.0
+    repeats_are_marked = True
+
+    def __init__(self, spec: Spec) -> None:
+        self.name = spec.name
+        self._url = spec.require_url()
+        self.lane = lane_of(self._url)
+        self._http, self._clock, self._secret = spec.http, spec.clock, spec.secret
+        self._headers = _checked_headers(spec)
+        if self._secret is not None:
+            decode_keys(self._secret(), self.name)
+
+    def seal(self, event: Event, receiver_seq: int) -> bytes:
+        """Return the body; rendered once and kept, so that every attempt sends the same bytes."""
+        return render_body(event, receiver_seq)
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Post the sealed body once."""
+        if parcel.body is None:
+            return Refused(reason="no body was sealed: the receiver's kind was changed since", scope=Scope.MESSAGE)
+        try:
+            secret = None if self._secret is None else self._secret()
+            keys = decode_keys(secret, self.name) if secret else ()
+        except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises: nothing was sent
+            return Refused(reason=f"the secret cannot be had: {error}")
+        headers = self._headers | signed_headers(parcel.delivery_id, parcel.body, self._clock.utc_now(), keys)
+        request = HttpRequest(method="POST", url=self._url, headers=headers, body=parcel.body)
+        given = [*self._headers.values(), *([secret] if secret else [])]
+        return outcome_of(await self._http.call(request), redactor_for(self._url, given))
+
+
+def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
+    """Return what came of a post."""
+    if isinstance(call, Answered):
+        return classify(call.status, kept_answer(call, redactor), wanted_pause_seconds(call))
+    outcome = without_answer(call, redactor)
+    if isinstance(call, NoAnswer) and call.status is not None:
+        # The status alone decides; only the rest of the answer was lost.
+        return classify(call.status, outcome.answer)
+    return outcome
+
+
+def classify(status: int, answer: str, after_seconds: float | None = None) -> Outcome:
+    """Return what an HTTP status means for the delivery.
+
+    A 5xx is worth another attempt without being uncertain: an answer did come and it says no, and if the work was done
+    all the same, the id marks the repeat.
+    """
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Delivered(answer=answer)
+    if status in WAIT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return TryLater(reason=f"http {status}", answer=answer, after_seconds=after_seconds)
+    if status in MESSAGE_REFUSED:
+        return TryLater(reason=f"http {status}: the receiver does not take this body", answer=answer)
+    return Refused(reason=f"http {status}: {_advice(status)}", answer=answer)
+
+
+def _advice(status: int) -> str:
+    match status:
+        case 401 | 403 | 407:
+            return "give the receiver's headers or secret anew"
+        case 410:
+            return "the receiver wants no more deliveries; remove it, or give its new address"
+        case _ if status < HTTPStatus.BAD_REQUEST:
+            return "a redirect is not followed; put the final address into url"
+        case _:
+            return "the address takes no such request; look at url"
+
+
+def _checked_headers(spec: Spec) -> dict[str, Secret]:
+    for name, value in spec.headers.items():
+        fault = _header_fault(name, value)
+        if fault:
+            raise InvalidReceiverError(spec.name, f"headers.{name}", fault)
+    return dict(spec.headers)
+
+
+def _header_fault(name: str, value: Secret) -> str | None:
+    if not _HEADER_NAME.fullmatch(name):
+        return "this is no name of an HTTP header"
+    if name.lower() in OWN_HEADERS or name.lower().startswith("webhook-"):
+        return "this header is set by the watcher itself; remove it"
+    if not _HEADER_VALUE.fullmatch(value.reveal()):
+        return "its value must be one line of printable ASCII"
+    return None
