@@ -1,0 +1,151 @@
+"""A tiny HTTP client on bare sockets, which shows what really came over the wire, and a signer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import io
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import HTTPResponse
+from typing import Any
+
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, Running
+
+API = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it was received, whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, which must be JSON."""
+        return json.loads(self.body)
+
+
+class _Recording:
+    """What ``HTTPResponse`` needs of a socket."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._raw)
+
+
+def parse(raw: bytes) -> Answer:
+    """Read an answer; a body that is cut short raises ``http.client.IncompleteRead``."""
+    response = HTTPResponse(_Recording(raw))  # type: ignore[arg-type]  # only makefile is asked for
+    response.begin()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, headers, response.read())
+
+
+def sign(
+    uri: str,
+    now: datetime,
+    *,
+    method: str = "GET",
+    access_key: str = SIMULATOR_ACCESS_KEY,
+    secret_key: str = SIMULATOR_SECRET_KEY,
+) -> dict[str, str]:
+    """Return the headers that every call of AiTEMS must have."""
+    timestamp = str(int(now.timestamp() * 1000))
+    message = f"{method} {uri}\n{timestamp}\n{access_key}"
+    digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
+    return {
+        "x-ncp-apigw-timestamp": timestamp,
+        "x-ncp-iam-access-key": access_key,
+        "x-ncp-apigw-signature-v2": base64.b64encode(digest).decode(),
+        "content-type": "application/json",
+    }
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Every byte of an answer up to the end of the connection, and how it ended."""
+
+    raw: bytes
+    was_reset: bool
+
+
+@contextmanager
+def connection_to(
+    running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
+) -> Iterator[socket.socket]:
+    """Send a request, byte for byte as given, and lend the connection."""
+    lines = [f"{method} {target} HTTP/1.1", "host: simulator", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"content-length: {len(body)}"] if body else []
+    with socket.create_connection((running.host, running.port)) as connection:
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        connection.setblocking(False)
+        yield connection
+
+
+def signed_call(running: Running, path: str) -> AbstractContextManager[socket.socket]:
+    """Send a good, signed call and lend the connection; ``path`` comes after ``/api/v1``."""
+    return connection_to(running, API + path, sign(API + path, running.simulator.server_now()))
+
+
+async def read_some(connection: socket.socket) -> bytes:
+    """Return the next bytes that come; none at the end."""
+    return await asyncio.get_running_loop().sock_recv(connection, 65536)
+
+
+async def read_until(connection: socket.socket, mark: bytes) -> bytes:
+    """Return what comes up to and with ``mark``, and whatever came in the same breath."""
+    raw = b""
+    while mark not in raw:
+        raw += await read_some(connection)
+    return raw
+
+
+async def read_to_end(connection: socket.socket) -> Wire:
+    """Return everything up to the end of the connection."""
+    raw = bytearray()
+    while True:
+        try:
+            more = await read_some(connection)
+        except ConnectionResetError:
+            return Wire(bytes(raw), was_reset=True)
+        if not more:
+            return Wire(bytes(raw), was_reset=False)
+        raw += more
+
+
+async def fetch(
+    running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
+) -> Answer:
+    """Return an answer to a request with just these headers."""
+    with connection_to(running, target, headers, method, body) as connection:
+        return parse((await read_to_end(connection)).raw)
+
+
+async def call(running: Running, path: str) -> Answer:
+    """Return the answer to a good, signed call; ``path`` comes after ``/api/v1``."""
+    return parse((await call_wire(running, path)).raw)
+
+
+async def call_wire(running: Running, path: str) -> Wire:
+    """Return what comes over the wire after a good, signed call."""
+    with signed_call(running, path) as connection:
+        return await read_to_end(connection)
+
+
+async def control(running: Running, method: str, path: str, document: object = None) -> Answer:
+    """Return the answer of the control endpoint; ``path`` comes after ``/_control``."""
+    headers = {} if document is None else {"content-type": "application/json"}
+    body = b"" if document is None else json.dumps(document).encode()
+    return await fetch(running, f"/_control{path}", headers, method, body)

@@ -1,0 +1,50 @@
+"""A built-in AiTEMS for the demo, for tests, and for people who write against AiTEMS.
+
+It shares no code with the client in ``watcher.aitems``, so that neither can hide a mistake of the other.
+"""
+
+from __future__ import annotations
+
+from watcher.simulator.calls import CallKind
+from watcher.simulator.demo import demo_world
+from watcher.simulator.faults.plan import Fault
+from watcher.simulator.lives import random_world
+from watcher.simulator.script import Script, ScriptError, load_script
+from watcher.simulator.server import Running, SimulatorSettings, build_simulator, run_forever, serve
+from watcher.simulator.simulator import (
+    SIMULATOR_ACCESS_KEY,
+    SIMULATOR_SECRET_KEY,
+    ControlAccess,
+    DatedChange,
+    Simulator,
+)
+from watcher.simulator.truth import Cause, Change
+from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+
+__all__ = [
+    "SIMULATOR_ACCESS_KEY",
+    "SIMULATOR_SECRET_KEY",
+    "CallKind",
+    "Cause",
+    "Change",
+    "ControlAccess",
+    "DatedChange",
+    "Fault",
+    "Life",
+    "Running",
+    "Script",
+    "ScriptError",
+    "Service",
+    "ServiceType",
+    "Simulator",
+    "SimulatorSettings",
+    "Step",
+    "Training",
+    "World",
+    "build_simulator",
+    "demo_world",
+    "load_script",
+    "random_world",
+    "run_forever",
+    "serve",
+]

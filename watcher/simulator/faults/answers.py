@@ -1,0 +1,193 @@
+"""Faults in good HTTP: the answer is whole, but it is an error or nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote
+
+from watcher.simulator import gateway
+from watcher.simulator.calls import Answer, gateway_answer
+from watcher.simulator.faults.exchange import Exchange
+from watcher.simulator.responses import http_date, to_json
+
+Act = Callable[[Exchange], Awaitable[None]]
+"""What every fault is: it answers the exchange in its own bad way."""
+
+Record = dict[str, object]
+"""A training as JSON."""
+
+_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_STALE_SECONDS: Final = 30.0
+_CLOCK_OFF_SECONDS: Final = 600.0
+_DEPTH: Final = 100_000
+_TWIN: Final = "status again"
+_URL_MARKS: Final = "%:/?#[]@!$&'()*+,;=~"
+
+
+def gateway_error(error: gateway.GatewayError, details: str | None = None) -> Act:
+    """Return a fault that answers with a gateway error, and with Retry-After where the fault has one."""
+
+    async def act(exchange: Exchange) -> None:
+        await exchange.reply_json(gateway_answer(error, details), exchange.retry_after())
+
+    return act
+
+
+def body(http_status: int, content: bytes, content_type: str = "application/json") -> Act:
+    """Return a fault that answers with these very bytes."""
+
+    async def act(exchange: Exchange) -> None:
+        await exchange.reply(http_status, content, content_type)
+
+    return act
+
+
+garbage: Final = body(200, b"\x00\xff\xfe{not json\x80")
+html: Final = body(502, _HTML, "text/html")
+html_ok: Final = body(200, _HTML, "text/html")
+envelope_ok: Final = body(200, to_json(gateway.envelope(gateway.ENDPOINT_ERROR)))
+empty: Final = body(200, b"")
+empty_error: Final = body(500, b"")
+array: Final = body(200, b"[]")
+null: Final = body(200, b"null")
+xml: Final = body(401, b"<responseError><returnCode>200</returnCode></responseError>", "application/xml")
+forbidden: Final = body(403, to_json({"responseError": {"returnCode": "1103", "returnMessage": "Forbidden."}}))
+
+
+async def not_found(exchange: Exchange) -> None:
+    """Answer as AiTEMS does for a service or training that it does not know."""
+    document = {"timestamp": exchange.server_now.isoformat(timespec="milliseconds"), "status": 404}
+    await exchange.reply_json(Answer(404, {**document, "error": "Not Found", "path": ""}))
+
+
+async def canned(exchange: Exchange) -> None:
+    """Answer with the status, text and content type that the fault names."""
+    fault = exchange.fault
+    content_type = fault.content_type or "application/json"
+    await exchange.reply(fault.status or 200, (fault.text or "").encode(), content_type)
+
+
+async def redirect(exchange: Exchange) -> None:
+    """Send the client elsewhere."""
+    location = quote(exchange.fault.text or "/elsewhere", safe=_URL_MARKS)
+    await exchange.reply(exchange.fault.status or 302, b"", headers={"location": location})
+
+
+async def created(exchange: Exchange) -> None:
+    """Answer honestly, with the one success status that AiTEMS' own table lists."""
+    await exchange.reply_json(replace(exchange.honest(0), http_status=201))
+
+
+async def clock_off(exchange: Exchange) -> None:
+    """Answer honestly, with a Date that is off."""
+    seconds = _CLOCK_OFF_SECONDS if exchange.fault.seconds is None else exchange.fault.seconds
+    date = http_date(exchange.server_now + timedelta(seconds=seconds))
+    await exchange.reply_json(exchange.honest(0), {"date": date})
+
+
+async def no_date(exchange: Exchange) -> None:
+    """Answer honestly, without a Date."""
+    await exchange.reply_json(exchange.honest(0), {"date": ""})
+
+
+async def older_state(exchange: Exchange) -> None:
+    """Answer as a replica does that lags behind."""
+    seconds = _STALE_SECONDS if exchange.fault.seconds is None else exchange.fault.seconds
+    await exchange.reply_json(exchange.honest(seconds))
+
+
+async def empty_list(exchange: Exchange) -> None:
+    """Answer a list call with no trainings or services at all."""
+    await exchange.reply_json(_with_lists(exchange.honest(0), lambda _items: []))
+
+
+async def half_list(exchange: Exchange) -> None:
+    """Answer a list call with every second item left out."""
+    await exchange.reply_json(_with_lists(exchange.honest(0), lambda items: items[::2]))
+
+
+def _with_lists(honest: Answer, change: Callable[[list[object]], list[object]]) -> Answer:
+    if not isinstance(honest.document, dict):
+        return honest
+    changed = {name: change(honest.document[name]) for name in ("trains", "services") if name in honest.document}
+    return replace(honest, document=honest.document | changed)
+
+
+def trainings_with(changes: Mapping[str, object]) -> Act:
+    """Return a fault that puts these fields into every training of the honest answer."""
+    return _retouched(lambda _exchange, training: training.update(changes))
+
+
+def _retouched(change: Callable[[Exchange, Record], None]) -> Act:
+    """Return a fault that changes every training of the honest answer in place."""
+
+    async def act(exchange: Exchange) -> None:
+        honest = exchange.honest(0)
+        for training in _trainings_in(honest.document):
+            change(exchange, training)
+        await exchange.reply_json(honest)
+
+    return act
+
+
+def _trainings_in(document: object) -> Iterator[Record]:
+    """Yield the trainings in the body of a view or of a list."""
+    if isinstance(document, dict):
+        candidates = document.get("trains", [document])
+        yield from (item for item in candidates if isinstance(item, dict) and "hpConfig" in item and "version" in item)
+
+
+def _claim_other(_exchange: Exchange, training: Record) -> None:
+    training.update(serviceId="otherservice", version="otherversion")
+
+
+def _claim_unknown_status(exchange: Exchange, training: Record) -> None:
+    training["status"] = exchange.fault.text or "hibernating"
+
+
+def _drop_status(_exchange: Exchange, training: Record) -> None:
+    del training["status"]
+
+
+def _drop_all_but_status(_exchange: Exchange, training: Record) -> None:
+    for name in set(training) - {"status"}:
+        del training[name]
+
+
+other_training: Final = _retouched(_claim_other)
+unknown_status: Final = _retouched(_claim_unknown_status)
+other_case: Final = _retouched(lambda _exchange, training: training.update(status=str(training["status"]).upper()))
+missing_status: Final = _retouched(_drop_status)
+missing_fields: Final = _retouched(_drop_all_but_status)
+null_status: Final = trainings_with(MappingProxyType({"status": None}))
+wrong_types: Final = trainings_with(
+    MappingProxyType({"status": 7, "hpConfig": "none", "inference": "yes", "createdDate": 20240730, "version": ["1"]})
+)
+not_a_number: Final = trainings_with(MappingProxyType({"hpConfig": {"is_enabled": True, "item_top_n": float("nan")}}))
+
+
+async def duplicate_keys(exchange: Exchange) -> None:
+    """Give each training a second ``status`` that contradicts the first."""
+    honest = exchange.honest(0)
+    for training in _trainings_in(honest.document):
+        training[_TWIN] = "completed" if training["status"] != "completed" else "learning"
+    text = to_json(honest.document).replace(to_json(_TWIN), b'"status"')
+    await exchange.reply(honest.http_status, text)
+
+
+async def deep(exchange: Exchange) -> None:
+    """Nest a field so deeply that a careless parser runs out of stack."""
+    depth = exchange.fault.size or _DEPTH
+    http_status, text = exchange.honest_bytes()
+    nested = b"[" * depth + b"]" * depth
+    await exchange.reply(http_status, text.removesuffix(b"}") + b', "nested": ' + nested + b"}")
+
+
+async def bad_utf8(exchange: Exchange) -> None:
+    """Put bytes that are no UTF-8 into an otherwise honest answer."""
+    http_status, text = exchange.honest_bytes()
+    await exchange.reply(http_status, text.removesuffix(b"}") + b', "name": "\xff\xfe"}')

@@ -1,0 +1,85 @@
+"""The JSON objects of AiTEMS, field by field as its pages list them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from watcher.core.training import Phase, phase_of
+from watcher.simulator.truth import Seen
+from watcher.simulator.world import NO_HPO, Service, ServiceType
+
+_KOREA: Final = timezone(timedelta(hours=9))
+_DATASETS: Final = (("u1aa0user00", "user"), ("i1aa0item00", "item"), ("x1aa0inter0", "interaction"))
+
+
+def aitems_date(moment: datetime) -> str:
+    """Write a time as AiTEMS does: Korean local time with milliseconds and without a zone."""
+    return moment.astimezone(_KOREA).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def training_record(service_id: str, seen: Seen, started_at: datetime) -> dict[str, object]:
+    """Return the body of "View training"; ``started_at`` is when the simulator's time began, UTC."""
+    training = seen.training
+    record: dict[str, object] = {
+        "serviceId": service_id,
+        "type": training.type,
+        "hpConfig": dict(training.hp_config),
+        "version": training.version,
+    }
+    if training.description is not None:
+        record["description"] = training.description
+    record["status"] = seen.status
+    record["createdDate"] = training.created_date or aitems_date(started_at + timedelta(seconds=seen.born_seconds))
+    record["inference"] = seen.inference
+    return record
+
+
+def service_item(service: Service, trainings: Iterable[Seen], updated_at: datetime, started_at: datetime) -> object:
+    """Return an item of "Get service list"."""
+    return {
+        "serviceId": service.id,
+        "name": service.name,
+        "status": service_status(service, trainings),
+        "createdDate": aitems_date(started_at),
+        "updatedDate": aitems_date(updated_at),
+        "actionName": "View/getServiceDetail",
+        "permission": "Allow",
+    }
+
+
+def service_record(
+    service: Service, trainings: Iterable[Seen], updated_at: datetime, started_at: datetime
+) -> dict[str, object]:
+    """Return the body of "Get service"; some fields are there for a service of type ``interval`` only."""
+    record: dict[str, object] = {"serviceId": service.id, "name": service.name}
+    if service.description is not None:
+        record["description"] = service.description
+    record["status"] = service_status(service, trainings)
+    record["datasets"] = [{"datasetId": dataset, "type": kind} for dataset, kind in _DATASETS]
+    record["hpConfig"] = dict(NO_HPO)
+    if service.type is ServiceType.INTERVAL:
+        record["infers"] = []
+    record["createdDate"] = aitems_date(started_at)
+    record["updatedDate"] = aitems_date(updated_at)
+    record["type"] = service.type.value
+    if service.learning_interval is not None:
+        record["learningInterval"] = service.learning_interval
+        record["scheduledDate"] = aitems_date(_next_training(service.learning_interval, updated_at))
+    return record
+
+
+def service_status(service: Service, trainings: Iterable[Seen]) -> str:
+    """Return the service's own status word, which is not one of a training's."""
+    if service.status is not None:
+        return service.status
+    busy = any(phase_of(seen.status) is Phase.IN_PROGRESS for seen in trainings)
+    if service.type is ServiceType.INTERVAL:
+        return "scheduledLearning" if busy else "scheduled"
+    return "learning" if busy else "learnable"
+
+
+def _next_training(interval: str, updated_at: datetime) -> datetime:
+    whole_hour = updated_at.replace(minute=0, second=0, microsecond=0)
+    return whole_hour + timedelta(hours=int(interval.removeprefix("hour")))

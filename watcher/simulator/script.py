@@ -1,0 +1,188 @@
+"""Script files: services, trainings, their lives and faults over time, written down in TOML.
+
+Strict: an unknown key, a wrong type or a misspelt status is refused, all of them at once, each with file and key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from watcher.core.training import TRAIN_TYPES, Status
+from watcher.simulator.durations import Seconds
+from watcher.simulator.faults.model import FaultModel
+from watcher.simulator.faults.plan import Fault
+from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+
+_WORDS_KEY: Final = "unknown_words"
+
+
+class ScriptError(Exception):
+    """A script file cannot be used; the message lists every fault, each with file and key."""
+
+    def __init__(self, path: Path, faults: list[str]) -> None:
+        super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a script file says."""
+
+    world: World
+    faults: tuple[Fault, ...] = ()
+
+
+def load_script(path: Path) -> Script:
+    """Read a script file.
+
+    Raises:
+        ScriptError: the file cannot be read, is no TOML, or says something that cannot be done.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScriptError(path, [f"cannot be read: {error}"]) from error
+    return parse_script(text, path)
+
+
+def parse_script(text: str, path: Path) -> Script:
+    """Read a script's text; ``path`` is only for the messages.
+
+    Raises:
+        ScriptError: the text is no TOML, or says something that cannot be done.
+    """
+    try:
+        document = tomllib.loads(text)
+        lenient = document.get(_WORDS_KEY) is True
+        return _ScriptModel.model_validate(document, context={_WORDS_KEY: lenient}).script()
+    except tomllib.TOMLDecodeError as error:
+        raise ScriptError(path, [f"is no TOML: {error}"]) from error
+    except ValidationError as error:
+        raise ScriptError(path, [_fault_text(fault) for fault in error.errors()]) from error
+
+
+def _fault_text(fault: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).removeprefix(".")
+    return f"{key or 'the file'}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _known_status(word: str, info: ValidationInfo) -> str:
+    return _known(word, tuple(Status), "a status", info)
+
+
+def _known_type(word: str, info: ValidationInfo) -> str:
+    return _known(word, TRAIN_TYPES, "a training's type", info)
+
+
+def _known(word: str, words: tuple[str, ...], noun: str, info: ValidationInfo) -> str:
+    lenient = bool(info.context and info.context[_WORDS_KEY])
+    if word not in words and not lenient:
+        raise ValueError(f"{word!r} is not {noun}; write one of {', '.join(words)}, or set {_WORDS_KEY} = true")
+    return word
+
+
+_Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _StepModel(_Model):
+    at: Seconds
+    status: Annotated[_Name, AfterValidator(_known_status)] | None = None
+    gone: bool = False
+    inference: bool | None = None
+
+    @model_validator(mode="after")
+    def _refuse_both(self) -> Self:
+        if (self.status is None) is not self.gone:
+            raise ValueError("give either a status or gone = true")
+        return self
+
+    def step(self) -> Step:
+        return Step(self.at, self.status, self.inference)
+
+
+def _no_hpo() -> dict[str, str | bool | int | float]:
+    return {"is_enabled": False}
+
+
+class _TrainingModel(_Model):
+    type: Annotated[_Name, AfterValidator(_known_type)]
+    version: _Name
+    life: list[_StepModel]
+    loop: Seconds | None = None
+    description: str | None = None
+    hp_config: dict[str, str | bool | int | float] = Field(default_factory=_no_hpo)
+    created_date: str | None = None
+
+    @model_validator(mode="after")
+    def _refuse_nonsense(self) -> Self:
+        self.training()
+        return self
+
+    def training(self) -> Training:
+        return Training(
+            type=self.type,
+            version=self.version,
+            life=Life(tuple(step.step() for step in self.life), self.loop),
+            description=self.description,
+            hp_config=self.hp_config,
+            created_date=self.created_date,
+        )
+
+
+class _ServiceModel(_Model):
+    id: _Name
+    name: str | None = None
+    type: ServiceType = Field(default=ServiceType.BATCH, strict=False)
+    interval: str | None = None
+    status: _Name | None = None
+    description: str | None = None
+    training: list[_TrainingModel] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _refuse_nonsense(self) -> Self:
+        self.service()
+        return self
+
+    def service(self) -> Service:
+        return Service(
+            id=self.id,
+            name=self.name or self.id,
+            type=self.type,
+            interval=self.interval,
+            status=self.status,
+            description=self.description,
+            trainings=tuple(training.training() for training in self.training),
+        )
+
+
+class _ScriptModel(_Model):
+    unknown_words: bool = False
+    service: list[_ServiceModel] = Field(default_factory=list)
+    fault: list[FaultModel] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _refuse_twins(self) -> Self:
+        self.script()
+        return self
+
+    def script(self) -> Script:
+        world = World(tuple(service.service() for service in self.service))
+        return Script(world, tuple(fault.fault() for fault in self.fault))

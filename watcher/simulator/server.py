@@ -1,0 +1,170 @@
+"""Serving a simulator over HTTP: embedded in a test or a demo, or by itself until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from watcher.core.secret import Secret
+from watcher.simulator import calls, control
+from watcher.simulator.app import TRANSPORT, build_app
+from watcher.simulator.lives import random_world
+from watcher.simulator.script import Script, load_script
+from watcher.simulator.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, Simulator
+
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+_KEEP_ALIVE_SECONDS = 75
+_STOP_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A simulator that is being served."""
+
+    simulator: Simulator
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port; a wildcard address is named as a client here reaches it."""
+        host = _ANY_ADDRESS.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes for AiTEMS' base URL."""
+        return self.origin + calls.PREFIX
+
+    @property
+    def control_url(self) -> str:
+        """Where the control endpoint is."""
+        return self.origin + control.PREFIX
+
+
+@asynccontextmanager
+async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Running]:
+    """Serve a simulator as long as the block runs; signals stay the caller's.
+
+    Args:
+        simulator: what is served.
+        host: an IPv4 or IPv6 address, or a name.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    with _listen(host, port) as listener:
+        server = _prepare(simulator)
+        await server.startup(sockets=[listener])
+        try:
+            yield Running(simulator, host, listener.getsockname()[1])
+        finally:
+            await _stop(server, listener)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family, backlog=1024)
+
+
+def _prepare(simulator: Simulator) -> uvicorn.Server:
+    """Return a server that is ready to start; uvicorn's own ``serve`` would take the signals over."""
+    config = uvicorn.Config(
+        build_app(simulator),
+        http=_OpenProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server
+
+
+async def _stop(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Stop at once: requests that hang on purpose would never end by themselves."""
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    await server.shutdown(sockets=[listener])
+
+
+class _OpenProtocol(H11Protocol):
+    """Leaves the transport in each request's state, so that a fault can get below HTTP."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorSettings:
+    """What ``aitems-watcher simulate`` can be told."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    script: Path | None = None
+    """A script file; without one the world is random."""
+    pace_seconds: float = 5.0
+    """How long a random training stays in a stage, on average."""
+    services: int = 3
+    """How many random services there are."""
+    seed: int | None = None
+    """The same seed gives the same random world."""
+    access_key: str = SIMULATOR_ACCESS_KEY
+    secret_key: Secret = Secret(SIMULATOR_SECRET_KEY)  # noqa: RUF009 - a Secret does not change
+    clock_offset_seconds: float = 0.0
+    control: ControlAccess = ControlAccess.LOOPBACK
+
+
+def build_simulator(settings: SimulatorSettings) -> Simulator:
+    """Return the simulator that the settings describe; its time begins now.
+
+    Raises:
+        ScriptError: the script file cannot be used.
+    """
+    script = _random_script(settings) if settings.script is None else load_script(settings.script)
+    return Simulator(
+        script.world,
+        faults=script.faults,
+        keys={settings.access_key: settings.secret_key},
+        seed=settings.seed,
+        clock_offset_seconds=settings.clock_offset_seconds,
+        control=settings.control,
+    )
+
+
+def _random_script(settings: SimulatorSettings) -> Script:
+    draw = random.Random(settings.seed).random  # noqa: S311 - a made-up world needs no secrecy
+    return Script(random_world(draw, services=settings.services, pace_seconds=settings.pace_seconds))
+
+
+async def run_forever(settings: SimulatorSettings, started: Callable[[Running], None]) -> None:
+    """Serve until cancelled.
+
+    Args:
+        settings: what to serve, and where.
+        started: called once the simulator listens, to say so.
+
+    Raises:
+        ScriptError: the script file cannot be used.
+        OSError: the address cannot be listened on.
+    """
+    async with serve(build_simulator(settings), settings.host, settings.port) as running:
+        started(running)
+        await asyncio.get_running_loop().create_future()

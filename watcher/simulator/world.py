@@ -1,0 +1,183 @@
+"""What happens in a simulated AiTEMS, written down beforehand: each training's status as a function of time.
+
+Pure: every time is a number of seconds since the simulator started, and nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.training import Status
+
+NO_HPO: Final[Mapping[str, object]] = MappingProxyType({"is_enabled": False})
+"""The ``hpConfig`` of a training without hyperparameter optimization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From ``after_seconds`` on the training has ``status``; ``None`` means that AiTEMS does not know the training."""
+
+    after_seconds: float
+    status: str | None
+    inference: bool | None = None
+    """Whether a result is found; ``None`` means: where the status is ``completed``."""
+
+    @property
+    def has_result(self) -> bool:
+        """The field ``inference`` of a training in this step."""
+        return self.status == Status.COMPLETED if self.inference is None else self.inference
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The steps of a training in order of time; before the first one the training does not exist."""
+
+    steps: tuple[Step, ...] = ()
+    loop_seconds: float | None = None
+    """Where given, all steps come again so many seconds later, and so on."""
+
+    def __post_init__(self) -> None:
+        _refuse_disorder(self.steps)
+        if self.loop_seconds is not None:
+            _refuse_short_loop(self.steps, self.loop_seconds)
+
+    @property
+    def born_seconds(self) -> float:
+        """When the training appears; infinity if it never does."""
+        return self.steps[0].after_seconds if self.steps else math.inf
+
+    def step_at(self, seconds: float) -> Step | None:
+        """Return the step that the training is in, ``None`` before the first one."""
+        latest = None
+        last_round = self._round_at(seconds)
+        for moment, step in self._moments(max(0, last_round - 1), last_round + 1):
+            if moment > seconds:
+                break
+            latest = step
+        return latest
+
+    def status_at(self, seconds: float) -> str | None:
+        """Return the status word at a time, ``None`` while the training does not exist."""
+        step = self.step_at(seconds)
+        return step.status if step else None
+
+    def steps_between(self, after_seconds: float, until_seconds: float) -> Iterator[Step]:
+        """Yield the steps taken later than the one time and not later than the other, loops unrolled."""
+        first_round = max(0, self._round_at(after_seconds) - 1)
+        for moment, step in self._moments(first_round, self._round_at(until_seconds) + 1):
+            if after_seconds < moment <= until_seconds:
+                yield Step(moment, step.status, step.inference)
+
+    def _round_at(self, seconds: float) -> int:
+        if self.loop_seconds is None or seconds < self.born_seconds:
+            return 0
+        return int((seconds - self.born_seconds) // self.loop_seconds)
+
+    def _moments(self, first_round: int, last_round: int) -> Iterator[tuple[float, Step]]:
+        """Yield each step with its time; one round more on either side covers what floating point rounds away."""
+        if self.loop_seconds is None:
+            yield from ((step.after_seconds, step) for step in self.steps)
+            return
+        for number in range(first_round, last_round + 1):
+            yield from ((number * self.loop_seconds + step.after_seconds, step) for step in self.steps)
+
+
+def _refuse_disorder(steps: tuple[Step, ...]) -> None:
+    if steps and not (math.isfinite(steps[-1].after_seconds) and steps[0].after_seconds >= 0):
+        raise ValueError("a step's time is zero or more seconds")
+    for earlier, later in pairwise(steps):
+        if not later.after_seconds > earlier.after_seconds:
+            raise ValueError(
+                f"the step at {later.after_seconds:g} s comes after the one at {earlier.after_seconds:g} s; "
+                "put the steps in order of time"
+            )
+
+
+def _refuse_short_loop(steps: tuple[Step, ...], loop_seconds: float) -> None:
+    if not steps:
+        raise ValueError("a loop needs steps to repeat")
+    span = steps[-1].after_seconds - steps[0].after_seconds
+    if not (math.isfinite(loop_seconds) and loop_seconds > span):
+        raise ValueError(f"a loop of {loop_seconds:g} s is not longer than its steps, which take {span:g} s")
+
+
+class ServiceType(StrEnum):
+    """How a service is trained: by hand, or every few hours (page "Get service")."""
+
+    BATCH = "batch"
+    INTERVAL = "interval"
+
+
+LEARNING_INTERVALS: Final = ("hour1", "hour3", "hour6", "hour12")
+"""The values of ``learningInterval`` (page "Edit update cycle")."""
+_USUAL_INTERVAL: Final = "hour6"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One version of one type of a service, and what becomes of it."""
+
+    type: str
+    version: str
+    life: Life = field(default_factory=Life)
+    description: str | None = None
+    hp_config: Mapping[str, object] = field(default_factory=lambda: NO_HPO, hash=False)
+    created_date: str | None = None
+    """``createdDate`` as it is to be shown; ``None`` means: the moment of the first step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service and its trainings."""
+
+    id: str
+    name: str
+    type: ServiceType = ServiceType.BATCH
+    interval: str | None = None
+    """One of ``LEARNING_INTERVALS``, for the type ``interval`` only; ``None`` means every six hours."""
+    status: str | None = None
+    """The service's own status word; ``None`` means: as its trainings make it."""
+    description: str | None = None
+    trainings: tuple[Training, ...] = ()
+
+    def __post_init__(self) -> None:
+        _refuse_bad_interval(self.type, self.interval)
+        _refuse_twins([f"{training.type}/{training.version}" for training in self.trainings], "training")
+
+    @property
+    def learning_interval(self) -> str | None:
+        """The field ``learningInterval``; ``None`` for a service that does not have it."""
+        return (self.interval or _USUAL_INTERVAL) if self.type is ServiceType.INTERVAL else None
+
+
+def _refuse_bad_interval(service_type: ServiceType, interval: str | None) -> None:
+    if interval is None:
+        return
+    if service_type is not ServiceType.INTERVAL:
+        raise ValueError('interval: only for a service of type "interval"')
+    if interval not in LEARNING_INTERVALS:
+        raise ValueError(f"interval: there is no {interval!r}; write one of {', '.join(LEARNING_INTERVALS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that a simulated account holds."""
+
+    services: tuple[Service, ...] = ()
+
+    def __post_init__(self) -> None:
+        _refuse_twins([service.id for service in self.services], "service")
+
+
+def _refuse_twins(names: list[str], noun: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"the {noun} {name!r} is there twice; give each one its own name")
+        seen.add(name)
