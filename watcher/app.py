@@ -28,6 +28,7 @@ from watcher.config import (
 )
 from watcher.core.cadence import Cadence
 from watcher.core.delivery import Policy
+from watcher.core.incident import Thresholds
 from watcher.core.look import LookState
 from watcher.core.planner import Look, Watch, plan_looks
 from watcher.core.routing import Route
@@ -211,7 +212,15 @@ def _wire(
             courier.wake.ring()
 
     router = Router(Outbox(database), routes_of(config), receivers, clock, wake_couriers)
-    poller = Poller(looks_of(config), apis, Polls(database), clock, router.wake.ring)
+    poller = Poller(
+        looks_of(config),
+        apis,
+        Polls(database),
+        clock,
+        thresholds=Thresholds(),
+        on_events=router.wake.ring,
+        on_caught_up=router.let_go,
+    )
     return Daemon(database, poller, router, carriers, clock)
 
 
@@ -271,9 +280,7 @@ def _api(name: str, settings: AccountSettings, surroundings: Surroundings, stack
     return AitemsClient(http, account, surroundings.clock, budget)
 
 
-def make_receiver(
-    name: str, settings: ReceiverSettings, surroundings: Surroundings, stack: AsyncExitStack
-) -> Receiver:
+def make_receiver(name: str, settings: ReceiverSettings, surroundings: Surroundings, stack: AsyncExitStack) -> Receiver:
     """Make one receiver from its settings; its connections are closed with ``stack``."""
     http = HttpClient(_receiver_http(settings), surroundings.clock)
     stack.push_async_callback(http.aclose)

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from tests.support.servers import Received
 from tests.support.witness import Shown
 from watcher.core.delivery import OPEN_STATES
-from watcher.core.event import Event, event_id
+from watcher.core.event import Event, Kind, event_id
 from watcher.store.views import Told
 
 RECORDING: Final = timedelta(seconds=1)
@@ -51,11 +51,13 @@ class Evidence:
 def violations(evidence: Evidence) -> list[str]:
     """Return every broken promise, in words."""
     events = [told.event for told in evidence.told]
+    moves = [event for event in events if event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}]
     return [
-        *_broken_chains(events),
+        *_gaps(events),
+        *_broken_chains(moves),
         *_wrong_ids(events, evidence.epoch),
-        *_lost_runs(evidence, events),
-        *_invented(evidence.shown, events),
+        *_lost_runs(evidence, moves),
+        *_invented(evidence.shown, moves),
         *_ledger_faults(evidence.told),
         *_arrival_faults(evidence),
     ]
@@ -68,10 +70,14 @@ def _by_subject(events: Iterable[Event]) -> dict[str, list[Event]]:
     return groups
 
 
-def _broken_chains(events: Iterable[Event]) -> Iterator[str]:
+def _gaps(events: Iterable[Event]) -> Iterator[str]:
     for subject, chain in _by_subject(events).items():
         if [event.seq for event in chain] != list(range(1, len(chain) + 1)):
             yield f"{subject}: the numbers have a gap or a repeat: {[event.seq for event in chain]}"
+
+
+def _broken_chains(moves: Iterable[Event]) -> Iterator[str]:
+    for subject, chain in _by_subject(moves).items():
         for event in chain:
             if event.from_status == event.to_status or event.after > event.before:
                 yield f"{event.short_id}: no change, or bounds turned round"
@@ -112,7 +118,7 @@ def _in_one_life(first: Shown, second: Shown, lives: Iterable[Life]) -> bool:
     return any(life.surely_saw(first.at) and life.surely_saw(second.at) for life in lives)
 
 
-def _recorded_about(chain: Sequence[Event], moment: datetime, baseline: str) -> set[str]:
+def _recorded_about(chain: Sequence[Event], moment: datetime, baseline: str) -> set[str | None]:
     """Return the words that were recorded at this moment or soon after it."""
     first = chain[0].from_status if chain and chain[0].from_status is not None else baseline
     before = [event.to_status for event in chain if event.recorded_at <= moment]
@@ -128,7 +134,7 @@ def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[str]:
     """Every event's word was really shown within its bounds."""
     answers = _answers_by_subject(shown)
     for event in events:
-        subject = (event.service, event.training_type, event.version)
+        subject = (event.service or "", event.training_type or "", event.version or "")
         words = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
         if event.to_status not in words:
             yield f"{event.short_id}: {event.to_status} was not shown between {event.after} and {event.before}"
@@ -151,7 +157,7 @@ def _arrival_faults(evidence: Evidence) -> Iterator[str]:
 
 
 def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[str]:
-    arrived = {item.data["id"] for item in received}
+    arrived = {data["id"] for item in received for data in item.events}
     due = {item.event.id for item in told if any(handover.receiver == receiver for handover in item.handovers)}
     if lost := due - arrived:
         yield f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}"
@@ -164,7 +170,8 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[str]:
     ids: dict[str, set[str]] = defaultdict(set)
     for item in received:
         bodies[item.webhook_id].add(item.body)
-        ids[item.data["id"]].add(item.webhook_id)
+        for data in item.events:
+            ids[data["id"]].add(item.webhook_id)
     for identity, variants in bodies.items():
         if len(variants) > 1:
             yield f"{receiver}: {identity} came with {len(variants)} different bodies"
@@ -174,18 +181,20 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[str]:
 
 
 def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[str]:
-    latest: dict[tuple[str, ...], tuple[int, int]] = {}
-    seen: set[str] = set()
-    for item in received:
-        if item.webhook_id in seen:
-            continue
-        seen.add(item.webhook_id)
-        data = item.data
-        subject = (data["account"], data["service"], data["training_type"], data["version"])
-        number, count = latest.get(subject, (0, 0))
+    latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
+    for data in _first_arrivals(received):
+        # The kinds of not seeing are numbered apart from the training's own.
+        about = (data["service"], data["training_type"], data["version"], "incident" if data["incident"] else None)
+        number, count = latest.get(about, (0, 0))
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
-            yield f"{receiver}: {subject} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})"
-        latest[subject] = (data["seq"], data["receiver_seq"])
+            yield f"{receiver}: {about} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})"
+        latest[about] = (data["seq"], data["receiver_seq"])
+
+
+def _first_arrivals(received: Sequence[Received]) -> Iterator[Any]:
+    first = {item.webhook_id: item for item in reversed(received)}
+    for identity in dict.fromkeys(item.webhook_id for item in received):
+        yield from first[identity].events
 
 
 def repeats(received: Iterable[Received]) -> int:

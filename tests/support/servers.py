@@ -37,9 +37,10 @@ class Received:
         return self.headers["webhook-id"]
 
     @property
-    def data(self) -> Any:
-        """The event in a webhook's body."""
-        return self.json["data"]
+    def events(self) -> list[Any]:
+        """The events in a webhook's body: one, or those of a group."""
+        body = self.json
+        return list(body["data"]["events"]) if body["type"] == "group" else [body["data"]]
 
 
 Script = Callable[[Received], Response]
@@ -70,8 +71,8 @@ class Inbox:
 
     def events(self) -> list[Any]:
         """The events of the deliveries, each once, in the order of their first arrival."""
-        first = {item.webhook_id: item.data for item in reversed(self.received)}
-        return [first[identity] for identity in self.accepted_ids()]
+        first = {item.webhook_id: item.events for item in reversed(self.received)}
+        return [event for identity in self.accepted_ids() for event in first[identity]]
 
 
 def as_slack(received: Received) -> Response:

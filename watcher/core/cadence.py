@@ -27,7 +27,9 @@ class Cadence:
 
 def wants_attention(snapshot: Snapshot, now: datetime) -> bool:
     """Say whether this training asks for the fast interval."""
-    if snapshot.pending is not None or snapshot.status is None:
+    if snapshot.gone:
+        return False
+    if snapshot.pending is not None or snapshot.status is None or snapshot.absent:
         return True
     if phase_of(snapshot.status) not in {Phase.IN_PROGRESS, Phase.UNKNOWN}:
         return False
@@ -70,6 +72,11 @@ class Agenda:
         """Set the next start of ``key``, in monotonic seconds."""
         self._starts[key] = start
         heapq.heappush(self._heap, (start, key))
+
+    def hurry(self, key: str, start: float) -> None:
+        """Bring the next start of ``key`` forward, if it has one; one that is being looked at has none."""
+        if self._starts.get(key, start) > start:
+            self.put(key, start)
 
     def take_due(self, now: float) -> list[str]:
         """Take out the keys whose time has come, the longest waiting first."""

@@ -27,6 +27,8 @@ class Parcel:
     events: tuple[Event, ...]
     body: bytes | None
     """The sealed bytes, where the receiver seals; the same at every attempt."""
+    also: tuple[Event, ...] = ()
+    """Events of the same occasion that were told by themselves; a group names them without telling them again."""
     attempt: int = 1
     may_be_repeat: bool = False
     """Whether an earlier attempt's outcome is not known, so that this one may be a second copy."""

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.moment import from_text, require_utc, to_text
-from watcher.core.training import NO_RECORD, TrainingRef
+from watcher.core.training import NO_RECORD
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -30,12 +30,32 @@ class Kind(StrEnum):
     FAILED = "failed"
     RESTARTED = "restarted"
     UNKNOWN_STATUS = "unknown-status"
+    GONE = "gone"
+    BACK = "back"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    CLOCK_SKEW = "clock-skew"
+    NOT_FOUND = "not-found"
+    REACHABLE = "reachable"
 
 
-DEFAULT_KINDS: Final = frozenset({Kind.SUCCEEDED, Kind.FAILED, Kind.RESTARTED, Kind.UNKNOWN_STATUS})
+INCIDENT_KINDS: Final = frozenset(
+    {Kind.UNREACHABLE, Kind.DENIED, Kind.THROTTLED, Kind.CLOCK_SKEW, Kind.NOT_FOUND, Kind.REACHABLE}
+)
+"""What is told about not seeing; a training's status never changes by them."""
+
+DEFAULT_KINDS: Final = INCIDENT_KINDS | {
+    Kind.SUCCEEDED,
+    Kind.FAILED,
+    Kind.RESTARTED,
+    Kind.UNKNOWN_STATUS,
+    Kind.GONE,
+    Kind.BACK,
+}
 """What a route without ``kind`` takes; the others go only where they are named."""
 
-URGENT_KINDS: Final = frozenset({Kind.FAILED})
+URGENT_KINDS: Final = INCIDENT_KINDS | {Kind.FAILED}
 """What goes first between trainings."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -54,14 +74,17 @@ class Event:
     reason: str
     """The deciding rule's word, see ``core.lifecycle.Reason``."""
     account: str
-    service: str
-    training_type: str
-    version: str
+    service: str | None
+    """``None`` where it is about the account as a whole."""
+    training_type: str | None
+    """``None``, as ``version``, where it is not about one training."""
+    version: str | None
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     from_status: str | None
-    """``None`` for a training that was not known before."""
-    to_status: str
+    """``None`` for a training that was not known before, and where nothing moved."""
+    to_status: str | None
+    """``None`` where nothing moved: a training is gone, or something cannot be seen."""
     skipped: tuple[str, ...] = ()
     """Stages that were not seen, by our reading of their order."""
     late: bool = False
@@ -74,6 +97,10 @@ class Event:
     before: datetime
     """End of the first answer that saw the new one."""
     recorded_at: datetime
+    incident: Mapping[str, object] | None = field(default=None, hash=False)
+    """Of what kind of not seeing it tells: cause, advice, since when; see ``core.incident_event``."""
+    group: str | None = None
+    """The occasion that it is told on together with others, e.g. the outage that hid it."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     """The training's other fields as AiTEMS gave them."""
 
@@ -82,14 +109,11 @@ class Event:
             require_utc(moment)
 
     @property
-    def ref(self) -> TrainingRef:
-        """The training it is about."""
-        return TrainingRef(self.account, self.service, self.training_type, self.version)
-
-    @property
     def type(self) -> str:
-        """The webhook's ``type``, e.g. ``training.failed``."""
-        return f"{self.subject.partition(':')[0]}.{self.kind}"
+        """The webhook's ``type``, e.g. ``training.failed`` or ``account.unreachable``."""
+        if self.version is not None:
+            return f"training.{self.kind}"
+        return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"
 
     @property
     def short_id(self) -> str:
@@ -105,6 +129,11 @@ class Event:
 def event_id(epoch: str, subject: str, seq: int) -> str:
     """Return the one id of a subject's event number ``seq`` in the store of this ``epoch``."""
     return "evt_" + _digest(epoch, subject, str(seq))
+
+
+def incident_id(epoch: str, subject: str, seq: int) -> str:
+    """Return the id that the events of one incident share, by the number of the first of them."""
+    return "inc_" + _digest(epoch, subject, str(seq), "incident")
 
 
 def delivery_id(event_ids: tuple[str, ...], receiver: str) -> str:
@@ -141,6 +170,8 @@ def to_json(event: Event) -> dict[str, object]:
         "after": to_text(event.after),
         "before": to_text(event.before),
         "recorded_at": to_text(event.recorded_at),
+        "incident": None if event.incident is None else dict(event.incident),
+        "group": event.group,
         "training": dict(event.record),
     }
 

@@ -13,13 +13,14 @@ AiTEMS publishes the nine words but no state machine: the order is our reading, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import NO_LABELS, Event, Kind, event_id
+from watcher.core.decision import Background, Decision, Reason
+from watcher.core.event import Event, Kind, event_id
 from watcher.core.training import (
     Observation,
     Phase,
@@ -86,23 +87,6 @@ ABSENT_ENOUGH: Final = 2
 """Two whole lists in a row without a training say that it is gone; no need to count further."""
 
 
-class Reason(StrEnum):
-    """Why a decision came out as it did; kept with the event and shown under the same word."""
-
-    BASELINE = "baseline"
-    NEW_VERSION = "new-version"
-    UNCHANGED = "unchanged"
-    NOT_REPEATED = "not-repeated"
-    AWAITS_SECOND_SIGHT = "awaits-second-sight"
-    AWAITS_CONFIRMATION = "awaits-confirmation"
-    MOVED_FORWARD = "moved-forward"
-    MOVED_BACK = "moved-back"
-    RESTARTED = "restarted"
-    ENDED = "ended"
-    ENDED_UNCONFIRMED = "ended-unconfirmed"
-    UNKNOWN_WORD = "unknown-word"
-
-
 _REASONS: Final[Mapping[Move, Reason]] = MappingProxyType(
     {
         Move.FORWARD: Reason.MOVED_FORWARD,
@@ -113,34 +97,6 @@ _REASONS: Final[Mapping[Move, Reason]] = MappingProxyType(
         Move.ASTRAY: Reason.UNKNOWN_WORD,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Background:
-    """What a decision must know beside the snapshot and the answer."""
-
-    epoch: str
-    """The store's epoch; part of every event's id."""
-    looking_since: datetime
-    """Since when we have looked without a gap; what changed before is told as ``late``."""
-    new_since: datetime | None = None
-    """Start of the last whole list without this training; ``None`` makes its first sight a baseline."""
-    service_name: str | None = None
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What to remember and what to tell, with the reason."""
-
-    snapshot: Snapshot
-    reason: Reason
-    event: Event | None = None
-
-    @property
-    def wants_confirmation(self) -> bool:
-        """Whether a view should be asked for now."""
-        return self.reason is Reason.AWAITS_CONFIRMATION
 
 
 def move_between(known: str | None, seen: str) -> Move:
@@ -174,6 +130,8 @@ def decide(snapshot: Snapshot | None, observation: Observation, background: Back
     """Return what to remember and what to tell after one counting answer; total, never raises on any word."""
     if snapshot is None and background.new_since is None:
         return Decision(snapshot=_baseline(observation), reason=Reason.BASELINE)
+    if snapshot is not None and snapshot.gone:
+        return _find_again(snapshot, observation, background, now)
     known = snapshot or _unrecorded(observation, background.new_since or observation.asked_at)
     move = move_between(known.status, observation.status)
     if move is Move.SAME:
@@ -193,11 +151,21 @@ def settle(snapshot: Snapshot, patience: timedelta, background: Background, now:
     return _announce(snapshot, sighting, background, now, confirmed=False)
 
 
-def missed(snapshot: Snapshot, last_list_at: datetime | None) -> Snapshot:
-    """Note that a whole list lacked this training; ``last_list_at`` is the start of the list before it."""
+def missed(snapshot: Snapshot, last_good_at: datetime | None, background: Background, now: datetime) -> Decision:
+    """Note that a training was not found; the second time in a row it is told as gone.
+
+    Args:
+        snapshot: what is recorded.
+        last_good_at: start of the look before, when it showed the training; ``None`` where there was none.
+        background: as for ``decide``.
+        now: the end of the answer that lacked it.
+    """
     if snapshot.absent == 0:
-        snapshot = catch_up(snapshot, last_list_at)
-    return replace(snapshot, absent=min(snapshot.absent + 1, ABSENT_ENOUGH))
+        snapshot = catch_up(snapshot, last_good_at)
+    absent = replace(snapshot, absent=min(snapshot.absent + 1, ABSENT_ENOUGH))
+    if absent.absent < ABSENT_ENOUGH or absent.gone or absent.status is None:
+        return Decision(snapshot=absent, reason=Reason.NOT_FOUND)
+    return _lose(absent, background, now)
 
 
 def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
@@ -205,6 +173,39 @@ def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
     if last_good_at is None or snapshot.pending is not None or snapshot.absent:
         return snapshot
     return snapshot.seen(last_good_at)
+
+
+def _lose(known: Snapshot, background: Background, now: datetime) -> Decision:
+    sighting = Sighting(
+        status=known.status or "",
+        asked_at=known.seen_after,
+        answered_at=now,
+        source=Source.LIST,
+        late=known.seen_after < background.looking_since,
+        occasion=background.occasion,
+    )
+    event = _event(known, sighting, background, now, confirmed=True)
+    gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=Reason.NOT_FOUND.value)
+    return Decision(snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=Reason.NOT_FOUND, event=gone)
+
+
+def _find_again(known: Snapshot, observation: Observation, background: Background, now: datetime) -> Decision:
+    """Tell that it is back, under its recorded word; another word is then a sighting that a second one confirms."""
+    sighting = _sighting(known, observation, background)
+    event = _event(known, sighting, background, now, confirmed=True)
+    back = replace(
+        event, kind=Kind.BACK, from_status=None, to_status=known.status, skipped=(), reason=Reason.FOUND_AGAIN.value
+    )
+    snapshot = replace(
+        known,
+        gone=False,
+        absent=0,
+        pending=None if known.status == observation.status else sighting,
+        seen_after=observation.asked_at if known.status == observation.status else known.seen_after,
+        seq=back.seq,
+        record=observation.record,
+    )
+    return Decision(snapshot=snapshot, reason=Reason.FOUND_AGAIN, event=back)
 
 
 def _baseline(observation: Observation) -> Snapshot:
@@ -244,12 +245,14 @@ def _await(known: Snapshot, observation: Observation, move: Move, background: Ba
 
 
 def _sighting(known: Snapshot, observation: Observation, background: Background) -> Sighting:
+    late = known.seen_after < background.looking_since
     return Sighting(
         status=observation.status,
         asked_at=observation.asked_at,
         answered_at=observation.answered_at,
         source=observation.source,
-        late=known.seen_after < background.looking_since,
+        late=late,
+        occasion=background.occasion if late else None,
     )
 
 
@@ -264,7 +267,7 @@ def _announce(
     known: Snapshot, sighting: Sighting, background: Background, now: datetime, *, confirmed: bool
 ) -> Decision:
     event = _event(known, sighting, background, now, confirmed=confirmed)
-    words = {event.to_status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
+    words = {sighting.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
     snapshot = replace(
         known,
         status=sighting.status,
@@ -302,6 +305,7 @@ def _event(known: Snapshot, sighting: Sighting, background: Background, now: dat
         # A wall clock that stepped back between the two must not turn the bounds round.
         before=max(sighting.answered_at, known.seen_after),
         recorded_at=now,
+        group=sighting.occasion,
         record=known.record,
     )
 
@@ -325,6 +329,8 @@ def _kind(known: Snapshot, word: str) -> Kind:
 def _reason(known: Snapshot, word: str, *, confirmed: bool) -> Reason:
     if not confirmed:
         return Reason.ENDED_UNCONFIRMED
+    if known.status == word:
+        return Reason.UNCHANGED
     if known.status is None:
         return Reason.NEW_VERSION
     return _REASONS[move_between(known.status, word)]

@@ -16,12 +16,13 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind
-from watcher.core.moment import require_utc
+from watcher.core.moment import from_text, require_utc
 from watcher.core.training import Phase, Status, phase_of
 
 WORD_LIMIT: Final = 100
 """Characters of an id, a name or a status word that are shown."""
 DESCRIPTION_LIMIT: Final = 300
+ADVICE_LIMIT: Final = 400
 LOOKED_AT: Final = 4_000
 """Characters of a text from outside that are looked at; more could hold up everything else."""
 LIST_LIMIT: Final = 8
@@ -86,6 +87,14 @@ _LOOKS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
         Kind.FAILED: (Severity.ERROR, "🔴"),
         Kind.RESTARTED: (Severity.INFO, "🔁"),
         Kind.UNKNOWN_STATUS: (Severity.WARNING, "❓"),
+        Kind.GONE: (Severity.WARNING, "👻"),
+        Kind.BACK: (Severity.INFO, "👋"),
+        Kind.UNREACHABLE: (Severity.ERROR, "🔌"),
+        Kind.DENIED: (Severity.ERROR, "🔒"),
+        Kind.THROTTLED: (Severity.WARNING, "🐌"),
+        Kind.CLOCK_SKEW: (Severity.ERROR, "🕰"),
+        Kind.NOT_FOUND: (Severity.ERROR, "🕳"),
+        Kind.REACHABLE: (Severity.OK, "🔭"),
     }
 )
 
@@ -97,6 +106,14 @@ _HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.FAILED: "Training failed",
         Kind.RESTARTED: "Training restarted",
         Kind.UNKNOWN_STATUS: "Unknown training status",
+        Kind.GONE: "Training gone",
+        Kind.BACK: "Training back",
+        Kind.UNREACHABLE: "AiTEMS cannot be reached",
+        Kind.DENIED: "AiTEMS denies us access",
+        Kind.THROTTLED: "AiTEMS throttles us",
+        Kind.CLOCK_SKEW: "The clocks disagree",
+        Kind.NOT_FOUND: "Not found at AiTEMS",
+        Kind.REACHABLE: "AiTEMS can be seen again",
     }
 )
 
@@ -120,9 +137,9 @@ def compose(event: Event) -> Message:
     return Message(
         severity=severity,
         emoji=emoji,
-        headline=_HEADLINES_BY_STATUS.get((event.kind, event.to_status), _HEADLINES[event.kind]),
+        headline=_HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind]),
         subject=_subject(event),
-        lines=(_change(event), _bounds(event), *_reservations(event)),
+        lines=tuple(_lines(event)),
         facts=tuple(_facts(event)),
         event_id=event.short_id,
     )
@@ -203,14 +220,55 @@ def _code(value: object, limit: int = WORD_LIMIT) -> Code:
 
 
 def _subject(event: Event) -> Line:
+    if event.service is None:
+        return ("account ", _code(event.account))
     service = _code(event.service_name or event.service)
+    if event.version is None:
+        return ("service ", service)
     return (service, " · ", _code(event.training_type), " · ", _code(event.version))
 
 
+def _lines(event: Event) -> Iterable[Line]:
+    if event.incident is not None:
+        return _incident_lines(event.incident)
+    return (_change(event), _bounds(event), *_reservations(event))
+
+
 def _change(event: Event) -> Line:
+    if event.to_status is None:
+        return (f"{event.kind}: was ", _code(event.from_status), ", and two looks in a row did not find it.")
     if event.from_status is None:
         return (f"{event.kind}: first seen as ", _code(event.to_status))
+    if event.kind is Kind.BACK:
+        return (f"{event.kind}: found again; it was recorded as ", _code(event.to_status))
     return (f"{event.kind}: ", _code(event.from_status), " → ", _code(event.to_status))
+
+
+def _incident_lines(incident: Mapping[str, object]) -> Iterable[Line]:
+    since = from_text(str(incident["since"]))
+    lasted = incident.get("lasted_seconds")
+    if isinstance(lasted, int | float):
+        yield (f"Could not be seen for {_span(lasted)}, since ", since, ". Cause: ", _code(incident.get("cause")), ".")
+        yield ("What changed meanwhile is told after this.",)
+        return
+    yield ("Cause: ", _code(incident.get("cause")), ": ", _code(incident.get("detail"), DESCRIPTION_LIMIT))
+    yield ("Not seen since ", since, *_last_good(incident.get("last_good_at")))
+    yield ("What to do: ", _code(incident.get("advice"), ADVICE_LIMIT))
+    yield ("Trainings keep their last known status; nothing says that one of them failed.",)
+
+
+def _last_good(moment: object) -> Line:
+    return ("; never seen before.",) if moment is None else ("; seen last at ", from_text(str(moment)), ".")
+
+
+def _span(seconds: float) -> str:
+    """Write a span for people in its two largest units, e.g. ``12 h 3 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
 
 
 def _bounds(event: Event) -> Line:
@@ -230,7 +288,7 @@ def _reservations(event: Event) -> Iterable[Line]:
         yield ("New: this version was not known before.",)
     if not event.confirmed:
         yield ("Unconfirmed: a list showed it, and no second answer has repeated it yet.",)
-    if phase_of(event.to_status) is Phase.UNKNOWN:
+    if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
         yield ("AiTEMS' documents do not have the status ", _code(event.to_status), "; it is shown as it came.")
     if event.kind is Kind.FAILED:
         yield ("AiTEMS' API gives no reason for a failure.",)
@@ -238,16 +296,25 @@ def _reservations(event: Event) -> Iterable[Line]:
 
 def _facts(event: Event) -> Iterable[Fact]:
     record = event.record
-    yield Fact("Service", (_code(event.service),))
+    if event.service is not None:
+        yield Fact("Service", (_code(event.service),))
     yield Fact("Account", (_code(event.account),))
+    if event.incident is not None:
+        yield Fact("Incident", (_code(event.incident.get("id")),))
+        yield from _labels(event)
+        return
     yield Fact("HPO", _switch(_hpo(record), on="on", off="off"))
     yield Fact("Inference result", _switch(record.get("inference"), on="found", off="none"))
     if record.get("createdDate") is not None:
         yield Fact("Created", (_code(record["createdDate"]), " as AiTEMS gave it (zone unknown)"))
-    if event.labels:
-        yield Fact("Labels", _listed(f"{key}={value}" for key, value in event.labels.items()))
+    yield from _labels(event)
     if record.get("description"):
         yield Fact("Description", (_code(record["description"], DESCRIPTION_LIMIT),))
+
+
+def _labels(event: Event) -> Iterable[Fact]:
+    if event.labels:
+        yield Fact("Labels", _listed(f"{key}={value}" for key, value in event.labels.items()))
 
 
 def _hpo(record: Mapping[str, object]) -> object:

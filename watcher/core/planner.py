@@ -42,6 +42,11 @@ class Look:
     """Trainings of a list call's service that are watched by themselves too; their naming goes first."""
 
     @property
+    def finds_new(self) -> bool:
+        """Whether a training that was not there before is told as new."""
+        return self.training is None
+
+    @property
     def key(self) -> str:
         """The look's key in the store."""
         return self.training.subject if self.training else self.service.subject

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from watcher.core.event import DEFAULT_KINDS, Event
 
 ALL_KINDS: Final = "*"
+CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
+"""A catch-up goes when everything was looked at again; this ends its wait where that does not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +30,37 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What an event is told together with, instead of by itself."""
+
+    key: str
+    patience: timedelta
+    """How long an open group waits for more, unless it is let go before."""
+    largest: int = 20
+    """More than this make a further group: one message must stay readable, and within Slack's limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Where an event goes, and why."""
 
     to: tuple[str, ...]
     reason: str
     """``route N``, or why no route takes it."""
+    group: Group | None = None
 
 
 def plan(event: Event, routes: tuple[Route, ...]) -> Plan:
     """Return the receivers of the first route that takes the event, each once, in the route's order."""
     for route in routes:
         if route.takes(event):
-            return Plan(to=tuple(dict.fromkeys(route.to)), reason=f"route {route.number}")
+            to = tuple(dict.fromkeys(route.to))
+            return Plan(to=to, reason=f"route {route.number}", group=group_of(event))
     return Plan(to=(), reason="no route names this kind")
+
+
+def group_of(event: Event) -> Group | None:
+    """Return what an event is told together with: late changes of one occasion, but for what is urgent."""
+    if event.group is None or event.urgent:
+        return None
+    return Group(key=event.group, patience=CATCH_UP_PATIENCE)

@@ -96,6 +96,11 @@ class TrainingRef:
         return f"training:{_path(self.account, self.service, self.type, self.version)}"
 
     @property
+    def watch_subject(self) -> str:
+        """The key of what cannot be seen of it before it was ever found; its own events are numbered apart."""
+        return f"watch:{_path(self.account, self.service, self.type, self.version)}"
+
+    @property
     def service_ref(self) -> ServiceRef:
         """The service that this training belongs to."""
         return ServiceRef(self.account, self.service)
@@ -153,6 +158,8 @@ class Sighting:
     source: Source
     late: bool = False
     """Whether the change may have happened while the watcher could not look."""
+    occasion: str | None = None
+    """What it is told on together with other late changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +176,9 @@ class Snapshot:
     first_seen_at: datetime
     pending: Sighting | None = None
     absent: int = 0
-    """How many whole lists in a row lacked it."""
+    """How many looks in a row did not find it."""
+    gone: bool = False
+    """Whether it was told as gone and not found since."""
     seq: int = 0
     """The number of this training's latest event; 0 where there was none."""
     words_told: frozenset[str] = frozenset()

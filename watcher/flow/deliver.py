@@ -115,7 +115,7 @@ class Courier:
             await self._lane.free(self._clock)
             limit = 1 if self._lane.pace_seconds else PARALLEL
             claim = Claim(receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE)
-            claimed = await self._deliveries.claim(claim, self._clock.utc_now())
+            claimed = await self._deliveries.claim(claim, self._receiver.seal_group, self._clock.utc_now())
             if claimed:
                 self._lane.take(self._clock.monotonic())
             return claimed

@@ -7,10 +7,11 @@ written once a second, so that a crash only widens the bounds of the next change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from watcher.core.event import Event
+from watcher.core.batch import Batch, Trouble
+from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
 from watcher.flow.ports import Polls
@@ -23,6 +24,7 @@ class Memory:
         self._polls = polls
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._looks: dict[str, LookState] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._unwritten_trainings: set[TrainingRef] = set()
         self._unwritten_looks: set[str] = set()
         # Revisions are counted by the store; two writes at a time would count the same one twice.
@@ -35,9 +37,10 @@ class Memory:
 
     async def load(self) -> None:
         """Read everything that is remembered."""
-        snapshots, looks = await self._polls.load()
-        self._keep(snapshots)
-        self._looks = {state.key: state for state in looks}
+        remembered = await self._polls.load()
+        self._keep(remembered.snapshots)
+        self._looks = {state.key: state for state in remembered.looks}
+        self._troubles = {trouble.subject: trouble for trouble in remembered.troubles}
 
     def look(self, key: str) -> LookState:
         """Return what is remembered of a look; a new one where there is nothing."""
@@ -51,15 +54,24 @@ class Memory:
         """Return what is recorded of a training."""
         return self.service(ref.service_ref).get(ref)
 
-    async def commit(self, snapshots: Sequence[Snapshot], events: Sequence[Event], look: LookState | None) -> None:
+    def trouble(self, subject: str) -> Trouble:
+        """Return what is remembered of a subject that could not be seen."""
+        return self._troubles.get(subject) or Trouble(subject=subject, seq=0, incident=None)
+
+    def open_incidents(self) -> list[Incident]:
+        """Return the incidents that are open."""
+        return [trouble.incident for trouble in self._troubles.values() if trouble.incident is not None]
+
+    async def commit(self, batch: Batch) -> None:
         """Write at once; what is known changes only when the write has succeeded."""
         async with self._writing:
-            looks = [] if look is None else [look]
-            written = await self._polls.record([self._at_revision(item) for item in snapshots], events, looks)
+            snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
+            written = await self._polls.record(replace(batch, snapshots=snapshots))
             self._keep(written)
-            self._looks |= {state.key: state for state in looks}
+            self._looks |= {state.key: state for state in batch.looks}
+            self._troubles |= {trouble.subject: trouble for trouble in batch.troubles}
             self._unwritten_trainings -= {snapshot.ref for snapshot in written}
-            self._unwritten_looks -= {state.key for state in looks}
+            self._unwritten_looks -= {state.key for state in batch.looks}
 
     def note(self, snapshots: Iterable[Snapshot], look: LookState | None) -> None:
         """Know it now, write it with the next flush."""
@@ -85,8 +97,9 @@ class Memory:
     async def _write(self, trainings: set[TrainingRef], looks: set[str]) -> None:
         if not trainings and not looks:
             return
-        snapshots = [snapshot for ref in trainings if (snapshot := self.training(ref))]
-        written = await self._polls.record(snapshots, [], [self._looks[key] for key in looks])
+        snapshots = tuple(snapshot for ref in trainings if (snapshot := self.training(ref)))
+        states = tuple(self._looks[key] for key in looks)
+        written = await self._polls.record(Batch(snapshots=snapshots, looks=states))
         for snapshot in written:
             current = self.training(snapshot.ref) or snapshot
             self._keep([replace(current, revision=snapshot.revision)])

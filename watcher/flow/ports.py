@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from watcher.core.batch import Batch, Remembered
 from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement
 from watcher.core.event import Event
-from watcher.core.look import LookState, Sight
+from watcher.core.look import Sight
 from watcher.core.routing import Plan
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
+
+SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
+"""A group's events with their ``receiver_seq``, and those told by themselves, to what is kept with the delivery."""
 
 
 class Clock(Protocol):
@@ -45,13 +49,11 @@ class Polls(Protocol):
         """The store's epoch."""
         ...
 
-    async def load(self) -> tuple[list[Snapshot], list[LookState]]:
+    async def load(self) -> Remembered:
         """Return everything that is remembered."""
         ...
 
-    async def record(
-        self, snapshots: Sequence[Snapshot], events: Sequence[Event], looks: Sequence[LookState]
-    ) -> list[Snapshot]:
+    async def record(self, batch: Batch) -> list[Snapshot]:
         """Keep all of it or nothing; return the snapshots as they are now."""
         ...
 
@@ -69,6 +71,10 @@ class Outbox(Protocol):
         """Make deliveries and ledger entries and mark the events routed; all of it or nothing."""
         ...
 
+    async def release(self, group_key: str, now: datetime) -> None:
+        """Let the open groups of this key go now."""
+        ...
+
 
 class Deliveries(Protocol):
     """The memory of the delivering stage."""
@@ -77,8 +83,8 @@ class Deliveries(Protocol):
         """Take back what a process that died was sending."""
         ...
 
-    async def claim(self, claim: Claim, now: datetime) -> list[Claimed]:
-        """Lease the heads of a receiver's due lines."""
+    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+        """Lease the heads of a receiver's due lines, and seal what was still open."""
         ...
 
     async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
@@ -119,6 +125,10 @@ class Receiver(Protocol):
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:
         """Render what is kept with the delivery; ``None`` where each attempt renders anew."""
+        ...
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
+        """Render a group as ``seal`` renders one event; ``also`` names events that were told by themselves."""
         ...
 
     async def send(self, parcel: Parcel) -> Outcome:

@@ -33,6 +33,7 @@ class Router:
         self._receivers = receivers
         self._clock = clock
         self._on_routed = on_routed
+        self._let_go: list[str] = []
         self.wake = Wake()
 
     async def run(self) -> None:
@@ -40,6 +41,7 @@ class Router:
         while True:
             try:
                 await self.drain()
+                await self._release()
             except Exception:
                 # The rows are still unrouted: whatever it was, the next sweep tries again.
                 log.exception("route.failed")
@@ -52,6 +54,17 @@ class Router:
             await self._route(events)
             routed += len(events)
         return routed
+
+    def let_go(self, group_key: str) -> None:
+        """Let the open groups of an occasion go once everything that was recorded is routed."""
+        self._let_go.append(group_key)
+        self.wake.ring()
+
+    async def _release(self) -> None:
+        while self._let_go:
+            await self._outbox.release(self._let_go[0], self._clock.utc_now())
+            self._let_go.pop(0)
+            self._on_routed()
 
     async def _route(self, events: list[Event]) -> None:
         plans = [(event, plan(event, self._routes)) for event in events]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -43,6 +43,9 @@ class ConsoleReceiver:
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Keep no bytes: the lines are made from the event at each attempt."""
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
+        """Keep no bytes, see ``seal``."""
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Write the lines."""

@@ -20,6 +20,20 @@ DEPTH_LIMIT: Final = 16
 DOCUMENTED_FIELDS: Final = ("serviceId", "type", "version", "status", "createdDate", "inference")
 """The short fields of the page "View training": what stays of a record that is too long."""
 
+REFERENCE_FIELDS: Final = (
+    "id",
+    "kind",
+    "account",
+    "service",
+    "training_type",
+    "version",
+    "from",
+    "to",
+    "after",
+    "before",
+)
+"""What names an event that was delivered by itself."""
+
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -31,6 +45,29 @@ def render_body(event: Event, receiver_seq: int) -> bytes:
     """
     body = {"type": event.type, "timestamp": to_text(event.recorded_at), "data": _data(event, receiver_seq)}
     return _encode(body)
+
+
+def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
+    """Return the body of a delivery of several events; one alone looks as if it had come by itself.
+
+    Args:
+        entries: each event with its ``receiver_seq``.
+        also: events of the same occasion that were delivered by themselves.
+    """
+    if len(entries) == 1:
+        return render_body(*entries[0])
+    latest = max(event.recorded_at for event, _ in entries)
+    data = {
+        "group": entries[0][0].group,
+        "events": [_data(event, number) for event, number in entries],
+        "also": [_reference(event) for event in also],
+    }
+    return _encode({"type": "group", "timestamp": to_text(latest), "data": data})
+
+
+def _reference(event: Event) -> dict[str, object]:
+    told = _data(event, 0)
+    return {name: told[name] for name in REFERENCE_FIELDS}
 
 
 def _data(event: Event, receiver_seq: int) -> dict[str, object]:
@@ -55,6 +92,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "after": to_text(event.after),
         "before": to_text(event.before),
         "reason": event.reason,
+        "incident": _plain(event.incident),
         "training": _record(event.record),
     }
 

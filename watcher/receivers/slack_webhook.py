@@ -7,6 +7,7 @@ stands in ``slack_errors``, how a message looks in ``slack_blocks``.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -41,6 +42,9 @@ class SlackWebhookReceiver:
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
+        """Keep no bytes, see ``seal``."""
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Post once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol, TextIO
@@ -90,6 +90,10 @@ class Receiver(Protocol):
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:
         """Return the bytes to keep with the delivery and to send at every attempt; ``None`` where none are kept."""
+        ...
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
+        """Return what is kept of several events that go as one; ``also`` names those that went by themselves."""
         ...
 
     async def send(self, parcel: Parcel) -> Outcome:

@@ -22,7 +22,8 @@ from watcher.simulator.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_K
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _KEEP_ALIVE_SECONDS = 75
-_STOP_SECONDS = 2
+_STEPS_OF_AN_ACCEPT = 3
+"""So many turns of the event loop pass until a connection that was just accepted is known to uvicorn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) ->
         try:
             yield Running(simulator, host, listener.getsockname()[1])
         finally:
-            await _stop(server, listener)
+            await _stop(server)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -89,7 +90,6 @@ def _prepare(simulator: Simulator) -> uvicorn.Server:
         server_header=False,
         date_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
     )
     config.load()
     server = uvicorn.Server(config)
@@ -97,11 +97,17 @@ def _prepare(simulator: Simulator) -> uvicorn.Server:
     return server
 
 
-async def _stop(server: uvicorn.Server, listener: socket.socket) -> None:
+async def _stop(server: uvicorn.Server) -> None:
     """Stop at once: requests that hang on purpose would never end by themselves."""
-    for connection in list(server.server_state.connections):
-        connection.transport.abort()
-    await server.shutdown(sockets=[listener])
+    for listening in server.servers:
+        listening.close()
+    for _ in range(_STEPS_OF_AN_ACCEPT):
+        await asyncio.sleep(0)
+    while connections := list(server.server_state.connections):
+        for connection in connections:
+            connection.transport.abort()
+        await asyncio.sleep(0)
+    await asyncio.gather(*server.server_state.tasks)
 
 
 class _OpenProtocol(H11Protocol):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, select, update
 
-from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State
+from watcher.core.delivery import Claim, Claimed, Parcel, Settlement, State
+from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.moment import from_text, to_text
 from watcher.store import schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, from_moment, read_event, to_moment
 
+SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
+"""Events with their ``receiver_seq``, and those told by themselves, to the bytes kept with the delivery."""
+
 _delivery = schema.delivery
-_earlier = schema.delivery.alias("earlier")
-_OPEN = sorted(state.value for state in OPEN_STATES)
+_mine = schema.line.alias("mine")
+_earlier = schema.line.alias("earlier")
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
 
 
@@ -29,12 +33,12 @@ class Deliveries:
         """Take back what a process that died was sending; how its attempts ended is not known."""
         return await self._database.write(lambda connection: _reclaim(connection, None, now))
 
-    async def claim(self, claim: Claim, now: datetime) -> list[Claimed]:
-        """Lease the heads of the receiver's due lines: urgent ones first, then the oldest."""
+    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+        """Lease the heads of the receiver's due lines: urgent ones first, then the oldest; seal what is open."""
 
         def work(connection: Connection) -> list[Claimed]:
             _reclaim(connection, claim.receiver, now)
-            return _claim(connection, claim, now)
+            return _claim(connection, claim, seal_group, now)
 
         return await self._database.write(work)
 
@@ -61,16 +65,17 @@ def _reclaim(connection: Connection, receiver: str | None, now: datetime) -> int
 
 
 def _is_head() -> ColumnElement[bool]:
-    same_line = and_(
-        _earlier.c.receiver == _delivery.c.receiver,
-        _earlier.c.line == _delivery.c.line,
-        _earlier.c.position < _delivery.c.position,
-        _earlier.c.state.in_(_OPEN),
+    """Say that no line of this delivery has an earlier one that may still be delivered."""
+    earlier = and_(
+        _mine.c.position == _delivery.c.position,
+        _earlier.c.receiver == _mine.c.receiver,
+        _earlier.c.subject == _mine.c.subject,
+        _earlier.c.position < _mine.c.position,
     )
-    return ~exists().where(same_line).correlate(_delivery)
+    return ~exists().where(earlier).correlate(_delivery)
 
 
-def _claim(connection: Connection, claim: Claim, now: datetime) -> list[Claimed]:
+def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
     waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(_WAITING))
     due = and_(waiting, _delivery.c.next_at <= to_text(now), _is_head())
     query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
@@ -85,25 +90,53 @@ def _claim(connection: Connection, claim: Claim, now: datetime) -> list[Claimed]
         }
         positions = [row["position"] for row in rows]
         connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(lease))
-    return [_claimed(connection, row, claim.token) for row in rows]
+    return [_claimed(connection, row, claim.token, seal_group) for row in rows]
 
 
-def _claimed(connection: Connection, row: RowMapping, token: str) -> Claimed:
-    query = (
-        select(schema.event.c.body)
-        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(schema.ledger.c.delivery_id == row["id"])
-        .order_by(schema.event.c.position)
-    )
+def _claimed(connection: Connection, row: RowMapping, token: str, seal_group: SealGroup) -> Claimed:
+    entries = _entries(connection, row["id"])
+    also = _told_alone(connection, row["receiver"], entries)
     parcel = Parcel(
         delivery_id=row["id"],
-        events=tuple(read_event(body) for body in connection.scalars(query)),
-        body=row["body"],
+        events=tuple(event for event, _ in entries),
+        also=also,
+        body=row["body"] if row["sealed"] else _seal(connection, row["position"], seal_group(entries, also)),
         attempt=row["attempts"] + 1,
         may_be_repeat=row["may_be_repeat"],
         degrade=row["degrade"],
     )
     return Claimed(parcel=parcel, token=token, created_at=from_text(row["created_at"]))
+
+
+def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
+    query = (
+        select(schema.event.c.body, schema.ledger.c.receiver_seq)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.ledger.c.delivery_id == identity)
+        .order_by(schema.event.c.position)
+    )
+    return [(read_event(row.body), row.receiver_seq) for row in connection.execute(query)]
+
+
+def _told_alone(connection: Connection, receiver: str, entries: Sequence[tuple[Event, int]]) -> tuple[Event, ...]:
+    """Return the events of a group's occasion that went to the receiver by themselves."""
+    if len(entries) == 1 or (occasion := entries[0][0].group) is None:
+        return ()
+    inside = [event.id for event, _ in entries]
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.event.c.group_key == occasion, schema.ledger.c.receiver == receiver)
+        .where(schema.event.c.id.not_in(inside), schema.event.c.kind.in_(URGENT_KINDS))
+        .order_by(schema.event.c.position)
+    )
+    return tuple(read_event(body) for body in connection.scalars(query))
+
+
+def _seal(connection: Connection, position: int, body: bytes | None) -> bytes | None:
+    sealed = {"sealed": True, "body": body}
+    connection.execute(update(_delivery).where(_delivery.c.position == position).values(sealed))
+    return body
 
 
 def _settle(connection: Connection, claimed: Claimed, settlement: Settlement) -> bool:
@@ -115,7 +148,7 @@ def _settle(connection: Connection, claimed: Claimed, settlement: Settlement) ->
     row = update(_delivery).where(ours).values(_settled_columns(claimed.parcel, settlement))
     won = connection.execute(row).rowcount == 1
     if won and settlement.verdict.next_at is None:
-        _end_entries(connection, [claimed.parcel.delivery_id], settlement)
+        _end(connection, claimed.parcel.delivery_id, settlement)
     return won
 
 
@@ -135,10 +168,13 @@ def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
     }
 
 
-def _end_entries(connection: Connection, ids: Sequence[str], settlement: Settlement) -> None:
-    entries = update(schema.ledger).where(schema.ledger.c.delivery_id.in_(ids))
+def _end(connection: Connection, identity: str, settlement: Settlement) -> None:
+    """Close the ledger entries of a delivery and release its lines."""
+    entries = update(schema.ledger).where(schema.ledger.c.delivery_id == identity)
     ending = {"ending": settlement.verdict.state.value, "ended_at": to_text(settlement.at)}
     connection.execute(entries.values(ending))
+    position = select(_delivery.c.position).where(_delivery.c.id == identity).scalar_subquery()
+    connection.execute(delete(schema.line).where(schema.line.c.position == position))
 
 
 def _next_due(connection: Connection, receiver: str) -> datetime | None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
-from watcher.core.routing import Plan
+from watcher.core.routing import Group, Plan
 from watcher.store import schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, read_event
@@ -34,6 +45,12 @@ class Outbox:
         """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing."""
         await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))
 
+    async def release(self, group_key: str, now: datetime) -> None:
+        """Let the open groups of this key go now; nothing joins them any more."""
+        await self._database.write(
+            lambda connection: _release(connection, schema.delivery.c.group_key == group_key, now)
+        )
+
 
 def _unrouted(connection: Connection, limit: int) -> list[Event]:
     query = select(schema.event.c.body).where(schema.event.c.routed_at.is_(None)).order_by(schema.event.c.position)
@@ -41,23 +58,81 @@ def _unrouted(connection: Connection, limit: int) -> list[Event]:
 
 
 def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:
-    deliveries: list[Row] = []
-    entries: list[Row] = []
+    desk = _Desk(connection, seal, now)
     for event, plan in plans:
         for receiver in plan.to:
-            number = _next_number(connection, receiver, event.subject)
-            entry = _entry(event, receiver, number)
-            entries.append(entry)
-            deliveries.append(_delivery(event, receiver, entry["delivery_id"], seal(receiver, event, number), now))
-    _insert_all(connection, deliveries, entries)
+            desk.hand_over(event, receiver, plan.group)
     routed = [{"event_id": event.id, "at": to_text(now), "why": plan.reason} for event, plan in plans]
     connection.execute(_MARK_ROUTED, routed)
 
 
-def _insert_all(connection: Connection, deliveries: list[Row], entries: list[Row]) -> None:
-    if deliveries:
-        connection.execute(insert(schema.delivery), deliveries)
-        connection.execute(insert(schema.ledger), entries)
+class _Desk:
+    """Hands events over to receivers, within one transaction."""
+
+    def __init__(self, connection: Connection, seal: Seal, now: datetime) -> None:
+        self._connection = connection
+        self._seal = seal
+        self._now = now
+
+    def hand_over(self, event: Event, receiver: str, group: Group | None) -> None:
+        number = _next_number(self._connection, receiver, event.subject)
+        if group is None:
+            position, identity = self._send_alone(event, receiver, number)
+        else:
+            position, identity = self._send_with(event, receiver, group)
+        self._connection.execute(insert(schema.ledger), _entry(event, receiver, identity, number))
+        line = {"receiver": receiver, "subject": event.subject, "position": position}
+        self._connection.execute(_INSERT_LINE, line)
+
+    def _send_alone(self, event: Event, receiver: str, number: int) -> tuple[int, str]:
+        # What goes by itself must not overtake a group that holds the same training.
+        _release(self._connection, _groups_with(receiver, event.subject), self._now)
+        sealed = {"sealed": True, "body": self._seal(receiver, event, number), "next_at": to_text(self._now)}
+        return self._insert(event, receiver, sealed)
+
+    def _send_with(self, event: Event, receiver: str, group: Group) -> tuple[int, str]:
+        waiting = _open_group(self._connection, receiver, group)
+        if waiting is not None:
+            return waiting
+        unsealed = {"sealed": False, "group_key": group.key, "next_at": to_text(self._now + group.patience)}
+        return self._insert(event, receiver, unsealed)
+
+    def _insert(self, event: Event, receiver: str, columns: Row) -> tuple[int, str]:
+        row = {
+            "id": delivery_id((event.id,), receiver),
+            "receiver": receiver,
+            "urgent": event.urgent,
+            "state": State.PENDING.value,
+            "created_at": to_text(self._now),
+            **columns,
+        }
+        query = insert(schema.delivery).returning(schema.delivery.c.position)
+        return int(self._connection.execute(query, row).scalar_one()), row["id"]
+
+
+def _open_group(connection: Connection, receiver: str, group: Group) -> tuple[int, str] | None:
+    """Return position and id of the group that still takes events, if there is one."""
+    table = schema.delivery.c
+    ours = and_(table.receiver == receiver, table.group_key == group.key, ~table.sealed)
+    query = select(table.position, table.id).where(ours, _size_of(table.id) < group.largest)
+    row = connection.execute(query.order_by(table.position.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.position, row.id)
+
+
+def _size_of(identity: Column[str]) -> ScalarSelect[int]:
+    return select(func.count()).where(schema.ledger.c.delivery_id == identity).scalar_subquery()
+
+
+def _groups_with(receiver: str, subject: str) -> ColumnElement[bool]:
+    mine = select(schema.line.c.position).where(schema.line.c.receiver == receiver, schema.line.c.subject == subject)
+    return schema.delivery.c.position.in_(mine)
+
+
+def _release(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
+    """Make open groups due now; they are sealed when they are claimed."""
+    table = schema.delivery
+    open_groups = and_(~table.c.sealed, table.c.next_at > to_text(now), which)
+    connection.execute(update(table).where(open_groups).values(next_at=to_text(now), group_key=None))
 
 
 def _next_number(connection: Connection, receiver: str, subject: str) -> int:
@@ -69,28 +144,17 @@ def _next_number(connection: Connection, receiver: str, subject: str) -> int:
     return int(connection.execute(counted.returning(schema.counter.c.last_seq)).scalar_one())
 
 
-def _entry(event: Event, receiver: str, number: int) -> Row:
+def _entry(event: Event, receiver: str, identity: str, number: int) -> Row:
     return {
         "event_id": event.id,
         "receiver": receiver,
-        "delivery_id": delivery_id((event.id,), receiver),
+        "delivery_id": identity,
         "subject": event.subject,
         "receiver_seq": number,
     }
 
 
-def _delivery(event: Event, receiver: str, identity: str, body: bytes | None, now: datetime) -> Row:
-    return {
-        "id": identity,
-        "receiver": receiver,
-        "line": event.subject,
-        "urgent": event.urgent,
-        "body": body,
-        "state": State.PENDING.value,
-        "created_at": to_text(now),
-        "next_at": to_text(now),
-    }
-
+_INSERT_LINE = upsert(schema.line).on_conflict_do_nothing()
 
 _MARK_ROUTED = (
     update(schema.event)

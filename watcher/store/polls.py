@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Column, Connection, RowMapping, Table, bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from watcher.core.event import Event
-from watcher.core.look import LookState
+from watcher.core.batch import Batch, Remembered
 from watcher.core.training import Snapshot
 from watcher.store import schema
 from watcher.store.database import Database
 from watcher.store.errors import StaleSnapshot
-from watcher.store.rows import Row, event_row, look_row, read_look, read_snapshot, snapshot_row
+from watcher.store.rows import (
+    Row,
+    event_row,
+    look_row,
+    read_look,
+    read_snapshot,
+    read_trouble,
+    snapshot_row,
+    trouble_row,
+)
 
 
 class Polls:
@@ -28,37 +37,40 @@ class Polls:
         """The store's epoch, part of every event's id."""
         return self._database.epoch
 
-    async def load(self) -> tuple[list[Snapshot], list[LookState]]:
+    async def load(self) -> Remembered:
         """Return everything that is remembered."""
         return await self._database.write(_load)
 
-    async def record(
-        self, snapshots: Sequence[Snapshot], events: Sequence[Event], looks: Sequence[LookState]
-    ) -> list[Snapshot]:
+    async def record(self, batch: Batch) -> list[Snapshot]:
         """Keep all of it or nothing; return the snapshots with their new revision.
 
         Raises:
             StaleSnapshot: a snapshot's row is not at the revision that it was read at.
         """
-        await self._database.write(lambda connection: _record(connection, snapshots, events, looks))
-        return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in snapshots]
+        await self._database.write(lambda connection: _record(connection, batch))
+        return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
 
 
-def _load(connection: Connection) -> tuple[list[Snapshot], list[LookState]]:
-    trainings = connection.execute(select(schema.training)).mappings()
-    looks = connection.execute(select(schema.look)).mappings()
-    return [read_snapshot(row) for row in trainings], [read_look(row) for row in looks]
+def _load(connection: Connection) -> Remembered:
+    def rows(table: Table) -> Iterable[RowMapping]:
+        return connection.execute(select(table)).mappings()
+
+    return Remembered(
+        snapshots=tuple(read_snapshot(row) for row in rows(schema.training)),
+        looks=tuple(read_look(row) for row in rows(schema.look)),
+        troubles=tuple(read_trouble(row) for row in rows(schema.incident)),
+    )
 
 
-def _record(
-    connection: Connection, snapshots: Sequence[Snapshot], events: Sequence[Event], looks: Sequence[LookState]
-) -> None:
-    _insert_snapshots(connection, [snapshot_row(item) for item in snapshots if item.revision == 0])
-    _update_snapshots(connection, [snapshot for snapshot in snapshots if snapshot.revision > 0])
-    if events:
-        connection.execute(insert(schema.event), [event_row(event) for event in events])
-    if looks:
-        connection.execute(_UPSERT_LOOK, [look_row(look) for look in looks])
+def _record(connection: Connection, batch: Batch) -> None:
+    _insert_snapshots(connection, [snapshot_row(item) for item in batch.snapshots if item.revision == 0])
+    _update_snapshots(connection, [snapshot for snapshot in batch.snapshots if snapshot.revision > 0])
+    if batch.events:
+        connection.execute(insert(schema.event), [event_row(event) for event in batch.events])
+    if batch.looks:
+        connection.execute(_UPSERT_LOOK, [look_row(look) for look in batch.looks])
+    if batch.troubles:
+        connection.execute(_UPSERT_TROUBLE, [trouble_row(trouble) for trouble in batch.troubles])
 
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
@@ -83,8 +95,12 @@ _UPDATE_SNAPSHOT = (
     .values({column.name: bindparam(f"new_{column.name}") for column in schema.training.c if column.name != "subject"})
 )
 
-_INSERT_LOOK = upsert(schema.look)
-_UPSERT_LOOK = _INSERT_LOOK.on_conflict_do_update(
-    index_elements=[schema.look.c.key],
-    set_={column.name: _INSERT_LOOK.excluded[column.name] for column in schema.look.c if column.name != "key"},
-)
+
+def _upsert(table: Table, key: Column[str]) -> Insert:
+    row = upsert(table)
+    others = {column.name: row.excluded[column.name] for column in table.c if column.name != key.name}
+    return row.on_conflict_do_update(index_elements=[key], set_=others)
+
+
+_UPSERT_LOOK = _upsert(schema.look, schema.look.c.key)
+_UPSERT_TROUBLE = _upsert(schema.incident, schema.incident.c.subject)

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from watcher.core.batch import Trouble
 from watcher.core.event import Event, from_json, to_json
+from watcher.core.incident import Incident
 from watcher.core.look import Cause, LookState
 from watcher.core.moment import from_text, to_text
 from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
@@ -45,6 +47,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "first_seen_at": to_text(snapshot.first_seen_at),
         "pending": None if snapshot.pending is None else dump(_sighting_json(snapshot.pending)),
         "absent": snapshot.absent,
+        "gone": snapshot.gone,
         "seq": snapshot.seq,
         "words_told": dump(sorted(snapshot.words_told)),
         "record": dump(dict(snapshot.record)),
@@ -63,6 +66,7 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         first_seen_at=from_text(row["first_seen_at"]),
         pending=None if row["pending"] is None else _read_sighting(json.loads(row["pending"])),
         absent=row["absent"],
+        gone=row["gone"],
         seq=row["seq"],
         words_told=frozenset(json.loads(row["words_told"])),
         record=json.loads(row["record"]),
@@ -77,6 +81,7 @@ def _sighting_json(sighting: Sighting) -> Row:
         "answered_at": to_text(sighting.answered_at),
         "source": sighting.source.value,
         "late": sighting.late,
+        "occasion": sighting.occasion,
     }
 
 
@@ -87,6 +92,7 @@ def _read_sighting(data: Mapping[str, Any]) -> Sighting:
         answered_at=from_text(data["answered_at"]),
         source=Source(data["source"]),
         late=data["late"],
+        occasion=data["occasion"],
     )
 
 
@@ -118,6 +124,48 @@ def read_look(row: RowMapping) -> LookState:
     )
 
 
+def trouble_row(trouble: Trouble) -> Row:
+    """Return the columns of what is remembered of a trouble."""
+    incident = trouble.incident
+    body = None if incident is None else dump(incident_json(incident))
+    return {"subject": trouble.subject, "seq": trouble.seq, "body": body}
+
+
+def read_trouble(row: RowMapping) -> Trouble:
+    """Read a row of ``incident``."""
+    incident = None if row["body"] is None else _read_incident(json.loads(row["body"]))
+    return Trouble(subject=row["subject"], seq=row["seq"], incident=incident)
+
+
+def incident_json(incident: Incident) -> Row:
+    """Return an incident as plain JSON."""
+    return {
+        "id": incident.id,
+        "subject": incident.subject,
+        "cause": incident.cause.value,
+        "detail": incident.detail,
+        "since": to_text(incident.since),
+        "last_good_at": from_moment(incident.last_good_at),
+        "opened_at": to_text(incident.opened_at),
+        "covers": sorted(incident.covers),
+        "good_looks": incident.good_looks,
+    }
+
+
+def _read_incident(data: Mapping[str, Any]) -> Incident:
+    return Incident(
+        id=data["id"],
+        subject=data["subject"],
+        cause=Cause(data["cause"]),
+        detail=data["detail"],
+        since=from_text(data["since"]),
+        last_good_at=to_moment(data["last_good_at"]),
+        opened_at=from_text(data["opened_at"]),
+        covers=frozenset(data["covers"]),
+        good_looks=data["good_looks"],
+    )
+
+
 def event_row(event: Event) -> Row:
     """Return the columns of a new event; it is not routed yet."""
     return {
@@ -126,6 +174,7 @@ def event_row(event: Event) -> Row:
         "seq": event.seq,
         "kind": event.kind.value,
         "body": dump(to_json(event)),
+        "group_key": event.group,
         "recorded_at": to_text(event.recorded_at),
     }
 

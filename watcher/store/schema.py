@@ -42,6 +42,7 @@ training = Table(
     Column("first_seen_at", Text, nullable=False),
     Column("pending", Text),
     Column("absent", Integer, nullable=False, server_default="0"),
+    Column("gone", Boolean, nullable=False, server_default=text("0")),
     Column("seq", Integer, nullable=False),
     Column("words_told", Text, nullable=False),
     Column("record", Text, nullable=False),
@@ -63,6 +64,15 @@ look = Table(
 )
 """One row a recurring question to AiTEMS: when it was last answered, or why it is not."""
 
+incident = Table(
+    "incident",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("body", Text),
+)
+"""What cannot be seen: one row a subject (account, service, training); ``body`` is the open incident, if any."""
+
 event = Table(
     "event",
     metadata,
@@ -72,6 +82,7 @@ event = Table(
     Column("seq", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("group_key", Text),
     Column("recorded_at", Text, nullable=False),
     Column("routed_at", Text),
     Column("route", Text),
@@ -79,6 +90,8 @@ event = Table(
 )
 """Every change; a row without ``routed_at`` is the outbox."""
 
+Index("ix_event_subject_recorded", event.c.subject, event.c.recorded_at)
+Index("ix_event_group", event.c.group_key, sqlite_where=text("group_key IS NOT NULL"))
 Index("ix_event_unrouted", event.c.position, sqlite_where=text("routed_at IS NULL"))
 
 delivery = Table(
@@ -87,7 +100,8 @@ delivery = Table(
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("receiver", Text, nullable=False),
-    Column("line", Text, nullable=False),
+    Column("group_key", Text),
+    Column("sealed", Boolean, nullable=False),
     Column("urgent", Boolean, nullable=False),
     Column("body", LargeBinary),
     Column("state", Text, nullable=False),
@@ -104,11 +118,22 @@ delivery = Table(
     Column("answer", Text),
     Column("receipt", Text),
 )
-"""One sealed message to one receiver; ``line`` is the subject whose order it keeps."""
+"""One message to one receiver; a group is sealed just before its first attempt, everything else at once."""
 
 _OPEN = text("state IN ('pending', 'sending', 'uncertain')")
-Index("ix_delivery_line", delivery.c.receiver, delivery.c.line, delivery.c.position, sqlite_where=_OPEN)
 Index("ix_delivery_due", delivery.c.receiver, delivery.c.next_at, sqlite_where=_OPEN)
+Index("ix_delivery_group", delivery.c.receiver, delivery.c.group_key, sqlite_where=text("NOT sealed"))
+
+line = Table(
+    "line",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+)
+"""The open deliveries of each (receiver, subject), in order: only the first may be sent."""
+
+Index("ix_line_position", line.c.position)
 
 ledger = Table(
     "ledger",

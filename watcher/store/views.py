@@ -13,13 +13,14 @@ from sqlalchemy.exc import DatabaseError
 
 from watcher.core.delivery import State
 from watcher.core.event import Event
+from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.moment import from_text
 from watcher.core.training import Snapshot
 from watcher.store import schema
 from watcher.store.database import reader_engine
 from watcher.store.errors import StoreUnusable
-from watcher.store.rows import read_event, read_look, read_snapshot, to_moment
+from watcher.store.rows import read_event, read_look, read_snapshot, read_trouble, to_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,12 @@ class Views:
         """Return what is remembered of each look, by key."""
         rows = self._connection.execute(select(schema.look)).mappings()
         return {row["key"]: read_look(row) for row in rows}
+
+    def incidents(self) -> list[Incident]:
+        """Return the open incidents, the oldest first."""
+        rows = self._connection.execute(select(schema.incident)).mappings()
+        found = (read_trouble(row).incident for row in rows)
+        return sorted((item for item in found if item is not None), key=lambda incident: incident.since)
 
     def queues(self) -> list[QueueState]:
         """Return how many deliveries stand where, by receiver and state."""

@@ -143,7 +143,7 @@ async def chunks_without_end(exchange: Exchange) -> None:
         (reset_after_reading, Reason.RESET),
         (half_head, Reason.RESET),
         (half_body, Reason.TRUNCATED),
-        (half_body_then_reset, Reason.RESET),
+        (half_body_then_reset, Reason.TRUNCATED),
         (half_chunk, Reason.TRUNCATED),
         (bad_chunk, Reason.PROTOCOL),
         (no_http, Reason.PROTOCOL),
@@ -224,10 +224,11 @@ async def test_a_name_that_does_not_exist_is_told_from_a_host_that_is_down(make_
 async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: MakeClient) -> None:
     async with raw_server(hang) as server:
         client = make_client(max_connections=1, timeout_seconds=0.3)
-        first, second = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(2)))
+        results = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(6)))
 
-    assert isinstance(first, Uncertain)
-    assert_not_sent(second, Reason.DEADLINE)
+    assert all(isinstance(result, NotSent | Uncertain) for result in results)
+    # One call's end may give its connection to another; they do not take it in turns, each for a full deadline.
+    assert sum(isinstance(result, NotSent) for result in results) > len(server.received)
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,17 @@ async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClien
     assert result.reason is Reason.TLS
 
 
-async def test_a_handshake_that_hangs_is_not_sent_at_the_deadline(make_client: MakeClient) -> None:
+async def test_a_handshake_that_hangs_is_not_sent_and_its_connection_is_closed(make_client: MakeClient) -> None:
+    closed = asyncio.Event()
+
     async def hang(exchange: Exchange) -> None:
-        await forever()
+        await exchange.reader.read()
+        closed.set()
 
     async with raw_server(hang) as server:
         result = await make_client(timeout_seconds=0.3).call(HttpRequest(url=https(server)))
+        async with asyncio.timeout(5):
+            await closed.wait()
     assert isinstance(result, NotSent)
     assert result.reason is Reason.DEADLINE
 

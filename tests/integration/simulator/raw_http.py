@@ -9,8 +9,8 @@ import hmac
 import io
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPResponse
@@ -80,21 +80,22 @@ class Wire:
     was_reset: bool
 
 
-@contextmanager
-def connection_to(
+@asynccontextmanager
+async def connection_to(
     running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
-) -> Iterator[socket.socket]:
+) -> AsyncIterator[socket.socket]:
     """Send a request, byte for byte as given, and lend the connection."""
     lines = [f"{method} {target} HTTP/1.1", "host: simulator", "connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += [f"content-length: {len(body)}"] if body else []
     with socket.create_connection((running.host, running.port)) as connection:
-        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        connection.setblocking(False)
+        connection.settimeout(0)
+        request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        await asyncio.get_running_loop().sock_sendall(connection, request)
         yield connection
 
 
-def signed_call(running: Running, path: str) -> AbstractContextManager[socket.socket]:
+def signed_call(running: Running, path: str) -> AbstractAsyncContextManager[socket.socket]:
     """Send a good, signed call and lend the connection; ``path`` comes after ``/api/v1``."""
     return connection_to(running, API + path, sign(API + path, running.simulator.server_now()))
 
@@ -129,7 +130,7 @@ async def fetch(
     running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
 ) -> Answer:
     """Return an answer to a request with just these headers."""
-    with connection_to(running, target, headers, method, body) as connection:
+    async with connection_to(running, target, headers, method, body) as connection:
         return parse((await read_to_end(connection)).raw)
 
 
@@ -140,7 +141,7 @@ async def call(running: Running, path: str) -> Answer:
 
 async def call_wire(running: Running, path: str) -> Wire:
     """Return what comes over the wire after a good, signed call."""
-    with signed_call(running, path) as connection:
+    async with signed_call(running, path) as connection:
         return await read_to_end(connection)
 
 

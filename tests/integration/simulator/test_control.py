@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from tests.integration.simulator.raw_http import API, call, control, fetch, sign
 from tests.unit.simulator.fake_clock import START, FakeClock
 from watcher.simulator import ControlAccess, Running, Simulator, serve
+from watcher.simulator.app import build_app
 from watcher.simulator.control import _HANDLERS, _is_loopback
 
 P1 = "/services/shop/trains/pop/versions/p1"
@@ -214,6 +216,29 @@ async def test_control_can_be_turned_off(clock: FakeClock) -> None:
     async with serve(Simulator(clock=clock, control=ControlAccess.NOBODY)) as running:
         answer = await control(running, "GET", "/requests")
     assert (answer.status, answer.json()) == (403, {"error": "the control endpoint is turned off"})
+
+
+@pytest.mark.parametrize("access", [ControlAccess.LOOPBACK, ControlAccess.ANYONE])
+async def test_a_client_on_another_machine_needs_leave(access: ControlAccess, clock: FakeClock) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/_control/requests",
+        "raw_path": b"/_control/requests",
+        "query_string": b"",
+        "headers": [],
+        "client": ("192.0.2.7", 50000),
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await build_app(Simulator(clock=clock, control=access))(scope, receive, send)
+    assert sent[0]["status"] == (200 if access is ControlAccess.ANYONE else 403)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ async def test_garbage_is_no_json(running: Running) -> None:
     set_fault(running, "garbage")
     answer = await call(running, VIEW)
     assert answer.status == 200
-    with pytest.raises(ValueError, match="decode|Expecting"):
+    with pytest.raises(ValueError, match=r"decode|Expecting"):
         answer.json()
 
 
@@ -318,7 +318,7 @@ async def test_headers_may_be_huge(running: Running, options: dict[str, int], si
 
 async def silence(*parts: bytes, running: Running) -> None:
     """Expect that an answer begins with the parts, and that nothing more comes then."""
-    with signed_call(running, VIEW) as connection:
+    async with signed_call(running, VIEW) as connection:
         for part in parts:
             await read_until(connection, part)
         with pytest.raises(TimeoutError):
@@ -379,7 +379,7 @@ async def test_a_gzip_bomb_is_small_on_the_wire_and_large_inside(running: Runnin
 
 async def test_an_endless_body_goes_on_as_long_as_it_is_read(running: Running) -> None:
     set_fault(running, "endless")
-    with signed_call(running, VIEW) as connection:
+    async with signed_call(running, VIEW) as connection:
         received = 0
         while received < 10_000_000:
             received += len(await read_some(connection))
@@ -390,8 +390,10 @@ async def test_the_simulator_serves_on_after_a_client_gave_up(
     running: Running, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_fault(running, kind, times=1)
-    with signed_call(running, VIEW) as connection, pytest.raises(TimeoutError):
-        await asyncio.wait_for(read_to_end(connection), 0.05)
+    async with signed_call(running, VIEW) as connection:
+        await running.simulator.requests.wait_for(1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read_to_end(connection), 0.05)
     assert (await call(running, VIEW)).json() == HONEST
     assert caplog.records == []
 
@@ -401,8 +403,9 @@ async def test_every_fault_can_be_struck_by_every_call_without_a_word_in_the_log
     running: Running, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_fault(running, kind)
-    for path in (VIEW, LIST, "/services/shop", "/services", "/services/none"):
-        with signed_call(running, path) as connection:
+    for number, path in enumerate((VIEW, LIST, "/services/shop", "/services", "/services/none"), start=1):
+        async with signed_call(running, path) as connection:
+            await running.simulator.requests.wait_for(number)
             try:
                 await asyncio.wait_for(read_some(connection), 0.01)
             except (TimeoutError, ConnectionResetError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
+from watcher.core.batch import Batch
 from watcher.core.delivery import Claim, Claimed, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
-from watcher.core.routing import Plan
+from watcher.core.routing import Group, Plan
 from watcher.store.database import Database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -24,9 +26,16 @@ def seal(receiver: str, event: Event, number: int) -> bytes:
     return f"{receiver}:{event.seq}:{number}".encode()
 
 
-async def enqueue(database: Database, *events: Event, to: tuple[str, ...] = ("hook",)) -> None:
-    await Polls(database).record([], events, [])
-    plans = [(event, Plan(to=to, reason="route 1")) for event in events]
+def seal_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
+    inside = ",".join(f"{event.version}:{event.seq}:{number}" for event, number in entries)
+    return f"group {inside} also {','.join(str(event.version) for event in also)}".encode()
+
+
+async def enqueue(
+    database: Database, *events: Event, to: tuple[str, ...] = ("hook",), group: Group | None = None
+) -> None:
+    await Polls(database).record(Batch(events=events))
+    plans = [(event, Plan(to=to, reason="route 1", group=group)) for event in events]
     await Outbox(database).enqueue(plans, seal, NOW)
 
 
@@ -34,7 +43,7 @@ async def claim(
     database: Database, *, receiver: str = "hook", limit: int = 9, token: str = "t1", now: datetime = NOW
 ) -> list[Claimed]:
     wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE)
-    return await Deliveries(database).claim(wanted, now)
+    return await Deliveries(database).claim(wanted, seal_group, now)
 
 
 async def settle(database: Database, claimed: Claimed, state: State = State.DELIVERED, **changes: object) -> bool:
@@ -156,3 +165,71 @@ async def test_history_is_filtered_by_subject_id_and_kind(
         assert len(views.history(HistoryFilter(kind="failed"))) == 1
         assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
         assert [told.event.version for told in views.history(HistoryFilter(limit=2))] == ["v2", "v1"]
+
+
+GROUP = Group(key="outage-1", patience=timedelta(minutes=2))
+
+
+async def test_a_group_waits_and_goes_as_one_sealed_delivery(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
+    assert await claim(database) == []
+    (group,) = await claim(database, token="t2", now=NOW + GROUP.patience)
+    assert group.parcel.body == b"group v1:1:1,v2:1:1 also "
+    assert [event.version for event in group.parcel.events] == ["v1", "v2"]
+    await settle(database, group, State.PENDING, next_at=NOW)
+    (again,) = await claim(database, token="t3")
+    assert (again.parcel.body, again.parcel.delivery_id) == (group.parcel.body, group.parcel.delivery_id)
+
+
+async def test_a_group_that_is_let_go_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), group=GROUP)
+    await Outbox(database).release(GROUP.key, NOW)
+    await enqueue(database, make_event(1, "v2"), group=GROUP)
+    (first,) = await claim(database)
+    assert [event.version for event in first.parcel.events] == ["v1"]
+
+
+async def test_a_full_group_is_followed_by_another(database: Database, make_event: MakeEvent) -> None:
+    small = replace(GROUP, largest=2)
+    await enqueue(database, *(make_event(1, f"v{number}") for number in range(5)), group=small)
+    groups = await claim(database, now=NOW + GROUP.patience)
+    assert [len(group.parcel.events) for group in groups] == [2, 2, 1]
+
+
+async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_first(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v1"), group=GROUP)
+    await enqueue(database, make_event(2, "v1"))
+    (group,) = await claim(database)
+    assert group.parcel.events[0].seq == 1
+    await settle(database, group)
+    (alone,) = await claim(database, token="t2")
+    assert (alone.parcel.events[0].seq, alone.parcel.body) == (2, b"hook:2:2")
+
+
+async def test_a_group_names_the_failures_that_were_told_by_themselves(
+    database: Database, make_event: MakeEvent
+) -> None:
+    occasion = {"group": GROUP.key}
+    quiet = [replace(make_event(1, version), **occasion) for version in ("v1", "v2")]  # type: ignore[arg-type]
+    failed = replace(make_event(1, "v3", Kind.FAILED), **occasion)  # type: ignore[arg-type]
+    await enqueue(database, failed)
+    await enqueue(database, *quiet, group=GROUP)
+    (alone,) = await claim(database)
+    assert alone.parcel.events == (failed,)
+    await settle(database, alone)
+    (group,) = await claim(database, token="t2", now=NOW + GROUP.patience)
+    assert group.parcel.also == (failed,)
+    assert group.parcel.body == b"group v1:1:1,v2:1:1 also v3"
+
+
+async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
+    path: Path, database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
+    (group,) = await claim(database, now=NOW + GROUP.patience)
+    await settle(database, group)
+    with open_views(path) as views:
+        ends = [handover.state for told in views.history(HistoryFilter()) for handover in told.handovers]
+    assert ends == [State.DELIVERED, State.DELIVERED]

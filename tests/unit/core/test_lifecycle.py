@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watcher.core.decision import Background, Decision, Reason
 from watcher.core.event import Event, Kind
 from watcher.core.lifecycle import (
     MOVES,
     STAGES,
-    Background,
-    Decision,
     Move,
-    Reason,
     catch_up,
     decide,
     missed,
@@ -217,13 +215,40 @@ def test_bounds_stay_in_order_when_the_wall_clock_steps_back() -> None:
     assert decision.event.after <= decision.event.before
 
 
-def test_a_list_without_the_training_keeps_the_time_it_was_last_seen() -> None:
-    known = look(None, "learning", 0).snapshot
-    once = missed(known, START + 5 * SECOND)
-    twice = missed(once, START + 6 * SECOND)
-    assert (once.absent, twice.absent, twice.seen_after) == (1, 2, START + 5 * SECOND)
-    assert catch_up(twice, START + 9 * SECOND).seen_after == START + 5 * SECOND
-    assert look(twice, "learning", 10).snapshot.absent == 0
+def lose(known: Snapshot, second: int) -> Decision:
+    return missed(known, START + (second - 1) * SECOND, background(), START + second * SECOND)
+
+
+def test_a_training_that_two_looks_in_a_row_lack_is_gone_and_told_once() -> None:
+    once = lose(look(None, "learning", 0).snapshot, 6)
+    assert (once.event, once.snapshot.seen_after) == (None, START + 5 * SECOND)
+    twice = lose(once.snapshot, 7)
+    assert twice.event is not None
+    assert (twice.event.kind, twice.event.from_status, twice.event.to_status) == (Kind.GONE, "learning", None)
+    assert twice.event.after == START + 5 * SECOND
+    assert lose(twice.snapshot, 8).event is None
+    assert catch_up(twice.snapshot, START + 9 * SECOND).seen_after == START + 5 * SECOND
+
+
+def test_a_training_that_one_look_lacks_is_not_gone() -> None:
+    once = lose(look(None, "learning", 0).snapshot, 1).snapshot
+    found = look(once, "learning", 2)
+    assert (found.event, found.snapshot.absent) == (None, 0)
+
+
+def test_what_was_gone_comes_back_under_its_recorded_word_and_moves_on_from_there() -> None:
+    gone = lose(lose(look(None, "learning", 0).snapshot, 1).snapshot, 2).snapshot
+    back = look(gone, "completed", 3, Source.LIST)
+    assert back.event is not None
+    assert (back.event.kind, back.event.from_status, back.event.to_status) == (Kind.BACK, None, "learning")
+    moved = look(back.snapshot, "completed", 4, Source.LIST)
+    assert moved.event is not None
+    assert (moved.event.kind, moved.event.seq) == (Kind.SUCCEEDED, 3)
+
+
+def test_a_new_version_that_vanishes_before_it_is_confirmed_is_not_told() -> None:
+    first = look(None, "completed", 5, Source.LIST, new_since=START).snapshot
+    assert lose(lose(first, 6).snapshot, 7).event is None
 
 
 histories = st.lists(st.tuples(words, sources), min_size=1, max_size=40)

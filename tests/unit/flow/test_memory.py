@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from watcher.core.event import Event
+from watcher.core.batch import Batch, Remembered
 from watcher.core.look import LookState
 from watcher.core.training import Snapshot, TrainingRef
 from watcher.flow.memory import Memory
@@ -31,23 +30,21 @@ class Rows:
         self.gate.set()
         self.broken = False
 
-    async def load(self) -> tuple[list[Snapshot], list[LookState]]:
-        return list(self.snapshots.values()), list(self.looks.values())
+    async def load(self) -> Remembered:
+        return Remembered(snapshots=tuple(self.snapshots.values()), looks=tuple(self.looks.values()), troubles=())
 
-    async def record(
-        self, snapshots: Sequence[Snapshot], events: Sequence[Event], looks: Sequence[LookState]
-    ) -> list[Snapshot]:
+    async def record(self, batch: Batch) -> list[Snapshot]:
         await self.gate.wait()
         if self.broken:
             raise OSError("disk full")
         self.writes += 1
         written = []
-        for snapshot in snapshots:
+        for snapshot in batch.snapshots:
             known = self.snapshots.get(snapshot.ref)
             assert snapshot.revision == (known.revision if known else 0), "another write was overlooked"
             written.append(replace(snapshot, revision=snapshot.revision + 1))
         self.snapshots |= {snapshot.ref: snapshot for snapshot in written}
-        self.looks |= {look.key: look for look in looks}
+        self.looks |= {look.key: look for look in batch.looks}
         return written
 
 
@@ -56,7 +53,7 @@ async def test_a_failed_commit_is_not_known_so_that_it_is_decided_anew() -> None
     memory = Memory(rows)
     rows.broken = True
     with pytest.raises(OSError, match="disk full"):
-        await memory.commit([SNAPSHOT], [], LOOK)
+        await memory.commit(Batch(snapshots=(SNAPSHOT,), looks=(LOOK,)))
     assert memory.training(SNAPSHOT.ref) is None
     assert memory.look(LOOK.key).good_asked_at is None
 
@@ -102,7 +99,7 @@ async def test_a_commit_during_a_flush_does_not_count_a_revision_twice() -> None
     memory.note([SNAPSHOT], LOOK)
     rows.gate.clear()
     flushing = asyncio.create_task(memory.flush())
-    committing = asyncio.create_task(memory.commit([replace(SNAPSHOT, status="completed")], [], None))
+    committing = asyncio.create_task(memory.commit(Batch(snapshots=(replace(SNAPSHOT, status="completed"),))))
     await asyncio.sleep(0)
     rows.gate.set()
     await asyncio.gather(flushing, committing)

@@ -65,6 +65,12 @@ def test_the_padding_may_be_missing(padding: str) -> None:
     assert decode_keys(Secret(text), "hook") == (b"n" * 32,)
 
 
+@pytest.mark.parametrize("length", [24, 64])
+def test_the_standards_shortest_and_longest_keys_are_taken(length: int) -> None:
+    text = "whsec_" + base64.b64encode(b"n" * length).decode()
+    assert decode_keys(Secret(text), "hook") == (b"n" * length,)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

@@ -76,6 +76,11 @@ def test_a_loop_of_any_length_has_a_status_from_birth_on(span: float, pause: flo
     assert life.status_at(seconds) in {"learning", "completed"}
 
 
+def test_a_round_begins_with_its_first_step_also_where_floating_point_rounds() -> None:
+    life = Life((Step(0.0, "learning"), Step(0.05, "completed")), loop_seconds=0.1)
+    assert {life.status_at(number * 0.1) for number in range(1000)} == {"learning"}
+
+
 @pytest.mark.parametrize(
     ("steps", "loop_seconds", "message"),
     [

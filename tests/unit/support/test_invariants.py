@@ -71,11 +71,11 @@ def received(item: Event, webhook_id: str | None = None, note: str = "") -> Rece
         "service": "s",
         "training_type": "pop",
         "version": "v",
+        "incident": None,
         "note": note,
     }
-    return Received(
-        item.recorded_at, {"webhook-id": webhook_id or f"msg_{item.seq}"}, json.dumps({"data": data}).encode()
-    )
+    body = json.dumps({"type": item.type, "data": data}).encode()
+    return Received(item.recorded_at, {"webhook-id": webhook_id or f"msg_{item.seq}"}, body)
 
 
 FIRST = event(1, "waiting", "learning", 2)

@@ -12,6 +12,7 @@ def upgrade() -> None:
     _make_meta()
     _make_training()
     _make_look()
+    _make_incident()
     _make_event()
     _make_delivery()
     _make_ledger()
@@ -38,6 +39,7 @@ def _make_training() -> None:
         sa.Column("first_seen_at", sa.Text, nullable=False),
         sa.Column("pending", sa.Text),
         sa.Column("absent", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.text("0")),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("words_told", sa.Text, nullable=False),
         sa.Column("record", sa.Text, nullable=False),
@@ -59,6 +61,15 @@ def _make_look() -> None:
     )
 
 
+def _make_incident() -> None:
+    op.create_table(
+        "incident",
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("body", sa.Text),
+    )
+
+
 def _make_event() -> None:
     op.create_table(
         "event",
@@ -68,11 +79,14 @@ def _make_event() -> None:
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
+        sa.Column("group_key", sa.Text),
         sa.Column("recorded_at", sa.Text, nullable=False),
         sa.Column("routed_at", sa.Text),
         sa.Column("route", sa.Text),
         sa.UniqueConstraint("subject", "seq", name="uq_event_subject_seq"),
     )
+    op.create_index("ix_event_subject_recorded", "event", ["subject", "recorded_at"])
+    op.create_index("ix_event_group", "event", ["group_key"], sqlite_where=sa.text("group_key IS NOT NULL"))
     op.create_index("ix_event_unrouted", "event", ["position"], sqlite_where=sa.text("routed_at IS NULL"))
 
 
@@ -82,7 +96,8 @@ def _make_delivery() -> None:
         sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("receiver", sa.Text, nullable=False),
-        sa.Column("line", sa.Text, nullable=False),
+        sa.Column("group_key", sa.Text),
+        sa.Column("sealed", sa.Boolean, nullable=False),
         sa.Column("urgent", sa.Boolean, nullable=False),
         sa.Column("body", sa.LargeBinary),
         sa.Column("state", sa.Text, nullable=False),
@@ -100,8 +115,15 @@ def _make_delivery() -> None:
         sa.Column("receipt", sa.Text),
     )
     still_open = sa.text("state IN ('pending', 'sending', 'uncertain')")
-    op.create_index("ix_delivery_line", "delivery", ["receiver", "line", "position"], sqlite_where=still_open)
     op.create_index("ix_delivery_due", "delivery", ["receiver", "next_at"], sqlite_where=still_open)
+    op.create_index("ix_delivery_group", "delivery", ["receiver", "group_key"], sqlite_where=sa.text("NOT sealed"))
+    op.create_table(
+        "line",
+        sa.Column("receiver", sa.Text, primary_key=True),
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+    )
+    op.create_index("ix_line_position", "line", ["position"])
 
 
 def _make_ledger() -> None:

@@ -1,0 +1,339 @@
+"""The client against a server that answers well, badly, and not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from tests.integration.aitems.conftest import ACCESS_KEY, MakeApi, Script
+from tests.integration.http.raw_server import Exchange, RawServer, raw_server
+from watcher.aitems.client import AccountSpec, AitemsClient, ServicesSeen
+from watcher.aitems.pages import MAX_PAGES
+from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.wire import Service
+from watcher.core.look import Cause, Seen, Sight, Unseen
+from watcher.core.secret import Secret
+from watcher.core.training import ServiceRef, TrainingRef
+
+SERVICE = ServiceRef("main", "6wxgu1abcde")
+REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
+RECORD = {
+    "serviceId": "6wxgu1abcde",
+    "type": "pop",
+    "hpConfig": {"is_enabled": False},
+    "version": "maqll0abcde",
+    "status": "learning",
+    "createdDate": "2026-03-02T09:14:07.031",
+    "inference": False,
+}
+
+
+def item(version: int, status: str = "completed") -> dict[str, object]:
+    return {**RECORD, "version": f"v{version}", "status": status}
+
+
+def page(items: list[dict[str, object]], offset: int, limit: int) -> dict[str, object]:
+    return {"trains": items, "offset": offset, "limit": limit}
+
+
+def seen(sight: Sight) -> Seen:
+    assert isinstance(sight, Seen), sight
+    return sight
+
+
+def unseen(sight: object) -> Unseen:
+    assert isinstance(sight, Unseen), sight
+    return sight
+
+
+async def test_a_view_gives_one_observation_with_bounds_and_digest(api: AitemsClient, script: Script) -> None:
+    script.add(RECORD, head="Date: Mon, 23 Nov 2026 02:20:00 GMT\r\n")
+    sight = seen(await api.view(REF))
+    assert [(item.ref, item.status) for item in sight.observations] == [(REF, "learning")]
+    assert sight.digest == hashlib.sha256(json.dumps(RECORD).encode()).digest()
+    assert sight.asked_at <= sight.answered_at
+    assert sight.server_date == datetime(2026, 11, 23, 2, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "203 Non-Authoritative Information"])
+async def test_any_success_status_counts(api: AitemsClient, script: Script, status: str) -> None:
+    script.add(RECORD, status=status)
+    seen(await api.view(REF))
+
+
+async def test_a_list_of_one_page_is_asked_for_without_paging(
+    api: AitemsClient, server: RawServer, script: Script
+) -> None:
+    script.add(page([item(1), item(2)], 0, 1000))
+    sight = seen(await api.list(SERVICE))
+    assert [item.ref.version for item in sight.observations] == ["v1", "v2"]
+    assert server.request_lines == ["GET /api/v1/services/6wxgu1abcde/trains HTTP/1.1"]
+
+
+async def test_full_pages_are_followed_to_the_end(api: AitemsClient, server: RawServer, script: Script) -> None:
+    pages = [page([item(1), item(2)], 0, 2), page([item(3), item(4)], 2, 2), page([item(5)], 4, 2)]
+    for body in pages:
+        script.add(body)
+    sight = seen(await api.list(SERVICE))
+    assert [item.ref.version for item in sight.observations] == ["v1", "v2", "v3", "v4", "v5"]
+    assert sight.digest == hashlib.sha256("".join(map(json.dumps, pages)).encode()).digest()
+    assert [line.partition("trains")[2] for line in server.request_lines] == [
+        " HTTP/1.1",
+        "?offset=2&limit=2 HTTP/1.1",
+        "?offset=4&limit=2 HTTP/1.1",
+    ]
+
+
+async def test_a_full_page_with_nothing_new_ends_the_list(api: AitemsClient, server: RawServer, script: Script) -> None:
+    script.add({"trains": [item(1), item(2)], "limit": 2})
+    assert len(seen(await api.list(SERVICE)).observations) == 2
+    assert len(server.received) == 2
+
+
+async def test_a_server_that_ignores_the_offset_does_not_pass_for_a_whole_list(
+    api: AitemsClient, script: Script
+) -> None:
+    script.add(page([item(1), item(2)], 0, 2))
+    problem = unseen(await api.list(SERVICE))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert "begins at 0, not at 2" in problem.detail
+
+
+async def test_one_bad_page_makes_the_whole_list_unseen(api: AitemsClient, script: Script) -> None:
+    script.add(page([item(1)], 0, 1))
+    script.add({"error": {"errorCode": "900", "message": "Unexpected Error"}}, status="500 Internal Server Error")
+    assert unseen(await api.list(SERVICE)).cause is Cause.SERVER
+
+
+async def test_a_list_without_end_is_given_up(make_api: MakeApi) -> None:
+    async def lie(exchange: Exchange) -> None:
+        offset = 0
+        while True:
+            await exchange.read_head()
+            await exchange.answer(json.dumps(page([item(offset)], offset, 1)).encode())
+            offset += 1
+
+    async with raw_server(lie) as liar:
+        problem = unseen(await make_api(f"{liar.url}/api/v1").list(SERVICE))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert len(liar.received) == MAX_PAGES
+
+
+async def test_the_same_training_twice_with_one_status_is_one(api: AitemsClient, script: Script) -> None:
+    script.add(page([item(1), item(1)], 0, 1000))
+    assert len(seen(await api.list(SERVICE)).observations) == 1
+
+
+async def test_the_same_training_twice_with_two_statuses_is_a_bad_answer(api: AitemsClient, script: Script) -> None:
+    script.add(page([item(1, "learning"), item(1, "completed")], 0, 1000))
+    problem = unseen(await api.list(SERVICE))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert "twice" in problem.detail
+
+
+async def test_services_are_listed_over_all_pages(api: AitemsClient, server: RawServer, script: Script) -> None:
+    for offset, name in enumerate("ab"):
+        services = [{"serviceId": name, "status": "learnable", "name": f"shop {name}"}]
+        script.add({"services": services, "offset": offset, "limit": 1})
+    script.add({"services": [], "offset": 2, "limit": 1})
+    answer = await api.services()
+    assert isinstance(answer, ServicesSeen)
+    assert [(service.ref.service, service.record["name"]) for service in answer.services] == [
+        ("a", "shop a"),
+        ("b", "shop b"),
+    ]
+
+
+async def test_a_service_is_read(api: AitemsClient, server: RawServer, script: Script) -> None:
+    script.add({"serviceId": "6wxgu1abcde", "status": "scheduled", "type": "interval"})
+    answer = await api.service(SERVICE)
+    assert isinstance(answer, Service)
+    assert (answer.status, answer.record) == ("scheduled", {"type": "interval"})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        ("401 Unauthorized", {"error": {"errorCode": "200", "message": "Authentication Failed"}}, (Cause.KEY, "200")),
+        ("401 Unauthorized", {"error": {"errorCode": "210", "message": "Denied"}}, (Cause.PERMISSION, "210")),
+        ("403 Forbidden", b"", (Cause.PERMISSION, None)),
+        ("404 Not Found", {"error": {"errorCode": "300", "message": "Not Found"}}, (Cause.NOT_FOUND, "300")),
+        ("429 Too Many Requests", {"error": {"errorCode": "400", "message": "Quota"}}, (Cause.QUOTA, "400")),
+        ("429 Too Many Requests", {"error": {"errorCode": "410", "message": "Throttle"}}, (Cause.THROTTLE, "410")),
+        ("429 Too Many Requests", {"error": {"errorCode": "420", "message": "Rate"}}, (Cause.RATE, "420")),
+        ("503 Service Unavailable", b"<html><title>Maintenance</title></html>", (Cause.SERVER, None)),
+        ("302 Found", b"", (Cause.BAD_ANSWER, None)),
+        ("400 Bad Request", {"error": {"errorCode": "100", "message": "Bad"}}, (Cause.REFUSED, "100")),
+    ],
+)
+async def test_a_refusal_has_its_cause_and_its_words(
+    api: AitemsClient, script: Script, status: str, body: object, expected: tuple[Cause, str | None]
+) -> None:
+    script.add(body, status=status)
+    problem = unseen(await api.view(REF))
+    assert (problem.cause, problem.code) == expected
+    assert problem.http_status == int(status[:3])
+    assert status[:3] in problem.detail
+
+
+async def test_a_clock_that_is_off_is_told_with_how_much(api: AitemsClient, script: Script) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    script.add({"error": {"errorCode": "200"}}, status="401 Unauthorized", head=f"Date: {date}\r\n")
+    problem = unseen(await api.view(REF))
+    assert problem.cause is Cause.CLOCK
+    assert "s from ours" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "head"),
+    [
+        (b"", ""),
+        (b"<html>Login</html>", "Content-Type: text/html\r\n"),
+        (b"null", ""),
+        (b"[]", ""),
+        (json.dumps(RECORD).encode()[:-1], ""),
+        (json.dumps({**RECORD, "version": "another"}).encode(), ""),
+        (json.dumps({**RECORD, "status": None}).encode(), ""),
+        (b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', ""),
+        (gzip.compress(json.dumps(RECORD).encode()), "Content-Encoding: gzip\r\n"),
+    ],
+)
+async def test_a_success_that_is_no_training_is_a_bad_answer(
+    api: AitemsClient, script: Script, body: bytes, head: str
+) -> None:
+    script.add(body, head=head)
+    problem = unseen(await api.view(REF))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert problem.http_status == 200
+
+
+async def close(exchange: Exchange) -> None:
+    await exchange.read_head()
+
+
+async def half(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")
+
+
+async def no_http(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"220 ready\r\n\r\n")
+
+
+async def endless(exchange: Exchange) -> None:
+    await exchange.read_head()
+    await exchange.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await exchange.write(b" " * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("behave", "cause"),
+    [(close, Cause.RESET), (half, Cause.RESET), (no_http, Cause.RESET), (endless, Cause.BAD_ANSWER)],
+)
+async def test_a_broken_connection_has_its_cause(
+    make_api: MakeApi, behave: Callable[[Exchange], asyncio.Future[None]], cause: Cause
+) -> None:
+    async with raw_server(behave) as server:
+        problem = unseen(await make_api(f"{server.url}/api/v1").view(REF))
+    assert problem.cause is cause
+    assert problem.http_status is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "cause"),
+    [
+        ("https://no-such-host.invalid/api/v1", Cause.DNS),
+        ("http://127.0.0.1:1/api/v1", Cause.CONNECT),
+    ],
+)
+async def test_a_host_that_cannot_be_reached_has_its_cause(make_api: MakeApi, base_url: str, cause: Cause) -> None:
+    assert unseen(await make_api(base_url).view(REF)).cause is cause
+
+
+async def test_tls_that_fails_has_its_cause(make_api: MakeApi, server: RawServer) -> None:
+    async def no_tls(exchange: Exchange) -> None:
+        await exchange.reader.read(1)
+        await exchange.write(b"plain text\r\n\r\n")
+
+    async with raw_server(no_tls) as plain:
+        problem = unseen(await make_api(f"https://127.0.0.1:{plain.port}/api/v1").view(REF))
+    assert problem.cause is Cause.TLS
+
+
+@pytest.mark.parametrize(("head", "seconds"), [("Retry-After: 90000\r\n", 900.0), ("Retry-After: -1\r\n", None)])
+async def test_a_wait_is_capped_and_nonsense_ignored(
+    api: AitemsClient, script: Script, head: str, seconds: float | None
+) -> None:
+    script.add(b"", status="503 Service Unavailable", head=head)
+    assert unseen(await api.view(REF)).retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("refusal", "seconds"),
+    [
+        (("429 Too Many Requests", "Retry-After: 100\r\n"), 100.0),
+        (("429 Too Many Requests", ""), 5.0),
+        (("503 Service Unavailable", "Retry-After: 30\r\n"), 30.0),
+    ],
+)
+async def test_a_server_that_asks_for_rest_gets_it_for_the_whole_account(
+    api: AitemsClient, server: RawServer, script: Script, refusal: tuple[str, str], seconds: float
+) -> None:
+    begun = time.monotonic()
+    script.add(b"", status=refusal[0], head=refusal[1])
+    await api.view(REF)
+    assert api._budget._pacer.free_at >= begun + seconds
+    waiting = asyncio.create_task(api.list(SERVICE))
+    await asyncio.sleep(0.05)
+    assert len(server.received) == 1
+    waiting.cancel()
+
+
+async def test_a_plain_failure_pauses_nothing(api: AitemsClient, server: RawServer, script: Script) -> None:
+    script.add(b"", status="500 Internal Server Error")
+    await api.view(REF)
+    await api.view(REF)
+    assert len(server.received) == 2
+
+
+async def test_the_servers_words_are_shown_short_on_one_line_and_without_the_key(
+    api: AitemsClient, script: Script
+) -> None:
+    script.add(f"bad key {ACCESS_KEY}\r\n\x1b[31m{'x' * 5000}".encode(), status="401 Unauthorized")
+    detail = unseen(await api.view(REF)).detail
+    assert "bad key **********" in detail
+    assert ACCESS_KEY not in detail
+    assert len(detail) <= 300
+    assert detail.isprintable()
+
+
+@pytest.mark.parametrize("base_url", ["http://aitems.example/api/v1", "ftp://127.0.0.1/", "nonsense"])
+def test_keys_are_not_sent_over_plain_http(base_url: str) -> None:
+    with pytest.raises(ValueError, match="base_url must begin with https://"):
+        AccountSpec(name="main", base_url=base_url, keys=FixedKeys(KeyPair(Secret("a"), Secret("b"))))
+
+
+async def test_the_rate_holds_where_the_requests_arrive(make_api: MakeApi) -> None:
+    arrivals: list[float] = []
+
+    async def behave(exchange: Exchange) -> None:
+        while True:
+            await exchange.read_head()
+            arrivals.append(asyncio.get_running_loop().time())
+            await exchange.answer(json.dumps(RECORD).encode())
+
+    async with raw_server(behave) as server:
+        api = make_api(f"{server.url}/api/v1", per_second=10)
+        await asyncio.gather(*(api.view(REF) for _ in range(15)))
+    # A whole second but for what a busy machine adds between the writing here and the reading there.
+    assert all(beyond - first >= 0.9 for first, beyond in zip(arrivals, arrivals[10:], strict=False))

@@ -1,0 +1,40 @@
+"""What looking writes at once: all of it or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watcher.core.event import Event
+from watcher.core.incident import Incident
+from watcher.core.look import LookState
+from watcher.core.training import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What is remembered of a subject that could not be seen."""
+
+    subject: str
+    seq: int
+    """The number of the subject's latest event."""
+    incident: Incident | None
+    """The open incident, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows that belong together."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    events: tuple[Event, ...] = ()
+    looks: tuple[LookState, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """Everything that a restart knows."""
+
+    snapshots: tuple[Snapshot, ...]
+    looks: tuple[LookState, ...]
+    troubles: tuple[Trouble, ...]

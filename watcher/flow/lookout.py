@@ -1,0 +1,136 @@
+"""Keeps the outlook of each account: which failed looks make an incident, and what is told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote
+
+from watcher.core.batch import Trouble
+from watcher.core.event import Event
+from watcher.core.incident import Failure, Incident, Outlook, Streak, Thresholds, Turn, TurnKind
+from watcher.core.incident_event import Scope, describe, named
+from watcher.core.look import Unseen
+from watcher.core.planner import Look
+from watcher.core.training import ServiceRef
+from watcher.flow.memory import Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequence:
+    """What a look's outcome means for incidents: rows to write, and what to take over once they are written."""
+
+    turns: tuple[Turn, ...] = ()
+    events: tuple[Event, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+
+
+class Lookout:
+    """All accounts; the caller lets one account's looks be judged one after the other."""
+
+    def __init__(self, memory: Memory, thresholds: Thresholds) -> None:
+        self._memory = memory
+        self._thresholds = thresholds
+        self._outlooks: dict[str, Outlook] = {}
+        self._services: dict[str, set[ServiceRef]] = {}
+        self._scopes: dict[str, Scope] = {}
+
+    def start(self, looks: Iterable[Look]) -> None:
+        """Take up what was counted and open before the start."""
+        for look in looks:
+            self.watch(look)
+        for incident in self._memory.open_incidents():
+            account = _account_of(incident.subject)
+            if account in self._outlooks:
+                self._outlooks[account].apply([Turn(kind=TurnKind.NOTED, incident=incident)])
+
+    def watch(self, look: Look) -> None:
+        """Know a look's account, service and naming; take up its streak of failures."""
+        account = look.service.account
+        outlook = self._outlooks.setdefault(account, Outlook(account, self._thresholds))
+        self._services.setdefault(account, set()).add(look.service)
+        self._scopes.setdefault(outlook.subject, Scope(account=account))
+        self._know(look)
+        state = self._memory.look(look.key)
+        if state.failures and state.cause is not None and state.failed_since is not None:
+            streak = Streak(
+                failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or ""
+            )
+            outlook.remember(self.subject_of(look), streak)
+
+    def _know(self, look: Look) -> None:
+        naming = look.naming
+        of_service = Scope(
+            account=look.service.account, service=look.service, service_name=naming.name, labels=naming.labels
+        )
+        self._scopes[look.service.subject] = of_service
+        if look.training is not None:
+            of_training = Scope(
+                account=look.service.account,
+                service=look.service,
+                training=look.training,
+                service_name=naming.name,
+                labels=naming.labels,
+            )
+            self._scopes[look.training.watch_subject] = of_training
+
+    def subject_of(self, look: Look) -> str:
+        """Return what a failed look is counted for: its service, or a training that was never found."""
+        if look.training is not None and self._memory.training(look.training) is None:
+            return look.training.watch_subject
+        return look.service.subject
+
+    def incident_over(self, look: Look) -> Incident | None:
+        """Return the open incident that explains why this look shows nothing."""
+        return self._outlooks[look.service.account].incident_over(self.subject_of(look))
+
+    def failed(self, look: Look, unseen: Unseen, now: datetime) -> Consequence:
+        """Judge a failed look."""
+        account = look.service.account
+        failure = Failure(
+            subject=self.subject_of(look),
+            cause=unseen.cause,
+            detail=unseen.detail,
+            asked_at=unseen.asked_at,
+            ended_at=unseen.ended_at,
+        )
+        last_good_at = self._memory.look(look.key).good_asked_at
+        watched = len(self._services[account])
+        return self._consequence(account, self._outlooks[account].failed(failure, last_good_at, watched, now), now)
+
+    def reached(self, look: Look, now: datetime) -> Consequence:
+        """Judge an answer that shows that AiTEMS can be reached, whatever it says of the training."""
+        account = look.service.account
+        return self._consequence(account, self._outlooks[account].reached(now), now)
+
+    def succeeded(self, look: Look, now: datetime) -> Consequence:
+        """Judge a look that was answered."""
+        account = look.service.account
+        subjects = (
+            [self.subject_of(look)] if look.training is None else [look.training.watch_subject, look.service.subject]
+        )
+        turns = self._outlooks[account].succeeded(subjects, now)
+        return self._consequence(account, turns, now)
+
+    def apply(self, look: Look, consequence: Consequence) -> None:
+        """Take over what was written."""
+        self._outlooks[look.service.account].apply(consequence.turns)
+
+    def _consequence(self, account: str, turns: Sequence[Turn], now: datetime) -> Consequence:
+        kept, events, troubles = [], [], []
+        for turn in turns:
+            subject = turn.incident.subject
+            seq = self._memory.trouble(subject).seq + turn.told
+            turn = named(turn, self._memory.epoch, seq)  # noqa: PLW2901 - the same turn, with its name
+            open_still = turn.kind not in {TurnKind.CLOSED, TurnKind.ABSORBED}
+            troubles.append(Trouble(subject=subject, seq=seq, incident=turn.incident if open_still else None))
+            if turn.told:
+                scope = self._scopes.get(subject, Scope(account=account))
+                events.append(describe(turn, scope, self._memory.epoch, seq, now))
+            kept.append(turn)
+        return Consequence(turns=tuple(kept), events=tuple(events), troubles=tuple(troubles))
+
+
+def _account_of(subject: str) -> str:
+    return unquote(subject.partition(":")[2].partition("/")[0])
