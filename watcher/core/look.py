@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,6 +76,17 @@ class Unseen:
 
 
 Sight = Seen | Unseen
+
+
+def joined(answers: Sequence[Seen]) -> Seen:
+    """Return several answers as one: it began with the first request and ended with the last answer."""
+    return Seen(
+        observations=tuple(item for seen in answers for item in seen.observations),
+        asked_at=min(seen.asked_at for seen in answers),
+        answered_at=max(seen.answered_at for seen in answers),
+        digest=hashlib.sha256(b"".join(seen.digest for seen in answers)).digest(),
+        oddities=tuple(sorted({oddity for seen in answers for oddity in seen.oddities})),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

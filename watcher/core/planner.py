@@ -1,18 +1,27 @@
-"""Which looks serve which watches: one list call for a service, one view call for a single training."""
+"""Which looks serve which watches: one list call for a service, one view call for a single training.
+
+A list call for single trainings of one service is fewer requests as soon as there are two of them. ``service = "*"``
+asks for the account's services, and each that is found gets a list call of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from watcher.core.cadence import Cadence
 from watcher.core.event import NO_LABELS
 from watcher.core.training import ServiceRef, TrainingRef
 
+EVERY_SERVICE: Final = "*"
+JOIN_FROM: Final = 2
+"""So many single trainings of one service are cheaper by one list call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What somebody asked us to watch: a whole service, or one training of it."""
+    """What somebody asked us to watch: a whole service, one training of it, or every service of the account."""
 
     service: ServiceRef
     training: TrainingRef | None = None
@@ -34,22 +43,35 @@ class Look:
     """One recurring question to AiTEMS."""
 
     service: ServiceRef
-    training: TrainingRef | None
+    training: TrainingRef | None = None
     """The one training of a view call; ``None`` for a list call."""
     cadence: Cadence
-    naming: Naming
+    naming: Naming = Naming()
+    whole: bool = True
+    """Whether every training of the service is meant, or those in ``single`` alone."""
     single: Mapping[TrainingRef, Naming] = field(default_factory=dict, hash=False)
     """Trainings of a list call's service that are watched by themselves too; their naming goes first."""
 
     @property
+    def discovers(self) -> bool:
+        """Whether it asks which services there are."""
+        return self.service.service == EVERY_SERVICE
+
+    @property
     def finds_new(self) -> bool:
         """Whether a training that was not there before is told as new."""
-        return self.training is None
+        return self.training is None and self.whole
 
     @property
     def key(self) -> str:
-        """The look's key in the store."""
-        return self.training.subject if self.training else self.service.subject
+        """The look's key in the store; a joined list has its own, since it says nothing of the other trainings."""
+        if self.training is not None:
+            return self.training.subject
+        return self.service.subject if self.whole else f"joined {self.service.subject}"
+
+    def concerns(self, ref: TrainingRef) -> bool:
+        """Say whether this look is about a training that its answer shows."""
+        return self.whole or ref in self.single
 
     def naming_of(self, ref: TrainingRef) -> Naming:
         """Return how this training is called: by its own watch, else by its service's."""
@@ -69,7 +91,30 @@ def plan_looks(watches: Iterable[Watch]) -> tuple[Look, ...]:
             looks[target] = _merge(looks.get(target), watch)
         else:
             looks[watch.service] = _cover(covering, watch)
-    return tuple(looks.values())
+    return _join_single(looks.values())
+
+
+def discovered(look: Look, service: ServiceRef, name: str | None) -> Look:
+    """Return the list call for a service that a look for every service has found."""
+    naming = replace(look.naming, name=look.naming.name or name)
+    return Look(service=service, cadence=look.cadence, naming=naming)
+
+
+def _join_single(looks: Iterable[Look]) -> tuple[Look, ...]:
+    by_service: dict[ServiceRef, list[Look]] = {}
+    for look in looks:
+        by_service.setdefault(look.service, []).append(look)
+    return tuple(look for group in by_service.values() for look in _joined(group))
+
+
+def _joined(looks: list[Look]) -> list[Look]:
+    single = {look.training: look.naming for look in looks if look.training is not None}
+    if len(single) < JOIN_FROM:
+        return looks
+    cadence = looks[0].cadence
+    for look in looks[1:]:
+        cadence = _shorter(cadence, look.cadence)
+    return [Look(service=looks[0].service, cadence=cadence, whole=False, single=single)]
 
 
 def _merge(look: Look | None, watch: Watch) -> Look:

@@ -49,7 +49,8 @@ class Lookout:
         """Know a look's account, service and naming; take up its streak of failures."""
         account = look.service.account
         outlook = self._outlooks.setdefault(account, Outlook(account, self._thresholds))
-        self._services.setdefault(account, set()).add(look.service)
+        if not look.discovers:
+            self._services.setdefault(account, set()).add(look.service)
         self._scopes.setdefault(outlook.subject, Scope(account=account))
         self._know(look)
         state = self._memory.look(look.key)
@@ -65,6 +66,7 @@ class Lookout:
             account=look.service.account, service=look.service, service_name=naming.name, labels=naming.labels
         )
         self._scopes[look.service.subject] = of_service
+        self._scopes[look.key] = Scope(account=look.service.account) if look.discovers else of_service
         if look.training is not None:
             of_training = Scope(
                 account=look.service.account,
@@ -77,6 +79,8 @@ class Lookout:
 
     def subject_of(self, look: Look) -> str:
         """Return what a failed look is counted for: its service, or a training that was never found."""
+        if look.discovers:
+            return look.key
         if look.training is not None and self._memory.training(look.training) is None:
             return look.training.watch_subject
         return look.service.subject
@@ -96,7 +100,7 @@ class Lookout:
             ended_at=unseen.ended_at,
         )
         last_good_at = self._memory.look(look.key).good_asked_at
-        watched = len(self._services[account])
+        watched = len(self._services.get(account, ()))
         return self._consequence(account, self._outlooks[account].failed(failure, last_good_at, watched, now), now)
 
     def reached(self, look: Look, now: datetime) -> Consequence:

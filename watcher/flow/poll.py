@@ -16,9 +16,9 @@ import structlog
 
 from watcher.core.cadence import Agenda, first_start, interval_for, next_start
 from watcher.core.incident import Thresholds
-from watcher.core.look import LookState, Seen, Unseen
+from watcher.core.look import Cause, LookState, Seen, Unseen, joined
 from watcher.core.moment import to_text
-from watcher.core.planner import Look
+from watcher.core.planner import Look, discovered
 from watcher.core.training import TrainingRef
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
@@ -30,6 +30,10 @@ log = structlog.get_logger()
 FLUSH_SECONDS: Final = 1.0
 CONFIRM_BY_VIEW: Final = 3
 """Up to so many ends of one list are confirmed by a view each; more of them by the list, asked for again at once."""
+
+LIST_REFUSALS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.NOT_FOUND})
+"""What says that the list call is not to be had, while view calls may be."""
+VIEWS_INSTEAD_SECONDS: Final = 3600.0
 
 
 class Poller:
@@ -55,9 +59,12 @@ class Poller:
         self._recorder = Recorder(self.memory, self._lookout, clock, on_events)
         self._targets: dict[str, Target] = {}
         self._agenda = Agenda()
+        self._started_at = clock.utc_now()
         self._catching_up: dict[str, set[str]] = {}
         """Which targets have still to be looked at after an incident or the start, by its id."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unlisted: set[TrainingRef] = set()
+        """Trainings watched by themselves that a list was seen to lack; said once."""
         self.first_round = asyncio.Event()
         """Set when each target was tried once."""
 
@@ -65,11 +72,11 @@ class Poller:
         """Read the memory and set the first look of each target."""
         await self.memory.load()
         self._lookout.start(self._looks)
-        now, wall = self._clock.monotonic(), self._clock.utc_now()
+        now = self._clock.monotonic()
+        self._started_at = self._clock.utc_now()
         for index, look in enumerate(self._looks):
-            incident = self._lookout.incident_over(look)
-            occasion = f"start {to_text(wall)}" if incident is None else incident.id
-            self._targets[look.key] = Target(look=look, looking_since=wall, occasion=occasion)
+            target = Target(look=look, looking_since=self._started_at, occasion=self._occasion_of(look))
+            self._targets[look.key] = target
             self._agenda.put(look.key, first_start(now, index, len(self._looks), look.cadence.interval))
 
     def ring(self) -> None:
@@ -79,11 +86,9 @@ class Poller:
 
     async def sweep(self) -> None:
         """Look at every target once, and at once, until each end that was seen is confirmed or was asked for."""
-        targets = list(self._targets.values())
-        while targets:
+        while targets := [target for target in self._targets.values() if target.again_at_once or not target.looked]:
             await asyncio.gather(*(self._visit(target) for target in targets))
             await asyncio.gather(*self._tasks)
-            targets = [target for target in targets if target.again_at_once]
         await self.memory.flush()
 
     async def flush_for_ever(self) -> None:
@@ -152,10 +157,12 @@ class Poller:
             log.exception("look.not_recorded", look=target.look.key)
 
     async def _look(self, target: Target) -> None:
-        sight = await self._ask(target.look)
+        if target.look.discovers:
+            await self._discover(target)
+            return
+        sight = await self._ask(target)
         if isinstance(sight, Unseen):
-            target.retry_after_seconds = sight.retry_after_seconds or 0.0
-            await self._recorder.note_failure(target, sight)
+            await self._note_failure(target, sight)
             return
         target.retry_after_seconds = 0.0
         unconfirmed = await self._recorder.take_in(target, sight)
@@ -163,9 +170,55 @@ class Poller:
         await self._confirm(target, unconfirmed)
         self._note_caught_up(target)
 
-    async def _ask(self, look: Look) -> Seen | Unseen:
-        api = self._apis[look.service.account]
-        return await (api.list(look.service) if look.training is None else api.view(look.training))
+    async def _note_failure(self, target: Target, unseen: Unseen) -> None:
+        target.retry_after_seconds = unseen.retry_after_seconds or 0.0
+        await self._recorder.note_failure(target, unseen)
+
+    async def _ask(self, target: Target) -> Seen | Unseen:
+        look, api = target.look, self._apis[target.look.service.account]
+        if look.training is not None:
+            return await api.view(look.training)
+        if target.views_until > self._clock.monotonic():
+            return await self._ask_singly(api, look)
+        sight = await api.list(look.service)
+        if look.whole or isinstance(sight, Seen) or sight.cause not in LIST_REFUSALS:
+            return sight
+        log.warning("look.list_refused", look=look.key, cause=sight.cause, detail=sight.detail, instead="views")
+        target.views_until = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
+        return await self._ask_singly(api, look)
+
+    async def _ask_singly(self, api: Api, look: Look) -> Seen | Unseen:
+        """Ask for each training of a joined list by a view; what is seen counts as one answer."""
+        sights = [await api.view(ref) for ref in look.single]
+        seen = [sight for sight in sights if isinstance(sight, Seen)]
+        return joined(seen) if seen else sights[0]
+
+    async def _discover(self, target: Target) -> None:
+        """Ask which services there are and watch those that are new."""
+        look = target.look
+        found = await self._apis[look.service.account].services()
+        if isinstance(found, Unseen):
+            await self._note_failure(target, found)
+            return
+        seen = Seen(observations=(), asked_at=found.asked_at, answered_at=found.answered_at, digest=found.digest)
+        await self._recorder.take_in(target, seen)
+        for service in found.services:
+            self._watch(discovered(look, service.ref, service.name))
+        self._note_caught_up(target)
+
+    def _watch(self, look: Look) -> None:
+        if look.key in self._targets:
+            return
+        self._lookout.watch(look)
+        known_since_before = self.memory.look(look.key).good_asked_at is not None
+        occasion = self._occasion_of(look) if known_since_before else None
+        self._targets[look.key] = Target(look=look, looking_since=self._started_at, occasion=occasion)
+        self._agenda.put(look.key, self._clock.monotonic())
+        log.info("service.discovered", service=look.service.service, name=look.naming.name)
+
+    def _occasion_of(self, look: Look) -> str:
+        incident = self._lookout.incident_over(look)
+        return f"start {to_text(self._started_at)}" if incident is None else incident.id
 
     async def _confirm(self, target: Target, unconfirmed: list[TrainingRef]) -> None:
         if len(unconfirmed) > CONFIRM_BY_VIEW:
@@ -183,16 +236,22 @@ class Poller:
         """Ask for the trainings that are watched by themselves and that the list lacks."""
         shown = {observation.ref for observation in seen.observations}
         for ref in target.look.single:
-            if ref not in shown:
-                await self._view(target, ref)
+            if ref in shown:
+                continue
+            if ref not in self._unlisted:
+                self._unlisted.add(ref)
+                log.warning("look.not_listed", training=ref.subject, instead="view")
+            await self._view(target, ref)
 
     async def _view(self, target: Target, ref: TrainingRef) -> None:
         """Ask for one training out of turn; a failure is left to the next look or to the end of patience."""
         sight = await self._apis[ref.account].view(ref, first=True)
-        if isinstance(sight, Unseen):
-            log.info("look.view_failed", training=ref.subject, cause=sight.cause, detail=sight.detail)
-            return
-        await self._recorder.take_view(target, sight)
+        if isinstance(sight, Seen):
+            await self._recorder.take_view(target, sight)
+        elif sight.cause is Cause.NOT_FOUND and ref in target.look.single:
+            await self._recorder.take_absence(target, ref, sight.ended_at)
+        else:
+            log.debug("look.view_failed", training=ref.subject, cause=sight.cause, detail=sight.detail)
 
     def _note_caught_up(self, target: Target) -> None:
         """After an incident, look at everything that it hid; when that is done, let the catch-up go."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from watcher.core.batch import Batch, Remembered
 from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement
 from watcher.core.event import Event
-from watcher.core.look import Sight
+from watcher.core.look import Sight, Unseen
 from watcher.core.routing import Plan
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
 
@@ -29,6 +29,44 @@ class Clock(Protocol):
         ...
 
 
+class ServiceSeen(Protocol):
+    """One service as the account's list shows it."""
+
+    @property
+    def ref(self) -> ServiceRef:
+        """The account and the id."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """The name that people gave it."""
+        ...
+
+
+class ServicesSeen(Protocol):
+    """All services of an account."""
+
+    @property
+    def services(self) -> Sequence[ServiceSeen]:
+        """In the order of the list."""
+        ...
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the request was started, UTC."""
+        ...
+
+    @property
+    def answered_at(self) -> datetime:
+        """When the answer was whole, UTC."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the answer."""
+        ...
+
+
 class Api(Protocol):
     """One account of AiTEMS; every answer or failure comes back as a value."""
 
@@ -38,6 +76,10 @@ class Api(Protocol):
 
     async def list(self, service: ServiceRef) -> Sight:
         """Ask for all trainings of a service."""
+        ...
+
+    async def services(self) -> ServicesSeen | Unseen:
+        """Ask which services the account has."""
         ...
 
 

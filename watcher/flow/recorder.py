@@ -42,6 +42,8 @@ class Target:
     """Whether it was tried since the start."""
     again_at_once: bool = False
     retry_after_seconds: float = 0.0
+    views_until: float = 0.0
+    """Until then, in monotonic seconds, a joined list is asked for by single views, since it was refused."""
 
 
 class Recorder:
@@ -57,7 +59,8 @@ class Recorder:
     def known(self, look: Look) -> Mapping[TrainingRef, Snapshot]:
         """Return the recorded trainings that a look is about."""
         if look.training is None:
-            return self._memory.service(look.service)
+            trainings = self._memory.service(look.service)
+            return trainings if look.whole else {ref: trainings[ref] for ref in look.single if ref in trainings}
         snapshot = self._memory.training(look.training)
         return {} if snapshot is None else {look.training: snapshot}
 
@@ -100,7 +103,8 @@ class Recorder:
             after = _answered(before, seen, look)
             decisions: list[Decision] = []
             if before.digest != after.digest or self._anything_pending(look):
-                decisions = [self._decide(target, item, before.good_asked_at) for item in seen.observations]
+                concerned = [item for item in seen.observations if look.concerns(item.ref)]
+                decisions = [self._decide(target, item, before.good_asked_at) for item in concerned]
                 decisions += self._missing(target, seen, before)
             consequence = self._lookout.succeeded(look, self._clock.utc_now())
             await self._keep(look, decisions, consequence, after)
@@ -113,6 +117,13 @@ class Recorder:
         async with self._lock(target.look):
             decisions = [self._decide_view(target, item) for item in seen.observations]
             await self._keep(target.look, decisions, Consequence(), None)
+
+    async def take_absence(self, target: Target, ref: TrainingRef, now: datetime) -> None:
+        """Note that a training that is watched by itself was neither listed nor found by a view."""
+        async with self._lock(target.look):
+            if (known := self._memory.training(ref)) is not None:
+                decision = missed(known, None, self._background(target, ref), now)
+                await self._keep(target.look, [decision], Consequence(), None)
 
     async def settle(self, target: Target) -> None:
         """Tell ends that waited too long for their confirmation."""
