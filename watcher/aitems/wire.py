@@ -74,6 +74,12 @@ class Service:
     record: Mapping[str, object]
     """The other fields as they came: ``name``, ``type``, ``createdDate``, …"""
 
+    @property
+    def name(self) -> str | None:
+        """The name that people gave it, where it is one."""
+        name = self.record.get("name")
+        return name if isinstance(name, str) else None
+
 
 Item = TypeVar("Item", Observation, Service)
 
@@ -110,8 +116,9 @@ def read_trainings(body: bytes, service: ServiceRef, times: Times) -> Page[Obser
     oddities: list[str] = []
 
     def read_item(record: Record) -> Observation:
+        observation = _observation(record, service, times, Source.LIST)
         oddities.extend(_oddities(record))
-        return _observation(record, service, times, Source.LIST)
+        return observation
 
     return _read_page(body, "trains", read_item, oddities)
 
@@ -166,7 +173,7 @@ def _read_page(
 def _items(page: Record, name: str, read_item: Callable[[Record], Item]) -> list[Item]:
     listed = page.get(name)
     if not isinstance(listed, list):
-        _bad(f"{name} is {_kind(listed)}, not an array")
+        _bad(f"{name} is {_kind(listed)}, not an array" if name in page else f"{name} is missing")
     items: list[Item] = []
     for index, record in enumerate(listed):
         if not isinstance(record, dict):
@@ -182,7 +189,7 @@ def _count(page: Record, name: str, oddities: list[str]) -> int | None:
     value = page.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    oddities.append(f"{name} is {_kind(value)}, not a count")
+    oddities.append(f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}")
     return None
 
 
@@ -213,12 +220,12 @@ def _is_whole_in_spite_of(error: ApiError, record: Record) -> bool:
 
 
 def _oddities(record: Record) -> list[str]:
-    found = [f"new field: {name}" for name in record.keys() - KNOWN_FIELDS]
-    found += [
-        f"unlike the documents: {name} is {_kind(record[name])}"
-        for name, documented in DOCUMENTED.items()
-        if name in record and not isinstance(record[name], documented)
-    ]
+    found = []
+    if not record.keys() <= KNOWN_FIELDS:
+        found += [f"new field: {name}" for name in record.keys() - KNOWN_FIELDS]
+    for name, documented in DOCUMENTED.items():
+        if name in record and not isinstance(record[name], documented):
+            found.append(f"unlike the documents: {name} is {_kind(record[name])}")
     if record["type"] not in TRAIN_TYPES:
         found.append(f"new train type: {record['type']}")
     return found
@@ -237,11 +244,13 @@ def _segment(record: Record, name: str) -> str:
 
 def _word(record: Record, name: str) -> str:
     value = record.get(name)
+    if isinstance(value, str) and 0 < len(value) <= MAX_WORD_LENGTH and "\x00" not in value:
+        return value
+    if name not in record:
+        _bad(f"{name} is missing")
     if not isinstance(value, str):
-        _bad(f"{name} is {_kind(value)}, not a text" if name in record else f"{name} is missing")
-    if not value or len(value) > MAX_WORD_LENGTH or "\x00" in value:
-        _bad(f"{name} is empty, longer than {MAX_WORD_LENGTH} characters, or holds a NUL")
-    return value
+        _bad(f"{name} is {_kind(value)}, not a text")
+    return _bad(f"{name} is empty, longer than {MAX_WORD_LENGTH} characters, or holds a NUL")
 
 
 def _expect(name: str, came: str, asked: str) -> None:
@@ -252,7 +261,7 @@ def _expect(name: str, came: str, asked: str) -> None:
 def _kind(value: object) -> str:
     match value:
         case None:
-            return "null or missing"
+            return "null"
         case bool():
             return "a boolean"
         case str():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from watcher.core.drift import Drift
 from watcher.core.event import Event
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
@@ -29,6 +30,7 @@ class Batch:
     events: tuple[Event, ...] = ()
     looks: tuple[LookState, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    drifts: tuple[Drift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +40,5 @@ class Remembered:
     snapshots: tuple[Snapshot, ...]
     looks: tuple[LookState, ...]
     troubles: tuple[Trouble, ...]
+    oddities: frozenset[str] = frozenset()
+    """Differences from the documents that were said already."""

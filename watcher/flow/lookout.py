@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import unquote
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote, unquote
 
 from watcher.core.batch import Trouble
 from watcher.core.event import Event
 from watcher.core.incident import Failure, Incident, Outlook, Streak, Thresholds, Turn, TurnKind
 from watcher.core.incident_event import Scope, describe, named
-from watcher.core.look import Unseen
+from watcher.core.look import Cause, Unseen
 from watcher.core.planner import Look
 from watcher.core.training import ServiceRef
 from watcher.flow.memory import Memory
@@ -25,6 +26,22 @@ class Consequence:
     events: tuple[Event, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
+    def __add__(self, other: Consequence) -> Consequence:
+        return Consequence(
+            turns=self.turns + other.turns,
+            events=self.events + other.events,
+            troubles=self.troubles + other.troubles,
+        )
+
+
+MAX_SKEW_SECONDS: Final = 60.0
+"""A ``Date`` has whole seconds and ages on its way; the gateway refuses a signature from five minutes on."""
+
+
+def clock_subject(account: str) -> str:
+    """Return the key of an account's clock in the store; it is seen apart from the account itself."""
+    return f"clock:{quote(account, safe='')}"
+
 
 class Lookout:
     """All accounts; the caller lets one account's looks be judged one after the other."""
@@ -33,6 +50,8 @@ class Lookout:
         self._memory = memory
         self._thresholds = thresholds
         self._outlooks: dict[str, Outlook] = {}
+        self._clocks: dict[str, Outlook] = {}
+        """One more outlook an account, on whether its clock and ours agree."""
         self._services: dict[str, set[ServiceRef]] = {}
         self._scopes: dict[str, Scope] = {}
 
@@ -43,12 +62,13 @@ class Lookout:
         for incident in self._memory.open_incidents():
             account = _account_of(incident.subject)
             if account in self._outlooks:
-                self._outlooks[account].apply([Turn(kind=TurnKind.NOTED, incident=incident)])
+                self._outlook_of(account, incident).apply([Turn(kind=TurnKind.NOTED, incident=incident)])
 
     def watch(self, look: Look) -> None:
         """Know a look's account, service and naming; take up its streak of failures."""
         account = look.service.account
         outlook = self._outlooks.setdefault(account, Outlook(account, self._thresholds))
+        self._clocks.setdefault(account, Outlook(account, replace(self._thresholds, account_after=timedelta.max)))
         if not look.discovers:
             self._services.setdefault(account, set()).add(look.service)
         self._scopes.setdefault(outlook.subject, Scope(account=account))
@@ -117,9 +137,26 @@ class Lookout:
         turns = self._outlooks[account].succeeded(subjects, now)
         return self._consequence(account, turns, now)
 
+    def dated(self, look: Look, server_date: datetime | None, now: datetime) -> Consequence:
+        """Judge the server's ``Date`` beside our clock, of an answer that came just now."""
+        account = look.service.account
+        clocks, subject = self._clocks[account], clock_subject(account)
+        if server_date is None:
+            return Consequence()
+        skew = (server_date - now).total_seconds()
+        if abs(skew) <= MAX_SKEW_SECONDS:
+            return self._consequence(account, clocks.succeeded([subject], now), now)
+        detail = f"the server's clock is {skew:+.0f} s from ours"
+        failure = Failure(subject=subject, cause=Cause.CLOCK, detail=detail, asked_at=now, ended_at=now)
+        return self._consequence(account, clocks.failed(failure, None, 1, now), now)
+
     def apply(self, look: Look, consequence: Consequence) -> None:
         """Take over what was written."""
-        self._outlooks[look.service.account].apply(consequence.turns)
+        for turn in consequence.turns:
+            self._outlook_of(look.service.account, turn.incident).apply([turn])
+
+    def _outlook_of(self, account: str, incident: Incident) -> Outlook:
+        return (self._clocks if incident.subject == clock_subject(account) else self._outlooks)[account]
 
     def _consequence(self, account: str, turns: Sequence[Turn], now: datetime) -> Consequence:
         kept, events, troubles = [], [], []

@@ -25,6 +25,8 @@ class Memory:
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._looks: dict[str, LookState] = {}
         self._troubles: dict[str, Trouble] = {}
+        self.oddities: frozenset[str] = frozenset()
+        """Differences from the documents that were said already."""
         self._unwritten_trainings: set[TrainingRef] = set()
         self._unwritten_looks: set[str] = set()
         # Revisions are counted by the store; two writes at a time would count the same one twice.
@@ -41,6 +43,7 @@ class Memory:
         self._keep(remembered.snapshots)
         self._looks = {state.key: state for state in remembered.looks}
         self._troubles = {trouble.subject: trouble for trouble in remembered.troubles}
+        self.oddities = remembered.oddities
 
     def look(self, key: str) -> LookState:
         """Return what is remembered of a look; a new one where there is nothing."""
@@ -69,6 +72,7 @@ class Memory:
             written = await self._polls.record(replace(batch, snapshots=snapshots))
             self._keep(written)
             self._looks |= {state.key: state for state in batch.looks}
+            self.oddities |= {drift.oddity for drift in batch.drifts}
             self._troubles |= {trouble.subject: trouble for trouble in batch.troubles}
             self._unwritten_trainings -= {snapshot.ref for snapshot in written}
             self._unwritten_looks -= {state.key for state in batch.looks}

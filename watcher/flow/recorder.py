@@ -14,6 +14,7 @@ import structlog
 from watcher import __version__
 from watcher.core.batch import Batch
 from watcher.core.decision import Background, Decision
+from watcher.core.drift import drifts_in
 from watcher.core.event import Event
 from watcher.core.lifecycle import catch_up, decide, missed, settle
 from watcher.core.look import Cause, LookState, Seen, Unseen
@@ -82,6 +83,8 @@ class Recorder:
                 await self._note_missing(target, known, before, after, unseen.ended_at)
             else:
                 consequence = self._lookout.failed(look, unseen, self._clock.utc_now())
+                if unseen.cause is not Cause.CLOCK:
+                    consequence += self._lookout.dated(look, unseen.server_date, unseen.ended_at)
                 await self._keep(look, [], consequence, after)
         target.looking_since = unseen.ended_at
         if (incident := self._lookout.incident_over(look)) is not None:
@@ -107,7 +110,9 @@ class Recorder:
                 decisions = [self._decide(target, item, before.good_asked_at) for item in concerned]
                 decisions += self._missing(target, seen, before)
             consequence = self._lookout.succeeded(look, self._clock.utc_now())
+            consequence += self._lookout.dated(look, seen.server_date, seen.answered_at)
             await self._keep(look, decisions, consequence, after)
+            await self._note_drift(look, seen)
         if before.failures:
             log.info("look.works_again", look=look.key, failures=before.failures, since=before.failed_since)
         return [decision.snapshot.ref for decision in decisions if decision.wants_confirmation]
@@ -134,6 +139,12 @@ class Recorder:
             now = self._clock.utc_now()
             settled = [settle(item, patience, self._background(target, item.ref), now) for item in waiting]
             await self._keep(look, [decision for decision in settled if decision], Consequence(), None)
+
+    async def _note_drift(self, look: Look, seen: Seen) -> None:
+        if drifts := drifts_in(seen, self._memory.oddities, look.key):
+            await self._memory.commit(Batch(drifts=drifts))
+            for drift in drifts:
+                log.warning("contract.drift", oddity=drift.oddity, look=drift.look)
 
     def _lock(self, look: Look) -> asyncio.Lock:
         return self._deciding.setdefault(look.service.account, asyncio.Lock())

@@ -16,6 +16,7 @@ from watcher.store.database import Database
 from watcher.store.errors import StaleSnapshot
 from watcher.store.rows import (
     Row,
+    drift_row,
     event_row,
     look_row,
     read_look,
@@ -59,6 +60,7 @@ def _load(connection: Connection) -> Remembered:
         snapshots=tuple(read_snapshot(row) for row in rows(schema.training)),
         looks=tuple(read_look(row) for row in rows(schema.look)),
         troubles=tuple(read_trouble(row) for row in rows(schema.incident)),
+        oddities=frozenset(row["oddity"] for row in rows(schema.drift)),
     )
 
 
@@ -71,6 +73,8 @@ def _record(connection: Connection, batch: Batch) -> None:
         connection.execute(_UPSERT_LOOK, [look_row(look) for look in batch.looks])
     if batch.troubles:
         connection.execute(_UPSERT_TROUBLE, [trouble_row(trouble) for trouble in batch.troubles])
+    if batch.drifts:
+        connection.execute(_INSERT_DRIFT, [drift_row(drift) for drift in batch.drifts])
 
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
@@ -103,4 +107,5 @@ def _upsert(table: Table, key: Column[str]) -> Insert:
 
 
 _UPSERT_LOOK = _upsert(schema.look, schema.look.c.key)
+_INSERT_DRIFT = upsert(schema.drift).on_conflict_do_nothing()
 _UPSERT_TROUBLE = _upsert(schema.incident, schema.incident.c.subject)

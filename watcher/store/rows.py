@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from watcher.core.batch import Trouble
+from watcher.core.drift import Drift
 from watcher.core.event import Event, from_json, to_json
 from watcher.core.incident import Incident
 from watcher.core.look import Cause, LookState
@@ -163,6 +164,23 @@ def _read_incident(data: Mapping[str, Any]) -> Incident:
         opened_at=from_text(data["opened_at"]),
         covers=frozenset(data["covers"]),
         good_looks=data["good_looks"],
+    )
+
+
+def drift_row(drift: Drift) -> Row:
+    """Return the columns of a difference from the documents."""
+    return {
+        "oddity": drift.oddity,
+        "look": drift.look,
+        "seen_at": to_text(drift.seen_at),
+        "sample": dump(dict(drift.sample)),
+    }
+
+
+def read_drift(row: RowMapping) -> Drift:
+    """Read a row of ``drift``."""
+    return Drift(
+        oddity=row["oddity"], look=row["look"], seen_at=from_text(row["seen_at"]), sample=json.loads(row["sample"])
     )
 
 

@@ -73,6 +73,16 @@ incident = Table(
 )
 """What cannot be seen: one row a subject (account, service, training); ``body`` is the open incident, if any."""
 
+drift = Table(
+    "drift",
+    metadata,
+    Column("oddity", Text, primary_key=True),
+    Column("look", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    Column("sample", Text, nullable=False),
+)
+"""Where AiTEMS differs from its documents; one row a difference, with a sample that holds no value."""
+
 event = Table(
     "event",
     metadata,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import DatabaseError
 
 from watcher.core.delivery import State
+from watcher.core.drift import Drift
 from watcher.core.event import Event
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
@@ -20,7 +21,7 @@ from watcher.core.training import Snapshot
 from watcher.store import schema
 from watcher.store.database import reader_engine
 from watcher.store.errors import StoreUnusable
-from watcher.store.rows import read_event, read_look, read_snapshot, read_trouble, to_moment
+from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,11 @@ class Views:
         rows = self._connection.execute(select(schema.incident)).mappings()
         found = (read_trouble(row).incident for row in rows)
         return sorted((item for item in found if item is not None), key=lambda incident: incident.since)
+
+    def drifts(self) -> list[Drift]:
+        """Return where AiTEMS differs from its documents, the oldest first."""
+        rows = self._connection.execute(select(schema.drift).order_by(schema.drift.c.seen_at)).mappings()
+        return [read_drift(row) for row in rows]
 
     def queues(self) -> list[QueueState]:
         """Return how many deliveries stand where, by receiver and state."""

@@ -68,6 +68,13 @@ def _make_incident() -> None:
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("body", sa.Text),
     )
+    op.create_table(
+        "drift",
+        sa.Column("oddity", sa.Text, primary_key=True),
+        sa.Column("look", sa.Text, nullable=False),
+        sa.Column("seen_at", sa.Text, nullable=False),
+        sa.Column("sample", sa.Text, nullable=False),
+    )
 
 
 def _make_event() -> None:
