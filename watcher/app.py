@@ -217,7 +217,7 @@ def _wire(
         apis,
         Polls(database),
         clock,
-        thresholds=Thresholds(),
+        thresholds=thresholds_of(config),
         on_events=router.wake.ring,
         on_caught_up=router.let_go,
     )
@@ -233,6 +233,12 @@ def policy_of(config: Config) -> Policy:
         give_up_after=delivery.give_up_after,
         on_uncertain=delivery.on_uncertain,
     )
+
+
+def thresholds_of(config: Config) -> Thresholds:
+    """Return when not seeing becomes an incident, and what ends it."""
+    incident = config.incident
+    return Thresholds(failures=incident.after_failures, after=incident.after, good_looks=incident.good_looks)
 
 
 def routes_of(config: Config) -> tuple[Route, ...]:

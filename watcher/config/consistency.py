@@ -6,8 +6,10 @@ Hence everything here takes whatever TOML can hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from typing import Final
 
 from watcher.config.document import HEADERS, Document
 from watcher.config.faults import KeyPath, Problem, nearest
@@ -18,6 +20,8 @@ from watcher.config.settings import AccountSettings, WebhookSettings
 from watcher.core.routing import ALL_KINDS
 
 Table = Mapping[str, object]
+
+NOT_IN_A_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
 
 
 def inconsistencies(document: Table, lines: Lines) -> Iterator[Problem]:
@@ -110,10 +114,10 @@ def _unreached_routes(document: Table, lines: Lines) -> Iterator[Problem]:
         path: KeyPath = ("route", index)
         kinds = _kinds_of(route)
         if kinds and kinds <= taken.keys():
-            where = ", ".join(str(line) for line in sorted({lines.of(taken[kind]) or 0 for kind in kinds}))
+            where = ", ".join(map(str, sorted({lines.of(taken[kind]) or 0 for kind in kinds})))
             yield Problem(
                 path,
-                f"is never reached: the first match wins, and line {where} takes all that it names",
+                f"is never reached: the first match wins, and what it names is taken on line {where}",
                 "put it before, or take it out",
             )
         for kind in kinds:
@@ -146,7 +150,7 @@ def _headers(document: Table) -> Iterator[Problem]:
 def _exposed(path: KeyPath, headers: Table) -> Iterator[Problem]:
     for name, value in headers.items():
         if isinstance(value, str) and is_secret_header(name):
-            variable = name.upper().replace("-", "_")
+            variable = NOT_IN_A_VARIABLE.sub("_", name.upper())
             yield Problem(
                 (*path, name),
                 "a secret stands in the file itself",

@@ -15,6 +15,7 @@ from watcher.config.routes import MatchTable, RouteTable
 from watcher.config.settings import (
     AccountSettings,
     DeliverySettings,
+    IncidentSettings,
     LogSettings,
     ReceiverSettings,
     SlackWebhookSettings,
@@ -29,6 +30,7 @@ class Document(Settings):
 
     state: StateSettings = StateSettings()
     delivery: DeliverySettings = DeliverySettings()
+    incident: IncidentSettings = IncidentSettings()
     account: dict[Name, AccountSettings] = Field(default_factory=dict)
     watch: list[WatchSettings] = Field(default_factory=list)
     receiver: dict[Name, Annotated[ReceiverSettings, Field(discriminator="kind")]] = Field(default_factory=dict)
@@ -47,6 +49,7 @@ TABLES: Final[Mapping[Shape, type[Settings]]] = MappingProxyType(
         (): Document,
         ("state",): StateSettings,
         ("delivery",): DeliverySettings,
+        ("incident",): IncidentSettings,
         ("account", "*"): AccountSettings,
         ("watch", "*"): WatchSettings,
         ("route", "*"): RouteTable,
@@ -58,6 +61,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "state": "[state]",
         "delivery": "[delivery]",
+        "incident": "[incident]",
         "account": "[account.NAME]",
         "watch": "[[watch]]",
         "receiver": "[receiver.NAME]",
@@ -81,7 +85,7 @@ LATER_RECEIVER_KINDS: Final = frozenset({"slack"})
 
 def shape_of(path: KeyPath) -> Shape:
     """Return which table or key a path is one of."""
-    named = len(path) > 1 and path[0] in {"account", "receiver"}
+    named = path[:1] in {("account",), ("receiver",)}
     return tuple("*" if isinstance(part, int) or (named and place == 1) else part for place, part in enumerate(path))
 
 

@@ -75,8 +75,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = tuple(known)
     guess = nearest(word, names)
     if guess is not None:
-        return f'did you mean "{guess}"?'
-    return f"known are {', '.join(sorted(names))}" if names else "take it out"
+        return f"did you mean {shown(guess)}?"
+    return f"known are {', '.join(key_text((name,)) for name in sorted(names))}" if names else "take it out"
 
 
 def shown(text: str) -> str:

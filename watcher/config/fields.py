@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from watcher.config.duration import format_duration, parse_duration
-from watcher.config.faults import did_you_mean, shown, wrong
+from watcher.config.faults import did_you_mean, key_text, shown, wrong
 from watcher.config.urls import UrlProblem, account_url_problem, receiver_url_problem
+from watcher.core.planner import EVERY_SERVICE
 from watcher.core.training import TRAIN_TYPES
 
 Value = TypeVar("Value")
@@ -75,6 +76,7 @@ Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_with
 IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "7d"))]
 Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
+Patience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
 Endurance = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
 Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1d", "36500d"))]
 
@@ -109,9 +111,7 @@ def _identifier(text: str) -> str:
 
 
 def _service(text: str) -> str:
-    if text == "*":
-        raise wrong("this version does not have it yet: every service of an account", "write one [[watch]] a service")
-    return _identifier(text)
+    return text if text == EVERY_SERVICE else _identifier(text)
 
 
 def _train_type(text: str) -> str:
@@ -148,9 +148,9 @@ def _account(name: str, info: ValidationInfo) -> str:
     if name in around.accounts:
         return name
     if name:
-        raise wrong(f"there is no [account.{name}]", did_you_mean(name, around.accounts))
+        raise wrong(f"there is no [{key_text(('account', name))}]", did_you_mean(name, around.accounts))
     if len(around.accounts) > 1:
-        names = ", ".join(f'"{account}"' for account in around.accounts)
+        names = ", ".join(shown(account) for account in around.accounts)
         raise wrong("is missing where there are several accounts", f"write account = one of {names}")
     return around.accounts[0]
 
@@ -158,7 +158,7 @@ def _account(name: str, info: ValidationInfo) -> str:
 def _receiver(name: str, info: ValidationInfo) -> str:
     around = info.context
     if isinstance(around, Surroundings) and around.receivers and name not in around.receivers:
-        raise wrong(f"there is no [receiver.{name}]", did_you_mean(name, around.receivers))
+        raise wrong(f"there is no [{key_text(('receiver', name))}]", did_you_mean(name, around.receivers))
     return name
 
 

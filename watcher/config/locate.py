@@ -171,10 +171,7 @@ class _Walk:
             path = (*path, part)
             if path in self._tables_of:
                 path = (*path, self._tables_of[path] - 1)
-        path = (*path, self._key[-1])
-        if self._header_brackets == 1 and path in self._tables_of:
-            path = (*path, self._tables_of[path] - 1)
-        return path
+        return (*path, self._key[-1])
 
     def _brace_opens(self, line: int) -> None:
         if self._value is not None:

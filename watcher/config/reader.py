@@ -117,6 +117,7 @@ def _config(path: Path, document: Document) -> Config:
         path=path,
         state=document.state,
         delivery=document.delivery,
+        incident=document.incident,
         accounts=MappingProxyType(document.account),
         watches=tuple(document.watch),
         receivers=MappingProxyType(document.receiver),

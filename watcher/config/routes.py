@@ -21,8 +21,7 @@ KINDS: Final = frozenset(kind.value for kind in Kind)
 LATER_KINDS: Final = (
     frozenset(
         {
-            *("stuck", "unstuck", "unusable", "gone", "back", "overdue", "update-failed", "update-succeeded"),
-            *("unreachable", "denied", "throttled", "clock-skew", "reachable"),
+            *("stuck", "unstuck", "unusable", "overdue", "update-failed", "update-succeeded"),
             *("receiver-broken", "receiver-mended", "started", "stopped", "caught-up"),
         }
     )

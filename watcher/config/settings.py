@@ -24,6 +24,7 @@ from watcher.config.fields import (
     Interval,
     Label,
     Labels,
+    Patience,
     PlainUrl,
     RetryDelay,
     Service,
@@ -36,6 +37,7 @@ from watcher.config.secret_fields import WebhookUrl, secret_from
 from watcher.config.secrets import SecretRef
 from watcher.config.state import StateSettings
 from watcher.core.delivery import OnUncertain
+from watcher.core.planner import EVERY_SERVICE
 
 BASE_URL: Final = "https://aitems.apigw.ntruss.com/api/v1"
 """AiTEMS' address by its page "AiTEMS overview"; the path is part of what is signed."""
@@ -59,6 +61,8 @@ def not_shorter_than(other: str) -> AfterValidator:
 def _together_with_type(version: str | None, info: ValidationInfo) -> str | None:
     if "type" not in info.data:
         return version
+    if version is not None and info.data.get("service") == EVERY_SERVICE:
+        raise wrong('stands beside service = "*"', "name the service, or take type and version out")
     if version is None and info.data["type"] is not None:
         raise wrong("is missing beside type", "write both type and version, or neither for the whole service")
     if version is not None and info.data["type"] is None:
@@ -81,6 +85,17 @@ class DeliverySettings(Settings):
     give_up_after: Annotated[Endurance, not_shorter_than("first_retry")] = timedelta(days=3)
     on_uncertain: Annotated[OnUncertain, BeforeValidator(_on_uncertain)] = OnUncertain.RESEND
     hello: bool = True
+
+
+class IncidentSettings(Settings):
+    """The table ``[incident]``: when not seeing becomes a message, and when it is over."""
+
+    after_failures: int = Field(default=3, ge=1, le=1000)
+    """Failed looks in a row."""
+    after: Patience = timedelta(minutes=1)
+    """Time since the first of them."""
+    good_looks: int = Field(default=2, ge=1, le=100)
+    """Answers in a row that end it."""
 
 
 class AccountSettings(Settings):
@@ -156,6 +171,7 @@ class Config:
     path: Path
     state: StateSettings
     delivery: DeliverySettings
+    incident: IncidentSettings
     accounts: Mapping[str, AccountSettings]
     watches: tuple[WatchSettings, ...]
     receivers: Mapping[str, ReceiverSettings]

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from watcher.core.cadence import Agenda, first_start, interval_for, next_start
-from watcher.core.incident import Thresholds
+from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import Cause, LookState, Seen, Unseen, joined
 from watcher.core.moment import to_text
 from watcher.core.planner import Look, discovered
@@ -62,6 +62,8 @@ class Poller:
         self._started_at = clock.utc_now()
         self._catching_up: dict[str, set[str]] = {}
         """Which targets have still to be looked at after an incident or the start, by its id."""
+        self._hiding: set[str] = set()
+        """Incidents whose targets were told that they are hidden."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._unlisted: set[TrainingRef] = set()
         """Trainings watched by themselves that a list was seen to lack; said once."""
@@ -147,7 +149,6 @@ class Poller:
             self.first_round.set()
 
     async def _visit(self, target: Target) -> None:
-        target.looked = True
         target.again_at_once = False
         try:
             await self._look(target)
@@ -155,6 +156,8 @@ class Poller:
         except Exception:
             # Nothing was kept of this answer, so the next one decides it anew.
             log.exception("look.not_recorded", look=target.look.key)
+        finally:
+            target.looked = True
 
     async def _look(self, target: Target) -> None:
         if target.look.discovers:
@@ -173,6 +176,20 @@ class Poller:
     async def _note_failure(self, target: Target, unseen: Unseen) -> None:
         target.retry_after_seconds = unseen.retry_after_seconds or 0.0
         await self._recorder.note_failure(target, unseen)
+        incident = self._lookout.incident_over(target.look)
+        if incident is not None:
+            self._hide(incident, target)
+
+    def _hide(self, incident: Incident, target: Target) -> None:
+        """Let what an incident hides be told together afterwards; those that failed before it was one, too."""
+        target.occasion = incident.id
+        if incident.id in self._hiding:
+            return
+        self._hiding.add(incident.id)
+        for other in self._targets.values():
+            over = self._lookout.incident_over(other.look)
+            if over == incident and self.memory.look(other.look.key).failures:
+                other.occasion = incident.id
 
     async def _ask(self, target: Target) -> Seen | Unseen:
         look, api = target.look, self._apis[target.look.service.account]
@@ -266,6 +283,7 @@ class Poller:
         waiting.discard(target.look.key)
         if not waiting:
             del self._catching_up[occasion]
+            self._hiding.discard(occasion)
             self._on_caught_up(occasion)
 
     def _hidden_by(self, occasion: str) -> set[str]:

@@ -87,8 +87,6 @@ class Recorder:
                     consequence += self._lookout.dated(look, unseen.server_date, unseen.ended_at)
                 await self._keep(look, [], consequence, after)
         target.looking_since = unseen.ended_at
-        if (incident := self._lookout.incident_over(look)) is not None:
-            target.occasion = incident.id
 
     async def _note_missing(
         self, target: Target, known: Snapshot, before: LookState, after: LookState, now: datetime

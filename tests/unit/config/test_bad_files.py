@@ -71,6 +71,13 @@ def test_every_message_names_the_file_and_is_one_line_with_a_remedy(file: Path) 
         assert fault.remedy
 
 
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("later-*.toml")), ids=lambda file: file.stem)
+def test_what_is_planned_is_refused_as_such(file: Path) -> None:
+    [fault] = faults_of(file)
+
+    assert fault.problem.startswith("this version does not have it yet")
+
+
 def test_there_are_files_to_read() -> None:
     assert len(FILES) > 100
 
@@ -80,3 +87,10 @@ def test_faults_are_sorted_by_line() -> None:
 
     assert len(lines) == 5
     assert lines == sorted(lines)
+
+
+def test_what_has_no_line_comes_last() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(Path("config.toml"), text="[state]\nurl = 1\n")
+
+    assert [fault.key for fault in caught.value.faults] == ["state.url", "account", "watch", "receiver"]

@@ -159,3 +159,7 @@ def test_what_is_absent_is_looked_for_around_it() -> None:
     assert lines.of(("account", "main", "timeout", "deeper", 3)) == 2
     assert lines.of(("watch",)) is None
     assert lines.of(()) is None
+
+
+def test_a_key_whose_escape_tomllib_does_not_know_is_kept_as_it_is_written() -> None:
+    assert lines_of('"\\q" = 1').of(("\\q",)) == 1

@@ -1,0 +1,71 @@
+"""``docs/configuration.md`` has a row for every key with its default, and its examples are what the program says."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from watcher.config import ConfigError, format_duration, load
+from watcher.config.base import Settings
+from watcher.config.document import RECEIVER_KINDS, TABLES
+
+REFERENCE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+ROW = re.compile(r"^\| `(?P<key>\w+)` \| .*? \| (?P<default>[^|]*?) \| ", re.MULTILINE)
+EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+OUTPUT = re.compile(r"```text\n(.*?)```", re.DOTALL)
+
+SECTIONS = {
+    "`[state]`": TABLES["state",],
+    "`[delivery]`": TABLES["delivery",],
+    "`[account.NAME]`": TABLES["account", "*"],
+    "`[[watch]]`": TABLES["watch", "*"],
+    **{f'`kind = "{kind}"`': table for kind, table in RECEIVER_KINDS.items()},
+}
+
+
+def rows_below(header: str) -> dict[str, str]:
+    section = re.split(r"^#+ ", REFERENCE, flags=re.MULTILINE)
+    [text] = [part for part in section if part.startswith(header)]
+    return {row["key"]: row["default"] for row in ROW.finditer(text)}
+
+
+def as_written(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    match default:
+        case _ if field.is_required():
+            return "required"
+        case None:
+            return "none"
+        case timedelta():
+            return f'`"{format_duration(default)}"`'
+        case bool():
+            return f"`{str(default).lower()}`"
+        case str():
+            return f'`"{default}"`'
+    return f"`{default}`"
+
+
+@pytest.mark.parametrize("header", SECTIONS)
+def test_every_key_has_its_row_and_its_default(header: str) -> None:
+    table: type[Settings] = SECTIONS[header]
+    expected = {key: as_written(field) for key, field in table.model_fields.items()}
+    expected |= {"account": "the only one"} if "account" in expected else {}
+
+    assert rows_below(header) == expected
+
+
+def test_the_first_example_is_taken() -> None:
+    assert load(Path("config.toml"), text=EXAMPLE.findall(REFERENCE)[0]).receivers
+
+
+def test_the_faults_of_the_example_are_those_that_are_shown() -> None:
+    [faulty] = [text for text in EXAMPLE.findall(REFERENCE) if "fast" in text]
+    [shown] = OUTPUT.findall(REFERENCE)
+
+    with pytest.raises(ConfigError) as caught:
+        load(Path("config.toml"), text=faulty)
+    assert f"{caught.value}\n" == shown
