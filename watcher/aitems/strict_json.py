@@ -10,19 +10,26 @@ from typing import Final, NoReturn
 MAX_DEPTH: Final = 32
 """AiTEMS' own answers are four levels deep."""
 
+MAX_PARTS: Final = 100_000
+"""A page of 1,000 trainings has about 20,000. In memory a part may take thirty times its bytes on the wire."""
+
+CONTAINERS: Final = (dict, list)
+
 
 class NotStrictJsonError(ValueError):
     """The bytes are no JSON, or none that has one meaning; the message says why, without quoting them."""
 
 
 def loads(body: bytes) -> object:
-    """Read UTF-8 JSON without NaN, infinities, repeated names, lone surrogates or deep nesting.
+    """Read UTF-8 JSON without NaN, infinities, repeated names, lone surrogates, deep nesting or too many parts.
 
     Raises:
         NotStrictJsonError: with the reason.
     """
     if not body.strip():
         raise NotStrictJsonError("the body is empty")
+    if sum(map(body.count, (b",", b"{", b"["))) > MAX_PARTS:
+        raise NotStrictJsonError(f"more than {MAX_PARTS} values")
     try:
         value = json.loads(
             body.decode("utf-8-sig"),
@@ -69,16 +76,19 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _check_depth(value: object) -> None:
-    level: list[object] = [value]
+    level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for node in level if isinstance(node, dict | list) for child in _children(node)]
+        # Only what can be nested further is kept: a list of a thousand trainings has thousands of other values.
+        level = [child for node in level for child in _children(node) if isinstance(child, CONTAINERS)]
         if not level:
             return
     raise NotStrictJsonError(f"nested more than {MAX_DEPTH} deep")
 
 
-def _children(node: dict[str, object] | list[object]) -> Iterable[object]:
-    return node.values() if isinstance(node, dict) else node
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
 
 
 def _check_text(value: object, body: bytes) -> None:

@@ -43,7 +43,9 @@ class Attempt:
         self.peer = ""
         """The host and port that is asked, for messages."""
         self.status: int | None = None
+        """The answer's, once its head is whole."""
         self._name_failed = False
+        self._connection: Any = None
         self._on_write = on_write
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
@@ -55,6 +57,8 @@ class Attempt:
                 self._name_proxy(host_and_port(info["host"], info["port"]))
             case "connect_tcp.failed":
                 self._name_failed = isinstance(info["exception"].__cause__, socket.gaierror)
+            case "connect_tcp.complete":
+                self._connection = info["return_value"]
             case "start_tls.started":
                 self.stage = Stage.SECURING
             case "send_request_headers.started":
@@ -74,6 +78,11 @@ class Attempt:
         if self._on_write is not None:
             self._on_write()
 
+    async def clean_up(self) -> None:
+        """Close a connection whose handshake was broken off; the library forgets it when it is cancelled there."""
+        if self.stage is Stage.SECURING and self._connection is not None:
+            await self._connection.aclose()
+
     def surely_not_sent(self, error: Exception | None) -> bool:
         """Say whether no byte can have left; a request that the library itself refuses is never written."""
         refused_here = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
@@ -85,7 +94,9 @@ class Attempt:
             return self._reason_before_writing()
         if isinstance(error, httpx.ProtocolError):
             return _reason_of_breach(str(error))
-        return Reason.TLS if isinstance(error, ssl.SSLError) else Reason.RESET
+        if isinstance(error, ssl.SSLError):
+            return Reason.TLS
+        return Reason.RESET if self.status is None else Reason.TRUNCATED
 
     def _reason_before_writing(self) -> Reason:
         match self.stage:

@@ -80,6 +80,8 @@ class HttpClient:
             return self._broken(error, attempt, asked_at)
         except _TooLargeError:
             return self._too_large(attempt, asked_at)
+        finally:
+            await attempt.clean_up()
 
     async def _exchange(self, request: HttpRequest, attempt: Attempt, asked_at: datetime) -> Answered:
         outgoing = _build(request, attempt)

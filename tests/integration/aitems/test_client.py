@@ -84,6 +84,8 @@ async def test_full_pages_are_followed_to_the_end(api: AitemsClient, server: Raw
         script.add(body)
     sight = seen(await api.list(SERVICE))
     assert [item.ref.version for item in sight.observations] == ["v1", "v2", "v3", "v4", "v5"]
+    assert sight.asked_at == sight.observations[0].asked_at < sight.observations[2].asked_at
+    assert sight.answered_at == sight.observations[4].answered_at > sight.observations[2].answered_at
     assert sight.digest == hashlib.sha256("".join(map(json.dumps, pages)).encode()).digest()
     assert [line.partition("trains")[2] for line in server.request_lines] == [
         " HTTP/1.1",
@@ -204,6 +206,8 @@ async def test_a_clock_that_is_off_is_told_with_how_much(api: AitemsClient, scri
         (json.dumps({**RECORD, "status": None}).encode(), ""),
         (b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', ""),
         (gzip.compress(json.dumps(RECORD).encode()), "Content-Encoding: gzip\r\n"),
+        # Encoded by its own word: whatever it looks like, it is not what was asked for.
+        (json.dumps(RECORD).encode(), "Content-Encoding: br\r\n"),
     ],
 )
 async def test_a_success_that_is_no_training_is_a_bad_answer(
@@ -321,6 +325,20 @@ async def test_the_servers_words_are_shown_short_on_one_line_and_without_the_key
 def test_keys_are_not_sent_over_plain_http(base_url: str) -> None:
     with pytest.raises(ValueError, match="base_url must begin with https://"):
         AccountSpec(name="main", base_url=base_url, keys=FixedKeys(KeyPair(Secret("a"), Secret("b"))))
+
+
+async def test_a_slow_answer_does_not_hold_the_next_request_back(make_api: MakeApi) -> None:
+    arrived = asyncio.Barrier(2)
+
+    async def answer_two_together(exchange: Exchange) -> None:
+        await exchange.read_head()
+        await arrived.wait()
+        await exchange.answer(json.dumps(RECORD).encode())
+
+    async with raw_server(answer_two_together) as server:
+        api = make_api(f"{server.url}/api/v1")
+        sights = await asyncio.gather(api.view(REF), api.view(REF))
+    assert all(isinstance(sight, Seen) for sight in sights)
 
 
 async def test_the_rate_holds_where_the_requests_arrive(make_api: MakeApi) -> None:

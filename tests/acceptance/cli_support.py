@@ -1,0 +1,214 @@
+"""Running the installed command as a process, and a simulated AiTEMS of its own beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+
+COMMAND: Final = (sys.executable, "-m", "watcher")
+SCRIPT: Final = Path(sys.executable).parent / "aitems-watcher"
+SECONDS: Final = 60.0
+"""A bound that only ends a test that would never end."""
+KEYS: Final = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
+OUR_VARIABLES: Final = ("AITEMS_WATCHER_CONFIG", "STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR", *KEYS)
+
+ACCOUNT: Final = """
+[account.main]
+base_url = "{base_url}"
+access_key = {{ env = "NCP_ACCESS_KEY" }}
+secret_key = {{ env = "NCP_SECRET_KEY" }}
+requests_per_second = 100.0
+
+[state]
+url = "sqlite:///watcher.db"
+
+[delivery]
+first_retry = "200ms"
+"""
+WATCH: Final = """
+[[watch]]
+service = "{service}"
+name = "shop-main"
+interval = "200ms"
+idle_interval = "200ms"
+"""
+LOG: Final = """
+[receiver.console]
+kind = "log"
+"""
+EVERY_KIND: Final = """
+[[route]]
+match = { kind = "*" }
+to = ["console"]
+"""
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what steers the command, and ``more``."""
+    around = {name: value for name, value in os.environ.items() if name not in OUR_VARIABLES}
+    return {**around, "COLUMNS": "200", **(more or {})}
+
+
+def run(
+    args: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of ours to its end."""
+    return subprocess.run(  # noqa: S603 - our own
+        args, check=False, capture_output=True, text=True, cwd=cwd, env=environment(env), timeout=SECONDS
+    )
+
+
+def command(
+    *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return run([*COMMAND, *args], cwd, env)
+
+
+@contextmanager
+def started(*args: str | Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start the command; what lives at the end of the block is killed."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(env),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> list[str]:
+    """Return the lines of standard output up to the one that holds ``word``."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if word in line:
+            return lines
+    rest = process.stderr.read() if process.stderr else ""
+    raise AssertionError(f"no line with {word!r} in {lines}; {rest}")
+
+
+def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    """Send a signal; return the exit status and the rest of standard output."""
+    process.send_signal(number)
+    rest, _ = process.communicate(timeout=SECONDS)
+    return process.returncode, rest
+
+
+def on_terminal(*args: str | Path, env: Mapping[str, str] | None = None) -> bytes:
+    """Run the command with a terminal for its standard output and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, *map(str, args)],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env=environment({"TERM": "xterm-256color", **(env or {})}),
+    ) as process:
+        os.close(theirs)
+        written = bytearray()
+        while chunk := _read_terminal(ours):
+            written += chunk
+        process.wait(timeout=SECONDS)
+    os.close(ours)
+    return bytes(written)
+
+
+def _read_terminal(descriptor: int) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], SECONDS)
+    try:
+        return os.read(descriptor, 65536) if ready else b""
+    except OSError:
+        # Linux says so when the other side has closed.
+        return b""
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A simulated AiTEMS in a process of its own, changed through its control endpoint."""
+
+    base_url: str
+    control_url: str
+
+    def set_training(self, service: str, version: str, status: str) -> None:
+        """Set a training's status; service and training are made where they are missing."""
+        self.control("PUT", f"/services/{service}/trains/pop/versions/{version}", {"status": status})
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """Make a call of the control endpoint."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(self.control_url + path, data, headers, method=method)) as answer:  # noqa: S310 - our own
+            return json.load(answer)
+
+
+@contextmanager
+def simulated() -> Iterator[Simulated]:
+    """Run a simulator without services as long as the block runs."""
+    with started("simulate", "--port", "0", "--services", "0") as process:
+        text = "".join(read_until(process, "aitems-watcher run"))
+        found = re.search(r"^base URL +(\S+)[\s\S]*^control +(\S+)", text, re.MULTILINE)
+        assert found is not None, text
+        yield Simulated(found[1], found[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A folder with a configuration that watches one service of the simulator."""
+
+    folder: Path
+    service: str
+    simulator: Simulated
+
+    @property
+    def config(self) -> Path:
+        """The configuration's file."""
+        return self.folder / "config.toml"
+
+    def write(self, *more: str, watch: bool = True, log: bool = True) -> None:
+        """Write the configuration: the account, a watch and a console, and ``more``."""
+        parts = [ACCOUNT.format(base_url=self.simulator.base_url)]
+        parts += [WATCH.format(service=self.service)] if watch else []
+        parts += [LOG] if log else []
+        self.config.write_text("".join([*parts, *more]))
+
+    def set_training(self, version: str, status: str) -> None:
+        """Set the status of a training of the watched service."""
+        self.simulator.set_training(self.service, version, status)
+
+    def command(
+        self, name: str, *args: str | Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command that needs no key on this configuration."""
+        return command(name, "--config", self.config, *args, env=env)
+
+    def json(self, name: str, *args: str) -> Any:
+        """Run a command with ``--json`` and return what it printed."""
+        return json.loads(self.command(name, "--json", *args).stdout)

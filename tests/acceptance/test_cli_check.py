@@ -1,0 +1,93 @@
+"""``check``: faults all at once, and with ``--online`` what works and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from tests.acceptance.cli_support import KEYS, Workplace, command
+
+FAULTY = """
+[account.main]
+access_key = { env = "NCP_ACCESS_KEY" }
+secret_key = "in plain sight"
+timeout = "soon"
+
+[[watch]]
+services = "6wxgu1abcde"
+
+[receiver.ml-ops]
+kind = "carrier-pigeon"
+"""
+
+
+def test_every_fault_is_listed_with_file_line_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(FAULTY)
+    refused = command("check", "--config", file)
+    said, *faults = refused.stderr.splitlines()
+    assert refused.returncode == 78
+    assert said == f"configuration: {file} (--config)"
+    assert [fault.split(": ")[:2] for fault in faults] == [
+        [f"{file}:4", "account.main.secret_key"],
+        [f"{file}:5", "account.main.timeout"],
+        [f"{file}:8", "watch[0].services"],
+        [f"{file}:11", "receiver.ml-ops.kind"],
+    ]
+    assert all("; " in fault for fault in faults)
+    assert refused.stdout == ""
+
+
+def test_without_a_file_it_says_where_it_looked_and_what_to_write(tmp_path: Path) -> None:
+    refused = command("check", cwd=tmp_path)
+    assert refused.returncode == 78
+    assert str(tmp_path / "config.toml") in refused.stderr
+    assert "  [account.main]\n" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_good_configuration_is_explained_without_any_secret(workplace: Workplace) -> None:
+    shown = workplace.command("check")
+    assert shown.returncode == 0
+    assert shown.stdout.startswith(f"configuration is good: {workplace.config}\n")
+    assert "every 200ms" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert workplace.json("check")["watches"][0]["served_by"] == f"list of {workplace.service}"
+
+
+def test_online_everything_is_tried_and_what_works_is_said(workplace: Workplace) -> None:
+    shown = workplace.command("check", "--online", env=KEYS)
+    assert shown.returncode == 0, shown.stdout
+    assert "ok      list: 1 training" in shown.stdout
+    assert "ok      key accepted" in shown.stdout
+
+
+def test_online_each_failure_has_its_cause_and_what_to_do(workplace: Workplace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        hooks = f"""
+[receiver.listens]
+kind = "webhook"
+url = "http://127.0.0.1:{port}/hook"
+
+[receiver.is-away]
+kind = "webhook"
+url = "http://127.0.0.1:1/hook"
+"""
+        workplace.write(hooks)
+        shown = workplace.command("check", "--online", "--json", env={**KEYS, "NCP_SECRET_KEY": "another-secret"})
+    found = {item["about"]: item for item in json.loads(shown.stdout)["online"]}
+    assert shown.returncode == 1
+    assert found["account main"]["cause"] == "key"
+    assert found["watch shop-main"]["cause"] == "key"
+    assert "secret_key" in found["watch shop-main"]["advice"]
+    assert found["receiver listens"]["good"]
+    assert found["receiver is-away"]["cause"] == "connect"
+
+
+def test_online_a_secret_that_cannot_be_had_is_named(workplace: Workplace) -> None:
+    shown = workplace.command("check", "--online")
+    assert shown.returncode == 78
+    assert "NCP_ACCESS_KEY is not set" in shown.stdout
+    assert "receiver console" in shown.stdout

@@ -1,0 +1,74 @@
+"""``once`` and ``history``: one look at everything, and what was told of it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace
+
+AWAY = """
+[receiver.away]
+kind = "webhook"
+url = "http://127.0.0.1:1/hook"
+
+[[route]]
+to = ["console", "away"]
+"""
+
+
+def test_the_first_look_is_silent_and_the_next_tells_what_changed(workplace: Workplace) -> None:
+    workplace.write(EVERY_KIND)
+    first = workplace.command("once", env=KEYS)
+    assert (first.returncode, first.stdout) == (0, "1 look, 0 failed; 0 changes; 0 not delivered\n")
+    workplace.set_training("v1", "completed")
+    workplace.set_training("v2", "requesting")
+    second = workplace.command("once", env=KEYS)
+    assert second.returncode == 0
+    assert "learning -> completed" in second.stdout
+    assert second.stdout.endswith("1 look, 0 failed; 2 changes; 0 not delivered\n")
+
+
+def test_json_is_one_object_also_beside_a_receiver_that_writes_json(workplace: Workplace) -> None:
+    workplace.command("once", env=KEYS)
+    workplace.set_training("v1", "learningFailed")
+    swept = workplace.command("once", "--json", env=KEYS)
+    document = json.loads(swept.stdout)
+    assert [event["to"] for event in document["events"]] == ["learningFailed"]
+    assert document["undelivered"] == 0
+    assert '"type":"training.failed"' in swept.stderr
+
+
+def test_what_cannot_be_seen_or_delivered_fails_and_is_named(workplace: Workplace) -> None:
+    workplace.write(AWAY)
+    workplace.command("once", env=KEYS)
+    workplace.set_training("v1", "completed")
+    undelivered = workplace.command("once", env=KEYS)
+    assert undelivered.returncode == 1
+    assert "away: pending (not sent: connect)" in undelivered.stdout
+    workplace.simulator.control("DELETE", f"/services/{workplace.service}")
+    unseen = workplace.command("once", env=KEYS)
+    assert unseen.returncode == 1
+    assert "cannot see shop-main since " in unseen.stdout
+    assert "not-found" in unseen.stdout
+    assert "take its [[watch]] out" in unseen.stdout
+
+
+def test_history_is_filtered_by_training_id_kind_and_number(workplace: Workplace) -> None:
+    workplace.write(EVERY_KIND)
+    workplace.command("once", env=KEYS)
+    for version, status in (("v1", "completed"), ("v2", "waiting"), ("v3", "waiting")):
+        workplace.set_training(version, status)
+        workplace.command("once", env=KEYS)
+
+    def versions(*args: str) -> list[str]:
+        shown = workplace.command("history", "--json", *args)
+        assert shown.returncode == 0
+        return [json.loads(line)["version"] for line in shown.stdout.splitlines()]
+
+    assert versions() == ["v1", "v2", "v3"]
+    assert versions("pop/v2") == ["v2"]
+    assert versions("--kind", "succeeded") == ["v1"]
+    assert versions("-n", "1") == ["v3"]
+    event = json.loads(workplace.command("history", "--json", "-n", "1").stdout)
+    assert versions(event["id"][:12]) == ["v3"]
+    assert workplace.command("history", "no-such-training").stdout == "no events match\n"

@@ -1,0 +1,134 @@
+"""``run``: the daemon as a process, and what can be asked beside it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli_support import (
+    EVERY_KIND,
+    KEYS,
+    Workplace,
+    eventually,
+    on_terminal,
+    read_until,
+    started,
+    stopped,
+)
+
+
+def log_of(lines: list[str]) -> list[str]:
+    """Return the events of log lines; a line that is no JSON fails here."""
+    return [json.loads(line)["event"] for line in lines if '"event": ' in line]
+
+
+def test_it_tells_answers_beside_itself_and_stops_in_order(workplace: Workplace) -> None:
+    workplace.write(EVERY_KIND)
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        lines = read_until(daemon, "watcher.started")
+        eventually(lambda: "learning" in workplace.command("status").stdout)
+        workplace.set_training("v1", "completed")
+        lines += read_until(daemon, "delivery.delivered")
+
+        shown = workplace.command("status")
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert "shop-main  pop   v1       completed  between " in shown.stdout
+        assert shown.stdout.endswith("all well\n")
+        (event,) = [json.loads(line) for line in workplace.command("history", "--json").stdout.splitlines()]
+        assert (event["from"], event["to"], event["route"]) == ("learning", "completed", "route 1")
+        assert event["deliveries"][0]["state"] == "delivered"
+
+        second = workplace.command("run", env=KEYS)
+        assert second.returncode == 75
+        assert f"in use by process {daemon.pid} (run, since " in second.stderr
+        assert "Traceback" not in second.stderr
+
+        daemon.send_signal(signal.SIGHUP)
+        lines += read_until(daemon, "reload.not_supported")
+        status, rest = stopped(daemon, signal.SIGTERM)
+    assert status == 0
+    events = log_of([*lines, *rest.splitlines()])
+    assert events[:2] == ["config.loaded", "watcher.started"]
+    assert events[-1] == "watcher.stopped"
+
+
+def test_ctrl_c_stops_it_in_order_too(workplace: Workplace) -> None:
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.started")
+        status, rest = stopped(daemon, signal.SIGINT)
+    assert status == 0
+    assert log_of(rest.splitlines())[-1] == "watcher.stopped"
+
+
+def test_a_missing_secret_is_said_in_one_line(workplace: Workplace) -> None:
+    refused = workplace.command("run")
+    assert refused.returncode == 78
+    assert refused.stderr.startswith("the environment variable NCP_ACCESS_KEY is not set; ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["status", "history"])
+def test_without_a_store_it_says_what_to_do(workplace: Workplace, name: str) -> None:
+    refused = workplace.command(name)
+    assert refused.returncode == 75
+    assert "there is no store at " in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["run", "once", "status", "history"])
+def test_a_file_that_is_no_store_is_refused(workplace: Workplace, name: str) -> None:
+    (workplace.folder / "watcher.db").write_bytes(b"not a database, and longer than a header " * 100)
+    refused = workplace.command(name, env=KEYS)
+    assert refused.returncode == 75
+    assert str(workplace.folder / "watcher.db") in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred [bold red]markup[/] \x9b31m"
+
+
+@pytest.fixture
+def hostile(workplace: Workplace) -> Workplace:
+    """Give a store that knows a training whose status came from somebody with bad intentions."""
+    workplace.set_training("v1", HOSTILE)
+    assert workplace.command("once", env=KEYS).returncode == 0
+    return workplace
+
+
+def test_what_aitems_says_steers_no_terminal(hostile: Workplace) -> None:
+    plain = on_terminal("status", "--config", hostile.config, env={"NO_COLOR": "1"})
+    assert b"[bold red]markup[/]" in plain
+    assert b"\x1b" not in plain
+    assert "\x9b".encode() not in plain
+
+
+def test_a_terminal_gets_colour_and_a_pipe_does_not(hostile: Workplace) -> None:
+    coloured = on_terminal("status", "--config", hostile.config)
+    assert b"\x1b[" in coloured
+    assert b"\x1b]0" not in coloured
+    assert "\x1b" not in hostile.command("status").stdout
+
+
+def test_json_keeps_what_aitems_says_as_it_came(hostile: Workplace) -> None:
+    assert hostile.json("status")["trainings"][0]["status"] == HOSTILE
+
+
+def dead(folder: Path) -> None:
+    with sqlite3.connect(folder / "watcher.db") as connection:
+        connection.execute("UPDATE delivery SET state = 'dead', reason = 'http 410'")
+    connection.close()
+
+
+def test_a_dead_delivery_is_named_and_fails_the_status(workplace: Workplace) -> None:
+    workplace.command("once", env=KEYS)
+    workplace.set_training("v1", "completed")
+    workplace.command("once", env=KEYS)
+    dead(workplace.folder)
+    shown = workplace.command("status")
+    assert shown.returncode == 1
+    assert "console   dead   http 410" in shown.stdout
+    assert workplace.json("status")["problems"] == ["receiver console: 1 delivery is dead"]

@@ -1,0 +1,92 @@
+"""Trying the way to a peer: each step by itself, and never a request."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+
+from tests.integration.http.conftest import TLS
+from tests.integration.http.raw_server import Exchange, forever, raw_server
+from watcher.core.secret import Secret
+from watcher.http import HttpSettings, HttpSetupError, Reason
+from watcher.http.probe import probe
+
+SETTINGS = HttpSettings(timeout_seconds=5.0)
+TRUSTING = HttpSettings(timeout_seconds=5.0, ca_file=TLS / "ca.pem")
+
+
+async def keep(exchange: Exchange) -> None:
+    exchange.received.append(await exchange.reader.read())
+
+
+async def say_nothing(_exchange: Exchange) -> None:
+    await forever()
+
+
+async def test_a_listening_peer_is_reached_and_gets_no_byte() -> None:
+    async with raw_server(keep) as server:
+        found = await probe(Secret(f"{server.url}/hooks/secret"), SETTINGS)
+        assert found.failure is None
+        assert found.detail == f"127.0.0.1:{server.port}: name and TCP, without TLS"
+        while not server.received:
+            await asyncio.sleep(0.01)
+    assert server.received == [b""]
+
+
+async def test_tls_is_shaken_hands_on_and_checked(server_tls: ssl.SSLContext) -> None:
+    async with raw_server(keep, server_tls) as server:
+        found = await probe(f"https://localhost:{server.port}/hook", TRUSTING)
+        assert (found.failure, found.detail) == (None, f"localhost:{server.port}: name, TCP and TLS")
+        while not server.received:
+            await asyncio.sleep(0.01)
+    assert server.received == [b""]
+
+
+async def test_a_certificate_of_nobody_we_trust_is_a_failure_of_tls(server_tls: ssl.SSLContext) -> None:
+    async with raw_server(keep, server_tls) as server:
+        found = await probe(f"https://localhost:{server.port}/hook", SETTINGS)
+    assert found.failure is Reason.TLS
+    assert "the certificate is not accepted" in found.detail
+
+
+async def test_a_peer_that_hangs_up_in_the_handshake_is_a_failure_of_tls() -> None:
+    async def hang_up(exchange: Exchange) -> None:
+        await exchange.reader.read(1)
+
+    async with raw_server(hang_up) as server:
+        found = await probe(f"https://127.0.0.1:{server.port}/hook", TRUSTING)
+    assert found.failure is Reason.TLS
+
+
+async def test_a_closed_port_is_a_failure_to_connect() -> None:
+    found = await probe("http://127.0.0.1:1/hook", SETTINGS)
+    assert (found.failure, found.detail) == (Reason.CONNECT, "127.0.0.1:1: no connection: Connection refused")
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid"])
+async def test_a_name_that_leads_nowhere_is_a_failure_of_dns(host: str) -> None:
+    found = await probe(f"https://{host}/hook", SETTINGS)
+    assert found.failure is Reason.DNS
+    assert found.detail.startswith(f"{host}:443: the name cannot be resolved")
+
+
+async def test_a_peer_that_says_nothing_is_waited_for_until_the_deadline() -> None:
+    async with raw_server(say_nothing) as server:
+        settings = HttpSettings(timeout_seconds=0.2, ca_file=TLS / "ca.pem")
+        found = await probe(f"https://127.0.0.1:{server.port}/hook", settings)
+    assert (found.failure, found.detail) == (Reason.DEADLINE, f"127.0.0.1:{server.port}: nothing within 0.2 s")
+
+
+async def test_through_a_proxy_the_proxy_alone_is_tried() -> None:
+    async with raw_server(keep) as server:
+        settings = HttpSettings(timeout_seconds=5.0, proxy=server.url)
+        found = await probe("https://nowhere.invalid/hook", settings)
+    assert found.failure is None
+    assert found.detail.startswith(f"127.0.0.1:{server.port}: name and TCP, without TLS; this is the proxy")
+
+
+async def test_a_certificate_that_cannot_be_read_is_an_error_of_the_settings() -> None:
+    with pytest.raises(HttpSetupError):
+        await probe("https://localhost/hook", HttpSettings(ca_file=TLS / "README.md"))

@@ -1,0 +1,287 @@
+"""What AiTEMS' answers say: the documents' own sample, what may differ from it, and what makes an answer bad."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.aitems import wire
+from watcher.aitems.wire import BadAnswer, Page, Service, Times, ViewedTraining
+from watcher.core.training import Observation, ServiceRef, Source, TrainingRef
+
+SAMPLE = (Path(__file__).parents[2] / "data" / "aitems" / "view-training.json").read_bytes()
+TIMES = Times(
+    asked_at=datetime(2026, 11, 23, 2, 20, tzinfo=UTC), answered_at=datetime(2026, 11, 23, 2, 20, 1, tzinfo=UTC)
+)
+SERVICE = ServiceRef("main", "6wxgu1abcde")
+REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
+
+RECORD: dict[str, Any] = {
+    "serviceId": "6wxgu1abcde",
+    "type": "pop",
+    "hpConfig": {"is_enabled": False},
+    "version": "maqll0abcde",
+    "status": "learning",
+    "createdDate": "2026-03-02T09:14:07.031",
+    "inference": False,
+}
+
+
+def view(body: bytes) -> ViewedTraining | BadAnswer:
+    return wire.read_training(body, REF, TIMES)
+
+
+def viewed(**changes: object) -> ViewedTraining:
+    answer = view(json.dumps({**RECORD, **changes}).encode())
+    assert isinstance(answer, ViewedTraining), answer
+    return answer
+
+
+def why_bad(body: bytes) -> str:
+    answer = view(body)
+    assert isinstance(answer, BadAnswer), answer
+    return answer.reason
+
+
+def listed(*records: object, **page: object) -> Page[Observation] | BadAnswer:
+    body = json.dumps({"trains": records, "offset": 0, "limit": 1000, **page}).encode()
+    return wire.read_trainings(body, SERVICE, TIMES)
+
+
+def page_of(*records: object, **page: object) -> Page[Observation]:
+    answer = listed(*records, **page)
+    assert isinstance(answer, Page), answer
+    return answer
+
+
+def why_bad_list(*records: object, **page: object) -> str:
+    answer = listed(*records, **page)
+    assert isinstance(answer, BadAnswer), answer
+    return answer.reason
+
+
+def test_the_sample_of_the_documents_is_read() -> None:
+    ref = TrainingRef("main", "6wxgu******", "pop", "maqll******")
+    answer = wire.read_training(SAMPLE, ref, TIMES)
+    assert answer == ViewedTraining(
+        Observation(
+            ref=ref,
+            status="learningFailed",
+            asked_at=TIMES.asked_at,
+            answered_at=TIMES.answered_at,
+            source=Source.VIEW,
+            record={
+                "hpConfig": {"is_enabled": False},
+                "createdDate": "2024-07-30T11:25:36.558",
+                "inference": True,
+            },
+        ),
+        oddities=(),
+    )
+
+
+@pytest.mark.parametrize("status", ["completed", "LEARNING", "frozen", " completed", "멈춤"])
+def test_a_status_is_kept_as_it_came(status: str) -> None:
+    assert viewed(status=status).observation.status == status
+
+
+def test_a_new_field_is_kept_and_told() -> None:
+    answer = viewed(progress=42)
+    assert answer.observation.record["progress"] == 42
+    assert answer.oddities == ("new field: progress",)
+
+
+def test_a_failure_reason_that_appears_one_day_is_no_error() -> None:
+    answer = viewed(status="learningFailed", errorCode="E1", message="no items", code="1", msg="x", error="oops")
+    assert answer.observation.status == "learningFailed"
+    assert answer.observation.record["errorCode"] == "E1"
+
+
+def test_a_missing_field_is_told_unless_it_is_optional() -> None:
+    body = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
+    answer = view(json.dumps(body).encode())
+    assert isinstance(answer, ViewedTraining)
+    assert answer.oddities == ("missing field: createdDate", "missing field: hpConfig", "missing field: inference")
+
+
+def test_a_value_unlike_the_documents_is_kept_and_told() -> None:
+    answer = viewed(inference="true", hpConfig=None, description=None)
+    assert answer.observation.record["inference"] == "true"
+    assert answer.oddities == (
+        "unlike the documents: description is null",
+        "unlike the documents: hpConfig is null",
+        "unlike the documents: inference is a text",
+    )
+
+
+@pytest.mark.parametrize("name", ["serviceId", "type", "version", "status"])
+@pytest.mark.parametrize("value", [None, 1, True, [], {}, "", "x" * 257, "a\x00b"])
+def test_a_word_of_the_wrong_kind_makes_a_bad_answer(name: str, value: object) -> None:
+    assert name in why_bad(json.dumps({**RECORD, name: value}).encode())
+
+
+@pytest.mark.parametrize("name", ["serviceId", "type", "version", "status"])
+def test_a_missing_word_makes_a_bad_answer(name: str) -> None:
+    rest = {key: value for key, value in RECORD.items() if key != name}
+    assert why_bad(json.dumps(rest).encode()) == f"{name} is missing"
+
+
+@pytest.mark.parametrize(("name", "other"), [("serviceId", "other"), ("type", "relatedItem"), ("version", "other")])
+def test_an_answer_about_something_else_is_bad(name: str, other: str) -> None:
+    assert f"{name} is '{other}' where" in why_bad(json.dumps({**RECORD, name: other}).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"null", "the body is null"),
+        (b"[]", "the body is an array"),
+        (b'"completed"', "the body is a text"),
+        (b"42", "the body is a number"),
+        (b"<html></html>", "HTML or XML"),
+        (b"{", "no JSON"),
+        (SAMPLE[:100], "no JSON"),
+        (b'{"status": NaN}', "NaN"),
+        (b'{"status": -Infinity}', "Infinity"),
+        (b'{"a": 1e999}', "out of range"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "out of range"),
+        (b'{"status": "completed", "status": "learning"}', "twice"),
+        (b'{"hpConfig": {"a": 1, "a": 2}}', "twice"),
+        (b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", "nested"),
+        (b"[" * 50_000, "nested"),
+        (b"[" * 4_000_000, "more than 100000 values"),
+        (b'{"trains": [' + b"[]," * 60_000 + b"[]]}", "more than 100000 values"),
+        (b'{"a": "\xff"}', "UTF-8"),
+        (b'{"a": "\\ud800"}', "surrogate"),
+        ('{"a": "b"}'.encode("utf-16"), "UTF-8"),
+        (b'{"error": {"errorCode": "900", "message": "Unexpected Error"}}', "900 Unexpected Error"),
+        (b'{"status": {"code": "40100", "message": "Unauthorized"}}', "40100 Unauthorized"),
+        (b'{"timestamp": "t", "status": 401, "error": "UNAUTHORIZED"}', "UNAUTHORIZED"),
+        (b'{"responseError": {"returnCode": "1", "returnMessage": "No"}}', "1 No"),
+        (b'{"errorCode": 9014, "message": "Tenant not created"}', "9014 Tenant not created"),
+        (b'{"status": "UP"}', "serviceId is missing"),
+    ],
+)
+def test_what_is_no_training_is_a_bad_answer_with_the_reason(body: bytes, words: str) -> None:
+    assert words in why_bad(body)
+
+
+def test_an_error_beside_a_whole_training_is_a_bad_answer() -> None:
+    assert "900" in why_bad(json.dumps({**RECORD, "error": {"errorCode": "900"}}).encode())
+
+
+def test_a_surrogate_pair_is_a_character() -> None:
+    assert viewed(description="\U0001f600").observation.record["description"] == "\U0001f600"
+
+
+def test_a_byte_order_mark_is_tolerated() -> None:
+    assert isinstance(view(b"\xef\xbb\xbf" + json.dumps(RECORD).encode()), ViewedTraining)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_reading(body: bytes) -> None:
+    view(body)
+    wire.read_trainings(body, SERVICE, TIMES)
+    wire.read_services(body, "main")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*RECORD, "trains", "error"]), inner),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*RECORD, "error", "foo"]), json_values))
+def test_no_shape_of_json_breaks_the_reading(changes: dict[str, object]) -> None:
+    record = {**RECORD, **changes}
+    for body in (record, changes, {"trains": [record]}, {"trains": changes}, {"services": [changes]}):
+        data = json.dumps(body).encode()
+        view(data)
+        wire.read_trainings(data, SERVICE, TIMES)
+        wire.read_services(data, "main")
+
+
+def test_a_list_is_read_with_every_train_type() -> None:
+    page = page_of(RECORD, {**RECORD, "type": "relatedItem", "status": "waiting"}, {**RECORD, "type": "sequence"})
+    assert [(item.ref.type, item.status, item.source) for item in page.items] == [
+        ("pop", "learning", Source.LIST),
+        ("relatedItem", "waiting", Source.LIST),
+        ("sequence", "learning", Source.LIST),
+    ]
+    assert page.oddities == ("new train type: sequence",)
+    assert (page.offset, page.limit) == (0, 1000)
+
+
+def test_an_empty_list_is_an_answer() -> None:
+    assert page_of().items == ()
+
+
+def test_fields_that_a_list_may_lack_or_have_are_no_oddities() -> None:
+    short = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
+    assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).oddities == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {**RECORD, "status": None},
+        {**RECORD, "serviceId": "other"},
+        {**RECORD, "version": ".."},
+        {**RECORD, "type": "."},
+    ],
+)
+def test_one_wrong_item_makes_the_whole_list_bad(wrong: object) -> None:
+    assert why_bad_list(RECORD, wrong).startswith("trains[1]")
+
+
+@pytest.mark.parametrize("trains", [None, {}, "x", 1])
+def test_a_list_without_an_array_is_bad(trains: object) -> None:
+    assert why_bad_list(trains=trains).startswith("trains is ")
+
+
+def test_an_error_instead_of_a_list_is_bad() -> None:
+    answer = wire.read_trainings(b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', SERVICE, TIMES)
+    assert answer == BadAnswer("an error inside a success: 500 Endpoint Error")
+
+
+@pytest.mark.parametrize("value", [None, "0", -1, True, 1.5])
+def test_paging_unlike_the_documents_is_told(value: object) -> None:
+    page = page_of(RECORD, limit=value)
+    assert page.limit is None
+    assert len(page.oddities) == 1
+
+
+def test_oddities_are_told_once_and_not_without_end() -> None:
+    records = [{**RECORD, "version": f"v{index}", f"field{index}": 1, "x" * 500: 1} for index in range(50)]
+    oddities = page_of(*records).oddities
+    assert len(oddities) == len(set(oddities)) == wire.MAX_ODDITIES
+    assert max(map(len, oddities)) <= wire.MAX_ODDITY_LENGTH
+
+
+def test_services_are_read_with_what_else_is_known_of_them() -> None:
+    record = {"serviceId": "b28a0ffffff", "name": "shop_reco", "status": "learning", "permission": "Allow"}
+    body = json.dumps({"services": [record], "offset": 0, "limit": 1000}).encode()
+    page = wire.read_services(body, "main")
+    expected = Service(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
+    assert isinstance(page, Page)
+    assert page.items == (expected,)
+
+
+def test_a_service_is_read_and_must_be_the_one_that_was_asked_for() -> None:
+    body = b'{"serviceId": "a", "status": "scheduled", "type": "interval"}'
+    assert wire.read_service(body, ServiceRef("main", "a")) == Service(
+        ServiceRef("main", "a"), "scheduled", {"type": "interval"}
+    )
+    assert isinstance(wire.read_service(body, ServiceRef("main", "b")), BadAnswer)

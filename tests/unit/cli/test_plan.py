@@ -1,0 +1,138 @@
+"""What a configuration comes to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.unit.cli.facts import plain_screen
+from watcher.app import looks_of
+from watcher.cli.check import show_plan
+from watcher.cli.plan import Plan, plan_of
+from watcher.config import load
+
+ACCOUNT = """
+[account.main]
+access_key = { env = "NCP_ACCESS_KEY" }
+secret_key = { env = "NCP_SECRET_KEY" }
+requests_per_second = 0.1
+"""
+SERVICE = """
+[[watch]]
+service = "6wxgu1abcde"
+name = "shop-main"
+interval = "10s"
+"""
+TRAINING = """
+[[watch]]
+service = "6wxgu1abcde"
+type = "pop"
+version = "maqll0abcde"
+interval = "5s"
+"""
+SLACK = """
+[receiver.ml-ops]
+kind = "slack-webhook"
+url = { env = "SLACK_WEBHOOK_URL" }
+"""
+HOOK = """
+[receiver.hook]
+kind = "webhook"
+url = "https://ci.example.com/hooks/as-good-as-a-password"
+"""
+SIGNED = """
+[receiver.signed]
+kind = "webhook"
+url = { file = "/run/address" }
+secret = { env = "HOOK_SECRET" }
+"""
+
+
+def plan(*parts: str) -> Plan:
+    config = load(Path("/etc/aitems-watcher/config.toml"), text="".join(parts))
+    return plan_of(config, looks_of(config))
+
+
+def shown(item: Plan) -> str:
+    screen, stream = plain_screen()
+    show_plan(item, screen)
+    return stream.getvalue()
+
+
+def test_requests_a_minute_are_counted_by_look_and_compared_with_the_budget() -> None:
+    made = plan(ACCOUNT, SERVICE, SLACK)
+    (account,) = made.accounts
+    assert (account.busy_per_minute, account.idle_per_minute, account.allowed_per_minute) == (6.0, 0.2, 6.0)
+    assert not any("requests a minute" in warning for warning in made.warnings)
+
+
+def test_more_requests_than_the_budget_allows_give_a_warning() -> None:
+    (warning, _) = plan(ACCOUNT, SERVICE, TRAINING, SLACK).warnings
+    assert warning.startswith("account main: with everything in progress 12 requests a minute would be due and 6 are")
+
+
+def test_a_training_of_a_watched_service_is_served_by_the_services_list() -> None:
+    watches = plan(ACCOUNT, SERVICE, TRAINING, SLACK).watches
+    assert [(item.watch, item.served_by, item.interval) for item in watches] == [
+        ("shop-main", "list of 6wxgu1abcde", "5s"),
+        ("6wxgu1abcde pop maqll0abcde", "list of 6wxgu1abcde", "5s"),
+    ]
+
+
+def test_a_training_by_itself_is_served_by_a_view() -> None:
+    (watch,) = plan(ACCOUNT, TRAINING, SLACK).watches
+    assert (watch.served_by, watch.interval, watch.idle_interval) == ("view of 6wxgu1abcde", "5s", "5m")
+
+
+def test_receivers_are_shown_without_what_is_as_good_as_a_secret() -> None:
+    receivers = plan(ACCOUNT, SERVICE, SLACK, HOOK, SIGNED).receivers
+    assert [(item.receiver, item.goes_to, item.signed) for item in receivers] == [
+        ("ml-ops", "the address in env SLACK_WEBHOOK_URL", None),
+        ("hook", "https://ci.example.com/…", False),
+        ("signed", "the address in file /run/address", True),
+    ]
+
+
+def test_one_receiver_alone_gives_a_warning() -> None:
+    assert plan(ACCOUNT, SERVICE, SLACK).warnings == [
+        "receiver ml-ops is the only one: if it fails, nobody is told; add a second"
+    ]
+
+
+def test_unsigned_and_unnamed_receivers_give_warnings() -> None:
+    route = '[[route]]\nto = ["ml-ops"]\n'
+    assert plan(ACCOUNT, SERVICE, SLACK, HOOK, SIGNED, route).warnings == [
+        "receiver hook is unsigned: what it gets could come from anybody; give it a secret",
+        "receiver hook is named by no route: it is never told",
+        "receiver signed is named by no route: it is never told",
+    ]
+
+
+def test_routes_name_the_kinds_that_they_take() -> None:
+    routes = '[[route]]\nmatch = { kind = ["failed"] }\nto = []\n[[route]]\nmatch = { kind = "*" }\nto = ["ml-ops"]\n'
+    made = plan(ACCOUNT, SERVICE, SLACK, routes)
+    assert [(item.route, item.kinds, item.to) for item in made.routes] == [
+        (1, ("failed",), ()),
+        (2, ("every kind",), ("ml-ops",)),
+    ]
+    assert "nobody, on purpose" in shown(made)
+
+
+def test_a_route_without_kinds_takes_the_default_ones() -> None:
+    (route,) = plan(ACCOUNT, SERVICE, SLACK).routes
+    assert {"failed", "succeeded"} <= set(route.kinds)
+    assert "progress" not in route.kinds
+
+
+def test_everything_is_shown_and_no_secret_address_is() -> None:
+    text = shown(plan(ACCOUNT, SERVICE, SLACK, HOOK))
+    assert text.startswith("configuration is good: /etc/aitems-watcher/config.toml\n")
+    for word in ("main", "shop-main", "every 10s", "every 5m", "ml-ops", "slack-webhook", "warning: receiver hook"):
+        assert word in text
+    assert "password" not in text
+
+
+def test_json_tells_programs_the_same() -> None:
+    document = json.loads(json.dumps(plan(ACCOUNT, SERVICE, SLACK).as_json()))
+    assert document["watches"][0]["served_by"] == "list of 6wxgu1abcde"
+    assert document["file"] == "/etc/aitems-watcher/config.toml"

@@ -1,0 +1,151 @@
+"""``check``: every fault of the configuration, what it comes to, and with ``--online`` whether it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.configuration import load_config
+from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.failures import plain_errors
+from watcher.cli.options import ConfigOption, JsonOption
+from watcher.cli.output import BAD, GOOD, WARN, Cell, Screen, Table, cell, screen, width
+
+if TYPE_CHECKING:
+    from watcher.cli.online import Finding
+    from watcher.cli.plan import AccountPlan, Plan, ReceiverPlan, RoutePlan, WatchPlan
+    from watcher.config import Config
+
+END: Final = help_end(
+    "aitems-watcher check --config config.toml",
+    "aitems-watcher check --online",
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "--online: a call failed", ExitStatus.CONFIG: ""},
+)
+
+OnlineOption = Annotated[
+    bool,
+    typer.Option(
+        "--online", "-o", help="Make one call per account and watch, and try the way to each receiver; sends nothing."
+    ),
+]
+
+
+def check(config: ConfigOption = None, online: OnlineOption = False, as_json: JsonOption = False) -> None:
+    """Check the configuration; with --online, everything.
+
+    Prints every fault at once, or what the configuration comes to. Without --online no secret is read and nothing is
+    called. With --json it prints one object.
+    """
+    with plain_errors():
+        settings = load_config(config)
+        plan = _plan(settings)
+        out = screen()
+        if not as_json:
+            show_plan(plan, out)
+        found = _try_online(settings, out, shown=not as_json) if online else []
+    if as_json:
+        document = plan.as_json()
+        out.json({**document, "online": [item.as_json() for item in found]} if online else document)
+    raise typer.Exit(max((item.status for item in found), default=ExitStatus.OK))
+
+
+def _plan(config: Config) -> Plan:
+    from watcher.app import looks_of
+    from watcher.cli.plan import plan_of
+
+    return plan_of(config, looks_of(config))
+
+
+def _try_online(config: Config, out: Screen, *, shown: bool) -> list[Finding]:
+    from watcher.cli.online import findings
+    from watcher.cli.runtime import quiet_logs, run_async, surroundings
+
+    around = surroundings(quiet_logs(verbose=False))
+
+    async def collect() -> list[Finding]:
+        found = []
+        async for finding in findings(config, around):
+            found.append(finding)
+            if shown:
+                show_finding(finding, out)
+        return found
+
+    if shown:
+        out.line()
+    return run_async(collect())
+
+
+def show_plan(plan: Plan, out: Screen) -> None:
+    """Write what the configuration comes to, warnings last."""
+    out.line(Cell("configuration is good", GOOD), ": ", cell(plan.file))
+    for table in (
+        _account_table(plan.accounts),
+        _watch_table(plan.watches, several_accounts=len(plan.accounts) > 1),
+        _receiver_table(plan.receivers),
+        _route_table(plan.routes),
+    ):
+        out.line()
+        out.table(table)
+    if plan.warnings:
+        out.line()
+    for warning in plan.warnings:
+        out.line(Cell("warning", WARN), ": ", cell(warning))
+
+
+def _account_table(accounts: Sequence[AccountPlan]) -> Table:
+    rows = [
+        (
+            cell(account.account),
+            cell(account.base_url),
+            Cell(f"{account.busy_per_minute:g}"),
+            Cell(f"{account.idle_per_minute:g}"),
+            Cell(f"{account.allowed_per_minute:g}"),
+        )
+        for account in accounts
+    ]
+    return Table(("ACCOUNT", "ADDRESS", "REQUESTS A MINUTE: BUSY", "IDLE", "ALLOWED"), rows)
+
+
+def _watch_table(watches: Sequence[WatchPlan], *, several_accounts: bool) -> Table:
+    rows = [
+        (
+            cell(watch.watch),
+            cell(watch.account) if several_accounts else Cell(""),
+            cell(watch.served_by),
+            cell(f"every {watch.interval}"),
+            cell(f"every {watch.idle_interval}"),
+        )
+        for watch in watches
+    ]
+    return Table(("WATCH", "ACCOUNT", "SERVED BY", "IN PROGRESS", "OTHERWISE"), rows)
+
+
+def _receiver_table(receivers: Sequence[ReceiverPlan]) -> Table:
+    signed = {None: Cell("-"), True: Cell("yes"), False: Cell("no", WARN)}
+    rows = [(cell(item.receiver), cell(item.kind), cell(item.goes_to), signed[item.signed]) for item in receivers]
+    return Table(("RECEIVER", "KIND", "GOES TO", "SIGNED"), rows)
+
+
+def _route_table(routes: Sequence[RoutePlan]) -> Table:
+    rows = [
+        (Cell(str(item.route)), cell(", ".join(item.kinds)), cell(", ".join(item.to) or "nobody, on purpose"))
+        for item in routes
+    ]
+    return Table(("ROUTE", "KINDS", "TO"), rows)
+
+
+ABOUT_WIDTH: Final = 32
+
+
+def show_finding(finding: Finding, out: Screen) -> None:
+    """Write one line on what was tried, and what to do where it failed."""
+    about = cell(finding.about)
+    gap = " " * max(1, ABOUT_WIDTH - width(about.text))
+    verdict = Cell("ok      ", GOOD) if finding.good else Cell("FAILED  ", BAD)
+    cause = f"{finding.cause}: " if finding.cause else ""
+    out.line(about, gap, verdict, cell(cause + finding.detail))
+    if finding.advice:
+        out.line(" " * ABOUT_WIDTH, finding.advice)
+    out.flush()

@@ -1,0 +1,74 @@
+"""All commands, by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from watcher import __version__
+from watcher.cli import check, daemon, demo, history, once, receiver, simulate, status
+from watcher.cli.exit_status import ExitStatus, help_end
+
+NAME: Final = "aitems-watcher"
+
+END: Final = help_end(
+    "aitems-watcher demo",
+    "aitems-watcher check --online",
+    "aitems-watcher run --config /etc/aitems-watcher/config.toml",
+    statuses=dict.fromkeys(ExitStatus, ""),
+)
+
+# No markup: it would load rich for each help and error, and bring colours that nobody can turn off.
+app: Final = typer.Typer(
+    name=NAME,
+    no_args_is_help=True,
+    # Its two options would load pydantic before each command.
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", "-V", help="Show the version and exit.", callback=_show_version, is_eager=True),
+]
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+# Typer's own is no plain flag here: it would load pydantic before each command's help.
+HelpOption = Annotated[
+    bool,
+    typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True),
+]
+
+
+@app.callback(epilog=END, add_help_option=False)
+def main(version: VersionOption = False, wants_help: HelpOption = False) -> None:
+    """Watch trainings on NAVER Cloud AiTEMS and tell the right people once.
+
+    Each command has --help with an example.
+    """
+
+
+app.command("run", epilog=daemon.END)(daemon.run)
+app.command("demo", epilog=demo.END)(demo.demo)
+app.command("check", epilog=check.END)(check.check)
+app.command("once", epilog=once.END)(once.once)
+app.command("status", epilog=status.END)(status.status)
+app.command("history", epilog=history.END)(history.history)
+app.command("test", epilog=receiver.END)(receiver.send_test)
+app.command("simulate", epilog=simulate.END)(simulate.simulate)

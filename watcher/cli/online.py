@@ -1,0 +1,183 @@
+"""``check --online``: one signed call per account and watch, and the way to each receiver; all at once, all bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from watcher.cli.exit_status import ExitStatus
+from watcher.cli.plan import look_of, watch_text
+from watcher.cli.words import counted
+from watcher.config import (
+    Config,
+    LogSettings,
+    ReceiverSettings,
+    SecretError,
+    SecretRef,
+    SlackWebhookSettings,
+    WebhookSettings,
+    receiver_url_problem,
+)
+from watcher.core.advice import advice
+from watcher.core.look import Unseen
+from watcher.core.secret import Secret
+
+if TYPE_CHECKING:
+    from watcher.aitems.client import AitemsClient
+    from watcher.app import Surroundings
+    from watcher.core.planner import Look
+
+PROBE_SECONDS: Final = 10.0
+QUEUE: Final = timedelta(minutes=5)
+"""The longest wait for the account's own budget of requests; a pause that AiTEMS asks for may last longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What came of trying one thing."""
+
+    about: str
+    status: ExitStatus
+    detail: str
+    cause: str | None = None
+    advice: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it works."""
+        return self.status is ExitStatus.OK
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        return {**asdict(self), "good": self.good, "status": int(self.status)}
+
+
+Try = Coroutine[object, object, Finding]
+
+
+async def findings(config: Config, around: Surroundings) -> AsyncIterator[Finding]:
+    """Try everything at the same time; give what came of it in the order of the file."""
+    async with AsyncExitStack() as stack:
+        tries = [*_account_tries(config, around, stack), *_receiver_tries(config, around)]
+        tasks = [asyncio.create_task(one) for one in tries]
+        try:
+            for task in tasks:
+                yield await task
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _account_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:
+    from watcher.app import _api as make_api
+    from watcher.app import looks_of
+    from watcher.http import HttpSetupError
+
+    looks = looks_of(config)
+    for name, settings in config.accounts.items():
+        try:
+            api = make_api(name, settings, around, stack)
+        except (SecretError, HttpSetupError) as error:
+            yield _at_once(_unusable(f"account {name}", error))
+            continue
+        yield _bounded(f"account {name}", _try_services(f"account {name}", api))
+        for watch in config.watches:
+            if watch.account == name:
+                about = f"watch {watch_text(watch)}"
+                yield _bounded(about, _try_look(about, look_of(watch, looks), api))
+
+
+async def _at_once(finding: Finding) -> Finding:
+    return finding
+
+
+def _unusable(about: str, error: Exception) -> Finding:
+    return Finding(about=about, status=ExitStatus.CONFIG, detail=f"{error}")
+
+
+async def _bounded(about: str, one: Try) -> Finding:
+    """Wait no longer than ``QUEUE``; each call has the account's own deadline besides."""
+    try:
+        async with asyncio.timeout(QUEUE.total_seconds()):
+            return await one
+    except TimeoutError:
+        detail = f"no turn within {QUEUE}: the account's budget, or a pause that AiTEMS asked for, was in the way"
+        return Finding(about=about, status=ExitStatus.FAILED, detail=detail)
+
+
+async def _try_services(about: str, api: AitemsClient) -> Finding:
+    answer = await api.services()
+    if isinstance(answer, Unseen):
+        return _unseen(about, answer)
+    return Finding(
+        about=about, status=ExitStatus.OK, detail=f"key accepted, {counted(len(answer.services), 'service')}"
+    )
+
+
+async def _try_look(about: str, look: Look, api: AitemsClient) -> Finding:
+    if look.discovers:
+        return await _try_services(about, api)
+    answer = await (api.list(look.service) if look.training is None else api.view(look.training))
+    if isinstance(answer, Unseen):
+        return _unseen(about, answer)
+    if look.training is None:
+        detail = f"list: {counted(len(answer.observations), 'training')}"
+    else:
+        detail = f"view: {answer.observations[0].status}"
+    return Finding(about=about, status=ExitStatus.OK, detail=detail)
+
+
+def _unseen(about: str, unseen: Unseen) -> Finding:
+    return Finding(
+        about=about,
+        status=ExitStatus.FAILED,
+        detail=unseen.detail,
+        cause=unseen.cause.value,
+        advice=advice(unseen.cause),
+    )
+
+
+def _receiver_tries(config: Config, around: Surroundings) -> Iterator[Try]:
+    for name, settings in config.receivers.items():
+        yield _try_receiver(f"receiver {name}", settings, around)
+
+
+async def _try_receiver(about: str, settings: ReceiverSettings, around: Surroundings) -> Finding:
+    from watcher.http import HttpSettings, HttpSetupError
+    from watcher.http.probe import probe
+
+    if isinstance(settings, LogSettings):
+        return Finding(about=about, status=ExitStatus.OK, detail="standard output, nothing to reach")
+    try:
+        url = _resolved(settings, around.secret)
+        way = HttpSettings(
+            timeout_seconds=PROBE_SECONDS,
+            proxy=settings.proxy,
+            ca_file=settings.ca_file,
+            client_cert=settings.client_cert,
+        )
+        found = await probe(url, way)
+    except (SecretError, HttpSetupError) as error:
+        return _unusable(about, error)
+    if found.failure is None:
+        return Finding(about=about, status=ExitStatus.OK, detail=found.detail)
+    return Finding(about=about, status=ExitStatus.FAILED, detail=found.detail, cause=found.failure.value)
+
+
+def _resolved(settings: WebhookSettings | SlackWebhookSettings, secret: Callable[[SecretRef], Secret]) -> Secret:
+    """Return a receiver's address.
+
+    Raises:
+        SecretError: it cannot be had, or is no address.
+    """
+    if isinstance(settings.url, str):
+        return Secret(settings.url)
+    url = secret(settings.url)
+    problem = receiver_url_problem(url.reveal())
+    if problem is not None:
+        raise SecretError(f"the address in {settings.url} {problem.problem}; {problem.remedy}")
+    return url

@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+CONFIG_HELP = "The configuration; else $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help=CONFIG_HELP)]
+JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON, for programs.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every log line.")]
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Read an option such as ``--for 60s``.
+
+    Raises:
+        typer.BadParameter: it is no duration.
+    """
+    from watcher.config.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None

@@ -1,0 +1,184 @@
+"""What a configuration comes to: what is asked how often, who is told what, and what gives pause. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from watcher.cli.looks import call_text, serves
+from watcher.config import (
+    EVERY_KIND,
+    AccountSettings,
+    Config,
+    LogSettings,
+    ReceiverSettings,
+    Route,
+    SecretRef,
+    WatchSettings,
+    WebhookSettings,
+    format_duration,
+)
+from watcher.core.event import DEFAULT_KINDS
+from watcher.core.planner import Look
+from watcher.core.training import ServiceRef, TrainingRef
+
+MINUTE: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPlan:
+    """An account and its requests a minute: with everything in progress, with nothing, and at most."""
+
+    account: str
+    base_url: str
+    busy_per_minute: float
+    idle_per_minute: float
+    allowed_per_minute: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchPlan:
+    """A watch and the look that serves it."""
+
+    watch: str
+    account: str
+    served_by: str
+    interval: str
+    idle_interval: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverPlan:
+    """A receiver, without its secrets."""
+
+    receiver: str
+    kind: str
+    goes_to: str
+    signed: bool | None
+    """``None`` where its kind knows no signature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePlan:
+    """A route: which kinds go to whom."""
+
+    route: int
+    kinds: tuple[str, ...]
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole configuration, as ``check`` shows it."""
+
+    file: str
+    accounts: Sequence[AccountPlan]
+    watches: Sequence[WatchPlan]
+    receivers: Sequence[ReceiverPlan]
+    routes: Sequence[RoutePlan]
+    warnings: Sequence[str]
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        return asdict(self)
+
+
+def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
+    """Say what a configuration comes to."""
+    accounts = [_account_plan(name, settings, looks) for name, settings in config.accounts.items()]
+    receivers = [_receiver_plan(name, settings) for name, settings in config.receivers.items()]
+    routes = [_route_plan(number, route) for number, route in enumerate(config.routes, start=1)]
+    return Plan(
+        file=str(config.path),
+        accounts=accounts,
+        watches=[_watch_plan(settings, looks) for settings in config.watches],
+        receivers=receivers,
+        routes=routes,
+        warnings=[*_account_warnings(accounts), *_receiver_warnings(receivers, routes)],
+    )
+
+
+def _account_plan(name: str, settings: AccountSettings, looks: Iterable[Look]) -> AccountPlan:
+    cadences = [look.cadence for look in looks if look.service.account == name]
+    return AccountPlan(
+        account=name,
+        base_url=settings.base_url,
+        busy_per_minute=_rounded(sum(MINUTE / cadence.interval for cadence in cadences)),
+        idle_per_minute=_rounded(sum(MINUTE / cadence.idle_interval for cadence in cadences)),
+        allowed_per_minute=_rounded(60 * settings.requests_per_second),
+    )
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def look_of(watch: WatchSettings, looks: Iterable[Look]) -> Look:
+    """Return the look that serves a watch; one list call may serve several."""
+    training = None
+    if watch.type is not None and watch.version is not None:
+        training = TrainingRef(watch.account, watch.service, watch.type, watch.version)
+    service = ServiceRef(watch.account, watch.service)
+    return next(look for look in looks if serves(look, service, training))
+
+
+def watch_text(watch: WatchSettings) -> str:
+    """Name a watch: by its name or service, and by the training where it is one."""
+    name = watch.name or watch.service
+    return name if watch.type is None else f"{name} {watch.type} {watch.version}"
+
+
+def _watch_plan(watch: WatchSettings, looks: Iterable[Look]) -> WatchPlan:
+    look = look_of(watch, looks)
+    return WatchPlan(
+        watch=watch_text(watch),
+        account=watch.account,
+        served_by=call_text(look),
+        interval=format_duration(look.cadence.interval),
+        idle_interval=format_duration(look.cadence.idle_interval),
+    )
+
+
+def _receiver_plan(name: str, settings: ReceiverSettings) -> ReceiverPlan:
+    signed = settings.secret is not None if isinstance(settings, WebhookSettings) else None
+    return ReceiverPlan(receiver=name, kind=settings.kind, goes_to=_target(settings), signed=signed)
+
+
+def _target(settings: ReceiverSettings) -> str:
+    if isinstance(settings, LogSettings):
+        return "standard output"
+    if isinstance(settings.url, SecretRef):
+        return f"the address in {settings.url}"
+    # The path of a webhook is often as good as a password.
+    parts = urlsplit(settings.url)
+    return f"{parts.scheme}://{parts.netloc}/…"
+
+
+def _route_plan(number: int, route: Route) -> RoutePlan:
+    kinds = DEFAULT_KINDS if route.kinds is None else route.kinds
+    words = ("every kind",) if kinds >= EVERY_KIND else tuple(sorted(str(kind) for kind in kinds))
+    return RoutePlan(route=number, kinds=words, to=route.to)
+
+
+def _account_warnings(accounts: Iterable[AccountPlan]) -> Iterator[str]:
+    for account in accounts:
+        if account.busy_per_minute > account.allowed_per_minute:
+            yield (
+                f"account {account.account}: with everything in progress {account.busy_per_minute:g} requests a minute "
+                f"would be due and {account.allowed_per_minute:g} are allowed, so looks come later than asked; "
+                "raise interval or requests_per_second"
+            )
+
+
+def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:
+    named = {name for route in routes for name in route.to}
+    if len(receivers) == 1:
+        yield f"receiver {receivers[0].receiver} is the only one: if it fails, nobody is told; add a second"
+    for receiver in receivers:
+        if receiver.signed is False:
+            yield f"receiver {receiver.receiver} is unsigned: what it gets could come from anybody; give it a secret"
+        if receiver.receiver not in named:
+            yield f"receiver {receiver.receiver} is named by no route: it is never told"

@@ -1,0 +1,87 @@
+"""``status``: what is known of each training, what cannot be seen, and what was not delivered."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from watcher.cli.configuration import load_config
+from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.failures import plain_errors
+from watcher.cli.options import ConfigOption, JsonOption
+from watcher.cli.output import screen
+from watcher.cli.reading import reading
+
+if TYPE_CHECKING:
+    from watcher.cli.survey import Stuck, Survey
+    from watcher.config import Config
+    from watcher.store.views import QueueState, Views
+
+END: Final = help_end(
+    "aitems-watcher status --config /etc/aitems-watcher/config.toml",
+    "aitems-watcher status --json | jq '.trainings[] | select(.status == \"learning\")'",
+    statuses={
+        ExitStatus.OK: "",
+        ExitStatus.FAILED: "a look fails, an incident is open, or a delivery is dead or held",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+SEARCHED: Final = 1_000
+"""The latest events among which dead and held deliveries are looked for, to name them."""
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what is known, and what is not well.
+
+    Each training's status, what cannot be seen, and what was not delivered. Reads the store beside a running daemon
+    and needs no secret. With --json it prints one object.
+    """
+    with plain_errors():
+        settings = load_config(config)
+        with reading(settings, os.environ) as views:
+            survey = take_survey(settings, views)
+    out = screen()
+    if as_json:
+        from watcher.cli.survey import survey_json
+
+        out.json(survey_json(survey))
+    else:
+        from watcher.cli.survey_text import show_survey
+
+        show_survey(survey, out)
+    raise typer.Exit(ExitStatus.FAILED if survey.problems else ExitStatus.OK)
+
+
+def take_survey(config: Config, views: Views) -> Survey:
+    """Read the store and join it with the configuration."""
+    from watcher.app import looks_of
+    from watcher.cli.survey import Survey, known, looked_at
+    from watcher.clock import Clock
+
+    looks = looked_at(looks_of(config), views.looks())
+    queues = views.queues()
+    return Survey(
+        at=Clock().utc_now(),
+        trainings=tuple(known(views.trainings(), looks)),
+        looks=looks,
+        incidents=views.incidents(),
+        queues=queues,
+        stuck=_stuck(views) if _any_stuck(queues) else (),
+        receivers=frozenset(config.receivers),
+    )
+
+
+def _any_stuck(queues: list[QueueState]) -> bool:
+    from watcher.cli.survey import ENDED_BADLY
+
+    return any(queue.state in ENDED_BADLY for queue in queues)
+
+
+def _stuck(views: Views) -> tuple[Stuck, ...]:
+    from watcher.cli.survey import stuck_in
+    from watcher.store.views import HistoryFilter
+
+    return tuple(stuck_in(views.history(HistoryFilter(limit=SEARCHED))))

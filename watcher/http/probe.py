@@ -1,0 +1,94 @@
+"""Whether a peer can be reached: name, TCP and TLS, and then goodbye. No HTTP request is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from watcher.core.secret import Secret
+from watcher.http.attempt import host_and_port, system_words
+from watcher.http.client import DEFAULT_PORTS, WORDS
+from watcher.http.exchange import HttpSettings, Reason
+from watcher.http.route import environment_proxy, tls_context
+
+CLOSE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What came of a probe."""
+
+    failure: Reason | None
+    """``None`` where the peer was reached."""
+    detail: str
+    """One line for a person: host and port at most, and what was seen or broke."""
+
+
+async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
+    """Try the way to ``url`` within ``settings.timeout_seconds``.
+
+    Where a proxy leads there, only the proxy is tried: asking it for the way would be a request.
+
+    Raises:
+        HttpSetupError: the settings cannot work.
+    """
+    target = urlsplit(_text(url))
+    proxy = _text(settings.proxy) if settings.proxy else environment_proxy(target.scheme, target.hostname or "")
+    peer = urlsplit(proxy) if proxy else target
+    trust = tls_context(settings) if peer.scheme == "https" else None
+    host, port = peer.hostname or "", peer.port or DEFAULT_PORTS[peer.scheme]
+    where = host_and_port(host, port)
+    try:
+        async with asyncio.timeout(settings.timeout_seconds):
+            broken = await _reach(host, port, trust)
+    except TimeoutError:
+        return Probe(failure=Reason.DEADLINE, detail=f"{where}: nothing within {settings.timeout_seconds:g} s")
+    if broken is not None:
+        words = (where, WORDS[broken.reason], system_words(broken.error))
+        return Probe(failure=broken.reason, detail=": ".join(word for word in words if word))
+    return Probe(failure=None, detail=_reached(where, trust, behind_proxy=proxy is not None))
+
+
+def _text(url: str | Secret) -> str:
+    return url.reveal() if isinstance(url, Secret) else url
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    reason: Reason
+    error: Exception
+
+
+async def _reach(host: str, port: int, trust: ssl.SSLContext | None) -> _Broken | None:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except (OSError, UnicodeError) as error:
+        by_name = isinstance(error, socket.gaierror | UnicodeError)
+        return _Broken(Reason.DNS if by_name else Reason.CONNECT, error)
+    try:
+        if trust is not None:
+            await writer.start_tls(trust, server_hostname=host)
+    except OSError as error:
+        return _Broken(Reason.TLS, error)
+    finally:
+        await _hang_up(writer)
+    return None
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await writer.wait_closed()
+
+
+def _reached(where: str, trust: ssl.SSLContext | None, *, behind_proxy: bool) -> str:
+    steps = "name, TCP and TLS" if trust else "name and TCP, without TLS"
+    if behind_proxy:
+        return f"{where}: {steps}; this is the proxy, what lies behind it was not tried"
+    return f"{where}: {steps}"
