@@ -31,7 +31,7 @@ from watcher.core.delivery import Policy
 from watcher.core.incident import Thresholds
 from watcher.core.look import LookState
 from watcher.core.planner import Look, Watch, plan_looks
-from watcher.core.routing import Route
+from watcher.core.routing import Route, Routes
 from watcher.core.secret import Secret
 from watcher.core.training import ServiceRef, TrainingRef
 from watcher.engine import Engine
@@ -211,7 +211,8 @@ def _wire(
         for courier in carriers.values():
             courier.wake.ring()
 
-    router = Router(Outbox(database), routes_of(config), receivers, clock, wake_couriers)
+    routes = Routes(routes=routes_of(config), flap_limit=config.delivery.flap_limit)
+    router = Router(Outbox(database), routes, receivers, clock, wake_couriers)
     poller = Poller(
         looks_of(config),
         apis,

@@ -36,6 +36,7 @@ timeout = "2s"
 [delivery]
 first_retry = "200ms"
 max_retry = "1s"
+flap_limit = 100000
 
 [state]
 url = "sqlite:///watcher.db"

@@ -24,6 +24,7 @@ url = "sqlite:///watcher.db"
 
 [delivery]
 first_retry = "1s"
+flap_limit = 1000
 """
 
 WATCH: Final = """

@@ -38,6 +38,7 @@ from watcher.config.secrets import SecretRef
 from watcher.config.state import StateSettings
 from watcher.core.delivery import OnUncertain
 from watcher.core.planner import EVERY_SERVICE
+from watcher.core.routing import FLAP_LIMIT
 
 BASE_URL: Final = "https://aitems.apigw.ntruss.com/api/v1"
 """AiTEMS' address by its page "AiTEMS overview"; the path is part of what is signed."""
@@ -84,6 +85,8 @@ class DeliverySettings(Settings):
     max_retry: Annotated[RetryDelay, not_shorter_than("first_retry")] = timedelta(hours=1)
     give_up_after: Annotated[Endurance, not_shorter_than("first_retry")] = timedelta(days=3)
     on_uncertain: Annotated[OnUncertain, BeforeValidator(_on_uncertain)] = OnUncertain.RESEND
+    flap_limit: int = Field(default=FLAP_LIMIT, ge=1, le=100_000)
+    """So many events of one training in an hour are told by themselves; the rest goes in digests."""
     hello: bool = True
 
 

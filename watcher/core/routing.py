@@ -9,6 +9,10 @@ from typing import Final
 from watcher.core.event import DEFAULT_KINDS, Event
 
 ALL_KINDS: Final = "*"
+FLAP_LIMIT: Final = 10
+"""A training's life takes about five events; more than twice as many in an hour are a storm."""
+FLAP_WINDOW: Final = timedelta(hours=1)
+DIGEST_PATIENCE: Final = timedelta(minutes=10)
 CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
 """A catch-up goes when everything was looked at again; this ends its wait where that does not come."""
 
@@ -50,17 +54,40 @@ class Plan:
     group: Group | None = None
 
 
-def plan(event: Event, routes: tuple[Route, ...]) -> Plan:
-    """Return the receivers of the first route that takes the event, each once, in the route's order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """All routes, with what holds for each of them."""
+
+    routes: tuple[Route, ...]
+    flap_limit: int = FLAP_LIMIT
+
+
+def plan(event: Event, routes: tuple[Route, ...], recent: int = 1, flap_limit: int = FLAP_LIMIT) -> Plan:
+    """Return the receivers of the first route that takes the event, each once, in the route's order.
+
+    Args:
+        event: what is to be told.
+        routes: in the order of the configuration.
+        recent: how many events its subject had within the last hour, this one among them.
+        flap_limit: how many of them are told by themselves.
+    """
     for route in routes:
         if route.takes(event):
             to = tuple(dict.fromkeys(route.to))
-            return Plan(to=to, reason=f"route {route.number}", group=group_of(event))
+            return Plan(to=to, reason=f"route {route.number}", group=group_of(event, recent, flap_limit))
     return Plan(to=(), reason="no route names this kind")
 
 
-def group_of(event: Event) -> Group | None:
-    """Return what an event is told together with: late changes of one occasion, but for what is urgent."""
+def group_of(event: Event, recent: int, flap_limit: int) -> Group | None:
+    """Return what an event is told together with, if anything.
+
+    Late changes of one occasion go together, but for what is urgent. A subject that does not come to rest is told in
+    digests from ``flap_limit`` events an hour on, whatever the kind; what cannot be seen is always told by itself.
+    """
+    if event.incident is not None:
+        return None
+    if recent > flap_limit:
+        return Group(key=f"digest {event.subject}", patience=DIGEST_PATIENCE)
     if event.group is None or event.urgent:
         return None
     return Group(key=event.group, patience=CATCH_UP_PATIENCE)

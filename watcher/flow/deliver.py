@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 LEASE: Final = timedelta(minutes=2)
 """Longer than any attempt may take, see the receivers' deadline."""
-SWEEP_SECONDS: Final = 1.0
+SWEEP_SECONDS: Final = 10.0
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
 OUTAGE_SIZE: Final = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -60,6 +60,7 @@ class Poller:
         self._targets: dict[str, Target] = {}
         self._agenda = Agenda()
         self._started_at = clock.utc_now()
+        self._started_monotonic = clock.monotonic()
         self._catching_up: dict[str, set[str]] = {}
         """Which targets have still to be looked at after an incident or the start, by its id."""
         self._hiding: set[str] = set()
@@ -76,6 +77,7 @@ class Poller:
         self._lookout.start(self._looks)
         now = self._clock.monotonic()
         self._started_at = self._clock.utc_now()
+        self._started_monotonic = now
         for index, look in enumerate(self._looks):
             target = Target(look=look, looking_since=self._started_at, occasion=self._occasion_of(look))
             self._targets[look.key] = target
@@ -142,7 +144,11 @@ class Poller:
         # Out of sight, the next answer is worth as much as in progress.
         if self._lookout.incident_over(target.look) is not None:
             return target.look.cadence.interval
-        return interval_for(target.look.cadence, self._recorder.known(target.look).values(), self._clock.utc_now())
+        return interval_for(target.look.cadence, self._recorder.known(target.look).values(), self._steady_now())
+
+    def _steady_now(self) -> datetime:
+        """Return the time since the start's wall clock by monotonic seconds: a step of the wall changes no cadence."""
+        return self._started_at + timedelta(seconds=self._clock.monotonic() - self._started_monotonic)
 
     def _note_first_round(self) -> None:
         if not self.first_round.is_set() and all(target.looked for target in self._targets.values()):
@@ -273,11 +279,14 @@ class Poller:
     def _note_caught_up(self, target: Target) -> None:
         """After an incident, look at everything that it hid; when that is done, let the catch-up go."""
         occasion = target.occasion
-        if occasion is None or target.again_at_once:
+        if occasion is None:
             return
         if occasion not in self._catching_up:
             self._catching_up[occasion] = self._hidden_by(occasion)
             self._hurry(self._catching_up[occasion] - {target.look.key})
+        if any(snapshot.pending for snapshot in self._recorder.known(target.look).values()):
+            # What needs a second sight belongs to the catch-up too; a group's patience ends the wait at last.
+            return
         target.occasion = None
         waiting = self._catching_up[occasion]
         waiting.discard(target.look.key)

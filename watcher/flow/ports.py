@@ -103,8 +103,8 @@ class Polls(Protocol):
 class Outbox(Protocol):
     """The memory of the routing stage."""
 
-    async def unrouted(self, limit: int) -> list[Event]:
-        """Return the oldest events that no route has seen yet."""
+    async def unrouted(self, limit: int) -> list[tuple[Event, int]]:
+        """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
         ...
 
     async def enqueue(

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from watcher.core.event import Event
-from watcher.core.routing import Route, plan
+from watcher.core.routing import Routes, plan
 from watcher.flow.ports import Clock, Outbox, Receiver
 from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
 
 BATCH = 200
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 10.0
 
 
 class Router:
@@ -23,7 +23,7 @@ class Router:
     def __init__(
         self,
         outbox: Outbox,
-        routes: tuple[Route, ...],
+        routes: Routes,
         receivers: Mapping[str, Receiver],
         clock: Clock,
         on_routed: Callable[[], None],
@@ -66,8 +66,8 @@ class Router:
             self._let_go.pop(0)
             self._on_routed()
 
-    async def _route(self, events: list[Event]) -> None:
-        plans = [(event, plan(event, self._routes)) for event in events]
+    async def _route(self, events: list[tuple[Event, int]]) -> None:
+        plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
         await self._outbox.enqueue(plans, self._seal, self._clock.utc_now())
         for event, planned in plans:
             log.info("event.routed", event_id=event.id, kind=event.kind, to=list(planned.to), reason=planned.reason)

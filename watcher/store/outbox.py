@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
-from watcher.core.routing import Group, Plan
+from watcher.core.routing import FLAP_WINDOW, Group, Plan
 from watcher.store import schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, read_event
@@ -37,8 +37,8 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def unrouted(self, limit: int) -> list[Event]:
-        """Return the oldest events that no route has seen yet."""
+    async def unrouted(self, limit: int) -> list[tuple[Event, int]]:
+        """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
         return await self._database.write(lambda connection: _unrouted(connection, limit))
 
     async def enqueue(self, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:
@@ -52,9 +52,18 @@ class Outbox:
         )
 
 
-def _unrouted(connection: Connection, limit: int) -> list[Event]:
-    query = select(schema.event.c.body).where(schema.event.c.routed_at.is_(None)).order_by(schema.event.c.position)
-    return [read_event(body) for body in connection.scalars(query.limit(limit))]
+def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:
+    table = schema.event.c
+    query = select(table.body).where(table.routed_at.is_(None)).order_by(table.position).limit(limit)
+    events = [read_event(body) for body in connection.scalars(query)]
+    return [(event, _recent(connection, event)) for event in events]
+
+
+def _recent(connection: Connection, event: Event) -> int:
+    table = schema.event.c
+    since = to_text(event.recorded_at - FLAP_WINDOW)
+    mine = and_(table.subject == event.subject, table.recorded_at > since, table.seq <= event.seq)
+    return int(connection.execute(select(func.count()).where(mine)).scalar_one())
 
 
 def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:

@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from tests.integration.http.conftest import TLS
-from tests.integration.http.raw_server import Exchange, forever, raw_server
+from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_server
 from watcher.core.secret import Secret
 from watcher.http import HttpSettings, HttpSetupError, Reason
 from watcher.http.probe import probe
@@ -21,6 +21,13 @@ async def keep(exchange: Exchange) -> None:
     exchange.received.append(await exchange.reader.read())
 
 
+async def received_by(server: RawServer) -> None:
+    """Wait until the connection has ended."""
+    async with asyncio.timeout(5):
+        while not server.received:
+            await asyncio.sleep(0.01)
+
+
 async def say_nothing(_exchange: Exchange) -> None:
     await forever()
 
@@ -30,8 +37,7 @@ async def test_a_listening_peer_is_reached_and_gets_no_byte() -> None:
         found = await probe(Secret(f"{server.url}/hooks/secret"), SETTINGS)
         assert found.failure is None
         assert found.detail == f"127.0.0.1:{server.port}: name and TCP, without TLS"
-        while not server.received:
-            await asyncio.sleep(0.01)
+        await received_by(server)
     assert server.received == [b""]
 
 
@@ -39,8 +45,7 @@ async def test_tls_is_shaken_hands_on_and_checked(server_tls: ssl.SSLContext) ->
     async with raw_server(keep, server_tls) as server:
         found = await probe(f"https://localhost:{server.port}/hook", TRUSTING)
         assert (found.failure, found.detail) == (None, f"localhost:{server.port}: name, TCP and TLS")
-        while not server.received:
-            await asyncio.sleep(0.01)
+        await received_by(server)
     assert server.received == [b""]
 
 

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers import slack_rules
-from tests.unit.receivers.samples import CASES, HOSTILE, sample_event
+from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from watcher.clock import Clock
 from watcher.core.delivery import Degrade, Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event
@@ -49,6 +49,32 @@ async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> 
     assert len(inbox.received) == len(CASES)
     assert all(received.headers["content-type"] == "application/json" for received in inbox.received)
     assert all(set(received.json) <= {"text", "blocks", "unfurl_links", "unfurl_media"} for received in inbox.received)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+async def test_slack_takes_several_events_and_each_of_them_arrives(name: str, degrade: int) -> None:
+    events, also = GROUPS[name]
+    together = Parcel(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        assert await receiver.send(together) == Delivered(answer="200 ok")
+    body = inbox.received[0].body.decode()
+    assert [event.version for event in events if f"`{event.version}`" not in body] == []
+    assert ("told by" in body.lower()) is bool(also)
+
+
+async def test_slack_takes_hostile_groups_within_its_limits() -> None:
+    events = tuple(
+        sample_event(version=text, service_name=text, from_status=text, to_status=text, late=True)
+        for text in HOSTILE[:20]
+    )
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        for degrade in (0, 1, 2):
+            together = Parcel(
+                delivery_id="msg_1", events=events, also=events, body=None, degrade=degrade, may_be_repeat=True
+            )
+            assert isinstance(await receiver.send(together), Delivered)
+    assert not [received for received in inbox.received if b"<!channel" in received.body]
 
 
 async def test_slack_takes_hostile_texts_within_its_limits() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
-from tests.unit.receivers.samples import CASES, HOSTILE, sample_event
+from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
 from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event
@@ -71,6 +72,29 @@ async def test_the_standards_own_library_verifies_the_bytes_that_arrived(case: s
     assert received.headers["webhook-id"] == "msg_2kq4"
     assert received.headers["content-type"] == "application/json"
     assert received.headers["authorization"] == TOKEN
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+async def test_several_events_arrive_as_one_signed_body(name: str) -> None:
+    events, also = GROUPS[name]
+    async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
+        body = receiver.seal_group([(event, number) for number, event in enumerate(events, start=1)], also)
+        parcel = Parcel(delivery_id="msg_2kq4", events=tuple(events), also=tuple(also), body=body)
+        assert await receiver.send(parcel) == Delivered(answer="200 ok")
+    (received,) = inbox.received
+    read = Webhook(SECRET).verify(received.body, received.headers)
+    assert read["type"] == "group"
+    assert [event["id"] for event in read["data"]["events"]] == [event.id for event in events]
+    assert [reference["id"] for reference in read["data"]["also"]] == [event.id for event in also]
+
+
+async def test_a_group_of_one_arrives_as_if_it_had_come_alone() -> None:
+    async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
+        alone = sealed(receiver, sample_event())
+        await receiver.send(alone)
+        await receiver.send(replace(alone, body=receiver.seal_group([(sample_event(), 3)], [of_version("other")])))
+    first, second = inbox.received
+    assert first.body == second.body
 
 
 async def test_hostile_texts_arrive_signed_and_as_json() -> None:

@@ -3,10 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watcher.config import format_duration, parse_duration
+
+# The machine may be busy: how long an example takes says nothing.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MILLISECONDS = st.integers(0, 10**12).map(lambda count: timedelta(milliseconds=count))
 
@@ -57,11 +60,13 @@ def test_anything_else_is_refused_with_how_to_write_it(text: str) -> None:
         parse_duration(text)
 
 
+@PATIENT
 @given(MILLISECONDS)
 def test_what_is_written_is_read_back(duration: timedelta) -> None:
     assert parse_duration(format_duration(duration)) == duration
 
 
+@PATIENT
 @given(st.text(alphabet="0123456789dhms. -", max_size=12))
 def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
     try:

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.config.toml_texts import texts_with_lines
 from watcher.config.faults import KeyPath
 from watcher.config.locate import Lines
+
+# The machine may be busy: how long an example takes says nothing.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FRAGMENTS = st.sampled_from(
     [*"[]{}=,.#'\"\\\n\r\t ab1é\x00", "'''", '"""', "[[", "]]", " = ", "key", "[a.b]\n", "x = [\n", '"\\u00', "\r\n"]
@@ -28,6 +31,7 @@ def lines_of(text: str) -> Lines:
     return Lines(dedent(text).lstrip("\n"))
 
 
+@PATIENT
 @given(texts_with_lines())
 def test_every_key_of_a_generated_text_is_found_on_its_line(case: tuple[str, dict[KeyPath, int]]) -> None:
     text, expected = case
@@ -36,6 +40,7 @@ def test_every_key_of_a_generated_text_is_found_on_its_line(case: tuple[str, dic
     assert dict(Lines(text).all) == expected
 
 
+@PATIENT
 @given(st.lists(FRAGMENTS, max_size=60).map("".join) | st.text())
 def test_no_text_makes_it_raise_or_lead_outside(text: str) -> None:
     count = text.count("\n") + 1

@@ -386,6 +386,12 @@ def test_the_bounds_themselves_are_taken() -> None:
     assert faults_of(text.replace("main", "n" * 65))[0].remedy == "write a shorter one"
 
 
+def test_two_intervals_that_are_the_same_are_taken() -> None:
+    same = timedelta(seconds=1)
+
+    assert WatchSettings(service="a", interval=same, idle_interval=same).idle_interval == same
+
+
 def test_settings_can_be_made_without_a_file() -> None:
     ref = SecretRef(SecretKind.ENV, "TOKEN")
     settings = WebhookSettings(kind="webhook", url=ref, secret=ref, headers={"X-Token": ref}, ca_file=Path("ca.pem"))

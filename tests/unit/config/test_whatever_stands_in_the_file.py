@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watcher.config import Config, ConfigError, load
+
+# The machine may be busy: how long an example takes says nothing.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 EXAMPLE = (Path(__file__).parents[3] / "config.example.toml").read_text()
 SECRET = "HIDDEN"
@@ -79,6 +82,7 @@ def examples_with_one_other_value(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
+@PATIENT
 @given(documents() | examples_with_one_other_value() | st.text(max_size=80))
 def test_every_file_gives_settings_or_faults_on_lines_of_the_file(text: str) -> None:
     result = outcome(text)

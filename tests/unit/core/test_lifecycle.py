@@ -275,7 +275,7 @@ def test_every_run_of_two_that_differs_from_the_record_is_told_exactly_once(
     history: list[tuple[str, Source]],
 ) -> None:
     snapshot = None
-    recorded = history[0][0]
+    recorded: str | None = history[0][0]
     for second, (word, source) in enumerate(history):
         decision = look(snapshot, word, second, source)
         repeated = second > 0 and history[second - 1][0] == word

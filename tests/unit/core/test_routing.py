@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -58,3 +59,27 @@ def test_a_receiver_named_twice_is_told_once() -> None:
 def test_a_route_to_nobody_drops_on_purpose_and_says_which() -> None:
     planned = plan(event(Kind.FAILED), (Route(number=1, kinds=None, to=()),))
     assert (planned.to, planned.reason) == ((), "route 1")
+
+
+ALL = (Route(number=1, kinds=frozenset({"*"}), to=("a",)),)
+
+
+def test_late_changes_of_one_occasion_go_together_but_for_failures() -> None:
+    late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
+    group = plan(late, ALL).group
+    assert group is not None
+    assert group.key == "inc_1"
+    assert plan(replace(late, kind=Kind.FAILED), ALL).group is None
+
+
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.FAILED])
+def test_a_training_that_does_not_come_to_rest_is_told_in_digests(kind: Kind) -> None:
+    assert plan(event(kind), ALL, recent=10, flap_limit=10).group is None
+    digest = plan(event(kind), ALL, recent=11, flap_limit=10).group
+    assert digest is not None
+    assert digest.key == "digest training:main/s/pop/v"
+
+
+def test_what_cannot_be_seen_is_always_told_by_itself() -> None:
+    incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
+    assert plan(incident, ALL, recent=99).group is None

@@ -1,0 +1,195 @@
+"""Hours of trouble in virtual time: real stages, real store, real client and budget."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.virtual import START, Ear, VirtualClock, World, run, service_looks, watching
+from watcher.core.delivery import Outcome, Parcel, TryLater
+from watcher.core.event import Kind
+from watcher.http import HttpResult
+
+HOUR = 3600.0
+SERVICES = ("s1", "s2", "s3")
+
+
+def test_r6_twelve_hours_of_outage_are_one_incident_one_recovery_and_one_catch_up(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        words = ("requesting", "waiting", "learning", "learning", "completed", "ready")
+        names = [(service, version) for service in SERVICES for version in ("v1", "v2")]
+        world.trainings = dict(zip(names, words, strict=True))
+        async with watching(tmp_path, world, ear, service_looks(SERVICES), ring_seconds=5):
+            await asyncio.sleep(HOUR)
+            world.trouble = lambda _now, _path: world.answer(503, {"error": {"errorCode": "500"}})
+            await asyncio.sleep(6 * HOUR)
+            after = ("completed", "completed", "stopping", "completed", "learning", "waiting")
+            world.trainings = dict(zip(names, after, strict=True))
+            await asyncio.sleep(6 * HOUR)
+            world.trouble = lambda _now, _path: None
+            await asyncio.sleep(HOUR)
+        return ear
+
+    ear = run(main)
+    assert [event.kind for event in ear.events if event.incident] == [Kind.UNREACHABLE, Kind.REACHABLE]
+    opened, closed = (event.incident for event in ear.events if event.incident)
+    assert opened is not None
+    assert closed is not None
+    assert 12 * HOUR - 120 < float(str(closed["lasted_seconds"])) < 12 * HOUR + 400
+    (catch_up,) = (parcel for parcel in ear.heard if len(parcel) > 1)
+    assert {(e.service, e.version, e.from_status, e.skipped, e.to_status, e.late) for e in catch_up} == {
+        ("s1", "v1", "requesting", ("waiting", "learning"), "completed", True),
+        ("s1", "v2", "waiting", ("learning",), "completed", True),
+        ("s2", "v1", "learning", (), "stopping", True),
+        ("s2", "v2", "learning", (), "completed", True),
+        ("s3", "v1", "completed", (), "learning", True),
+        ("s3", "v2", "ready", (), "waiting", True),
+    }, "all six paths, one of which needed a second sight"
+    outage = START + timedelta(hours=1), START + timedelta(hours=13)
+    for event in catch_up:
+        assert event.after <= outage[0] + timedelta(minutes=5)
+        assert event.before >= outage[1]
+    assert len(ear.heard) == 3
+
+
+def test_r7_a_storm_of_429s_never_exceeds_the_budget_and_its_pause_is_capped(tmp_path: Path) -> None:
+    draw = random.Random(7)  # noqa: S311 - which wish comes when
+    wishes = ["1", "30", "1000000000", "-5", "soon", "Mon, 23 Nov 2026 00:20:00 GMT", "", "0", "nan", "3.5"]
+    codes = ["400", "410", "420"]
+
+    async def main(clock: VirtualClock) -> World:
+        world, ear = World(clock), Ear()
+        services = [f"s{number}" for number in range(20)]
+        world.trainings = {(service, "v"): "learning" for service in services}
+        async with watching(tmp_path, world, ear, service_looks(services, 1, 1), per_second=5.0):
+            await asyncio.sleep(20)
+
+            def storm(_now: float, _path: str) -> HttpResult | None:
+                wish = draw.choice(wishes)
+                body = {"error": {"errorCode": draw.choice(codes), "message": "slow down"}}
+                return world.answer(429, body, headers={"retry-after": wish} if wish else {})
+
+            world.trouble = storm
+            await asyncio.sleep(600)
+            world.trouble = lambda _now, _path: None
+            while world.asked[-1] < 660:
+                await asyncio.sleep(10)
+            await asyncio.sleep(10)
+        return world
+
+    world = run(main)
+    for index, moment in enumerate(world.asked):
+        window = [later for later in world.asked[index : index + 10] if later < moment + 1.0]
+        assert len(window) <= 5
+    pauses = [later - earlier for earlier, later in itertools.pairwise(world.asked)]
+    assert max(pauses) <= 900 + 1
+    assert max(pauses) > 60, "an absurd wish is capped, not ignored"
+    assert world.asked[-1] > 660, "it goes on after the storm"
+
+
+def test_r12_a_replica_that_answers_an_old_state_now_and_then_makes_no_event(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v"): "waiting"}
+        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+            await asyncio.sleep(60)
+            world.trainings["s1", "v"] = "learning"
+            await asyncio.sleep(60)
+            for _ in range(100):
+                world.trainings["s1", "v"] = "waiting"
+                await asyncio.sleep(30)
+                world.trainings["s1", "v"] = "learning"
+                await asyncio.sleep(60)
+        return ear
+
+    ear = run(main)
+    assert ear.kinds[0] == "progress"
+    assert len(ear.heard) <= 12, "a storm is capped and told in digests"
+
+
+def test_r13_hours_without_slack_delivers_everything_in_order_at_its_pace(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear(pace_seconds=1.0)
+        down = True
+
+        def moody(_parcel: Parcel) -> Outcome:
+            return TryLater(reason="http 503") if down else good(_parcel)
+
+        good, ear.outcome = ear.outcome, moody
+        world.trainings = {("s1", f"v{number}"): "learning" for number in range(100)}
+        async with watching(tmp_path, world, ear, service_looks(["s1"]), ring_seconds=5):
+            await asyncio.sleep(60)
+            for word in ("stopping", "learningFailed"):
+                world.trainings = dict.fromkeys(world.trainings, word)
+                await asyncio.sleep(60)
+            await asyncio.sleep(3 * HOUR)
+            down = False
+            await asyncio.sleep(2 * HOUR)
+        return ear
+
+    ear = run(main)
+    assert len(ear.events) == 200
+    for version in {event.version for event in ear.events}:
+        assert [event.seq for event in ear.events if event.version == version] == [1, 2]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ear.times)]
+    assert min(gaps) >= 1.0 - 1e-6
+
+
+def test_r16_a_step_of_the_wall_clock_changes_no_cadence_and_doubles_nothing(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> tuple[World, Ear]:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v"): "learning"}
+        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+            await asyncio.sleep(300)
+            for step in (timedelta(hours=-1), timedelta(hours=3), timedelta(days=3650)):
+                clock.step += step
+                await asyncio.sleep(300)
+            clock.step = timedelta()
+            world.trainings["s1", "v"] = "completed"
+            await asyncio.sleep(300)
+        return world, ear
+
+    world, ear = run(main)
+    lists = [moment for moment, path in zip(world.asked, world.paths, strict=True) if path.endswith("/trains")]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(lists) if later < 1200]
+    assert max(gaps) <= 30.2
+    assert ear.kinds == ["succeeded"]
+
+
+def test_r23_a_restart_after_three_days_tells_what_changed_once_and_late(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {(service, f"v{number}"): "learning" for service in SERVICES for number in range(5)}
+        async with watching(tmp_path, world, ear, service_looks(SERVICES)):
+            await asyncio.sleep(300)
+        await asyncio.sleep(3 * 24 * HOUR)
+        world.trainings = dict.fromkeys(world.trainings, "completed")
+        for _ in range(2):
+            async with watching(tmp_path, world, ear, service_looks(SERVICES)):
+                await asyncio.sleep(600)
+        return ear
+
+    ear = run(main)
+    assert ear.kinds == ["succeeded"] * 15
+    assert all(event.late for event in ear.events)
+    assert len(ear.heard) == 1, "one message for what happened meanwhile"
+
+
+@pytest.mark.parametrize("services", [10])
+def test_a_thousand_trainings_in_ten_services_take_ten_list_calls_a_round(tmp_path: Path, services: int) -> None:
+    async def main(clock: VirtualClock) -> World:
+        world, ear = World(clock), Ear()
+        names = [f"s{number}" for number in range(services)]
+        world.trainings = {(name, f"v{number}"): "learning" for name in names for number in range(100)}
+        async with watching(tmp_path, world, ear, service_looks(names, 1, 1)):
+            await asyncio.sleep(30)
+        return world
+
+    world = run(main)
+    assert len(world.asked) <= services * 31 * 1.2

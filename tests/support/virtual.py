@@ -1,0 +1,272 @@
+"""The real stages and the real store on virtual time: hours pass in moments, and nothing else is pretended.
+
+The loop's clock jumps to the next timer whenever there is nothing to do. Work in threads (the store's writer) is
+waited for in real time, so that no timer overtakes it. In the place of HTTP stands a function from request to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from watcher.aitems.budget import Budget
+from watcher.aitems.client import AccountSpec, AitemsClient
+from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.core.cadence import Cadence
+from watcher.core.delivery import Delivered, Outcome, Parcel, Policy
+from watcher.core.event import Event
+from watcher.core.incident import Thresholds
+from watcher.core.planner import Look
+from watcher.core.routing import Route, Routes
+from watcher.core.secret import Secret
+from watcher.core.training import ServiceRef
+from watcher.flow.deliver import couriers
+from watcher.flow.poll import Poller
+from watcher.flow.route import Router
+from watcher.http import Answered, Headers, HttpRequest, HttpResult
+from watcher.store.database import open_database
+from watcher.store.deliveries import Deliveries
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+
+T = TypeVar("T")
+
+START: Final = datetime(2026, 11, 23, tzinfo=UTC)
+RING_SECONDS: Final = 0.5
+REAL_WAIT_SECONDS: Final = 0.001
+ALL: Final = Routes(routes=(Route(number=1, kinds=frozenset({"*"}), to=("hook",)),))
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Jumps over waits in which only time would pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.threads_at_work = 0
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Return what is ready; where nothing is, let the virtual time pass."""
+        if self.threads_at_work or timeout is None:
+            return super().select(REAL_WAIT_SECONDS if self.threads_at_work else timeout)
+        ready = super().select(0)
+        if not ready and timeout > 0:
+            self.now += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only when nothing else is to be done."""
+
+    def __init__(self) -> None:
+        self.jumping = _JumpingSelector()
+        super().__init__(self.jumping)
+
+    def time(self) -> float:
+        """Return virtual seconds."""
+        return self.jumping.now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # passed on
+        """Run in a thread; virtual time stands still meanwhile."""
+        self.jumping.threads_at_work += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._thread_is_done)
+        return future
+
+    def _thread_is_done(self, _future: object) -> None:
+        self.jumping.threads_at_work -= 1
+
+
+class VirtualClock:
+    """Wall and monotonic time of a virtual loop; the wall can be stepped."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.step = timedelta()
+
+    def utc_now(self) -> datetime:
+        """Return the wall clock's time."""
+        return START + self.step + timedelta(seconds=self._loop.time())
+
+    def monotonic(self) -> float:
+        """Return the loop's time."""
+        return self._loop.time()
+
+
+def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]]) -> T:
+    """Run to the end on a loop of virtual time."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(main(VirtualClock(loop)))
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+@dataclass(slots=True)
+class World:
+    """An API in memory: what it says of each training, and how it misbehaves now."""
+
+    clock: VirtualClock
+    trainings: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Service and version to status."""
+    trouble: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
+    """Virtual seconds and path to an answer of its own, or ``None`` for the honest one."""
+    asked: list[float] = field(default_factory=list)
+    """When requests came, in virtual seconds."""
+    paths: list[str] = field(default_factory=list)
+    latency_seconds: float = 0.01
+
+    async def call(self, request: HttpRequest) -> HttpResult:
+        """Answer one request, as ``HttpClient.call`` does."""
+        assert isinstance(request.url, str)
+        if request.on_write is not None:
+            request.on_write()
+        path = urlsplit(request.url).path
+        asked_at = self.clock.utc_now()
+        self.asked.append(self.clock.monotonic())
+        self.paths.append(path)
+        await asyncio.sleep(self.latency_seconds)
+        trouble = self.trouble(self.clock.monotonic(), path)
+        answer = await trouble if isinstance(trouble, Awaitable) else trouble
+        return answer or self.answer(200, self._document(path), asked_at=asked_at)
+
+    def answer(
+        self,
+        status: int,
+        document: object,
+        *,
+        asked_at: datetime | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """Return an answer that comes now."""
+        now = self.clock.utc_now()
+        fields = {"date": format_datetime(now, usegmt=True), **(headers or {})}
+        return Answered(
+            status=status,
+            headers=Headers(fields.items()),
+            body=json.dumps(document).encode(),
+            asked_at=asked_at or now,
+            answered_at=now,
+        )
+
+    def _document(self, path: str) -> object:
+        parts = path.split("/")
+        service = parts[4]
+        items = [_training(service, version, word) for (of, version), word in self.trainings.items() if of == service]
+        if "versions" in parts:
+            return next(item for item in items if item["version"] == parts[-1])
+        return {"trains": items, "offset": 0, "limit": 1000}
+
+
+def _training(service: str, version: str, status: str) -> dict[str, object]:
+    return {
+        "serviceId": service,
+        "type": "pop",
+        "hpConfig": {"is_enabled": False},
+        "version": version,
+        "status": status,
+        "createdDate": "2026-03-02T09:14:07.031",
+        "inference": False,
+    }
+
+
+@dataclass(slots=True)
+class Ear:
+    """A receiver that keeps what it is told; ``outcome`` answers."""
+
+    name: str = "hook"
+    lane: str = "hook"
+    pace_seconds: float = 0.0
+    repeats_are_marked: bool = True
+    heard: list[tuple[Event, ...]] = field(default_factory=list)
+    also: list[tuple[Event, ...]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    outcome: Callable[[Parcel], Outcome] = lambda _: Delivered()
+
+    def seal(self, event: Event, receiver_seq: int) -> bytes:
+        return f"{event.id} {receiver_seq}".encode()
+
+    def seal_group(self, entries: Iterable[tuple[Event, int]], also: Iterable[Event]) -> bytes:
+        return b" ".join(self.seal(event, number) for event, number in entries)
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        outcome = self.outcome(parcel)
+        self.times.append(asyncio.get_running_loop().time())
+        if isinstance(outcome, Delivered):
+            self.heard.append(parcel.events)
+            self.also.append(parcel.also)
+        return outcome
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event that was told, in order."""
+        return [event for parcel in self.heard for event in parcel]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the events that were told, in order."""
+        return [event.kind.value for event in self.events]
+
+
+def service_looks(services: Iterable[str], interval_seconds: float = 30, idle_seconds: float = 300) -> list[Look]:
+    """Return a list call for each service."""
+    cadence = Cadence(interval=timedelta(seconds=interval_seconds), idle_interval=timedelta(seconds=idle_seconds))
+    return [Look(service=ServiceRef("main", service), cadence=cadence) for service in services]
+
+
+@asynccontextmanager
+async def watching(  # noqa: PLR0913 - what a test sets up, all but the first four optional
+    folder: Path,
+    world: World,
+    ear: Ear,
+    looks: Iterable[Look],
+    *,
+    per_second: float = 100.0,
+    thresholds: Thresholds | None = None,
+    ring_seconds: float = RING_SECONDS,
+) -> AsyncIterator[Poller]:
+    """Run the stages on a real store as long as the block runs."""
+    clock = world.clock
+    database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
+    budget = Budget(per_second=per_second, max_concurrency=8, clock=clock)  # type: ignore[arg-type]  # fits Clock
+    keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
+    account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
+    api = AitemsClient(world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
+    carriers = couriers({"hook": ear}, Deliveries(database), Policy(), clock)
+    router = Router(Outbox(database), ALL, {"hook": ear}, clock, carriers["hook"].wake.ring)
+    poller = Poller(
+        looks,
+        {"main": api},
+        Polls(database),
+        clock,
+        thresholds=thresholds or Thresholds(),
+        on_events=router.wake.ring,
+        on_caught_up=router.let_go,
+    )
+    await poller.start()
+    stages = [_ring(poller, ring_seconds), router.run(), carriers["hook"].run(), poller.flush_for_ever()]
+    tasks = [asyncio.create_task(stage) for stage in stages]
+    try:
+        yield poller
+    finally:
+        await poller.stop(1.0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        database.close()
+
+
+async def _ring(poller: Poller, ring_seconds: float) -> None:
+    while True:
+        poller.ring()
+        await asyncio.sleep(ring_seconds)
