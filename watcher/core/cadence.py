@@ -14,6 +14,9 @@ JITTER: Final = 0.1
 """The share of an interval by which a look may come early; it never comes late on purpose."""
 FAST_LIMIT: Final = timedelta(hours=24)
 """After so long without a change the fast interval ends: ``waiting`` or ``stopping`` may never end."""
+PATIENT_FAILURES: Final = 3
+"""So many failed looks change no interval: a hiccup is over by then, and an incident is told in time."""
+MAX_DOUBLINGS: Final = 30
 MAX_SPREAD: Final = timedelta(seconds=5)
 
 
@@ -41,6 +44,12 @@ def interval_for(cadence: Cadence, snapshots: Iterable[Snapshot], now: datetime)
     if any(wants_attention(snapshot, now) for snapshot in snapshots):
         return cadence.interval
     return cadence.idle_interval
+
+
+def interval_after(cadence: Cadence, failures: int) -> timedelta:
+    """Return the interval after failed looks in a row: as in progress at first, then doubling up to the idle one."""
+    doublings = min(max(failures - PATIENT_FAILURES, 0), MAX_DOUBLINGS)
+    return max(min(cadence.interval * (1 << doublings), cadence.idle_interval), cadence.interval)
 
 
 def next_start(started: float, finished: float, interval: timedelta, unit: float) -> float:

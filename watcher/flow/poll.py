@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.cadence import Agenda, first_start, interval_for, next_start
+from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import Cause, LookState, Seen, Unseen, joined
 from watcher.core.moment import to_text
@@ -141,7 +141,9 @@ class Poller:
         self._agenda.put(target.look.key, max(start, finished + target.retry_after_seconds))
 
     def _interval(self, target: Target) -> timedelta:
-        # Out of sight, the next answer is worth as much as in progress.
+        if failures := self.memory.look(target.look.key).failures:
+            return interval_after(target.look.cadence, failures)
+        # In an incident, the answers that end it are worth as much as what is in progress.
         if self._lookout.incident_over(target.look) is not None:
             return target.look.cadence.interval
         return interval_for(target.look.cadence, self._recorder.known(target.look).values(), self._steady_now())

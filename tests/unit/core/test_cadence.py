@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.cadence import Agenda, Cadence, first_start, interval_for, next_start
+from watcher.core.cadence import Agenda, Cadence, first_start, interval_after, interval_for, next_start
 from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -75,3 +75,20 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
     agenda.put("a", 5.0)
     assert agenda.take_due(4.0) == []
     assert agenda.take_due(5.0) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 30), (3, 30), (4, 60), (5, 120), (6, 240), (7, 300), (100, 300), (10**6, 300)]
+)
+def test_failed_looks_are_repeated_ever_more_slowly_down_to_the_idle_pace(failures: int, seconds: int) -> None:
+    assert interval_after(CADENCE, failures) == timedelta(seconds=seconds)
+
+
+def test_a_start_can_be_brought_forward_but_not_put_off() -> None:
+    agenda = Agenda()
+    agenda.put("a", 9.0)
+    agenda.hurry("a", 2.0)
+    agenda.hurry("a", 5.0)
+    agenda.hurry("unknown", 1.0)
+    assert agenda.take_due(2.0) == ["a"]
+    assert agenda.take_due(99.0) == []
