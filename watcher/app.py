@@ -39,12 +39,14 @@ from watcher.flow.deliver import Courier, couriers
 from watcher.flow.poll import Poller
 from watcher.flow.ports import Api, Receiver
 from watcher.flow.route import Router
+from watcher.flow.upkeep import Upkeep
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
 from watcher.store.database import Database, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.retention import Retention
 from watcher.telemetry import Redactor
 
 log = structlog.get_logger()
@@ -92,23 +94,32 @@ class AccountKeys:
         return KeyPair(secret(self._settings.access_key), secret(self._settings.secret_key))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The river and what is done beside it."""
+
+    poller: Poller
+    router: Router
+    couriers: Mapping[str, Courier]
+    upkeep: Upkeep
+
+
 class Daemon:
     """The stages, wired; made by ``open_daemon``."""
 
-    def __init__(
-        self, database: Database, poller: Poller, router: Router, couriers: Mapping[str, Courier], clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, stages: Stages, clock: Clock) -> None:
         self.database = database
-        self.poller = poller
-        self._router = router
-        self._couriers = couriers
+        self.poller = stages.poller
+        self._router = stages.router
+        self._couriers = stages.couriers
+        self._upkeep = stages.upkeep
         self._deliveries = Deliveries(database)
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
         await self._start()
-        looking = [Engine(self.poller.ring, self._clock).run(), self.poller.flush_for_ever()]
+        looking = [Engine(self.poller.ring, self._clock).run(), self.poller.flush_for_ever(), self._upkeep.run()]
         telling = [self._router.run(), *(courier.run() for courier in self._couriers.values())]
         tasks = [asyncio.create_task(stage) for stage in [*looking, *telling]]
         stopping = asyncio.create_task(stop.wait())
@@ -222,7 +233,9 @@ def _wire(
         on_events=router.wake.ring,
         on_caught_up=router.let_go,
     )
-    return Daemon(database, poller, router, carriers, clock)
+    upkeep = Upkeep(Retention(database), config.state.keep_history, clock)
+    stages = Stages(poller=poller, router=router, couriers=carriers, upkeep=upkeep)
+    return Daemon(database, stages, clock)
 
 
 def policy_of(config: Config) -> Policy:

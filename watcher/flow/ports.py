@@ -142,6 +142,14 @@ class Deliveries(Protocol):
         ...
 
 
+class Retention(Protocol):
+    """The memory of the upkeep."""
+
+    async def forget(self, before: datetime) -> int:
+        """Forget a batch of what is over and older; return how much that was."""
+        ...
+
+
 class Receiver(Protocol):
     """One destination: it seals, makes one attempt, and classifies it."""
 

@@ -16,6 +16,7 @@ from watcher.store.database import Database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.retention import Retention
 from watcher.store.views import HistoryFilter, open_views
 
 LEASE = timedelta(minutes=1)
@@ -233,3 +234,26 @@ async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
     with open_views(path) as views:
         ends = [handover.state for told in views.history(HistoryFilter()) for handover in told.handovers]
     assert ends == [State.DELIVERED, State.DELIVERED]
+
+
+async def test_history_that_is_over_and_old_is_forgotten_but_never_a_trainings_newest_event(
+    path: Path, database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2), make_event(3), make_event(1, "v2"))
+    for token in ("t1", "t2"):
+        for claimed in await claim(database, token=token):
+            await settle(database, claimed)
+    later = NOW + timedelta(days=1)
+    assert await Retention(database).forget(NOW) == 0
+    assert await Retention(database).forget(later) == 2
+    assert await Retention(database).forget(later) == 0
+    with open_views(path) as views:
+        left = [(told.event.version, told.event.seq) for told in views.history(HistoryFilter())]
+    assert left == [("v1", 3), ("v2", 1)]
+    (last,) = await claim(database, token="t3")
+    assert last.parcel.events[0].seq == 3
+
+
+async def test_what_still_waits_for_its_end_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1), make_event(2))
+    assert await Retention(database).forget(NOW + timedelta(days=1)) == 0

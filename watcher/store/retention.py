@@ -1,0 +1,57 @@
+"""Forgetting what is over and old: never a training's newest event, never what still waits for its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, Select, delete, exists, func, select
+
+from watcher.core.moment import to_text
+from watcher.store import schema
+from watcher.store.database import Database
+
+BATCH: Final = 500
+"""Rows of one transaction, so that a big clean-up holds up no delivery."""
+
+
+class Retention:
+    """The store as the upkeep sees it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def forget(self, before: datetime) -> int:
+        """Forget a batch of events that were recorded before this time; return how many, 0 when there are no more."""
+        return await self._database.write(lambda connection: _forget(connection, before))
+
+
+def _forget(connection: Connection, before: datetime) -> int:
+    old = list(connection.scalars(_old_events(before)))
+    if old:
+        entries = schema.ledger.c.event_id.in_(old)
+        deliveries = list(connection.scalars(select(schema.ledger.c.delivery_id).where(entries).distinct()))
+        connection.execute(delete(schema.ledger).where(entries))
+        connection.execute(delete(schema.event).where(schema.event.c.id.in_(old)))
+        _forget_empty(connection, deliveries)
+    return len(old)
+
+
+def _old_events(before: datetime) -> Select[str]:
+    event, ledger = schema.event, schema.ledger
+    newest = select(func.max(event.c.position)).group_by(event.c.subject)
+    waiting = exists().where(ledger.c.event_id == event.c.id, ledger.c.ending.is_(None))
+    return (
+        select(event.c.id)
+        .where(event.c.recorded_at < to_text(before), event.c.routed_at.is_not(None))
+        .where(event.c.position.not_in(newest), ~waiting)
+        .order_by(event.c.position)
+        .limit(BATCH)
+    )
+
+
+def _forget_empty(connection: Connection, deliveries: list[str]) -> None:
+    """Forget deliveries of which no ledger entry is left; a group goes with the last of its events."""
+    table = schema.delivery
+    kept = exists().where(schema.ledger.c.delivery_id == table.c.id)
+    connection.execute(delete(table).where(table.c.id.in_(deliveries), ~kept))
