@@ -41,18 +41,18 @@ class Router:
         while True:
             try:
                 await self.drain()
-                await self._release()
             except Exception:
                 # The rows are still unrouted: whatever it was, the next sweep tries again.
                 log.exception("route.failed")
             await self.wake.wait(SWEEP_SECONDS)
 
     async def drain(self) -> int:
-        """Route everything there is; return how many events that were."""
+        """Route everything there is, let go what waits for that; return how many events that were."""
         routed = 0
         while events := await self._outbox.unrouted(BATCH):
             await self._route(events)
             routed += len(events)
+        await self._release()
         return routed
 
     def let_go(self, group_key: str) -> None:
