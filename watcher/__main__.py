@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from typing import Final
@@ -12,8 +13,10 @@ INTERRUPTED: Final = 130
 
 def main() -> None:
     """Run the command line."""
-    # Collecting while modules load would take a fifth of a short command's time; long runs turn it on again.
+    # Searching what was loaded for garbage, while loading and once more at the end, would take a third of a short
+    # command's time. What runs long turns the collector on again, see ``cli.runtime``.
     gc.disable()
+    atexit.register(gc.freeze)
     try:
         from watcher.cli.commands import app  # noqa: PLC0415 - after the collector is off
 

@@ -23,17 +23,12 @@ from watcher.config import (
     SecretError,
     SecretRef,
     SlackWebhookSettings,
-    WatchSettings,
     WebhookSettings,
 )
-from watcher.core.cadence import Cadence
-from watcher.core.delivery import Policy
-from watcher.core.incident import Thresholds
+from watcher.config.plan import looks_of, policy_of, routes_of, thresholds_of
 from watcher.core.look import LookState
-from watcher.core.planner import Look, Watch, plan_looks
-from watcher.core.routing import Route, Routes
+from watcher.core.routing import Routes
 from watcher.core.secret import Secret
-from watcher.core.training import ServiceRef, TrainingRef
 from watcher.engine import Engine
 from watcher.flow.deliver import Courier, couriers
 from watcher.flow.poll import Poller
@@ -114,6 +109,7 @@ class Daemon:
         self._couriers = stages.couriers
         self._upkeep = stages.upkeep
         self._deliveries = Deliveries(database)
+        self._outbox = Outbox(database)
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -135,6 +131,8 @@ class Daemon:
         await self._start()
         await self.poller.sweep()
         await self._router.drain()
+        # Nobody comes back in two minutes to see whether a catch-up has become whole.
+        await self._outbox.release(None, self._clock.utc_now())
         await asyncio.gather(*(courier.drain() for courier in self._couriers.values()))
         return self.poller.failing()
 
@@ -202,7 +200,7 @@ async def open_daemon(
         for name, settings in config.receivers.items():
             receivers[name] = make_receiver(name, settings, surroundings, stack)
         receivers |= extra_receivers or {}
-        apis = {name: _api(name, settings, surroundings, stack) for name, settings in config.accounts.items()}
+        apis = {name: make_api(name, settings, surroundings, stack) for name, settings in config.accounts.items()}
         path = config.state.sqlite_path(surroundings.environ)
         database = open_database(path, purpose=purpose, now=surroundings.clock.utc_now())
         stack.callback(database.close)
@@ -238,50 +236,8 @@ def _wire(
     return Daemon(database, stages, clock)
 
 
-def policy_of(config: Config) -> Policy:
-    """Return how deliveries are repeated."""
-    delivery = config.delivery
-    return Policy(
-        first_retry=delivery.first_retry,
-        max_retry=delivery.max_retry,
-        give_up_after=delivery.give_up_after,
-        on_uncertain=delivery.on_uncertain,
-    )
-
-
-def thresholds_of(config: Config) -> Thresholds:
-    """Return when not seeing becomes an incident, and what ends it."""
-    incident = config.incident
-    return Thresholds(failures=incident.after_failures, after=incident.after, good_looks=incident.good_looks)
-
-
-def routes_of(config: Config) -> tuple[Route, ...]:
-    """Return the routes as the core knows them, numbered as in the file."""
-    return tuple(
-        Route(number=number, kinds=route.kinds, to=route.to) for number, route in enumerate(config.routes, start=1)
-    )
-
-
-def looks_of(config: Config) -> tuple[Look, ...]:
-    """Return the questions that serve the configured watches."""
-    return plan_looks(_watch(settings) for settings in config.watches)
-
-
-def _watch(settings: WatchSettings) -> Watch:
-    service = ServiceRef(settings.account, settings.service)
-    training = None
-    if settings.type is not None and settings.version is not None:
-        training = TrainingRef(settings.account, settings.service, settings.type, settings.version)
-    return Watch(
-        service=service,
-        training=training,
-        name=settings.name,
-        labels=settings.labels,
-        cadence=Cadence(interval=settings.interval, idle_interval=settings.idle_interval),
-    )
-
-
-def _api(name: str, settings: AccountSettings, surroundings: Surroundings, stack: AsyncExitStack) -> AitemsClient:
+def make_api(name: str, settings: AccountSettings, surroundings: Surroundings, stack: AsyncExitStack) -> AitemsClient:
+    """Make the client of one account; its connections are closed with ``stack``."""
     http = HttpClient(
         HttpSettings(
             timeout_seconds=settings.timeout.total_seconds(),

@@ -10,10 +10,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
@@ -150,6 +153,32 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def collecting() -> Iterator[tuple[str, list[Any]]]:
+    """Serve what answers as Slack does; give its address and the list of what was posted there."""
+    posted: list[Any] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook", posted
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """A simulated AiTEMS in a process of its own, changed through its control endpoint."""
@@ -160,6 +189,11 @@ class Simulated:
     def set_training(self, service: str, version: str, status: str) -> None:
         """Set a training's status; service and training are made where they are missing."""
         self.control("PUT", f"/services/{service}/trains/pop/versions/{version}", {"status": status})
+
+    def wait_for_looks(self, count: int) -> None:
+        """Wait until so many more requests have come in."""
+        self.control("DELETE", "/requests")
+        eventually(lambda: self.control("GET", "/requests")["total"] >= count)
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Make a call of the control endpoint."""

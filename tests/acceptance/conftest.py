@@ -1,14 +1,16 @@
-"""One simulated AiTEMS for all tests of the command line, a service of its own for each."""
+"""One simulated AiTEMS for all tests of the command line, a service of its own for each; and one demo."""
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.acceptance.cli_support import Simulated, Workplace, simulated
+from tests.acceptance.cli_support import Simulated, Workplace, collecting, simulated, started
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,13 @@ def workplace(simulator: Simulated, tmp_path: Path) -> Workplace:
     place.set_training("v1", "learning")
     place.write()
     return place
+
+
+@pytest.fixture(scope="session")
+def running_demo() -> Iterator[tuple[subprocess.Popen[str], list[Any]]]:
+    """Give a demo under way and what it posts to Slack; it takes half a minute, so it is begun before it is needed."""
+    with collecting() as (url, posted):
+        # In the demo's world, 24 s pass until the first alert that goes elsewhere.
+        args = ("demo", "--for", "28s", "--to-slack", url, "--to-webhook", "http://127.0.0.1:1/hook")
+        with started(*args) as process:
+            yield process, posted

@@ -6,7 +6,12 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.cli_support import KEYS, Workplace, command
+
+pytestmark = pytest.mark.usefixtures("running_demo")
+"""The first tests to run begin the demo, which the last ones read."""
 
 FAULTY = """
 [account.main]

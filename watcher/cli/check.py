@@ -24,6 +24,9 @@ END: Final = help_end(
     statuses={ExitStatus.OK: "", ExitStatus.FAILED: "--online: a call failed", ExitStatus.CONFIG: ""},
 )
 
+ABOUT_WIDTH: Final = 32
+"""Columns for what was tried, before what came of it."""
+
 OnlineOption = Annotated[
     bool,
     typer.Option(
@@ -52,8 +55,8 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
 
 
 def _plan(config: Config) -> Plan:
-    from watcher.app import looks_of
     from watcher.cli.plan import plan_of
+    from watcher.config.plan import looks_of
 
     return plan_of(config, looks_of(config))
 
@@ -134,9 +137,6 @@ def _route_table(routes: Sequence[RoutePlan]) -> Table:
         for item in routes
     ]
     return Table(("ROUTE", "KINDS", "TO"), rows)
-
-
-ABOUT_WIDTH: Final = 32
 
 
 def show_finding(finding: Finding, out: Screen) -> None:

@@ -82,8 +82,9 @@ def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: Verb
 
 
 async def _sweep(config: Config, around: Surroundings) -> Sweep:
-    from watcher.app import looks_of, open_daemon
+    from watcher.app import open_daemon
     from watcher.cli.survey import looked_at
+    from watcher.config.plan import looks_of
 
     async with open_daemon(config, around, purpose="once") as daemon:
         latest = _latest_event(daemon)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from watcher.core.planner import Look
 
 PROBE_SECONDS: Final = 10.0
-QUEUE: Final = timedelta(minutes=5)
+LONGEST_WAIT: Final = timedelta(minutes=5)
 """The longest wait for the account's own budget of requests; a pause that AiTEMS asks for may last longer."""
 
 
@@ -73,8 +73,8 @@ async def findings(config: Config, around: Surroundings) -> AsyncIterator[Findin
 
 
 def _account_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:
-    from watcher.app import _api as make_api
-    from watcher.app import looks_of
+    from watcher.app import make_api
+    from watcher.config.plan import looks_of
     from watcher.http import HttpSetupError
 
     looks = looks_of(config)
@@ -100,12 +100,12 @@ def _unusable(about: str, error: Exception) -> Finding:
 
 
 async def _bounded(about: str, one: Try) -> Finding:
-    """Wait no longer than ``QUEUE``; each call has the account's own deadline besides."""
+    """Wait no longer than ``LONGEST_WAIT``; each call has the account's own deadline besides."""
     try:
-        async with asyncio.timeout(QUEUE.total_seconds()):
+        async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
             return await one
     except TimeoutError:
-        detail = f"no turn within {QUEUE}: the account's budget, or a pause that AiTEMS asked for, was in the way"
+        detail = f"no turn within {LONGEST_WAIT}: the budget, or a pause that AiTEMS asked for, was in the way"
         return Finding(about=about, status=ExitStatus.FAILED, detail=detail)
 
 

@@ -57,9 +57,9 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def take_survey(config: Config, views: Views) -> Survey:
     """Read the store and join it with the configuration."""
-    from watcher.app import looks_of
     from watcher.cli.survey import Survey, known, looked_at
     from watcher.clock import Clock
+    from watcher.config.plan import looks_of
 
     looks = looked_at(looks_of(config), views.looks())
     queues = views.queues()

@@ -11,11 +11,12 @@ from watcher.core.look import Cause
 ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
     {
         Cause.DNS: (
-            "This machine cannot find the address. Check base_url for a typo; if it is right, this machine's DNS "
-            "or network is down."
+            "This machine cannot find the address. Check base_url for a typo; if it is right, look at this "
+            "machine's DNS and network."
         ),
         Cause.CONNECT: (
-            "No connection comes about. Check the network, the firewall and the proxy between this machine and AiTEMS."
+            "No connection comes about. Check the network, the firewall and the proxy between this machine and "
+            "AiTEMS; if they are right, AiTEMS may be down."
         ),
         Cause.TLS: (
             "The secure connection fails. Check this machine's date and its CA certificates; behind a proxy that "
@@ -30,8 +31,8 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "what stands between this machine and AiTEMS, a proxy above all."
         ),
         Cause.KEY: (
-            "The gateway does not accept the key. Check that access_key and secret_key belong together, are not "
-            "swapped, and are active in the console."
+            "The gateway does not accept the key or the signature. Check that access_key and secret_key belong "
+            "together, are not swapped, and are active in the console; then this machine's clock."
         ),
         Cause.PERMISSION: (
             "The key is valid but may not read this. Let an administrator give its Sub Account the right to view "
@@ -42,16 +43,16 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "the console, or look less often: raise interval and idle_interval."
         ),
         Cause.THROTTLE: (
-            "AiTEMS wants fewer calls; the watcher slows down by itself. If it stays, lower requests_per_second, and "
-            "look for other programs that use the account."
+            "AiTEMS wants fewer calls; the watcher pauses and goes on by itself. If it stays, lower "
+            "requests_per_second, and look for other programs that use the account."
         ),
         Cause.RATE: (
-            "AiTEMS wants fewer calls a second; the watcher slows down by itself. If it stays, lower "
+            "AiTEMS wants fewer calls a second; the watcher pauses and goes on by itself. If it stays, lower "
             "requests_per_second, and look for other programs that use the account."
         ),
         Cause.SERVER: (
-            "AiTEMS itself fails: nothing to do here but wait. If it stays, look at NAVER Cloud's notices or ask its "
-            "support."
+            "AiTEMS, or something before it, answers with an error of its own: nothing to do here but wait. If it "
+            "stays, look at NAVER Cloud's notices or ask its support."
         ),
         Cause.BAD_ANSWER: (
             "Something answered that is not AiTEMS as documented. Check base_url, and whether a proxy shows a page of "
@@ -62,8 +63,8 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "right, report the detail to the watcher's makers."
         ),
         Cause.CLOCK: (
-            "This machine's clock is more than five minutes off, so no signature is accepted. Set it, and keep it set "
-            "by NTP (timedatectl set-ntp true)."
+            "This machine's clock and AiTEMS' differ; from five minutes on, no signature is accepted. Set this "
+            "machine's clock, and keep it right by NTP (timedatectl set-ntp true)."
         ),
         Cause.NOT_FOUND: (
             "AiTEMS knows no such service or training. Check the ids, and that they belong to this account and "
@@ -71,7 +72,7 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         ),
     }
 )
-"""One or two sentences for every cause; a test holds it total."""
+"""One to three short sentences for every cause; a test holds it total."""
 
 
 def advice(cause: Cause) -> str:

@@ -160,6 +160,11 @@ class Outlook:
         if streak.cause is not Cause.NOT_FOUND:
             self._dark[subject] = streak.since
 
+    def remember_good(self, last_good_at: datetime | None) -> None:
+        """Take up when something of the account was seen before a restart."""
+        known = [moment for moment in (self._last_good_at, last_good_at) if moment is not None]
+        self._last_good_at = max(known, default=None)
+
     def failed(self, failure: Failure, last_good_at: datetime | None, watched: int, now: datetime) -> list[Turn]:
         """Count a failed look and return what follows.
 
@@ -257,7 +262,8 @@ class Outlook:
         incident = replace(
             opened.incident,
             id=opened.incident.id if told else absorbed[0].id,
-            last_good_at=_earliest(self._last_good_at, absorbed),
+            last_good_at=self._last_good_at
+            or max((item.last_good_at for item in absorbed if item.last_good_at), default=None),
             covers=frozenset(item.subject for item in absorbed),
         )
         gone = [Turn(kind=TurnKind.ABSORBED, incident=item, told=False) for item in absorbed]
@@ -286,8 +292,3 @@ def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: da
         opened_at=now,
     )
     return Turn(kind=TurnKind.OPENED, incident=incident)
-
-
-def _earliest(last_good_at: datetime | None, absorbed: Iterable[Incident]) -> datetime | None:
-    known = [item.last_good_at for item in absorbed if item.last_good_at is not None]
-    return min([last_good_at, *known]) if last_good_at is not None and known else last_good_at

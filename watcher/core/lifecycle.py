@@ -176,13 +176,14 @@ def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
 
 
 def _lose(known: Snapshot, background: Background, now: datetime) -> Decision:
+    late = known.seen_after < background.looking_since
     sighting = Sighting(
         status=known.status or "",
         asked_at=known.seen_after,
         answered_at=now,
         source=Source.LIST,
-        late=known.seen_after < background.looking_since,
-        occasion=background.occasion,
+        late=late,
+        occasion=background.occasion if late else None,
     )
     event = _event(known, sighting, background, now, confirmed=True)
     gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=Reason.NOT_FOUND.value)

@@ -1,52 +1,44 @@
 """What a person is told about an event: headline, lines and facts, neutral to the medium that shows them.
 
-The words are ours; whatever came from AiTEMS or the configuration stands in a ``Code`` piece, so that a renderer
-can set it apart and escape it for its own medium. Times stay times, so that Slack can show them in the reader's zone.
+What is said of several events at once stands in ``group_message``, the lines about an incident in ``incident_message``.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core import incident_message
 from watcher.core.event import Event, Kind
-from watcher.core.moment import from_text, require_utc
+from watcher.core.text import Bounds, Code, Line, code, codes, one_line, plain_text
 from watcher.core.training import Phase, Status, phase_of
 
-WORD_LIMIT: Final = 100
-"""Characters of an id, a name or a status word that are shown."""
+__all__ = [
+    "Fact",
+    "Message",
+    "Severity",
+    "compose",
+    "one_line",
+    "plain_text",
+    "repeat_note",
+    "status_code",
+    "subject_line",
+]
+
 DESCRIPTION_LIMIT: Final = 300
-ADVICE_LIMIT: Final = 400
-LOOKED_AT: Final = 4_000
-"""Characters of a text from outside that are looked at; more could hold up everything else."""
-LIST_LIMIT: Final = 8
-"""Labels or stages that are shown of one event."""
+"""Characters of a training's description that are shown."""
 
 
 class Severity(StrEnum):
-    """How much a message wants to be seen."""
+    """How much a message wants to be seen, from the least on."""
 
     OK = "ok"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A text that came from outside: one line, without control characters, never empty."""
-
-    text: str
-
-
-Piece = str | Code | datetime
-Line = tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ class Message:
     headline: str
     """What happened, in our own words alone."""
     subject: Line
-    """Which training."""
+    """Which training, service or account."""
     lines: tuple[Line, ...]
     """What changed, between when and when, and every reservation about it."""
     facts: tuple[Fact, ...]
@@ -92,8 +84,8 @@ _LOOKS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
         Kind.UNREACHABLE: (Severity.ERROR, "🔌"),
         Kind.DENIED: (Severity.ERROR, "🔒"),
         Kind.THROTTLED: (Severity.WARNING, "🐌"),
-        Kind.CLOCK_SKEW: (Severity.ERROR, "🕰"),
-        Kind.NOT_FOUND: (Severity.ERROR, "🕳"),
+        Kind.CLOCK_SKEW: (Severity.ERROR, "⏰"),
+        Kind.NOT_FOUND: (Severity.ERROR, "🔍"),
         Kind.REACHABLE: (Severity.OK, "🔭"),
     }
 )
@@ -108,12 +100,13 @@ _HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.UNKNOWN_STATUS: "Unknown training status",
         Kind.GONE: "Training gone",
         Kind.BACK: "Training back",
-        Kind.UNREACHABLE: "AiTEMS cannot be reached",
-        Kind.DENIED: "AiTEMS denies us access",
-        Kind.THROTTLED: "AiTEMS throttles us",
-        Kind.CLOCK_SKEW: "The clocks disagree",
+        # Not one word of these may read as if a training had failed.
+        Kind.UNREACHABLE: "Watcher cannot see",
+        Kind.DENIED: "Watcher is denied access",
+        Kind.THROTTLED: "Watcher is throttled",
+        Kind.CLOCK_SKEW: "Clocks disagree",
         Kind.NOT_FOUND: "Not found at AiTEMS",
-        Kind.REACHABLE: "AiTEMS can be seen again",
+        Kind.REACHABLE: "Watcher can see again",
     }
 )
 
@@ -130,6 +123,8 @@ _HEADLINES_BY_STATUS: Final[Mapping[tuple[Kind, str], str]] = MappingProxyType(
     }
 )
 
+_BOUNDS: Final[Mapping[Kind, str]] = MappingProxyType({Kind.GONE: "Vanished between ", Kind.BACK: "Came back between "})
+
 
 def compose(event: Event) -> Message:
     """Return what a person is told about ``event``; the same event gives the same message."""
@@ -137,184 +132,107 @@ def compose(event: Event) -> Message:
     return Message(
         severity=severity,
         emoji=emoji,
-        headline=_HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind]),
-        subject=_subject(event),
+        headline=_headline(event),
+        subject=subject_line(event),
         lines=tuple(_lines(event)),
         facts=tuple(_facts(event)),
         event_id=event.short_id,
     )
 
 
-def repeat_note(event: Event) -> Line:
-    """Return the line that a message carries where an earlier copy of it may have arrived."""
-    return ("This may be a repeat: whether an earlier attempt arrived is not known. Event ", Code(event.short_id), ".")
+def repeat_note(event: Event, others: int = 0) -> Line:
+    """Return the line that a message carries where an earlier copy of it may have arrived.
 
-
-def plain_text(line: Line) -> str:
-    """Return a line without any markup, times in UTC."""
-    return "".join(_plain_piece(piece) for piece in line)
-
-
-def utc_text(moment: datetime) -> str:
-    """Write a time for people, to the second, e.g. ``2026-11-23 02:20:11 UTC``."""
-    return f"{require_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _plain_piece(piece: Piece) -> str:
-    if isinstance(piece, datetime):
-        return utc_text(piece)
-    return piece.text if isinstance(piece, Code) else piece
-
-
-# Text from outside.
-
-_ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
-_JOINERS: Final = "\u200c\u200d"
-"""Format characters that scripts and emoji need; the others reorder or hide text."""
-
-
-def one_line(text: str, limit: int) -> str:
-    """Return text from outside as one line of at most ``limit`` characters that can be shown anywhere.
-
-    Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
-    replaced, white space is folded, and what is too long is cut with a note of how much.
+    ``others`` is how many more events the message tells.
     """
-    visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text[:LOOKED_AT])))
-    return cut(" ".join(visible.split()), limit, beyond=len(text[LOOKED_AT:]))
+    note = "This may be a repeat: whether an earlier attempt arrived is not known. "
+    if others:
+        return (f"{note}Events ", Code(event.short_id), f" and {others} more.")
+    return (f"{note}Event ", Code(event.short_id), ".")
 
 
-def _visible(character: str) -> str:
-    match unicodedata.category(character):
-        case "Cs":
-            return "\N{REPLACEMENT CHARACTER}"
-        case "Cc" | "Zl" | "Zp":
-            return " " if character.isspace() else ""
-        case "Cf":
-            return character if character in _JOINERS else ""
-        case _:
-            return character
-
-
-def cut(text: str, limit: int, *, beyond: int = 0) -> str:
-    """Return ``text`` in at most ``limit`` characters; what was left out is counted at the end.
-
-    ``beyond`` counts characters that were left out before and makes a note certain.
-    """
-    if len(text) <= limit and not beyond:
-        return text
-    keep = max(0, limit - len(cut_note(len(text) + beyond)))
-    return (text[:keep] + cut_note(len(text[keep:]) + beyond))[:limit]
-
-
-def cut_note(left_out: int) -> str:
-    """Return the mark at the end of a text of which ``left_out`` characters are not shown."""
-    return f"… (cut, {left_out} more)"
-
-
-def _code(value: object, limit: int = WORD_LIMIT) -> Code:
-    text = str(value) if isinstance(value, str | int | float) else "(not a plain value)"
-    return Code(one_line(text, limit) or "(empty)")
-
-
-# The parts of a message.
-
-
-def _subject(event: Event) -> Line:
+def subject_line(event: Event) -> Line:
+    """Return what an event is about."""
     if event.service is None:
-        return ("account ", _code(event.account))
-    service = _code(event.service_name or event.service)
+        return incident_message.subject_line(event)
+    service = code(event.service_name or event.service)
     if event.version is None:
         return ("service ", service)
-    return (service, " · ", _code(event.training_type), " · ", _code(event.version))
+    return (service, " · ", code(event.training_type), " · ", code(event.version))
+
+
+def status_code(word: str | None) -> Code:
+    """Return a status word as it came."""
+    return code("(none)" if word is None else word)
+
+
+def _headline(event: Event) -> str:
+    if words := incident_message.headline(event):
+        return words
+    return _HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind])
 
 
 def _lines(event: Event) -> Iterable[Line]:
     if event.incident is not None:
-        return _incident_lines(event.incident)
+        return incident_message.lines(event)
     return (_change(event), _bounds(event), *_reservations(event))
 
 
 def _change(event: Event) -> Line:
-    if event.to_status is None:
-        return (f"{event.kind}: was ", _code(event.from_status), ", and two looks in a row did not find it.")
-    if event.from_status is None:
-        return (f"{event.kind}: first seen as ", _code(event.to_status))
-    if event.kind is Kind.BACK:
-        return (f"{event.kind}: found again; it was recorded as ", _code(event.to_status))
-    return (f"{event.kind}: ", _code(event.from_status), " → ", _code(event.to_status))
-
-
-def _incident_lines(incident: Mapping[str, object]) -> Iterable[Line]:
-    since = from_text(str(incident["since"]))
-    lasted = incident.get("lasted_seconds")
-    if isinstance(lasted, int | float):
-        yield (f"Could not be seen for {_span(lasted)}, since ", since, ". Cause: ", _code(incident.get("cause")), ".")
-        yield ("What changed meanwhile is told after this.",)
-        return
-    yield ("Cause: ", _code(incident.get("cause")), ": ", _code(incident.get("detail"), DESCRIPTION_LIMIT))
-    yield ("Not seen since ", since, *_last_good(incident.get("last_good_at")))
-    yield ("What to do: ", _code(incident.get("advice"), ADVICE_LIMIT))
-    yield ("Trainings keep their last known status; nothing says that one of them failed.",)
-
-
-def _last_good(moment: object) -> Line:
-    return ("; never seen before.",) if moment is None else ("; seen last at ", from_text(str(moment)), ".")
-
-
-def _span(seconds: float) -> str:
-    """Write a span for people in its two largest units, e.g. ``12 h 3 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
+    match event.kind, event.from_status, event.to_status:
+        case Kind.GONE, _, _:
+            return (f"{event.kind}: was ", status_code(event.from_status), "; two looks in a row did not find it.")
+        case Kind.BACK, _, _:
+            return (f"{event.kind}: found again; its recorded status is ", status_code(event.to_status), ".")
+        case _, None, _:
+            return (f"{event.kind}: first seen as ", status_code(event.to_status))
+        case _:
+            return (f"{event.kind}: ", status_code(event.from_status), " → ", status_code(event.to_status))
 
 
 def _bounds(event: Event) -> Line:
-    # Whole seconds, rounded outwards: what is said stays true.
-    after = event.after.replace(microsecond=0)
-    before = event.before.replace(microsecond=0)
-    before += timedelta(seconds=1) if event.before.microsecond else timedelta()
-    verb = "Came up" if event.new else "Changed"
+    bounds = Bounds.around(event.after, event.before)
+    verb = "Came up between " if event.new else _BOUNDS.get(event.kind, "Changed between ")
     ending = "; for a part of that time the watcher could not look." if event.late else "."
-    return (f"{verb} between ", after, " and ", before, ending)
+    return (verb, bounds.after, " and ", bounds.before, ending)
 
 
 def _reservations(event: Event) -> Iterable[Line]:
     if event.skipped:
-        yield ("Not seen on the way: ", *_listed(event.skipped), " (the order of the stages is our reading).")
+        yield ("Not seen on the way: ", *codes(event.skipped), " (the order of the stages is our reading).")
     if event.new:
         yield ("New: this version was not known before.",)
     if not event.confirmed:
         yield ("Unconfirmed: a list showed it, and no second answer has repeated it yet.",)
     if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
-        yield ("AiTEMS' documents do not have the status ", _code(event.to_status), "; it is shown as it came.")
+        yield ("AiTEMS' documents do not have the status ", code(event.to_status), "; it is shown as it came.")
     if event.kind is Kind.FAILED:
         yield ("AiTEMS' API gives no reason for a failure.",)
+    if event.kind is Kind.GONE:
+        yield ("What became of it is not known. If it was deleted on purpose, there is nothing to do.",)
+    if event.kind is Kind.BACK:
+        yield ("If it has another status now, that is told when a second look repeats it.",)
 
 
 def _facts(event: Event) -> Iterable[Fact]:
-    record = event.record
     if event.service is not None:
-        yield Fact("Service", (_code(event.service),))
-    yield Fact("Account", (_code(event.account),))
-    if event.incident is not None:
-        yield Fact("Incident", (_code(event.incident.get("id")),))
-        yield from _labels(event)
-        return
+        yield Fact("Service", (code(event.service),))
+    yield Fact("Account", (code(event.account),))
+    if event.incident is None:
+        yield from _training_facts(event.record)
+    else:
+        yield Fact("Incident", (incident_message.short_id(event.incident),))
+    if event.labels:
+        yield Fact("Labels", codes(f"{key}={value}" for key, value in event.labels.items()))
+    if event.record.get("description"):
+        yield Fact("Description", (code(event.record["description"], DESCRIPTION_LIMIT),))
+
+
+def _training_facts(record: Mapping[str, object]) -> Iterable[Fact]:
     yield Fact("HPO", _switch(_hpo(record), on="on", off="off"))
     yield Fact("Inference result", _switch(record.get("inference"), on="found", off="none"))
     if record.get("createdDate") is not None:
-        yield Fact("Created", (_code(record["createdDate"]), " as AiTEMS gave it (zone unknown)"))
-    yield from _labels(event)
-    if record.get("description"):
-        yield Fact("Description", (_code(record["description"], DESCRIPTION_LIMIT),))
-
-
-def _labels(event: Event) -> Iterable[Fact]:
-    if event.labels:
-        yield Fact("Labels", _listed(f"{key}={value}" for key, value in event.labels.items()))
+        yield Fact("Created", (code(record["createdDate"]), " as AiTEMS gave it (zone unknown)"))
 
 
 def _hpo(record: Mapping[str, object]) -> object:
@@ -327,11 +245,4 @@ def _switch(value: object, *, on: str, off: str) -> Line:
         return ("not given",)
     if isinstance(value, bool):
         return (on if value else off,)
-    return (_code(value),)
-
-
-def _listed(words: Iterable[str]) -> Line:
-    every = list(words)
-    shown = [piece for word in every[:LIST_LIMIT] for piece in (", ", _code(word))]
-    more = len(every) - LIST_LIMIT
-    return (*shown[1:], cut_note(more)) if more > 0 else tuple(shown[1:])
+    return (code(value),)

@@ -74,6 +74,7 @@ class Lookout:
         self._scopes.setdefault(outlook.subject, Scope(account=account))
         self._know(look)
         state = self._memory.look(look.key)
+        outlook.remember_good(state.good_answered_at)
         if state.failures and state.cause is not None and state.failed_since is not None:
             streak = Streak(
                 failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or ""

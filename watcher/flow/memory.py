@@ -79,7 +79,9 @@ class Memory:
 
     def note(self, snapshots: Iterable[Snapshot], look: LookState | None) -> None:
         """Know it now, write it with the next flush."""
-        changed = [snapshot for snapshot in snapshots if snapshot != self.training(snapshot.ref)]
+        # A write since the decision may have counted the revision on.
+        current = [self._at_revision(snapshot) for snapshot in snapshots]
+        changed = [snapshot for snapshot in current if snapshot != self.training(snapshot.ref)]
         self._keep(changed)
         self._unwritten_trainings |= {snapshot.ref for snapshot in changed}
         if look is not None and look != self._looks.get(look.key):

@@ -113,7 +113,7 @@ class Outbox(Protocol):
         """Make deliveries and ledger entries and mark the events routed; all of it or nothing."""
         ...
 
-    async def release(self, group_key: str, now: datetime) -> None:
+    async def release(self, group_key: str | None, now: datetime) -> None:
         """Let the open groups of this key go now."""
         ...
 

@@ -80,12 +80,13 @@ class Recorder:
             )
             known = self._memory.training(look.training) if look.training is not None else None
             if known is not None and unseen.cause is Cause.NOT_FOUND:
+                # An answer, and a counting one: there was no gap in looking.
                 await self._note_missing(target, known, before, after, unseen.ended_at)
-            else:
-                consequence = self._lookout.failed(look, unseen, self._clock.utc_now())
-                if unseen.cause is not Cause.CLOCK:
-                    consequence += self._lookout.dated(look, unseen.server_date, unseen.ended_at)
-                await self._keep(look, [], consequence, after)
+                return
+            consequence = self._lookout.failed(look, unseen, self._clock.utc_now())
+            if unseen.cause is not Cause.CLOCK:
+                consequence += self._lookout.dated(look, unseen.server_date, unseen.ended_at)
+            await self._keep(look, [], consequence, after)
         target.looking_since = unseen.ended_at
 
     async def _note_missing(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Final
 
 from rich.console import Console
@@ -13,7 +12,9 @@ from rich.text import Text
 
 from watcher.core.delivery import Outcome, Parcel
 from watcher.core.event import Event
-from watcher.core.message import Code, Line, Message, Severity, compose, plain_text, repeat_note
+from watcher.core.group_message import GroupMessage, compose_group
+from watcher.core.message import Message, Severity, compose, repeat_note
+from watcher.core.text import LIST_LIMIT, Code, Line, Piece, plain_piece, plain_text
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 
@@ -62,14 +63,28 @@ class ConsoleReceiver:
 
 
 def _lines(parcel: Parcel) -> Iterator[Text]:
-    for event in parcel.events:
-        message = compose(event)
-        yield _title(message)
-        if parcel.may_be_repeat:
-            yield _text((INDENT, *repeat_note(event)))
-        for line in message.lines:
-            yield _text((INDENT, *line))
-        yield Text(INDENT + " · ".join(_facts(message)), style="dim")
+    if len(parcel.events) == 1:
+        return _about_one(compose(parcel.events[0]), repeat_note(parcel.events[0]) if parcel.may_be_repeat else ())
+    message = compose_group(parcel.events, parcel.also)
+    return _about_many(message, message.repeat if parcel.may_be_repeat else ())
+
+
+def _about_one(message: Message, repeat: Line) -> Iterator[Text]:
+    yield _title(message)
+    yield from _indented(repeat, *message.lines)
+    yield Text(INDENT + " · ".join(_facts(message)), style="dim")
+
+
+def _about_many(message: GroupMessage, repeat: Line) -> Iterator[Text]:
+    yield Text(plain_text(message.title), style=TITLE_STYLES[message.severity])
+    yield from _indented(repeat, *message.notes)
+    yield from _indented(*(entry.whole(": ") for entry in message.entries))
+    yield from _indented(message.told_alone(LIST_LIMIT))
+    yield Text(INDENT + plain_text(message.origin), style="dim")
+
+
+def _indented(*lines: Line) -> Iterator[Text]:
+    yield from (_text((INDENT, *line)) for line in lines if line)
 
 
 def _title(message: Message) -> Text:
@@ -81,8 +96,8 @@ def _text(line: Line) -> Text:
     return Text.assemble(*(_styled(piece) for piece in line))
 
 
-def _styled(piece: str | Code | datetime) -> Text:
-    return Text(plain_text((piece,)), style=CODE_STYLE if isinstance(piece, Code) else "")
+def _styled(piece: Piece) -> Text:
+    return Text(plain_piece(piece), style=CODE_STYLE if isinstance(piece, Code) else "")
 
 
 def _facts(message: Message) -> Iterator[str]:

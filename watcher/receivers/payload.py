@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import Event
-from watcher.core.message import cut
 from watcher.core.moment import to_text
+from watcher.core.text import cut
 
 TEXT_LIMIT: Final = 2_000
 """Characters of one text in the training's record."""
@@ -19,6 +19,8 @@ RECORD_LIMIT: Final = 20_000
 DEPTH_LIMIT: Final = 16
 DOCUMENTED_FIELDS: Final = ("serviceId", "type", "version", "status", "createdDate", "inference")
 """The short fields of the page "View training": what stays of a record that is too long."""
+ALSO_MAX: Final = 100
+"""Events that a group names without telling them; a storm of failures must not make every body too large."""
 
 REFERENCE_FIELDS: Final = (
     "id",
@@ -52,15 +54,15 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
 
     Args:
         entries: each event with its ``receiver_seq``.
-        also: events of the same occasion that were delivered by themselves.
+        also: events of the same occasion that were delivered by themselves; the first ``ALSO_MAX`` are named.
     """
     if len(entries) == 1:
         return render_body(*entries[0])
     latest = max(event.recorded_at for event, _ in entries)
     data = {
-        "group": entries[0][0].group,
+        "group": _plain(entries[0][0].group),
         "events": [_data(event, number) for event, number in entries],
-        "also": [_reference(event) for event in also],
+        "also": [_reference(event) for event in also[:ALSO_MAX]],
     }
     return _encode({"type": "group", "timestamp": to_text(latest), "data": data})
 

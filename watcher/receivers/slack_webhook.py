@@ -66,5 +66,5 @@ class SlackWebhookReceiver:
 
 def render(parcel: Parcel) -> bytes:
     """Return the body of this attempt."""
-    content = payload(parcel.events, parcel.degrade, may_be_repeat=parcel.may_be_repeat)
+    content = payload(parcel.events, parcel.degrade, may_be_repeat=parcel.may_be_repeat, also=parcel.also)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

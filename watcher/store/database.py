@@ -25,7 +25,6 @@ from watcher.core.moment import to_text
 from watcher.store import schema
 from watcher.store.errors import StoreUnusable
 from watcher.store.lock import FileLock
-from watcher.store.migrate import upgrade
 
 T = TypeVar("T")
 
@@ -81,6 +80,9 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
 
 
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
+    # Alembic is slow to import, and who only reads the store does without it.
+    from watcher.store.migrate import upgrade  # noqa: PLC0415
+
     created = not path.exists() or path.stat().st_size == 0
     if not created:
         check_sound(path)

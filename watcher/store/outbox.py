@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -45,11 +46,10 @@ class Outbox:
         """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing."""
         await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))
 
-    async def release(self, group_key: str, now: datetime) -> None:
-        """Let the open groups of this key go now; nothing joins them any more."""
-        await self._database.write(
-            lambda connection: _release(connection, schema.delivery.c.group_key == group_key, now)
-        )
+    async def release(self, group_key: str | None, now: datetime) -> None:
+        """Let the open groups of this key (without one: all of them) go now; nothing joins them any more."""
+        which = true() if group_key is None else schema.delivery.c.group_key == group_key
+        await self._database.write(lambda connection: _release(connection, which, now))
 
 
 def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:

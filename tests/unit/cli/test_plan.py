@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from tests.unit.cli.facts import plain_screen
-from watcher.app import looks_of
 from watcher.cli.check import show_plan
 from watcher.cli.plan import Plan, plan_of
 from watcher.config import load
+from watcher.config.plan import looks_of
 
 ACCOUNT = """
 [account.main]

@@ -6,22 +6,16 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
-from tests.unit.receivers.samples import CASES, HOSTILE, RECORDED, hostile_events, hostile_text, sample_event
-from watcher.core.event import Event, Kind
-from watcher.core.message import (
-    DESCRIPTION_LIMIT,
-    LIST_LIMIT,
-    WORD_LIMIT,
-    Code,
-    Line,
-    Message,
-    Severity,
-    compose,
-    cut,
-    one_line,
-    plain_text,
-    repeat_note,
+from tests.unit.receivers.samples import (
+    CASES,
+    HOSTILE,
+    RECORDED,
+    hostile_events,
+    sample_event,
 )
+from watcher.core.event import Event, Kind
+from watcher.core.message import DESCRIPTION_LIMIT, Message, Severity, compose, repeat_note
+from watcher.core.text import LIST_LIMIT, WORD_LIMIT, Code, Line, plain_text
 
 
 def told(event: Event) -> str:
@@ -153,6 +147,52 @@ def test_more_labels_than_fit_are_counted() -> None:
     assert facts(sample_event(labels=labels))["Labels"].endswith("label-7=x… (cut, 3 more)")
 
 
+def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_last() -> None:
+    text = told(CASES["gone"])
+    assert "Training gone: shop-main · pop · maqll0abcde" in text
+    assert "gone: was learning; two looks in a row did not find it." in text
+    assert "Vanished between 2026-11-23 02:15:11 UTC and 2026-11-23 02:20:10 UTC." in text
+    assert "What became of it is not known." in text
+
+
+def test_a_training_that_is_back_is_told_with_its_recorded_status_and_no_other() -> None:
+    text = told(CASES["back"])
+    assert "back: found again; its recorded status is learning." in text
+    assert "Came back between 2026-11-23 00:20:11 UTC and 2026-11-23 02:20:10 UTC." in text
+    assert "→" not in text
+    assert "first seen" not in text
+
+
+@pytest.mark.parametrize("case", sorted(case for case, event in CASES.items() if event.incident is not None))
+def test_not_seeing_never_reads_as_a_failed_training(case: str) -> None:
+    message = compose(CASES[case])
+    assert "fail" not in plain_text(message.title).lower()
+    assert "training " not in plain_text(message.title).lower()
+    assert "🔴" not in message.emoji
+
+
+def test_the_title_names_what_cannot_be_seen() -> None:
+    titles = {case: plain_text(compose(CASES[case]).title) for case in CASES}
+    assert titles["account-unreachable"] == "Watcher cannot see: account main"
+    assert titles["service-not-found"] == "Not found at AiTEMS: service shop-main"
+    assert titles["training-not-found"] == "Not found at AiTEMS: shop-main · pop · maqll0abcde"
+    assert titles["account-reachable"] == "Watcher can see again: account main"
+    assert titles["training-found"] == "Found at AiTEMS: shop-main · pop · maqll0abcde"
+
+
+def test_an_incident_has_its_short_id_below_and_nothing_of_a_training() -> None:
+    assert list(facts(CASES["account-unreachable"])) == ["Account", "Incident"]
+    assert list(facts(CASES["service-unreachable"])) == ["Service", "Account", "Incident", "Labels"]
+    beginning, end = facts(CASES["account-unreachable"]), facts(CASES["account-reachable"])
+    assert beginning["Incident"] == end["Incident"]
+    assert str((CASES["account-unreachable"].incident or {})["id"]).startswith(beginning["Incident"])
+
+
+def test_a_repeat_of_several_says_how_many_there_are() -> None:
+    event = sample_event()
+    assert plain_text(repeat_note(event, 4)).endswith(f"Events {event.short_id} and 4 more.")
+
+
 def test_a_repeat_is_called_one_under_the_events_short_id() -> None:
     event = sample_event()
     assert "may be a repeat" in plain_text(repeat_note(event))
@@ -163,51 +203,8 @@ def test_the_same_event_gives_the_same_message() -> None:
     assert [compose(event) for event in CASES.values()] == [compose(event) for event in CASES.values()]
 
 
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b]0;title\x07text", "text"),
-        ("\x1b]8;;https://x.example\x1b\\link\x1b]8;;\x1b\\", "link"),
-        ("a\x9b31mb\x00\x7f", "a31mb"),
-        ("a\nb\r\nc\td\u2028e", "a b c d e"),
-        ("\u202eabc\u202c", "abc"),
-        ("zero\u200bwidth\ufeff", "zerowidth"),
-        ("\ud800x", "\N{REPLACEMENT CHARACTER}x"),
-        ("👩\u200d👧", "👩\u200d👧"),
-        ("  a  ", "a"),
-    ],
-)
-def test_text_from_outside_is_one_line_that_can_be_shown(raw: str, shown: str) -> None:
-    assert one_line(raw, 100) == shown
-
-
-def test_a_long_text_is_cut_with_a_count_of_what_is_missing() -> None:
-    shown = one_line("x" * 1_000, 100)
-    assert len(shown) <= 100
-    assert shown == "x" * 82 + "… (cut, 918 more)"
-
-
-def test_a_huge_text_is_looked_at_only_at_its_beginning_and_counted_whole() -> None:
-    shown = one_line("x" * 5_000_000, 100)
-    assert shown.endswith(f"… (cut, {5_000_000 - shown.count('x')} more)")
-
-
 def test_an_empty_value_is_said_to_be_empty() -> None:
     assert "failed: learning → (empty)" in told(sample_event(to_status="\x00"))
-
-
-@given(text=hostile_text)
-def test_a_cut_text_is_a_beginning_with_a_true_count(text: str) -> None:
-    shown = cut(text, 100)
-    beginning, _, count = shown.rpartition("… (cut, ")
-    assert len(shown) <= 100
-    assert shown == text or (text.startswith(beginning) and count == f"{len(text) - len(beginning)} more)")
-
-
-@pytest.mark.parametrize("limit", [0, 1, 17])
-def test_a_limit_that_is_too_short_for_the_note_is_kept_too(limit: int) -> None:
-    assert len(cut("x" * 1_000, limit)) == limit
 
 
 @settings(deadline=None, max_examples=60)

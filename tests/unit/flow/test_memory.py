@@ -116,3 +116,14 @@ async def test_a_failed_flush_is_written_by_the_next() -> None:
     rows.broken = False
     await memory.flush()
     assert rows.looks[LOOK.key] == LOOK
+
+
+async def test_what_was_decided_before_a_flush_and_noted_after_it_is_written_all_the_same() -> None:
+    rows = Rows()
+    memory = Memory(rows)
+    memory.note([SNAPSHOT], LOOK)
+    decided = replace(SNAPSHOT, record={"inference": True})
+    await memory.flush()
+    memory.note([decided], LOOK)
+    await memory.flush()
+    assert rows.snapshots[SNAPSHOT.ref].record == {"inference": True}

@@ -9,20 +9,32 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from watcher.core.event import Event, Kind, event_id
-from watcher.core.training import TrainingRef
+from watcher.core.event import Event, Kind, event_id, incident_id
+from watcher.core.incident import Incident, Turn, TurnKind, account_subject
+from watcher.core.incident_event import Scope, describe
+from watcher.core.look import Cause
+from watcher.core.planner import EVERY_SERVICE
+from watcher.core.training import ServiceRef, TrainingRef
+from watcher.flow.lookout import clock_subject
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data" / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
+EPOCH = "epoch-of-the-tests"
+ACCOUNT_SCOPE = Scope(account=REF.account)
+SERVICE_SCOPE = Scope(
+    account=REF.account, service=REF.service_ref, service_name="shop-main", labels={"team": "search", "env": "prod"}
+)
+TRAINING_SCOPE = Scope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
+OUTAGE = incident_id(EPOCH, account_subject(REF.account), 1)
 
 
 def sample_event(**changes: Any) -> Event:
     """Return a failed training with everything usual, changed in what a test is about."""
     seq = changes.get("seq", 4)
     usual: dict[str, Any] = {
-        "id": event_id("epoch-of-the-tests", REF.subject, seq),
+        "id": event_id(EPOCH, REF.subject, seq),
         "kind": Kind.FAILED,
         "subject": REF.subject,
         "seq": seq,
@@ -46,6 +58,38 @@ def sample_event(**changes: Any) -> Event:
     }
     return Event(**(usual | changes))
 
+
+def sample_incident(subject: str, **changes: Any) -> Incident:
+    """Return an incident after two minutes of failing, changed in what a test is about."""
+    usual: dict[str, Any] = {
+        "id": incident_id(EPOCH, subject, 1),
+        "subject": subject,
+        "cause": Cause.SERVER,
+        "detail": "HTTP 503, code 900, Service Unavailable",
+        "since": RECORDED - timedelta(minutes=2),
+        "last_good_at": RECORDED - timedelta(minutes=3),
+        "opened_at": RECORDED,
+    }
+    return Incident(**(usual | changes))
+
+
+def told_incident(scope: Scope, kind: TurnKind = TurnKind.OPENED, seq: int = 1, **changes: Any) -> Event:
+    """Return what is told about an incident of this scope."""
+    subject = changes.pop("subject", account_subject(scope.account))
+    if scope.service is not None:
+        subject = scope.service.subject if scope.training is None else scope.training.watch_subject
+    turn = Turn(kind=kind, incident=sample_incident(subject, **changes))
+    return describe(turn, scope, EPOCH, seq, RECORDED)
+
+
+EVERY_SERVICE_SUBJECT = ServiceRef(REF.account, EVERY_SERVICE).subject
+SKEW: dict[str, Any] = {
+    "subject": clock_subject(REF.account),
+    "cause": Cause.CLOCK,
+    "detail": "the server's clock is +90 s from ours",
+    "last_good_at": None,
+}
+NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such train", "last_good_at": None}
 
 CASES: dict[str, Event] = {
     "failed": sample_event(),
@@ -77,8 +121,122 @@ CASES: dict[str, Event] = {
     "progress": sample_event(kind=Kind.PROGRESS, seq=3, from_status="waiting", to_status="learning"),
     "restarted": sample_event(kind=Kind.RESTARTED, seq=5, from_status="completed", to_status="requesting"),
     "unknown-status": sample_event(kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-word"),
+    "gone": sample_event(
+        kind=Kind.GONE, seq=5, to_status=None, reason="not-found", after=RECORDED - timedelta(minutes=5)
+    ),
+    "back": sample_event(
+        kind=Kind.BACK,
+        seq=6,
+        from_status=None,
+        to_status="learning",
+        reason="found-again",
+        after=RECORDED - timedelta(hours=2),
+    ),
+    "account-unreachable": told_incident(
+        ACCOUNT_SCOPE,
+        covers=frozenset({"service:main/6wxgu1abcde", "service:main/7kpqr2fghij", REF.watch_subject}),
+    ),
+    "service-unreachable": told_incident(
+        SERVICE_SCOPE, cause=Cause.DEADLINE, detail="aitems.apigw.ntruss.com:443: no whole answer within 10 s"
+    ),
+    "account-denied": told_incident(
+        ACCOUNT_SCOPE, cause=Cause.KEY, detail="HTTP 401, code 200, Authentication Failed", last_good_at=None
+    ),
+    "account-denied-instead": told_incident(
+        ACCOUNT_SCOPE,
+        TurnKind.UPDATED,
+        2,
+        cause=Cause.PERMISSION,
+        detail="HTTP 401, code 210, Permission Denied",
+    ),
+    "account-throttled": told_incident(ACCOUNT_SCOPE, cause=Cause.QUOTA, detail="HTTP 429, code 400, Quota Exceeded"),
+    "account-clock": told_incident(
+        ACCOUNT_SCOPE,
+        cause=Cause.CLOCK,
+        detail="HTTP 401, code 200, Authentication Failed, the server's clock is +412 s from ours",
+    ),
+    "clocks-disagree": told_incident(ACCOUNT_SCOPE, **SKEW),
+    "clocks-agree": told_incident(ACCOUNT_SCOPE, TurnKind.CLOSED, 2, **SKEW),
+    "services-denied": told_incident(
+        ACCOUNT_SCOPE,
+        subject=EVERY_SERVICE_SUBJECT,
+        cause=Cause.PERMISSION,
+        detail="HTTP 401, code 210, Permission Denied",
+    ),
+    "services-seen": told_incident(
+        ACCOUNT_SCOPE,
+        TurnKind.CLOSED,
+        2,
+        subject=EVERY_SERVICE_SUBJECT,
+        cause=Cause.PERMISSION,
+        detail="HTTP 401, code 210, Permission Denied",
+    ),
+    "service-not-found": told_incident(SERVICE_SCOPE, cause=Cause.NOT_FOUND, detail="HTTP 404, no such service"),
+    "training-not-found": told_incident(TRAINING_SCOPE, **NEVER),
+    "account-reachable": told_incident(
+        ACCOUNT_SCOPE,
+        TurnKind.CLOSED,
+        2,
+        since=RECORDED - timedelta(hours=12, minutes=3),
+        covers=frozenset({"service:main/6wxgu1abcde"}),
+    ),
+    "training-found": told_incident(TRAINING_SCOPE, TurnKind.CLOSED, 2, **NEVER),
 }
 """One event for each thing that a message must say."""
+
+
+def of_version(version: str, **changes: Any) -> Event:
+    """Return an event of another training of the same service, told on the occasion of the outage."""
+    ref = TrainingRef(REF.account, REF.service, REF.type, version)
+    seq = changes.get("seq", 2)
+    usual = {"id": event_id(EPOCH, ref.subject, seq), "subject": ref.subject, "version": version, "seq": seq}
+    return sample_event(**(usual | {"late": True, "group": OUTAGE} | changes))
+
+
+def finished(version: str, **changes: Any) -> Event:
+    """Return a training that completed while nobody looked."""
+    usual: dict[str, Any] = {
+        "kind": Kind.SUCCEEDED,
+        "from_status": "requesting",
+        "to_status": "completed",
+        "skipped": ("waiting", "learning"),
+        "after": RECORDED - timedelta(hours=14),
+    }
+    return of_version(version, **(usual | changes))
+
+
+def appeared(version: str) -> Event:
+    """Return a training that came up while nobody looked."""
+    return of_version(
+        version, kind=Kind.APPEARED, seq=1, new=True, from_status=None, to_status="waiting", reason="new-version"
+    )
+
+
+GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
+    "group-late": (
+        [
+            finished("maqll0aaaaa"),
+            finished("maqll0bbbbb", confirmed=False, from_status="learning", skipped=(), reason="ended-unconfirmed"),
+            appeared("maqll0ccccc"),
+            of_version("maqll0ddddd", kind=Kind.GONE, to_status=None, reason="not-found"),
+            of_version("maqll0eeeee", kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-word"),
+        ],
+        [of_version("maqll0fffff"), of_version("maqll0ggggg", to_status="refinedFailed")],
+    ),
+    "group-two": ([finished("maqll0aaaaa"), appeared("maqll0ccccc")], [of_version("maqll0fffff")]),
+    "group-mixed": (
+        [
+            of_version("maqll0aaaaa", kind=Kind.PROGRESS, from_status="waiting", to_status="learning", late=False),
+            of_version("maqll0bbbbb", kind=Kind.BACK, from_status=None, to_status="learning", late=False),
+        ],
+        [],
+    ),
+    "group-full": (
+        [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],
+        [of_version(f"maqll0fa{number:03}") for number in range(1, 31)],
+    ),
+}
+"""Several events that go as one, and those of the same occasion that went by themselves."""
 
 
 def golden(name: str, text: str) -> str:
@@ -134,7 +292,7 @@ hostile_records = st.fixed_dictionaries(
         "unheard-of": hostile_json,
     },
 )
-hostile_events = st.builds(
+hostile_changes = st.builds(
     sample_event,
     kind=st.sampled_from(Kind),
     account=hostile_text,
@@ -144,10 +302,44 @@ hostile_events = st.builds(
     service_name=st.none() | hostile_text,
     labels=st.dictionaries(hostile_text, hostile_text, max_size=12),
     from_status=st.none() | hostile_text,
-    to_status=hostile_text,
+    to_status=st.none() | hostile_text,
     skipped=st.lists(hostile_text, max_size=12).map(tuple),
     late=st.booleans(),
     new=st.booleans(),
     confirmed=st.booleans(),
+    after=st.timedeltas(timedelta(), timedelta(days=400)).map(lambda ago: RECORDED - timedelta(seconds=1) - ago),
+    group=st.none() | hostile_text | hostile_text.map("inc_".__add__),
     record=hostile_records,
 )
+
+
+APART = {3: clock_subject(REF.account), 4: EVERY_SERVICE_SUBJECT}
+
+
+def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: TurnKind, **changes: Any) -> Event:
+    account, service, train_type, version = names
+    ref = TrainingRef(account, service, train_type, version)
+    scopes = (
+        Scope(account=account),
+        Scope(account=account, service=ref.service_ref, service_name=version),
+        Scope(account=account, service=ref.service_ref, training=ref, labels={service: version}),
+        Scope(account=account),
+        Scope(account=account),
+    )
+    if about in APART:
+        changes["subject"] = APART[about]
+    changes["covers"] = frozenset(ServiceRef(account, name).subject for name in changes["covers"])
+    return told_incident(scopes[about], kind, **changes)
+
+
+hostile_incidents = st.builds(
+    _hostile_incident,
+    st.tuples(*[hostile_text.map(lambda text: text.encode("utf-8", "replace").decode())] * 4),
+    st.integers(0, 4),
+    st.sampled_from([TurnKind.OPENED, TurnKind.UPDATED, TurnKind.CLOSED]),
+    cause=st.sampled_from(Cause),
+    detail=hostile_text,
+    last_good_at=st.none() | st.just(RECORDED - timedelta(minutes=3)),
+    covers=st.lists(st.sampled_from(["a", "<!channel>", "`", "&" * 300, "\u202ex", "\x1b[31m"]), max_size=12),
+)
+hostile_events = st.one_of(hostile_changes, hostile_incidents)

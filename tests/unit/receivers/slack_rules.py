@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-DATE = re.compile(r"<!date\^[0-9]+\^\{date_short_pretty\} \{time_secs\}\|[0-9: -]+ UTC>")
+DATE = re.compile(r"<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time_secs\}\|[0-9: -]+ UTC>")
 ENTITY = re.compile(r"&(amp|lt|gt);")
 
 

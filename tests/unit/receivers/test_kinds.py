@@ -48,6 +48,7 @@ def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, *, marked: bool)
 )
 def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool) -> None:
     assert (made(kind).seal(sample_event(), 1) is not None) is seals
+    assert (made(kind).seal_group([(sample_event(), 1), (sample_event(), 2)], []) is not None) is seals
 
 
 def test_two_receivers_of_one_slack_address_share_a_lane() -> None:

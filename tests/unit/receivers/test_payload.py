@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import watcher.receivers
-from tests.unit.receivers.samples import CASES, ROOT, golden, hostile_events, sample_event
-from watcher.core.event import Event
-from watcher.receivers.payload import RECORD_LIMIT, TEXT_LIMIT, render_body
+from tests.unit.receivers.samples import CASES, GROUPS, ROOT, golden, hostile_events, of_version, sample_event
+from watcher.core.event import Event, Kind
+from watcher.core.routing import Group
+from watcher.receivers.payload import ALSO_MAX, RECORD_LIMIT, TEXT_LIMIT, render_body, render_group
 
 SCHEMA_TEXT = (Path(watcher.receivers.__file__).parent / "webhook.schema.json").read_text(encoding="utf-8")
 SCHEMA = json.loads(SCHEMA_TEXT)
+DEFINITIONS = SCHEMA["$defs"]
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 
@@ -28,6 +33,16 @@ def data_of(event: Event) -> dict[str, Any]:
     return data
 
 
+def group_of(name: str) -> bytes:
+    events, also = GROUPS[name]
+    return render_group([(event, number) for number, event in enumerate(events, start=1)], also)
+
+
+def fields_fit(value: dict[str, Any], definition: str) -> bool:
+    published = DEFINITIONS[definition]
+    return list(value) == list(published["properties"]) and sorted(value) == sorted(published["required"])
+
+
 def test_the_schema_is_a_valid_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
@@ -39,11 +54,74 @@ def test_each_kind_of_event_has_the_body_that_was_published(case: str) -> None:
     VALIDATOR.validate(json.loads(body))
 
 
-def test_the_body_has_exactly_the_fields_of_the_schema() -> None:
-    body = body_of(sample_event())
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_several_events_have_the_body_that_was_published(name: str) -> None:
+    body = group_of(name)
+    assert body.decode() + "\n" == golden(f"{name}.body.json", body.decode() + "\n")
+    VALIDATOR.validate(json.loads(body))
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_body_has_exactly_the_fields_of_the_schema(case: str) -> None:
+    body = body_of(CASES[case])
     assert list(body) == list(SCHEMA["properties"])
-    assert list(body["data"]) == list(SCHEMA["properties"]["data"]["properties"])
-    assert sorted(body["data"]) == sorted(SCHEMA["properties"]["data"]["required"])
+    assert fields_fit(body["data"], "event")
+    assert body["data"]["incident"] is None or fields_fit(body["data"]["incident"], "incident")
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_a_groups_body_has_exactly_the_fields_of_the_schema(name: str) -> None:
+    body = json.loads(group_of(name))
+    assert list(body) == list(SCHEMA["properties"])
+    assert fields_fit(body["data"], "group")
+    assert all(fields_fit(event, "event") for event in body["data"]["events"])
+    assert all(fields_fit(reference, "reference") for reference in body["data"]["also"])
+
+
+def test_every_kind_stands_in_the_schema_and_in_the_document() -> None:
+    words = set(re.findall(r"[a-z-]+", DEFINITIONS["kind"]["description"]))
+    document = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    assert {kind.value for kind in Kind} <= words
+    assert all(f"`{kind}`" in document for kind in Kind)
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_each_event_of_a_group_is_as_it_would_have_been_alone(case: str) -> None:
+    entries = [(sample_event(), 5), (CASES[case], 7)]
+    first, second = json.loads(render_group(entries, []))["data"]["events"]
+    assert first == body_of(sample_event(), 5)["data"]
+    assert second == body_of(CASES[case], 7)["data"]
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_a_group_of_one_looks_as_if_it_had_come_alone(case: str) -> None:
+    assert render_group([(CASES[case], 7)], [sample_event()]) == render_body(CASES[case], 7)
+
+
+def test_a_group_is_as_late_as_the_latest_of_it_and_keeps_the_order() -> None:
+    early = sample_event(seq=9, recorded_at=sample_event().recorded_at - timedelta(hours=1))
+    body = json.loads(render_group([(sample_event(), 1), (early, 2)], []))
+    assert body["timestamp"] == body_of(sample_event())["timestamp"]
+    assert [event["id"] for event in body["data"]["events"]] == [sample_event().id, early.id]
+
+
+def test_what_was_told_by_itself_is_named_and_not_told_again() -> None:
+    alone = of_version("maqll0fffff")
+    (reference,) = json.loads(render_group([(sample_event(), 1), (sample_event(), 2)], [alone]))["data"]["also"]
+    assert (reference["id"], reference["version"], reference["to"]) == (alone.id, "maqll0fffff", "learningFailed")
+    assert not {"training", "seq", "receiver_seq"} & set(reference)
+
+
+def test_a_storm_of_failures_makes_no_endless_body() -> None:
+    storm = [of_version(f"v{number}") for number in range(1_000)]
+    body = json.loads(render_group([(sample_event(), 1), (sample_event(), 2)], storm))
+    VALIDATOR.validate(body)
+    assert [reference["version"] for reference in body["data"]["also"]] == [f"v{n}" for n in range(ALSO_MAX)]
+
+
+def test_the_largest_group_of_ordinary_events_is_small() -> None:
+    entries = [(of_version(f"v{number}"), 1) for number in range(Group(key="x", patience=timedelta()).largest)]
+    assert len(render_group(entries, [])) < 20_000
 
 
 @pytest.mark.parametrize(
@@ -54,6 +132,42 @@ def test_the_schema_refuses_what_we_never_send(key: str, value: object) -> None:
     body = body_of(sample_event())
     body["data"][key] = value
     assert not VALIDATOR.is_valid(body)
+
+
+@pytest.mark.parametrize(("key", "value"), [("id", "evt_x"), ("since", None), ("covers", None), ("lasted_seconds", -1)])
+def test_the_schema_refuses_an_incident_that_we_never_send(key: str, value: object) -> None:
+    body = body_of(CASES["account-unreachable"])
+    body["data"]["incident"][key] = value
+    assert not VALIDATOR.is_valid(body)
+
+
+@pytest.mark.parametrize("kind", ["training.failed", "group"])
+def test_the_schema_tells_one_event_and_several_apart(kind: str) -> None:
+    other = json.loads(group_of("group-late")) if kind != "group" else body_of(sample_event())
+    assert not VALIDATOR.is_valid(other | {"type": kind})
+
+
+def test_the_schema_refuses_a_group_with_a_broken_event() -> None:
+    body = json.loads(group_of("group-late"))
+    del body["data"]["events"][1]["from"]
+    assert not VALIDATOR.is_valid(body)
+
+
+def test_the_type_names_what_it_is_about() -> None:
+    types = {case: body_of(event)["type"] for case, event in CASES.items()}
+    assert types["account-unreachable"] == "account.unreachable"
+    assert types["service-not-found"] == "service.not-found"
+    assert types["training-not-found"] == "training.not-found"
+    assert types["account-reachable"] == "account.reachable"
+
+
+def test_an_incidents_body_says_what_is_known_of_it() -> None:
+    beginning, end = data_of(CASES["account-unreachable"]), data_of(CASES["account-reachable"])
+    assert (beginning["service"], beginning["version"], beginning["from"], beginning["to"]) == (None, None, None, None)
+    assert beginning["incident"]["id"] == end["incident"]["id"]
+    assert beginning["incident"]["cause"] == "server-error"
+    assert beginning["incident"]["lasted_seconds"] is None
+    assert end["incident"]["lasted_seconds"] == 12 * 3600 + 3 * 60
 
 
 def test_the_body_carries_what_the_event_says() -> None:
@@ -81,6 +195,20 @@ def test_whatever_comes_from_outside_the_body_is_small_strict_json_of_the_schema
     json.dumps(read, ensure_ascii=False).encode()
     VALIDATOR.validate(read)
     assert len(json.dumps(read["data"]["training"], separators=(",", ":"))) <= RECORD_LIMIT
+
+
+@settings(deadline=None, max_examples=60)
+@given(events=st.lists(hostile_events, min_size=2, max_size=4), also=st.lists(hostile_events, max_size=3))
+def test_whatever_comes_from_outside_a_group_is_strict_json_of_the_schema(
+    events: list[Event], also: list[Event]
+) -> None:
+    body = render_group([(event, 1) for event in events], also)
+    assert body.isascii()
+    assert b"\n" not in body
+    read = json.loads(body, parse_constant=pytest.fail)
+    json.dumps(read, ensure_ascii=False).encode()
+    VALIDATOR.validate(read)
+    assert [event["id"] for event in read["data"]["events"]] == [event.id for event in events]
 
 
 def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
@@ -115,7 +243,15 @@ def test_the_document_holds_the_schema_verbatim() -> None:
     assert f"```json\n{SCHEMA_TEXT}```" in document
 
 
-def test_the_documents_example_is_a_body_that_we_send() -> None:
+def examples() -> dict[str, Any]:
     document = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
-    example = document.partition("<!-- example -->\n```json\n")[2].partition("```")[0]
-    assert json.loads(example) == body_of(CASES["failed"])
+    found = re.findall(r"<!-- example: (\S+) -->\n```json\n(.*?)```", document, re.DOTALL)
+    return {name: json.loads(text) for name, text in found}
+
+
+def test_the_documents_examples_are_bodies_that_we_send() -> None:
+    shown = examples()
+    group = shown.pop("group-two")
+    assert group == json.loads(group_of("group-two"))
+    assert set(shown) == {"failed", "account-unreachable"}
+    assert shown == {case: body_of(CASES[case]) for case in shown}

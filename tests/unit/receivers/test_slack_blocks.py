@@ -1,21 +1,33 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.receivers import slack_rules
-from tests.unit.receivers.samples import CASES, HOSTILE, golden, hostile_events, sample_event
+from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, finished, golden, hostile_events, sample_event
 from watcher.core.delivery import Parcel
 from watcher.core.event import Event
+from watcher.core.routing import Group
 from watcher.receivers.slack_blocks import payload
+from watcher.receivers.slack_group import EVENTS_MAX, PREVIEW_LIMIT, TEXT_LIMIT
 from watcher.receivers.slack_webhook import render
 
 
-def parcel(*events: Event, degrade: int = 0, may_be_repeat: bool = False) -> Parcel:
-    return Parcel(delivery_id="msg_1", events=events, body=None, degrade=degrade, may_be_repeat=may_be_repeat)
+def parcel(*events: Event, degrade: int = 0, may_be_repeat: bool = False, also: tuple[Event, ...] = ()) -> Parcel:
+    return Parcel(
+        delivery_id="msg_1", events=events, also=also, body=None, degrade=degrade, may_be_repeat=may_be_repeat
+    )
+
+
+def shown(body: Mapping[str, object]) -> str:
+    """Return what Slack shows: the blocks, or the text where there are none."""
+    return "\n".join(slack_rules.texts(body.get("blocks", [])) or [str(body["text"])])
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
@@ -24,6 +36,15 @@ def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> N
     body = json.loads(render(parcel(CASES[case], degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{case}.slack{degrade}.json", text)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_several_events_look_as_it_was_agreed(name: str, degrade: int) -> None:
+    events, also = GROUPS[name]
+    body = json.loads(render(parcel(*events, also=tuple(also), degrade=degrade)))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden(f"{name}.slack{degrade}.json", text)
 
 
 def test_a_possible_repeat_looks_as_it_was_agreed() -> None:
@@ -43,9 +64,16 @@ def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
 
 
 @settings(deadline=None, max_examples=30)
-@given(events=st.lists(hostile_events, min_size=2, max_size=4), repeated=st.integers(1, 30), degrade=st.integers(0, 2))
-def test_several_events_keep_to_the_limits_too(events: list[Event], repeated: int, degrade: int) -> None:
-    body = json.loads(render(parcel(*(events * repeated), degrade=degrade, may_be_repeat=True)))
+@given(
+    events=st.lists(hostile_events, min_size=2, max_size=4),
+    repeated=st.integers(1, 30),
+    also=st.lists(hostile_events, max_size=12),
+    degrade=st.integers(0, 2),
+)
+def test_several_events_keep_to_the_limits_too(
+    events: list[Event], repeated: int, also: list[Event], degrade: int
+) -> None:
+    body = json.loads(render(parcel(*(events * repeated), also=tuple(also), degrade=degrade, may_be_repeat=True)))
     assert slack_rules.faults(body) == []
 
 
@@ -104,7 +132,77 @@ def test_links_are_never_unfolded_and_bare_words_never_become_links() -> None:
     assert json.dumps(body["blocks"]).count('"type": "mrkdwn"') == json.dumps(body["blocks"]).count('"verbatim": true')
 
 
-def test_events_that_do_not_fit_are_counted() -> None:
-    body = payload([sample_event()] * 25, 0, may_be_repeat=False)
-    assert "*25 events*" in json.dumps(body["blocks"])
-    assert "(cut, 5 more)" in json.dumps(body["blocks"])
+LONGEST = "".join(chr(0xAC00 + number) for number in range(100))
+"""As long as an id is shown."""
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("word", ["completed", LONGEST, "&" * 200, "`" * 200], ids=["usual", "long", "&", "`"])
+@pytest.mark.parametrize("also", [0, 100])
+def test_none_of_twenty_events_is_cut_away_however_long_its_names(degrade: int, word: str, also: int) -> None:
+    events = [
+        finished(
+            f"{number:02}{word}",
+            seq=number,
+            service_name=word,
+            training_type=word,
+            to_status=word,
+            new=True,
+            confirmed=False,
+        )
+        for number in range(1, 21)
+    ]
+    alone = tuple(finished(word, service_name=word) for _ in range(also))
+    body = payload(events, degrade, may_be_repeat=True, also=alone)
+    assert slack_rules.faults(body) == []
+    assert len(str(body["text"])) <= (TEXT_LIMIT if degrade == 2 else PREVIEW_LIMIT)
+    lines = re.findall("^🟢.*(?:\n`.*)?", shown(body), re.MULTILINE)
+    assert len(lines) == 20
+    for number, line in enumerate(lines, start=1):
+        assert f" · `{number:02}" in line
+        # Only where each character of every name takes five, the end of a line of a text goes too.
+        assert ("UTC" in line and "late, new, unconfirmed" in line) or (degrade == 2 and "&" in word)
+    assert "by themselves" in shown(body) if also else "themselves" not in shown(body)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_twenty_ordinary_events_are_listed_whole_and_in_their_order(degrade: int) -> None:
+    events, also = GROUPS["group-full"]
+    text = shown(payload(events, degrade, may_be_repeat=True, also=also))
+    places = [text.index(f"`{event.version}`") for event in events]
+    assert places == sorted(places)
+    assert text.count("`requesting` → (`waiting`, `learning`) → `completed`") == 20
+    assert text.count("2026-11-22 12:20:11") == 20
+    assert text.count("2026-11-23 02:20:10") == 20
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_group_that_is_larger_than_any_we_make_counts_what_it_leaves_out(degrade: int) -> None:
+    body = payload([sample_event(seq=number) for number in range(1, 26)], degrade, may_be_repeat=False)
+    assert "(cut, 5 more)" in shown(body)
+
+
+def test_no_larger_group_is_made_than_one_message_lists() -> None:
+    assert Group(key="x", patience=timedelta()).largest <= EVENTS_MAX
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_one_event_alone_looks_the_same_whatever_else_was_told(degrade: int) -> None:
+    alone = payload([sample_event()], degrade, may_be_repeat=False)
+    assert alone == payload([sample_event()], degrade, may_be_repeat=False, also=[sample_event(version="other")])
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_repeated_group_says_so_under_the_first_events_id(degrade: int) -> None:
+    events, also = GROUPS["group-late"]
+    body = payload(events, degrade, may_be_repeat=True, also=also)
+    note = f"Events `{events[0].short_id}` and 4 more."
+    assert "may be a repeat" in shown(body)
+    assert note in shown(body)
+    assert note in str(body["text"])
+
+
+def test_the_preview_of_a_group_names_each_training_and_what_became_of_it() -> None:
+    events, also = GROUPS["group-full"]
+    text = str(payload(events, 0, may_be_repeat=False, also=also)["text"])
+    assert all(f"`{event.version}` → `completed`" in text for event in events)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.unit.receivers.samples import CASES, golden, hostile_events, sample_event
+from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.clock import Clock
 from watcher.core.delivery import Delivered, Parcel, Refused, Scope, Uncertain
 from watcher.core.event import Event
@@ -51,6 +53,54 @@ async def shown(event: Event, *, stream: io.StringIO | None = None, may_be_repea
 async def test_the_console_tells_each_kind_of_event_as_it_was_agreed(case: str) -> None:
     text = await shown(CASES[case])
     assert text == golden(f"{case}.console.txt", text)
+
+
+async def shown_together(events: Sequence[Event], also: Sequence[Event] = (), *, may_be_repeat: bool = False) -> str:
+    output = io.StringIO()
+    together = Parcel(
+        delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, may_be_repeat=may_be_repeat
+    )
+    assert await receiver("console", output).send(together) == Delivered()
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+async def test_the_console_tells_several_events_as_it_was_agreed(name: str) -> None:
+    text = await shown_together(*GROUPS[name])
+    assert text == golden(f"{name}.console.txt", text)
+
+
+async def test_the_console_lists_every_event_of_a_group() -> None:
+    text = await shown_together([of_version(f"v{number:03}") for number in range(50)])
+    assert [f"v{number:03}" in text for number in range(50)] == [True] * 50
+
+
+async def test_a_repeated_group_says_so_on_the_console() -> None:
+    events, also = GROUPS["group-late"]
+    assert "may be a repeat" in await shown_together(events, also, may_be_repeat=True)
+    assert "may be a repeat" not in await shown_together(events, also)
+
+
+async def test_one_event_alone_is_shown_the_same_whatever_else_was_told() -> None:
+    assert await shown_together([sample_event()], [of_version("other")]) == await shown(sample_event())
+
+
+async def test_the_log_writes_a_group_as_one_line() -> None:
+    events, also = GROUPS["group-late"]
+    output = io.StringIO()
+    log = receiver("log", output)
+    body = log.seal_group([(event, 1) for event in events], also)
+    assert await log.send(Parcel(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=body)) == Delivered()
+    (line,) = output.getvalue().splitlines()
+    assert [event["id"] for event in json.loads(line)["data"]["events"]] == [event.id for event in events]
+
+
+@settings(deadline=None, max_examples=40)
+@given(events=st.lists(hostile_events, min_size=2, max_size=5), also=st.lists(hostile_events, max_size=3))
+async def test_nothing_from_outside_a_group_steers_the_terminal(events: list[Event], also: list[Event]) -> None:
+    text = await shown_together(events, also)
+    assert not CONTROL & set(text)
+    assert not BIDI & set(text)
 
 
 @settings(deadline=None, max_examples=60)

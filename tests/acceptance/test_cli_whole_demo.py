@@ -1,0 +1,26 @@
+"""``demo`` from its beginning to its end: alerts within seconds, on the console and elsewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Any
+
+from tests.acceptance.cli_support import SECONDS
+
+
+def test_it_shows_alerts_tells_others_and_ends_by_itself(
+    running_demo: tuple[subprocess.Popen[str], list[Any]],
+) -> None:
+    process, posted = running_demo
+    shown, said = process.communicate(timeout=SECONDS)
+    lines = shown.splitlines()
+    assert "demo" in lines[0]
+    assert "Ctrl-C ends it" in lines[0]
+    assert any("New training: DEMO shop-main" in line for line in lines)
+    assert any("Training completed: DEMO shop-main" in line for line in lines)
+    assert re.fullmatch(r"\d+ alerts: .*\b1 succeeded", lines[-2])
+    assert "\x1b" not in shown
+    assert said == ""
+    assert ["DEMO shop-main" in post["text"] for post in posted] == [True]
+    assert (process.returncode, lines[-1]) == (1, "webhook: 1 not delivered: not sent: connect")
