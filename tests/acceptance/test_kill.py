@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.support import house
 from tests.support.invariants import Evidence, Life, repeats, violations
 from tests.support.servers import Inbox, listening
@@ -64,6 +66,7 @@ async def keep_changing(api: Witness, draw: random.Random) -> None:
         await asyncio.sleep(draw.uniform(0.05, 0.4))
 
 
+@pytest.mark.slow
 async def test_fifty_kills_lose_nothing_and_tell_nothing_under_two_ids(tmp_path: Path) -> None:
     draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
     api, lives = Witness(), list[Life]()
