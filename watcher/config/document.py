@@ -73,6 +73,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
     {
         (): frozenset({"web", "heartbeat", "quiet"}),
+        ("delivery",): frozenset({"hello"}),
         ("watch", "*"): frozenset({"stuck_after"}),
         ("route", "*"): frozenset({"continue", "group_for", "mention", "remind_every"}),
         ("route", "*", "match"): frozenset({"account", "labels", "service", "type", "version"}),

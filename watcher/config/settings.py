@@ -87,7 +87,6 @@ class DeliverySettings(Settings):
     on_uncertain: Annotated[OnUncertain, BeforeValidator(_on_uncertain)] = OnUncertain.RESEND
     flap_limit: int = Field(default=FLAP_LIMIT, ge=1, le=100_000)
     """So many events of one training in an hour are told by themselves; the rest goes in digests."""
-    hello: bool = True
 
 
 class IncidentSettings(Settings):

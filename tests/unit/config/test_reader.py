@@ -62,7 +62,6 @@ def test_ten_lines_are_enough_and_the_rest_are_defaults() -> None:
     assert config.delivery.max_retry == timedelta(hours=1)
     assert config.delivery.give_up_after == timedelta(days=3)
     assert config.delivery.on_uncertain is OnUncertain.RESEND
-    assert config.delivery.hello is True
 
 
 def test_without_a_route_the_default_kinds_go_to_every_receiver() -> None:
@@ -90,7 +89,6 @@ def test_every_key_is_read() -> None:
     assert config.delivery.max_retry == timedelta(minutes=30)
     assert config.delivery.give_up_after == timedelta(hours=36)
     assert config.delivery.on_uncertain is OnUncertain.HOLD
-    assert config.delivery.hello is False
 
 
 def test_every_kind_of_receiver_is_read() -> None:
@@ -333,7 +331,7 @@ service = "6wxgu1abcde"
     )
     [fault] = faults_of(text)
 
-    assert fault.problem == "watches the same as line 42"
+    assert fault.problem == "watches the same as line 41"
 
 
 def test_each_repetition_names_the_line_of_the_first() -> None:
