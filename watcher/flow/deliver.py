@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -27,6 +27,7 @@ from watcher.core.delivery import (
     Verdict,
     verdict,
 )
+from watcher.core.event import Event
 from watcher.flow.ports import Clock, Deliveries, Receiver
 from watcher.flow.wake import Wake
 
@@ -115,10 +116,18 @@ class Courier:
             await self._lane.free(self._clock)
             limit = 1 if self._lane.pace_seconds else PARALLEL
             claim = Claim(receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE)
-            claimed = await self._deliveries.claim(claim, self._receiver.seal_group, self._clock.utc_now())
+            claimed = await self._deliveries.claim(claim, self._seal_group, self._clock.utc_now())
             if claimed:
                 self._lane.take(self._clock.monotonic())
             return claimed
+
+    def _seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
+        try:
+            return self._receiver.seal_group(entries, also)
+        except Exception:
+            # As in routing: a group that cannot be rendered goes on without a body, and its refusal is told.
+            log.exception("group.seal_failed", receiver=self._receiver.name, event_id=entries[0][0].id)
+            return None
 
     async def _attempt(self, claimed: Claimed) -> None:
         if self._must_hold(claimed):
