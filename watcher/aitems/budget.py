@@ -33,6 +33,7 @@ class Budget:
         if max_concurrency < 1:
             raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
         self._pacer = Pacer.of_rate(per_second)
+        self.max_concurrency = max_concurrency
         self._free = max_concurrency
         self._clock = clock
         self._first: deque[asyncio.Future[Turn]] = deque()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -24,6 +26,7 @@ from watcher.http import (
     Answered,
     HttpClient,
     HttpRequest,
+    HttpResult,
     NotSent,
     Reason,
     Uncertain,
@@ -100,6 +103,9 @@ class AitemsClient:
         self._base = account.base_url.rstrip("/")
         self._sign = SignatureV2(account.keys, clock)
         self._budget = budget
+        self._doubtful = asyncio.Semaphore(max(1, budget.max_concurrency // 2))
+        self._slow: set[str] = set()
+        """Paths that did not answer in time when they were asked last."""
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> Seen | Unseen:
         """Look at one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
@@ -179,10 +185,10 @@ class AitemsClient:
                 return pages.whole()
 
     async def _get(self, path: str, *, first: bool) -> Answered | Unseen:
-        async with self._budget.turn(first=first) as turn:
-            result = await self._http.call(
-                HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=turn.on_write)
-            )
+        # What did not answer in time the last time may hold half of the turns at most, so that the rest goes on.
+        async with self._doubtful if path in self._slow else nullcontext():
+            result = await self._call(path, first=first)
+        self._note_pace(path, result)
         if isinstance(result, NotSent | Uncertain):
             return Unseen(
                 cause=CAUSES[result.reason],
@@ -191,6 +197,17 @@ class AitemsClient:
                 ended_at=result.ended_at,
             )
         return self._accept(result)
+
+    async def _call(self, path: str, *, first: bool) -> HttpResult:
+        async with self._budget.turn(first=first) as turn:
+            request = HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=turn.on_write)
+            return await self._http.call(request)
+
+    def _note_pace(self, path: str, result: HttpResult) -> None:
+        if isinstance(result, NotSent | Uncertain) and result.reason is Reason.DEADLINE:
+            self._slow.add(path)
+        else:
+            self._slow.discard(path)
 
     def _accept(self, answer: Answered) -> Answered | Unseen:
         if answer.status not in SUCCESSES:

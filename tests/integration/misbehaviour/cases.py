@@ -1,0 +1,149 @@
+"""What each misbehaviour of the API must come to: the cause that is named, the incident, and what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.event import Kind
+from watcher.core.look import Cause
+from watcher.simulator import CallKind, Fault
+
+Move = tuple[str, str | None, str | None]
+"""Kind, from, to."""
+Moves = Mapping[str, list[Move]]
+"""What is told of each version of the struck service, in order."""
+
+BEFORE: Final[Mapping[str, str]] = MappingProxyType({"v1": "learning", "v2": "completed"})
+"""The trainings of the struck service when the fault begins. While it lasts, ``v1`` becomes ``completed``."""
+
+FINISHED: Final[Move] = ("succeeded", "learning", "completed")
+ENDS: Final[Moves] = MappingProxyType({"v1": [FINISHED]})
+
+NEW_FIELDS: Final = "new-fields"
+"""Stands for an answer with fields that the documents do not have, which is no kind of the simulator's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One misbehaviour and what must come of it."""
+
+    name: str
+    fault: Fault
+    causes: frozenset[Cause] = frozenset()
+    """What a failed look may be put down to; empty: the looks do not fail."""
+    incident: Kind | None = None
+    told: Moves = field(default_factory=lambda: ENDS)
+    every: int = 1
+    """The fault strikes each so-manieth request."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether nothing counts that is answered while the fault lasts."""
+        return bool(self.causes)
+
+    @property
+    def struck_service(self) -> str:
+        return f"{self.name}-struck"
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}-other{number}" for number in range(3))
+
+
+def failing(kind: str, incident: Kind, *causes: Cause, **options: object) -> Case:
+    """Return a kind whose answers do not count."""
+    return Case(name=kind, fault=Fault(kind=kind, **options), causes=frozenset(causes), incident=incident)  # type: ignore[arg-type]  # the fault's own options
+
+
+def unreachable(*kinds: str, cause: Cause = Cause.BAD_ANSWER) -> list[Case]:
+    """Return kinds that are the same trouble."""
+    return [failing(kind, Kind.UNREACHABLE, cause) for kind in kinds]
+
+
+def harmless(kind: str, told: Moves = ENDS, *, name: str = "", every: int = 1, **options: object) -> Case:
+    """Return a kind whose answers count."""
+    return Case(name=name or kind, fault=Fault(kind=kind, **options), told=told, every=every)  # type: ignore[arg-type]  # as above
+
+
+# Retry-After: 0, as any other 429 rests the whole account on purpose.
+AT_ONCE: Final = "0"
+
+GATEWAY: Final = [
+    failing("400", Kind.UNREACHABLE, Cause.REFUSED),
+    failing("401", Kind.DENIED, Cause.KEY),
+    failing("401-permission", Kind.DENIED, Cause.PERMISSION),
+    failing("404-gateway", Kind.NOT_FOUND, Cause.NOT_FOUND),
+    failing("429-quota", Kind.THROTTLED, Cause.QUOTA, retry_after=AT_ONCE),
+    failing("429-throttle", Kind.THROTTLED, Cause.THROTTLE, retry_after=AT_ONCE),
+    failing("429-rate", Kind.THROTTLED, Cause.RATE, retry_after=AT_ONCE),
+    *unreachable("500", "503", "504", cause=Cause.SERVER),
+    failing("403", Kind.DENIED, Cause.PERMISSION),
+    failing("404", Kind.NOT_FOUND, Cause.NOT_FOUND),
+    failing("xml", Kind.DENIED, Cause.KEY),
+    *unreachable("html", "empty-error", cause=Cause.SERVER),
+    failing("canned", Kind.UNREACHABLE, Cause.REFUSED, status=418, text="short and stout", content_type="text/plain"),
+]
+
+NONSENSE: Final = [
+    *unreachable("redirect", "html-200", "garbage", "envelope-200", "empty", "array", "null"),
+    *unreachable("missing-status", "missing-fields", "null-status", "wrong-types", "nan", "deep"),
+    *unreachable("duplicate-keys", "bad-utf8", "other-training"),
+]
+
+MISLEADING: Final = [
+    harmless(
+        "unknown-status",
+        {
+            "v1": [("unknown-status", "learning", "hibernating"), ("succeeded", "hibernating", "completed")],
+            "v2": [("unknown-status", "completed", "hibernating"), ("succeeded", "hibernating", "completed")],
+        },
+    ),
+    harmless(
+        "other-case",
+        {
+            "v1": [
+                ("unknown-status", "learning", "LEARNING"),
+                ("unknown-status", "LEARNING", "COMPLETED"),
+                ("succeeded", "COMPLETED", "completed"),
+            ],
+            "v2": [("unknown-status", "completed", "COMPLETED"), ("succeeded", "COMPLETED", "completed")],
+        },
+    ),
+    harmless("older-state", every=3),
+    harmless(
+        "empty-list",
+        {
+            "v1": [("gone", "learning", None), ("back", None, "learning"), FINISHED],
+            "v2": [("gone", "completed", None), ("back", None, "completed")],
+        },
+        call=CallKind.LIST,
+    ),
+    harmless(
+        "half-list",
+        {"v1": [FINISHED], "v2": [("gone", "completed", None), ("back", None, "completed")]},
+        call=CallKind.LIST,
+    ),
+    harmless("empty-list", name="empty-list-now-and-then", every=3),
+    harmless("half-list", name="half-list-now-and-then", every=3),
+    harmless("clock-off"),
+    harmless("no-date"),
+    harmless("201"),
+    harmless("canned", name=NEW_FIELDS, call=CallKind.LIST),
+    harmless("slow", name="slow-but-in-time", seconds=0.1),
+    harmless("500", name="500-now-and-then", every=3),
+]
+
+WIRE: Final = [
+    *unreachable("hang", "hang-mid-body", "slow", "drip", "drip-headers", cause=Cause.DEADLINE),
+    *unreachable("reset", "reset-mid-body", "hang-up", "truncated", "not-http", "huge-headers", cause=Cause.RESET),
+    failing("longer-than-said", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.RESET),
+    # Where the machine is slow the deadline comes before the limit of bytes.
+    failing("endless", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),
+    failing("huge", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),
+    failing("gzip-bomb", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),
+]
+
+THEMES: Final = {"gateway": GATEWAY, "nonsense": NONSENSE, "misleading": MISLEADING, "wire": WIRE}

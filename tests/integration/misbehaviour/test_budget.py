@@ -1,0 +1,137 @@
+"""The budget of an account where it counts: at the server, by the times at which the requests came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.integration.misbehaviour.clerk import Clerk, busiest_second
+from tests.support import house
+from tests.support.servers import Inbox, listening
+from watcher.app import Daemon
+from watcher.core.training import Snapshot
+from watcher.simulator import CallKind, serve
+from watcher.store.views import open_views
+
+pytestmark = pytest.mark.slow
+
+Training = tuple[str, str]
+"""Service and version."""
+
+WATCH: Final = '\n[[watch]]\nservice = "{service}"\ninterval = "1s"\nidle_interval = "1s"\n'
+SINGLE: Final = 'type = "pop"\nversion = "{version}"\n'
+
+
+def world(services: int, trainings: int) -> list[Training]:
+    """Return so many trainings in so many services, evenly."""
+    return [(f"s{number % services:03}", f"v{number:04}") for number in range(trainings)]
+
+
+def single(trainings: Iterable[Training]) -> str:
+    """Return the watches of trainings by themselves."""
+    return "".join(WATCH.format(service=service) + SINGLE.format(version=version) for service, version in trainings)
+
+
+def whole(trainings: Iterable[Training]) -> str:
+    """Return the watches of the trainings' services."""
+    return "".join(WATCH.format(service=service) for service in sorted({service for service, _ in trainings}))
+
+
+@asynccontextmanager
+async def watched(
+    folder: Path, trainings: list[Training], watches: str, rate: float, hook: Inbox | None = None
+) -> AsyncIterator[tuple[Clerk, Daemon]]:
+    """Run the daemon with so many requests a second allowed."""
+    api = Clerk()
+    for service, version in trainings:
+        api.set_training(service, "pop", version, "learning")
+    async with serve(api) as simulator, listening(hook or Inbox()) as inbox:
+        text = house.settings(simulator.base_url, [], {"hook": inbox.url}) + watches
+        text = text.replace("requests_per_second = 100.0", f"requests_per_second = {rate}")
+        async with house.running(folder, text.replace('timeout = "2s"', 'timeout = "10s"')) as daemon:
+            yield api, daemon
+
+
+async def arrived(api: Clerk, count: int) -> None:
+    """Wait for so many requests in all."""
+    await house.eventually(lambda: len(api.arrivals) >= count, seconds=60.0)
+
+
+def recorded(folder: Path) -> list[Snapshot]:
+    """Return every training that the store knows."""
+    with open_views(folder / "watcher.db") as views:
+        return views.trainings()
+
+
+def looks_ahead(services: Iterable[str]) -> int:
+    """Return by how many looks one service was ever ahead of another."""
+    counts = Counter(dict.fromkeys(sorted(set(services)), 0))
+    ahead = 0
+    for service in services:
+        counts[service] += 1
+        ahead = max(ahead, counts[service] - min(counts.values()))
+    return ahead
+
+
+async def test_two_hundred_single_trainings_are_looked_at_within_three_hundred_a_second(tmp_path: Path) -> None:
+    trainings = world(200, 200)
+    async with watched(tmp_path, trainings, single(trainings), 300.0) as (api, _):
+        await arrived(api, 800)
+    assert busiest_second(item.at for item in api.arrivals) <= 300
+    assert {(item.service, item.version) for item in api.arrivals} == set(trainings)
+    assert min(Counter(item.service for item in api.arrivals).values()) >= 3
+    assert {item.kind for item in api.arrivals} == {CallKind.VIEW}
+
+
+async def test_a_tight_budget_is_never_exceeded_and_served_in_turn(tmp_path: Path) -> None:
+    trainings = world(20, 20)
+    async with watched(tmp_path, trainings, single(trainings), 5.0) as (api, _):
+        await arrived(api, 65)
+    assert busiest_second(item.at for item in api.arrivals) <= 5
+    asked = [item.service for item in api.arrivals]
+    assert set(asked) == {service for service, _ in trainings}
+    assert looks_ahead(asked) <= 2, "no service is looked at a third time before each was looked at"
+
+
+@pytest.mark.parametrize("watches", [whole, single])
+async def test_a_thousand_trainings_in_ten_services_cost_ten_list_calls_a_second(
+    tmp_path: Path, watches: Callable[[Iterable[Training]], str]
+) -> None:
+    trainings = world(10, 1000)
+    async with watched(tmp_path, trainings, watches(trainings), 10.0) as (api, daemon):
+        await arrived(api, 40)
+        failing = daemon.poller.failing()
+    assert busiest_second(item.at for item in api.arrivals) <= 10
+    assert {item.kind for item in api.arrivals} == {CallKind.LIST}
+    assert failing == []
+    assert {(snapshot.ref.service, snapshot.ref.version) for snapshot in recorded(tmp_path)} == set(trainings)
+
+
+async def test_a_service_is_listed_no_more_often_than_its_interval_less_its_jitter(tmp_path: Path) -> None:
+    trainings = world(10, 1000)
+    async with watched(tmp_path, trainings, whole(trainings), 100.0) as (api, _):
+        await arrived(api, 60)
+    for service in {service for service, _ in trainings}:
+        moments = api.listed(service)
+        # A look may come a tenth early and is on its way for a moment: never three within 1.7 intervals.
+        assert all(third - first > 1.7 for first, third in zip(moments, moments[2:], strict=False))
+
+
+async def test_an_end_is_confirmed_before_the_looks_that_queue(tmp_path: Path) -> None:
+    trainings, hook = world(20, 20), Inbox()
+    async with watched(tmp_path, trainings, whole(trainings), 5.0, hook) as (api, _):
+        await arrived(api, 30)
+        service, version = trainings[0]
+        api.set_training(service, "pop", version, "completed")
+        await house.eventually(lambda: bool(hook.events()), seconds=30.0)
+        (event,) = hook.events()
+    assert (event["service"], event["to"], event["confirmed"]) == (service, "completed", True)
+    view = next(place for place, item in enumerate(api.arrivals) if item.kind is CallKind.VIEW)
+    listed = max(place for place, item in enumerate(api.arrivals[:view]) if item.service == service)
+    assert view - listed <= 2, "at most the one request goes before it whose turn was given already"
+    assert busiest_second(item.at for item in api.arrivals) <= 5

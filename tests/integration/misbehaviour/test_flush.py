@@ -1,0 +1,62 @@
+"""A look whose answer is kept while the flush of the second writes: nothing of it may make the store refuse later."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watcher.core.batch import Batch
+from watcher.core.training import Snapshot, TrainingRef
+from watcher.flow.memory import Memory
+from watcher.store.database import open_database
+from watcher.store.polls import Polls
+
+
+class SlowPolls(Polls):
+    """The real store, whose writes wait until they are let go."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]  # as Polls has them
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def record(self, batch: Batch) -> list[Snapshot]:
+        """Wait, and then write."""
+        await self.go.wait()
+        return await super().record(batch)
+
+
+def seen(version: str, status: str, second: int) -> Snapshot:
+    """Return a training as it was seen at a second."""
+    ref = TrainingRef("main", "shop", "pop", version)
+    moment = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+    return Snapshot(ref=ref, status=status, seen_after=moment, first_seen_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def again(memory: Memory, version: str, second: int) -> Snapshot:
+    """Return what is recorded, as a look of this second decides on it."""
+    known = memory.training(TrainingRef("main", "shop", "pop", version))
+    assert known is not None
+    return known.seen(seen(version, "", second).seen_after)
+
+
+async def test_what_is_noted_after_a_commit_that_waited_for_the_flush_can_be_written(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "watcher.db", purpose="test", now=datetime(2026, 1, 1, tzinfo=UTC))
+    try:
+        memory = Memory(polls := SlowPolls(database))
+        await memory.load()
+        await memory.commit(Batch(snapshots=(seen("v1", "learning", 0), seen("v2", "learning", 0))))
+        memory.note([again(memory, "v1", 1)], None)
+        polls.go.clear()
+        flush = asyncio.create_task(memory.flush())
+        await asyncio.sleep(0)
+        # One answer: v1 repeats what is known, v2 has to be written at once and waits for the flush.
+        light, weighty = again(memory, "v1", 2), again(memory, "v2", 2)
+        commit = asyncio.create_task(memory.commit(Batch(snapshots=(weighty,))))
+        polls.go.set()
+        await asyncio.gather(flush, commit)
+        memory.note([light], None)
+        await memory.flush()
+    finally:
+        database.close()

@@ -1,0 +1,48 @@
+"""Each way in which the API can misbehave: nothing wrong is told, nothing is lost, and nobody else has to wait."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.misbehaviour.cases import THEMES
+from tests.integration.misbehaviour.trial import HEADER, Row, is_trouble, run_trials
+from watcher.simulator.faults.kinds import KINDS
+
+AT_ONCE: Final = 8
+"""So many daemons run beside each other in the test's event loop."""
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[list[Row]]:
+    """Collect every row and print them in the end, so that ``pytest -s`` shows them."""
+    rows: list[Row] = []
+    yield rows
+    print("", HEADER, *(row.line() for row in rows), sep="\n")
+
+
+def test_every_kind_of_the_simulator_has_its_case() -> None:
+    assert {case.fault.kind for cases in THEMES.values() for case in cases} == set(KINDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", THEMES)
+async def test_one_service_misbehaves_while_three_others_are_watched(
+    theme: str, tmp_path: Path, table: list[Row], caplog: pytest.LogCaptureFixture
+) -> None:
+    with capture_logs() as log:
+        rows = await run_trials(THEMES[theme], tmp_path, log, AT_ONCE)
+    table += rows
+    assert [row.line() for row in rows if row.problems] == []
+    assert [entry for entry in log if is_trouble(entry)] == []
+    assert [record.message for record in caplog.records if _is_forgotten_fault(record)] == []
+
+
+def _is_forgotten_fault(record: logging.LogRecord) -> bool:
+    """Say whether asyncio speaks of a task whose fault nobody looked at."""
+    return record.name == "asyncio" and record.levelno >= logging.ERROR

@@ -1,0 +1,111 @@
+"""Answers without measure do not fill the memory: the real command, in a process of its own, beside a simulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.acceptance.cli_support import eventually
+from tests.support import house
+
+SERVICE: Final = "6wxgu1abcde"
+LIMIT_BYTES: Final = 20_000_000
+LOOKS_TO_WARM_UP: Final = 25
+STRIKES: Final = 6
+KINDS: Final = ("huge", "endless", "gzip-bomb", "deep", "huge-headers", "garbage")
+SECRETS: Final = {name: house.ENVIRON[name] for name in ("NCP_ACCESS_KEY", "NCP_SECRET_KEY")}
+LOG: Final = '\n[receiver.console]\nkind = "log"\n\n[[route]]\nto = ["console"]\n'
+
+
+@contextmanager
+def started(*args: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the command as long as the block runs; it writes to a file, so that it never waits for a reader."""
+    command = [sys.executable, "-m", "watcher", *args]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=SECRETS) as process:  # noqa: S603 - our own
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class Control:
+    """The simulator's control endpoint."""
+
+    def __init__(self, base_url: str) -> None:
+        self._url = base_url.replace("/api/v1", "/_control")
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - our own
+        with urlopen(request, timeout=20) as answer:  # noqa: S310 - our own
+            return json.load(answer)
+
+    def show(self, status: str) -> None:
+        self._call("PUT", f"/services/{SERVICE}/trains/pop/versions/v1", {"status": status})
+
+    def strike(self, kind: str) -> None:
+        self._call("POST", "/faults", {"kind": kind})
+
+    def struck(self) -> int:
+        return sum(fault["struck"] for fault in self._call("GET", "/faults")["faults"])
+
+    def clear(self) -> None:
+        self._call("DELETE", "/faults")
+
+    def requests(self) -> int:
+        return int(self._call("GET", "/requests")["total"])
+
+
+def peak_bytes(process: subprocess.Popen[bytes]) -> int:
+    """Return the most memory that a process ever held."""
+    text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", text)
+    assert found, text
+    return int(found[1]) * 1024
+
+
+def strike_all(control: Control, daemon: subprocess.Popen[bytes], kinds: Sequence[str]) -> dict[str, int]:
+    """Let each kind strike some looks; return the peak after each."""
+    peaks = {}
+    for kind in kinds:
+        control.strike(kind)
+        eventually(lambda: control.struck() >= STRIKES)
+        control.clear()
+        peaks[kind] = peak_bytes(daemon)
+    return peaks
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+def test_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: Path) -> None:
+    world, settings = tmp_path / "world.toml", tmp_path / "config.toml"
+    simulator_log, daemon_log = tmp_path / "simulator.log", tmp_path / "daemon.log"
+    world.write_text(f'[[service]]\nid = "{SERVICE}"\n', encoding="utf-8")
+    with started("simulate", "--port", "0", "--script", str(world), log=simulator_log):
+        eventually(lambda: "/api/v1" in simulator_log.read_text(encoding="utf-8"))
+        found = re.search(r"http://[^\s\"]+/api/v1", simulator_log.read_text(encoding="utf-8"))
+        assert found
+        control = Control(found[0])
+        control.show("learning")
+        text = house.ACCOUNT.format(base_url=found[0]) + house.WATCH.format(service=SERVICE) + LOG
+        settings.write_text(text.replace('timeout = "2s"', 'timeout = "1s"'), encoding="utf-8")
+        with started("run", "--config", str(settings), log=daemon_log) as daemon:
+            eventually(lambda: control.requests() >= LOOKS_TO_WARM_UP)
+            # An outage that is small warms up what deals with failures.
+            strike_all(control, daemon, ["500"])
+            before = peak_bytes(daemon)
+            peaks = strike_all(control, daemon, KINDS)
+            control.show("completed")
+            eventually(lambda: "completed" in daemon_log.read_text(encoding="utf-8"))
+    growth = {kind: round((peak - before) / 1e6, 1) for kind, peak in peaks.items()}
+    print(f"\npeak before: {before / 1e6:.1f} MB; above it after each, in MB: {growth}")
+    assert max(peaks.values()) - before < LIMIT_BYTES, growth
