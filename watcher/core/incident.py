@@ -233,7 +233,7 @@ class Outlook:
         account = self._incidents.get(self.subject)
         if account is not None and streak.cause is not Cause.NOT_FOUND:
             return self._changed(account, streak)
-        if self._account_is_dark(streak, now):
+        if self._account_is_dark(streak, watched, now):
             return self._open_account(streak, watched, now)
         mine = self._incidents.get(subject)
         if mine is not None:
@@ -246,12 +246,13 @@ class Outlook:
         enough = streak.failures >= self._thresholds.failures
         return enough and now - streak.since >= self._thresholds.after
 
-    def _account_is_dark(self, streak: Streak, now: datetime) -> bool:
+    def _account_is_dark(self, streak: Streak, watched: int, now: datetime) -> bool:
         if streak.cause is Cause.NOT_FOUND or not self._is_dark(streak, now):
             return False
         first = min(self._dark.values(), default=now)
-        long_enough = now - first >= self._thresholds.account_after
-        return len(self._dark) >= self._thresholds.account_services or long_enough
+        # A service that is merely not due says nothing for or against the account.
+        alone = watched <= 1 and now - first >= self._thresholds.account_after
+        return len(self._dark) >= self._thresholds.account_services or alone
 
     def _open_account(self, streak: Streak, watched: int, now: datetime) -> list[Turn]:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]

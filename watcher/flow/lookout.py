@@ -14,7 +14,7 @@ from watcher.core.incident import Failure, Incident, Outlook, Streak, Thresholds
 from watcher.core.incident_event import Scope, describe, named
 from watcher.core.look import Cause, Unseen
 from watcher.core.planner import Look
-from watcher.core.training import ServiceRef
+from watcher.core.training import ServiceRef, TrainingRef
 from watcher.flow.memory import Memory
 
 
@@ -53,6 +53,7 @@ class Lookout:
         self._clocks: dict[str, Outlook] = {}
         """One more outlook an account, on whether its clock and ours agree."""
         self._services: dict[str, set[ServiceRef]] = {}
+        self._discovering: set[str] = set()
         self._scopes: dict[str, Scope] = {}
 
     def start(self, looks: Iterable[Look]) -> None:
@@ -69,7 +70,9 @@ class Lookout:
         account = look.service.account
         outlook = self._outlooks.setdefault(account, Outlook(account, self._thresholds))
         self._clocks.setdefault(account, Outlook(account, replace(self._thresholds, account_after=timedelta.max)))
-        if not look.discovers:
+        if look.discovers:
+            self._discovering.add(account)
+        else:
             self._services.setdefault(account, set()).add(look.service)
         self._scopes.setdefault(outlook.subject, Scope(account=account))
         self._know(look)
@@ -88,15 +91,11 @@ class Lookout:
         )
         self._scopes[look.service.subject] = of_service
         self._scopes[look.key] = Scope(account=look.service.account) if look.discovers else of_service
-        if look.training is not None:
-            of_training = Scope(
-                account=look.service.account,
-                service=look.service,
-                training=look.training,
-                service_name=naming.name,
-                labels=naming.labels,
+        for ref in (*look.single, *((look.training,) if look.training else ())):
+            own = look.naming_of(ref)
+            self._scopes[ref.watch_subject] = Scope(
+                account=ref.account, service=look.service, training=ref, service_name=own.name, labels=own.labels
             )
-            self._scopes[look.training.watch_subject] = of_training
 
     def subject_of(self, look: Look) -> str:
         """Return what a failed look is counted for: its service, or a training that was never found."""
@@ -129,13 +128,39 @@ class Lookout:
         account = look.service.account
         return self._consequence(account, self._outlooks[account].reached(now), now)
 
-    def succeeded(self, look: Look, now: datetime) -> Consequence:
-        """Judge a look that was answered."""
+    def orphans(self) -> tuple[Trouble, ...]:
+        """Close, without a word, the incidents of what is no longer watched; return the rows to write."""
+        closed = []
+        for incident in self._memory.open_incidents():
+            if not self._is_watched(incident):
+                self._forget(incident)
+                seq = self._memory.trouble(incident.subject).seq
+                closed.append(Trouble(subject=incident.subject, seq=seq, incident=None))
+        return tuple(closed)
+
+    def _is_watched(self, incident: Incident) -> bool:
+        account = _account_of(incident.subject)
+        if account not in self._outlooks:
+            return False
+        # The services that a look for every service finds are known only once it has looked.
+        return account in self._discovering or incident.subject in {*self._scopes, clock_subject(account)}
+
+    def _forget(self, incident: Incident) -> None:
+        account = _account_of(incident.subject)
+        if account in self._outlooks:
+            turn = Turn(kind=TurnKind.ABSORBED, incident=incident, told=False)
+            self._outlook_of(account, incident).apply([turn])
+
+    def succeeded(self, look: Look, shown: Iterable[TrainingRef], now: datetime) -> Consequence:
+        """Judge a look that was answered; ``shown`` are the trainings that it found."""
         account = look.service.account
         subjects = (
             [self.subject_of(look)] if look.training is None else [look.training.watch_subject, look.service.subject]
         )
-        turns = self._outlooks[account].succeeded(subjects, now)
+        outlook = self._outlooks[account]
+        if outlook.incidents:
+            subjects += [ref.watch_subject for ref in shown if ref.watch_subject not in subjects]
+        turns = outlook.succeeded(subjects, now)
         return self._consequence(account, turns, now)
 
     def dated(self, look: Look, server_date: datetime | None, now: datetime) -> Consequence:

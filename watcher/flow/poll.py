@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from watcher.core.batch import Batch
 from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import Cause, LookState, Seen, Unseen, joined
@@ -75,6 +76,8 @@ class Poller:
         """Read the memory and set the first look of each target."""
         await self.memory.load()
         self._lookout.start(self._looks)
+        if orphans := self._lookout.orphans():
+            await self.memory.commit(Batch(troubles=orphans))
         now = self._clock.monotonic()
         self._started_at = self._clock.utc_now()
         self._started_monotonic = now
@@ -112,7 +115,11 @@ class Poller:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        await self.memory.flush()
+        try:
+            await self.memory.flush()
+        except Exception:
+            # What is lost only widens the bounds of the next change; the rest must still stop in order.
+            log.exception("look.flush_failed")
 
     def failing(self) -> list[LookState]:
         """Return the looks whose latest try failed."""
@@ -194,6 +201,9 @@ class Poller:
         if incident.id in self._hiding:
             return
         self._hiding.add(incident.id)
+        # Whether it is this service or the whole account shows as soon as the others are asked.
+        account = target.look.service.account
+        self._hurry(key for key, other in self._targets.items() if other.look.service.account == account)
         for other in self._targets.values():
             over = self._lookout.incident_over(other.look)
             if over == incident and self.memory.look(other.look.key).failures:
@@ -247,9 +257,12 @@ class Poller:
 
     async def _confirm(self, target: Target, unconfirmed: list[TrainingRef]) -> None:
         if len(unconfirmed) > CONFIRM_BY_VIEW:
-            target.again_at_once = True
+            # Once: a list that shows other ends at each answer is left to its interval.
+            target.again_at_once = target.repeats == 0
+            target.repeats += 1
             return
-        views = [self._view(target, ref) for ref in unconfirmed]
+        target.repeats = 0
+        views = [self._view(target, ref, confirming=True) for ref in unconfirmed]
         if target.occasion is None:
             for view in views:
                 self._spawn(view)
@@ -268,11 +281,17 @@ class Poller:
                 log.warning("look.not_listed", training=ref.subject, instead="view")
             await self._view(target, ref)
 
-    async def _view(self, target: Target, ref: TrainingRef) -> None:
+    async def _view(self, target: Target, ref: TrainingRef, *, confirming: bool = False) -> None:
         """Ask for one training out of turn; a failure is left to the next look or to the end of patience."""
+        try:
+            await self._view_out_of_turn(target, ref, confirming=confirming)
+        except Exception:
+            log.exception("look.not_recorded", look=target.look.key, training=ref.subject)
+
+    async def _view_out_of_turn(self, target: Target, ref: TrainingRef, *, confirming: bool) -> None:
         sight = await self._apis[ref.account].view(ref, first=True)
         if isinstance(sight, Seen):
-            await self._recorder.take_view(target, sight)
+            await self._recorder.take_view(target, sight, confirming=confirming)
         elif sight.cause is Cause.NOT_FOUND and ref in target.look.single:
             await self._recorder.take_absence(target, ref, sight.ended_at)
         else:

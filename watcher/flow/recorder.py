@@ -13,7 +13,7 @@ import structlog
 
 from watcher import __version__
 from watcher.core.batch import Batch
-from watcher.core.decision import Background, Decision
+from watcher.core.decision import Background, Decision, Reason
 from watcher.core.drift import drifts_in
 from watcher.core.event import Event
 from watcher.core.lifecycle import catch_up, decide, missed, settle
@@ -42,6 +42,8 @@ class Target:
     looked: bool = False
     """Whether it was tried since the start."""
     again_at_once: bool = False
+    repeats: int = 0
+    """How many times in a row it was asked for again at once."""
     retry_after_seconds: float = 0.0
     views_until: float = 0.0
     """Until then, in monotonic seconds, a joined list is asked for by single views, since it was refused."""
@@ -108,7 +110,8 @@ class Recorder:
                 concerned = [item for item in seen.observations if look.concerns(item.ref)]
                 decisions = [self._decide(target, item, before.good_asked_at) for item in concerned]
                 decisions += self._missing(target, seen, before)
-            consequence = self._lookout.succeeded(look, self._clock.utc_now())
+            shown = [item.ref for item in seen.observations]
+            consequence = self._lookout.succeeded(look, shown, self._clock.utc_now())
             consequence += self._lookout.dated(look, seen.server_date, seen.answered_at)
             await self._keep(look, decisions, consequence, after)
             await self._note_drift(look, seen)
@@ -116,10 +119,16 @@ class Recorder:
             log.info("look.works_again", look=look.key, failures=before.failures, since=before.failed_since)
         return [decision.snapshot.ref for decision in decisions if decision.wants_confirmation]
 
-    async def take_view(self, target: Target, seen: Seen) -> None:
-        """Decide on a training that was asked for out of turn."""
+    async def take_view(self, target: Target, seen: Seen, *, confirming: bool = False) -> None:
+        """Decide on a training that was asked for out of turn.
+
+        A confirming view that shows the recorded word may be a replica's old answer: it takes nothing back, since the
+        list, should its bytes stay the same, would not be read again. The next list decides, or the end of patience.
+        """
         async with self._lock(target.look):
             decisions = [self._decide_view(target, item) for item in seen.observations]
+            if confirming:
+                decisions = [decision for decision in decisions if decision.reason is not Reason.NOT_REPEATED]
             await self._keep(target.look, decisions, Consequence(), None)
 
     async def take_absence(self, target: Target, ref: TrainingRef, now: datetime) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ScalarSelect,
     and_,
     bindparam,
+    case,
     func,
     insert,
     select,
@@ -140,8 +141,10 @@ def _groups_with(receiver: str, subject: str) -> ColumnElement[bool]:
 def _release(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
     """Make open groups due now; they are sealed when they are claimed."""
     table = schema.delivery
-    open_groups = and_(~table.c.sealed, table.c.next_at > to_text(now), which)
-    connection.execute(update(table).where(open_groups).values(next_at=to_text(now), group_key=None))
+    # One that is due already, and not yet at the head of its lines, must take nothing more either.
+    open_groups = and_(~table.c.sealed, table.c.group_key.is_not(None), which)
+    due = case((table.c.next_at > to_text(now), to_text(now)), else_=table.c.next_at)
+    connection.execute(update(table).where(open_groups).values(next_at=due, group_key=None))
 
 
 def _next_number(connection: Connection, receiver: str, subject: str) -> int:
