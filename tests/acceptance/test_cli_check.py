@@ -96,3 +96,16 @@ def test_online_a_secret_that_cannot_be_had_is_named(workplace: Workplace) -> No
     assert shown.returncode == 78
     assert "NCP_ACCESS_KEY is not set" in shown.stdout
     assert "receiver console" in shown.stdout
+
+
+def test_a_plan_that_the_budget_cannot_keep_is_refused_and_says_what_would_be_enough(workplace: Workplace) -> None:
+    workplace.config.write_text(workplace.config.read_text().replace("= 100.0", "= 2.0"))
+    refused = workplace.command("check", "--online")
+    _, line = refused.stderr.splitlines()
+    assert refused.returncode == 78
+    assert refused.stdout == ""
+    assert line == (
+        "account main: with everything in progress 5 requests a second are needed and 2 are allowed; "
+        "raise requests_per_second to 5, or interval to 500ms"
+    )
+    assert workplace.json("check")["refusals"] == [line]

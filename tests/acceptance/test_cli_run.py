@@ -133,3 +133,14 @@ def test_a_dead_delivery_is_named_and_fails_the_status(workplace: Workplace) -> 
     assert shown.returncode == 1
     assert "console   dead   http 410" in shown.stdout
     assert workplace.json("status")["problems"] == ["receiver console: 1 delivery is dead"]
+
+
+def test_a_plan_that_the_budget_cannot_keep_is_run_all_the_same_with_a_warning(workplace: Workplace) -> None:
+    workplace.config.write_text(workplace.config.read_text().replace("= 100.0", "= 2.0"))
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        lines = read_until(daemon, "watcher.started")
+        status, _ = stopped(daemon, signal.SIGTERM)
+    (warning,) = [json.loads(line) for line in lines if "plan.over_budget" in line]
+    assert warning["level"] == "warning"
+    assert warning["problems"][0].startswith("account main: with everything in progress 5 requests a second")
+    assert status == 0

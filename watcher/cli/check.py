@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -11,7 +11,7 @@ from watcher.cli.configuration import load_config
 from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.failures import plain_errors
 from watcher.cli.options import ConfigOption, JsonOption
-from watcher.cli.output import BAD, GOOD, WARN, Cell, Screen, Table, cell, screen, width
+from watcher.cli.output import BAD, GOOD, WARN, Cell, Screen, Table, cell, say, screen, width
 
 if TYPE_CHECKING:
     from watcher.cli.online import Finding
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher check --config config.toml",
     "aitems-watcher check --online",
-    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "--online: a call failed", ExitStatus.CONFIG: ""},
+    statuses={
+        ExitStatus.OK: "",
+        ExitStatus.FAILED: "--online: a call failed",
+        ExitStatus.CONFIG: "it is faulty, asks for more than requests_per_second allows, or a secret cannot be had",
+    },
 )
 
 ABOUT_WIDTH: Final = 32
@@ -45,6 +49,8 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
         settings = load_config(config)
         plan = _plan(settings)
         out = screen()
+        if plan.refusals:
+            _refuse(plan, out, as_json=as_json)
         if not as_json:
             show_plan(plan, out)
         found = _try_online(settings, out, shown=not as_json) if online else []
@@ -52,6 +58,15 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
         document = plan.as_json()
         out.json({**document, "online": [item.as_json() for item in found]} if online else document)
     raise typer.Exit(max((item.status for item in found), default=ExitStatus.OK))
+
+
+def _refuse(plan: Plan, out: Screen, *, as_json: bool) -> NoReturn:
+    """End the command: what is asked for cannot be kept, so nothing is tried."""
+    for refusal in plan.refusals:
+        say(refusal)
+    if as_json:
+        out.json(plan.as_json())
+    raise typer.Exit(ExitStatus.CONFIG)
 
 
 def _plan(config: Config) -> Plan:
@@ -119,10 +134,15 @@ def _watch_table(watches: Sequence[WatchPlan], *, several_accounts: bool) -> Tab
             cell(watch.served_by),
             cell(f"every {watch.interval}"),
             cell(f"every {watch.idle_interval}"),
+            cell(watch.typical_delay),
+            cell(watch.worst_delay),
+            cell(watch.saves),
         )
         for watch in watches
     ]
-    return Table(("WATCH", "ACCOUNT", "SERVED BY", "IN PROGRESS", "OTHERWISE"), rows)
+    return Table(
+        ("WATCH", "ACCOUNT", "SERVED BY", "IN PROGRESS", "OTHERWISE", "SEEN AFTER: TYPICAL", "WORST", "SAVES"), rows
+    )
 
 
 def _receiver_table(receivers: Sequence[ReceiverPlan]) -> Table:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from watcher import __version__
-from watcher.cli import check, daemon, demo, history, once, receiver, simulate, status
+from watcher.cli import check, daemon, demo, discover, history, once, receiver, simulate, status
 from watcher.cli.exit_status import ExitStatus, help_end
 
 NAME: Final = "aitems-watcher"
@@ -67,6 +67,7 @@ def main(version: VersionOption = False, wants_help: HelpOption = False) -> None
 app.command("run", epilog=daemon.END)(daemon.run)
 app.command("demo", epilog=demo.END)(demo.demo)
 app.command("check", epilog=check.END)(check.check)
+app.command("discover", epilog=discover.END)(discover.discover)
 app.command("once", epilog=once.END)(once.once)
 app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)

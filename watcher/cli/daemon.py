@@ -44,7 +44,20 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
         found = find_config(config)
         settings = load(found.path)
         _log("config.loaded", file=str(found.path), why=found.why)
+        _warn_over_budget(settings)
         run_async(_guarded(settings, redactor))
+
+
+def _warn_over_budget(config: Config) -> None:
+    """Say that looks come later than asked; ``check`` refuses the plan, here the budget is kept."""
+    import structlog
+
+    from watcher.cli.plan import over_budget
+    from watcher.config.plan import looks_of
+
+    problems = over_budget(config, looks_of(config))
+    if problems:
+        structlog.get_logger().warning("plan.over_budget", problems=problems)
 
 
 async def _guarded(settings: Config, redactor: Redactor) -> None:

@@ -54,3 +54,14 @@ def call_text(look: Look) -> str:
     if look.discovers:
         return "list of all services, then a list of each"
     return f"{'list' if look.training is None else 'view'} of {look.service.service}"
+
+
+def saving_text(look: Look) -> str:
+    """Say what a list call saves; nothing for a view."""
+    if look.training is not None:
+        return ""
+    if look.discovers:
+        return "1 list call a service for all its trainings"
+    if look.whole:
+        return "1 list call for all its trainings"
+    return f"1 list call instead of {counted(len(look.single), 'view call')}"

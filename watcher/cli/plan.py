@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from watcher.cli.looks import call_text, serves
+from watcher.cli.looks import call_text, saving_text, serves
 from watcher.config import (
     EVERY_KIND,
     AccountSettings,
@@ -22,6 +23,7 @@ from watcher.config import (
     format_duration,
 )
 from watcher.core.event import DEFAULT_KINDS
+from watcher.core.forecast import Demand, delay_of, demand_of, rounded_up
 from watcher.core.planner import Look
 from watcher.core.training import ServiceRef, TrainingRef
 
@@ -41,13 +43,18 @@ class AccountPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPlan:
-    """A watch and the look that serves it."""
+    """A watch and the look that serves it, and how late it sees a change."""
 
     watch: str
     account: str
     served_by: str
     interval: str
     idle_interval: str
+    typical_delay: str
+    """Until a change is seen, with everything of the account in progress."""
+    worst_delay: str
+    saves: str
+    """What a list call saves; empty for a view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,8 @@ class Plan:
     receivers: Sequence[ReceiverPlan]
     routes: Sequence[RoutePlan]
     warnings: Sequence[str]
+    refusals: Sequence[str]
+    """Why the plan cannot be kept, one line an account."""
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
@@ -94,11 +103,37 @@ def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
     return Plan(
         file=str(config.path),
         accounts=accounts,
-        watches=[_watch_plan(settings, looks) for settings in config.watches],
+        watches=[_watch_plan(settings, looks, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
-        warnings=[*_account_warnings(accounts), *_receiver_warnings(receivers, routes)],
+        warnings=list(_receiver_warnings(receivers, routes)),
+        refusals=over_budget(config, looks),
     )
+
+
+def over_budget(config: Config, looks: Sequence[Look]) -> list[str]:
+    """Say for each account whose budget is not enough what is needed, what is allowed, and what to do."""
+    demands = {name: _demand(name, settings, looks) for name, settings in config.accounts.items()}
+    return [_refusal(name, demand) for name, demand in demands.items() if demand.exceeds]
+
+
+def _demand(name: str, settings: AccountSettings, looks: Iterable[Look]) -> Demand:
+    intervals = (look.cadence.interval for look in looks if look.service.account == name)
+    return demand_of(intervals, settings.requests_per_second)
+
+
+def _refusal(account: str, demand: Demand) -> str:
+    # Cents of a request, rounded up: what is advised has to be enough.
+    enough = math.ceil(demand.needed_per_second * 100) / 100
+    return (
+        f"account {account}: with everything in progress {_rounded(demand.needed_per_second):g} requests a second are "
+        f"needed and {demand.allowed_per_second:g} are allowed; raise requests_per_second to {enough:g}, "
+        f"or interval to {_duration(demand.turn)}"
+    )
+
+
+def _duration(duration: timedelta) -> str:
+    return format_duration(rounded_up(duration))
 
 
 def _account_plan(name: str, settings: AccountSettings, looks: Iterable[Look]) -> AccountPlan:
@@ -131,14 +166,20 @@ def watch_text(watch: WatchSettings) -> str:
     return name if watch.type is None else f"{name} {watch.type} {watch.version}"
 
 
-def _watch_plan(watch: WatchSettings, looks: Iterable[Look]) -> WatchPlan:
+def _watch_plan(watch: WatchSettings, looks: Sequence[Look], config: Config) -> WatchPlan:
     look = look_of(watch, looks)
+    account = config.accounts[watch.account]
+    demand = _demand(watch.account, account, looks)
+    delay = delay_of(look.cadence.interval, account.timeout, demand, by_list=look.training is None)
     return WatchPlan(
         watch=watch_text(watch),
         account=watch.account,
         served_by=call_text(look),
         interval=format_duration(look.cadence.interval),
         idle_interval=format_duration(look.cadence.idle_interval),
+        typical_delay=_duration(delay.typical),
+        worst_delay=_duration(delay.worst),
+        saves=saving_text(look),
     )
 
 
@@ -161,16 +202,6 @@ def _route_plan(number: int, route: Route) -> RoutePlan:
     kinds = DEFAULT_KINDS if route.kinds is None else route.kinds
     words = ("every kind",) if kinds >= EVERY_KIND else tuple(sorted(str(kind) for kind in kinds))
     return RoutePlan(route=number, kinds=words, to=route.to)
-
-
-def _account_warnings(accounts: Iterable[AccountPlan]) -> Iterator[str]:
-    for account in accounts:
-        if account.busy_per_minute > account.allowed_per_minute:
-            yield (
-                f"account {account.account}: with everything in progress {account.busy_per_minute:g} requests a minute "
-                f"would be due and {account.allowed_per_minute:g} are allowed, so looks come later than asked; "
-                "raise interval or requests_per_second"
-            )
 
 
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:

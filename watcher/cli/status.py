@@ -71,6 +71,7 @@ def take_survey(config: Config, views: Views) -> Survey:
         queues=queues,
         stuck=_stuck(views) if _any_stuck(queues) else (),
         receivers=frozenset(config.receivers),
+        drifts=views.drifts(),
     )
 
 

@@ -12,6 +12,7 @@ from watcher.cli.looks import serves, target_text, with_discovered
 from watcher.cli.words import counted
 from watcher.core.advice import advice
 from watcher.core.delivery import State
+from watcher.core.drift import Drift
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.moment import to_text
@@ -77,6 +78,8 @@ class Survey:
     stuck: Sequence[Stuck]
     receivers: frozenset[str]
     """Those that the configuration has."""
+    drifts: Sequence[Drift] = ()
+    """Where AiTEMS differs from its documents; worth knowing, and no problem by itself."""
 
     @property
     def problems(self) -> list[str]:
@@ -158,6 +161,7 @@ def survey_json(survey: Survey) -> dict[str, object]:
         "incidents": [_incident_json(item) for item in survey.incidents],
         "deliveries": [queue_json(item, survey.receivers) for item in survey.queues],
         "stuck": [_stuck_json(item) for item in survey.stuck],
+        "drifts": [_drift_json(item) for item in survey.drifts],
         "problems": survey.problems,
     }
 
@@ -204,10 +208,16 @@ def _incident_json(incident: Incident) -> dict[str, object]:
         "kind": incident.kind.value,
         "subject": incident.subject,
         "cause": incident.cause.value,
+        "detail": incident.detail,
+        "advice": advice(incident.cause),
         "since": to_text(incident.since),
         "opened_at": to_text(incident.opened_at),
         "last_good_at": _moment_json(incident.last_good_at),
     }
+
+
+def _drift_json(drift: Drift) -> dict[str, object]:
+    return {"oddity": drift.oddity, "since": to_text(drift.seen_at), "look": drift.look, "sample": dict(drift.sample)}
 
 
 def queue_json(queue: QueueState, receivers: frozenset[str]) -> dict[str, object]:

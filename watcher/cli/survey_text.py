@@ -14,6 +14,7 @@ from watcher.cli.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Screen, Table
 from watcher.cli.survey import Known, Looked, Stuck, Survey
 from watcher.core.advice import advice
 from watcher.core.delivery import State
+from watcher.core.drift import Drift
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.incident import Incident
 from watcher.core.training import Phase, Snapshot, phase_of
@@ -38,6 +39,7 @@ def show_survey(survey: Survey, out: Screen) -> None:
     """Write everything, what is not well last, where it is seen."""
     _show_trainings(survey, out)
     _show_queues(survey, out)
+    _show_drifts(survey.drifts, out)
     show_looks(survey.looks, out)
     _show_incidents(survey.incidents, out)
     _show_stuck(survey.stuck, out)
@@ -162,6 +164,19 @@ def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
     ]
     out.line()
     out.table(Table(("INCIDENT", "KIND", "ABOUT", "SINCE (UTC)", "CAUSE"), rows))
+    # One cause needs its advice once, however many services it keeps out of sight.
+    for cause in dict.fromkeys(incident.cause for incident in incidents):
+        out.line("  ", cell(f"{cause}: {advice(cause)}"))
+
+
+def _show_drifts(drifts: Sequence[Drift], out: Screen) -> None:
+    if not drifts:
+        return
+    rows = [(cell(drift.oddity, WARN), cell(moment_text(drift.seen_at)), cell(unquote(drift.look))) for drift in drifts]
+    out.line()
+    out.table(Table(("AITEMS DIFFERS FROM ITS DOCUMENTS", "SINCE (UTC)", "SEEN BY"), rows[:NAMED]))
+    if len(rows) > NAMED:
+        out.line(f"and {len(rows) - NAMED} more: see aitems-watcher status --json")
 
 
 def _show_stuck(stuck: Sequence[Stuck], out: Screen) -> None:

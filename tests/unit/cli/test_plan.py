@@ -63,12 +63,37 @@ def test_requests_a_minute_are_counted_by_look_and_compared_with_the_budget() ->
     made = plan(ACCOUNT, SERVICE, SLACK)
     (account,) = made.accounts
     assert (account.busy_per_minute, account.idle_per_minute, account.allowed_per_minute) == (6.0, 0.2, 6.0)
-    assert not any("requests a minute" in warning for warning in made.warnings)
+    assert made.refusals == []
 
 
-def test_more_requests_than_the_budget_allows_give_a_warning() -> None:
-    (warning, _) = plan(ACCOUNT, SERVICE, TRAINING, SLACK).warnings
-    assert warning.startswith("account main: with everything in progress 12 requests a minute would be due and 6 are")
+def test_more_requests_than_the_budget_allows_are_refused_with_what_would_be_enough() -> None:
+    (refusal,) = plan(ACCOUNT, SERVICE, TRAINING, SLACK).refusals
+    assert refusal == (
+        "account main: with everything in progress 0.2 requests a second are needed and 0.1 are allowed; "
+        "raise requests_per_second to 0.2, or interval to 10s"
+    )
+
+
+def test_each_advice_of_a_refusal_is_enough() -> None:
+    enough = ACCOUNT.replace("= 0.1", "= 0.2")
+    assert plan(enough, SERVICE, TRAINING, SLACK).refusals == []
+    assert plan(ACCOUNT, SERVICE, TRAINING.replace("5s", "10s"), SLACK).refusals == []
+
+
+def test_each_watch_is_told_how_late_a_change_is_seen() -> None:
+    (listed,) = plan(ACCOUNT, SERVICE, SLACK).watches
+    assert (listed.typical_delay, listed.worst_delay) == ("5s", "30s")
+    (viewed,) = plan(ACCOUNT, TRAINING.replace("5s", "20s"), SLACK).watches
+    assert (viewed.typical_delay, viewed.worst_delay) == ("10s", "30s")
+
+
+def test_what_a_list_call_saves_is_said() -> None:
+    (whole,) = plan(ACCOUNT, SERVICE, SLACK).watches
+    (single,) = plan(ACCOUNT, TRAINING, SLACK).watches
+    joined = plan(ACCOUNT, TRAINING, TRAINING.replace("maqll0abcde", "another"), SLACK).watches
+    assert whole.saves == "1 list call for all its trainings"
+    assert single.saves == ""
+    assert [watch.saves for watch in joined] == ["1 list call instead of 2 view calls"] * 2
 
 
 def test_a_training_of_a_watched_service_is_served_by_the_services_list() -> None:

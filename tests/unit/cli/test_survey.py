@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.unit.cli.facts import (
@@ -25,6 +26,7 @@ from watcher.cli.survey import Known, Looked, Stuck, Survey, known, looked_at, s
 from watcher.cli.survey_text import show_survey
 from watcher.core.advice import advice
 from watcher.core.delivery import State
+from watcher.core.drift import Drift
 from watcher.core.incident import Incident
 from watcher.core.look import Cause, LookState
 from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
@@ -232,3 +234,37 @@ def test_json_tells_programs_the_same() -> None:
         }
     ]
     assert len(json.loads(json.dumps(document))["problems"]) == 3
+
+
+def test_a_difference_from_the_documents_is_shown_and_is_no_problem() -> None:
+    drift = Drift(oddity=f"new field: {EVIL}", look=SHOP.subject, seen_at=NOW, sample={"foo": "str"})
+    item = replace(survey(), drifts=[drift])
+    text = shown(item)
+    assert not STEERING.search(text)
+    assert "new field: red" in text
+    assert f"2026-11-23 02:20:11  {SHOP.subject}" in text
+    assert text.endswith("all well\n")
+    assert survey_json(item)["drifts"] == [
+        {"oddity": drift.oddity, "since": "2026-11-23T02:20:11.000000Z", "look": SHOP.subject, "sample": {"foo": "str"}}
+    ]
+
+
+def test_many_differences_are_counted_instead_of_filling_the_screen() -> None:
+    drifts = [Drift(oddity=f"new field: f{n}", look=SHOP.subject, seen_at=NOW, sample={}) for n in range(15)]
+    assert "and 5 more: see aitems-watcher status --json" in shown(replace(survey(), drifts=drifts))
+
+
+def test_during_an_outage_the_last_known_status_stands_with_its_age_and_what_to_do() -> None:
+    seen = state(
+        good_answered_at=NOW - timedelta(minutes=4),
+        failures=3,
+        failed_since=NOW - timedelta(minutes=3),
+        cause=Cause.DNS,
+        detail="no such name",
+    )
+    looks = [Looked(look=look(), state=seen)]
+    text = shown(survey([snapshot(seen_after=NOW - timedelta(minutes=4))], looks, incidents=[INCIDENT]))
+    assert re.search("learning .* 4m ago", text)
+    assert f"dns: {advice(Cause.DNS)}" in text
+    (incident,) = json.loads(json.dumps(survey_json(survey(incidents=[INCIDENT]))))["incidents"]
+    assert (incident["cause"], incident["advice"]) == ("dns", advice(Cause.DNS))

@@ -1,0 +1,70 @@
+"""``discover``: what the account has, as watches to paste, whatever it is called."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli_support import KEYS, Simulated, Workplace, simulated
+from tests.unit.cli.facts import EVIL, STEERING
+
+HOSTILE = f'{EVIL}"\n[account.evil]\nbase_url = "https://evil.example" \\'
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Workplace]:
+    """Give a simulator of its own, as all of an account is listed."""
+    with simulated() as simulator:
+        yield _furnished(simulator, tmp_path)
+
+
+def _furnished(simulator: Simulated, folder: Path) -> Workplace:
+    place = Workplace(folder, "6wxgu1abcde", simulator)
+    simulator.control("PUT", "/services/6wxgu1abcde", {"name": HOSTILE})
+    place.set_training("v1", "learning")
+    place.write()
+    return place
+
+
+def test_services_are_blocks_to_paste_and_trainings_comments(place: Workplace) -> None:
+    shown = place.command("discover", "--account", "main", env=KEYS)
+    assert shown.returncode == 0, shown.stderr
+    assert not STEERING.search(shown.stdout)
+    document = tomllib.loads(shown.stdout)
+    assert list(document) == ["watch"]
+    (watch,) = document["watch"]
+    assert (watch["account"], watch["service"]) == ("main", "6wxgu1abcde")
+    assert watch["name"].startswith("red")
+    assert '# version = "v1"' in shown.stdout
+
+
+def test_what_it_prints_is_a_good_configuration(place: Workplace) -> None:
+    pasted = place.command("discover", env=KEYS).stdout
+    place.write(pasted, watch=False)
+    checked = place.command("check")
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_json_has_everything_as_it_came(place: Workplace) -> None:
+    (account,) = json.loads(place.command("discover", "--json", env=KEYS).stdout)["accounts"]
+    (service,) = account["services"]
+    assert (account["account"], account["unseen"], service["name"]) == ("main", [], HOSTILE)
+    assert service["trainings"] == [{"training_type": "pop", "version": "v1", "status": "learning"}]
+
+
+def test_what_cannot_be_seen_is_said_with_cause_and_advice(place: Workplace) -> None:
+    refused = place.command("discover", env={**KEYS, "NCP_SECRET_KEY": "another-secret"})
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "cannot see the services of account main: key: " in refused.stderr
+    assert "secret_key" in refused.stderr
+
+
+def test_an_account_that_is_not_there_is_wrong_usage(place: Workplace) -> None:
+    refused = place.command("discover", "--account", "other", env=KEYS)
+    assert refused.returncode == 2
+    assert "there are: main" in refused.stderr

@@ -1,0 +1,111 @@
+"""``discover``: which services and trainings the accounts have, as watches to paste."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.configuration import load_config
+from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.failures import plain_errors
+from watcher.cli.options import ConfigOption, JsonOption
+from watcher.cli.output import Cell, Screen, say, screen
+
+if TYPE_CHECKING:
+    from watcher.aitems.client import AitemsClient
+    from watcher.aitems.wire import Service
+    from watcher.app import Surroundings
+    from watcher.cli.discovery import FoundAccount, FoundService
+    from watcher.config import Config
+
+END: Final = help_end(
+    "aitems-watcher discover --account main",
+    "aitems-watcher discover >> config.toml",
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "something could not be seen", ExitStatus.CONFIG: ""},
+)
+
+AccountOption = Annotated[
+    str | None, typer.Option("--account", "-a", metavar="NAME", help="Only this account of the configuration.")
+]
+
+
+def discover(config: ConfigOption = None, account: AccountOption = None, as_json: JsonOption = False) -> None:
+    """List services and trainings, as watches to paste.
+
+    Prints a [[watch]] block for each service, and one for each training as a comment. It only reads.
+    """
+    with plain_errors():
+        settings = load_config(config)
+        names = _accounts(settings, account)
+        found = _discover(settings, names)
+    out = screen()
+    if as_json:
+        from watcher.cli.discovery import account_json
+
+        out.json({"accounts": [account_json(item) for item in found]})
+    else:
+        _show(found, out)
+    raise typer.Exit(_complain(found))
+
+
+def _accounts(config: Config, wanted: str | None) -> list[str]:
+    if wanted is None:
+        return list(config.accounts)
+    if wanted not in config.accounts:
+        known = ", ".join(config.accounts)
+        raise typer.BadParameter(f"there is no account of this name; there are: {known}", param_hint="--account")
+    return [wanted]
+
+
+def _show(found: list[FoundAccount], out: Screen) -> None:
+    from watcher.cli.discovery import blocks
+
+    for item in found:
+        for line in blocks(item):
+            out.line(Cell(line))
+
+
+def _complain(found: list[FoundAccount]) -> ExitStatus:
+    from watcher.cli.discovery import complaints
+
+    lines = [line for item in found for line in complaints(item)]
+    for line in lines:
+        say(line)
+    return ExitStatus.FAILED if lines else ExitStatus.OK
+
+
+def _discover(config: Config, names: list[str]) -> list[FoundAccount]:
+    from watcher.cli.runtime import quiet_logs, run_async, surroundings
+
+    return run_async(_ask(config, names, surroundings(quiet_logs(verbose=False))))
+
+
+async def _ask(config: Config, names: list[str], around: Surroundings) -> list[FoundAccount]:
+    from watcher.app import make_api
+
+    async with AsyncExitStack() as stack:
+        apis = {name: make_api(name, config.accounts[name], around, stack) for name in names}
+        return await asyncio.gather(*(_account(name, api) for name, api in apis.items()))
+
+
+async def _account(name: str, api: AitemsClient) -> FoundAccount:
+    from watcher.cli.discovery import FoundAccount
+    from watcher.core.look import Unseen
+
+    seen = await api.services()
+    if isinstance(seen, Unseen):
+        return FoundAccount(account=name, services=seen)
+    services = await asyncio.gather(*(_service(service, api) for service in seen.services))
+    return FoundAccount(account=name, services=services)
+
+
+async def _service(service: Service, api: AitemsClient) -> FoundService:
+    from watcher.cli.discovery import FoundService
+    from watcher.core.look import Unseen
+
+    seen = await api.list(service.ref)
+    trainings = seen if isinstance(seen, Unseen) else seen.observations
+    return FoundService(ref=service.ref, name=service.name, trainings=trainings)
