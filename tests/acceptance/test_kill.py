@@ -18,7 +18,9 @@ from tests.support import house
 from tests.support.invariants import Evidence, Life, repeats, violations
 from tests.support.servers import Inbox, listening
 from tests.support.witness import Witness
+from watcher.core.delivery import OPEN_STATES
 from watcher.simulator import serve
+from watcher.store.views import open_views
 
 ROUNDS: Final = 50
 SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
@@ -66,6 +68,12 @@ async def keep_changing(api: Witness, draw: random.Random) -> None:
         await asyncio.sleep(draw.uniform(0.05, 0.4))
 
 
+def everything_is_told(folder: Path) -> bool:
+    """Say whether nothing waits for its delivery any more."""
+    with open_views(folder / "watcher.db") as views:
+        return not any(queue.state in OPEN_STATES for queue in views.queues())
+
+
 @pytest.mark.slow
 async def test_fifty_kills_lose_nothing_and_tell_nothing_under_two_ids(tmp_path: Path) -> None:
     draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
@@ -84,7 +92,7 @@ async def test_fifty_kills_lose_nothing_and_tell_nothing_under_two_ids(tmp_path:
         async with daemon(tmp_path, lives, {}) as last:
             shown = len(api.shown)
             await house.eventually(lambda: len(api.shown) > shown + 100)
-            await asyncio.sleep(2)
+            await house.eventually(lambda: everything_is_told(tmp_path), 60)
             last.terminate()
             assert await last.wait() == 0
         evidence = Evidence(

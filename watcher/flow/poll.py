@@ -49,7 +49,7 @@ class Poller:
         *,
         thresholds: Thresholds,
         on_events: Callable[[], None],
-        on_caught_up: Callable[[str], None],
+        on_caught_up: Callable[[str | None], None],
     ) -> None:
         self._looks = tuple(looks)
         self._apis = apis
@@ -253,7 +253,11 @@ class Poller:
 
     def _occasion_of(self, look: Look) -> str:
         incident = self._lookout.incident_over(look)
-        return f"start {to_text(self._started_at)}" if incident is None else incident.id
+        return self._start_occasion if incident is None else incident.id
+
+    @property
+    def _start_occasion(self) -> str:
+        return f"start {to_text(self._started_at)}"
 
     async def _confirm(self, target: Target, unconfirmed: list[TrainingRef]) -> None:
         if len(unconfirmed) > CONFIRM_BY_VIEW:
@@ -314,7 +318,8 @@ class Poller:
         if not waiting:
             del self._catching_up[occasion]
             self._hiding.discard(occasion)
-            self._on_caught_up(occasion)
+            # The start ends every earlier wait: what a process that died was still collecting goes with it.
+            self._on_caught_up(None if occasion == self._start_occasion else occasion)
 
     def _hidden_by(self, occasion: str) -> set[str]:
         return {key for key, target in self._targets.items() if target.occasion == occasion}

@@ -33,7 +33,7 @@ class Router:
         self._receivers = receivers
         self._clock = clock
         self._on_routed = on_routed
-        self._let_go: list[str] = []
+        self._let_go: list[str | None] = []
         self.wake = Wake()
 
     async def run(self) -> None:
@@ -55,8 +55,8 @@ class Router:
         await self._release()
         return routed
 
-    def let_go(self, group_key: str) -> None:
-        """Let the open groups of an occasion go once everything that was recorded is routed."""
+    def let_go(self, group_key: str | None) -> None:
+        """Let the open groups of an occasion (``None``: all) go once everything that was recorded is routed."""
         self._let_go.append(group_key)
         self.wake.ring()
 
