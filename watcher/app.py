@@ -26,15 +26,17 @@ from watcher.config import (
     WebhookSettings,
 )
 from watcher.config.plan import looks_of, policy_of, routes_of, thresholds_of
+from watcher.core.delivery import PARKED_RETRY
 from watcher.core.look import LookState
-from watcher.core.routing import Routes
+from watcher.core.routing import DIGEST_PATIENCE, Routes
 from watcher.core.secret import Secret
 from watcher.engine import Engine
 from watcher.flow.deliver import Courier, couriers
+from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
 from watcher.flow.ports import Api, Receiver
 from watcher.flow.route import Router
-from watcher.flow.upkeep import Upkeep
+from watcher.flow.upkeep import Limits, Upkeep
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
 from watcher.store.database import Database, open_database
@@ -115,7 +117,11 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
         await self._start()
-        looking = [Engine(self.poller.ring, self._clock).run(), self.poller.flush_for_ever(), self._upkeep.run()]
+        looking = [
+            Engine(self.poller.ring, self._clock, self._upkeep.clock_stepped).run(),
+            self.poller.flush_for_ever(),
+            self._upkeep.run(),
+        ]
         telling = [self._router.run(), *(courier.run() for courier in self._couriers.values())]
         tasks = [asyncio.create_task(stage) for stage in [*looking, *telling]]
         stopping = asyncio.create_task(stop.wait())
@@ -133,7 +139,7 @@ class Daemon:
         await self._router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
         await self._outbox.release(None, self._clock.utc_now())
-        await asyncio.gather(*(courier.drain() for courier in self._couriers.values()))
+        await asyncio.gather(*(courier.sweep() for courier in self._couriers.values()))
         return self.poller.failing()
 
     async def _start(self) -> None:
@@ -214,7 +220,8 @@ def _wire(
     receivers: Mapping[str, Receiver],
     clock: Clock,
 ) -> Daemon:
-    carriers = couriers(receivers, Deliveries(database), policy_of(config), clock)
+    doubt = ClockDoubt()
+    carriers = couriers(receivers, Deliveries(database), policy_of(config), clock, doubt)
 
     def wake_couriers() -> None:
         for courier in carriers.values():
@@ -228,10 +235,17 @@ def _wire(
         Polls(database),
         clock,
         thresholds=thresholds_of(config),
+        doubt=doubt,
         on_events=router.wake.ring,
         on_caught_up=router.let_go,
     )
-    upkeep = Upkeep(Retention(database), config.state.keep_history, clock)
+    limits = Limits(
+        keep_history=config.state.keep_history,
+        longest_wait=max(config.delivery.max_retry, PARKED_RETRY, DIGEST_PATIENCE),
+        give_up_after=config.delivery.give_up_after,
+        receivers=frozenset(receivers),
+    )
+    upkeep = Upkeep(Retention(database), Deliveries(database), limits, clock, doubt)
     stages = Stages(poller=poller, router=router, couriers=carriers, upkeep=upkeep)
     return Daemon(database, stages, clock)
 

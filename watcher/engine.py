@@ -40,8 +40,9 @@ class FromNow(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
 class Engine:
     """Rings ``ring`` ten times a second, through steps of the wall clock too."""
 
-    def __init__(self, ring: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, ring: Callable[[], None], clock: Clock, on_step: Callable[[], None]) -> None:
         self._ring = ring
+        self._on_step = on_step
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
@@ -68,6 +69,7 @@ class Engine:
             if abs(step) > STEP_SECONDS:
                 log.warning("clock.stepped", seconds=round(step, 3))
                 rearm()
+                self._on_step()
                 offset += step
 
     def _offset(self) -> float:

@@ -30,6 +30,7 @@ from watcher.core.routing import Route, Routes
 from watcher.core.secret import Secret
 from watcher.core.training import ServiceRef
 from watcher.flow.deliver import couriers
+from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
 from watcher.flow.route import Router
 from watcher.http import Answered, Headers, HttpRequest, HttpResult
@@ -242,7 +243,8 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
     account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
     api = AitemsClient(world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
-    carriers = couriers({"hook": ear}, Deliveries(database), Policy(), clock)
+    doubt = ClockDoubt()
+    carriers = couriers({"hook": ear}, Deliveries(database), Policy(), clock, doubt)
     router = Router(Outbox(database), ALL, {"hook": ear}, clock, carriers["hook"].wake.ring)
     poller = Poller(
         looks,
@@ -250,6 +252,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         Polls(database),
         clock,
         thresholds=thresholds or Thresholds(),
+        doubt=doubt,
         on_events=router.wake.ring,
         on_caught_up=router.let_go,
     )

@@ -170,6 +170,8 @@ class Claim:
     token: str
     """New for each claim; whoever settles must show it."""
     lease: timedelta
+    due_by: datetime | None = None
+    """Only what was due by then; ``None`` for whatever is due now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

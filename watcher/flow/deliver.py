@@ -6,7 +6,8 @@ import asyncio
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -28,6 +29,7 @@ from watcher.core.delivery import (
     verdict,
 )
 from watcher.core.event import Event
+from watcher.flow.doubt import ClockDoubt
 from watcher.flow.ports import Clock, Deliveries, Receiver
 from watcher.flow.wake import Wake
 
@@ -38,6 +40,7 @@ LEASE: Final = timedelta(minutes=2)
 SWEEP_SECONDS: Final = 10.0
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
+NEVER: Final = timedelta(days=36500)
 OUTAGE_SIZE: Final = 2
 """So many different deliveries failing in a row speak of the receiver, not of a message."""
 
@@ -58,6 +61,10 @@ class Lane:
             await asyncio.sleep(wait)
             wait = self._free_at - clock.monotonic()
 
+    def is_paused(self, now: float) -> bool:
+        """Say whether the receiver asked for more patience than the pace."""
+        return self._free_at - now > self.pace_seconds + 1.0
+
     def take(self, now: float) -> None:
         """Note that an attempt starts."""
         self.pause(now, self.pace_seconds)
@@ -70,7 +77,17 @@ class Lane:
 class Courier:
     """Claims what is due for one receiver, makes the attempts, settles each by what came of it."""
 
-    def __init__(self, receiver: Receiver, deliveries: Deliveries, policy: Policy, clock: Clock, lane: Lane) -> None:
+    def __init__(  # noqa: PLR0913 - wired once, in couriers
+        self,
+        receiver: Receiver,
+        deliveries: Deliveries,
+        policy: Policy,
+        clock: Clock,
+        lane: Lane,
+        *,
+        doubt: ClockDoubt,
+    ) -> None:
+        self._doubt = doubt
         self._receiver = receiver
         self._deliveries = deliveries
         self._policy = policy
@@ -96,13 +113,16 @@ class Courier:
                 log.exception("deliver.failed", receiver=self._receiver.name)
                 await self.wake.wait(SWEEP_SECONDS)
 
-    async def drain(self) -> int:
-        """Attempt everything that is due now; return how many attempts that were."""
-        attempts = 0
+    async def drain(self) -> None:
+        """Attempt everything that is due, and what becomes due meanwhile."""
         while not self._stopping and (batch := await self._claim()):
             await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
-            attempts += len(batch)
-        return attempts
+
+    async def sweep(self) -> None:
+        """Attempt once what is due now; what the receiver puts off is left for another time."""
+        due_by = self._clock.utc_now()
+        while not self._lane.is_paused(self._clock.monotonic()) and (batch := await self._claim(due_by)):
+            await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
 
     async def _idle_seconds(self) -> float:
         due_at = await self._deliveries.next_due(self._receiver.name)
@@ -110,12 +130,14 @@ class Courier:
             return SWEEP_SECONDS
         return min(SWEEP_SECONDS, max((due_at - self._clock.utc_now()).total_seconds(), 0.01))
 
-    async def _claim(self) -> list[Claimed]:
+    async def _claim(self, due_by: datetime | None = None) -> list[Claimed]:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
         async with self._lane.turn:
             await self._lane.free(self._clock)
             limit = 1 if self._lane.pace_seconds else PARALLEL
-            claim = Claim(receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE)
+            claim = Claim(
+                receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE, due_by=due_by
+            )
             claimed = await self._deliveries.claim(claim, self._seal_group, self._clock.utc_now())
             if claimed:
                 self._lane.take(self._clock.monotonic())
@@ -154,7 +176,8 @@ class Courier:
             repeats_are_marked=self._receiver.repeats_are_marked,
         )
         unit = random.random()  # noqa: S311 - it spreads waits
-        return verdict(outcome, attempt, self._policy, self._clock.utc_now(), unit)
+        policy = replace(self._policy, give_up_after=NEVER) if self._doubt.lasts else self._policy
+        return verdict(outcome, attempt, policy, self._clock.utc_now(), unit)
 
     def _must_hold(self, claimed: Claimed) -> bool:
         """Say whether sending again is for a person to decide: a crash left open whether it went out."""
@@ -208,12 +231,12 @@ def _log_settled(receiver: str, claimed: Claimed, decided: Verdict, *, ours: boo
 
 
 def couriers(
-    receivers: Mapping[str, Receiver], deliveries: Deliveries, policy: Policy, clock: Clock
+    receivers: Mapping[str, Receiver], deliveries: Deliveries, policy: Policy, clock: Clock, doubt: ClockDoubt
 ) -> dict[str, Courier]:
     """Return a courier for each receiver; those of one lane share its pace."""
     lanes: dict[str, Lane] = {}
     made = {}
     for name, receiver in receivers.items():
         lane = lanes.setdefault(receiver.lane, Lane(receiver.pace_seconds, clock.monotonic()))
-        made[name] = Courier(receiver, deliveries, policy, clock, lane)
+        made[name] = Courier(receiver, deliveries, policy, clock, lane, doubt=doubt)
     return made

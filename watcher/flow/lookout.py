@@ -15,6 +15,7 @@ from watcher.core.incident_event import Scope, describe, named
 from watcher.core.look import Cause, Unseen
 from watcher.core.planner import Look
 from watcher.core.training import ServiceRef, TrainingRef
+from watcher.flow.doubt import ClockDoubt
 from watcher.flow.memory import Memory
 
 
@@ -46,7 +47,8 @@ def clock_subject(account: str) -> str:
 class Lookout:
     """All accounts; the caller lets one account's looks be judged one after the other."""
 
-    def __init__(self, memory: Memory, thresholds: Thresholds) -> None:
+    def __init__(self, memory: Memory, thresholds: Thresholds, doubt: ClockDoubt) -> None:
+        self._doubt = doubt
         self._memory = memory
         self._thresholds = thresholds
         self._outlooks: dict[str, Outlook] = {}
@@ -171,6 +173,7 @@ class Lookout:
             return Consequence()
         skew = (server_date - now).total_seconds()
         if abs(skew) <= MAX_SKEW_SECONDS:
+            self._doubt.end()
             return self._consequence(account, clocks.succeeded([subject], now), now)
         detail = f"the server's clock is {skew:+.0f} s from ours"
         failure = Failure(subject=subject, cause=Cause.CLOCK, detail=detail, asked_at=now, ended_at=now)

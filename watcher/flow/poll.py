@@ -21,6 +21,7 @@ from watcher.core.look import Cause, LookState, Seen, Unseen, joined
 from watcher.core.moment import to_text
 from watcher.core.planner import Look, discovered
 from watcher.core.training import TrainingRef
+from watcher.flow.doubt import ClockDoubt
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
 from watcher.flow.ports import Api, Clock, Polls
@@ -48,6 +49,7 @@ class Poller:
         clock: Clock,
         *,
         thresholds: Thresholds,
+        doubt: ClockDoubt,
         on_events: Callable[[], None],
         on_caught_up: Callable[[str | None], None],
     ) -> None:
@@ -56,7 +58,7 @@ class Poller:
         self._clock = clock
         self._on_caught_up = on_caught_up
         self.memory = Memory(polls)
-        self._lookout = Lookout(self.memory, thresholds)
+        self._lookout = Lookout(self.memory, thresholds, doubt)
         self._recorder = Recorder(self.memory, self._lookout, clock, on_events)
         self._targets: dict[str, Target] = {}
         self._agenda = Agenda()

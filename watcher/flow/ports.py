@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher.core.batch import Batch, Remembered
@@ -139,6 +139,18 @@ class Deliveries(Protocol):
 
     async def wake(self, receiver: str, now: datetime) -> int:
         """Make everything that waits for a receiver due now."""
+        ...
+
+
+class Strays(Protocol):
+    """Deliveries that the couriers alone would leave where they are."""
+
+    async def rein(self, now: datetime, longest: timedelta) -> int:
+        """Shorten waits that are longer than any of ours may be."""
+        ...
+
+    async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+        """End what is too old and goes to none of these receivers; return the ids."""
         ...
 
 

@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from watcher.flow.ports import Clock, Retention
+from watcher.flow.doubt import ClockDoubt
+from watcher.flow.ports import Clock, Retention, Strays
+from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
 
 EVERY_SECONDS: Final = 3600.0
 
 
-class Upkeep:
-    """Forgets history that is older than the configuration keeps it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long what is kept."""
 
-    def __init__(self, retention: Retention, keep_history: timedelta, clock: Clock) -> None:
+    keep_history: timedelta
+    longest_wait: timedelta
+    """No delivery waits longer than this for its next attempt."""
+    give_up_after: timedelta
+    receivers: frozenset[str]
+    """Those that are configured; what goes to others has nobody to send it."""
+
+
+class Upkeep:
+    """Looks after rows that no stage would touch again: once an hour, and when the wall clock has stepped."""
+
+    def __init__(self, retention: Retention, strays: Strays, limits: Limits, clock: Clock, doubt: ClockDoubt) -> None:
         self._retention = retention
-        self._keep_history = keep_history
+        self._strays = strays
+        self._limits = limits
         self._clock = clock
+        self._doubt = doubt
+        self.wake = Wake()
+
+    def clock_stepped(self) -> None:
+        """Mend at once what a step of the wall clock has put out of place."""
+        self._doubt.begin()
+        self.wake.ring()
 
     async def run(self) -> None:
-        """Do the upkeep once an hour, for ever."""
+        """Do the upkeep for ever."""
         while True:
             try:
-                await self.forget()
+                await self.once()
             except Exception:
                 log.exception("upkeep.failed")
-            await asyncio.sleep(EVERY_SECONDS)
+            await self.wake.wait(EVERY_SECONDS)
 
-    async def forget(self) -> int:
-        """Forget what is too old; return how many events that were."""
-        before = self._clock.utc_now() - self._keep_history
+    async def once(self) -> None:
+        """Do everything there is to do."""
+        await self._strays.rein(self._clock.utc_now(), self._limits.longest_wait)
+        if not self._doubt.lasts:
+            await self._abandon()
+            await self._forget()
+
+    async def _abandon(self) -> None:
+        now = self._clock.utc_now()
+        ended = await self._strays.abandon(self._limits.receivers, now - self._limits.give_up_after, now)
+        if ended:
+            log.error("delivery.given_up", state="dead", reason="receiver-removed", deliveries=ended)
+
+    async def _forget(self) -> None:
+        before = self._clock.utc_now() - self._limits.keep_history
         forgotten = 0
         while batch := await self._retention.forget(before):
             forgotten += batch
         if forgotten:
             log.info("history.forgotten", events=forgotten, before=before)
-        return forgotten

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, select, update
 
-from watcher.core.delivery import Claim, Claimed, Parcel, Settlement, State
+from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.moment import from_text, to_text
 from watcher.store import schema
@@ -54,6 +54,34 @@ class Deliveries:
         """Make everything that waits for a receiver due now, since it was just seen to work again."""
         return await self._database.write(lambda connection: _wake(connection, receiver, now))
 
+    async def rein(self, now: datetime, longest: timedelta) -> int:
+        """Bring what waits longer than any wait of ours may be to its end: the wall clock has stepped back."""
+        return await self._database.write(lambda connection: _rein(connection, now, longest))
+
+    async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+        """End what is older than ``before`` and goes to none of these receivers; return the ids of the deliveries."""
+        return await self._database.write(lambda connection: _abandon(connection, receivers, before, now))
+
+
+def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
+    latest = to_text(now + longest)
+    waiting = and_(_delivery.c.state.in_(_WAITING), _delivery.c.next_at > latest)
+    leased = and_(_delivery.c.state == State.SENDING.value, _delivery.c.lease_until > latest)
+    connection.execute(update(_delivery).where(leased).values(lease_until=latest))
+    return connection.execute(update(_delivery).where(waiting).values(next_at=latest)).rowcount
+
+
+def _abandon(connection: Connection, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+    still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
+    orphaned = and_(still_open, _delivery.c.receiver.not_in(receivers), _delivery.c.created_at < to_text(before))
+    ids = list(connection.scalars(select(_delivery.c.id).where(orphaned)))
+    verdict = Verdict(state=State.DEAD, reason="receiver-removed")
+    for identity in ids:
+        ended = {"state": verdict.state.value, "reason": verdict.reason, "next_at": None, "settled_at": to_text(now)}
+        connection.execute(update(_delivery).where(_delivery.c.id == identity).values(ended))
+        _end(connection, identity, Settlement(verdict=verdict, at=now))
+    return ids
+
 
 def _reclaim(connection: Connection, receiver: str | None, now: datetime) -> int:
     """Open leases that ended (or all, without a receiver) become uncertain, which they truly are."""
@@ -77,7 +105,7 @@ def _is_head() -> ColumnElement[bool]:
 
 def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
     waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(_WAITING))
-    due = and_(waiting, _delivery.c.next_at <= to_text(now), _is_head())
+    due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), _is_head())
     query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
     rows = connection.execute(query).mappings().all()
     if rows:
