@@ -139,7 +139,7 @@ class World:
         await asyncio.sleep(self.latency_seconds)
         trouble = self.trouble(self.clock.monotonic(), path)
         answer = await trouble if isinstance(trouble, Awaitable) else trouble
-        return answer or self.answer(200, self._document(path), asked_at=asked_at)
+        return answer or self.answer(200, self.document(path), asked_at=asked_at)
 
     def answer(
         self,
@@ -160,7 +160,8 @@ class World:
             answered_at=now,
         )
 
-    def _document(self, path: str) -> object:
+    def document(self, path: str) -> object:
+        """Return what an honest answer to this path holds."""
         parts = path.split("/")
         service = parts[4]
         items = [_training(service, version, word) for (of, version), word in self.trainings.items() if of == service]

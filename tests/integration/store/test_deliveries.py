@@ -257,3 +257,49 @@ async def test_history_that_is_over_and_old_is_forgotten_but_never_a_trainings_n
 async def test_what_still_waits_for_its_end_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     assert await Retention(database).forget(NOW + timedelta(days=1)) == 0
+
+
+async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind_what_goes_alone(
+    database: Database, make_event: MakeEvent
+) -> None:
+    late = NOW + GROUP.patience
+    await enqueue(database, make_event(1))
+    await enqueue(database, make_event(2), group=GROUP)
+    await enqueue(database, make_event(3))
+    await enqueue(database, make_event(4), group=GROUP)
+    told = []
+    for turn in range(4):
+        for claimed in await claim(database, token=f"t{turn}", now=late + GROUP.patience):
+            told.append([event.seq for event in claimed.parcel.events])
+            await settle(database, claimed)
+    assert told == [[1], [2], [3], [4]]
+
+
+async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
+    path: Path, database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(), to=("hook", "removed"))
+    deliveries = Deliveries(database)
+    assert await deliveries.abandon(frozenset({"hook"}), NOW, NOW) == []
+    assert len(await deliveries.abandon(frozenset({"hook"}), NOW + SECOND, NOW)) == 1
+    with open_views(path) as views:
+        (told,) = views.history(HistoryFilter())
+    assert {handover.receiver: handover.state for handover in told.handovers} == {
+        "hook": State.PENDING,
+        "removed": State.DEAD,
+    }
+
+
+async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_longest_wait(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event())
+    stepped = NOW - timedelta(hours=6)
+    assert await Deliveries(database).rein(stepped, timedelta(hours=1)) == 1
+    assert await Deliveries(database).next_due("hook") == stepped + timedelta(hours=1)
+
+
+async def test_a_sweep_claims_only_what_was_due_when_it_began(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    wanted = Claim(receiver="hook", limit=9, token="t1", lease=LEASE, due_by=NOW - SECOND)
+    assert await Deliveries(database).claim(wanted, seal_group, NOW) == []

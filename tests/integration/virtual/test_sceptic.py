@@ -1,0 +1,115 @@
+"""What a sceptic broke once, and what must never break again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.virtual import Ear, VirtualClock, World, run, service_looks, watching
+from watcher.core.planner import Look
+from watcher.core.training import ServiceRef, TrainingRef
+from watcher.http import HttpResult
+
+HOUR = 3600.0
+
+
+def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v1"): "learning"}
+        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+            await asyncio.sleep(600)
+            world.trainings = {("s1", "v1"): "completed"}
+            stale = [True]
+
+            def replica(_now: float, path: str) -> HttpResult | None:
+                if "versions" not in path or not stale:
+                    return None
+                stale.clear()
+                old = World(clock, trainings={("s1", "v1"): "learning"})
+                return old.answer(200, old.document(path))
+
+            world.trouble = replica
+            await asyncio.sleep(300)
+        return ear
+
+    ear = run(main)
+    assert ear.kinds == ["succeeded"]
+    (event,) = ear.events
+    assert (event.before - event.after).total_seconds() < 40
+
+
+def test_one_dark_service_is_not_taken_for_the_account_because_others_are_not_due(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v1"): "completed", ("s2", "v1"): "completed"}
+
+        def dark(now: float, path: str) -> HttpResult | None:
+            return world.answer(503, {}) if now > 1000 and "/s1/" in path else None
+
+        world.trouble = dark
+        async with watching(tmp_path, world, ear, service_looks(["s1", "s2"]), ring_seconds=2):
+            await asyncio.sleep(4 * HOUR)
+        return ear
+
+    ear = run(main)
+    assert [(event.kind.value, event.subject) for event in ear.events] == [("unreachable", "service:main/s1")]
+
+
+def test_an_incident_of_what_is_no_longer_watched_is_closed_without_a_word(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v1"): "learning", ("s2", "v1"): "learning"}
+        world.trouble = lambda _now, path: world.answer(503, {}) if "/s1/" in path else None
+        async with watching(tmp_path, world, ear, service_looks(["s1", "s2"])) as poller:
+            await asyncio.sleep(600)
+            assert len(poller.memory.open_incidents()) == 1
+        async with watching(tmp_path, world, ear, service_looks(["s2"])) as poller:
+            await asyncio.sleep(60)
+            assert poller.memory.open_incidents() == []
+        return ear
+
+    assert run(main).kinds == ["unreachable"]
+
+
+def test_a_training_that_was_never_found_is_found_by_its_services_list(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v0"): "learning"}
+        ref = TrainingRef("main", "s1", "pop", "v1")
+        (listed,) = service_looks(["s1"])
+        alone = Look(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
+        world.trouble = lambda _now, path: world.answer(404, {}) if path.endswith("v1") and not found else None
+        found = False
+        async with watching(tmp_path, world, ear, [alone]):
+            await asyncio.sleep(600)
+        found = True
+        world.trainings["s1", "v1"] = "learning"
+        joined = replace(listed, single={ref: alone.naming})
+        async with watching(tmp_path, world, ear, [joined]) as poller:
+            await asyncio.sleep(600)
+            assert poller.memory.open_incidents() == []
+        return ear
+
+    assert run(main).kinds == ["not-found", "reachable"]
+
+
+def test_a_list_that_shows_other_ends_at_each_answer_is_not_asked_for_without_a_pause(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> World:
+        world, ear = World(clock), Ear()
+        words = ("completed", "learningFailed", "requestFailed", "refinedFailed")
+
+        def turning(now: float, _path: str) -> HttpResult | None:
+            word = words[int(now * 100) % 4] if now > 60 else "learning"
+            world.trainings = {("s1", f"v{number}"): word for number in range(9)}
+            return None
+
+        world.trouble = turning
+        world.trainings = {("s1", f"v{number}"): "learning" for number in range(9)}
+        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+            await asyncio.sleep(660)
+        return world
+
+    world = run(main)
+    assert len(world.asked) < 100
