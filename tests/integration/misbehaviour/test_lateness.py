@@ -38,7 +38,7 @@ async def longest_wait(tmp_path: Path, hanging: int, strikes: int, *, from_strik
 
 
 @pytest.mark.parametrize("hanging", [1, 7])
-async def test_services_that_hang_hold_up_no_other(hanging: int, tmp_path: Path) -> None:
+async def test_r9_services_that_hang_hold_up_no_other(hanging: int, tmp_path: Path) -> None:
     assert await longest_wait(tmp_path, hanging, 2) <= INTERVAL_SECONDS + ON_TIME_SECONDS
 
 

@@ -32,7 +32,7 @@ def test_every_kind_of_the_simulator_has_its_case() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
-async def test_one_service_misbehaves_while_three_others_are_watched(
+async def test_r8_to_r11_one_service_misbehaves_while_three_others_are_watched(
     theme: str, tmp_path: Path, table: list[Row], caplog: pytest.LogCaptureFixture
 ) -> None:
     with capture_logs() as log:

@@ -86,7 +86,7 @@ def strike_all(control: Control, daemon: subprocess.Popen[bytes], kinds: Sequenc
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
-def test_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: Path) -> None:
+def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: Path) -> None:
     world, settings = tmp_path / "world.toml", tmp_path / "config.toml"
     simulator_log, daemon_log = tmp_path / "simulator.log", tmp_path / "daemon.log"
     world.write_text(f'[[service]]\nid = "{SERVICE}"\n', encoding="utf-8")
