@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel lint format lock wheel docs clean
-PYTEST ?= $(BIN)/python -m pytest
+.PHONY: help setup demo test test-wheel coverage lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +22,13 @@ demo: $(READY)  ## the real daemon against the built-in simulator; alerts on thi
 	$(BIN)/aitems-watcher demo
 
 test: $(READY)  ## every test
-	$(PYTEST)
+	$(BIN)/python -m pytest
+
+coverage: $(READY)  ## which lines the quick tests reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not slow" tests/unit tests/integration
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test-wheel: wheel  ## the same tests against the wheel, in a folder without the source
 	scripts/test-wheel $(PYTHON)

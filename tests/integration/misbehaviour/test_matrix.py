@@ -14,6 +14,8 @@ from tests.integration.misbehaviour.cases import THEMES
 from tests.integration.misbehaviour.trial import HEADER, Row, is_trouble, run_trials
 from watcher.simulator.faults.kinds import KINDS
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE: Final = 8
 """So many daemons run beside each other in the test's event loop."""
 

@@ -17,6 +17,8 @@ import pytest
 from tests.acceptance.cli_support import eventually
 from tests.support import house
 
+pytestmark = pytest.mark.slow
+
 SERVICE: Final = "6wxgu1abcde"
 LIMIT_BYTES: Final = 20_000_000
 LOOKS_TO_WARM_UP: Final = 25

@@ -15,6 +15,8 @@ from watcher.core.delivery import Outcome, Parcel, TryLater
 from watcher.core.event import Kind
 from watcher.http import HttpResult
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 SERVICES = ("s1", "s2", "s3")
 
