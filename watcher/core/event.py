@@ -182,11 +182,11 @@ def from_json(data: Mapping[str, object]) -> Event:
     return Event(
         kind=Kind(str(rest.pop("kind"))),
         from_status=rest.pop("from"),  # type: ignore[arg-type]  # our own JSON, see the docstring
-        to_status=rest.pop("to"),  # type: ignore[arg-type]
-        skipped=tuple(rest.pop("skipped")),  # type: ignore[arg-type]
+        to_status=rest.pop("to"),  # type: ignore[arg-type]  # as above
+        skipped=tuple(rest.pop("skipped")),  # type: ignore[arg-type]  # as above
         after=from_text(str(rest.pop("after"))),
         before=from_text(str(rest.pop("before"))),
         recorded_at=from_text(str(rest.pop("recorded_at"))),
-        record=rest.pop("training"),  # type: ignore[arg-type]
-        **rest,  # type: ignore[arg-type]
+        record=rest.pop("training"),  # type: ignore[arg-type]  # as above
+        **rest,  # type: ignore[arg-type]  # as above
     )

@@ -81,7 +81,7 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
 
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
     # Alembic is slow to import, and who only reads the store does without it.
-    from watcher.store.migrate import upgrade  # noqa: PLC0415
+    from watcher.store.migrate import upgrade  # noqa: PLC0415 - see above
 
     created = not path.exists() or path.stat().st_size == 0
     if not created:

@@ -18,13 +18,13 @@ class StoreInUse(StoreError):  # noqa: N818 - the name says the state, as in the
     """Another process holds the file."""
 
 
-class StoreUnusable(StoreError):  # noqa: N818
+class StoreUnusable(StoreError):  # noqa: N818 - as above
     """The file cannot be used as a store."""
 
 
-class StoreTooNew(StoreError):  # noqa: N818
+class StoreTooNew(StoreError):  # noqa: N818 - as above
     """The file was written by a later version."""
 
 
-class StaleSnapshot(StoreError):  # noqa: N818
+class StaleSnapshot(StoreError):  # noqa: N818 - as above
     """A snapshot was not as it was when it was read."""
