@@ -127,6 +127,8 @@ delivery = Table(
     Column("settled_at", Text),
     Column("answer", Text),
     Column("receipt", Text),
+    Column("mention", Text),
+    Column("lookups", Integer, nullable=False, server_default="0"),
 )
 """One message to one receiver; a group is sealed just before its first attempt, everything else at once."""
 
@@ -169,3 +171,14 @@ counter = Table(
     Column("last_seq", Integer, nullable=False),
 )
 """The latest ``receiver_seq`` of a receiver and subject; it outlives the pruned ledger."""
+
+receiver = Table(
+    "receiver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("broken_since", Text),
+    Column("reason", Text),
+    Column("answer", Text),
+)
+"""One row a receiver that something was told about: ``broken_since`` is set while it refuses for good."""
