@@ -1,0 +1,157 @@
+"""Serving the socket, within the daemon's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from watcher.control.place import address_of, point_to, remove
+from watcher.control.protocol import (
+    MAX_REQUEST_BYTES,
+    ControlError,
+    Handler,
+    Request,
+    answer_line,
+    read_request,
+    refusal_line,
+)
+
+log = structlog.get_logger()
+
+LINE_SECONDS: Final = 5.0
+"""How long a line may take, there and back; a handler has its own time."""
+GRACE_SECONDS: Final = 1.0
+BACKLOG: Final = 16
+
+
+class ControlServer:
+    """Listens as long as its block runs; a request goes to the handler of its command.
+
+    Args:
+        path: where the socket is made.
+        handlers: by command; looked up at each request, so that one may be added later.
+        link: what shall lead to the socket too, e.g. from beside the store; may be the same as ``path``.
+    """
+
+    def __init__(self, path: Path, handlers: Mapping[str, Handler], *, link: Path | None = None) -> None:
+        self._path = path
+        self._link = None if link == path else link
+        self._handlers = handlers
+        self._serving: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen.
+
+        Raises:
+            OSError: the socket cannot be made there.
+        """
+        listener = _listener(self._path)
+        try:
+            if self._link is not None:
+                point_to(self._link, self._path)
+            self._server = await asyncio.start_unix_server(
+                self._accept, sock=listener, limit=MAX_REQUEST_BYTES, backlog=BACKLOG
+            )
+        except BaseException:
+            listener.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Take no more; give running requests a moment."""
+        assert self._server is not None  # noqa: S101 - for the types
+        self._server.close()
+        for place in (self._path, *((self._link,) if self._link else ())):
+            remove(place)
+        if self._serving:
+            _, late = await asyncio.wait(self._serving, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            line = await self._answer(reader)
+            async with asyncio.timeout(LINE_SECONDS):
+                writer.write(line)
+                await writer.drain()
+        except (OSError, TimeoutError) as error:
+            log.info("control.gone", problem=str(error) or type(error).__name__)
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        try:
+            async with asyncio.timeout(LINE_SECONDS):
+                asked = read_request(await _line(reader))
+            return answer_line(await self._handle(asked))
+        except ControlError as error:
+            return refusal_line(str(error))
+
+    async def _handle(self, asked: Request) -> Mapping[str, object]:
+        handler = self._handlers.get(asked.command)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers))
+            raise ControlError(f"the daemon knows no command {asked.command!r}; it knows {known}")
+        log.info("control.asked", command=asked.command)
+        try:
+            return await handler(asked.arguments)
+        except ControlError:
+            raise
+        except Exception:
+            log.exception("control.fault", command=asked.command)
+            raise ControlError(f"{asked.command} failed by a fault of the daemon; see its log") from None
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readline()
+    except ValueError:
+        raise ControlError(f"the request is longer than {MAX_REQUEST_BYTES} bytes") from None
+
+
+def _listener(path: Path) -> socket.socket:
+    """Bind, and let nobody but the owner in before anybody can connect."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path)
+        with address_of(path) as address:
+            listener.bind(address)
+        path.chmod(0o600)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove what a dead daemon left; a living one's, or what is no socket, stays."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISLNK(mode) and (not stat.S_ISSOCK(mode) or _answers(path)):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), str(path))
+    path.unlink()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, address_of(path) as address:
+        return probe.connect_ex(address) == 0

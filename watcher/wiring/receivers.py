@@ -1,0 +1,71 @@
+"""A receiver, from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Final
+
+from watcher.config import LogSettings, ReceiverSettings, SecretRef, SlackWebhookSettings, WebhookSettings
+from watcher.core.secret import Secret
+from watcher.flow.ports import Receiver
+from watcher.http import HttpClient, HttpSettings
+from watcher.receivers import KINDS, Spec
+from watcher.wiring.surroundings import Surroundings
+
+RECEIVER_TIMEOUT_SECONDS: Final = 20.0
+"""A deadline for one whole attempt; Standard Webhooks advises 15 to 30 s."""
+
+
+def make_receiver(name: str, settings: ReceiverSettings, surroundings: Surroundings, stack: AsyncExitStack) -> Receiver:
+    """Make one receiver from its settings; its connections are closed with ``stack``."""
+    http = HttpClient(_receiver_http(settings), surroundings.clock)
+    stack.push_async_callback(http.aclose)
+    spec = Spec(
+        name=name,
+        http=http,
+        clock=surroundings.clock,
+        stream=surroundings.output,
+        url=_url(settings, surroundings),
+        secret=_secret_source(settings, surroundings),
+        headers=_headers(settings, surroundings),
+    )
+    return KINDS[settings.kind](spec)
+
+
+def _receiver_http(settings: ReceiverSettings) -> HttpSettings:
+    if isinstance(settings, LogSettings):
+        return HttpSettings()
+    return HttpSettings(
+        timeout_seconds=RECEIVER_TIMEOUT_SECONDS,
+        proxy=settings.proxy,
+        ca_file=settings.ca_file,
+        client_cert=settings.client_cert,
+    )
+
+
+def _url(settings: ReceiverSettings, surroundings: Surroundings) -> Secret | None:
+    match settings:
+        case WebhookSettings(url=SecretRef() as ref) | SlackWebhookSettings(url=ref):
+            return surroundings.secret(ref)
+        case WebhookSettings(url=str() as plain):
+            return Secret(plain)
+        case _:
+            return None
+
+
+def _secret_source(settings: ReceiverSettings, surroundings: Surroundings) -> Callable[[], Secret] | None:
+    if not isinstance(settings, WebhookSettings) or settings.secret is None:
+        return None
+    ref = settings.secret
+    # Asked at each attempt: a file that changes is read anew.
+    return lambda: surroundings.secret(ref)
+
+
+def _headers(settings: ReceiverSettings, surroundings: Surroundings) -> Mapping[str, Secret]:
+    if not isinstance(settings, WebhookSettings):
+        return {}
+    return {
+        name: surroundings.secret(value) if isinstance(value, SecretRef) else Secret(value)
+        for name, value in settings.headers.items()
+    }
