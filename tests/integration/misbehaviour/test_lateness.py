@@ -14,7 +14,8 @@ from watcher.simulator import Fault, serve
 
 OTHERS = ("other0", "other1", "other2")
 
-pytestmark = pytest.mark.slow
+# A wait that the watcher causes comes back each time; one that the machine causes does not.
+pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
 
 
 async def longest_wait(tmp_path: Path, hanging: int, strikes: int, *, from_strike: int = 0) -> float:
