@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from tests.support.invariants import Evidence, Life, violations
+from tests.support.servers import Received
+from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
@@ -34,10 +37,13 @@ from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
 from watcher.flow.route import Router
 from watcher.http import Answered, Headers, HttpRequest, HttpResult
+from watcher.receivers.payload import render_body, render_group
+from watcher.simulator import CallKind
 from watcher.store.database import open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.views import HistoryFilter, open_views
 
 T = TypeVar("T")
 
@@ -98,6 +104,10 @@ class VirtualClock:
         """Return the wall clock's time."""
         return START + self.step + timedelta(seconds=self._loop.time())
 
+    def true_now(self) -> datetime:
+        """Return the time as a clock that nobody steps shows it."""
+        return START + timedelta(seconds=self._loop.time())
+
     def monotonic(self) -> float:
         """Return the loop's time."""
         return self._loop.time()
@@ -126,6 +136,12 @@ class World:
     """When requests came, in virtual seconds."""
     paths: list[str] = field(default_factory=list)
     latency_seconds: float = 0.01
+    date_off: timedelta = timedelta()
+    """How much the server's clock is ahead of ours."""
+    shown: list[Shown] = field(default_factory=list)
+    """What honest answers showed, by a clock that nobody steps."""
+    lives: list[Life] = field(default_factory=list)
+    """The daemons that watched it."""
 
     async def call(self, request: HttpRequest) -> HttpResult:
         """Answer one request, as ``HttpClient.call`` does."""
@@ -139,7 +155,17 @@ class World:
         await asyncio.sleep(self.latency_seconds)
         trouble = self.trouble(self.clock.monotonic(), path)
         answer = await trouble if isinstance(trouble, Awaitable) else trouble
-        return answer or self.answer(200, self.document(path), asked_at=asked_at)
+        return answer or self.honest(path, asked_at)
+
+    def honest(self, path: str, asked_at: datetime | None = None) -> Answered:
+        """Return the answer that tells what is, and remember what it showed."""
+        document = self.document(path)
+        assert isinstance(document, dict)
+        kind = CallKind.LIST if "trains" in document else CallKind.VIEW
+        for item in document.get("trains", [document]):
+            subject = (item["serviceId"], item["type"], item["version"])
+            self.shown.append(Shown(self.clock.true_now(), subject, item["status"], kind))
+        return self.answer(200, document, asked_at=asked_at)
 
     def answer(
         self,
@@ -151,7 +177,7 @@ class World:
     ) -> Answered:
         """Return an answer that comes now."""
         now = self.clock.utc_now()
-        fields = {"date": format_datetime(now, usegmt=True), **(headers or {})}
+        fields = {"date": format_datetime(now + self.date_off, usegmt=True), **(headers or {})}
         return Answered(
             status=status,
             headers=Headers(fields.items()),
@@ -193,13 +219,15 @@ class Ear:
     heard: list[tuple[Event, ...]] = field(default_factory=list)
     also: list[tuple[Event, ...]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    """What a webhook would have got, for the invariant checker."""
     outcome: Callable[[Parcel], Outcome] = lambda _: Delivered()
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
-        return f"{event.id} {receiver_seq}".encode()
+        return render_body(event, receiver_seq)
 
-    def seal_group(self, entries: Iterable[tuple[Event, int]], also: Iterable[Event]) -> bytes:
-        return b" ".join(self.seal(event, number) for event, number in entries)
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
+        return render_group(entries, also)
 
     async def send(self, parcel: Parcel) -> Outcome:
         outcome = self.outcome(parcel)
@@ -207,6 +235,8 @@ class Ear:
         if isinstance(outcome, Delivered):
             self.heard.append(parcel.events)
             self.also.append(parcel.also)
+            assert parcel.body is not None
+            self.received.append(Received(START, {"webhook-id": parcel.delivery_id}, parcel.body))
         return outcome
 
     @property
@@ -238,7 +268,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
     ring_seconds: float = RING_SECONDS,
 ) -> AsyncIterator[Poller]:
     """Run the stages on a real store as long as the block runs."""
-    clock = world.clock
+    clock, born = world.clock, world.clock.true_now()
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     budget = Budget(per_second=per_second, max_concurrency=8, clock=clock)  # type: ignore[arg-type]  # fits Clock
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
@@ -263,11 +293,19 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
     try:
         yield poller
     finally:
-        await poller.stop(1.0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await poller.stop(1.0)
         database.close()
+        world.lives.append(Life(born, clock.true_now()))
+
+
+def broken_promises(folder: Path, world: World, ear: Ear) -> list[str]:
+    """Compare what the API showed with what the store recorded and what arrived; return every broken promise."""
+    with open_views(folder / "watcher.db") as views:
+        told = views.history(HistoryFilter(limit=1_000_000))
+    return violations(Evidence(shown=world.shown, lives=world.lives, told=told, received={ear.name: ear.received}))
 
 
 async def _ring(poller: Poller, ring_seconds: float) -> None:

@@ -302,9 +302,9 @@ def _event(known: Snapshot, sighting: Sighting, background: Background, now: dat
         late=sighting.late,
         new=known.status is None,
         confirmed=confirmed,
-        after=known.seen_after,
-        # A wall clock that stepped back between the two must not turn the bounds round.
-        before=max(sighting.answered_at, known.seen_after),
+        # A wall clock that was set back between the two must not turn the bounds round.
+        after=min(known.seen_after, sighting.answered_at),
+        before=sighting.answered_at,
         recorded_at=now,
         group=sighting.occasion,
         record=known.record,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -148,6 +148,11 @@ class Observation:
         require_utc(self.answered_at)
 
 
+LONGEST_OVERTAKING: Final = timedelta(minutes=15)
+"""Answers may overtake each other by less than this, since no call takes so long; what was asked earlier by more was
+asked after the wall clock was set back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """A status that waits for a second answer before it is recorded: a backward move, or a final of a list."""
@@ -189,6 +194,6 @@ class Snapshot:
 
     def seen(self, asked_at: datetime) -> Snapshot:
         """Note that a request started at ``asked_at`` still showed the recorded status."""
-        if asked_at <= self.seen_after:
+        if timedelta() <= self.seen_after - asked_at < LONGEST_OVERTAKING:
             return self
         return replace(self, seen_after=asked_at)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -26,6 +26,7 @@ from watcher.flow.ports import Clock
 
 log = structlog.get_logger()
 
+BEFORE_ANY_LOOK: Final = datetime.min.replace(tzinfo=UTC)
 PATIENCE_INTERVALS: Final = 2
 """After so many intervals without a confirmation, an end is told as unconfirmed."""
 
@@ -175,9 +176,11 @@ class Recorder:
 
     def _background(self, target: Target, ref: TrainingRef, new_since: datetime | None = None) -> Background:
         naming = target.look.naming_of(ref)
+        # A start that lies ahead was dated by a clock that was set back since: it says nothing of what was missed.
+        since = target.looking_since if target.looking_since <= self._clock.utc_now() else BEFORE_ANY_LOOK
         return Background(
             epoch=self._memory.epoch,
-            looking_since=target.looking_since,
+            looking_since=since,
             new_since=new_since,
             service_name=naming.name,
             labels=naming.labels,

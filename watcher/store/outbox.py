@@ -63,7 +63,9 @@ def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:
 def _recent(connection: Connection, event: Event) -> int:
     table = schema.event.c
     since = to_text(event.recorded_at - FLAP_WINDOW)
-    mine = and_(table.subject == event.subject, table.recorded_at > since, table.seq <= event.seq)
+    # Up to now too: what was recorded while the wall clock ran ahead would count for as long as it did.
+    lately = and_(table.recorded_at > since, table.recorded_at <= to_text(event.recorded_at))
+    mine = and_(table.subject == event.subject, lately, table.seq <= event.seq)
     return int(connection.execute(select(func.count()).where(mine)).scalar_one())
 
 

@@ -321,7 +321,7 @@ async def run_trials(
 
 
 async def _settled(row: Row, folder: Path, log: Sequence[Mapping[str, object]]) -> Row:
-    """Look again at a row that was merely late: a wait that the watcher causes comes back, one of the machine does not."""
+    """Look again at a row that was merely late: a wait that the watcher causes comes back."""
     for number in range(SECOND_LOOKS):
         if row.problems or not row.late:
             break

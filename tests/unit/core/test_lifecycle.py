@@ -295,3 +295,21 @@ def test_a_move_exists_between_any_two_words(known: str | None, word: str) -> No
 
 def test_every_status_word_has_a_stage_in_the_table() -> None:
     assert {status.value for status in Status} == set(STAGES[:-1])
+
+
+def test_an_answer_that_was_overtaken_takes_nothing_back_from_what_was_seen() -> None:
+    known = Snapshot(ref=REF, status="learning", seen_after=START + 10 * SECOND, first_seen_at=START)
+    assert known.seen(START).seen_after == START + 10 * SECOND
+
+
+def test_a_clock_that_was_set_right_is_believed_again() -> None:
+    ahead = START + timedelta(days=3650)
+    known = Snapshot(ref=REF, status="learning", seen_after=ahead, first_seen_at=START)
+    assert known.seen(START).seen_after == START
+
+
+def test_a_clock_that_was_set_back_does_not_turn_the_bounds_round() -> None:
+    known = Snapshot(ref=REF, status="waiting", seen_after=START + timedelta(hours=1), first_seen_at=START)
+    event = look(known, "learning", 5).event
+    assert event is not None
+    assert (event.after, event.before) == (START + 5.5 * SECOND, START + 5.5 * SECOND)
