@@ -87,13 +87,13 @@ class Agenda:
         if self._starts.get(key, start) > start:
             self.put(key, start)
 
-    def take_due(self, now: float) -> list[str]:
-        """Take out the keys whose time has come, the longest waiting first."""
-        due = []
+    def take_due(self, now: float) -> dict[str, float]:
+        """Take out the keys whose time has come, the longest waiting first, each with when that was."""
+        due = {}
         while self._heap and self._heap[0][0] <= now:
             start, key = heapq.heappop(self._heap)
             # An entry that was replaced meanwhile is no longer the key's start.
             if self._starts.get(key) == start:
                 del self._starts[key]
-                due.append(key)
+                due[key] = start
         return due

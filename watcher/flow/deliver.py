@@ -29,8 +29,10 @@ from watcher.core.delivery import (
     verdict,
 )
 from watcher.core.event import Event
+from watcher.core.pulse import RESTING
 from watcher.flow.doubt import ClockDoubt
-from watcher.flow.ports import Clock, Deliveries, Receiver
+from watcher.flow.observer import UNOBSERVED
+from watcher.flow.ports import Clock, Deliveries, Observer, Receiver
 from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
@@ -86,8 +88,11 @@ class Courier:
         lane: Lane,
         *,
         doubt: ClockDoubt,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._doubt = doubt
+        self._observer = observer
+        self._loop = f"delivering {receiver.name}"
         self._receiver = receiver
         self._deliveries = deliveries
         self._policy = policy
@@ -104,6 +109,12 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until ``stop``."""
+        try:
+            await self._run()
+        finally:
+            self._observer.ended(self._loop)
+
+    async def _run(self) -> None:
         while not self._stopping:
             try:
                 await self.drain()
@@ -132,8 +143,10 @@ class Courier:
 
     async def _claim(self, due_by: datetime | None = None) -> list[Claimed]:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
+        self._observer.turned(self._loop, RESTING)
         async with self._lane.turn:
             await self._lane.free(self._clock)
+            self._observer.turned(self._loop, LEASE.total_seconds())
             limit = 1 if self._lane.pace_seconds else PARALLEL
             claim = Claim(
                 receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE, due_by=due_by
@@ -197,6 +210,7 @@ class Courier:
             receipt=outcome.receipt if isinstance(outcome, Delivered) else None,
         )
         ours = await self._deliveries.settle(claimed, settlement)
+        self._observer.settled(self._receiver.name, decided)
         _log_settled(self._receiver.name, claimed, decided, ours=ours)
 
     async def _note_health(self, claimed: Claimed, outcome: Outcome) -> None:
@@ -230,13 +244,19 @@ def _log_settled(receiver: str, claimed: Claimed, decided: Verdict, *, ours: boo
         log.warning("delivery.retry", next_at=decided.next_at, **keys)
 
 
-def couriers(
-    receivers: Mapping[str, Receiver], deliveries: Deliveries, policy: Policy, clock: Clock, doubt: ClockDoubt
+def couriers(  # noqa: PLR0913 - what each courier is given
+    receivers: Mapping[str, Receiver],
+    deliveries: Deliveries,
+    policy: Policy,
+    clock: Clock,
+    doubt: ClockDoubt,
+    *,
+    observer: Observer = UNOBSERVED,
 ) -> dict[str, Courier]:
     """Return a courier for each receiver; those of one lane share its pace."""
     lanes: dict[str, Lane] = {}
     made = {}
     for name, receiver in receivers.items():
         lane = lanes.setdefault(receiver.lane, Lane(receiver.pace_seconds, clock.monotonic()))
-        made[name] = Courier(receiver, deliveries, policy, clock, lane, doubt=doubt)
+        made[name] = Courier(receiver, deliveries, policy, clock, lane, doubt=doubt, observer=observer)
     return made

@@ -24,11 +24,14 @@ from watcher.core.training import TrainingRef
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
-from watcher.flow.ports import Api, Clock, Polls
+from watcher.flow.observer import UNOBSERVED
+from watcher.flow.ports import Api, Clock, Observer, Polls
 from watcher.flow.recorder import Recorder, Target
 
 log = structlog.get_logger()
 
+RING_SECONDS: Final = 1.0
+"""It rings more often; the guard of the engine alone rings once a second."""
 FLUSH_SECONDS: Final = 1.0
 CONFIRM_BY_VIEW: Final = 3
 """Up to so many ends of one list are confirmed by a view each; more of them by the list, asked for again at once."""
@@ -52,11 +55,13 @@ class Poller:
         doubt: ClockDoubt,
         on_events: Callable[[], None],
         on_caught_up: Callable[[str | None], None],
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._looks = tuple(looks)
         self._apis = apis
         self._clock = clock
         self._on_caught_up = on_caught_up
+        self._observer = observer
         self.memory = Memory(polls)
         self._lookout = Lookout(self.memory, thresholds, doubt)
         self._recorder = Recorder(self.memory, self._lookout, clock, on_events)
@@ -90,7 +95,10 @@ class Poller:
 
     def ring(self) -> None:
         """Start what is due; called often, does nothing when nothing is."""
-        for key in self._agenda.take_due(self._clock.monotonic()):
+        now = self._clock.monotonic()
+        self._observer.turned("looking", RING_SECONDS)
+        for key, due_at in self._agenda.take_due(now).items():
+            self._observer.look_started(now - due_at)
             self._spawn(self._turn(self._targets[key]))
 
     async def sweep(self) -> None:
@@ -103,6 +111,7 @@ class Poller:
     async def flush_for_ever(self) -> None:
         """Write once a second what the looks noted."""
         while True:
+            self._observer.turned("recording", FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 await self.memory.flush()

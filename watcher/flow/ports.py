@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher.core.batch import Batch, Remembered
-from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement
+from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement, Verdict
 from watcher.core.event import Event
 from watcher.core.look import Sight, Unseen
 from watcher.core.routing import Plan
@@ -26,6 +26,34 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that never step."""
+        ...
+
+
+class Observer(Protocol):
+    """Who is told of the stages' work: the pulse and the metrics; it decides nothing and never raises."""
+
+    def turned(self, loop: str, within_seconds: float) -> None:
+        """Note that a loop turns, and that it will again within so long."""
+        ...
+
+    def ended(self, loop: str) -> None:
+        """Note that a loop has stopped in order."""
+        ...
+
+    def look_started(self, late_seconds: float) -> None:
+        """Note how long after it was due a look starts."""
+        ...
+
+    def asked(self, account: str, call: str, outcome: str) -> None:
+        """Note what came of a call: ``seen``, or the cause of seeing nothing."""
+        ...
+
+    def routed(self, event: Event) -> None:
+        """Note an event on its way to whom it concerns."""
+        ...
+
+    def settled(self, receiver: str, verdict: Verdict) -> None:
+        """Note what became of an attempt to deliver."""
         ...
 
 

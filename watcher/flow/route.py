@@ -8,7 +8,8 @@ import structlog
 
 from watcher.core.event import Event
 from watcher.core.routing import Routes, plan
-from watcher.flow.ports import Clock, Outbox, Receiver
+from watcher.flow.observer import UNOBSERVED
+from watcher.flow.ports import Clock, Observer, Outbox, Receiver
 from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
@@ -20,19 +21,22 @@ SWEEP_SECONDS = 10.0
 class Router:
     """Takes the events that no route has seen and makes their deliveries, in the order of recording."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a port or a setting, wired once
         self,
         outbox: Outbox,
         routes: Routes,
         receivers: Mapping[str, Receiver],
         clock: Clock,
         on_routed: Callable[[], None],
+        *,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._outbox = outbox
         self._routes = routes
         self._receivers = receivers
         self._clock = clock
         self._on_routed = on_routed
+        self._observer = observer
         self._let_go: list[str | None] = []
         self.wake = Wake()
 
@@ -44,6 +48,7 @@ class Router:
             except Exception:
                 # The rows are still unrouted: whatever it was, the next sweep tries again.
                 log.exception("route.failed")
+            self._observer.turned("routing", SWEEP_SECONDS)
             await self.wake.wait(SWEEP_SECONDS)
 
     async def drain(self) -> int:
@@ -70,6 +75,7 @@ class Router:
         plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
         await self._outbox.enqueue(plans, self._seal, self._clock.utc_now())
         for event, planned in plans:
+            self._observer.routed(event)
             log.info("event.routed", event_id=event.id, kind=event.kind, to=list(planned.to), reason=planned.reason)
         self._on_routed()
 
