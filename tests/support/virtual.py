@@ -28,6 +28,7 @@ from watcher.core.cadence import Cadence
 from watcher.core.delivery import Delivered, Outcome, Parcel, Policy
 from watcher.core.event import Event
 from watcher.core.incident import Thresholds
+from watcher.core.matching import Match
 from watcher.core.planner import Look
 from watcher.core.routing import Route, Routes
 from watcher.core.secret import Secret
@@ -50,7 +51,7 @@ T = TypeVar("T")
 START: Final = datetime(2026, 11, 23, tzinfo=UTC)
 RING_SECONDS: Final = 0.5
 REAL_WAIT_SECONDS: Final = 0.001
-ALL: Final = Routes(routes=(Route(number=1, kinds=frozenset({"*"}), to=("hook",)),))
+ALL: Final = Routes(routes=(Route(number=1, match=Match(kinds=frozenset({"*"})), to=("hook",)),))
 
 
 class _JumpingSelector(selectors.DefaultSelector):

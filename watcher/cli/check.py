@@ -153,10 +153,18 @@ def _receiver_table(receivers: Sequence[ReceiverPlan]) -> Table:
 
 def _route_table(routes: Sequence[RoutePlan]) -> Table:
     rows = [
-        (Cell(str(item.route)), cell(", ".join(item.kinds)), cell(", ".join(item.to) or "nobody, on purpose"))
+        (
+            Cell(str(item.route)),
+            cell(", ".join(item.kinds)),
+            cell(item.only),
+            cell(", ".join(item.to) or "nobody, on purpose"),
+            cell(" ".join(item.mention)),
+            cell(item.group_for),
+            Cell("yes" if item.goes_on else ""),
+        )
         for item in routes
     ]
-    return Table(("ROUTE", "KINDS", "TO"), rows)
+    return Table(("ROUTE", "KINDS", "ONLY", "TO", "MENTIONS", "GROUPED FOR", "GOES ON"), rows)
 
 
 def show_finding(finding: Finding, out: Screen) -> None:

@@ -10,21 +10,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from watcher.cli.looks import call_text, saving_text, serves
+from watcher.cli.route_warnings import route_warnings
 from watcher.config import (
-    EVERY_KIND,
     AccountSettings,
     Config,
     LogSettings,
     ReceiverSettings,
-    Route,
     SecretRef,
     WatchSettings,
     WebhookSettings,
     format_duration,
 )
-from watcher.core.event import DEFAULT_KINDS
 from watcher.core.forecast import Demand, delay_of, demand_of, rounded_up
+from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.planner import Look
+from watcher.core.routing import Route
 from watcher.core.training import ServiceRef, TrainingRef
 
 MINUTE: Final = timedelta(minutes=1)
@@ -70,11 +70,16 @@ class ReceiverPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePlan:
-    """A route: which kinds go to whom."""
+    """A route: which events go to whom, and how."""
 
     route: int
     kinds: tuple[str, ...]
+    only: str
+    """What else an event must be; empty where the kind is enough."""
     to: tuple[str, ...]
+    mention: tuple[str, ...]
+    group_for: str
+    goes_on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +104,14 @@ def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
     """Say what a configuration comes to."""
     accounts = [_account_plan(name, settings, looks) for name, settings in config.accounts.items()]
     receivers = [_receiver_plan(name, settings) for name, settings in config.receivers.items()]
-    routes = [_route_plan(number, route) for number, route in enumerate(config.routes, start=1)]
+    routes = [_route_plan(route) for route in config.routes]
     return Plan(
         file=str(config.path),
         accounts=accounts,
         watches=[_watch_plan(settings, looks, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
-        warnings=list(_receiver_warnings(receivers, routes)),
+        warnings=[*_receiver_warnings(receivers, routes), *route_warnings(config)],
         refusals=over_budget(config, looks),
     )
 
@@ -198,10 +203,22 @@ def _target(settings: ReceiverSettings) -> str:
     return f"{parts.scheme}://{parts.netloc}/…"
 
 
-def _route_plan(number: int, route: Route) -> RoutePlan:
-    kinds = DEFAULT_KINDS if route.kinds is None else route.kinds
-    words = ("every kind",) if kinds >= EVERY_KIND else tuple(sorted(str(kind) for kind in kinds))
-    return RoutePlan(route=number, kinds=words, to=route.to)
+def _route_plan(route: Route) -> RoutePlan:
+    every = ALL_KINDS in (route.match.kinds or ())
+    return RoutePlan(
+        route=route.number,
+        kinds=("every kind",) if every else tuple(sorted(map(str, route.match.kinds_taken))),
+        only=only_text(route.match),
+        to=route.to,
+        mention=route.mentions,
+        group_for="" if route.group_for is None else format_duration(route.group_for),
+        goes_on=route.goes_on,
+    )
+
+
+def only_text(match: Match) -> str:
+    """Write what an event must be besides its kind, e.g. ``type pop or relatedItem, labels.env prod``."""
+    return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.words.items())
 
 
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:

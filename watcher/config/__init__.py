@@ -4,7 +4,6 @@ from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import ConfigError, Fault
 from watcher.config.lookup import ConfigNotFoundError, Found, find
 from watcher.config.reader import load
-from watcher.config.routes import EVERY_KIND, Route
 from watcher.config.secrets import SecretError, SecretKind, SecretRef
 from watcher.config.settings import (
     AccountSettings,
@@ -21,7 +20,6 @@ from watcher.config.state import StateSettings
 from watcher.config.urls import receiver_url_problem
 
 __all__ = [
-    "EVERY_KIND",
     "AccountSettings",
     "Config",
     "ConfigError",
@@ -32,7 +30,6 @@ __all__ = [
     "IncidentSettings",
     "LogSettings",
     "ReceiverSettings",
-    "Route",
     "SecretError",
     "SecretKind",
     "SecretRef",

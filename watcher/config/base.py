@@ -1,6 +1,7 @@
 """What all tables of settings have in common."""
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
@@ -13,3 +14,8 @@ class Settings(BaseModel):
         validate_default=True,
         hide_input_in_errors=True,
     )
+
+
+def keys_of(table: type[Settings]) -> dict[str, FieldInfo]:
+    """Return the keys of a table as they are written in the file."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}

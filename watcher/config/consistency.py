@@ -15,9 +15,8 @@ from watcher.config.document import HEADERS, Document
 from watcher.config.faults import KeyPath, Problem, nearest
 from watcher.config.headers import is_secret_header
 from watcher.config.locate import Lines
-from watcher.config.routes import KINDS, kinds_taken
+from watcher.config.route_order import route_problems
 from watcher.config.settings import AccountSettings, WebhookSettings
-from watcher.core.routing import ALL_KINDS
 
 Table = Mapping[str, object]
 
@@ -29,8 +28,7 @@ def inconsistencies(document: Table, lines: Lines) -> Iterator[Problem]:
     return chain(
         _absent_sections(document),
         _repeated_watches(document, lines),
-        _last_route(document),
-        _unreached_routes(document, lines),
+        route_problems(list(tables(document.get("route"))), list(tables(document.get("watch"))), lines),
         _headers(document),
     )
 
@@ -86,56 +84,6 @@ def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
             where = lines.of(first[target])
             yield Problem(path, f"watches the same as line {where}", "take one of the two out")
         first.setdefault(target, path)
-
-
-def _last_route(document: Table) -> Iterator[Problem]:
-    routes = list(tables(document.get("route")))
-    if not routes:
-        return
-    index, last = routes[-1]
-    if _is_catch_all(last):
-        return
-    yield Problem(
-        ("route", index, "match"),
-        "the last route must match everything",
-        "take match out, or add a last [[route]] without it",
-    )
-
-
-def _is_catch_all(route: Table) -> bool:
-    match = route.get("match")
-    kind = match.get("kind") if isinstance(match, dict) else None
-    return kind is None or kind == ALL_KINDS or (isinstance(kind, list) and ALL_KINDS in kind)
-
-
-def _unreached_routes(document: Table, lines: Lines) -> Iterator[Problem]:
-    taken: dict[str, KeyPath] = {}
-    for index, route in tables(document.get("route")):
-        path: KeyPath = ("route", index)
-        kinds = _kinds_of(route)
-        if kinds and kinds <= taken.keys():
-            where = ", ".join(map(str, sorted({lines.of(taken[kind]) or 0 for kind in kinds})))
-            yield Problem(
-                path,
-                f"is never reached: the first match wins, and what it names is taken on line {where}",
-                "put it before, or take it out",
-            )
-        for kind in kinds:
-            taken.setdefault(kind, path)
-
-
-def _kinds_of(route: Table) -> frozenset[str]:
-    """Return the kinds that a route takes; none where they cannot be read."""
-    match = route.get("match", {})
-    if not isinstance(match, dict) or match.keys() - {"kind"}:
-        return frozenset()
-    words = match.get("kind")
-    if words is None:
-        return kinds_taken(None)
-    words = [words] if isinstance(words, str) else words
-    if not isinstance(words, list):
-        return frozenset()
-    return kinds_taken(frozenset(word for word in words if isinstance(word, str))) & KINDS
 
 
 def _headers(document: Table) -> Iterator[Problem]:

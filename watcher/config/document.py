@@ -75,8 +75,7 @@ LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
         (): frozenset({"web", "heartbeat", "quiet"}),
         ("delivery",): frozenset({"hello"}),
         ("watch", "*"): frozenset({"stuck_after"}),
-        ("route", "*"): frozenset({"continue", "group_for", "mention", "remind_every"}),
-        ("route", "*", "match"): frozenset({"account", "labels", "service", "type", "version"}),
+        ("route", "*"): frozenset({"remind_every"}),
     }
 )
 """Keys that are planned and that this version does not have."""

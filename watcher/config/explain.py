@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from watcher.config.base import Settings
+from watcher.config.base import Settings, keys_of
 from watcher.config.document import (
     HEADERS,
     LATER,
@@ -82,7 +82,7 @@ class _Error:
 
     @property
     def known_keys(self) -> tuple[str, ...]:
-        return tuple(self.table.model_fields) if self.table else ()
+        return tuple(keys_of(self.table)) if self.table else ()
 
 
 def explain(errors: Iterable[ErrorDetails]) -> tuple[Problem, ...]:
@@ -124,7 +124,7 @@ def _wrong(error: _Error) -> Problem:
 
 
 def _missing(error: _Error) -> Problem:
-    examples = error.table.model_fields[error.key].examples if error.table else None
+    examples = keys_of(error.table)[error.key].examples if error.table else None
     return Problem(error.path, "is missing", f"write {error.key} = {examples[0]}" if examples else "write it")
 
 

@@ -77,6 +77,7 @@ IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_
 Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
 Patience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
+GroupPatience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
 Endurance = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
 Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1d", "36500d"))]
 

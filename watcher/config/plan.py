@@ -7,7 +7,7 @@ from watcher.core.cadence import Cadence
 from watcher.core.delivery import Policy
 from watcher.core.incident import Thresholds
 from watcher.core.planner import Look, Watch, plan_looks
-from watcher.core.routing import Route
+from watcher.core.routing import Routes
 from watcher.core.training import ServiceRef, TrainingRef
 
 
@@ -28,11 +28,9 @@ def thresholds_of(config: Config) -> Thresholds:
     return Thresholds(failures=incident.after_failures, after=incident.after, good_looks=incident.good_looks)
 
 
-def routes_of(config: Config) -> tuple[Route, ...]:
-    """Return the routes as the core knows them, numbered as in the file."""
-    return tuple(
-        Route(number=number, kinds=route.kinds, to=route.to) for number, route in enumerate(config.routes, start=1)
-    )
+def routes_of(config: Config) -> Routes:
+    """Return who is told what."""
+    return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit)
 
 
 def looks_of(config: Config) -> tuple[Look, ...]:

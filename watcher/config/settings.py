@@ -32,13 +32,12 @@ from watcher.config.fields import (
     TrainType,
 )
 from watcher.config.headers import Headers
-from watcher.config.routes import Route
 from watcher.config.secret_fields import WebhookUrl, secret_from
 from watcher.config.secrets import SecretRef
 from watcher.config.state import StateSettings
 from watcher.core.delivery import OnUncertain
 from watcher.core.planner import EVERY_SERVICE
-from watcher.core.routing import FLAP_LIMIT
+from watcher.core.routing import FLAP_LIMIT, Route
 
 BASE_URL: Final = "https://aitems.apigw.ntruss.com/api/v1"
 """AiTEMS' address by its page "AiTEMS overview"; the path is part of what is signed."""

@@ -34,6 +34,8 @@ class Parcel:
     """Whether an earlier attempt's outcome is not known, so that this one may be a second copy."""
     degrade: int = 0
     """How many steps the content was simplified because the receiver refused it."""
+    mentions: tuple[str, ...] = ()
+    """Slack's markup for whom the routes mention: the only markup from outside the program that is not escaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,8 @@ class Router:
         await self._outbox.enqueue(plans, self._seal, self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
-            log.info("event.routed", event_id=event.id, kind=event.kind, to=list(planned.to), reason=planned.reason)
+            to, why = list(planned.receivers), planned.reason
+            log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
         self._on_routed()
 
     def _seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:

@@ -30,7 +30,12 @@ TEXT_ONLY: Final = 2
 
 
 def payload(
-    events: Sequence[Event], degrade: int, *, may_be_repeat: bool, also: Sequence[Event] = ()
+    events: Sequence[Event],
+    degrade: int,
+    *,
+    may_be_repeat: bool,
+    also: Sequence[Event] = (),
+    mentions: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return the body of one post, not yet encoded.
 
@@ -39,17 +44,27 @@ def payload(
         degrade: 0 for rich blocks, 1 for short ones, 2 for text alone.
         may_be_repeat: Whether an earlier copy may have arrived; the message then says so.
         also: Events of the same occasion that were told by themselves; one event alone does not name them.
+        mentions: Slack's markup as the configuration has checked it; it stands nowhere else unescaped.
     """
-    rich = degrade == 0
+    mention = " ".join(mentions)
     if len(events) == 1:
-        text, blocks = _about_one(events[0], rich=rich, may_be_repeat=may_be_repeat)
+        text, blocks = _about_one(events[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
     else:
         together = compose_group(events, also)
-        text, blocks = _about_many(together, degrade, may_be_repeat=may_be_repeat)
+        text, blocks = _about_many(together, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+    if mention:
+        text = _below_title(text, mention)
+        blocks.append(SectionBlock(text=_markdown(mention)))
     body: dict[str, object] = {"text": text, "unfurl_links": False, "unfurl_media": False}
     if degrade < TEXT_ONLY:
         body["blocks"] = [block.to_dict() for block in blocks]
     return body
+
+
+def _below_title(text: str, mention: str) -> str:
+    # In the text too: where blocks are refused it is all there is. The title stays what a phone shows first.
+    title, line_end, rest = text.partition("\n")
+    return f"{title}\n{mention}{line_end}{rest}"
 
 
 def _about_one(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list[Block]]:
@@ -68,9 +83,9 @@ def _text(message: Message, notes: Sequence[Line]) -> str:
     return join_lines([markup_free(line, TEXT_LIMIT // 2) for line in lines], TEXT_LIMIT)
 
 
-def _about_many(message: GroupMessage, degrade: int, *, may_be_repeat: bool) -> tuple[str, list[Block]]:
+def _about_many(message: GroupMessage, degrade: int, *, may_be_repeat: bool, spare: int) -> tuple[str, list[Block]]:
     if degrade >= TEXT_ONLY:
-        return slack_group.text_alone(message, may_be_repeat=may_be_repeat), []
+        return slack_group.text_alone(message, may_be_repeat=may_be_repeat, spare=spare), []
     rich = degrade == 0
     sections = [slack_group.head_section(message), *slack_group.entry_sections(message, rich=rich)]
     below = slack_group.closing_lines(message, rich=rich)

@@ -38,12 +38,12 @@ def preview(message: GroupMessage, *, may_be_repeat: bool) -> str:
     return _text(head, lines, _plain(_left_out(message)), PREVIEW_LIMIT)
 
 
-def text_alone(message: GroupMessage, *, may_be_repeat: bool) -> str:
-    """Return everything as text, for a Slack that takes no blocks."""
+def text_alone(message: GroupMessage, *, may_be_repeat: bool, spare: int = 0) -> str:
+    """Return everything as text, for a Slack that takes no blocks; ``spare`` characters are left for a mention."""
     head = _plain([message.title, *([message.repeat] if may_be_repeat else []), *message.notes])
     lines = [entry.whole(": ") for entry in message.entries[:EVENTS_MAX]]
     end = [*_plain(_left_out(message)), *_told_alone(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(lines)), dates=False)]
-    return _text(head, lines, end, TEXT_LIMIT)
+    return _text(head, lines, end, TEXT_LIMIT - spare)
 
 
 def head_section(message: GroupMessage) -> str:

@@ -66,5 +66,11 @@ class SlackWebhookReceiver:
 
 def render(parcel: Parcel) -> bytes:
     """Return the body of this attempt."""
-    content = payload(parcel.events, parcel.degrade, may_be_repeat=parcel.may_be_repeat, also=parcel.also)
+    content = payload(
+        parcel.events,
+        parcel.degrade,
+        may_be_repeat=parcel.may_be_repeat,
+        also=parcel.also,
+        mentions=parcel.mentions,
+    )
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.moment import from_text, to_text
 from watcher.store import schema
 from watcher.store.database import Database
-from watcher.store.rows import Row, from_moment, read_event, to_moment
+from watcher.store.rows import Row, from_moment, read_event, read_mentions, to_moment
 
 SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
 """Events with their ``receiver_seq``, and those told by themselves, to the bytes kept with the delivery."""
@@ -132,6 +132,7 @@ def _claimed(connection: Connection, row: RowMapping, token: str, seal_group: Se
         attempt=row["attempts"] + 1,
         may_be_repeat=row["may_be_repeat"],
         degrade=row["degrade"],
+        mentions=read_mentions(row["mention"]),
     )
     return Claimed(parcel=parcel, token=token, created_at=from_text(row["created_at"]))
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    RowMapping,
     ScalarSelect,
     and_,
     bindparam,
@@ -24,10 +25,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
-from watcher.core.routing import FLAP_WINDOW, Group, Plan
+from watcher.core.routing import FLAP_WINDOW, Addressee, Group, Plan, joined
 from watcher.store import schema
 from watcher.store.database import Database
-from watcher.store.rows import Row, read_event
+from watcher.store.rows import Row, read_event, read_mentions, write_mentions
 
 Seal = Callable[[str, Event, int], bytes | None]
 """Receiver, event and ``receiver_seq`` to the bytes that are kept with the delivery."""
@@ -72,8 +73,8 @@ def _recent(connection: Connection, event: Event) -> int:
 def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:
     desk = _Desk(connection, seal, now)
     for event, plan in plans:
-        for receiver in plan.to:
-            desk.hand_over(event, receiver, plan.group)
+        for addressee in plan.to:
+            desk.hand_over(event, addressee)
     routed = [{"event_id": event.id, "at": to_text(now), "why": plan.reason} for event, plan in plans]
     connection.execute(_MARK_ROUTED, routed)
 
@@ -86,49 +87,65 @@ class _Desk:
         self._seal = seal
         self._now = now
 
-    def hand_over(self, event: Event, receiver: str, group: Group | None) -> None:
+    def hand_over(self, event: Event, to: Addressee) -> None:
+        receiver = to.receiver
         number = _next_number(self._connection, receiver, event.subject)
-        if group is None:
-            position, identity = self._send_alone(event, receiver, number)
+        if to.group is None:
+            position, identity = self._send_alone(event, to, number)
         else:
-            position, identity = self._send_with(event, receiver, group)
+            position, identity = self._send_with(event, to, to.group)
         self._connection.execute(insert(schema.ledger), _entry(event, receiver, identity, number))
         line = {"receiver": receiver, "subject": event.subject, "position": position}
         self._connection.execute(_INSERT_LINE, line)
 
-    def _send_alone(self, event: Event, receiver: str, number: int) -> tuple[int, str]:
+    def _send_alone(self, event: Event, to: Addressee, number: int) -> tuple[int, str]:
         # What goes by itself must not overtake a group that holds the same training.
-        _release(self._connection, _groups_with(receiver, event.subject), self._now)
-        sealed = {"sealed": True, "body": self._seal(receiver, event, number), "next_at": to_text(self._now)}
-        return self._insert(event, receiver, sealed)
+        _release(self._connection, _groups_with(to.receiver, event.subject), self._now)
+        body = self._seal(to.receiver, event, number)
+        return self._insert(event, to, {"sealed": True, "body": body, "next_at": to_text(self._now)})
 
-    def _send_with(self, event: Event, receiver: str, group: Group) -> tuple[int, str]:
-        waiting = _open_group(self._connection, receiver, group)
-        if waiting is not None:
-            return waiting
-        unsealed = {"sealed": False, "group_key": group.key, "next_at": to_text(self._now + group.patience)}
-        return self._insert(event, receiver, unsealed)
+    def _send_with(self, event: Event, to: Addressee, group: Group) -> tuple[int, str]:
+        waiting = _open_group(self._connection, to.receiver, group, event.subject)
+        if waiting is None:
+            unsealed = {"sealed": False, "group_key": group.key, "next_at": to_text(self._now + group.patience)}
+            return self._insert(event, to, unsealed)
+        self._mention_too(waiting, to)
+        return waiting["position"], waiting["id"]
 
-    def _insert(self, event: Event, receiver: str, columns: Row) -> tuple[int, str]:
+    def _mention_too(self, waiting: RowMapping, to: Addressee) -> None:
+        mention = write_mentions(joined(read_mentions(waiting["mention"]), to.mentions))
+        if mention != waiting["mention"]:
+            mine = schema.delivery.c.position == waiting["position"]
+            self._connection.execute(update(schema.delivery).where(mine).values(mention=mention))
+
+    def _insert(self, event: Event, to: Addressee, columns: Row) -> tuple[int, str]:
         row = {
-            "id": delivery_id((event.id,), receiver),
-            "receiver": receiver,
+            "id": delivery_id((event.id,), to.receiver),
+            "receiver": to.receiver,
             "urgent": event.urgent,
             "state": State.PENDING.value,
             "created_at": to_text(self._now),
+            "mention": write_mentions(to.mentions),
             **columns,
         }
         query = insert(schema.delivery).returning(schema.delivery.c.position)
         return int(self._connection.execute(query, row).scalar_one()), row["id"]
 
 
-def _open_group(connection: Connection, receiver: str, group: Group) -> tuple[int, str] | None:
-    """Return position and id of the group that still takes events, if there is one."""
+def _open_group(connection: Connection, receiver: str, group: Group, subject: str) -> RowMapping | None:
+    """Return the group that still takes an event of this subject, if there is one."""
     table = schema.delivery.c
     ours = and_(table.receiver == receiver, table.group_key == group.key, ~table.sealed)
-    query = select(table.position, table.id).where(ours, _size_of(table.id) < group.largest)
-    row = connection.execute(query.order_by(table.position.desc()).limit(1)).one_or_none()
-    return None if row is None else (row.position, row.id)
+    # What is told of a training after its other messages must not join one that goes before them.
+    in_order = table.position >= func.coalesce(_last_position(receiver, subject), 0)
+    query = select(table.position, table.id, table.mention).where(ours, in_order, _size_of(table.id) < group.largest)
+    return connection.execute(query.order_by(table.position.desc()).limit(1)).mappings().one_or_none()
+
+
+def _last_position(receiver: str, subject: str) -> ScalarSelect[int]:
+    line = schema.line.c
+    mine = and_(line.receiver == receiver, line.subject == subject)
+    return select(func.max(line.position)).where(mine).scalar_subquery()
 
 
 def _size_of(identity: Column[str]) -> ScalarSelect[int]:

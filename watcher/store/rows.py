@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -200,3 +200,13 @@ def event_row(event: Event) -> Row:
 def read_event(body: str) -> Event:
     """Read the ``body`` column of ``event``."""
     return from_json(json.loads(body))
+
+
+def write_mentions(mentions: Sequence[str]) -> str | None:
+    """Return the column ``mention`` of a delivery; no mention has a blank in it."""
+    return " ".join(mentions) or None
+
+
+def read_mentions(column: str | None) -> tuple[str, ...]:
+    """Read what ``write_mentions`` wrote."""
+    return tuple((column or "").split())

@@ -9,7 +9,7 @@ from watcher.clock import Clock
 from watcher.config import Config
 from watcher.config.plan import looks_of, policy_of, routes_of, thresholds_of
 from watcher.core.delivery import PARKED_RETRY
-from watcher.core.routing import DIGEST_PATIENCE, Routes
+from watcher.core.routing import DIGEST_PATIENCE
 from watcher.flow.deliver import Courier, couriers
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
@@ -48,8 +48,7 @@ def wire(
         for courier in carriers.values():
             courier.wake.ring()
 
-    routes = Routes(routes=routes_of(config), flap_limit=config.delivery.flap_limit)
-    router = Router(Outbox(database), routes, receivers, clock, wake_couriers)
+    router = Router(Outbox(database), routes_of(config), receivers, clock, wake_couriers)
     poller = Poller(
         looks_of(config),
         apis,

@@ -11,7 +11,7 @@ from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch
 from watcher.core.delivery import Claim, Claimed, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
-from watcher.core.routing import Group, Plan
+from watcher.core.routing import Addressee, Group, Plan
 from watcher.store.database import Database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -33,10 +33,15 @@ def seal_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> b
 
 
 async def enqueue(
-    database: Database, *events: Event, to: tuple[str, ...] = ("hook",), group: Group | None = None
+    database: Database,
+    *events: Event,
+    to: tuple[str, ...] = ("hook",),
+    group: Group | None = None,
+    mentions: tuple[str, ...] = (),
 ) -> None:
     await Polls(database).record(Batch(events=events))
-    plans = [(event, Plan(to=to, reason="route 1", group=group)) for event in events]
+    addressees = tuple(Addressee(receiver=name, group=group, mentions=mentions) for name in to)
+    plans = [(event, Plan(to=addressees, reason="route 1")) for event in events]
     await Outbox(database).enqueue(plans, seal, NOW)
 
 
@@ -303,3 +308,47 @@ async def test_a_sweep_claims_only_what_was_due_when_it_began(database: Database
     await enqueue(database, make_event())
     wanted = Claim(receiver="hook", limit=9, token="t1", lease=LEASE, due_by=NOW - SECOND)
     assert await Deliveries(database).claim(wanted, seal_group, NOW) == []
+
+
+async def test_a_delivery_keeps_whom_it_mentions(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), mentions=("<!here>", "<@U1>"))
+    await enqueue(database, make_event(1, "v2"))
+    first, second = await claim(database)
+    assert (first.parcel.mentions, second.parcel.mentions) == (("<!here>", "<@U1>"), ())
+    await settle(database, first, State.PENDING, next_at=NOW)
+    (again,) = await claim(database, token="t2")
+    assert again.parcel.mentions == ("<!here>", "<@U1>")
+
+
+async def test_a_group_mentions_whom_its_entries_mention_each_once(database: Database, make_event: MakeEvent) -> None:
+    for version, mentions in (("v1", ()), ("v2", ("<@U1>",)), ("v3", ("<!here>", "<@U1>")), ("v4", ())):
+        await enqueue(database, make_event(1, version), group=GROUP, mentions=mentions)
+    (group,) = await claim(database, now=NOW + GROUP.patience)
+    assert group.parcel.mentions == ("<@U1>", "<!here>")
+
+
+async def test_no_event_joins_a_group_that_goes_before_its_trainings_earlier_message(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v2"), group=GROUP)
+    await enqueue(database, make_event(1, "v1"))
+    await enqueue(database, make_event(2, "v1"), group=GROUP)
+    await enqueue(database, make_event(1, "v3"), group=GROUP)
+    told = []
+    now = NOW + GROUP.patience
+    while batch := await claim(database, limit=1, now=now):
+        told += [(event.version, event.seq) for event in batch[0].parcel.events]
+        await settle(database, batch[0])
+    assert told == [("v2", 1), ("v1", 1), ("v1", 2), ("v3", 1)]
+
+
+async def test_two_kinds_of_groups_keep_the_order_of_a_training(database: Database, make_event: MakeEvent) -> None:
+    other = Group(key="route 2", patience=GROUP.patience)
+    await enqueue(database, make_event(1, "v2"), make_event(1, "v1"), group=GROUP)
+    await enqueue(database, make_event(2, "v1"), group=other)
+    await enqueue(database, make_event(3, "v1"), group=GROUP)
+    told = []
+    while batch := await claim(database, limit=1, now=NOW + GROUP.patience):
+        told += [event.seq for event in batch[0].parcel.events if event.version == "v1"]
+        await settle(database, batch[0])
+    assert told == [1, 2, 3]

@@ -27,7 +27,7 @@ def test_the_configuration_is_a_real_one() -> None:
 def test_the_console_gets_everything_and_others_what_a_first_configuration_sends() -> None:
     kinds = ["slack-webhook", "webhook"]
     config = load(Path("/nowhere/config.toml"), text=demo_configuration(BASE_URL, SERVICES, kinds))
-    assert [(route.kinds, route.to) for route in config.routes] == [
+    assert [(route.match.kinds, route.to) for route in config.routes] == [
         (None, ("console", "slack-webhook", "webhook")),
         (frozenset({"*"}), ("console",)),
     ]

@@ -11,13 +11,11 @@ import pydantic
 import pytest
 
 from watcher.config import (
-    EVERY_KIND,
     AccountSettings,
     Config,
     ConfigError,
     Fault,
     LogSettings,
-    Route,
     SecretKind,
     SecretRef,
     SlackWebhookSettings,
@@ -26,6 +24,7 @@ from watcher.config import (
     load,
 )
 from watcher.core.delivery import OnUncertain
+from watcher.core.routing import Route
 
 GOOD = Path(__file__).parents[2] / "data" / "config" / "good"
 
@@ -67,7 +66,7 @@ def test_ten_lines_are_enough_and_the_rest_are_defaults() -> None:
 def test_without_a_route_the_default_kinds_go_to_every_receiver() -> None:
     text = (GOOD / "minimal.toml").read_text() + '\n[receiver.console]\nkind = "log"\n'
 
-    assert load(Path("config.toml"), text=text).routes == (Route(None, ("ml-ops", "console")),)
+    assert load(Path("config.toml"), text=text).routes == (Route(number=1, to=("ml-ops", "console")),)
 
 
 def test_every_key_is_read() -> None:
@@ -108,11 +107,31 @@ def test_every_kind_of_receiver_is_read() -> None:
 
 
 def test_routes_keep_their_order() -> None:
-    assert good("full").routes == (
-        Route(frozenset({"failed", "restarted"}), ("chat", "pipeline")),
-        Route(frozenset({"progress"}), ()),
-        Route(EVERY_KIND, ("console",)),
-    )
+    assert [(route.number, route.match.kinds, route.to) for route in good("full").routes] == [
+        (1, {"failed", "restarted"}, ("chat", "pipeline")),
+        (2, {"progress"}, ()),
+        (3, None, ("chat", "console")),
+        (4, None, ("chat",)),
+        (5, {"*"}, ("console",)),
+    ]
+
+
+def test_every_key_of_a_route_is_read() -> None:
+    first, _, third, fourth, _ = good("full").routes
+
+    assert third.match.words == {
+        "account": ("spare",),
+        "service": ("6wx*", "7yab?"),
+        "type": ("pop",),
+        "version": ("v*",),
+        "status": ("completed", "learning*"),
+        "labels.env": ("prod",),
+        "labels.team of": ("a", "b*"),
+    }
+    assert (third.goes_on, third.group_for) == (True, timedelta(seconds=90))
+    assert third.mentions == ("<!subteam^S0123456789>", "<!here>")
+    assert fourth.mentions == ("<@U0123456789>",)
+    assert (first.goes_on, first.mentions, first.group_for, first.match.words) == (False, (), None, {})
 
 
 def test_relative_paths_are_beside_the_file() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from watcher.config import ConfigError, format_duration, load
-from watcher.config.base import Settings
+from watcher.config.base import Settings, keys_of
 from watcher.config.document import RECEIVER_KINDS, TABLES
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
@@ -23,6 +23,8 @@ SECTIONS = {
     "`[delivery]`": TABLES["delivery",],
     "`[account.NAME]`": TABLES["account", "*"],
     "`[[watch]]`": TABLES["watch", "*"],
+    "`[[route]]`": TABLES["route", "*"],
+    "`match`": TABLES["route", "*", "match"],
     **{f'`kind = "{kind}"`': table for kind, table in RECEIVER_KINDS.items()},
 }
 
@@ -35,25 +37,31 @@ def rows_below(header: str) -> dict[str, str]:
 
 def as_written(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
-    match default:
-        case _ if field.is_required():
-            return "required"
-        case None:
-            return "none"
+    if field.is_required():
+        return "required"
+    return "none" if default is None else f"`{toml(default)}`"
+
+
+def toml(value: object) -> str:
+    match value:
         case timedelta():
-            return f'`"{format_duration(default)}"`'
+            return f'"{format_duration(value)}"'
         case bool():
-            return f"`{str(default).lower()}`"
+            return str(value).lower()
         case str():
-            return f'`"{default}"`'
-    return f"`{default}`"
+            return f'"{value}"'
+        case ():
+            return "[]"
+        case Settings():
+            return "{}"
+    return str(value)
 
 
 @pytest.mark.parametrize("header", SECTIONS)
 def test_every_key_has_its_row_and_its_default(header: str) -> None:
     table: type[Settings] = SECTIONS[header]
-    expected = {key: as_written(field) for key, field in table.model_fields.items()}
-    expected |= {"account": "the only one"} if "account" in expected else {}
+    expected = {key: as_written(field) for key, field in keys_of(table).items()}
+    expected |= {"account": "the only one"} if table is TABLES["watch", "*"] else {}
 
     assert rows_below(header) == expected
 

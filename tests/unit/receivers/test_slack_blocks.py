@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from tests.unit.receivers import slack_rules
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, finished, golden, hostile_events, sample_event
 from watcher.core.delivery import Parcel
 from watcher.core.event import Event
-from watcher.core.routing import Group
+from watcher.core.routing import MENTIONS_MAX, Group
 from watcher.receivers.slack_blocks import payload
 from watcher.receivers.slack_group import EVENTS_MAX, PREVIEW_LIMIT, TEXT_LIMIT
 from watcher.receivers.slack_webhook import render
@@ -206,3 +207,31 @@ def test_the_preview_of_a_group_names_each_training_and_what_became_of_it() -> N
     events, also = GROUPS["group-full"]
     text = str(payload(events, 0, may_be_repeat=False, also=also)["text"])
     assert all(f"`{event.version}` → `completed`" in text for event in events)
+
+
+TEAM = "<!subteam^S0123456789>"
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_mention_looks_as_it_was_agreed(degrade: int) -> None:
+    body = json.loads(render(replace(parcel(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden(f"mention.slack{degrade}.json", text)
+    assert slack_rules.faults(body, (TEAM, "<!here>")) == []
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    events=st.lists(hostile_events, min_size=1, max_size=2),
+    repeated=st.integers(1, 20),
+    degrade=st.integers(0, 2),
+    count=st.integers(1, MENTIONS_MAX),
+)
+def test_mentions_of_the_routes_are_the_only_markup_and_keep_to_the_limits(
+    events: list[Event], repeated: int, degrade: int, count: int
+) -> None:
+    mentions = tuple(f"<!subteam^S{number:020}>" for number in range(count))
+    told = parcel(*(events * repeated), degrade=degrade, may_be_repeat=True)
+    body = json.loads(render(replace(told, mentions=mentions)))
+    assert slack_rules.faults(body, mentions) == []
+    assert " ".join(mentions) in shown(body).split("\n")
