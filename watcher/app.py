@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Final, Literal
 
 import structlog
@@ -18,7 +19,7 @@ from watcher.control.server import ControlServer
 from watcher.core.look import LookState
 from watcher.engine import Engine
 from watcher.flow.ports import Receiver
-from watcher.store.database import Database, open_database
+from watcher.store.database import Database, Opening, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.wiring.accounts import make_api
@@ -90,9 +91,11 @@ class Daemon:
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
         await self._outbox.release(None, self._clock.utc_now())
         await asyncio.gather(*(courier.sweep() for courier in self._couriers.values()))
+        await self._upkeep.back_up()
         return self.poller.failing()
 
     async def _start(self) -> None:
+        _log_opening(self.database.opening)
         reclaimed = await self._deliveries.reclaim(self._clock.utc_now())
         await self.poller.start()
         log.info(
@@ -115,6 +118,15 @@ class Daemon:
         # What was seen last is routed now, so that the next start has only to deliver it.
         await self._router.drain()
         log.info("watcher.stopped")
+
+
+def _log_opening(opening: Opening) -> None:
+    """Say what opening the store found and did; an older store than it was is never gone on with in silence."""
+    if opening.recovery is not None:
+        remedy = "what came after is told again, marked as restored; look at the damaged file, then remove it"
+        log.error("store.restored", **asdict(opening.recovery), remedy=remedy)
+    if opening.migrated_from is not None:
+        log.info("store.migrated", found=opening.migrated_from, backup=str(opening.backup))
 
 
 def _raise_fault(tasks: list[asyncio.Task[None]]) -> None:

@@ -52,6 +52,8 @@ def marks(event: Event) -> Iterator[str]:
     """Name every reservation about an event."""
     if event.late:
         yield "late"
+    if event.restored:
+        yield "restored"
     if event.new:
         yield "new"
     if not event.confirmed:

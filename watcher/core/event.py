@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -89,6 +89,8 @@ class Event:
     """Stages that were not seen, by our reading of their order."""
     late: bool = False
     """Whether it may have happened while the watcher could not look."""
+    restored: bool = False
+    """Whether it may have been told before, under another id: the store is an older copy of itself."""
     new: bool = False
     confirmed: bool = True
     """False for a final status of a list that no second answer repeated in time."""
@@ -124,6 +126,18 @@ class Event:
     def urgent(self) -> bool:
         """Whether it goes before what is not urgent."""
         return self.kind in URGENT_KINDS
+
+
+def after_restore(event: Event, restored_at: datetime | None) -> Event:
+    """Mark an event that the store may have told before it was restored: one whose time reaches back that far."""
+    if restored_at is None or event.after >= restored_at:
+        return event
+    return replace(event, restored=True)
+
+
+def again_under(event: Event, epoch: str) -> Event:
+    """Return an event as it is told in a restored store's new epoch: it may have been told in the old one."""
+    return replace(event, id=event_id(epoch, event.subject, event.seq), restored=True)
 
 
 def event_id(epoch: str, subject: str, seq: int) -> str:
@@ -165,6 +179,7 @@ def to_json(event: Event) -> dict[str, object]:
         "to": event.to_status,
         "skipped": list(event.skipped),
         "late": event.late,
+        "restored": event.restored,
         "new": event.new,
         "confirmed": event.confirmed,
         "after": to_text(event.after),

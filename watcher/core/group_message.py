@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.message import Message, Severity, compose, repeat_note, status_code
+from watcher.core.message import RESTORED, Message, Severity, compose, repeat_note, status_code
 from watcher.core.text import Bounds, Code, Line, code, cut_note, listed
 from watcher.core.training import Phase, phase_of
 
@@ -110,6 +110,8 @@ def _notes(events: Sequence[Event]) -> Iterable[Line]:
     yield ("Each change came between the two times beside it.",)
     if any(event.late for event in events):
         yield ("Late: for a part of that time the watcher could not look.",)
+    if any(event.restored for event in events):
+        yield (RESTORED,)
     if any(event.skipped for event in events):
         yield ("Stages in brackets were not seen (their order is our reading).",)
     if not all(event.confirmed for event in events):
@@ -159,6 +161,8 @@ def _skipped(stages: Sequence[str]) -> Line:
 def _marks(event: Event) -> Iterable[str]:
     if event.late:
         yield "late"
+    if event.restored:
+        yield "restored"
     if event.new:
         yield "new"
     if not event.confirmed:

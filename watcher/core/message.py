@@ -28,6 +28,7 @@ __all__ = [
     "subject_line",
 ]
 
+RESTORED: Final = "You may know this already: the watcher's store was restored from an older copy."
 DESCRIPTION_LIMIT: Final = 300
 """Characters of a training's description that are shown."""
 
@@ -174,8 +175,13 @@ def _headline(event: Event) -> str:
 
 def _lines(event: Event) -> Iterable[Line]:
     if event.incident is not None:
-        return incident_message.lines(event)
-    return (_change(event), _bounds(event), *_reservations(event))
+        return (*incident_message.lines(event), *_restored(event))
+    return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
+
+
+def _restored(event: Event) -> Iterable[Line]:
+    if event.restored:
+        yield (RESTORED,)
 
 
 def _change(event: Event) -> Line:

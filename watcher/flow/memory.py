@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from watcher.core.batch import Batch, Trouble
+from watcher.core.event import after_restore
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
@@ -69,7 +70,8 @@ class Memory:
         """Write at once; what is known changes only when the write has succeeded."""
         async with self._writing:
             snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
-            written = await self._polls.record(replace(batch, snapshots=snapshots))
+            events = tuple(after_restore(event, self._polls.restored_at) for event in batch.events)
+            written = await self._polls.record(replace(batch, snapshots=snapshots, events=events))
             self._keep(written)
             self._looks |= {state.key: state for state in batch.looks}
             self.oddities |= {drift.oddity for drift in batch.drifts}

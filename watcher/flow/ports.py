@@ -119,6 +119,11 @@ class Polls(Protocol):
         """The store's epoch."""
         ...
 
+    @property
+    def restored_at(self) -> datetime | None:
+        """Until when the store was another, newer one."""
+        ...
+
     async def load(self) -> Remembered:
         """Return everything that is remembered."""
         ...
@@ -187,6 +192,18 @@ class Retention(Protocol):
 
     async def forget(self, before: datetime) -> int:
         """Forget a batch of what is over and older; return how much that was."""
+        ...
+
+
+class Backups(Protocol):
+    """The automatic backups of the memory."""
+
+    async def make_due(self, now: datetime) -> str | None:
+        """Make a backup if the newest is a day old; return its file, and raise when it cannot be made."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Remove those that are older than a week; return how many."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from watcher.flow.doubt import ClockDoubt
-from watcher.flow.ports import Clock, Retention, Strays
+from watcher.flow.ports import Backups, Clock, Retention, Strays
 from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
@@ -32,9 +32,19 @@ class Limits:
 class Upkeep:
     """Looks after rows that no stage would touch again: once an hour, and when the wall clock has stepped."""
 
-    def __init__(self, retention: Retention, strays: Strays, limits: Limits, clock: Clock, doubt: ClockDoubt) -> None:
+    def __init__(  # noqa: PLR0913 - wired once, in app.py
+        self,
+        retention: Retention,
+        strays: Strays,
+        backups: Backups,
+        limits: Limits,
+        clock: Clock,
+        *,
+        doubt: ClockDoubt,
+    ) -> None:
         self._retention = retention
         self._strays = strays
+        self._backups = backups
         self._limits = limits
         self._clock = clock
         self._doubt = doubt
@@ -60,6 +70,20 @@ class Upkeep:
         if not self._doubt.lasts:
             await self._abandon()
             await self._forget()
+        await self.back_up()
+
+    async def back_up(self) -> None:
+        """Make the day's backup; one that cannot be made is a warning here and a problem of ``status``."""
+        now = self._clock.utc_now()
+        try:
+            made = await self._backups.make_due(now)
+            if not self._doubt.lasts:
+                await self._backups.prune(now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watching goes on
+            log.warning("backup.failed", problem=str(error))
+            return
+        if made is not None:
+            log.info("backup.made", file=made)
 
     async def _abandon(self) -> None:
         now = self._clock.utc_now()

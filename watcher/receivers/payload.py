@@ -88,6 +88,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "skipped": _plain(event.skipped),
         "stages_certain": False,
         "late": event.late,
+        "restored": event.restored,
         "new": event.new,
         "confirmed": event.confirmed,
         "receiver_seq": receiver_seq,

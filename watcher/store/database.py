@@ -7,42 +7,70 @@ cannot fail half way; readers have an engine of their own and never wait for the
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from watcher.core.moment import to_text
-from watcher.store import schema
+from watcher.store.epoch import first_epoch, new_epoch, restored_at
 from watcher.store.errors import StoreUnusable
 from watcher.store.lock import FileLock
+from watcher.store.recovery import Found, Recovery, find
+from watcher.store.shelf import Shelf
+from watcher.store.soundness import BUSY_TIMEOUT_SECONDS, EPOCH_NOTED, LOG_NOTED, Condition
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_SECONDS: Final = 30
-EPOCH_BYTES: Final = 8
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What opening the store found and did."""
+
+    epoch: str
+    created: bool
+    """Whether the file was made anew."""
+    restored_at: datetime | None
+    """Until when the store was another, newer one, now or earlier."""
+    recovery: Recovery | None = None
+    """Set when it was this opening that found it to be an older one."""
+    migrated_from: str | None = None
+    """The schema that was brought up to date."""
+    backup: Path | None = None
+    """The backup that was made before that."""
 
 
 class Database:
     """One open store file; made by ``open_database``, closed by ``close``."""
 
-    def __init__(self, path: Path, engine: Engine, lock: FileLock, epoch: str, *, created: bool) -> None:
+    def __init__(self, path: Path, engine: Engine, lock: FileLock, opening: Opening) -> None:
         self.path = path
-        self.epoch = epoch
-        self.created = created
-        """Whether the file was made anew by this opening."""
+        self.opening = opening
         self._engine = engine
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
+
+    @property
+    def epoch(self) -> str:
+        """The store's epoch, part of every event's id."""
+        return self.opening.epoch
+
+    @property
+    def created(self) -> bool:
+        """Whether the file was made anew by this opening."""
+        return self.opening.created
+
+    @property
+    def restored_at(self) -> datetime | None:
+        """Until when the store was another, newer one."""
+        return self.opening.restored_at
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
@@ -57,6 +85,8 @@ class Database:
     def close(self) -> None:
         """Finish the running write, fold the write-ahead log into the file and drop the lock."""
         self._thread.shutdown(wait=True)
+        # From here on a missing log is no loss: closing folds it into the file and removes it.
+        self._lock.note({EPOCH_NOTED: self.epoch})
         self._engine.dispose()
         self._lock.release()
 
@@ -67,7 +97,9 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
     Raises:
         StoreInUse: another process holds it.
         StoreTooNew: a later version of the watcher made it.
-        StoreUnusable: it is not a store, or damaged, or the folder cannot be written.
+        StoreDamaged: it is damaged, and no automatic backup can take its place.
+        StoreUnusable: it is not a store, or the folder cannot be written.
+        BackupError: its schema is an older one, and the backup that goes before a migration cannot be made.
     """
     _make_folder(path)
     lock = FileLock(path)
@@ -80,21 +112,43 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
 
 
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
-    # Alembic is slow to import, and who only reads the store does without it.
-    from watcher.store.migrate import upgrade  # noqa: PLC0415 - see above
-
-    created = not path.exists() or path.stat().st_size == 0
-    if not created:
-        check_sound(path)
+    found = find(path, lock.left_behind, now)
     engine = writer_engine(path)
     try:
-        with engine.begin() as connection:
-            upgrade(connection)
-            epoch = _epoch(connection, now)
+        opening = _bring_up(path, engine, found, now)
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreUnusable(f"cannot use {path}: {error}") from error
-    return Database(path, engine, lock, epoch, created=created)
+    except BaseException:
+        engine.dispose()
+        raise
+    lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
+    return Database(path, engine, lock, opening)
+
+
+def _bring_up(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:
+    """Migrate, and begin a new epoch where the store is an older one than it was."""
+    # Alembic is slow to import, and who only reads the store does without it.
+    from watcher.store.migrate import revision_of, upgrade  # noqa: PLC0415 - see above
+
+    old = backup = None
+    if found.condition is not Condition.NEW:
+        with engine.begin() as connection:
+            old = revision_of(connection)
+        backup = Shelf(path).add(now) if old is not None else None
+    with engine.begin() as connection:
+        upgrade(connection)
+        epoch = first_epoch(connection, now)
+        if found.recovery is not None and found.condition is not Condition.NEW:
+            epoch = new_epoch(connection, found.recovery.reason, now)
+        return Opening(
+            epoch=epoch,
+            created=found.condition is Condition.NEW,
+            restored_at=restored_at(connection),
+            recovery=found.recovery,
+            migrated_from=old,
+            backup=backup,
+        )
 
 
 def _make_folder(path: Path) -> None:
@@ -102,21 +156,6 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreUnusable(f"cannot make the folder {path.parent}: {error.strerror}; set [state] url") from error
-
-
-def check_sound(path: Path) -> None:
-    """Read the whole file once; raise ``StoreUnusable`` when it is damaged or no database."""
-    try:
-        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        raise StoreUnusable(_damaged(path, str(error))) from error
-    if verdict != "ok":
-        raise StoreUnusable(_damaged(path, verdict))
-
-
-def _damaged(path: Path, problem: str) -> str:
-    return f"{path} is damaged or not a store ({problem}); put a backup in its place, or move it away to start anew"
 
 
 def writer_engine(path: Path) -> Engine:
@@ -158,13 +197,3 @@ def reader_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
-
-
-def _epoch(connection: Connection, now: datetime) -> str:
-    found = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "epoch"))
-    if found is not None:
-        return str(found)
-    epoch = secrets.token_hex(EPOCH_BYTES)
-    rows = [{"key": "epoch", "value": epoch}, {"key": "created_at", "value": to_text(now)}]
-    connection.execute(insert(schema.meta), rows)
-    return epoch

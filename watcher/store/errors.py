@@ -1,10 +1,12 @@
 """What can go wrong with the store.
 
 StoreError
-├── StoreInUse      another process holds the file
-├── StoreUnusable   the file is not ours, damaged, or cannot be opened
-├── StoreTooNew     a later version of the watcher made it
-└── StaleSnapshot   a row changed under us: a bug, or a second writer
+├── StoreInUse        another process holds the file
+├── StoreUnusable     the file is not ours, or cannot be opened
+│   └── StoreDamaged  the file was ours and is broken, or not what it was
+├── StoreTooNew       a later version of the watcher made it
+├── BackupError       a backup cannot be made, or is none
+└── StaleSnapshot     a row changed under us: a bug, or a second writer
 """
 
 from __future__ import annotations
@@ -22,8 +24,16 @@ class StoreUnusable(StoreError):  # noqa: N818 - as above
     """The file cannot be used as a store."""
 
 
+class StoreDamaged(StoreUnusable):
+    """The file is broken; the newest automatic backup may take its place."""
+
+
 class StoreTooNew(StoreError):  # noqa: N818 - as above
     """The file was written by a later version."""
+
+
+class BackupError(StoreError):
+    """A backup cannot be made, or a file is no backup."""
 
 
 class StaleSnapshot(StoreError):  # noqa: N818 - as above

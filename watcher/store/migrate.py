@@ -11,25 +11,40 @@ from sqlalchemy import Connection
 from watcher.store.errors import StoreTooNew
 
 
+def revision_of(connection: Connection) -> str | None:
+    """Return the store's schema where it is not this version's; ``None`` when there is nothing to migrate.
+
+    Raises:
+        StoreTooNew: the store has a revision that this version does not know.
+    """
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = known_revisions()
+    if found is not None and found not in known:
+        raise StoreTooNew(
+            f"the store has schema {found}, this version knows up to {max(known)}; install the version that made it"
+        )
+    return None if found == max(known) else found
+
+
+def known_revisions() -> frozenset[str]:
+    """Return the schemas that this version knows; the last of them is its own."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def upgrade(connection: Connection) -> None:
     """Run what is missing, inside the caller's transaction: all of it or nothing.
 
     Raises:
         StoreTooNew: the store has a revision that this version does not know.
     """
-    config = _config(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is not None and found not in known:
-        raise StoreTooNew(
-            f"the store has schema {found}, this version knows up to {max(known)}; install the version that made it"
-        )
-    if found != max(known):
+    old = revision_of(connection)
+    if old is not None or MigrationContext.configure(connection).get_current_revision() is None:
+        config = _config()
+        config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _config(connection: Connection) -> Config:
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "watcher.store:migrations")
-    config.attributes["connection"] = connection
     return config

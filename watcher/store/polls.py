@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Column, Connection, RowMapping, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
@@ -37,6 +38,11 @@ class Polls:
     def epoch(self) -> str:
         """The store's epoch, part of every event's id."""
         return self._database.epoch
+
+    @property
+    def restored_at(self) -> datetime | None:
+        """Until when the store was another, newer one; ``None`` where it never was restored."""
+        return self._database.restored_at
 
     async def load(self) -> Remembered:
         """Return everything that is remembered."""

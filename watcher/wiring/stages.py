@@ -16,6 +16,7 @@ from watcher.flow.poll import Poller
 from watcher.flow.ports import Api, Receiver
 from watcher.flow.route import Router
 from watcher.flow.upkeep import Limits, Upkeep
+from watcher.store.backups import Backups
 from watcher.store.database import Database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -65,5 +66,7 @@ def wire(
         give_up_after=config.delivery.give_up_after,
         receivers=frozenset(receivers),
     )
-    upkeep = Upkeep(Retention(database), Deliveries(database), limits, clock, doubt)
+    upkeep = Upkeep(
+        Retention(database), Deliveries(database), Backups(database), limits, clock, doubt=doubt
+    )
     return Stages(poller=poller, router=router, couriers=carriers, upkeep=upkeep)

@@ -26,6 +26,7 @@ class Rows:
         self.looks: dict[str, LookState] = {}
         self.writes = 0
         self.epoch = "e"
+        self.restored_at: datetime | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.broken = False

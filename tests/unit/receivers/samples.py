@@ -94,6 +94,7 @@ NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such 
 CASES: dict[str, Event] = {
     "failed": sample_event(),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
+    "failed-restored": sample_event(restored=True, late=True),
     "data-refinement-failed": sample_event(to_status="refinedFailed", from_status="requesting"),
     "succeeded-skipped": sample_event(
         kind=Kind.SUCCEEDED,
@@ -305,6 +306,7 @@ hostile_changes = st.builds(
     to_status=st.none() | hostile_text,
     skipped=st.lists(hostile_text, max_size=12).map(tuple),
     late=st.booleans(),
+    restored=st.booleans(),
     new=st.booleans(),
     confirmed=st.booleans(),
     after=st.timedeltas(timedelta(), timedelta(days=400)).map(lambda ago: RECORDED - timedelta(seconds=1) - ago),
