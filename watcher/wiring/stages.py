@@ -66,7 +66,5 @@ def wire(
         give_up_after=config.delivery.give_up_after,
         receivers=frozenset(receivers),
     )
-    upkeep = Upkeep(
-        Retention(database), Deliveries(database), Backups(database), limits, clock, doubt=doubt
-    )
+    upkeep = Upkeep(Retention(database), Deliveries(database), Backups(database), limits, clock, doubt=doubt)
     return Stages(poller=poller, router=router, couriers=carriers, upkeep=upkeep)
