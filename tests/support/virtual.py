@@ -25,7 +25,7 @@ from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.core.cadence import Cadence
-from watcher.core.delivery import Delivered, Outcome, Parcel, Policy
+from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Repeats
 from watcher.core.event import Event
 from watcher.core.incident import Thresholds
 from watcher.core.matching import Match
@@ -216,7 +216,7 @@ class Ear:
     name: str = "hook"
     lane: str = "hook"
     pace_seconds: float = 0.0
-    repeats_are_marked: bool = True
+    repeats: Repeats = Repeats.MARKED
     heard: list[tuple[Event, ...]] = field(default_factory=list)
     also: list[tuple[Event, ...]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)

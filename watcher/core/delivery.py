@@ -36,6 +36,10 @@ class Parcel:
     """How many steps the content was simplified because the receiver refused it."""
     mentions: tuple[str, ...] = ()
     """Slack's markup for whom the routes mention: the only markup from outside the program that is not escaped."""
+    attempted_at: datetime | None = None
+    """When this attempt began; of one that is looked up, when the one in doubt did."""
+    lookups: int = 0
+    """How often it was looked up and not found since that attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class TryLater:
     answer: str = ""
     after_seconds: float | None = None
     """The receiver's own wish (``Retry-After``); it goes before our back-off."""
+    throttled: bool = False
+    """Whether we only came too fast: such an attempt makes no later wait longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,8 @@ class Degrade:
 
     reason: str
     answer: str = ""
+    steps: int = 1
+    """How many steps of simplifying that takes; what they are is the receiver's business."""
 
 
 class Scope(StrEnum):
@@ -93,6 +101,16 @@ class Refused:
 
 
 Outcome = Delivered | TryLater | Uncertain | Degrade | Refused
+
+
+class Repeats(StrEnum):
+    """What is known at the other side of a message that is sent twice."""
+
+    MARKED = "marked"
+    """It knows a repeat by its id, so that a second copy does no harm."""
+    LOOKED_UP = "looked-up"
+    """It can be asked whether the first copy arrived."""
+    UNKNOWN = "unknown"
 
 
 class OnUncertain(StrEnum):
@@ -133,10 +151,9 @@ class Attempt:
     """What is known of a delivery when an attempt at it has ended."""
 
     number: int
-    """Counts from 1; an attempt that Slack or a gateway merely throttled counts too."""
+    """Counts from 1; an attempt that the receiver merely throttled is not counted."""
     created_at: datetime
-    repeats_are_marked: bool
-    """Whether the receiver's side knows a repeat by its id, so that a second copy does no harm."""
+    repeats: Repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +166,14 @@ class Verdict:
     """When to try again; ``None`` once the delivery has ended."""
     may_be_repeat: bool = False
     """Whether the next attempt may be a second copy."""
-    degrade: bool = False
-    """Whether the next attempt sends simpler content."""
+    degrade: int = 0
+    """How many steps simpler the next attempt is."""
+    uncounted: bool = False
+    """Whether the attempt leaves the count of attempts as it was."""
+    lookups: int = 0
+    """How often the delivery was looked up and not found by now."""
+    certain: bool = False
+    """Whether it is known by now that no earlier attempt arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +183,9 @@ class Claimed:
     parcel: Parcel
     token: str
     created_at: datetime
+    due_at: datetime
+    in_doubt: bool = False
+    """Whether the outcome of its last attempt is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +200,8 @@ class Claim:
     lease: timedelta
     due_by: datetime | None = None
     """Only what was due by then; ``None`` for whatever is due now."""
+    looks_up: bool = False
+    """Whether what is in doubt is claimed for being looked up: all of it, as soon as one is due, and by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,14 +227,15 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
     match outcome:
         case Delivered():
             return Verdict(state=State.DELIVERED, reason="delivered")
-        case Degrade(reason=reason):
-            return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=True)
+        case Degrade(reason=reason, steps=steps):
+            return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=steps)
         case Refused(reason=reason, scope=Scope.MESSAGE):
             return Verdict(state=State.DEAD, reason=reason)
         case Refused(reason=reason):
-            return _again_or_dead(reason, PARKED_RETRY, attempt, policy, now)
-        case TryLater(reason=reason, after_seconds=wish):
-            return _again_or_dead(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+            return again_or_dead(reason, PARKED_RETRY, attempt, policy, now)
+        case TryLater(reason=reason, after_seconds=wish, throttled=throttled):
+            later = again_or_dead(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+            return replace(later, uncounted=throttled)
         case Uncertain(reason=reason, after_seconds=wish):
             return _after_uncertain(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
         case _:
@@ -214,19 +243,25 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
 
 
 def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
-    if attempt.repeats_are_marked:
-        return _again_or_dead(reason, wait, attempt, policy, now)
+    if attempt.repeats is Repeats.LOOKED_UP:
+        asked = again_or_dead(reason, policy.first_retry, attempt, policy, now, state=State.UNCERTAIN)
+        return replace(asked, may_be_repeat=True)
+    if attempt.repeats is Repeats.MARKED:
+        return again_or_dead(reason, wait, attempt, policy, now)
     if policy.on_uncertain is OnUncertain.HOLD:
         return Verdict(state=State.HELD, reason=reason)
-    return replace(_again_or_dead(reason, wait, attempt, policy, now), may_be_repeat=True)
+    return replace(again_or_dead(reason, wait, attempt, policy, now), may_be_repeat=True)
 
 
-def _again_or_dead(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
+def again_or_dead(  # noqa: PLR0913 - what every verdict about another attempt is made from
+    reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime, *, state: State = State.PENDING
+) -> Verdict:
+    """Return that another attempt follows after ``wait``, unless the delivery is too old for one."""
     deadline = attempt.created_at + policy.give_up_after
     if now >= deadline:
         return Verdict(state=State.DEAD, reason=reason)
     # The last attempt is made at the deadline itself, so that a long wait gives nothing up early.
-    return Verdict(state=State.PENDING, reason=reason, next_at=min(now + wait, deadline))
+    return Verdict(state=state, reason=reason, next_at=min(now + wait, deadline))
 
 
 def _wait(wish_seconds: float | None, attempt: Attempt, policy: Policy, unit: float) -> timedelta:

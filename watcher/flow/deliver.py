@@ -21,6 +21,7 @@ from watcher.core.delivery import (
     Outcome,
     Parcel,
     Policy,
+    Repeats,
     Settlement,
     State,
     TryLater,
@@ -29,10 +30,12 @@ from watcher.core.delivery import (
     verdict,
 )
 from watcher.core.event import Event
+from watcher.core.inquiry import Finding, Found
 from watcher.core.pulse import RESTING
 from watcher.flow.doubt import ClockDoubt
+from watcher.flow.inquirer import Inquirer
 from watcher.flow.observer import UNOBSERVED
-from watcher.flow.ports import Clock, Deliveries, Observer, Receiver
+from watcher.flow.ports import Clock, Deliveries, LooksUp, Observer, Receiver
 from watcher.flow.wake import Wake
 
 log = structlog.get_logger()
@@ -98,6 +101,7 @@ class Courier:
         self._policy = policy
         self._clock = clock
         self._lane = lane
+        self._inquirer = Inquirer(receiver, clock) if isinstance(receiver, LooksUp) else None
         self._failing: set[str] = set()
         self._stopping = False
         self.wake = Wake()
@@ -127,13 +131,20 @@ class Courier:
     async def drain(self) -> None:
         """Attempt everything that is due, and what becomes due meanwhile."""
         while not self._stopping and (batch := await self._claim()):
-            await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
+            await self._work(batch)
 
     async def sweep(self) -> None:
         """Attempt once what is due now; what the receiver puts off is left for another time."""
         due_by = self._clock.utc_now()
         while not self._lane.is_paused(self._clock.monotonic()) and (batch := await self._claim(due_by)):
+            await self._work(batch)
+
+    async def _work(self, batch: Sequence[Claimed]) -> None:
+        if self._inquirer is None or not batch[0].in_doubt:
             await asyncio.gather(*(self._attempt(claimed) for claimed in batch))
+            return
+        for claimed, decided, finding in await self._inquirer.inquire(batch, self._policy_now()):
+            await self._settle(claimed, decided, finding)
 
     async def _idle_seconds(self) -> float:
         due_at = await self._deliveries.next_due(self._receiver.name)
@@ -149,10 +160,15 @@ class Courier:
             self._observer.turned(self._loop, LEASE.total_seconds())
             limit = 1 if self._lane.pace_seconds else PARALLEL
             claim = Claim(
-                receiver=self._receiver.name, limit=limit, token=secrets.token_hex(8), lease=LEASE, due_by=due_by
+                receiver=self._receiver.name,
+                limit=limit,
+                token=secrets.token_hex(8),
+                lease=LEASE,
+                due_by=due_by,
+                looks_up=self._inquirer is not None,
             )
             claimed = await self._deliveries.claim(claim, self._seal_group, self._clock.utc_now())
-            if claimed:
+            if claimed and (self._inquirer is None or not claimed[0].in_doubt):
                 self._lane.take(self._clock.monotonic())
             return claimed
 
@@ -186,28 +202,30 @@ class Courier:
         attempt = Attempt(
             number=claimed.parcel.attempt,
             created_at=claimed.created_at,
-            repeats_are_marked=self._receiver.repeats_are_marked,
+            repeats=self._receiver.repeats,
         )
         unit = random.random()  # noqa: S311 - it spreads waits
-        policy = replace(self._policy, give_up_after=NEVER) if self._doubt.lasts else self._policy
-        return verdict(outcome, attempt, policy, self._clock.utc_now(), unit)
+        return verdict(outcome, attempt, self._policy_now(), self._clock.utc_now(), unit)
+
+    def _policy_now(self) -> Policy:
+        return replace(self._policy, give_up_after=NEVER) if self._doubt.lasts else self._policy
 
     def _must_hold(self, claimed: Claimed) -> bool:
         """Say whether sending again is for a person to decide: a crash left open whether it went out."""
         hold = self._policy.on_uncertain is OnUncertain.HOLD
-        return hold and claimed.parcel.may_be_repeat and not self._receiver.repeats_are_marked
+        return hold and claimed.parcel.may_be_repeat and self._receiver.repeats is not Repeats.MARKED
 
     def _heed(self, outcome: Outcome) -> None:
         if isinstance(outcome, TryLater | Uncertain) and outcome.after_seconds is not None:
             wish = min(outcome.after_seconds, self._policy.max_retry.total_seconds())
             self._lane.pause(self._clock.monotonic(), wish)
 
-    async def _settle(self, claimed: Claimed, decided: Verdict, outcome: Outcome) -> None:
+    async def _settle(self, claimed: Claimed, decided: Verdict, outcome: Outcome | Finding) -> None:
         settlement = Settlement(
             verdict=decided,
             at=self._clock.utc_now(),
             answer=outcome.answer,
-            receipt=outcome.receipt if isinstance(outcome, Delivered) else None,
+            receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
         )
         ours = await self._deliveries.settle(claimed, settlement)
         self._observer.settled(self._receiver.name, decided)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from watcher.core.batch import Batch, Remembered
-from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Settlement, Verdict
+from watcher.core.delivery import Claim, Claimed, Outcome, Parcel, Repeats, Settlement, Verdict
 from watcher.core.event import Event
+from watcher.core.inquiry import Finding
 from watcher.core.look import Sight, Unseen
 from watcher.core.routing import Plan
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
@@ -226,8 +227,8 @@ class Receiver(Protocol):
         ...
 
     @property
-    def repeats_are_marked(self) -> bool:
-        """Whether the other side knows a repeat by its id."""
+    def repeats(self) -> Repeats:
+        """What the other side knows of a message that is sent twice."""
         ...
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:
@@ -240,4 +241,13 @@ class Receiver(Protocol):
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Make one attempt; never raises for what the other side does."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A receiver that can be asked what became of a message."""
+
+    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+        """Look for all of them at once; return what was found by delivery id. Never raises for the other side."""
         ...

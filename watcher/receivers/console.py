@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from watcher.core.delivery import Outcome, Parcel
+from watcher.core.delivery import Outcome, Parcel, Repeats
 from watcher.core.event import Event
 from watcher.core.group_message import GroupMessage, compose_group
 from watcher.core.message import Message, Severity, compose, repeat_note
@@ -35,7 +35,7 @@ class ConsoleReceiver:
     kind = KIND
     lane = KIND
     pace_seconds = 0.0
-    repeats_are_marked = False
+    repeats = Repeats.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.core.delivery import Outcome, Parcel, Refused, Scope
+from watcher.core.delivery import Outcome, Parcel, Refused, Repeats, Scope
 from watcher.core.event import Event
 from watcher.receivers.payload import render_body, render_group
 from watcher.receivers.spec import Spec
@@ -21,7 +21,7 @@ class LogReceiver:
     kind = KIND
     lane = KIND
     pace_seconds = 0.0
-    repeats_are_marked = True
+    repeats = Repeats.MARKED
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name

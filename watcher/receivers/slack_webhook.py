@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.delivery import Outcome, Parcel
+from watcher.core.delivery import Outcome, Parcel, Repeats
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
@@ -31,7 +31,7 @@ class SlackWebhookReceiver:
 
     kind = KIND
     pace_seconds = PACE_SECONDS
-    repeats_are_marked = False
+    repeats = Repeats.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name

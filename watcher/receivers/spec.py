@@ -10,7 +10,7 @@ from typing import Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
-from watcher.core.delivery import Outcome, Parcel
+from watcher.core.delivery import Outcome, Parcel, Repeats
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient
@@ -84,8 +84,8 @@ class Receiver(Protocol):
         ...
 
     @property
-    def repeats_are_marked(self) -> bool:
-        """Whether the other side can tell a repeat by its id."""
+    def repeats(self) -> Repeats:
+        """What the other side knows of a message that is sent twice; ``LOOKED_UP`` needs a ``look_up``, see flow."""
         ...
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:

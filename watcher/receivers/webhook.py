@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater
+from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult
@@ -39,7 +39,7 @@ class WebhookReceiver:
 
     kind = KIND
     pace_seconds = 0.0
-    repeats_are_marked = True
+    repeats = Repeats.MARKED
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name

@@ -21,6 +21,8 @@ _delivery = schema.delivery
 _mine = schema.line.alias("mine")
 _earlier = schema.line.alias("earlier")
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
+IN_DOUBT_MAX = 500
+"""Deliveries that are looked up at once."""
 
 
 class Deliveries:
@@ -38,7 +40,8 @@ class Deliveries:
 
         def work(connection: Connection) -> list[Claimed]:
             _reclaim(connection, claim.receiver, now)
-            return _claim(connection, claim, seal_group, now)
+            in_doubt = _claim_in_doubt(connection, claim, seal_group, now) if claim.looks_up else []
+            return in_doubt or _claim(connection, claim, seal_group, now)
 
         return await self._database.write(work)
 
@@ -104,24 +107,39 @@ def _is_head() -> ColumnElement[bool]:
 
 
 def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
-    waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(_WAITING))
+    states = (State.PENDING.value,) if claim.looks_up else _WAITING
+    waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
     due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), _is_head())
     query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
     rows = connection.execute(query).mappings().all()
     if rows:
-        lease = {
-            "state": State.SENDING.value,
-            "token": claim.token,
-            "lease_until": to_text(now + claim.lease),
-            "attempted_at": to_text(now),
-            "attempts": _delivery.c.attempts + 1,
-        }
-        positions = [row["position"] for row in rows]
-        connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(lease))
+        attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
+        _lease(connection, rows, claim, now, attempt)
+    return [_claimed(connection, row, claim.token, seal_group, began_at=now) for row in rows]
+
+
+def _claim_in_doubt(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+    """Lease everything of the receiver whose outcome is not known, as soon as one of it is due to be looked up."""
+    in_doubt = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state == State.UNCERTAIN.value)
+    is_due = _delivery.c.next_at <= to_text(claim.due_by or now)
+    if not connection.scalar(select(exists().where(in_doubt, is_due))):
+        return []
+    query = select(_delivery).where(in_doubt).order_by(_delivery.c.next_at).limit(IN_DOUBT_MAX)
+    rows = connection.execute(query).mappings().all()
+    _lease(connection, rows, claim, now, {})
     return [_claimed(connection, row, claim.token, seal_group) for row in rows]
 
 
-def _claimed(connection: Connection, row: RowMapping, token: str, seal_group: SealGroup) -> Claimed:
+def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now: datetime, more: Row) -> None:
+    lease = {"state": State.SENDING.value, "token": claim.token, "lease_until": to_text(now + claim.lease), **more}
+    positions = [row["position"] for row in rows]
+    connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(lease))
+
+
+def _claimed(
+    connection: Connection, row: RowMapping, token: str, seal_group: SealGroup, began_at: datetime | None = None
+) -> Claimed:
+    """Read a claimed row; ``began_at`` is the start of a new attempt, without it the last one is looked up."""
     entries = _entries(connection, row["id"])
     also = _told_alone(connection, row["receiver"], entries)
     parcel = Parcel(
@@ -129,12 +147,20 @@ def _claimed(connection: Connection, row: RowMapping, token: str, seal_group: Se
         events=tuple(event for event, _ in entries),
         also=also,
         body=row["body"] if row["sealed"] else _seal(connection, row["position"], seal_group(entries, also)),
-        attempt=row["attempts"] + 1,
+        attempt=row["attempts"] + (began_at is not None),
         may_be_repeat=row["may_be_repeat"],
         degrade=row["degrade"],
         mentions=read_mentions(row["mention"]),
+        attempted_at=began_at or to_moment(row["attempted_at"]),
+        lookups=row["lookups"],
     )
-    return Claimed(parcel=parcel, token=token, created_at=from_text(row["created_at"]))
+    return Claimed(
+        parcel=parcel,
+        token=token,
+        created_at=from_text(row["created_at"]),
+        due_at=from_text(row["next_at"]),
+        in_doubt=row["state"] == State.UNCERTAIN.value,
+    )
 
 
 def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
@@ -188,7 +214,9 @@ def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
         "reason": verdict.reason,
         "next_at": from_moment(verdict.next_at),
         "degrade": parcel.degrade + verdict.degrade,
-        "may_be_repeat": parcel.may_be_repeat or verdict.may_be_repeat,
+        "may_be_repeat": (parcel.may_be_repeat or verdict.may_be_repeat) and not verdict.certain,
+        "attempts": parcel.attempt - verdict.uncounted,
+        "lookups": verdict.lookups,
         "answer": settlement.answer,
         "receipt": settlement.receipt,
         "token": None,
@@ -212,7 +240,8 @@ def _next_due(connection: Connection, receiver: str) -> datetime | None:
 
 
 def _wake(connection: Connection, receiver: str, now: datetime) -> int:
+    # What is in doubt waits for a reason of its own: a message that may still come.
     waiting = and_(
-        _delivery.c.receiver == receiver, _delivery.c.state.in_(_WAITING), _delivery.c.next_at > to_text(now)
+        _delivery.c.receiver == receiver, _delivery.c.state == State.PENDING.value, _delivery.c.next_at > to_text(now)
     )
     return connection.execute(update(_delivery).where(waiting).values(next_at=to_text(now))).rowcount

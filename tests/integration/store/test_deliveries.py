@@ -45,10 +45,16 @@ async def enqueue(
     await Outbox(database).enqueue(plans, seal, NOW)
 
 
-async def claim(
-    database: Database, *, receiver: str = "hook", limit: int = 9, token: str = "t1", now: datetime = NOW
+async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store optional
+    database: Database,
+    *,
+    receiver: str = "hook",
+    limit: int = 9,
+    token: str = "t1",
+    now: datetime = NOW,
+    looks_up: bool = False,
 ) -> list[Claimed]:
-    wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE)
+    wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE, looks_up=looks_up)
     return await Deliveries(database).claim(wanted, seal_group, now)
 
 
@@ -352,3 +358,81 @@ async def test_two_kinds_of_groups_keep_the_order_of_a_training(database: Databa
         told += [event.seq for event in batch[0].parcel.events if event.version == "v1"]
         await settle(database, batch[0])
     assert told == [1, 2, 3]
+
+
+async def test_what_is_in_doubt_is_looked_up_all_at_once_before_anything_is_sent(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), make_event(1, "v3"), make_event(2, "v1"))
+    sent = await claim(database, looks_up=True, limit=2)
+    assert [item.in_doubt for item in sent] == [False, False]
+    for item, due in zip(sent, (NOW + SECOND, NOW + 9 * SECOND), strict=True):
+        await settle(database, item, State.UNCERTAIN, next_at=due, may_be_repeat=True)
+    (third,) = await claim(database, looks_up=True, token="t2")
+    assert third.parcel.events[0].version == "v3", "nothing is due to be looked up yet"
+    in_doubt = await claim(database, looks_up=True, limit=1, token="t3", now=NOW + SECOND)
+    assert [item.parcel.events[0].version for item in in_doubt] == ["v1", "v2"]
+    assert all(item.in_doubt and item.parcel.attempt == 1 for item in in_doubt)
+    assert all(item.parcel.attempted_at == NOW for item in in_doubt), "the look is no attempt"
+    assert [item.due_at for item in in_doubt] == [NOW + SECOND, NOW + 9 * SECOND]
+
+
+async def test_a_delivery_in_doubt_blocks_its_line_until_it_is_settled(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2))
+    (first,) = await claim(database, looks_up=True)
+    await settle(database, first, State.UNCERTAIN, next_at=NOW + SECOND)
+    assert await claim(database, looks_up=True, token="t2") == []
+    assert await Deliveries(database).next_due("hook") == NOW + SECOND
+    (again,) = await claim(database, looks_up=True, token="t3", now=NOW + SECOND)
+    await settle(database, again, State.DELIVERED)
+    (second,) = await claim(database, looks_up=True, token="t4")
+    assert second.parcel.events[0].seq == 2
+
+
+async def test_looks_are_counted_until_an_attempt_is_made(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    (sent,) = await claim(database, looks_up=True)
+    await settle(database, sent, State.UNCERTAIN, next_at=NOW, may_be_repeat=True)
+    (once,) = await claim(database, looks_up=True, token="t2")
+    await settle(database, once, State.UNCERTAIN, next_at=NOW, lookups=1)
+    (twice,) = await claim(database, looks_up=True, token="t3")
+    assert (twice.parcel.lookups, twice.parcel.may_be_repeat) == (1, True)
+    await settle(database, twice, State.PENDING, next_at=NOW, certain=True)
+    (again,) = await claim(database, looks_up=True, token="t4")
+    assert (again.parcel.lookups, again.parcel.may_be_repeat, again.parcel.attempt) == (0, False, 2)
+
+
+async def test_a_crash_while_looking_up_leaves_it_in_doubt(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    (sent,) = await claim(database, looks_up=True)
+    await settle(database, sent, State.UNCERTAIN, next_at=NOW, lookups=1)
+    await claim(database, looks_up=True, token="t2")
+    assert await Deliveries(database).reclaim(NOW + SECOND) == 1
+    (again,) = await claim(database, looks_up=True, token="t3", now=NOW + SECOND)
+    assert (again.in_doubt, again.parcel.lookups, again.parcel.attempted_at) == (True, 1, NOW)
+
+
+async def test_an_attempt_that_only_came_too_fast_is_not_counted(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    for token in ("t1", "t2"):
+        (claimed,) = await claim(database, token=token)
+        assert claimed.parcel.attempt == 1
+        await settle(database, claimed, State.PENDING, next_at=NOW, uncounted=True)
+
+
+async def test_after_an_outage_what_is_in_doubt_still_waits(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), make_event(1, "v2"))
+    doubtful, failed = await claim(database, looks_up=True)
+    await settle(database, doubtful, State.UNCERTAIN, next_at=NOW + SECOND)
+    await settle(database, failed, State.PENDING, next_at=NOW + SECOND)
+    assert await Deliveries(database).wake("hook", NOW) == 1
+
+
+async def test_content_is_simplified_by_as_many_steps_as_asked(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event())
+    (claimed,) = await claim(database)
+    await settle(database, claimed, State.PENDING, next_at=NOW, degrade=4)
+    (again,) = await claim(database, token="t2")
+    assert again.parcel.degrade == 4

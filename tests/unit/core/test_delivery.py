@@ -17,6 +17,7 @@ from watcher.core.delivery import (
     Outcome,
     Policy,
     Refused,
+    Repeats,
     Scope,
     State,
     TryLater,
@@ -31,9 +32,14 @@ POLICY = Policy()
 
 
 def judge(
-    outcome: Outcome, *, number: int = 1, age: timedelta = timedelta(), marked: bool = False, policy: Policy = POLICY
+    outcome: Outcome,
+    *,
+    number: int = 1,
+    age: timedelta = timedelta(),
+    repeats: Repeats = Repeats.UNKNOWN,
+    policy: Policy = POLICY,
 ) -> Verdict:
-    attempt = Attempt(number=number, created_at=NOW - age, repeats_are_marked=marked)
+    attempt = Attempt(number=number, created_at=NOW - age, repeats=repeats)
     return verdict(outcome, attempt, policy, NOW, 0.5)
 
 
@@ -55,18 +61,18 @@ def test_the_receivers_own_wish_goes_first_within_reason(wish: float, wait: floa
 
 def test_an_uncertain_send_is_repeated_and_says_so_where_repeats_are_not_marked() -> None:
     assert judge(Uncertain(reason="reset")).may_be_repeat
-    assert not judge(Uncertain(reason="reset"), marked=True).may_be_repeat
+    assert not judge(Uncertain(reason="reset"), repeats=Repeats.MARKED).may_be_repeat
 
 
 def test_an_uncertain_send_is_held_where_a_person_wants_to_decide() -> None:
     hold = Policy(on_uncertain=OnUncertain.HOLD)
     assert judge(Uncertain(reason="reset"), policy=hold) == Verdict(state=State.HELD, reason="reset")
-    assert judge(Uncertain(reason="reset"), policy=hold, marked=True).state is State.PENDING
+    assert judge(Uncertain(reason="reset"), policy=hold, repeats=Repeats.MARKED).state is State.PENDING
 
 
 def test_refused_content_is_sent_simpler_at_once() -> None:
     decided = judge(Degrade(reason="invalid_blocks"))
-    assert (decided.state, decided.next_at, decided.degrade) == (State.PENDING, NOW, True)
+    assert (decided.state, decided.next_at, decided.degrade) == (State.PENDING, NOW, 1)
 
 
 def test_a_receiver_that_refuses_is_tried_hourly() -> None:
@@ -89,3 +95,16 @@ def test_waits_double_within_their_bounds_whatever_the_number(number: int, unit:
     wait = retry_wait(number, POLICY, unit)
     longest = min(POLICY.first_retry * 2 ** min(number - 1, 20), POLICY.max_retry)
     assert longest / 2 <= wait <= longest
+
+
+def test_an_uncertain_send_that_can_be_looked_up_stays_in_doubt_until_then() -> None:
+    for policy in (POLICY, Policy(on_uncertain=OnUncertain.HOLD)):
+        decided = judge(Uncertain(reason="reset"), number=7, repeats=Repeats.LOOKED_UP, policy=policy)
+        assert (decided.state, decided.next_at) == (State.UNCERTAIN, NOW + policy.first_retry)
+        assert decided.may_be_repeat
+        assert not decided.certain
+
+
+def test_an_attempt_that_came_too_fast_makes_no_later_wait_longer() -> None:
+    assert judge(TryLater(reason="rate_limited", throttled=True)).uncounted
+    assert not judge(TryLater(reason="connect")).uncounted

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
+from watcher.core.delivery import Repeats
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, InvalidReceiverError, Receiver, Spec
@@ -37,10 +38,16 @@ def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "marked"), [("slack-webhook", False), ("webhook", True), ("log", True), ("console", False)]
+    ("kind", "repeats"),
+    [
+        ("slack-webhook", Repeats.UNKNOWN),
+        ("webhook", Repeats.MARKED),
+        ("log", Repeats.MARKED),
+        ("console", Repeats.UNKNOWN),
+    ],
 )
-def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, *, marked: bool) -> None:
-    assert made(kind).repeats_are_marked is marked
+def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, repeats: Repeats) -> None:
+    assert made(kind).repeats is repeats
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater
+from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec
@@ -114,7 +114,7 @@ def test_the_lane_is_the_addresss_and_tells_nothing_of_it() -> None:
 
 def test_a_repeat_is_marked_by_its_id_and_there_is_no_pace() -> None:
     receiver = WebhookReceiver(spec())
-    assert (receiver.kind, receiver.repeats_are_marked, receiver.pace_seconds) == ("webhook", True, 0.0)
+    assert (receiver.kind, receiver.repeats, receiver.pace_seconds) == ("webhook", Repeats.MARKED, 0.0)
 
 
 async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() -> None:
