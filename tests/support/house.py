@@ -91,7 +91,7 @@ async def running(folder: Path, text: str, environ: Mapping[str, str] | None = N
         stop = asyncio.Event()
         task = asyncio.create_task(daemon.run(stop))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await daemon.poller.first_round.wait()
             yield daemon
         finally:
