@@ -68,3 +68,14 @@ def test_an_account_that_is_not_there_is_wrong_usage(place: Workplace) -> None:
     refused = place.command("discover", "--account", "other", env=KEYS)
     assert refused.returncode == 2
     assert "there are: main" in refused.stderr
+
+
+def test_an_account_alone_is_enough_to_ask_what_there_is(place: Workplace) -> None:
+    account = place.config.read_text(encoding="utf-8").split("[[watch]]")[0].split("[receiver")[0]
+    place.config.write_text(account, encoding="utf-8")
+    shown = place.command("discover", env=KEYS)
+    assert shown.returncode == 0, shown.stderr
+    assert "[[watch]]" in shown.stdout
+    refused = place.command("check")
+    assert refused.returncode == 78
+    assert "nothing would be watched" in refused.stderr + refused.stdout

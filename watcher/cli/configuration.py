@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ def find_config(option: Path | None) -> Found:
     return find(option, os.environ, Path.cwd())
 
 
-def load_config(option: Path | None) -> Config:
-    """Read the configuration after saying which file is taken.
+def load_config(option: Path | None, needed: Collection[str] | None = None) -> Config:
+    """Read the configuration after saying which file is taken; ``needed`` as in ``config.load``.
 
     Raises:
         ConfigError: there is none, or it is faulty.
@@ -33,4 +34,4 @@ def load_config(option: Path | None) -> Config:
 
     found = find_config(option)
     say(f"configuration: {found.path} ({found.why})")
-    return load(found.path)
+    return load(found.path) if needed is None else load(found.path, needed=needed)

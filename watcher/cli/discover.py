@@ -38,7 +38,8 @@ def discover(config: ConfigOption = None, account: AccountOption = None, as_json
     Prints a [[watch]] block for each service, and one for each training as a comment. It only reads.
     """
     with plain_errors():
-        settings = load_config(config)
+        # Who asks what there is to watch has nothing to watch yet.
+        settings = load_config(config, {"account"})
         names = _accounts(settings, account)
         found = _discover(settings, names)
     out = screen()

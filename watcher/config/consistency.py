@@ -7,8 +7,9 @@ Hence everything here takes whatever TOML can hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from watcher.config.document import HEADERS, Document
@@ -23,10 +24,16 @@ Table = Mapping[str, object]
 NOT_IN_A_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
 
 
-def inconsistencies(document: Table, lines: Lines) -> Iterator[Problem]:
-    """Find every such fault of a parsed file."""
+NEEDED: Final[Mapping[str, str]] = MappingProxyType(
+    {"account": "nobody could be asked", "watch": "nothing would be watched", "receiver": "nobody would be told"}
+)
+"""Sections that the daemon cannot do without, and why."""
+
+
+def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEEDED) -> Iterator[Problem]:
+    """Find every such fault of a parsed file; of the sections only those in ``needed`` must be there."""
     return chain(
-        _absent_sections(document),
+        _absent_sections(document, needed),
         _repeated_watches(document, lines),
         route_problems(list(tables(document.get("route"))), list(tables(document.get("watch"))), lines),
         _headers(document),
@@ -59,16 +66,13 @@ def _is_setting(key: str, value: object, keys: Iterable[str]) -> bool:
     return key in keys and not (isinstance(value, dict) and value.keys() & set(keys))
 
 
-def _absent_sections(document: Table) -> Iterator[Problem]:
+def _absent_sections(document: Table, needed: Collection[str]) -> Iterator[Problem]:
     misspelt = {nearest(key, Document.model_fields) for key in document if key not in Document.model_fields}
-    for section, why in (
-        ("account", "nobody could be asked"),
-        ("watch", "nothing would be watched"),
-        ("receiver", "nobody would be told"),
-    ):
+    for section in needed:
         # An empty section of a wrong type is reported as that.
         if document.get(section, {}) in ({}, []) and section not in misspelt:
-            yield Problem((section,), f"is missing: {why}", f"write {HEADERS[section]}, see config.example.toml")
+            remedy = f"write {HEADERS[section]}, see config.example.toml"
+            yield Problem((section,), f"is missing: {NEEDED[section]}", remedy)
 
 
 def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:

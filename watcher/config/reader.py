@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from watcher.config.consistency import inconsistencies, named_tables, nameless
+from watcher.config.consistency import NEEDED, inconsistencies, named_tables, nameless
 from watcher.config.document import Document
 from watcher.config.explain import explain
 from watcher.config.faults import ConfigError, Fault, KeyPath, Problem, key_text
@@ -20,10 +20,13 @@ from watcher.config.settings import Config
 from watcher.config.syntax import SyntaxProblem, syntax_problem
 
 
-def load(path: Path, *, text: str | None = None) -> Config:
-    """Read a configuration; with ``text`` that is taken for the file's content.
+def load(path: Path, *, text: str | None = None, needed: Collection[str] = NEEDED) -> Config:
+    """Read a configuration; no secret is resolved, and no other file is opened.
 
-    No secret is resolved, and no other file is opened.
+    Args:
+        path: the file.
+        text: what is taken for the file's content instead.
+        needed: which sections must be there; a command that asks AiTEMS alone needs accounts alone.
 
     Raises:
         ConfigError: with every fault of the file.
@@ -32,7 +35,7 @@ def load(path: Path, *, text: str | None = None) -> Config:
     content = content.removeprefix("\ufeff").replace("\r\n", "\n")
     parsed = _parse(path, content)
     lines = Lines(content)
-    checked = _check(parsed, path.parent.absolute(), lines)
+    checked = _check(parsed, path.parent.absolute(), lines, needed)
     if isinstance(checked, Document):
         return _config(path, checked)
     raise ConfigError(_fault(path, lines, problem) for problem in checked)
@@ -72,13 +75,15 @@ def _whole_file(path: Path, problem: str, remedy: str, line: int | None = None) 
     return Fault(file=path, line=line, key="", problem=problem, remedy=remedy)
 
 
-def _check(parsed: Mapping[str, object], folder: Path, lines: Lines) -> Document | tuple[Problem, ...]:
+def _check(
+    parsed: Mapping[str, object], folder: Path, lines: Lines, needed: Collection[str]
+) -> Document | tuple[Problem, ...]:
     """Return the settings, or every problem: each value's own, then those of several values together."""
     unnamed = tuple(nameless(parsed))
     hidden = {problem.path[0] for problem in unnamed}
     rest = {section: value for section, value in parsed.items() if section not in hidden}
     document = _validate(rest, folder)
-    together = tuple(problem for problem in inconsistencies(parsed, lines) if problem.path[0] not in hidden)
+    together = tuple(problem for problem in inconsistencies(parsed, lines, needed) if problem.path[0] not in hidden)
     if isinstance(document, Document) and not unnamed and not together:
         return document
     alone = () if isinstance(document, Document) else document
