@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel coverage lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel torture coverage lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ demo: $(READY)  ## the real daemon against the built-in simulator; alerts on thi
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest
+
+torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (half an hour)
+	$(BIN)/python -m pytest -q --torture tests
 
 coverage: $(READY)  ## which lines the quick tests reach
 	$(BIN)/coverage erase

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
+from tests.support.invariants import Entry, Evidence, Life
+from tests.support.servers import Received
+from tests.support.witness import Shown
 from watcher import config
 from watcher.app import Daemon, Surroundings, open_daemon
 from watcher.clock import Clock
@@ -110,3 +114,32 @@ def history(folder: Path) -> list[Told]:
     """Return everything that the store recorded."""
     with open_views(folder / "watcher.db") as views:
         return views.history(HistoryFilter(limit=1_000_000))
+
+
+def ledger(folder: Path) -> list[Entry]:
+    """Return the ledger as the file has it."""
+    with closing(sqlite3.connect(folder / "watcher.db")) as connection:
+        rows = connection.execute("SELECT event_id, receiver, delivery_id, ending FROM ledger")
+        return [Entry(*row) for row in rows]
+
+
+def epoch(folder: Path) -> str:
+    """Return the store's epoch."""
+    with closing(sqlite3.connect(folder / "watcher.db")) as connection:
+        return str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+
+
+def evidence(
+    folder: Path, shown: Sequence[Shown], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
+) -> Evidence:
+    """Return all that the checker compares, of a configuration whose one route sends everything to everyone."""
+    everyone = frozenset(received)
+    return Evidence(
+        shown=shown,
+        lives=lives,
+        told=history(folder),
+        received=received,
+        epoch=epoch(folder),
+        ledger=ledger(folder),
+        routed=lambda _event: everyone,
+    )

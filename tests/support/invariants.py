@@ -6,15 +6,17 @@ It compares three witnesses: what the API showed to living daemons, what the sto
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 from tests.support.servers import Received
+from tests.support.tally import TALLY
 from tests.support.witness import Shown
-from watcher.core.delivery import OPEN_STATES
+from watcher.core.delivery import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
 from watcher.store.views import Told
 
@@ -22,6 +24,32 @@ RECORDING: Final = timedelta(seconds=1)
 """An answer counts as seen when its daemon lived so much longer."""
 
 Subject = tuple[str, str, str]
+
+
+class Breach(StrEnum):
+    """What kind of promise is broken."""
+
+    LOST = "lost"
+    SECOND_ID = "second-id"
+    DISORDER = "disorder"
+    UNTRUE = "untrue"
+    """The record is not what was shown, or contradicts itself."""
+
+
+class Violation(NamedTuple):
+    """One broken promise, in words."""
+
+    breach: Breach
+    text: str
+
+
+class Entry(NamedTuple):
+    """One entry of the ledger, as the file has it."""
+
+    event_id: str
+    receiver: str
+    delivery_id: str
+    ending: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +74,34 @@ class Evidence:
     received: Mapping[str, Sequence[Received]]
     """What each webhook receiver got, in the order of arrival."""
     epoch: str | None = None
+    ledger: Sequence[Entry] | None = None
+    """``None`` where the test cannot read the file itself."""
+    routed: Callable[[Event], frozenset[str]] | None = None
+    """The receivers that an event's route names; ``None`` where the test does not say."""
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Return every broken promise, in words."""
+    """Return every broken promise, in words; the row of the test that runs counts them."""
+    found = list(_violations(evidence))
+    _count(evidence, found)
+    return [violation.text for violation in found]
+
+
+def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
+    row = TALLY.current
+    if row is None:
+        return
+    row.judged = True
+    row.events += len(evidence.told)
+    handovers = [handover for told in evidence.told for handover in told.handovers]
+    row.delivered += sum(handover.state is State.DELIVERED for handover in handovers)
+    row.lost += sum(violation.breach is Breach.LOST for violation in found)
+    row.second_ids += sum(violation.breach is Breach.SECOND_ID for violation in found)
+    row.repeats += sum(repeats(received) for received in evidence.received.values())
+    row.slowest_seconds = max(row.slowest_seconds, slowest_seconds(evidence))
+
+
+def _violations(evidence: Evidence) -> list[Violation]:
     events = [told.event for told in evidence.told]
     moves = [event for event in events if event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}]
     return [
@@ -58,7 +110,8 @@ def violations(evidence: Evidence) -> list[str]:
         *_wrong_ids(events, evidence.epoch),
         *_lost_runs(evidence, moves),
         *_invented(evidence.shown, moves),
-        *_ledger_faults(evidence.told),
+        *_open_ends(evidence.told),
+        *_ledger_faults(evidence),
         *_arrival_faults(evidence),
     ]
 
@@ -70,31 +123,35 @@ def _by_subject(events: Iterable[Event]) -> dict[str, list[Event]]:
     return groups
 
 
-def _gaps(events: Iterable[Event]) -> Iterator[str]:
+def _gaps(events: Iterable[Event]) -> Iterator[Violation]:
     for subject, chain in _by_subject(events).items():
         if [event.seq for event in chain] != list(range(1, len(chain) + 1)):
-            yield f"{subject}: the numbers have a gap or a repeat: {[event.seq for event in chain]}"
+            yield Violation(
+                Breach.LOST, f"{subject}: the numbers have a gap or a repeat: {[event.seq for event in chain]}"
+            )
 
 
-def _broken_chains(moves: Iterable[Event]) -> Iterator[str]:
+def _broken_chains(moves: Iterable[Event]) -> Iterator[Violation]:
     for subject, chain in _by_subject(moves).items():
         for event in chain:
             if event.from_status == event.to_status or event.after > event.before:
-                yield f"{event.short_id}: no change, or bounds turned round"
+                yield Violation(Breach.UNTRUE, f"{event.short_id}: no change, or bounds turned round")
         for earlier, later in itertools.pairwise(chain):
             if earlier.to_status != later.from_status:
-                yield f"{subject}: {earlier.to_status} is followed by a move from {later.from_status}"
+                yield Violation(
+                    Breach.UNTRUE, f"{subject}: {earlier.to_status} is followed by a move from {later.from_status}"
+                )
 
 
-def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[str]:
+def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation]:
     if len({event.id for event in events}) != len(events):
-        yield "two events have one id"
+        yield Violation(Breach.SECOND_ID, "two events have one id")
     for event in events:
         if epoch is not None and event.id != event_id(epoch, event.subject, event.seq):
-            yield f"{event.short_id}: not the id of {event.subject} number {event.seq}"
+            yield Violation(Breach.SECOND_ID, f"{event.short_id}: not the id of {event.subject} number {event.seq}")
 
 
-def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[str]:
+def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violation]:
     """After two answers in a row with one word, in one life, that word must be the recorded one."""
     chains = _by_subject(events)
     for subject, answers in _answers_by_subject(evidence.shown).items():
@@ -104,7 +161,9 @@ def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[str]:
                 continue
             known = _recorded_about(chains.get(_subject_key(subject), []), second.at, baseline)
             if second.status not in known:
-                yield f"{subject}: {second.status} was shown twice by {second.at}, recorded is {known}"
+                yield Violation(
+                    Breach.LOST, f"{subject}: {second.status} was shown twice by {second.at}, recorded is {known}"
+                )
 
 
 def _answers_by_subject(shown: Iterable[Shown]) -> dict[Subject, list[Shown]]:
@@ -130,42 +189,71 @@ def _subject_key(subject: Subject) -> str:
     return f"training:main/{'/'.join(subject)}"
 
 
-def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[str]:
+def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[Violation]:
     """Every event's word was really shown within its bounds."""
     answers = _answers_by_subject(shown)
     for event in events:
         subject = (event.service or "", event.training_type or "", event.version or "")
         words = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
         if event.to_status not in words:
-            yield f"{event.short_id}: {event.to_status} was not shown between {event.after} and {event.before}"
+            yield Violation(
+                Breach.UNTRUE,
+                f"{event.short_id}: {event.to_status} was not shown between {event.after} and {event.before}",
+            )
 
 
-def _ledger_faults(told: Iterable[Told]) -> Iterator[str]:
+def _open_ends(told: Iterable[Told]) -> Iterator[Violation]:
     for item in told:
         if item.routed_at is None:
-            yield f"{item.event.short_id}: never routed"
+            yield Violation(Breach.LOST, f"{item.event.short_id}: never routed")
         for handover in item.handovers:
             if handover.state in OPEN_STATES:
-                yield f"{item.event.short_id} to {handover.receiver}: still {handover.state}"
+                yield Violation(Breach.LOST, f"{item.event.short_id} to {handover.receiver}: still {handover.state}")
 
 
-def _arrival_faults(evidence: Evidence) -> Iterator[str]:
+def _ledger_faults(evidence: Evidence) -> Iterator[Violation]:
+    """Exactly one entry that ends for each event and each receiver that its route names."""
+    if evidence.ledger is None:
+        return
+    counts = Counter((entry.event_id, entry.receiver) for entry in evidence.ledger)
+    for (event, receiver), count in counts.items():
+        if count > 1:
+            yield Violation(Breach.SECOND_ID, f"{event} has {count} entries for {receiver}")
+    for entry in evidence.ledger:
+        if entry.ending is None:
+            yield Violation(Breach.LOST, f"{entry.event_id} to {entry.receiver}: the entry has no ending")
+    if evidence.routed is not None:
+        for told in evidence.told:
+            entered = {receiver for event, receiver in counts if event == told.event.id}
+            if entered != evidence.routed(told.event):
+                names = f"entered for {sorted(entered)}, its route names {sorted(evidence.routed(told.event))}"
+                yield Violation(Breach.LOST, f"{told.event.short_id} is {names}")
+
+
+def _arrival_faults(evidence: Evidence) -> Iterator[Violation]:
     for receiver, received in evidence.received.items():
         yield from _lost_on_the_way(receiver, received, evidence.told)
         yield from _second_ids(receiver, received)
         yield from _out_of_order(receiver, received)
 
 
-def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[str]:
+def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[Violation]:
     arrived = {data["id"] for item in received for data in item.events}
-    due = {item.event.id for item in told if any(handover.receiver == receiver for handover in item.handovers)}
+    known: set[str] = set()
+    due: set[str] = set()
+    for item in told:
+        states = {handover.state for handover in item.handovers if handover.receiver == receiver}
+        known |= {item.event.id} if states else set()
+        due |= {item.event.id} if states & {*OPEN_STATES, State.DELIVERED} else set()
     if lost := due - arrived:
-        yield f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}"
-    if extra := arrived - due:
-        yield f"{receiver}: {len(extra)} arrived that the store does not know: {sorted(extra)}"
+        yield Violation(Breach.LOST, f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}")
+    if extra := arrived - known:
+        yield Violation(
+            Breach.UNTRUE, f"{receiver}: {len(extra)} arrived that the store does not know: {sorted(extra)}"
+        )
 
 
-def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[str]:
+def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violation]:
     bodies: dict[str, set[bytes]] = defaultdict(set)
     ids: dict[str, set[str]] = defaultdict(set)
     for item in received:
@@ -174,20 +262,23 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[str]:
             ids[data["id"]].add(item.webhook_id)
     for identity, variants in bodies.items():
         if len(variants) > 1:
-            yield f"{receiver}: {identity} came with {len(variants)} different bodies"
+            yield Violation(Breach.SECOND_ID, f"{receiver}: {identity} came with {len(variants)} different bodies")
     for event, deliveries in ids.items():
         if len(deliveries) > 1:
-            yield f"{receiver}: {event} came under {len(deliveries)} ids"
+            yield Violation(Breach.SECOND_ID, f"{receiver}: {event} came under {len(deliveries)} ids")
 
 
-def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[str]:
+def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[Violation]:
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in _first_arrivals(received):
         # The kinds of not seeing are numbered apart from the training's own.
         about = (data["service"], data["training_type"], data["version"], "incident" if data["incident"] else None)
         number, count = latest.get(about, (0, 0))
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
-            yield f"{receiver}: {about} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})"
+            yield Violation(
+                Breach.DISORDER,
+                f"{receiver}: {about} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})",
+            )
         latest[about] = (data["seq"], data["receiver_seq"])
 
 
@@ -201,3 +292,17 @@ def repeats(received: Iterable[Received]) -> int:
     """Return how many arrivals were repeats of an id."""
     items = list(received)
     return len(items) - len({item.webhook_id for item in items})
+
+
+def slowest_seconds(evidence: Evidence) -> float:
+    """Return the longest from an event's record to its first arrival at any receiver that got it."""
+    recorded = {told.event.id: told.event.recorded_at for told in evidence.told}
+    slowest = 0.0
+    for received in evidence.received.values():
+        first: dict[str, datetime] = {}
+        for item in received:
+            for data in item.events:
+                first.setdefault(data["id"], item.at)
+        waits = [(at - recorded[event]).total_seconds() for event, at in first.items() if event in recorded]
+        slowest = max([slowest, *waits])
+    return slowest

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from tests.support.invariants import Evidence, Life, violations
+from tests.support import house
+from tests.support.invariants import Life, violations
 from tests.support.servers import Received
 from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
@@ -44,7 +45,6 @@ from watcher.store.database import open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
-from watcher.store.views import HistoryFilter, open_views
 
 T = TypeVar("T")
 
@@ -237,7 +237,7 @@ class Ear:
             self.heard.append(parcel.events)
             self.also.append(parcel.also)
             assert parcel.body is not None
-            self.received.append(Received(START, {"webhook-id": parcel.delivery_id}, parcel.body))
+            self.received.append(Received(START + timedelta(seconds=self.times[-1]), {"webhook-id": parcel.delivery_id}, parcel.body))
         return outcome
 
     @property
@@ -304,9 +304,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
 
 def broken_promises(folder: Path, world: World, ear: Ear) -> list[str]:
     """Compare what the API showed with what the store recorded and what arrived; return every broken promise."""
-    with open_views(folder / "watcher.db") as views:
-        told = views.history(HistoryFilter(limit=1_000_000))
-    return violations(Evidence(shown=world.shown, lives=world.lives, told=told, received={ear.name: ear.received}))
+    return violations(house.evidence(folder, world.shown, world.lives, {ear.name: ear.received}))
 
 
 async def _ring(poller: Poller, ring_seconds: float) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.invariants import Evidence, Life, repeats, violations
+from tests.support.invariants import Entry, Evidence, Life, repeats, slowest_seconds, violations
 from tests.support.servers import Received
 from tests.support.witness import Shown
 from watcher.core.delivery import State
@@ -78,6 +78,10 @@ def received(item: Event, webhook_id: str | None = None, note: str = "") -> Rece
     return Received(item.recorded_at, {"webhook-id": webhook_id or f"msg_{item.seq}"}, body)
 
 
+def entry(item: Event, ending: str | None = "delivered") -> Entry:
+    return Entry(item.id, "hook", f"msg_{item.seq}", ending)
+
+
 FIRST = event(1, "waiting", "learning", 2)
 SECOND = event(2, "learning", "completed", 4)
 GOOD = Evidence(
@@ -93,6 +97,8 @@ GOOD = Evidence(
     told=[told(FIRST), told(SECOND)],
     received={"hook": [received(FIRST), received(SECOND)]},
     epoch="e",
+    ledger=[entry(FIRST), entry(SECOND)],
+    routed=lambda _event: frozenset({"hook"}),
 )
 
 
@@ -117,15 +123,51 @@ def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted()
         ({"told": [told(FIRST), told(SECOND, State.PENDING)]}, "still pending"),
         ({"told": [told(FIRST), replace(told(SECOND), routed_at=None)]}, "never routed"),
         ({"epoch": "another"}, "not the id of"),
+        ({"ledger": [entry(FIRST)]}, "is entered for []"),
+        ({"ledger": [entry(FIRST), entry(SECOND), entry(SECOND)]}, "has 2 entries"),
+        ({"ledger": [entry(FIRST), entry(SECOND, None)]}, "no ending"),
+        ({"routed": lambda _event: frozenset({"hook", "chat"})}, "its route names ['chat', 'hook']"),
+        ({"told": [told(FIRST), told(replace(SECOND, seq=3))]}, "a gap or a repeat"),
+        ({"told": [told(FIRST), told(FIRST)]}, "one id"),
+        ({"received": {"hook": [received(FIRST), received(replace(SECOND, id="evt_strange"))]}}, "does not know"),
         ({"shown": [item for item in GOOD.shown if item.status != "completed"]}, "was not shown"),
     ],
-    ids=["lost", "lost-on-the-way", "double", "two-bodies", "disorder", "open", "unrouted", "id", "invented"],
+    ids=[
+        "lost",
+        "lost-on-the-way",
+        "double",
+        "two-bodies",
+        "disorder",
+        "open",
+        "unrouted",
+        "id",
+        "no-entry",
+        "two-entries",
+        "no-ending",
+        "not-all-routed",
+        "gap",
+        "one-id",
+        "stranger",
+        "invented",
+    ],
 )
 def test_each_planted_fault_is_caught(fault: dict[str, object], words: str) -> None:
     found = violations(replace(GOOD, **fault))  # type: ignore[arg-type]
     assert any(words in violation for violation in found), found
 
 
+def test_what_ended_without_being_delivered_need_not_arrive() -> None:
+    dead = {"told": [told(FIRST), told(SECOND, State.DEAD)], "received": {"hook": [received(FIRST)]}}
+    ledger = [entry(FIRST), entry(SECOND, "dead")]
+    assert violations(replace(GOOD, **dead, ledger=ledger)) == []  # type: ignore[arg-type]
+
+
+def test_the_slowest_arrival_counts_from_the_record() -> None:
+    slow = replace(received(SECOND), at=SECOND.recorded_at + timedelta(seconds=7))
+    assert slowest_seconds(replace(GOOD, received={"hook": [received(FIRST), slow, slow]})) == 7.0
+
+
 def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
-    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], told=[told(FIRST)], received={"hook": [received(FIRST)]})
+    seen = {"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
+    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **seen)  # type: ignore[arg-type]
     assert violations(short) == []
