@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from tests.support import house
-from tests.support.invariants import Life, violations
+from tests.support.invariants import Life, needless_repeats, violations
 from tests.support.servers import Inbox, listening
 from tests.support.tally import rounds
 from tests.support.witness import Witness
@@ -106,4 +106,5 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_tw
             assert await last.wait() == 0
         evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received, "other": other.received})
     assert violations(evidence) == []
+    assert [*needless_repeats(hook.received, lives), *needless_repeats(other.received, lives)] == []
     assert len(evidence.told) > kills, "so many kills without changes would show nothing"

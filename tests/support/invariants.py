@@ -306,3 +306,19 @@ def slowest_seconds(evidence: Evidence) -> float:
         waits = [(at - recorded[event]).total_seconds() for event, at in first.items() if event in recorded]
         slowest = max([slowest, *waits])
     return slowest
+
+
+def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> list[str]:
+    """Return the ids that came again although the daemon that had sent them lived on."""
+    times: dict[str, list[datetime]] = defaultdict(list)
+    for item in received:
+        times[item.webhook_id].append(item.at)
+    return [
+        identity
+        for identity, moments in times.items()
+        if any(
+            life.born <= first and second <= life.died
+            for first, second in itertools.pairwise(moments)
+            for life in lives
+        )
+    ]
