@@ -313,12 +313,9 @@ def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> lis
     times: dict[str, list[datetime]] = defaultdict(list)
     for item in received:
         times[item.webhook_id].append(item.at)
-    return [
-        identity
-        for identity, moments in times.items()
-        if any(
-            life.born <= first and second <= life.died
-            for first, second in itertools.pairwise(moments)
-            for life in lives
-        )
-    ]
+    return [identity for identity, moments in times.items() if _came_again(moments, lives)]
+
+
+def _came_again(moments: Sequence[datetime], lives: Sequence[Life]) -> bool:
+    pairs = itertools.pairwise(moments)
+    return any(life.born <= first and second <= life.died for first, second in pairs for life in lives)
