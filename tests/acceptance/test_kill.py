@@ -10,27 +10,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from tests.support import house
+from tests.support.commotion import SERVICES, everything_is_told, keep_changing
 from tests.support.invariants import Life, needless_repeats, violations
 from tests.support.servers import Inbox, listening
 from tests.support.tally import rounds
 from tests.support.witness import Witness
-from watcher.core.delivery import OPEN_STATES
 from watcher.simulator import serve
-from watcher.store.views import open_views
-
-SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
-LIVES: Final = (
-    ("requesting", "waiting", "learning", "completed"),
-    ("requesting", "requestFailed"),
-    ("waiting", "refinedFailed", "requesting", "learning", "learningFailed"),
-    ("ready", "requesting", "stopping", "ready"),
-    ("learning", "paused", "completed", "learning", "completed"),
-)
 
 
 @asynccontextmanager
@@ -55,31 +44,12 @@ async def daemon(
         await process.wait()
 
 
-async def keep_changing(api: Witness, draw: random.Random) -> None:
-    """Let trainings go through their lives, some old and now and then a new one."""
-    places: dict[tuple[str, str], int] = {}
-    for turn in range(1_000_000):
-        service = draw.choice(SERVICES)
-        version = f"v{draw.randrange(4 + turn // 60)}"
-        life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
-        place = places.get((service, version), -1) + 1
-        places[service, version] = place
-        api.set_training(service, "pop", version, life[place % len(life)])
-        await asyncio.sleep(draw.uniform(0.05, 0.4))
-
-
 async def far_enough(api: Witness, draw: random.Random) -> None:
     """Wait for a moment to kill: one in five is on the way up, the others come when it has begun to look."""
     if draw.random() > 0.2:
         shown = len(api.shown)
         await house.eventually(lambda: len(api.shown) > shown)
     await asyncio.sleep(draw.uniform(0.0, 1.5))
-
-
-def everything_is_told(folder: Path) -> bool:
-    """Say whether nothing waits for its delivery any more."""
-    with open_views(folder / "watcher.db") as views:
-        return not any(queue.state in OPEN_STATES for queue in views.queues())
 
 
 @pytest.mark.slow

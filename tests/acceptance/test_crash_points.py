@@ -1,0 +1,163 @@
+"""The daemon dies before, within and after each step of the mechanism; nothing is lost, nothing is told twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Final
+
+import pytest
+from alembic import command
+
+from tests.support import dying, house
+from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support.dying import HIT, MOMENTS, Point
+from tests.support.invariants import Life, needless_repeats, violations
+from tests.support.servers import Inbox, listening
+from tests.support.tally import TALLY, remark, rounds
+from tests.support.witness import Witness
+from watcher.core.moment import to_text
+from watcher.simulator import serve
+from watcher.store import migrate
+from watcher.store.database import writer_engine
+
+pytestmark = pytest.mark.slow
+
+BOUND_SECONDS: Final = 60.0
+EVERY_POINT: Final = {
+    *((step, moment) for step in dying.STEPS for moment in MOMENTS if step not in {"migrate", "retention"}),
+    ("send", "before"),
+    ("send", "after"),
+}
+"""Those that a daemon passes again and again; migrating and forgetting have tests of their own."""
+
+
+class Scene:
+    """A folder with a configuration, an API whose trainings change, and two webhooks."""
+
+    def __init__(self, folder: Path, api: Witness, hooks: dict[str, Inbox]) -> None:
+        self.folder = folder
+        self.api = api
+        self.hooks = hooks
+        self.lives: list[Life] = []
+
+    async def die_at(self, point: Point) -> None:
+        """Let a daemon live until it dies at the point."""
+        born = datetime.now(UTC)
+        process = dying.start(self.folder, house.ENVIRON, point)
+        try:
+            await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+        except TimeoutError:
+            pytest.fail(f"{point} was never reached")
+        finally:
+            process.kill()
+            self.lives.append(Life(born, datetime.now(UTC)))
+        assert process.exitcode == -signal.SIGKILL, f"{point}: it ended by itself"
+        assert (self.folder / HIT).read_text() == str(point)
+        (self.folder / HIT).unlink()
+
+    async def live_on(self) -> None:
+        """Let a daemon live until everything is told, and stop it in order."""
+        born = datetime.now(UTC)
+        process = dying.start(self.folder, house.ENVIRON, None)
+        shown = len(self.api.shown)
+        await house.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
+        await house.eventually(lambda: everything_is_told(self.folder), BOUND_SECONDS)
+        await self._stop(process)
+        self.lives.append(Life(born, datetime.now(UTC)))
+
+    async def _stop(self, process: ForkServerProcess) -> None:
+        process.terminate()
+        await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+        assert process.exitcode == 0
+
+    def broken_promises(self) -> list[str]:
+        received = {name: hook.received for name, hook in self.hooks.items()}
+        broken = violations(house.evidence(self.folder, self.api.shown, self.lives, received))
+        for items in received.values():
+            broken += [f"{identity} came again" for identity in needless_repeats(items, self.lives)]
+        return broken
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    api = Witness()
+    for service in SERVICES:
+        api.set_training(service, "pop", "v0", "requesting")
+    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as other:
+        hooks = {"hook": hook, "other": other}
+        text = house.settings(simulator.base_url, list(SERVICES), {name: hook.url for name, hook in hooks.items()})
+        (folder / "config.toml").write_text(text.replace("200ms", "100ms"))
+        yield Scene(folder, api, hooks)
+
+
+async def test_r1_a_death_at_any_step_loses_nothing_and_tells_nothing_under_two_ids(tmp_path: Path) -> None:
+    draw = random.Random(20261125)  # noqa: S311 - at which turn of its step each life ends
+    points = [
+        replace(point, turn=1 if point.step == "reclaim" else draw.randint(1, 3))
+        for _ in range(10 if TALLY.full else 1)
+        for point in dying.points()
+    ]
+    assert {(point.step, point.moment) for point in points} >= EVERY_POINT
+    rounds(few=len(points), full=len(points))
+    async with scene(tmp_path) as place:
+        changing = asyncio.create_task(keep_changing(place.api, draw))
+        for point in points:
+            await place.die_at(point)
+        changing.cancel()
+        await place.live_on()
+    assert place.broken_promises() == []
+    remark(f"{len(points)} deaths at {len(set(map(str, points)))} points")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_r25_a_death_while_migrating_leaves_the_old_store_or_the_new_one(moment: str, tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / "watcher.db")
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0001")
+    engine.dispose()
+    async with scene(tmp_path) as place:
+        await place.die_at(Point("migrate", moment))
+        changing = asyncio.create_task(keep_changing(place.api, random.Random(25)))  # noqa: S311 - what changes
+        await place.live_on()
+        changing.cancel()
+        await place.live_on()
+    assert place.broken_promises() == []
+
+
+async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -> None:
+    async with scene(tmp_path) as place:
+        changing = asyncio.create_task(keep_changing(place.api, random.Random(22)))  # noqa: S311 - what changes
+        await place.live_on()
+        changing.cancel()
+        await place.live_on()
+        assert place.broken_promises() == []
+        before = {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()}
+        for moment in MOMENTS:
+            _age_half(tmp_path)
+            await place.die_at(Point("retention", moment))
+        await place.live_on()
+        assert {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()} == before
+    newest = {told.event.subject: told.event.seq for told in house.history(tmp_path)}
+    with closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
+        known = dict(connection.execute("SELECT subject, seq FROM training WHERE seq > 0").fetchall())
+        orphans = connection.execute("SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event)")
+        assert orphans.fetchone() == (0,)
+    assert newest == known, "the newest event of each training is kept"
+
+
+def _age_half(folder: Path) -> None:
+    """Make every second event, and so many that something is left to forget, older than it may become."""
+    long_ago = to_text(datetime.now(UTC) - timedelta(days=36_000))
+    with closing(sqlite3.connect(folder / "watcher.db")) as connection, connection:
+        connection.execute("UPDATE event SET recorded_at = ? WHERE position % 2 = 0", (long_ago,))
+        oldest = connection.execute("SELECT min(position) FROM event").fetchone()[0]
+        connection.execute("UPDATE event SET recorded_at = ? WHERE position <= ? + 2", (long_ago, oldest))
