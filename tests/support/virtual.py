@@ -237,7 +237,9 @@ class Ear:
             self.heard.append(parcel.events)
             self.also.append(parcel.also)
             assert parcel.body is not None
-            self.received.append(Received(START + timedelta(seconds=self.times[-1]), {"webhook-id": parcel.delivery_id}, parcel.body))
+            self.received.append(
+                Received(START + timedelta(seconds=self.times[-1]), {"webhook-id": parcel.delivery_id}, parcel.body)
+            )
         return outcome
 
     @property
