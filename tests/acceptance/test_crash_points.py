@@ -28,16 +28,18 @@ from watcher.core.moment import to_text
 from watcher.simulator import serve
 from watcher.store import migrate
 from watcher.store.database import writer_engine
+from watcher.store.shelf import Shelf
 
 pytestmark = pytest.mark.slow
 
 BOUND_SECONDS: Final = 60.0
+RARE: Final = frozenset({"migrate", "retention", "copy", "publish"})
 EVERY_POINT: Final = {
-    *((step, moment) for step in dying.STEPS for moment in MOMENTS if step not in {"migrate", "retention"}),
+    *((step, moment) for step in dying.STEPS for moment in MOMENTS if step not in RARE),
     ("send", "before"),
     ("send", "after"),
 }
-"""Those that a daemon passes again and again; migrating and forgetting have tests of their own."""
+"""Those that a daemon passes again and again; the rare ones have tests of their own."""
 
 
 class Scene:
@@ -122,7 +124,9 @@ async def test_r1_a_death_at_any_step_loses_nothing_and_tells_nothing_under_two_
 async def test_r25_a_death_while_migrating_leaves_the_old_store_or_the_new_one(moment: str, tmp_path: Path) -> None:
     engine = writer_engine(tmp_path / "watcher.db")
     with engine.begin() as connection:
-        command.upgrade(migrate._config(connection), "0001")
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
     engine.dispose()
     async with scene(tmp_path) as place:
         await place.die_at(Point("migrate", moment))
@@ -152,6 +156,23 @@ async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -
         orphans = connection.execute("SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event)")
         assert orphans.fetchone() == (0,)
     assert newest == known, "the newest event of each training is kept"
+
+
+async def test_r1_a_death_while_backing_up_leaves_no_half_backup(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "watcher.db")
+    async with scene(tmp_path) as place:
+        changing = asyncio.create_task(keep_changing(place.api, random.Random(7)))  # noqa: S311 - what changes
+        for step in ("copy", "publish"):
+            for moment in ("before", "after"):
+                await place.die_at(Point(step, moment))
+                names = [path for _, path in shelf.backups()]
+                assert len(names) == ((step, moment) == ("publish", "after"))
+        changing.cancel()
+        await place.live_on()
+        ((_, name),) = shelf.backups()
+        assert shelf.newest_sound() is not None
+        assert list(shelf.folder.iterdir()) == [name], "what was cut short is cleared away"
+    assert place.broken_promises() == []
 
 
 def _age_half(folder: Path) -> None:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from watcher.receivers.webhook import WebhookReceiver
-from watcher.store import deliveries, migrate, outbox, polls, retention
+from watcher.store import backup, deliveries, migrate, outbox, polls, retention
 from watcher.store.database import Database
 
 MOMENTS: Final = ("before", "within", "after")
@@ -47,6 +47,8 @@ class Step:
     name: str
     matters: Callable[[tuple[Any, ...], Any], bool] = lambda _args, _result: True
     """Arguments and result (``None`` before) to whether this is the step that is meant."""
+    transacts: bool = True
+    """Whether its end is the end of a transaction of the writer."""
 
 
 STEPS: Final[Mapping[str, Step]] = MappingProxyType(
@@ -58,6 +60,8 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         "claim": Step(deliveries, "_claim", lambda _, result: result is None or bool(result)),
         "settle": Step(deliveries, "_settle"),
         "reclaim": Step(deliveries, "_reclaim", lambda _, result: result is None or result > 0),
+        "copy": Step(backup, "_copy", transacts=False),
+        "publish": Step(backup, "_publish", transacts=False),
         "retention": Step(retention, "_forget", lambda _, result: result is None or result > 0),
     }
 )
@@ -116,7 +120,7 @@ def _plant(point: Point, mark: Path) -> None:
     if point.step == "send":
         _plant_in_send(point, death)
     else:
-        _plant_in_transaction(point, death)
+        _plant_in_step(point, death)
 
 
 def _plant_in_send(point: Point, death: _Death) -> None:
@@ -133,7 +137,7 @@ def _plant_in_send(point: Point, death: _Death) -> None:
     WebhookReceiver.send = send  # type: ignore[method-assign,assignment]  # wrapped
 
 
-def _plant_in_transaction(point: Point, death: _Death) -> None:
+def _plant_in_step(point: Point, death: _Death) -> None:
     step = STEPS[point.step]
     work, transact = getattr(step.owner, step.name), Database._transact
     done = False
@@ -144,7 +148,7 @@ def _plant_in_transaction(point: Point, death: _Death) -> None:
             death.come()
         result = work(*args)
         if point.moment != "before" and step.matters(args, result) and death.is_due():
-            if point.moment == "within":
+            if point.moment == "within" or not step.transacts:
                 death.come()
             done = True
         return result
