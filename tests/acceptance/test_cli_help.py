@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.cli_support import SCRIPT, command, run
 from watcher import __version__
 
-COMMANDS = ("run", "demo", "check", "discover", "once", "status", "history", "test", "simulate")
+COMMANDS = ("run", "demo", "check", "discover", "once", "status", "history", "route", "test", "simulate")
 HEAVY = ("sqlalchemy", "slack_sdk", "apscheduler", "rich", "httpx2", "uvicorn", "pydantic", "alembic", "structlog")
 
 

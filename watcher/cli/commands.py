@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from watcher import __version__
-from watcher.cli import check, daemon, demo, discover, history, once, receiver, simulate, status
+from watcher.cli import check, daemon, demo, discover, history, once, receiver, route, simulate, status
 from watcher.cli.exit_status import ExitStatus, help_end
 
 NAME: Final = "aitems-watcher"
@@ -71,5 +71,6 @@ app.command("discover", epilog=discover.END)(discover.discover)
 app.command("once", epilog=once.END)(once.once)
 app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)
+app.command("route", epilog=route.END)(route.route)
 app.command("test", epilog=receiver.END)(receiver.send_test)
 app.command("simulate", epilog=simulate.END)(simulate.simulate)

@@ -58,10 +58,11 @@ def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:
     table = schema.event.c
     query = select(table.body).where(table.routed_at.is_(None)).order_by(table.position).limit(limit)
     events = [read_event(body) for body in connection.scalars(query)]
-    return [(event, _recent(connection, event)) for event in events]
+    return [(event, recent_of(connection, event)) for event in events]
 
 
-def _recent(connection: Connection, event: Event) -> int:
+def recent_of(connection: Connection, event: Event) -> int:
+    """Return how many events a subject had within the hour to this one, this one among them."""
     table = schema.event.c
     since = to_text(event.recorded_at - FLAP_WINDOW)
     # Up to now too: what was recorded while the wall clock ran ahead would count for as long as it did.

@@ -21,6 +21,7 @@ from watcher.core.training import Snapshot
 from watcher.store import schema
 from watcher.store.database import reader_engine
 from watcher.store.errors import StoreUnusable
+from watcher.store.outbox import recent_of
 from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
 
 
@@ -112,6 +113,17 @@ class Views:
             query = query.where(table.subject.contains(wanted.text, autoescape=True) | table.id.startswith(wanted.text))
         rows = self._connection.execute(query).mappings().all()
         return [self._told(row) for row in reversed(rows)]
+
+    def by_id(self, beginning: str, limit: int) -> list[Told]:
+        """Return the latest events whose id begins so; one alone where it is an id."""
+        table = schema.event.c
+        begins = table.id.startswith(beginning, autoescape=True)
+        query = select(schema.event).where(begins).order_by(table.position.desc()).limit(limit)
+        return [self._told(row) for row in self._connection.execute(query).mappings().all()]
+
+    def recent(self, event: Event) -> int:
+        """Return how many events a subject had within the hour to one of them, that one among them."""
+        return recent_of(self._connection, event)
 
     def _told(self, row: RowMapping) -> Told:
         return Told(

@@ -143,6 +143,39 @@ def test_routes_name_the_kinds_that_they_take() -> None:
     assert "nobody, on purpose" in shown(made)
 
 
+ROUTE = """
+[[route]]
+match = { status = ["stopped", "learn*"], labels = { env = "prod" } }
+to = ["hook"]
+mention = "<!here>"
+group_for = "30s"
+continue = true
+
+[[route]]
+to = ["ml-ops"]
+"""
+
+
+def test_routes_show_what_else_they_ask_for_and_how_they_tell() -> None:
+    made = plan(ACCOUNT, SERVICE, SLACK, HOOK, ROUTE)
+    first = made.routes[0]
+    assert first.only == "status stopped or learn*, labels.env prod"
+    assert (first.mention, first.group_for, first.goes_on) == (("<!here>",), "30s", True)
+    text = shown(made)
+    for word in ("labels.env prod", "<!here>", "30s", "yes"):
+        assert word in text
+
+
+def test_what_a_route_names_in_vain_gives_warnings() -> None:
+    labelled = SERVICE.replace("name =", 'labels = { env = "x" }\nname =')
+    assert [line for line in plan(ACCOUNT, SERVICE, SLACK, HOOK, ROUTE).warnings if line.startswith("route")] == [
+        "route 1 waits for the status stopped, which AiTEMS' documents do not have",
+        "route 1 asks for the label env, which no watch has",
+        "route 1 mentions <!here>, and none of its receivers is in Slack",
+    ]
+    assert not any("label" in line for line in plan(ACCOUNT, labelled, SLACK, HOOK, ROUTE).warnings)
+
+
 def test_a_route_without_kinds_takes_the_default_ones() -> None:
     (route,) = plan(ACCOUNT, SERVICE, SLACK).routes
     assert {"failed", "succeeded"} <= set(route.kinds)
