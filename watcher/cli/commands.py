@@ -7,8 +7,22 @@ from typing import Annotated, Final
 import typer
 
 from watcher import __version__
-from watcher.cli import check, daemon, demo, discover, history, once, receiver, route, simulate, status
+from watcher.cli import (
+    check,
+    config,
+    daemon,
+    demo,
+    discover,
+    history,
+    once,
+    receiver,
+    route,
+    simulate,
+    status,
+    upkeep,
+)
 from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.options import HelpOption
 
 NAME: Final = "aitems-watcher"
 
@@ -43,19 +57,6 @@ VersionOption = Annotated[
 ]
 
 
-def _show_help(context: typer.Context, wanted: bool) -> None:
-    if wanted:
-        typer.echo(context.get_help())
-        raise typer.Exit
-
-
-# Typer's own is no plain flag here: it would load pydantic before each command's help.
-HelpOption = Annotated[
-    bool,
-    typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True),
-]
-
-
 @app.callback(epilog=END, add_help_option=False)
 def main(version: VersionOption = False, wants_help: HelpOption = False) -> None:
     """Watch trainings on NAVER Cloud AiTEMS and tell the right people once.
@@ -73,4 +74,8 @@ app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)
 app.command("route", epilog=route.END)(route.route)
 app.command("test", epilog=receiver.END)(receiver.send_test)
+app.command("backup", epilog=upkeep.BACKUP_END)(upkeep.backup)
+app.command("restore", epilog=upkeep.RESTORE_END)(upkeep.restore)
+app.command("migrate", epilog=upkeep.MIGRATE_END)(upkeep.migrate)
+app.add_typer(config.group, name="config")
 app.command("simulate", epilog=simulate.END)(simulate.simulate)

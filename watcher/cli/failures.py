@@ -30,8 +30,10 @@ def status_of(error: Exception) -> ExitStatus | None:
     """Return the exit status of an expected error, or ``None``."""
     # What it is compared with is imported here: where it is not loaded yet, the error is none of it.
     from watcher.config import ConfigError, SecretError
-    from watcher.store.errors import StoreError
+    from watcher.store.errors import BackupError, StoreError
 
+    if isinstance(error, BackupError):
+        return ExitStatus.FAILED
     if isinstance(error, ConfigError | SecretError):
         return ExitStatus.CONFIG
     if isinstance(error, StoreError):

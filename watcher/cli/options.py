@@ -14,6 +14,19 @@ CONFIG_HELP = "The configuration; else $AITEMS_WATCHER_CONFIG, ./config.toml or 
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help=CONFIG_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON, for programs.")]
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+# Typer's own is no plain flag at a group: it would load pydantic before each command's help.
+HelpOption = Annotated[
+    bool,
+    typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every log line.")]
 
 

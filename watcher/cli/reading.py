@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,9 +29,23 @@ def reading(config: Config, environ: Mapping[str, str]) -> Iterator[Views]:
 
     path = config.state.sqlite_path(environ)
     try:
-        if not config.state.url and "STATE_DIRECTORY" not in environ and not path.exists():
-            raise StoreUnusable(f"there is no store at {path}; start the watcher once\n{UNIT_HINT}")
+        require_store(config, environ)
         with open_views(path) as views:
             yield views
     except PermissionError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; run this as the watcher's user") from error
+
+
+def require_store(config: Config, environ: Mapping[str, str]) -> Path:
+    """Return the file of the configuration's store.
+
+    Raises:
+        StoreUnusable: there is none.
+    """
+    from watcher.store.errors import StoreUnusable
+
+    path = config.state.sqlite_path(environ)
+    if path.exists():
+        return path
+    hint = "" if config.state.url or "STATE_DIRECTORY" in environ else f"\n{UNIT_HINT}"
+    raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration{hint}")

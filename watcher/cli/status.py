@@ -24,7 +24,7 @@ END: Final = help_end(
     "aitems-watcher status --json | jq '.trainings[] | select(.status == \"learning\")'",
     statuses={
         ExitStatus.OK: "",
-        ExitStatus.FAILED: "a look fails, an incident is open, or a delivery is dead or held",
+        ExitStatus.FAILED: "a look fails, an incident is open, a delivery is dead or held, or the store was restored",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -57,14 +57,16 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def take_survey(config: Config, views: Views) -> Survey:
     """Read the store and join it with the configuration."""
+    from watcher.cli.store_health import store_health
     from watcher.cli.survey import Survey, known, looked_at
     from watcher.clock import Clock
     from watcher.config.plan import looks_of
 
+    now = Clock().utc_now()
     looks = looked_at(looks_of(config), views.looks())
     queues = views.queues()
     return Survey(
-        at=Clock().utc_now(),
+        at=now,
         trainings=tuple(known(views.trainings(), looks)),
         looks=looks,
         incidents=views.incidents(),
@@ -72,6 +74,7 @@ def take_survey(config: Config, views: Views) -> Survey:
         stuck=_stuck(views) if _any_stuck(queues) else (),
         receivers=frozenset(config.receivers),
         drifts=views.drifts(),
+        store=store_health(config.state.sqlite_path(os.environ), views, now),
     )
 
 

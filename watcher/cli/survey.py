@@ -20,6 +20,7 @@ from watcher.core.planner import Look
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
 
 if TYPE_CHECKING:
+    from watcher.cli.store_health import StoreHealth
     from watcher.store.views import QueueState, Told
 
 ENDED_BADLY: Final = (State.DEAD, State.HELD)
@@ -81,10 +82,13 @@ class Survey:
     drifts: Sequence[Drift] = ()
     """Where AiTEMS differs from its documents; worth knowing, and no problem by itself."""
 
+    store: StoreHealth | None = None
+
     @property
     def problems(self) -> list[str]:
         """One line for each thing that is not well."""
-        return [*_look_problems(self.looks), *_incident_problems(self.incidents), *_queue_problems(self.queues)]
+        store = [] if self.store is None else self.store.problems
+        return [*store, *_look_problems(self.looks), *_incident_problems(self.incidents), *_queue_problems(self.queues)]
 
 
 def known(snapshots: Iterable[Snapshot], looks: Sequence[Looked]) -> Iterator[Known]:
@@ -162,6 +166,7 @@ def survey_json(survey: Survey) -> dict[str, object]:
         "deliveries": [queue_json(item, survey.receivers) for item in survey.queues],
         "stuck": [_stuck_json(item) for item in survey.stuck],
         "drifts": [_drift_json(item) for item in survey.drifts],
+        "store": None if survey.store is None else survey.store.as_json(),
         "problems": survey.problems,
     }
 

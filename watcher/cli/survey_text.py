@@ -43,6 +43,7 @@ def show_survey(survey: Survey, out: Screen) -> None:
     show_looks(survey.looks, out)
     _show_incidents(survey.incidents, out)
     _show_stuck(survey.stuck, out)
+    _show_store(survey, out)
     out.line()
     out.line(Cell("not all is well, see above", BAD) if survey.problems else Cell("all well", GOOD))
 
@@ -177,6 +178,14 @@ def _show_drifts(drifts: Sequence[Drift], out: Screen) -> None:
     out.table(Table(("AITEMS DIFFERS FROM ITS DOCUMENTS", "SINCE (UTC)", "SEEN BY"), rows[:NAMED]))
     if len(rows) > NAMED:
         out.line(f"and {len(rows) - NAMED} more: see aitems-watcher status --json")
+
+
+def _show_store(survey: Survey, out: Screen) -> None:
+    problems = [] if survey.store is None else survey.store.problems
+    if problems:
+        out.line()
+    for problem in problems:
+        out.line(cell(problem, BAD))
 
 
 def _show_stuck(stuck: Sequence[Stuck], out: Screen) -> None:

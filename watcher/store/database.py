@@ -7,25 +7,25 @@ cannot fail half way; readers have an engine of their own and never wait for the
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool, StaticPool
 
+from watcher.core.moment import to_text
+from watcher.store.backup import backup_moment
+from watcher.store.engines import writer_engine
 from watcher.store.epoch import first_epoch, new_epoch, restored_at
-from watcher.store.errors import StoreUnusable
+from watcher.store.errors import BackupError, StoreUnusable
 from watcher.store.lock import FileLock
-from watcher.store.recovery import Found, Recovery, find
+from watcher.store.recovery import Found, Recovery, find, replace_store
 from watcher.store.shelf import Shelf
-from watcher.store.soundness import BUSY_TIMEOUT_SECONDS, EPOCH_NOTED, LOG_NOTED, Condition
+from watcher.store.soundness import EPOCH_NOTED, LOG_NOTED, Condition
 
 T = TypeVar("T")
 
@@ -111,8 +111,46 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
         raise
 
 
+def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Database:
+    """Put a backup (``None``: the newest sound automatic one) in the place of the store and open it.
+
+    Raises:
+        StoreInUse: another process holds the store.
+        BackupError: there is no such backup, or it is not sound.
+    """
+    _make_folder(path)
+    lock = FileLock(path)
+    lock.acquire("restore", now)
+    try:
+        made_at, chosen = _chosen_backup(path, backup)
+        aside = replace_store(path, chosen, now)
+        recovery = Recovery(
+            reason="asked-for",
+            problem="a backup was asked for",
+            backup=str(chosen),
+            backup_made_at=to_text(made_at),
+            set_aside=aside,
+        )
+        return _opened(path, lock, Found(condition=Condition.BACKUP, recovery=recovery), now)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _chosen_backup(path: Path, backup: Path | None) -> tuple[datetime, Path]:
+    if backup is not None:
+        return backup_moment(backup), backup
+    newest = Shelf(path).newest_sound()
+    if newest is None:
+        raise BackupError(f"there is no sound automatic backup in {Shelf(path).folder}; name one")
+    return newest
+
+
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
-    found = find(path, lock.left_behind, now)
+    return _opened(path, lock, find(path, lock.left_behind, now), now)
+
+
+def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database:
     engine = writer_engine(path)
     try:
         opening = _bring_up(path, engine, found, now)
@@ -156,44 +194,3 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreUnusable(f"cannot make the folder {path.parent}: {error.strerror}; set [state] url") from error
-
-
-def writer_engine(path: Path) -> Engine:
-    """Return the engine of the one writing connection."""
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False, isolation_level=None)
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        # FULL, since NORMAL may lose the last commits at power loss: an alert would be sent again or never.
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def reader_engine(path: Path) -> Engine:
-    """Return an engine that can only read; raise ``StoreUnusable`` when there is no store yet."""
-    if not path.exists():
-        raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
-    address = f"file:{quote(str(path))}?mode=ro"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        # A plain BEGIN gives all reads of one command the same moment of the file.
-        connection.exec_driver_sql("BEGIN")
-
-    return engine

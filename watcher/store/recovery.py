@@ -15,7 +15,8 @@ from watcher.store.errors import BackupError, StoreDamaged, StoreUnusable
 from watcher.store.shelf import Shelf
 from watcher.store.soundness import SIDE_FILES, Condition, examine, has_foreign_log, side_file
 
-ASIDE: Final = "damaged"
+ASIDE: Final = "set-aside"
+DAMAGED: Final = "damaged"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -28,8 +29,8 @@ class Recovery:
     backup: str | None = None
     """The backup that took its place."""
     backup_made_at: str | None = None
-    damaged_file: str | None = None
-    """Where the damaged one is kept."""
+    set_aside: str | None = None
+    """Where what was there before is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,9 @@ def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
     shelf = Shelf(path)
     try:
         if has_foreign_log(path):
-            log = set_aside(path, now, ("-wal", "-shm"))
+            log = put_aside(path, now, ("-wal", "-shm"))
             problem = f"the write-ahead log beside {path.name} belonged to the file that was there before"
-            recovery = Recovery(reason="foreign-log", problem=problem, damaged_file=log)
+            recovery = Recovery(reason="foreign-log", problem=problem, set_aside=log)
             return Found(condition=examine(path, {}, had_backups=bool(shelf.backups())), recovery=recovery)
         condition = examine(path, left_behind, had_backups=bool(shelf.backups()))
     except StoreDamaged as error:
@@ -77,11 +78,11 @@ def _restored(path: Path, shelf: Shelf, error: StoreDamaged, now: datetime) -> R
         raise StoreDamaged(f"{error}; there is no sound automatic backup in {shelf.folder}") from error
     made_at, backup = newest
     return Recovery(
-        reason=ASIDE,
+        reason=DAMAGED,
         problem=str(error).partition(";")[0],
         backup=str(backup),
         backup_made_at=to_text(made_at),
-        damaged_file=replace_store(path, backup, now),
+        set_aside=replace_store(path, backup, now),
     )
 
 
@@ -91,7 +92,7 @@ def replace_store(path: Path, backup: Path, now: datetime) -> str | None:
     Dying in between leaves no store, and its backups: the next start goes on from those.
     """
     try:
-        aside = set_aside(path, now, ("", *SIDE_FILES))
+        aside = put_aside(path, now, ("", *SIDE_FILES))
         install(backup, path)
     except OSError as error:
         raise StoreUnusable(f"cannot put {backup} in the place of {path}: {error.strerror}") from error
@@ -100,7 +101,7 @@ def replace_store(path: Path, backup: Path, now: datetime) -> str | None:
     return aside
 
 
-def set_aside(path: Path, now: datetime, suffixes: tuple[str, ...]) -> str | None:
+def put_aside(path: Path, now: datetime, suffixes: tuple[str, ...]) -> str | None:
     """Give the files another name, which says when; return that of the first there was."""
     base = path.with_name(f"{path.name}.{ASIDE}-{now.astimezone(UTC):{_STAMP}}")
     moved = []

@@ -19,7 +19,7 @@ from watcher.core.look import LookState
 from watcher.core.moment import from_text
 from watcher.core.training import Snapshot
 from watcher.store import schema
-from watcher.store.database import reader_engine
+from watcher.store.engines import reader_engine
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
 from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
@@ -74,6 +74,11 @@ class Views:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def facts(self) -> dict[str, str]:
+        """Return the store's facts about itself."""
+        rows = self._connection.execute(select(schema.meta))
+        return {row.key: row.value for row in rows}
 
     def trainings(self) -> list[Snapshot]:
         """Return every known training, by account, service and version."""

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from tests.integration.store.conftest import NOW
 from watcher.store import schema
-from watcher.store.database import Database, open_database, reader_engine
+from watcher.store.database import Database, open_database
+from watcher.store.engines import reader_engine
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
 
 

@@ -14,7 +14,8 @@ from alembic import command
 from alembic.config import Config
 
 from tests.integration.store.conftest import NOW
-from watcher.store.database import open_database, writer_engine
+from watcher.store.database import open_database
+from watcher.store.engines import writer_engine
 from watcher.store.errors import BackupError
 from watcher.store.migrate import known_revisions
 from watcher.store.shelf import Shelf
