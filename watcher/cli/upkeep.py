@@ -61,7 +61,8 @@ BackupArgument = Annotated[
 def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption = False) -> None:
     """Write a whole copy of the store to FILE.
 
-    Also beside a running daemon. It is checked before it gets its name; what exists is not overwritten. The daemon makes one a day by itself, in the
+    Also beside a running daemon. It is checked before it gets its name; what exists is not overwritten. The
+    daemon makes one a day by itself, in the
     folder `backups` beside the store, and keeps them for a week.
     """
     with plain_errors():
@@ -75,7 +76,8 @@ def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption =
 def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
     """Put a backup in the place of the store.
 
-    The daemon must be stopped. The store that was there is kept beside it. What changed since the backup is found anew and told, marked as
+    The daemon must be stopped. The store that was there is kept beside it. What changed since the backup is found
+    anew and told, marked as
     restored: some of it may have been told before.
     """
     with plain_errors():
@@ -90,7 +92,8 @@ def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
 def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     """Bring the store to this version's schema.
 
-    The daemon must be stopped; `run` does so by itself. A backup is made before, in the folder `backups` beside the store.
+    The daemon must be stopped; `run` does so by itself. A backup is made before, in the folder `backups` beside
+    the store.
     """
     with plain_errors():
         from watcher.store.migrate import revision_in, this_revision
