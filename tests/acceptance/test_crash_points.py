@@ -27,7 +27,7 @@ from tests.support.witness import Witness
 from watcher.core.moment import to_text
 from watcher.simulator import serve
 from watcher.store import migrate
-from watcher.store.database import writer_engine
+from watcher.store.engines import writer_engine
 from watcher.store.shelf import Shelf
 
 pytestmark = pytest.mark.slow

@@ -62,8 +62,7 @@ def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption =
     """Write a whole copy of the store to FILE.
 
     Also beside a running daemon. It is checked before it gets its name; what exists is not overwritten. The
-    daemon makes one a day by itself, in the
-    folder `backups` beside the store, and keeps them for a week.
+    daemon makes one a day by itself, in the folder `backups` beside the store, and keeps them for a week.
     """
     with plain_errors():
         from watcher.store.backup import write_backup
@@ -77,8 +76,7 @@ def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
     """Put a backup in the place of the store.
 
     The daemon must be stopped. The store that was there is kept beside it. What changed since the backup is found
-    anew and told, marked as
-    restored: some of it may have been told before.
+    anew and told, marked as restored: some of it may have been told before.
     """
     with plain_errors():
         from watcher.store.database import restore_database
