@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel torture coverage lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel torture soak coverage lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ test: $(READY)  ## every test
 
 torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (half an hour)
 	$(BIN)/python -m pytest -q --torture tests
+
+soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws docs/soak.svg
+	PYTHONPATH=. $(BIN)/python scripts/soak.py $(or $(MINUTES),30)
 
 coverage: $(READY)  ## which lines the quick tests reach
 	$(BIN)/coverage erase

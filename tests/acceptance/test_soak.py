@@ -1,0 +1,29 @@
+"""The real command watches five hundred trainings while everything fails now and then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import soak
+from tests.support.tally import TALLY, grew, remark
+
+pytestmark = pytest.mark.slow
+
+GROWTH_MEGABYTES: Final = 20.0
+DESCRIPTORS: Final = 64
+JOURNAL_MEGABYTES: Final = 16.0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a process takes is read from /proc")
+async def test_r22_a_soak_stays_flat(tmp_path: Path) -> None:
+    minutes = 5.0 if TALLY.full else 0.4
+    result = await soak.run(tmp_path, minutes, sample_seconds=2.0)
+    grew(result.growth_megabytes)
+    remark(f"{minutes:g} minutes, {result.struck} faults; docs/soak.svg is the long one")
+    assert result.broken == []
+    assert result.growth_megabytes < GROWTH_MEGABYTES
+    assert max(sample.descriptors for sample in result.samples) < DESCRIPTORS
+    assert max(sample.journal_megabytes for sample in result.samples) < JOURNAL_MEGABYTES

@@ -1,0 +1,244 @@
+"""Watching five hundred trainings for a long time while everything fails now and then: what grows, and what is late."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.responses import PlainTextResponse, Response
+
+from tests.support import house
+from tests.support.commotion import LIVES, everything_is_told
+from tests.support.invariants import Life, violations
+from tests.support.servers import Inbox, Received, listening
+from tests.support.witness import Shown, Witness
+from watcher.simulator import CallKind, Fault, serve
+from watcher.simulator.calls import Call
+
+SERVICES: Final = tuple(f"soak{number:02}" for number in range(10))
+TRAININGS_EACH: Final = 50
+INTERVAL_SECONDS: Final = 1.0
+RATE: Final = 0.001
+"""How many of the requests each kind of fault strikes."""
+FAULTS: Final = (
+    *("400", "401", "401-permission", "404-gateway", "500", "503", "504", "403", "404", "xml", "html", "empty-error"),
+    *("redirect", "html-200", "garbage", "envelope-200", "empty", "array", "null", "missing-status", "null-status"),
+    *("wrong-types", "nan", "deep", "duplicate-keys", "bad-utf8", "other-training"),
+    *("hang", "hang-mid-body", "slow", "drip", "reset", "reset-mid-body", "hang-up", "truncated", "not-http"),
+    *("huge-headers", "endless", "huge", "gzip-bomb"),
+)
+THROTTLES: Final = ("429-quota", "429-throttle", "429-rate")
+KEPT_OF_A_RUN: Final = 5
+MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a daemon takes and how late it is, at one moment."""
+
+    minute: float
+    memory_megabytes: float
+    descriptors: int
+    journal_megabytes: float
+    store_megabytes: float
+    lateness_seconds: float
+    """The longest that a service waited for its look beyond its interval, since the sample before."""
+    delay_seconds: float
+    """The longest from an event's record to its arrival, since the sample before."""
+
+
+class Restless(Witness):
+    """Remembers of each run of equal words the first answers only, and none that a fault spoiled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, float] = {}
+        self.longest_wait = 0.0
+        self._runs: dict[tuple[str, str, str], tuple[str, int]] = {}
+        self._spoiled: list[Call] = []
+
+    def fault_for(self, call: Call) -> Fault | None:
+        """Choose the fault; note how long the service waited to be asked about."""
+        if call.kind is CallKind.LIST:
+            now = self.monotonic()
+            self.longest_wait = max(self.longest_wait, now - self.asked.get(call.service, now))
+            self.asked[call.service] = now
+        fault = super().fault_for(call)
+        if fault is not None:
+            self._spoiled.append(call)
+        return fault
+
+    def answer(self, call: Call, ago_seconds: float = 0.0) -> Any:
+        """Answer; what is spoiled afterwards was shown to nobody."""
+        count = len(self.shown)
+        answer = super().answer(call, ago_seconds)
+        new = self.shown[count:]
+        del self.shown[count:]
+        if not any(call is spoiled for spoiled in self._spoiled[-100:]):
+            self.shown += [shown for shown in new if self._is_news(shown)]
+        return answer
+
+    def _is_news(self, shown: Shown) -> bool:
+        word, times = self._runs.get(shown.subject, ("", 0))
+        times = times + 1 if word == shown.status else 1
+        self._runs[shown.subject] = (shown.status, times)
+        return times <= KEPT_OF_A_RUN
+
+    def take_longest_wait(self) -> float:
+        """Return the longest wait since the last call."""
+        longest, self.longest_wait = self.longest_wait, 0.0
+        return longest
+
+
+@dataclass(slots=True)
+class Soak:
+    """What came of it."""
+
+    samples: list[Sample]
+    broken: list[str]
+    events: int
+    struck: int
+    growth_megabytes: float
+    """From the mean of the second tenth of the time to the mean of the last one."""
+
+
+def growth(values: Iterable[float]) -> float:
+    """Return the mean of the last tenth less that of the second one: the first one warms up."""
+    kept = list(values)
+    tenth = max(1, len(kept) // 10)
+    early, late = kept[tenth : 2 * tenth] or kept[:1], kept[-tenth:]
+    return sum(late) / len(late) - sum(early) / len(early)
+
+
+async def keep_changing(api: Witness, draw: random.Random) -> None:
+    """Let one training after another go on in its life, about two in a second."""
+    places = {(service, f"v{n}"): 0 for service in SERVICES for n in range(TRAININGS_EACH)}
+    names = list(places)
+    while True:
+        service, version = name = draw.choice(names)
+        places[name] += 1
+        life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
+        api.set_training(service, "pop", version, life[places[name] % len(life)])
+        await asyncio.sleep(draw.uniform(0.2, 0.8))
+
+
+def moody(draw: random.Random) -> Any:
+    """Return a consumer that refuses, throttles or takes its time now and then."""
+
+    def answer(_received: Received) -> Response:
+        chance = draw.random()
+        if chance < 0.01:
+            return PlainTextResponse("", 500)
+        if chance < 0.02:
+            return PlainTextResponse("", 429, {"retry-after": "1"})
+        return PlainTextResponse("")
+
+    return answer
+
+
+async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak:
+    """Watch for so many minutes with the real command in a process of its own."""
+    draw = random.Random(500)  # noqa: S311 - what happens
+    api, samples = Restless(), list[Sample]()
+    for service in SERVICES:
+        for number in range(TRAININGS_EACH):
+            api.set_training(service, "pop", f"v{number}", "requesting")
+    async with serve(api) as simulator, listening(Inbox(moody(draw))) as hook, listening(Inbox(moody(draw))) as other:
+        hooks = {"hook": hook, "other": other}
+        text = house.settings(simulator.base_url, list(SERVICES), {name: item.url for name, item in hooks.items()})
+        (folder / "config.toml").write_text(text.replace('interval = "200ms"', f'interval = "{INTERVAL_SECONDS:.0f}s"'))
+        born = datetime.now(UTC)
+        async with daemon(folder) as process:
+            await house.eventually(lambda: len(api.asked) == len(SERVICES), 60)
+            _plan_faults(api)
+            changing = asyncio.create_task(keep_changing(api, draw))
+            api.take_longest_wait()
+            start = time.monotonic()
+            seen = dict.fromkeys(hooks, 0)
+            while (passed := time.monotonic() - start) < minutes * 60:
+                await asyncio.sleep(sample_seconds)
+                delay = _longest_delay(hooks, seen)
+                late = max(0.0, api.take_longest_wait() - INTERVAL_SECONDS)
+                samples.append(take_sample(process.pid, folder, passed / 60, late, delay))
+            changing.cancel()
+            struck = sum(planned.struck for planned in api.faults.planned)
+            api.faults.clear()
+            await asyncio.sleep(3 * INTERVAL_SECONDS)
+            await house.eventually(lambda: everything_is_told(folder), 120)
+            process.terminate()
+            assert await process.wait() == 0
+        life = Life(born, datetime.now(UTC))
+    received = {name: item.received for name, item in hooks.items()}
+    evidence = house.evidence(folder, api.shown, [life], received)
+    return Soak(
+        samples=samples,
+        broken=violations(evidence),
+        events=len(evidence.told),
+        struck=struck,
+        growth_megabytes=growth(sample.memory_megabytes for sample in samples),
+    )
+
+
+def _plan_faults(api: Witness) -> None:
+    for kind in FAULTS:
+        api.add_fault(Fault(kind=kind, rate=RATE))
+    for kind in THROTTLES:
+        api.add_fault(Fault(kind=kind, rate=RATE, retry_after="0"))
+
+
+def _longest_delay(hooks: Mapping[str, Inbox], seen: dict[str, int]) -> float:
+    """Return the longest from an event's record to its first arrival, of what came since the last call."""
+    longest = 0.0
+    for name, hook in hooks.items():
+        for item in hook.received[seen[name] :]:
+            recorded = datetime.fromisoformat(item.json["timestamp"])
+            longest = max(longest, (item.at - recorded).total_seconds())
+        seen[name] = len(hook.received)
+    return longest
+
+
+@asynccontextmanager
+async def daemon(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the command as long as the block runs."""
+    with (folder / "daemon.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **house.ENVIRON},
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def take_sample(pid: int, folder: Path, minute: float, late: float, delay: float) -> Sample:
+    """Measure a process and its store."""
+    journal = folder / "watcher.db-wal"
+    return Sample(
+        minute=minute,
+        memory_megabytes=memory_megabytes(pid),
+        descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        journal_megabytes=journal.stat().st_size / MEGABYTE if journal.exists() else 0.0,
+        store_megabytes=(folder / "watcher.db").stat().st_size / MEGABYTE,
+        lateness_seconds=late,
+        delay_seconds=delay,
+    )
+
+
+def memory_megabytes(pid: int) -> float:
+    """Return what a process holds in memory now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
