@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
@@ -22,8 +22,12 @@ from watcher.flow.ports import Receiver
 from watcher.store.database import Database, Opening, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.wiring.accounts import make_api
+from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.parts import Parts, make_parts
+from watcher.wiring.pulse import PulseKeeper
 from watcher.wiring.receivers import make_receiver
+from watcher.wiring.reload import Reloader
 from watcher.wiring.stages import Stages, wire
 from watcher.wiring.surroundings import Surroundings
 
@@ -37,61 +41,36 @@ STOP_DELIVERIES_SECONDS: Final = 8.0
 
 
 class Daemon:
-    """The stages, wired; made by ``open_daemon``."""
+    """The stages at work, beside what serves them; made by ``open_daemon``."""
 
-    def __init__(self, database: Database, stages: Stages, surroundings: Surroundings) -> None:
+    def __init__(self, database: Database, stages: Stages, reloader: Reloader, surroundings: Surroundings) -> None:
         self.database = database
+        self.poller = stages.poller
+        self.reloader = reloader
         self.handlers: dict[str, Handler] = {}
         """What the control socket answers to, by command."""
-        self._environ = surroundings.environ
-        self.poller = stages.poller
-        self._router = stages.router
-        self._couriers = stages.couriers
-        self._upkeep = stages.upkeep
+        self._stages = stages
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
+        self._environ = surroundings.environ
         self._clock = surroundings.clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
-        await self._start()
         async with AsyncExitStack() as beside:
             await self._listen(beside)
+            await self._start()
             await self._turn(stop)
-
-    async def _listen(self, beside: AsyncExitStack) -> None:
-        """Serve the control socket; without it the watching goes on all the same."""
-        path = socket_path(self.database.path, self._environ)
-        try:
-            await beside.enter_async_context(ControlServer(path, self.handlers, link=link_path(self.database.path)))
-        except OSError as error:
-            log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path and restart")
-
-    async def _turn(self, stop: asyncio.Event) -> None:
-        looking = [
-            Engine(self.poller.ring, self._clock, self._upkeep.clock_stepped).run(),
-            self.poller.flush_for_ever(),
-            self._upkeep.run(),
-        ]
-        telling = [self._router.run(), *(courier.run() for courier in self._couriers.values())]
-        tasks = [asyncio.create_task(stage) for stage in [*looking, *telling]]
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            _raise_fault(tasks)
-            await self._stop(tasks[: len(looking)], tasks[len(looking) :])
-        finally:
-            await _cancel([stopping, *tasks])
 
     async def once(self) -> list[LookState]:
         """Look at everything once, tell what is due, and return the looks that failed."""
         await self._start()
         await self.poller.sweep()
-        await self._router.drain()
+        await self._stages.router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
         await self._outbox.release(None, self._clock.utc_now())
-        await asyncio.gather(*(courier.sweep() for courier in self._couriers.values()))
-        await self._upkeep.back_up()
+        await asyncio.gather(*(courier.sweep() for courier in self._stages.carriers.by_receiver.values()))
+        await self._stages.upkeep.back_up()
         return self.poller.failing()
 
     async def _start(self) -> None:
@@ -103,20 +82,45 @@ class Daemon:
             version=__version__,
             store=str(self.database.path),
             store_made_anew=self.database.created,
-            receivers=sorted(self._couriers),
+            receivers=sorted(self._stages.carriers.by_receiver),
             half_sent=reclaimed,
         )
 
-    async def _stop(self, looking: list[asyncio.Task[None]], telling: list[asyncio.Task[None]]) -> None:
+    async def _listen(self, beside: AsyncExitStack) -> None:
+        """Serve the control socket; without it the watching goes on all the same."""
+        path = socket_path(self.database.path, self._environ)
+        try:
+            await beside.enter_async_context(ControlServer(path, self.handlers, link=link_path(self.database.path)))
+        except OSError as error:
+            log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path and restart")
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        crew, stages = Crew(), self._stages
+        looking = [
+            crew.start(Engine(self.poller.ring, self._clock, stages.upkeep.clock_stepped).run()),
+            crew.start(self.poller.flush_for_ever()),
+            crew.start(stages.upkeep.run()),
+        ]
+        crew.start(stages.router.run())
+        stages.carriers.start(crew)
+        self.reloader.start(crew)
+        try:
+            await crew.until(stop)
+            await self._stop(crew, looking)
+        finally:
+            self.reloader.stop()
+            await crew.cancel()
+
+    async def _stop(self, crew: Crew, looking: Sequence[Stage]) -> None:
         log.info("watcher.stopping")
-        await _cancel(looking)
+        self.reloader.stop()
+        await crew.cancel(looking)
         await self.poller.stop(STOP_LOOKS_SECONDS)
-        for courier in self._couriers.values():
-            courier.stop()
-        await asyncio.wait(telling[1:], timeout=STOP_DELIVERIES_SECONDS)
-        await _cancel(telling)
+        if ending := self._stages.carriers.dismiss(crew):
+            await asyncio.wait(ending, timeout=STOP_DELIVERIES_SECONDS)
+        await crew.cancel()
         # What was seen last is routed now, so that the next start has only to deliver it.
-        await self._router.drain()
+        await self._stages.router.drain()
         log.info("watcher.stopped")
 
 
@@ -127,19 +131,6 @@ def _log_opening(opening: Opening) -> None:
         log.error("store.restored", **asdict(opening.recovery), remedy=remedy)
     if opening.migrated_from is not None:
         log.info("store.migrated", found=opening.migrated_from, backup=str(opening.backup))
-
-
-def _raise_fault(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        if task.done():
-            task.result()
-            raise RuntimeError(f"a stage ended by itself: {task.get_coro()}")
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None] | asyncio.Task[Literal[True]]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -163,29 +154,34 @@ async def open_daemon(
         InvalidReceiverError: a receiver's secret or address cannot be used.
         StoreError: the store cannot be opened, or another process holds it.
     """
+    budgets, observer = Budgets(), PulseKeeper(surroundings.clock)
+
+    async def make(config: Config) -> Parts:
+        return await make_parts(config, surroundings, extra_receivers or {}, budgets, observer)
+
     async with AsyncExitStack() as stack:
-        receivers: dict[str, Receiver] = {}
-        for name, settings in config.receivers.items():
-            receivers[name] = make_receiver(name, settings, surroundings, stack)
-        receivers |= extra_receivers or {}
-        apis = {name: make_api(name, settings, surroundings, stack) for name, settings in config.accounts.items()}
+        parts = await make(config)
+        stack.push_async_callback(parts.connections.aclose)
         path = config.state.sqlite_path(surroundings.environ)
         database = open_database(path, purpose=purpose, now=surroundings.clock.utc_now())
         stack.callback(database.close)
-        daemon = Daemon(database, wire(config, database, apis, receivers, surroundings.clock), surroundings)
-        daemon.handlers |= _handlers(config, daemon)
+        stages = wire(parts, database, surroundings.clock, observer)
+        reloader = Reloader(parts, stages, make)
+        stack.push_async_callback(reloader.close)
+        daemon = Daemon(database, stages, reloader, surroundings)
+        daemon.handlers |= _handlers(daemon)
         yield daemon
 
 
-def _handlers(config: Config, daemon: Daemon) -> dict[str, Handler]:
+def _handlers(daemon: Daemon) -> dict[str, Handler]:
     """Return what the control socket answers to; each room adds its own here."""
 
     async def ping(_arguments: Mapping[str, object]) -> Mapping[str, object]:
         return {
             "version": __version__,
             "pid": os.getpid(),
-            "config": str(config.path),
+            "config": str(daemon.reloader.config.path),
             "store": str(daemon.database.path),
         }
 
-    return {"ping": ping}
+    return {"ping": ping, "reload": daemon.reloader.serve}

@@ -48,7 +48,7 @@ def test_it_tells_answers_beside_itself_and_stops_in_order(workplace: Workplace)
         assert "Traceback" not in second.stderr
 
         daemon.send_signal(signal.SIGHUP)
-        lines += read_until(daemon, "reload.not_supported")
+        lines += read_until(daemon, "config.reloaded")
         status, rest = stopped(daemon, signal.SIGTERM)
     assert status == 0
     events = log_of([*lines, *rest.splitlines()])

@@ -16,6 +16,7 @@ from watcher.cli import (
     history,
     once,
     receiver,
+    reload,
     route,
     simulate,
     status,
@@ -66,6 +67,7 @@ def main(version: VersionOption = False, wants_help: HelpOption = False) -> None
 
 
 app.command("run", epilog=daemon.END)(daemon.run)
+app.command("reload", epilog=reload.END)(reload.reload)
 app.command("demo", epilog=demo.END)(demo.demo)
 app.command("check", epilog=check.END)(check.check)
 app.command("discover", epilog=discover.END)(discover.discover)

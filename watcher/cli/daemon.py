@@ -32,8 +32,9 @@ END: Final = help_end(
 def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
     """Watch, until SIGTERM or Ctrl-C.
 
-    Log lines are JSON on standard output. It stops in order: no more looks are started, those under way and
-    deliveries get a few seconds, and what is left over is done by the next start.
+    Log lines are JSON on standard output. SIGHUP reads the configuration again, as the command reload does. It stops
+    in order: no more looks are started, those under way and deliveries get a few seconds, and what is left over is
+    done by the next start.
     """
     from watcher import telemetry
     from watcher.config import load
@@ -78,14 +79,11 @@ async def _watch(settings: Config, redactor: Redactor) -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    # By default SIGHUP would end the process without order.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _say_no_reload)
+    # By default SIGHUP would end the process without order; what was read a moment ago need not be read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     async with open_daemon(settings, surroundings(redactor), purpose="run") as daemon:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.soon)
         await daemon.run(stop)
-
-
-def _say_no_reload() -> None:
-    _log("reload.not_supported", remedy="restart to read the configuration again")
 
 
 def _log(event: str, **keys: str) -> None:

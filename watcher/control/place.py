@@ -10,6 +10,7 @@ from typing import Final
 
 LONGEST_BYTES: Final = 107
 """``sun_path`` without its end, see unix(7)."""
+NAME: Final = "control.sock"
 
 
 def link_path(database: Path) -> Path:
@@ -23,8 +24,8 @@ def socket_path(database: Path, environ: Mapping[str, str]) -> Path:
     systemd.exec(5), "RuntimeDirectory=": several folders are joined with colons; the first is taken.
     """
     folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    beside = link_path(database)
-    return Path(folder) / beside.name if folder else beside
+    # Within the unit its name does not depend on the store's, which may be another in a file that is reloaded.
+    return Path(folder) / NAME if folder else link_path(database)
 
 
 @contextmanager

@@ -87,6 +87,14 @@ class Agenda:
         if self._starts.get(key, start) > start:
             self.put(key, start)
 
+    def holds(self, key: str) -> bool:
+        """Say whether ``key`` has a next start; one that is being looked at has none."""
+        return key in self._starts
+
+    def drop(self, key: str) -> None:
+        """Forget the next start of ``key``."""
+        self._starts.pop(key, None)
+
     def take_due(self, now: float) -> dict[str, float]:
         """Take out the keys whose time has come, the longest waiting first, each with when that was."""
         due = {}

@@ -270,9 +270,10 @@ def couriers(  # noqa: PLR0913 - what each courier is given
     doubt: ClockDoubt,
     *,
     observer: Observer = UNOBSERVED,
+    lanes: dict[str, Lane] | None = None,
 ) -> dict[str, Courier]:
-    """Return a courier for each receiver; those of one lane share its pace."""
-    lanes: dict[str, Lane] = {}
+    """Return a courier for each receiver; those of one lane share its pace, also with those made before."""
+    lanes = {} if lanes is None else lanes
     made = {}
     for name, receiver in receivers.items():
         lane = lanes.setdefault(receiver.lane, Lane(receiver.pace_seconds, clock.monotonic()))

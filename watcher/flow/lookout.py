@@ -67,6 +67,14 @@ class Lookout:
             if account in self._outlooks:
                 self._outlook_of(account, incident).apply([Turn(kind=TurnKind.NOTED, incident=incident)])
 
+    def take_over(self, looks: Iterable[Look], thresholds: Thresholds) -> None:
+        """Begin anew with another plan, as a restart would: what counts is in the memory."""
+        self._thresholds = thresholds
+        self._discovering.clear()
+        for known in (self._outlooks, self._clocks, self._services, self._scopes):
+            known.clear()
+        self.start(looks)
+
     def watch(self, look: Look) -> None:
         """Know a look's account, service and naming; take up its streak of failures."""
         account = look.service.account
@@ -109,7 +117,9 @@ class Lookout:
 
     def incident_over(self, look: Look) -> Incident | None:
         """Return the open incident that explains why this look shows nothing."""
-        return self._outlooks[look.service.account].incident_over(self.subject_of(look))
+        outlook = self._outlooks.get(look.service.account)
+        # A look that was under way when its account was taken out of the configuration has none.
+        return None if outlook is None else outlook.incident_over(self.subject_of(look))
 
     def failed(self, look: Look, unseen: Unseen, now: datetime) -> Consequence:
         """Judge a failed look."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +21,7 @@ from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import Cause, LookState, Seen, Unseen, joined
 from watcher.core.moment import to_text
 from watcher.core.planner import Look, discovered
-from watcher.core.training import TrainingRef
+from watcher.core.training import ServiceRef, TrainingRef
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
@@ -74,6 +75,8 @@ class Poller:
         self._hiding: set[str] = set()
         """Incidents whose targets were told that they are hidden."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._found: dict[ServiceRef, str | None] = {}
+        """What looks for every service have found, with the names."""
         self._unlisted: set[TrainingRef] = set()
         """Trainings watched by themselves that a list was seen to lack; said once."""
         self.first_round = asyncio.Event()
@@ -83,8 +86,7 @@ class Poller:
         """Read the memory and set the first look of each target."""
         await self.memory.load()
         self._lookout.start(self._looks)
-        if orphans := self._lookout.orphans():
-            await self.memory.commit(Batch(troubles=orphans))
+        await self._close_orphans()
         now = self._clock.monotonic()
         self._started_at = self._clock.utc_now()
         self._started_monotonic = now
@@ -92,6 +94,59 @@ class Poller:
             target = Target(look=look, looking_since=self._started_at, occasion=self._occasion_of(look))
             self._targets[look.key] = target
             self._agenda.put(look.key, first_start(now, index, len(self._looks), look.cadence.interval))
+        self._note_first_round()
+
+    async def take_over(self, looks: Iterable[Look], apis: Mapping[str, Api], thresholds: Thresholds) -> None:
+        """Watch by another plan from now on; looks that it leaves as they are go on undisturbed."""
+        async with self._recorder.still():
+            self._looks, self._apis = tuple(looks), apis
+            planned = {look.key: look for look in (*self._found_before(), *self._looks)}
+            for key in self._targets.keys() - planned.keys():
+                self._retire(key)
+            changed = [look for look in planned.values() if not self._watches(look)]
+            for index, look in enumerate(changed):
+                self._replace(look, first_start(self._clock.monotonic(), index, len(changed), look.cadence.interval))
+            self._lookout.take_over(planned.values(), thresholds)
+            await self._close_orphans()
+        self._note_first_round()
+
+    async def _close_orphans(self) -> None:
+        if orphans := self._lookout.orphans():
+            await self.memory.commit(Batch(troubles=orphans))
+
+    def under_way(self) -> frozenset[asyncio.Task[None]]:
+        """Return the looks that have begun and not ended."""
+        return frozenset(self._tasks)
+
+    def _found_before(self) -> list[Look]:
+        """Return the looks at what was found, as the present looks for every service would make them."""
+        every = {look.service.account: look for look in self._looks if look.discovers}
+        found = [(every.get(ref.account), ref, name) for ref, name in self._found.items()]
+        return [discovered(look, ref, name) for look, ref, name in found if look is not None]
+
+    def _watches(self, look: Look) -> bool:
+        target = self._targets.get(look.key)
+        return target is not None and target.look == look
+
+    def _retire(self, key: str) -> None:
+        self._targets.pop(key).retired = True
+        self._agenda.drop(key)
+        for occasion in list(self._catching_up):
+            self._tick_off(occasion, key)
+
+    def _replace(self, look: Look, start: float) -> None:
+        """Take a new look in, or a changed one; one that is being made ends before the next begins, see ``_turn``."""
+        before = self._targets.get(look.key)
+        if before is None:
+            now = self._clock.utc_now()
+            known = self.memory.look(look.key).good_asked_at is not None
+            occasion = f"reload {to_text(now)}" if known else None
+            self._targets[look.key] = Target(look=look, looking_since=now, occasion=occasion)
+        else:
+            before.retired = True
+            self._targets[look.key] = replace(before, look=look, retired=False)
+        if before is None or self._agenda.holds(look.key):
+            self._agenda.put(look.key, start)
 
     def ring(self) -> None:
         """Start what is due; called often, does nothing when nothing is."""
@@ -152,6 +207,10 @@ class Poller:
 
     def _plan_next(self, target: Target, started: float) -> None:
         finished = self._clock.monotonic()
+        if target.retired:
+            if target.look.key in self._targets and not self._agenda.holds(target.look.key):
+                self._agenda.put(target.look.key, finished)
+            return
         unit = random.random()  # noqa: S311 - it spreads the looks
         start = next_start(started, finished, self._interval(target), unit)
         if target.again_at_once:
@@ -248,7 +307,10 @@ class Poller:
             return
         seen = Seen(observations=(), asked_at=found.asked_at, answered_at=found.answered_at, digest=found.digest)
         await self._recorder.take_in(target, seen)
+        if target.retired:
+            return
         for service in found.services:
+            self._found[service.ref] = service.name
             self._watch(discovered(look, service.ref, service.name))
         self._note_caught_up(target)
 
@@ -298,6 +360,8 @@ class Poller:
 
     async def _view(self, target: Target, ref: TrainingRef, *, confirming: bool = False) -> None:
         """Ask for one training out of turn; a failure is left to the next look or to the end of patience."""
+        if target.retired:
+            return
         try:
             await self._view_out_of_turn(target, ref, confirming=confirming)
         except Exception:
@@ -315,7 +379,7 @@ class Poller:
     def _note_caught_up(self, target: Target) -> None:
         """After an incident, look at everything that it hid; when that is done, let the catch-up go."""
         occasion = target.occasion
-        if occasion is None:
+        if occasion is None or target.retired:
             return
         if occasion not in self._catching_up:
             self._catching_up[occasion] = self._hidden_by(occasion)
@@ -324,8 +388,11 @@ class Poller:
             # What needs a second sight belongs to the catch-up too; a group's patience ends the wait at last.
             return
         target.occasion = None
+        self._tick_off(occasion, target.look.key)
+
+    def _tick_off(self, occasion: str, key: str) -> None:
         waiting = self._catching_up[occasion]
-        waiting.discard(target.look.key)
+        waiting.discard(key)
         if not waiting:
             del self._catching_up[occasion]
             self._hiding.discard(occasion)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -42,6 +43,8 @@ class Target:
     """What its late changes are told on together: the start, or the incident that hid them."""
     looked: bool = False
     """Whether it was tried since the start."""
+    retired: bool = False
+    """Whether another plan has taken its place: what it still brings is dropped, and asked for anew."""
     again_at_once: bool = False
     repeats: int = 0
     """How many times in a row it was asked for again at once."""
@@ -72,6 +75,8 @@ class Recorder:
         """Keep that a look showed nothing."""
         look = target.look
         async with self._lock(look):
+            if target.retired:
+                return
             before = self._memory.look(look.key)
             _log_failure(before, unseen)
             after = replace(
@@ -104,6 +109,8 @@ class Recorder:
         """Decide on every training of an answer and keep what came of it; return the ends that want confirming."""
         look = target.look
         async with self._lock(look):
+            if target.retired:
+                return []
             before = self._memory.look(look.key)
             after = _answered(before, seen, look)
             decisions: list[Decision] = []
@@ -127,6 +134,8 @@ class Recorder:
         list, should its bytes stay the same, would not be read again. The next list decides, or the end of patience.
         """
         async with self._lock(target.look):
+            if target.retired:
+                return
             decisions = [self._decide_view(target, item) for item in seen.observations]
             if confirming:
                 decisions = [decision for decision in decisions if decision.reason is not Reason.NOT_REPEATED]
@@ -135,7 +144,7 @@ class Recorder:
     async def take_absence(self, target: Target, ref: TrainingRef, now: datetime) -> None:
         """Note that a training that is watched by itself was neither listed nor found by a view."""
         async with self._lock(target.look):
-            if (known := self._memory.training(ref)) is not None:
+            if not target.retired and (known := self._memory.training(ref)) is not None:
                 decision = missed(known, None, self._background(target, ref), now)
                 await self._keep(target.look, [decision], Consequence(), None)
 
@@ -144,10 +153,20 @@ class Recorder:
         look = target.look
         patience = look.cadence.interval * PATIENCE_INTERVALS
         async with self._lock(look):
+            if target.retired:
+                return
             waiting = [snapshot for snapshot in self.known(look).values() if snapshot.pending]
             now = self._clock.utc_now()
             settled = [settle(item, patience, self._background(target, item.ref), now) for item in waiting]
             await self._keep(look, [decision for decision in settled if decision], Consequence(), None)
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Let nothing be decided or kept in the block."""
+        async with AsyncExitStack() as stack:
+            for lock in list(self._deciding.values()):
+                await stack.enter_async_context(lock)
+            yield
 
     async def _note_drift(self, look: Look, seen: Seen) -> None:
         if drifts := drifts_in(seen, self._memory.oddities, look.key):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -40,6 +41,11 @@ class Router:
         self._let_go: list[str | None] = []
         self.wake = Wake()
 
+    def take_over(self, routes: Routes, receivers: Mapping[str, Receiver]) -> None:
+        """Route by other routes from now on; a batch under way ends by those it began with."""
+        self._routes = routes
+        self._receivers = receivers
+
     async def run(self) -> None:
         """Route for ever; a ring is only a hint, the sweep finds what was never rung for."""
         while True:
@@ -73,18 +79,19 @@ class Router:
 
     async def _route(self, events: list[tuple[Event, int]]) -> None:
         plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
-        await self._outbox.enqueue(plans, self._seal, self._clock.utc_now())
+        await self._outbox.enqueue(plans, partial(_seal, self._receivers), self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
             to, why = list(planned.receivers), planned.reason
             log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
         self._on_routed()
 
-    def _seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
-        try:
-            return self._receivers[receiver].seal(event, receiver_seq)
-        except Exception:
-            # One event that cannot be rendered must not keep the others from being routed; its delivery
-            # goes on without a body, and the receiver's refusal of that is told.
-            log.exception("event.seal_failed", receiver=receiver, event_id=event.id)
-            return None
+
+def _seal(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:
+    try:
+        return receivers[receiver].seal(event, receiver_seq)
+    except Exception:
+        # One event that cannot be rendered must not keep the others from being routed; its delivery
+        # goes on without a body, and the receiver's refusal of that is told.
+        log.exception("event.seal_failed", receiver=receiver, event_id=event.id)
+        return None

@@ -50,6 +50,11 @@ class Upkeep:
         self._doubt = doubt
         self.wake = Wake()
 
+    def take_over(self, limits: Limits) -> None:
+        """Keep other limits from now on."""
+        self._limits = limits
+        self.wake.ring()
+
     def clock_stepped(self) -> None:
         """Mend at once what a step of the wall clock has put out of place."""
         self._doubt.begin()

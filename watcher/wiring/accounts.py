@@ -9,6 +9,7 @@ import structlog
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
+from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
 from watcher.http import HttpClient, HttpSettings
 from watcher.wiring.surroundings import Surroundings
@@ -37,7 +38,33 @@ class AccountKeys:
         return KeyPair(secret(self._settings.access_key), secret(self._settings.secret_key))
 
 
-def make_api(name: str, settings: AccountSettings, surroundings: Surroundings, stack: AsyncExitStack) -> AitemsClient:
+class Budgets:
+    """The accounts' request budgets; one outlives the client, so that a reload lifts no pause and doubles no rate."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, int, Budget]] = {}
+
+    def of(self, name: str, settings: AccountSettings, clock: Clock) -> Budget:
+        """Return the account's budget; a new one where there is none, or where it is to be another."""
+        rate, concurrency, budget = self._kept.get(name) or (0.0, 0, None)
+        if budget is None or (rate, concurrency) != (settings.requests_per_second, settings.max_concurrency):
+            is_another = budget is not None
+            rate, concurrency = settings.requests_per_second, settings.max_concurrency
+            budget = Budget(per_second=rate, max_concurrency=concurrency, clock=clock)
+            self._kept[name] = (rate, concurrency, budget)
+            if is_another:
+                # What the old one let through may still be on the wire.
+                budget.pause_for(1.0)
+        return budget
+
+
+def make_api(
+    name: str,
+    settings: AccountSettings,
+    surroundings: Surroundings,
+    stack: AsyncExitStack,
+    budgets: Budgets | None = None,
+) -> AitemsClient:
     """Make the client of one account; its connections are closed with ``stack``."""
     http = HttpClient(
         HttpSettings(
@@ -50,8 +77,6 @@ def make_api(name: str, settings: AccountSettings, surroundings: Surroundings, s
         surroundings.clock,
     )
     stack.push_async_callback(http.aclose)
-    budget = Budget(
-        per_second=settings.requests_per_second, max_concurrency=settings.max_concurrency, clock=surroundings.clock
-    )
+    budget = (budgets or Budgets()).of(name, settings, surroundings.clock)
     account = AccountSpec(name=name, base_url=settings.base_url, keys=AccountKeys(settings, surroundings))
     return AitemsClient(http, account, surroundings.clock, budget)

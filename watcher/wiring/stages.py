@@ -10,10 +10,10 @@ from watcher.config import Config
 from watcher.config.plan import looks_of, policy_of, routes_of, thresholds_of
 from watcher.core.delivery import PARKED_RETRY
 from watcher.core.routing import DIGEST_PATIENCE
-from watcher.flow.deliver import Courier, couriers
+from watcher.flow.deliver import Courier, Lane, couriers
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
-from watcher.flow.ports import Api, Receiver
+from watcher.flow.ports import Observer, Receiver
 from watcher.flow.route import Router
 from watcher.flow.upkeep import Limits, Upkeep
 from watcher.store.backups import Backups
@@ -22,6 +22,52 @@ from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
+from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.parts import Parts
+
+
+class Carriers:
+    """A courier for each receiver; others take their place at a reload."""
+
+    def __init__(self, deliveries: Deliveries, clock: Clock, doubt: ClockDoubt, observer: Observer) -> None:
+        self._deliveries = deliveries
+        self._observer = observer
+        self._clock = clock
+        self._doubt = doubt
+        self._lanes: dict[str, Lane] = {}
+        self._at_work: set[Stage] = set()
+        self.by_receiver: Mapping[str, Courier] = {}
+
+    def take_on(self, config: Config, receivers: Mapping[str, Receiver]) -> None:
+        """Make couriers for these receivers; the lanes keep their pace and pauses."""
+        self.by_receiver = couriers(
+            receivers,
+            self._deliveries,
+            policy_of(config),
+            self._clock,
+            self._doubt,
+            observer=self._observer,
+            lanes=self._lanes,
+        )
+
+    def start(self, crew: Crew) -> None:
+        """Let the present couriers work."""
+        for courier in self.by_receiver.values():
+            task = crew.start(courier.run())
+            self._at_work.add(task)
+            task.add_done_callback(self._at_work.discard)
+
+    def dismiss(self, crew: Crew) -> frozenset[Stage]:
+        """Let them claim no more; return those that have still to end their attempts."""
+        for courier in self.by_receiver.values():
+            courier.stop()
+        crew.let_go(self._at_work)
+        return frozenset(self._at_work)
+
+    def wake(self) -> None:
+        """Let all of them see what there is to do."""
+        for courier in self.by_receiver.values():
+            courier.wake.ring()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,41 +76,38 @@ class Stages:
 
     poller: Poller
     router: Router
-    couriers: Mapping[str, Courier]
+    carriers: Carriers
     upkeep: Upkeep
 
 
-def wire(
-    config: Config,
-    database: Database,
-    apis: Mapping[str, Api],
-    receivers: Mapping[str, Receiver],
-    clock: Clock,
-) -> Stages:
+def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> Stages:
     """Make the stages; they share the store, the clock and one doubt about the wall clock."""
+    config, receivers = parts.config, parts.receivers
     doubt = ClockDoubt()
-    carriers = couriers(receivers, Deliveries(database), policy_of(config), clock, doubt)
-
-    def wake_couriers() -> None:
-        for courier in carriers.values():
-            courier.wake.ring()
-
-    router = Router(Outbox(database), routes_of(config), receivers, clock, wake_couriers)
+    carriers = Carriers(Deliveries(database), clock, doubt, observer)
+    carriers.take_on(config, receivers)
+    router = Router(Outbox(database), routes_of(config), receivers, clock, carriers.wake, observer=observer)
     poller = Poller(
         looks_of(config),
-        apis,
+        parts.apis,
         Polls(database),
         clock,
         thresholds=thresholds_of(config),
         doubt=doubt,
         on_events=router.wake.ring,
         on_caught_up=router.let_go,
+        observer=observer,
     )
-    limits = Limits(
+    upkeep = Upkeep(Retention(database), Deliveries(database), Backups(database), limits_of(parts), clock, doubt=doubt)
+    return Stages(poller=poller, router=router, carriers=carriers, upkeep=upkeep)
+
+
+def limits_of(parts: Parts) -> Limits:
+    """Return how long what is kept."""
+    config = parts.config
+    return Limits(
         keep_history=config.state.keep_history,
         longest_wait=max(config.delivery.max_retry, PARKED_RETRY, DIGEST_PATIENCE),
         give_up_after=config.delivery.give_up_after,
-        receivers=frozenset(receivers),
+        receivers=frozenset(parts.receivers),
     )
-    upkeep = Upkeep(Retention(database), Deliveries(database), Backups(database), limits, clock, doubt=doubt)
-    return Stages(poller=poller, router=router, couriers=carriers, upkeep=upkeep)

@@ -159,7 +159,7 @@ async def test_the_link_beside_the_store_leads_to_the_runtime_folder(tmp_path: P
     for folder in (store.parent, runtime):
         folder.mkdir()
     path = socket_path(store, {"RUNTIME_DIRECTORY": f"{runtime}:/elsewhere"})
-    assert path == runtime / "watcher.db.sock"
+    assert path == runtime / "control.sock"
     async with served(path, link_path(store)):
         assert await ask(link_path(store), "echo") == {"got": {}}
     assert not list(store.parent.iterdir())

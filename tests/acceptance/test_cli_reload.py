@@ -1,0 +1,89 @@
+"""``reload`` and SIGHUP: the daemon reads its file again, or refuses it whole."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from tests.acceptance.cli_support import KEYS, Workplace, read_until, started, stopped
+
+FAULTY = """
+[receiver.more]
+kind = "pigeon"
+
+[surprise]
+"""
+MORE = """
+[receiver.more]
+kind = "log"
+
+[[route]]
+to = ["console", "more"]
+"""
+
+
+def test_it_says_what_was_taken_over_and_what_needs_a_restart(workplace: Workplace) -> None:
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.started")
+        assert "  no setting differs\n" in workplace.command("reload").stdout
+
+        workplace.write(MORE)
+        done = workplace.command("reload")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [
+            f"reloaded {workplace.config}",
+            "  receiver.more: added",
+            "  route: changed",
+        ]
+
+        workplace.config.write_text(workplace.config.read_text().replace("watcher.db", "other.db"))
+        # Where the new file says that the store is elsewhere, nobody listens.
+        assert workplace.command("reload").returncode == 1
+        daemon.send_signal(signal.SIGHUP)
+        assert json.loads(read_until(daemon, "state.url")[-1])["needs_restart"] == ["state.url"]
+        assert stopped(daemon, signal.SIGTERM)[0] == 0
+
+
+def test_r20_a_faulty_file_is_refused_with_each_fault_on_the_terminal_and_in_the_log(workplace: Workplace) -> None:
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.started")
+        workplace.write(FAULTY)
+        refused = workplace.command("reload")
+        assert refused.returncode == 78
+        assert "receiver.more.kind: " in refused.stderr
+        assert "surprise: " in refused.stderr
+        logged = json.loads(read_until(daemon, "config.refused")[-1])
+        assert (logged["level"], len(logged["faults"])) == ("error", 2)
+        as_json = workplace.json("reload")
+        assert (as_json["outcome"], len(as_json["faults"])) == ("refused", 2)
+
+        daemon.send_signal(signal.SIGHUP)
+        read_until(daemon, "config.refused")
+        workplace.simulator.wait_for_looks(2)
+        workplace.write()
+        assert workplace.command("reload").returncode == 0
+        assert stopped(daemon, signal.SIGTERM)[0] == 0
+
+
+def test_without_a_daemon_it_says_so(workplace: Workplace) -> None:
+    alone = workplace.command("reload")
+    assert alone.returncode == 1
+    assert "no daemon listens on" in alone.stderr
+    assert "Traceback" not in alone.stderr
+
+
+def test_it_is_found_in_the_runtime_folder_and_from_beside_the_store(workplace: Workplace, tmp_path: Path) -> None:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    around = {"RUNTIME_DIRECTORY": str(runtime)}
+    with started("run", "--config", workplace.config, env={**KEYS, **around}) as daemon:
+        read_until(daemon, "watcher.started")
+        assert [path.name for path in runtime.iterdir()] == ["control.sock"]
+        assert workplace.command("reload", env=around).returncode == 0
+        assert workplace.command("reload").returncode == 0
+        daemon.kill()
+    # What a dead one left is replaced.
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.started")
+        assert workplace.command("reload").returncode == 0

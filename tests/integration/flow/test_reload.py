@@ -1,0 +1,258 @@
+"""R20: another configuration while the daemon runs, all of it or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.support import house
+from tests.support.invariants import Evidence, Life, violations
+from tests.support.servers import Inbox, Received, listening
+from tests.support.witness import Witness
+from watcher.app import Daemon
+from watcher.simulator import serve
+
+FIRST, SECOND = "6wxgu1abcde", "7wxgu1abcde"
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything outside the daemon, and its configuration."""
+
+    folder: Path
+    api: Witness
+    base_url: str
+    hook: Inbox
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def show(self, status: str, service: str = FIRST) -> None:
+        """Give the service's training a status."""
+        self.api.set_training(service, "pop", "v1", status)
+
+    def text(self, *services: str, hooks: Mapping[str, str] | None = None) -> str:
+        """Return a configuration that tells everything about these services."""
+        return house.settings(self.base_url, list(services), hooks or {"hook": self.hook.url})
+
+    def write(self, text: str) -> None:
+        """Write the configuration's file."""
+        (self.folder / "config.toml").write_text(text)
+
+    @asynccontextmanager
+    async def running(self, text: str) -> AsyncIterator[Daemon]:
+        """Run the daemon on this configuration."""
+        self.write(text)
+        async with house.running(self.folder, text, self.environ) as daemon:
+            yield daemon
+
+    async def looked(self, service: str, times: int = 2) -> None:
+        """Wait until the API has shown a service so many times from now on."""
+        start = len(self.api.shown)
+        await house.eventually(lambda: sum(s.subject[0] == service for s in self.api.shown[start:]) >= times)
+
+    async def told(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
+        """Wait for so many events at the webhook; return service and status of each."""
+        inbox = hook or self.hook
+        await house.eventually(lambda: len(inbox.events()) >= count)
+        return [(event["service"], event["to"]) for event in inbox.events()]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    api = Witness()
+    for service in (FIRST, SECOND):
+        api.set_training(service, "pop", "v1", "waiting")
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        yield Scene(tmp_path, api, simulator.base_url, hook)
+
+
+async def reload(daemon: Daemon) -> Mapping[str, object]:
+    return await daemon.reloader.serve({})
+
+
+FAULTY = {
+    "syntax": ("[", ["config.toml:"]),
+    "two-faults": ('[heartbeet]\n[[route]]\nto = ["nobody"]\n', ["heartbeet", "nobody"]),
+    "absent-secret": ('[receiver.late]\nkind = "slack-webhook"\nurl = { env = "NOT_SET" }\n', ["NOT_SET is not set"]),
+    "unusable-secret": ('[receiver.late]\nkind = "webhook"\nurl = { file = "short" }\n', ["short"]),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+async def test_r20_a_faulty_file_is_refused_whole_and_the_old_configuration_stays(scene: Scene, case: str) -> None:
+    wrong, words = FAULTY[case]
+    async with scene.running(scene.text(FIRST)) as daemon:
+        scene.write(scene.text(SECOND) + wrong)
+        answer = await reload(daemon)
+        assert answer["outcome"] == "refused"
+        said = "\n".join(answer["faults"])  # type: ignore[arg-type]  # a list of texts
+        assert [word for word in words if word not in said] == []
+        scene.show("learning")
+        assert await scene.told(1) == [(FIRST, "learning")]
+
+
+async def test_a_file_that_is_gone_is_refused_too(scene: Scene) -> None:
+    async with scene.running(scene.text(FIRST)) as daemon:
+        (scene.folder / "config.toml").unlink()
+        assert (await reload(daemon))["outcome"] == "refused"
+        await scene.looked(FIRST)
+
+
+async def test_a_watch_that_was_added_is_looked_at_and_one_taken_out_no_more(scene: Scene) -> None:
+    async with scene.running(scene.text(FIRST)) as daemon:
+        scene.write(scene.text(SECOND))
+        answer = await reload(daemon)
+        assert answer["changes"] == [f"watch main {SECOND}: added", f"watch main {FIRST}: removed"]
+        await scene.looked(SECOND)
+        scene.show("learning", FIRST)
+        scene.show("learning", SECOND)
+        assert await scene.told(1) == [(SECOND, "learning")]
+        await scene.looked(SECOND)
+        assert await scene.told(1) == [(SECOND, "learning")]
+
+
+async def test_a_watch_that_comes_back_goes_on_from_what_was_known(scene: Scene) -> None:
+    async with scene.running(scene.text(FIRST, SECOND)) as daemon:
+        scene.write(scene.text(SECOND))
+        await reload(daemon)
+        scene.show("completed", FIRST)
+        await scene.looked(SECOND)
+        scene.write(scene.text(FIRST, SECOND))
+        await reload(daemon)
+        assert await scene.told(1) == [(FIRST, "completed")]
+        (event,) = scene.hook.events()
+        assert (event["from"], event["late"], event["skipped"]) == ("waiting", True, ["learning"])
+
+
+async def test_r20_alerts_of_a_watch_that_was_taken_out_still_go_out(scene: Scene) -> None:
+    open_now = False
+    scene.hook.script = lambda _received: PlainTextResponse("ok", 200 if open_now else 503)
+    async with scene.running(scene.text(FIRST)) as daemon:
+        scene.show("learning")
+        await house.eventually(lambda: len(scene.hook.received) >= 1)
+        scene.write(scene.text(SECOND))
+        await reload(daemon)
+        open_now = True
+        await house.eventually(
+            lambda: [told.handovers[0].state for told in house.history(scene.folder)] == ["delivered"]
+        )
+
+
+async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene: Scene) -> None:
+    async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
+        scene.write(scene.text(FIRST, hooks={"hook": other.url}))
+        answer = await reload(daemon)
+        assert answer["changes"] == ["receiver.hook: changed"]
+        scene.show("learning")
+        assert await scene.told(1, other) == [(FIRST, "learning")]
+        assert scene.hook.received == []
+
+
+async def test_a_receiver_that_was_added_is_told_from_then_on(scene: Scene) -> None:
+    async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
+        scene.show("learning")
+        await scene.told(1)
+        scene.write(scene.text(FIRST, hooks={"hook": scene.hook.url, "other": other.url}))
+        await reload(daemon)
+        scene.show("completed")
+        assert await scene.told(1, other) == [(FIRST, "completed")]
+        assert await scene.told(2) == [(FIRST, "learning"), (FIRST, "completed")]
+
+
+async def test_r21_a_secret_in_a_file_is_read_anew(scene: Scene) -> None:
+    secret = scene.folder / "address"
+    secret.write_text(scene.hook.url)
+    text = scene.text(FIRST).replace(f'url = "{scene.hook.url}"', 'url = { file = "address" }')
+    async with listening(Inbox()) as other, scene.running(text) as daemon:
+        secret.write_text(other.url)
+        assert (await reload(daemon))["changes"] == []
+        scene.show("learning")
+        assert await scene.told(1, other) == [(FIRST, "learning")]
+
+
+async def test_what_needs_a_restart_is_said_each_time(scene: Scene) -> None:
+    async with scene.running(scene.text(FIRST)) as daemon:
+        scene.write(scene.text(FIRST).replace("watcher.db", "another.db"))
+        for _ in range(2):
+            assert (await reload(daemon))["needs_restart"] == ["state.url"]
+        assert daemon.database.path.name == "watcher.db"
+
+
+class Slow:
+    """Answers a webhook only when it is let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+
+    def __call__(self, _received: Received) -> Response:
+        return _After(self.let)
+
+
+class _After(PlainTextResponse):
+    def __init__(self, let: asyncio.Event) -> None:
+        super().__init__("ok")
+        self._let = let
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._let.wait()
+        await super().__call__(scope, receive, send)
+
+
+async def test_an_attempt_under_way_ends_and_is_not_made_again(scene: Scene) -> None:
+    slow = Slow()
+    scene.hook.script = slow
+    async with scene.running(scene.text(FIRST)) as daemon:
+        scene.show("learning")
+        await house.eventually(lambda: len(scene.hook.received) == 1)
+        scene.write(scene.text(FIRST).replace('first_retry = "200ms"', 'first_retry = "300ms"'))
+        assert (await reload(daemon))["changes"] == ["delivery.first_retry: changed"]
+        scene.show("completed")
+        await scene.looked(FIRST)
+        assert len(scene.hook.received) == 1, "its line waits for it"
+        slow.let.set()
+        assert await scene.told(2) == [(FIRST, "learning"), (FIRST, "completed")]
+        assert len(scene.hook.received) == 2
+
+
+async def test_r20_reloads_amid_changes_lose_and_double_nothing(scene: Scene) -> None:
+    born = datetime.now(UTC)
+    plans = [scene.text(FIRST, SECOND), scene.text(FIRST, SECOND).replace('interval = "200ms"', 'interval = "250ms"')]
+    plans.append(plans[0].replace(f'service = "{FIRST}"', f'service = "{FIRST}"\nlabels = {{ team = "a" }}'))
+    async with scene.running(plans[0]) as daemon:
+        for number, status in enumerate(["learning", "completed", "waiting", "learning", "learningFailed"] * 2):
+            scene.show(status, FIRST)
+            scene.show(status, SECOND)
+            for turn in range(5):
+                scene.write(plans[(number + turn) % len(plans)])
+                assert (await reload(daemon))["outcome"] == "reloaded"
+                await asyncio.sleep(0.13)
+            await scene.looked(FIRST, 3)
+            await scene.looked(SECOND, 3)
+        epoch = daemon.database.epoch
+        await house.eventually(lambda: len(scene.hook.events()) == len(house.history(scene.folder)))
+    evidence = Evidence(
+        shown=scene.api.shown,
+        lives=[Life(born, datetime.now(UTC))],
+        told=house.history(scene.folder),
+        received={"hook": scene.hook.received},
+        epoch=epoch,
+    )
+    assert violations(evidence) == []
+    assert len(scene.hook.received) == len(scene.hook.accepted_ids())
+
+
+async def test_an_incident_of_a_watch_that_was_taken_out_ends_without_a_word(scene: Scene) -> None:
+    text = scene.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
+    async with scene.running(text) as daemon:
+        await house.eventually(lambda: len(daemon.poller.memory.open_incidents()) == 1)
+        scene.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
+        await reload(daemon)
+        assert daemon.poller.memory.open_incidents() == []
+        await scene.looked(SECOND)

@@ -1,0 +1,49 @@
+"""What a configuration becomes outside of the river: a client for each account, and the receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from watcher.config import Config
+from watcher.flow.observer import ObservedApi
+from watcher.flow.ports import Api, Observer, Receiver
+from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.receivers import make_receiver
+from watcher.wiring.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything of one configuration that holds connections."""
+
+    config: Config
+    apis: Mapping[str, Api]
+    receivers: Mapping[str, Receiver]
+    connections: AsyncExitStack
+    """Closes all of them."""
+
+
+async def make_parts(
+    config: Config,
+    surroundings: Surroundings,
+    extra_receivers: Mapping[str, Receiver],
+    budgets: Budgets,
+    observer: Observer,
+) -> Parts:
+    """Make the parts, or none of them.
+
+    Raises:
+        SecretError: a secret cannot be had.
+        InvalidReceiverError: a receiver's secret or address cannot be used.
+        HttpSetupError: a proxy or a certificate cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        receivers: dict[str, Receiver] = {}
+        for name, settings in config.receivers.items():
+            receivers[name] = make_receiver(name, settings, surroundings, stack)
+        apis: dict[str, Api] = {}
+        for name, account in config.accounts.items():
+            apis[name] = ObservedApi(name, make_api(name, account, surroundings, stack, budgets), observer)
+        return Parts(config=config, apis=apis, receivers=receivers | dict(extra_receivers), connections=stack.pop_all())

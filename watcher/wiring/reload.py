@@ -1,0 +1,139 @@
+"""Another configuration for the running daemon: all of it, or none.
+
+The file is read and everything is made from it first; a fault anywhere leaves the old configuration as it is. Then
+the stages take the new one over between two awaits. Looks and attempts under way end by the old one's connections,
+which are closed after them, so that none is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from watcher.config import Config, ConfigError, SecretError, load
+from watcher.config.difference import changes, restarts
+from watcher.config.plan import looks_of, routes_of, thresholds_of
+from watcher.control.protocol import ControlError
+from watcher.http import HttpSetupError
+from watcher.receivers.spec import InvalidReceiverError
+from watcher.wiring.crew import Crew
+from watcher.wiring.parts import Parts
+from watcher.wiring.stages import Stages, limits_of
+
+log = structlog.get_logger()
+
+Remake = Callable[[Config], Awaitable[Parts]]
+Hook = Callable[[], Awaitable[None]]
+
+
+class Reloader:
+    """Reads the file again and hands it to the stages; one reload at a time."""
+
+    def __init__(self, parts: Parts, stages: Stages, remake: Remake) -> None:
+        self._parts = parts
+        self._started_with = parts.config
+        self._stages = stages
+        self._remake = remake
+        self._one_at_a_time = asyncio.Lock()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._crew: Crew | None = None
+        self._started = asyncio.Event()
+        self.before: list[Hook] = []
+        """Called before the file is read."""
+        self.after: list[Hook] = []
+        """Called when it is over, also when the file was refused."""
+        self.taken_over: list[Hook] = []
+        """Called when another configuration was taken over: parked receivers are tried at once."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration that holds now."""
+        return self._parts.config
+
+    def start(self, crew: Crew) -> None:
+        """Know the stages at work; a reload that was asked for before waits for this."""
+        self._crew = crew
+        self._started.set()
+
+    def stop(self) -> None:
+        """Take nothing over any more."""
+        self._crew = None
+
+    async def serve(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
+        """Reload for the control socket; a faulty file is an answer, too."""
+        async with self._one_at_a_time:
+            await self._started.wait()
+            for hook in self.before:
+                await hook()
+            try:
+                return await self._reload()
+            finally:
+                for hook in self.after:
+                    await hook()
+
+    def soon(self) -> None:
+        """Reload for a signal, which cannot wait for it."""
+        self._keep(asyncio.get_running_loop().create_task(self._reload_for_signal()))
+
+    async def close(self) -> None:
+        """End what is still going on and close every connection."""
+        self.stop()
+        for task in list(self._under_way):
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._parts.connections.aclose()
+
+    async def _reload_for_signal(self) -> None:
+        try:
+            await self.serve({})
+        except Exception:
+            log.exception("reload.failed")
+
+    async def _reload(self) -> Mapping[str, object]:
+        path = self.config.path
+        try:
+            parts = await self._remake(await asyncio.to_thread(load, path))
+        except ConfigError as error:
+            return _refused(path, [str(fault) for fault in error.faults])
+        except (SecretError, InvalidReceiverError, HttpSetupError) as error:
+            return _refused(path, [str(error)])
+        changed, kept = changes(self.config, parts.config), restarts(self._started_with, parts.config)
+        await self._switch(parts)
+        log.info("config.reloaded", file=str(path), changes=list(changed), needs_restart=list(kept))
+        for hook in self.taken_over:
+            await hook()
+        return {"outcome": "reloaded", "file": str(path), "changes": list(changed), "needs_restart": list(kept)}
+
+    async def _switch(self, parts: Parts) -> None:
+        if (crew := self._crew) is None:
+            await parts.connections.aclose()
+            raise ControlError("the daemon is stopping; its next start reads the file")
+        old, self._parts = self._parts, parts
+        config, stages = parts.config, self._stages
+        ending = {*stages.poller.under_way(), *stages.carriers.dismiss(crew)}
+        stages.router.take_over(routes_of(config), parts.receivers)
+        stages.carriers.take_on(config, parts.receivers)
+        stages.carriers.start(crew)
+        stages.upkeep.take_over(limits_of(parts))
+        self._keep(asyncio.get_running_loop().create_task(_close_after(ending, old)))
+        await stages.poller.take_over(looks_of(config), parts.apis, thresholds_of(config))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+
+async def _close_after(ending: set[asyncio.Task[None]], old: Parts) -> None:
+    try:
+        if ending:
+            await asyncio.wait(ending)
+    finally:
+        await old.connections.aclose()
+
+
+def _refused(path: Path, faults: Sequence[str]) -> Mapping[str, object]:
+    log.error("config.refused", file=str(path), faults=list(faults), remedy="mend the file and reload again")
+    return {"outcome": "refused", "file": str(path), "faults": list(faults)}
