@@ -15,9 +15,9 @@ from watcher.cli.words import counted
 from watcher.config import (
     Config,
     LogSettings,
-    ReceiverSettings,
     SecretError,
     SecretRef,
+    SlackSettings,
     SlackWebhookSettings,
     WebhookSettings,
     receiver_url_problem,
@@ -62,7 +62,7 @@ Try = Coroutine[object, object, Finding]
 async def findings(config: Config, around: Surroundings) -> AsyncIterator[Finding]:
     """Try everything at the same time; give what came of it in the order of the file."""
     async with AsyncExitStack() as stack:
-        tries = [*_account_tries(config, around, stack), *_receiver_tries(config, around)]
+        tries = [*_account_tries(config, around, stack), *_receiver_tries(config, around, stack)]
         tasks = [asyncio.create_task(one) for one in tries]
         try:
             for task in tasks:
@@ -141,12 +141,33 @@ def _unseen(about: str, unseen: Unseen) -> Finding:
     )
 
 
-def _receiver_tries(config: Config, around: Surroundings) -> Iterator[Try]:
+def _receiver_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:
     for name, settings in config.receivers.items():
-        yield _try_receiver(f"receiver {name}", settings, around)
+        if isinstance(settings, SlackSettings):
+            yield _try_bot(name, settings, around, stack)
+        else:
+            yield _try_receiver(f"receiver {name}", settings, around)
 
 
-async def _try_receiver(about: str, settings: ReceiverSettings, around: Surroundings) -> Finding:
+async def _try_bot(name: str, settings: SlackSettings, around: Surroundings, stack: AsyncExitStack) -> Finding:
+    from watcher.cli.slack_access import access_of, history_text, scopes_text
+    from watcher.http import HttpSetupError
+    from watcher.receivers import InvalidReceiverError
+
+    about = f"receiver {name}"
+    try:
+        access = await access_of(name, settings, around, stack)
+    except (SecretError, HttpSetupError, InvalidReceiverError) as error:
+        return _unusable(about, error)
+    if access.refused is not None:
+        return Finding(about=about, status=ExitStatus.FAILED, detail=f"auth.test: {access.refused}", cause="token")
+    detail = f"{access.identity}; {scopes_text(access)}; {history_text(access)}"
+    return Finding(about=about, status=ExitStatus.OK, detail=detail)
+
+
+async def _try_receiver(
+    about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, around: Surroundings
+) -> Finding:
     from watcher.http import HttpSettings, HttpSetupError
     from watcher.http.probe import probe
 

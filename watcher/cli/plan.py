@@ -17,6 +17,7 @@ from watcher.config import (
     LogSettings,
     ReceiverSettings,
     SecretRef,
+    SlackSettings,
     WatchSettings,
     WebhookSettings,
     format_duration,
@@ -196,6 +197,8 @@ def _receiver_plan(name: str, settings: ReceiverSettings) -> ReceiverPlan:
 def _target(settings: ReceiverSettings) -> str:
     if isinstance(settings, LogSettings):
         return "standard output"
+    if isinstance(settings, SlackSettings):
+        return f"{urlsplit(settings.api_url).netloc}, channel {settings.channel}"
     if isinstance(settings.url, SecretRef):
         return f"the address in {settings.url}"
     # The path of a webhook is often as good as a password.

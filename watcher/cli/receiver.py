@@ -23,6 +23,7 @@ from watcher.core.training import Status, TrainingRef
 if TYPE_CHECKING:
     from watcher.app import Surroundings
     from watcher.config import Config
+    from watcher.receivers.slack_bot import Access
 
 END: Final = help_end(
     "aitems-watcher test ml-ops",
@@ -47,12 +48,14 @@ def send_test(
         settings = load_config(config)
         _require(receiver, settings)
         around = surroundings(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
-        outcome = run_async(_send(receiver, settings, around))
+        outcome, access = run_async(_try(receiver, settings, around))
     out = screen()
     if as_json:
-        out.json({"receiver": receiver, **outcome_json(outcome)})
+        out.json({"receiver": receiver, **outcome_json(outcome), **({"slack": access_json(access)} if access else {})})
     else:
         show_outcome(receiver, outcome, out)
+        if access is not None:
+            show_access(access, out)
     raise typer.Exit(ExitStatus.OK if isinstance(outcome, Delivered) else ExitStatus.FAILED)
 
 
@@ -60,6 +63,18 @@ def _require(receiver: str, config: Config) -> None:
     if receiver not in config.receivers:
         names = ", ".join(sorted(config.receivers))
         raise typer.BadParameter(f"there is no [receiver.{receiver}]; known are {names}", param_hint="RECEIVER")
+
+
+async def _try(name: str, config: Config, around: Surroundings) -> tuple[Outcome, Access | None]:
+    from watcher.cli.slack_access import access_of
+    from watcher.config import SlackSettings
+
+    outcome = await _send(name, config, around)
+    settings = config.receivers[name]
+    if not isinstance(settings, SlackSettings):
+        return outcome, None
+    async with AsyncExitStack() as stack:
+        return outcome, await access_of(name, settings, around, stack)
 
 
 async def _send(name: str, config: Config, around: Surroundings) -> Outcome:
@@ -124,6 +139,28 @@ def show_outcome(receiver: str, outcome: Outcome, out: Screen) -> None:
     out.line("receiver ", cell(receiver), ": ", cell(verdict_text(outcome), style))
     if outcome.answer:
         out.line("answer: ", cell(outcome.answer))
+
+
+def show_access(access: Access, out: Screen) -> None:
+    """Write what Slack says of the token."""
+    from watcher.cli.slack_access import history_text, scopes_text
+
+    if access.refused is not None:
+        out.line("token: ", cell(f"refused: {access.refused}", BAD))
+        return
+    out.line("token: ", cell(f"{access.identity}, {scopes_text(access)}"))
+    out.line("channel: ", cell(history_text(access), GOOD if access.unreadable is None else BAD))
+
+
+def access_json(access: Access) -> dict[str, object]:
+    """Return what Slack says of the token, for programs."""
+    return {
+        "identity": access.identity,
+        "scopes": list(access.scopes),
+        "refused": access.refused,
+        "history_unreadable": access.unreadable,
+        "answer": access.answer,
+    }
 
 
 def outcome_json(outcome: Outcome) -> dict[str, object]:

@@ -18,6 +18,7 @@ from watcher.config.settings import (
     IncidentSettings,
     LogSettings,
     ReceiverSettings,
+    SlackSettings,
     SlackWebhookSettings,
     WatchSettings,
     WebhookSettings,
@@ -41,7 +42,7 @@ Shape = tuple[str, ...]
 """A key path with a star for each name that users choose and for each index."""
 
 RECEIVER_KINDS: Final[Mapping[str, type[Settings]]] = MappingProxyType(
-    {"webhook": WebhookSettings, "slack-webhook": SlackWebhookSettings, "log": LogSettings}
+    {"webhook": WebhookSettings, "slack-webhook": SlackWebhookSettings, "slack": SlackSettings, "log": LogSettings}
 )
 
 TABLES: Final[Mapping[Shape, type[Settings]]] = MappingProxyType(
@@ -79,8 +80,6 @@ LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
     }
 )
 """Keys that are planned and that this version does not have."""
-
-LATER_RECEIVER_KINDS: Final = frozenset({"slack"})
 
 
 def shape_of(path: KeyPath) -> Shape:

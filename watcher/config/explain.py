@@ -15,7 +15,6 @@ from watcher.config.base import Settings, keys_of
 from watcher.config.document import (
     HEADERS,
     LATER,
-    LATER_RECEIVER_KINDS,
     RECEIVER_KINDS,
     shape_of,
     table_at,
@@ -142,8 +141,6 @@ def _receiver_kind(error: _Error) -> Problem:
         return Problem(path, "is missing", remedy)
     if not isinstance(kind, str):
         return Problem(path, "is no kind of receiver", remedy)
-    if kind in LATER_RECEIVER_KINDS:
-        return Problem(path, f"{NOT_YET}: receivers of the kind {shown(kind)}", 'write kind = "slack-webhook"')
     return Problem(path, f"{shown(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
 
 

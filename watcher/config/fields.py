@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,8 @@ Value = TypeVar("Value")
 LONGEST_NAME: Final = 64
 LONGEST_ID: Final = 200
 LONGEST_PATH: Final = 4096
+SLACK_CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,40}")
+"""A channel, a conversation of two, or a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,18 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def _with_slash(url: str) -> str:
+    return f"{url.rstrip('/')}/"
+
+
+def _slack_channel(text: str) -> str:
+    if SLACK_CHANNEL.fullmatch(text):
+        return text
+    problem = "is the name of a channel" if text.startswith("#") else "is no id of a channel"
+    remedy = 'write its id, e.g. "C0123456789": in Slack, open the channel\'s details, it stands at the bottom'
+    raise wrong(f"{shown(text)} {problem}", remedy)
+
+
 def anchored(text: str, info: ValidationInfo) -> Path:
     """Return a path in full: ``~`` is a home folder, anything relative is beside the file.
 
@@ -203,5 +218,7 @@ def _path(value: object, info: ValidationInfo) -> object:
 
 
 AccountUrl = Annotated[str, AfterValidator(checked_url(account_url_problem)), AfterValidator(_without_slash)]
+SlackApiUrl = Annotated[str, AfterValidator(checked_url(account_url_problem)), AfterValidator(_with_slash)]
+SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
 PlainUrl = Annotated[str, AfterValidator(checked_url(receiver_url_problem))]
 FilePath = Annotated[Path, BeforeValidator(_path)]

@@ -28,6 +28,8 @@ from watcher.config.fields import (
     PlainUrl,
     RetryDelay,
     Service,
+    SlackApiUrl,
+    SlackChannel,
     TimeZone,
     TrainType,
 )
@@ -156,13 +158,26 @@ class SlackWebhookSettings(Settings):
     client_cert: FilePath | None = None
 
 
+class SlackSettings(Settings):
+    """A table ``[receiver.NAME]`` with ``kind = "slack"``."""
+
+    kind: Literal["slack"]
+    token: Annotated[SecretRef, secret_from("SLACK_TOKEN")] = Field(examples=['{ env = "SLACK_TOKEN" }'])
+    channel: SlackChannel = Field(examples=['"C0123456789"'])
+    api_url: SlackApiUrl = "https://slack.com/api/"
+    """With a slash at its end."""
+    proxy: PlainUrl | None = None
+    ca_file: FilePath | None = None
+    client_cert: FilePath | None = None
+
+
 class LogSettings(Settings):
     """A table ``[receiver.NAME]`` with ``kind = "log"``."""
 
     kind: Literal["log"]
 
 
-ReceiverSettings = WebhookSettings | SlackWebhookSettings | LogSettings
+ReceiverSettings = WebhookSettings | SlackWebhookSettings | SlackSettings | LogSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

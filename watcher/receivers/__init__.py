@@ -26,6 +26,12 @@ def _slack_webhook(spec: Spec) -> Receiver:
     return SlackWebhookReceiver(spec)
 
 
+def _slack(spec: Spec) -> Receiver:
+    from watcher.receivers.slack_bot import SlackReceiver
+
+    return SlackReceiver(spec)
+
+
 def _log(spec: Spec) -> Receiver:
     from watcher.receivers.log import LogReceiver
 
@@ -42,6 +48,7 @@ KINDS: Final[Mapping[str, Callable[[Spec], Receiver]]] = MappingProxyType(
     {
         "webhook": _webhook,
         "slack-webhook": _slack_webhook,
+        "slack": _slack,
         "log": _log,
         "console": _console,
     }

@@ -26,7 +26,14 @@ FIELD_LIMIT: Final = 340
 FIELDS_MAX: Final = 10
 CONTEXT_LIMIT: Final = 400
 TEXT_ONLY: Final = 2
-"""The last step of simplifying: there is nothing simpler than text."""
+"""The last step of simplifying the content: there is nothing simpler than text."""
+METADATA_STEP: Final = 4
+"""What the steps of a message without metadata are higher by; it may be rich all the same."""
+
+
+def content_step(degrade: int) -> int:
+    """Return the step of the content alone."""
+    return degrade % METADATA_STEP
 
 
 def payload(

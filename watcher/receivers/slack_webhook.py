@@ -14,15 +14,14 @@ from typing import Final
 from watcher.core.delivery import Outcome, Parcel, Repeats
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
-from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
-from watcher.receivers.slack_blocks import TEXT_ONLY, payload
-from watcher.receivers.slack_errors import SlackAnswer, classify
+from watcher.receivers.answers import redactor_for, without_answer
+from watcher.receivers.slack_blocks import content_step, payload
+from watcher.receivers.slack_errors import classify, read_answer
 from watcher.receivers.spec import Spec, lane_of
 
 KIND: Final = "slack-webhook"
 PACE_SECONDS: Final = 1.0
 """Slack allows one post a second and channel, with short bursts that it promises nothing about."""
-ANSWER_BYTES: Final = 16_384
 HEADERS: Final = MappingProxyType({"content-type": "application/json"})
 
 
@@ -53,22 +52,14 @@ class SlackWebhookReceiver:
         )
         if not isinstance(call, Answered):
             return without_answer(call, self._redactor)
-        return classify(self._read(call), parcel.degrade, TEXT_ONLY)
-
-    def _read(self, answered: Answered) -> SlackAnswer:
-        return SlackAnswer(
-            status=answered.status,
-            body=answered.body[:ANSWER_BYTES].decode("utf-8", "replace"),
-            kept=kept_answer(answered, self._redactor),
-            after_seconds=wanted_pause_seconds(answered),
-        )
+        return classify(read_answer(call, self._redactor), parcel.degrade)
 
 
 def render(parcel: Parcel) -> bytes:
     """Return the body of this attempt."""
     content = payload(
         parcel.events,
-        parcel.degrade,
+        content_step(parcel.degrade),
         may_be_repeat=parcel.may_be_repeat,
         also=parcel.also,
         mentions=parcel.mentions,

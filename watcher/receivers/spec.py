@@ -39,6 +39,10 @@ class Spec:
     url: Secret | None = None
     secret: Callable[[], Secret] | None = None
     """Asked at each attempt, so that a file that changes is read anew."""
+    channel: str = ""
+    """Where a bot posts to: an id, not a name."""
+    api_url: str = ""
+    """Where the Web API of a bot is."""
     headers: Mapping[str, Secret] = field(default_factory=lambda: NO_HEADERS, hash=False)
     stream: TextIO | None = None
     """Where the kinds without a network write; standard output where it is left out."""

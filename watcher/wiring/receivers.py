@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
-from watcher.config import LogSettings, ReceiverSettings, SecretRef, SlackWebhookSettings, WebhookSettings
+from watcher.config import (
+    LogSettings,
+    ReceiverSettings,
+    SecretRef,
+    SlackSettings,
+    SlackWebhookSettings,
+    WebhookSettings,
+)
 from watcher.core.secret import Secret
 from watcher.flow.ports import Receiver
 from watcher.http import HttpClient, HttpSettings
@@ -29,6 +36,8 @@ def make_receiver(name: str, settings: ReceiverSettings, surroundings: Surroundi
         url=_url(settings, surroundings),
         secret=_secret_source(settings, surroundings),
         headers=_headers(settings, surroundings),
+        channel=settings.channel if isinstance(settings, SlackSettings) else "",
+        api_url=settings.api_url if isinstance(settings, SlackSettings) else "",
     )
     return KINDS[settings.kind](spec)
 
@@ -55,9 +64,11 @@ def _url(settings: ReceiverSettings, surroundings: Surroundings) -> Secret | Non
 
 
 def _secret_source(settings: ReceiverSettings, surroundings: Surroundings) -> Callable[[], Secret] | None:
-    if not isinstance(settings, WebhookSettings) or settings.secret is None:
-        return None
-    ref = settings.secret
+    match settings:
+        case WebhookSettings(secret=SecretRef() as ref) | SlackSettings(token=ref):
+            pass
+        case _:
+            return None
     # Asked at each attempt: a file that changes is read anew.
     return lambda: surroundings.secret(ref)
 

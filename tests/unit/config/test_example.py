@@ -52,7 +52,7 @@ def tables_of(config: Config) -> Iterator[Settings]:
 
 def test_the_example_is_taken_as_it_is(config: Config) -> None:
     assert set(config.accounts) == {"main"}
-    assert set(config.receivers) == {"ml-ops", "pipeline", "console"}
+    assert set(config.receivers) == {"ml-ops", "ml-team", "pipeline", "console"}
     assert len(config.watches) == 2
     assert len(config.routes) == 3
 

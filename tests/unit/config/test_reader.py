@@ -18,6 +18,7 @@ from watcher.config import (
     LogSettings,
     SecretKind,
     SecretRef,
+    SlackSettings,
     SlackWebhookSettings,
     WatchSettings,
     WebhookSettings,
@@ -104,6 +105,10 @@ def test_every_kind_of_receiver_is_read() -> None:
     assert chat.url == SecretRef(SecretKind.ENV, "SLACK_WEBHOOK_URL")
     assert chat.proxy == "http://proxy.example:3128"
     assert isinstance(receivers["console"], LogSettings)
+    bot = receivers["bot"]
+    assert isinstance(bot, SlackSettings)
+    assert bot.token.kind is SecretKind.FILE
+    assert (bot.channel, bot.api_url) == ("C0123456789", "https://slack.proxy.example/api/")
 
 
 def test_routes_keep_their_order() -> None:

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from watcher.core.delivery import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
-from watcher.receivers.slack_errors import SlackAnswer, classify
+from watcher.http import Answered, Headers
+from watcher.receivers.slack_errors import PAUSE_SECONDS, classify, read_answer
+from watcher.telemetry import Redactor
 
-LAST = 2
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def outcome(status: int, body: str, *, degrade: int = 0, after: float | None = None) -> Outcome:
-    return classify(SlackAnswer(status=status, body=body, kept=f"{status} {body}", after_seconds=after), degrade, LAST)
+    headers = Headers([] if after is None else [("retry-after", f"{after:g}")])
+    answered = Answered(status=status, headers=headers, body=body.encode(), asked_at=NOW, answered_at=NOW)
+    return classify(read_answer(answered, Redactor()), degrade)
 
 
 @pytest.mark.parametrize("body", ["ok", "ok\n"])
@@ -28,9 +34,15 @@ def test_only_200_with_ok_is_delivered(body: str) -> None:
     ],
 )
 def test_throttling_waits_as_long_as_slack_asks(status: int, body: str) -> None:
-    assert outcome(status, body, after=30.0) == TryLater(
-        reason="rate_limited", answer=f"{status} {body}", after_seconds=30.0
+    assert outcome(status, body, after=20.0) == TryLater(
+        reason="rate_limited", answer=f"{status} {body}", after_seconds=20.0, throttled=True
     )
+
+
+def test_throttling_without_a_wish_pauses_all_the_same() -> None:
+    later = outcome(429, "rate_limited")
+    assert isinstance(later, TryLater)
+    assert later.after_seconds == PAUSE_SECONDS
 
 
 @pytest.mark.parametrize(
