@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from tests.acceptance.cli_support import Workplace
 from tests.support.servers import Inbox, Received, as_slack, listening
+from tests.support.slack import CHANNEL, SCOPES, TOKEN, LocalSlack, local_slack
 
 
 def refuse(_received: Received) -> Response:
@@ -64,3 +65,53 @@ def test_a_secret_that_cannot_be_had_is_named(workplace: Workplace) -> None:
     refused = workplace.command("test", "slack")
     assert refused.returncode == 78
     assert "SLACK_WEBHOOK_URL is not set" in refused.stderr
+
+
+def bot(slack: LocalSlack) -> str:
+    token = 'token = { env = "SLACK_TOKEN" }'
+    return f'[receiver.bot]\nkind = "slack"\n{token}\nchannel = "{CHANNEL}"\napi_url = "{slack.url}"\n'
+
+
+async def test_a_bot_shows_slacks_answer_and_its_scopes(workplace: Workplace) -> None:
+    async with local_slack(LocalSlack()) as slack:
+        workplace.write(bot(slack))
+        env = {"SLACK_TOKEN": TOKEN}
+        shown = await asyncio.to_thread(workplace.command, "test", "bot", env=env)
+        as_json = await asyncio.to_thread(workplace.command, "test", "bot", "--json", env=env)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith('receiver bot: delivered\nanswer: 200 {"ok": true')
+    assert "token: aitems in Tests, scopes channels:history, chat:write\n" in shown.stdout
+    assert "channel: its history may be read: one message in effect\n" in shown.stdout
+    assert json.loads(as_json.stdout)["slack"]["history_unreadable"] is None
+    assert "TEST from aitems-watcher" in slack.texts[0]
+    assert TOKEN not in shown.stdout + shown.stderr + as_json.stdout
+
+
+async def test_r21_a_wrong_token_is_named_as_such_and_never_shown(workplace: Workplace) -> None:
+    wrong = "xoxb-0000000000-thisisawrongtoken"
+    async with local_slack(LocalSlack()) as slack:
+        workplace.write(bot(slack))
+        shown = await asyncio.to_thread(workplace.command, "test", "bot", "--verbose", env={"SLACK_TOKEN": wrong})
+    assert shown.returncode == 1
+    assert "receiver bot: refused: invalid_auth: make a new bot token" in shown.stdout
+    assert "token: refused: invalid_auth: " in shown.stdout
+    assert wrong not in shown.stdout + shown.stderr
+
+
+async def test_check_online_says_whether_the_history_may_be_read(workplace: Workplace) -> None:
+    async with local_slack(LocalSlack(scopes=frozenset({"chat:write"}))) as slack:
+        workplace.write(bot(slack))
+        shown = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
+        slack.scopes = SCOPES
+        better = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
+        slack.token = "xoxb-another"
+        wrong = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
+    assert "its history may not be read (missing_scope: give the app channels:history" in flat(shown.stdout)
+    assert "its history may be read: one message in effect" in flat(better.stdout)
+    assert "auth.test: invalid_auth" in flat(wrong.stdout)
+    assert slack.messages == [], "check sends nothing"
+
+
+def flat(text: str) -> str:
+    """Return a table's text as one line: its cells may be broken over several."""
+    return " ".join(text.split())

@@ -7,9 +7,19 @@ import json
 import pytest
 
 from tests.unit.cli.facts import EVIL, NOW, STEERING, plain_screen
-from watcher.cli.receiver import EXPLANATION, SENDER, marked_event, outcome_json, show_outcome, verdict_text
+from watcher.cli.receiver import (
+    EXPLANATION,
+    SENDER,
+    access_json,
+    marked_event,
+    outcome_json,
+    show_access,
+    show_outcome,
+    verdict_text,
+)
 from watcher.core.delivery import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
 from watcher.core.message import compose, plain_text
+from watcher.receivers.slack_bot import Access
 
 
 def test_each_name_in_the_test_alert_says_that_it_is_one() -> None:
@@ -55,3 +65,28 @@ def test_json_keeps_the_answer_as_it_came() -> None:
         "answer": EVIL,
     }
     assert outcome_json(Delivered())["delivered"] is True
+
+
+HISTORY_READ = "channel: its history may be read: one message in effect\n"
+HISTORY_UNREAD = (
+    "channel: its history may not be read (missing_scope: give it): "
+    "a message whose sending had no answer may come twice\n"
+)
+KNOWN = Access(identity="aitems in Tests", scopes=("channels:history", "chat:write"), answer="200")
+NARROW = Access(identity="aitems in Tests", scopes=(), answer="200", unreadable="missing_scope: give it")
+WRONG = Access(identity="", scopes=(), answer="200", refused="invalid_auth: act")
+
+
+@pytest.mark.parametrize(
+    ("access", "shown"),
+    [
+        (KNOWN, f"token: aitems in Tests, scopes channels:history, chat:write\n{HISTORY_READ}"),
+        (NARROW, f"token: aitems in Tests, Slack names no scopes\n{HISTORY_UNREAD}"),
+        (WRONG, "token: refused: invalid_auth: act\n"),
+    ],
+)
+def test_what_slack_says_of_a_token_is_shown(access: Access, shown: str) -> None:
+    screen, stream = plain_screen()
+    show_access(access, screen)
+    assert stream.getvalue() == shown
+    assert json.loads(json.dumps(access_json(access)))["scopes"] == list(access.scopes)

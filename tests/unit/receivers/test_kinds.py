@@ -17,6 +17,8 @@ URL = Secret("https://hooks.example.com/services/T0/B0/x")
 
 def made(kind: str, **changes: object) -> Receiver:
     usual: dict[str, object] = {"name": "r", "http": HttpClient(HttpSettings(), Clock()), "clock": Clock(), "url": URL}
+    if kind == "slack":
+        usual |= {"secret": lambda: Secret("xoxb-1"), "channel": "C0123456789", "api_url": "https://api.example.com/"}
     return KINDS[kind](Spec(**(usual | changes)))  # type: ignore[arg-type]  # the tests give right and wrong values
 
 
@@ -32,7 +34,9 @@ def test_a_lane_never_shows_the_address(kind: str) -> None:
     assert "services" not in made(kind).lane
 
 
-@pytest.mark.parametrize(("kind", "pace"), [("slack-webhook", 1.0), ("webhook", 0.0), ("log", 0.0), ("console", 0.0)])
+@pytest.mark.parametrize(
+    ("kind", "pace"), [("slack-webhook", 1.0), ("slack", 1.0), ("webhook", 0.0), ("log", 0.0), ("console", 0.0)]
+)
 def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
     assert made(kind).pace_seconds == pace
 
@@ -41,6 +45,7 @@ def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
     ("kind", "repeats"),
     [
         ("slack-webhook", Repeats.UNKNOWN),
+        ("slack", Repeats.LOOKED_UP),
         ("webhook", Repeats.MARKED),
         ("log", Repeats.MARKED),
         ("console", Repeats.UNKNOWN),
@@ -51,7 +56,8 @@ def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, repeats: Repeats
 
 
 @pytest.mark.parametrize(
-    ("kind", "seals"), [("slack-webhook", False), ("webhook", True), ("log", True), ("console", False)]
+    ("kind", "seals"),
+    [("slack-webhook", False), ("slack", False), ("webhook", True), ("log", True), ("console", False)],
 )
 def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool) -> None:
     assert (made(kind).seal(sample_event(), 1) is not None) is seals
@@ -67,6 +73,22 @@ def test_two_receivers_of_one_slack_address_share_a_lane() -> None:
 def test_a_kind_that_posts_needs_an_address(kind: str) -> None:
     with pytest.raises(InvalidReceiverError, match="receiver 'r': url: "):
         made(kind, url=None)
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("token", {"secret": None}),
+        ("token", {"secret": lambda: Secret("xoxb-1 2")}),
+        ("token", {"secret": lambda: Secret("xoxb-가")}),
+        ("channel", {"channel": ""}),
+        ("api_url", {"api_url": "slack.com"}),
+    ],
+)
+def test_a_bot_needs_a_token_a_channel_and_an_address(key: str, change: dict[str, object]) -> None:
+    with pytest.raises(InvalidReceiverError, match=f"receiver 'r': {key}: ") as caught:
+        made("slack", **change)
+    assert "xoxb-1 2" not in str(caught.value)
 
 
 def test_a_spec_and_its_errors_show_no_secret() -> None:
