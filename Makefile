@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel torture soak coverage lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel torture soak lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,18 +21,17 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## the real daemon against the built-in simulator; alerts on this console
 	$(BIN)/aitems-watcher demo
 
-test: $(READY)  ## every test
-	$(BIN)/python -m pytest
-
 torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (half an hour)
 	$(BIN)/python -m pytest -q --torture tests
 
 soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws docs/soak.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak.py $(or $(MINUTES),30)
 
-coverage: $(READY)  ## which lines the quick tests reach
+test: $(READY)  ## every test: the quick ones traced for coverage, the rest at full speed
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m "not slow" tests/unit tests/integration
+	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 -m "not slow" tests/unit tests/integration
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 -m "not slow" tests/acceptance
+	$(BIN)/python -m pytest -m slow
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
