@@ -12,6 +12,7 @@ from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.failures import plain_errors
 from watcher.cli.options import ConfigOption, JsonOption
 from watcher.cli.output import BAD, GOOD, WARN, Cell, Screen, Table, cell, say, screen, width
+from watcher.core.event import DEFAULT_KINDS
 
 if TYPE_CHECKING:
     from watcher.cli.online import Finding
@@ -151,11 +152,16 @@ def _receiver_table(receivers: Sequence[ReceiverPlan]) -> Table:
     return Table(("RECEIVER", "KIND", "GOES TO", "SIGNED"), rows)
 
 
+def _kinds_text(kinds: Sequence[str]) -> str:
+    # By themselves they would fill a line.
+    return "the default kinds" if set(kinds) == DEFAULT_KINDS else ", ".join(kinds)
+
+
 def _route_table(routes: Sequence[RoutePlan]) -> Table:
     rows = [
         (
             Cell(str(item.route)),
-            cell(", ".join(item.kinds)),
+            cell(_kinds_text(item.kinds)),
             cell(item.only),
             cell(", ".join(item.to) or "nobody, on purpose"),
             cell(" ".join(item.mention)),
