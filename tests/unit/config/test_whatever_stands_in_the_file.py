@@ -26,7 +26,8 @@ HEADERS = """
 """
 WORDS = """
     . .. * main other a/b log webhook slack-webhook slack failed progress stuck 5s 1h 0s pop popp UTC Asia resend
-    <!here> 6w* pop? 30s https://hooks.example/a https://me@hooks.example http://127.0.0.1 sqlite:///x.db NCP_KEY ~nobody/x
+    <!here> 6w* pop? 30s
+    https://hooks.example/a https://me@hooks.example http://127.0.0.1 sqlite:///x.db NCP_KEY ~nobody/x
 """
 NUMBERS_AND_DATES = "1 -1 0.5 inf true 2026-11-23 07:32:00"
 
