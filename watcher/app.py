@@ -100,6 +100,7 @@ class Daemon:
             crew.start(Engine(self.poller.ring, self._clock, stages.upkeep.clock_stepped).run()),
             crew.start(self.poller.flush_for_ever()),
             crew.start(stages.upkeep.run()),
+            crew.start(stages.storekeeper.run()),
         ]
         crew.start(stages.router.run())
         stages.carriers.start(crew)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 from urllib.parse import quote
 
 import structlog
@@ -39,9 +39,34 @@ class Redactor:
         return text
 
 
+class Unbreakable:
+    """A stream for log lines that a full disk does not make an error of: what cannot be written is lost, no more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return 0
+
+    def flush(self) -> None:
+        """Send what can be sent."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return
+
+
 def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool = False) -> None:
     """Send structlog's and the standard library's lines as JSON to ``stream`` (standard output by default)."""
-    output = stream or sys.stdout
+    output = cast("TextIO", Unbreakable(stream or sys.stdout))
     level = logging.DEBUG if verbose else logging.INFO
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CLOCK_SKEW = "clock-skew"
     NOT_FOUND = "not-found"
     REACHABLE = "reachable"
+    STORE_TROUBLE = "store-trouble"
+    STORE_MENDED = "store-mended"
 
 
 INCIDENT_KINDS: Final = frozenset(
@@ -45,17 +47,24 @@ INCIDENT_KINDS: Final = frozenset(
 )
 """What is told about not seeing; a training's status never changes by them."""
 
-DEFAULT_KINDS: Final = INCIDENT_KINDS | {
-    Kind.SUCCEEDED,
-    Kind.FAILED,
-    Kind.RESTARTED,
-    Kind.UNKNOWN_STATUS,
-    Kind.GONE,
-    Kind.BACK,
-}
+STORE_KINDS: Final = frozenset({Kind.STORE_TROUBLE, Kind.STORE_MENDED})
+"""What is told about the watcher's own store."""
+
+DEFAULT_KINDS: Final = (
+    INCIDENT_KINDS
+    | STORE_KINDS
+    | {
+        Kind.SUCCEEDED,
+        Kind.FAILED,
+        Kind.RESTARTED,
+        Kind.UNKNOWN_STATUS,
+        Kind.GONE,
+        Kind.BACK,
+    }
+)
 """What a route without ``kind`` takes; the others go only where they are named."""
 
-URGENT_KINDS: Final = INCIDENT_KINDS | {Kind.FAILED}
+URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | {Kind.FAILED}
 """What goes first between trainings."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -113,6 +122,8 @@ class Event:
     @property
     def type(self) -> str:
         """The webhook's ``type``, e.g. ``training.failed`` or ``account.unreachable``."""
+        if self.kind in STORE_KINDS:
+            return f"watcher.{self.kind}"
         if self.version is not None:
             return f"training.{self.kind}"
         return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"

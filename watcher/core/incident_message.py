@@ -31,6 +31,8 @@ class About(StrEnum):
     """Which services an account has."""
     SERVICE = "service"
     TRAINING = "training"
+    STORE = "store"
+    """The watcher's own store."""
 
 
 def about(event: Event) -> About:
@@ -40,7 +42,7 @@ def about(event: Event) -> About:
     if event.service is not None:
         return About.SERVICE
     kind = event.subject.partition(":")[0]
-    return {"clock": About.CLOCK, "service": About.SERVICES}.get(kind, About.ACCOUNT)
+    return {"clock": About.CLOCK, "service": About.SERVICES, "watcher": About.STORE}.get(kind, About.ACCOUNT)
 
 
 _STAYS: Final[Mapping[About, str]] = MappingProxyType(
@@ -50,6 +52,7 @@ _STAYS: Final[Mapping[About, str]] = MappingProxyType(
         About.SERVICES: "Services that were found before are looked at as before; new ones are not found meanwhile.",
         About.SERVICE: "Trainings keep their last known status; this does not mean that one of them failed.",
         About.TRAINING: "The training keeps its last known status; this does not mean that it failed.",
+        About.STORE: "What changes meanwhile is told afterwards; nothing is lost by it.",
     }
 )
 
@@ -75,7 +78,9 @@ def headline(event: Event) -> str | None:
 
 
 def subject_line(event: Event) -> Line:
-    """Return what cannot be seen of an account, or can be again."""
+    """Return what cannot be seen of an account, or can be again; or the store."""
+    if about(event) is About.STORE:
+        return ("the watcher's store",)
     account = code(event.account)
     return ("list of services of account ", account) if about(event) is About.SERVICES else ("account ", account)
 
@@ -89,7 +94,7 @@ def lines(event: Event) -> Iterable[Line]:
     """Return what is said about an incident that began, has another cause now, or ended; the weightiest first."""
     if event.incident is None:
         return ()
-    if event.kind is Kind.REACHABLE:
+    if event.kind in {Kind.REACHABLE, Kind.STORE_MENDED}:
         return _ending(event, event.incident)
     return _beginning(event, event.incident)
 
@@ -108,6 +113,8 @@ def _since(event: Event, facts: Facts) -> Line:
     since = from_text(str(facts["since"]))
     if about(event) is About.CLOCK:
         return ("Noticed first at ", since, ".")
+    if about(event) is About.STORE:
+        return ("Since ", since, ".")
     verb = "Not found" if event.kind is Kind.NOT_FOUND else "Not seen"
     return (f"{verb} since ", since, *_seen_last(event, facts))
 
@@ -134,7 +141,7 @@ def _ending(event: Event, facts: Facts) -> Iterable[Line]:
     yield ("Latest cause: ", *_cause(facts))
     yield from _covers(facts, "It had taken over what was told before about ")
     if about(event) not in {About.CLOCK, About.SERVICES}:
-        first = facts.get("last_good_at") is None and about(event) is not About.ACCOUNT
+        first = facts.get("last_good_at") is None and about(event) not in {About.ACCOUNT, About.STORE}
         yield (FIRST_SIGHT if first else CHANGES_FOLLOW,)
     if about(event) is not About.CLOCK and facts.get("kind") == Kind.CLOCK_SKEW:
         yield ("These times are by this machine's clock, which disagreed with AiTEMS'.",)
@@ -145,7 +152,7 @@ def _lasted(event: Event, facts: Facts) -> Line:
     if about(event) is About.CLOCK:
         # Whoever set the clock changed what lies between two times.
         return ("Noticed first at ", since, ", by this machine's clock of that time.")
-    verb = "found" if _was_not_found(facts) else "seen"
+    verb = "written" if about(event) is About.STORE else "found" if _was_not_found(facts) else "seen"
     bounds = Bounds.around(since, event.before)
     return (f"Could not be {verb} for {_span(facts)}: from ", bounds.after, " to ", bounds.before, ".")
 

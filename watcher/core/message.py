@@ -88,6 +88,8 @@ _LOOKS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
         Kind.CLOCK_SKEW: (Severity.ERROR, "⏰"),
         Kind.NOT_FOUND: (Severity.ERROR, "🔍"),
         Kind.REACHABLE: (Severity.OK, "🔭"),
+        Kind.STORE_TROUBLE: (Severity.ERROR, "💾"),
+        Kind.STORE_MENDED: (Severity.OK, "📀"),
     }
 )
 
@@ -108,6 +110,8 @@ _HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.CLOCK_SKEW: "Clocks disagree",
         Kind.NOT_FOUND: "Not found at AiTEMS",
         Kind.REACHABLE: "Watcher can see again",
+        Kind.STORE_TROUBLE: "Watcher cannot keep what it sees",
+        Kind.STORE_MENDED: "Watcher can keep what it sees again",
     }
 )
 
@@ -223,7 +227,8 @@ def _reservations(event: Event) -> Iterable[Line]:
 def _facts(event: Event) -> Iterable[Fact]:
     if event.service is not None:
         yield Fact("Service", (code(event.service),))
-    yield Fact("Account", (code(event.account),))
+    if event.account:
+        yield Fact("Account", (code(event.account),))
     if event.incident is None:
         yield from _training_facts(event.record)
     else:

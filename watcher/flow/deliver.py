@@ -43,6 +43,7 @@ log = structlog.get_logger()
 LEASE: Final = timedelta(minutes=2)
 """Longer than any attempt may take, see the receivers' deadline."""
 SWEEP_SECONDS: Final = 10.0
+SETTLE_AGAIN_SECONDS: Final = 1.0
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
 NEVER: Final = timedelta(days=36500)
@@ -227,9 +228,21 @@ class Courier:
             answer=outcome.answer,
             receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
         )
-        ours = await self._deliveries.settle(claimed, settlement)
+        ours = await self._keep(claimed, settlement)
         self._observer.settled(self._receiver.name, decided)
         _log_settled(self._receiver.name, claimed, decided, ours=ours)
+
+    async def _keep(self, claimed: Claimed, settlement: Settlement) -> bool:
+        """Write what became of an attempt, trying while the lease lasts: it must not be made again for want of a note."""
+        end = self._clock.monotonic() + LEASE.total_seconds()
+        while True:
+            try:
+                return await self._deliveries.settle(claimed, settlement)
+            except Exception:
+                log.exception("delivery.not_settled", delivery_id=claimed.parcel.delivery_id)
+                if self._stopping or self._clock.monotonic() >= end:
+                    raise
+            await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
     async def _note_health(self, claimed: Claimed, outcome: Outcome) -> None:
         """After an outage, make what waited for the receiver due at once instead of at the end of its back-off."""

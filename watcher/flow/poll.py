@@ -68,6 +68,7 @@ class Poller:
         self._recorder = Recorder(self.memory, self._lookout, clock, on_events)
         self._targets: dict[str, Target] = {}
         self._agenda = Agenda()
+        self._paused = False
         self._started_at = clock.utc_now()
         self._started_monotonic = clock.monotonic()
         self._catching_up: dict[str, set[str]] = {}
@@ -148,10 +149,22 @@ class Poller:
         if before is None or self._agenda.holds(look.key):
             self._agenda.put(look.key, start)
 
+    def pause(self) -> None:
+        """Start no more looks until ``resume``: there is no room to keep what they would show."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Look again; what changed meanwhile was not looked at."""
+        self._paused = False
+        for target in self._targets.values():
+            target.looking_since = self._clock.utc_now()
+
     def ring(self) -> None:
         """Start what is due; called often, does nothing when nothing is."""
         now = self._clock.monotonic()
         self._observer.turned("looking", RING_SECONDS)
+        if self._paused:
+            return
         for key, due_at in self._agenda.take_due(now).items():
             self._observer.look_started(now - due_at)
             self._spawn(self._turn(self._targets[key]))

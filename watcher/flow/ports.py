@@ -196,6 +196,34 @@ class Retention(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Whether the memory can be written."""
+
+    async def fault(self, now: float) -> str | None:
+        """Return what keeps it from being written, if anything; ``now`` in monotonic seconds."""
+        ...
+
+    async def free_bytes(self) -> int:
+        """Return how much room there is."""
+        ...
+
+    async def mended(self, now: datetime) -> bool:
+        """Try whether it can be written again."""
+        ...
+
+
+class Looking(Protocol):
+    """The looking stage, as whoever must stop it sees it."""
+
+    def pause(self) -> None:
+        """Start no more looks."""
+        ...
+
+    def resume(self) -> None:
+        """Look again."""
+        ...
+
+
 class Backups(Protocol):
     """The automatic backups of the memory."""
 

@@ -7,27 +7,33 @@ cannot fail half way; readers have an engine of their own and never wait for the
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from watcher.core.moment import to_text
 from watcher.store.backup import backup_moment
 from watcher.store.engines import writer_engine
 from watcher.store.epoch import first_epoch, new_epoch, restored_at
 from watcher.store.errors import BackupError, StoreUnusable
+from watcher.store.faults import WriteFault, fault_of
 from watcher.store.lock import FileLock
 from watcher.store.recovery import Found, Recovery, find, replace_store
+from watcher.store.reserve import Reserve
 from watcher.store.shelf import Shelf
 from watcher.store.soundness import EPOCH_NOTED, LOG_NOTED, Condition
 
 T = TypeVar("T")
+
+LOCKED_TRIES: Final = 4
+"""Times that a transaction waits for another process to let the file go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,9 @@ class Database:
     def __init__(self, path: Path, engine: Engine, lock: FileLock, opening: Opening) -> None:
         self.path = path
         self.opening = opening
+        self.reserve = Reserve(path)
+        self.failing: WriteFault | None = None
+        """Why the latest write did not pass."""
         self._engine = engine
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
@@ -75,8 +84,31 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
         # Shielded, since a caller that goes away must not leave it open whether the commit happened.
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work)
         return await asyncio.shield(future)
+
+    def _persist(self, work: Callable[[Connection], T]) -> T:
+        """Make the transaction again where that can help; what did not commit has left nothing."""
+        for tries in itertools.count(1):
+            try:
+                result = self._transact(work)
+            except DBAPIError as error:
+                fault = fault_of(error)
+                if fault is None:
+                    raise
+                self.failing = fault
+                if not self._worth_another(fault, tries):
+                    raise
+            else:
+                self.failing = None
+                return result
+        raise AssertionError
+
+    def _worth_another(self, fault: WriteFault, tries: int) -> bool:
+        if fault is WriteFault.FULL:
+            return self.reserve.give_up()
+        # Each has waited for BUSY_TIMEOUT_SECONDS: whoever held the file for that long may be about to end.
+        return fault is WriteFault.LOCKED and tries < LOCKED_TRIES
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -153,7 +185,7 @@ def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
 def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database:
     engine = writer_engine(path)
     try:
-        opening = _bring_up(path, engine, found, now)
+        opening = _with_room(path, lambda: _bring_up(path, engine, found, now))
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreUnusable(f"cannot use {path}: {error}") from error
@@ -162,6 +194,16 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
         raise
     lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
     return Database(path, engine, lock, opening)
+
+
+def _with_room(path: Path, work: Callable[[], T]) -> T:
+    """Do it again with the reserve given up, where the disk is full."""
+    try:
+        return work()
+    except DBAPIError as error:
+        if fault_of(error) is not WriteFault.FULL or not Reserve(path).give_up():
+            raise
+        return work()
 
 
 def _bring_up(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:

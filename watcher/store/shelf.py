@@ -9,6 +9,7 @@ from typing import Final
 
 from watcher.store.backup import backup_moment, remove_partials, write_backup
 from watcher.store.errors import BackupError
+from watcher.store.reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
 
 FOLDER: Final = "backups"
 EVERY: Final = timedelta(days=1)
@@ -46,9 +47,16 @@ class Shelf:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise BackupError(f"cannot make the folder {self.folder}: {error.strerror}") from error
+        self._refuse_to_fill_the_disk()
         target = self.folder / f"{self._store.stem}-{now.astimezone(UTC):{_STAMP}}{self._store.suffix}"
         write_backup(self._store, target, now, force=True)
         return target
+
+    def _refuse_to_fill_the_disk(self) -> None:
+        needed = self._store.stat().st_size + FLOOR_BYTES + RESERVE_BYTES
+        free = Reserve(self._store).free_bytes()
+        if free < needed:
+            raise BackupError(f"too little room for a backup in {self.folder}: {free:,} bytes free, {needed:,} needed")
 
     def prune(self, now: datetime) -> list[Path]:
         """Remove what is older than a week, but never the newest; return what was removed."""

@@ -17,6 +17,7 @@ from watcher.config import Config, ConfigError, SecretError, load
 from watcher.config.difference import changes, restarts
 from watcher.config.plan import looks_of, routes_of, thresholds_of
 from watcher.control.protocol import ControlError
+from watcher.flow.storekeeper import Herald
 from watcher.http import HttpSetupError
 from watcher.receivers.spec import InvalidReceiverError
 from watcher.wiring.crew import Crew
@@ -118,6 +119,7 @@ class Reloader:
         stages.carriers.take_on(config, parts.receivers)
         stages.carriers.start(crew)
         stages.upkeep.take_over(limits_of(parts))
+        stages.storekeeper.take_over(Herald(parts.receivers, routes_of(config)))
         self._keep(asyncio.get_running_loop().create_task(_close_after(ending, old)))
         await stages.poller.take_over(looks_of(config), parts.apis, thresholds_of(config))
 

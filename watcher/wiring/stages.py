@@ -15,6 +15,7 @@ from watcher.flow.doubt import ClockDoubt
 from watcher.flow.poll import Poller
 from watcher.flow.ports import Observer, Receiver
 from watcher.flow.route import Router
+from watcher.flow.storekeeper import Herald, Storekeeper
 from watcher.flow.upkeep import Limits, Upkeep
 from watcher.store.backups import Backups
 from watcher.store.database import Database
@@ -22,6 +23,7 @@ from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
+from watcher.store.room import Room
 from watcher.wiring.crew import Crew, Stage
 from watcher.wiring.parts import Parts
 
@@ -78,6 +80,7 @@ class Stages:
     router: Router
     carriers: Carriers
     upkeep: Upkeep
+    storekeeper: Storekeeper
 
 
 def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> Stages:
@@ -99,7 +102,16 @@ def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> 
         observer=observer,
     )
     upkeep = Upkeep(Retention(database), Deliveries(database), Backups(database), limits_of(parts), clock, doubt=doubt)
-    return Stages(poller=poller, router=router, carriers=carriers, upkeep=upkeep)
+    storekeeper = Storekeeper(
+        Room(database),
+        poller.memory,
+        Outbox(database),
+        poller,
+        clock,
+        herald=Herald(parts.receivers, routes_of(config)),
+        on_events=router.wake.ring,
+    )
+    return Stages(poller=poller, router=router, carriers=carriers, upkeep=upkeep, storekeeper=storekeeper)
 
 
 def limits_of(parts: Parts) -> Limits:

@@ -14,6 +14,7 @@ from watcher.core.incident import Incident, Turn, TurnKind, account_subject
 from watcher.core.incident_event import Scope, describe
 from watcher.core.look import Cause
 from watcher.core.planner import EVERY_SERVICE
+from watcher.core.store_event import store_mended, store_trouble
 from watcher.core.training import ServiceRef, TrainingRef
 from watcher.flow.lookout import clock_subject
 
@@ -90,6 +91,8 @@ SKEW: dict[str, Any] = {
     "last_good_at": None,
 }
 NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such train", "last_good_at": None}
+
+STORE_TROUBLE = store_trouble("disk-full", "3,145,728 bytes are free beside the store", EPOCH, 1, RECORDED)
 
 CASES: dict[str, Event] = {
     "failed": sample_event(),
@@ -181,6 +184,8 @@ CASES: dict[str, Event] = {
         since=RECORDED - timedelta(hours=12, minutes=3),
         covers=frozenset({"service:main/6wxgu1abcde"}),
     ),
+    "store-trouble": STORE_TROUBLE,
+    "store-mended": store_mended(STORE_TROUBLE, EPOCH, RECORDED + timedelta(minutes=9)),
     "training-found": told_incident(TRAINING_SCOPE, TurnKind.CLOSED, 2, **NEVER),
 }
 """One event for each thing that a message must say."""

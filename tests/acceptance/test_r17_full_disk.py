@@ -1,0 +1,103 @@
+"""R17: the disk full while everything changes: no damage, alive, told from memory, and on by itself with everything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_kill import daemon
+from tests.support import house
+from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support.invariants import Evidence, Life, violations
+from tests.support.servers import Inbox, listening
+from tests.support.witness import Witness
+from watcher.simulator import serve
+
+MEGABYTE = 1024 * 1024
+DISK_MEGABYTES = 24
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system of its own, of 24 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("only root may mount a small disk")
+    options = f"size={DISK_MEGABYTES}m"
+    mounted = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False)  # noqa: S603 - ours
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=False)  # noqa: S603, S607 - ours
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Fill the disk but for so many bytes."""
+    ballast = folder / "ballast"
+    disk = os.statvfs(folder)
+    with ballast.open("ab") as file:
+        os.posix_fallocate(file.fileno(), file.tell(), max(disk.f_bavail * disk.f_frsize - leave, 1))
+    return ballast
+
+
+def integrity(path: Path) -> str:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def stories(inbox: Inbox) -> list[str]:
+    return [str(item.json["type"]) for item in inbox.received]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave", [2 * MEGABYTE, 0])
+async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave: int) -> None:
+    draw = random.Random(20261125)  # noqa: S311 - the changes
+    api, lives = Witness(), list[Life]()
+    for service in SERVICES:
+        api.set_training(service, "pop", "v0", "requesting")
+    log = small_disk / "daemon.log"
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        (small_disk / "config.toml").write_text(text)
+        async with daemon(small_disk, lives, {}) as process:
+            await house.eventually(lambda: "watcher.started" in log.read_text(), 60)
+            changing = asyncio.create_task(keep_changing(api, draw))
+            await house.eventually(lambda: len(hook.received) > 5, 60)
+            ballast = fill(small_disk, leave)
+            await house.eventually(lambda: "watcher.store-trouble" in stories(hook), 60)
+            await asyncio.sleep(1.0)
+            shown = len(api.shown)
+            await asyncio.sleep(3.0)
+            assert len(api.shown) == shown, "it goes on looking without room to keep what it sees"
+            assert process.returncode is None
+            ballast.unlink()
+            await house.eventually(lambda: "watcher.store-mended" in stories(hook), 60)
+            changing.cancel()
+            await house.eventually(lambda: len(api.shown) > shown + 20, 60)
+            await house.eventually(lambda: everything_is_told(small_disk), 60)
+            process.terminate()
+            assert await process.wait() == 0
+    assert integrity(small_disk / "watcher.db") == "ok"
+    assert (small_disk / "watcher.db.reserve").stat().st_size > MEGABYTE
+    told = house.history(small_disk)
+    trainings = [item for item in told if item.event.subject.startswith("training:")]
+    received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
+    evidence = Evidence(shown=api.shown, lives=[], told=trainings, received={"hook": received})
+    assert violations(evidence) == []
+    assert stories(hook).count("watcher.store-trouble") == 1
+    if leave:
+        assert '"event": "store.trouble_told"' in log.read_text(), "the log is on the full disk too"

@@ -1,0 +1,76 @@
+"""R4 (SQLite): the file locked by another process for 30 s, or failing: no exit, nothing lost, everything delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_kill import daemon
+from tests.support import house
+from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support.invariants import Evidence, Life, violations
+from tests.support.servers import Inbox, listening
+from tests.support.witness import Witness
+from watcher.simulator import serve
+
+LOCKED_SECONDS = 32.0
+FAILING_SECONDS = 14.0
+Away = Callable[[Path, int], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def locked(store: Path, _pid: int) -> AsyncIterator[None]:
+    """Hold the file for writing, as a careless backup or a forgotten shell would."""
+    with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        await asyncio.sleep(LOCKED_SECONDS)
+        other.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def failing(_store: Path, pid: int) -> AsyncIterator[None]:
+    """Let every write of the daemon to a file fail with an error that is none of a full disk."""
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (512, before[1]))
+    yield
+    await asyncio.sleep(FAILING_SECONDS)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [locked, failing])
+async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_path: Path, away: Away) -> None:
+    draw = random.Random(20261125)  # noqa: S311 - the changes
+    api, lives = Witness(), list[Life]()
+    for service in SERVICES:
+        api.set_training(service, "pop", "v0", "requesting")
+    store = tmp_path / "watcher.db"
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        (tmp_path / "config.toml").write_text(text)
+        async with daemon(tmp_path, lives, {}) as process:
+            changing = asyncio.create_task(keep_changing(api, draw))
+            await house.eventually(lambda: len(hook.received) > 5, 60)
+            async with away(store, process.pid):
+                pass
+            assert process.returncode is None
+            changing.cancel()
+            shown = len(api.shown)
+            await house.eventually(lambda: len(api.shown) > shown + 20, 60)
+            await house.eventually(lambda: everything_is_told(tmp_path), 90)
+            process.terminate()
+            assert await process.wait() == 0
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    told = [item for item in house.history(tmp_path) if item.event.subject.startswith("training:")]
+    received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
+    evidence = Evidence(shown=api.shown, lives=[], told=told, received={"hook": received})
+    assert violations(evidence) == []

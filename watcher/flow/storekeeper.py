@@ -1,0 +1,155 @@
+"""What is done when the store cannot be written: looking stops before the last byte, and it is told from memory.
+
+What is told so is told once to each receiver, and kept in the log. When the store can be written again, the event and
+its end are recorded, and the end is told as any other event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from watcher.core.batch import Batch, Trouble
+from watcher.core.delivery import Delivered, Parcel, Refused
+from watcher.core.event import Event, delivery_id
+from watcher.core.routing import Plan, Routes, plan
+from watcher.core.store_event import ADVICE, STORE_SUBJECT, store_mended, store_trouble
+from watcher.flow.memory import Memory
+from watcher.flow.ports import Clock, Looking, Outbox, Receiver, Room
+
+log = structlog.get_logger()
+
+CHECK_SECONDS: Final = 1.0
+ATTEMPTS: Final = 5
+FIRST_WAIT_SECONDS: Final = 2.0
+TOLD_FROM_MEMORY: Final = "told-from-memory"
+DISK_FULL: Final = "disk-full"
+
+
+class Herald:
+    """Tells an event from memory: each receiver that its route names, a few attempts, nothing written."""
+
+    def __init__(self, receivers: Mapping[str, Receiver], routes: Routes) -> None:
+        self._receivers = receivers
+        self._routes = routes
+
+    async def tell(self, event: Event) -> bool:
+        """Tell everybody; return whether anybody has it now."""
+        names = plan(event, self._routes.routes).receivers
+        told = await asyncio.gather(*(self._tell(self._receivers[name], event) for name in names))
+        return any(told)
+
+    async def _tell(self, receiver: Receiver, event: Event) -> bool:
+        for attempt in range(1, ATTEMPTS + 1):
+            if await self._attempt(receiver, event, attempt):
+                return True
+            await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+        return False
+
+    async def _attempt(self, receiver: Receiver, event: Event, attempt: int) -> bool:
+        keys = {"receiver": receiver.name, "event_id": event.id, "attempt": attempt}
+        try:
+            parcel = Parcel(
+                delivery_id=delivery_id((event.id,), receiver.name),
+                events=(event,),
+                body=receiver.seal(event, 1),
+                attempt=attempt,
+            )
+            outcome = await receiver.send(parcel)
+        except Exception:
+            log.exception("store.trouble_not_told", **keys)
+            return False
+        if isinstance(outcome, Delivered):
+            log.info("store.trouble_told", **keys)
+            return True
+        log.warning("store.trouble_not_told", reason=outcome.reason, refused=isinstance(outcome, Refused), **keys)
+        return False
+
+
+class Storekeeper:
+    """Asks once a second whether the store can be written."""
+
+    def __init__(  # noqa: PLR0913 - wired once
+        self,
+        room: Room,
+        memory: Memory,
+        outbox: Outbox,
+        looking: Looking,
+        clock: Clock,
+        *,
+        herald: Herald,
+        on_events: Callable[[], None],
+    ) -> None:
+        self._room = room
+        self._memory = memory
+        self._outbox = outbox
+        self._looking = looking
+        self._clock = clock
+        self._herald = herald
+        self._on_events = on_events
+        self._trouble: Event | None = None
+        self._telling: asyncio.Task[bool] | None = None
+
+    def take_over(self, herald: Herald) -> None:
+        """Tell others from here on: the configuration was read anew."""
+        self._herald = herald
+
+    async def run(self) -> None:
+        """Keep watch for ever."""
+        try:
+            while True:
+                try:
+                    await self.once()
+                except Exception:
+                    log.exception("store.watch_failed")
+                await asyncio.sleep(CHECK_SECONDS)
+        finally:
+            if self._telling is not None:
+                self._telling.cancel()
+
+    async def once(self) -> None:
+        """Notice trouble, or its end."""
+        if self._trouble is None:
+            cause = await self._room.fault(self._clock.monotonic())
+            if cause is not None:
+                await self._begin(cause)
+        elif await self._room.mended(self._clock.utc_now()):
+            await self._end(self._trouble)
+
+    async def _begin(self, cause: str) -> None:
+        free = await self._room.free_bytes()
+        if cause == DISK_FULL:
+            self._looking.pause()
+        log.error("store.trouble", cause=cause, free_bytes=free, looking=cause != DISK_FULL, remedy=ADVICE[cause])
+        detail = f"{free:,} bytes are free beside the store"
+        seq = self._memory.trouble(STORE_SUBJECT).seq + 1
+        self._trouble = store_trouble(cause, detail, self._memory.epoch, seq, self._clock.utc_now())
+        self._telling = asyncio.create_task(self._herald.tell(self._trouble))
+
+    async def _end(self, trouble: Event) -> None:
+        mended = store_mended(trouble, self._memory.epoch, self._clock.utc_now())
+        row = Trouble(subject=STORE_SUBJECT, seq=mended.seq, incident=None)
+        await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,)))
+        if await self._was_told():
+            await self._outbox.enqueue([(trouble, Plan(to=(), reason=TOLD_FROM_MEMORY))], _no_seal, mended.recorded_at)
+        self._trouble = None
+        self._looking.resume()
+        self._on_events()
+        log.warning("store.mended", lasted_seconds=(mended.incident or {}).get("lasted_seconds"))
+
+    async def _was_told(self) -> bool:
+        """Return whether it was told from memory; what is still tried is told from the store from here on."""
+        telling, self._telling = self._telling, None
+        if telling is None:
+            return False
+        if not telling.done():
+            telling.cancel()
+        results: Sequence[bool | BaseException] = await asyncio.gather(telling, return_exceptions=True)
+        return results[0] is True
+
+
+def _no_seal(_receiver: str, _event: Event, _receiver_seq: int) -> bytes | None:
+    return None
