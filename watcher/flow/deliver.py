@@ -233,7 +233,7 @@ class Courier:
         _log_settled(self._receiver.name, claimed, decided, ours=ours)
 
     async def _keep(self, claimed: Claimed, settlement: Settlement) -> bool:
-        """Write what became of an attempt, trying while the lease lasts: it must not be made again for want of a note."""
+        """Write what became of an attempt, trying while the lease lasts: for want of a note it would be made again."""
         end = self._clock.monotonic() + LEASE.total_seconds()
         while True:
             try:
