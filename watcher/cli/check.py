@@ -148,8 +148,11 @@ def _watch_table(watches: Sequence[WatchPlan], *, several_accounts: bool) -> Tab
 
 def _receiver_table(receivers: Sequence[ReceiverPlan]) -> Table:
     signed = {None: Cell("-"), True: Cell("yes"), False: Cell("no", WARN)}
-    rows = [(cell(item.receiver), cell(item.kind), cell(item.goes_to), signed[item.signed]) for item in receivers]
-    return Table(("RECEIVER", "KIND", "GOES TO", "SIGNED"), rows)
+    rows = [
+        (cell(item.receiver), cell(item.kind), cell(item.goes_to), signed[item.signed], Cell(item.in_doubt))
+        for item in receivers
+    ]
+    return Table(("RECEIVER", "KIND", "GOES TO", "SIGNED", "WHAT IS IN DOUBT"), rows)
 
 
 def _kinds_text(kinds: Sequence[str]) -> str:

@@ -18,10 +18,12 @@ from watcher.config import (
     ReceiverSettings,
     SecretRef,
     SlackSettings,
+    SlackWebhookSettings,
     WatchSettings,
     WebhookSettings,
     format_duration,
 )
+from watcher.core.delivery import OnUncertain
 from watcher.core.forecast import Demand, delay_of, demand_of, rounded_up
 from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.planner import Look
@@ -67,6 +69,8 @@ class ReceiverPlan:
     goes_to: str
     signed: bool | None
     """``None`` where its kind knows no signature."""
+    in_doubt: str
+    """What is done after an attempt whose outcome is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,9 @@ class Plan:
 def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
     """Say what a configuration comes to."""
     accounts = [_account_plan(name, settings, looks) for name, settings in config.accounts.items()]
-    receivers = [_receiver_plan(name, settings) for name, settings in config.receivers.items()]
+    receivers = [
+        _receiver_plan(name, settings, config.delivery.on_uncertain) for name, settings in config.receivers.items()
+    ]
     routes = [_route_plan(route) for route in config.routes]
     return Plan(
         file=str(config.path),
@@ -189,9 +195,26 @@ def _watch_plan(watch: WatchSettings, looks: Sequence[Look], config: Config) -> 
     )
 
 
-def _receiver_plan(name: str, settings: ReceiverSettings) -> ReceiverPlan:
-    signed = settings.secret is not None if isinstance(settings, WebhookSettings) else None
-    return ReceiverPlan(receiver=name, kind=settings.kind, goes_to=_target(settings), signed=signed)
+def _receiver_plan(name: str, settings: ReceiverSettings, policy: OnUncertain) -> ReceiverPlan:
+    return ReceiverPlan(
+        receiver=name,
+        kind=settings.kind,
+        goes_to=_target(settings),
+        signed=settings.secret is not None if isinstance(settings, WebhookSettings) else None,
+        in_doubt=_in_doubt(settings, policy),
+    )
+
+
+def _in_doubt(settings: ReceiverSettings, policy: OnUncertain) -> str:
+    match settings:
+        case SlackSettings():
+            return "looked up"
+        case SlackWebhookSettings() if policy is OnUncertain.HOLD:
+            return "held"
+        case SlackWebhookSettings():
+            return "sent again, says so"
+        case _:
+            return "sent again, same id"
 
 
 def _target(settings: ReceiverSettings) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.unit.cli.facts import plain_screen
 from watcher.cli.check import show_plan
 from watcher.cli.plan import Plan, plan_of
@@ -45,6 +47,14 @@ SIGNED = """
 kind = "webhook"
 url = { file = "/run/address" }
 secret = { env = "HOOK_SECRET" }
+"""
+
+
+BOT = """
+[receiver.bot]
+kind = "slack"
+token = { env = "SLACK_TOKEN" }
+channel = "C0123456789"
 """
 
 
@@ -194,3 +204,16 @@ def test_json_tells_programs_the_same() -> None:
     document = json.loads(json.dumps(plan(ACCOUNT, SERVICE, SLACK).as_json()))
     assert document["watches"][0]["served_by"] == "list of 6wxgu1abcde"
     assert document["file"] == "/etc/aitems-watcher/config.toml"
+
+
+@pytest.mark.parametrize(("policy", "webhook"), [("resend", "sent again, says so"), ("hold", "held")])
+def test_what_is_done_about_an_attempt_in_doubt_is_said_of_each_receiver(policy: str, webhook: str) -> None:
+    delivery = f'[delivery]\non_uncertain = "{policy}"\n'
+    receivers = plan(ACCOUNT, SERVICE, SLACK, HOOK, BOT, delivery).receivers
+    assert {item.receiver: item.in_doubt for item in receivers} == {
+        "ml-ops": webhook,
+        "hook": "sent again, same id",
+        "bot": "looked up",
+    }
+    assert receivers[-1].goes_to == "slack.com, channel C0123456789"
+    assert "looked up" in shown(plan(ACCOUNT, SERVICE, BOT))
