@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -15,6 +16,10 @@ from watcher.flow.ports import Clock, LooksUp
 log = structlog.get_logger()
 
 
+REST: Final = timedelta(seconds=1.5)
+"""Looks are at least so far apart, as each serves everything in doubt; Slack takes 50 a minute."""
+
+
 class Inquirer:
     """Asks one receiver; what it cannot be asked now, it is asked later, with growing waits."""
 
@@ -22,6 +27,7 @@ class Inquirer:
         self._receiver = receiver
         self._clock = clock
         self._unanswered = 0
+        self._free_at = clock.monotonic()
 
     async def inquire(self, batch: Sequence[Claimed], policy: Policy) -> list[tuple[Claimed, Verdict, Finding]]:
         """Look everything up at once as soon as the time has come for one of it."""
@@ -30,18 +36,30 @@ class Inquirer:
         unit = random.random()  # noqa: S311 - it spreads waits
         now = self._clock.utc_now()
         results: list[tuple[Claimed, Verdict, Finding]] = []
+        if found:
+            self._rest(min(REST, policy.first_retry))
         for claimed in batch:
             identity = claimed.parcel.delivery_id
             finding = found.get(identity, NotFound())
             inquiry = self._inquiry(claimed, due[identity])
-            results.append((claimed, after_look_up(finding, inquiry, policy, now, unit), finding))
+            decided = after_look_up(finding, inquiry, policy, now, unit)
+            if isinstance(finding, Unanswered) and decided.next_at is not None:
+                # Neither for the others that are due meanwhile.
+                self._rest(decided.next_at - now)
+            results.append((claimed, decided, finding))
         return results
 
+    def _rest(self, span: timedelta) -> None:
+        self._free_at = max(self._free_at, self._clock.monotonic() + span.total_seconds())
+
     def _due_at(self, claimed: Claimed, policy: Policy) -> datetime:
+        now = self._clock.utc_now()
+        due_at = claimed.due_at
         began_at = claimed.parcel.attempted_at
-        if claimed.parcel.lookups or began_at is None:
-            return claimed.due_at
-        return max(claimed.due_at, first_look_at(began_at, policy, self._clock.utc_now()))
+        if not claimed.parcel.lookups and began_at is not None:
+            due_at = max(due_at, first_look_at(began_at, policy, now))
+        rest = self._free_at - self._clock.monotonic()
+        return max(due_at, now + timedelta(seconds=rest)) if rest > 0 else due_at
 
     async def _look_up(self, batch: Sequence[Claimed], due: Mapping[str, datetime]) -> Mapping[str, Finding]:
         if min(due.values()) > self._clock.utc_now():
