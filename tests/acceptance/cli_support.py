@@ -43,6 +43,10 @@ url = "sqlite:///watcher.db"
 [delivery]
 first_retry = "200ms"
 """
+NO_WEB: Final = """
+[web]
+listen = ""
+"""
 WATCH: Final = """
 [[watch]]
 service = "{service}"
@@ -226,9 +230,10 @@ class Workplace:
         """The configuration's file."""
         return self.folder / "config.toml"
 
-    def write(self, *more: str, watch: bool = True, log: bool = True) -> None:
+    def write(self, *more: str, watch: bool = True, log: bool = True, web: bool = False) -> None:
         """Write the configuration: the account, a watch and a console, and ``more``."""
         parts = [ACCOUNT.format(base_url=self.simulator.base_url)]
+        parts += [] if web else [NO_WEB]
         parts += [WATCH.format(service=self.service)] if watch else []
         parts += [LOG] if log else []
         self.config.write_text("".join([*parts, *more]))

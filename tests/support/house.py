@@ -44,6 +44,9 @@ flap_limit = 100000
 
 [state]
 url = "sqlite:///watcher.db"
+
+[web]
+listen = ""
 """
 
 WATCH: Final = """

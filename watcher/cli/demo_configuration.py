@@ -25,6 +25,9 @@ url = "sqlite:///watcher.db"
 [delivery]
 first_retry = "1s"
 flap_limit = 1000
+
+[web]
+listen = ""
 """
 
 WATCH: Final = """

@@ -19,6 +19,7 @@ from watcher.config.settings import (
 )
 from watcher.config.state import StateSettings
 from watcher.config.urls import receiver_url_problem
+from watcher.config.watching import HeartbeatSettings, WebSettings
 
 __all__ = [
     "AccountSettings",
@@ -28,6 +29,7 @@ __all__ = [
     "DeliverySettings",
     "Fault",
     "Found",
+    "HeartbeatSettings",
     "IncidentSettings",
     "LogSettings",
     "ReceiverSettings",
@@ -38,6 +40,7 @@ __all__ = [
     "SlackWebhookSettings",
     "StateSettings",
     "WatchSettings",
+    "WebSettings",
     "WebhookSettings",
     "find",
     "format_duration",

@@ -24,6 +24,7 @@ from watcher.config.settings import (
     WebhookSettings,
 )
 from watcher.config.state import StateSettings
+from watcher.config.watching import HeartbeatSettings, WebSettings
 
 
 class Document(Settings):
@@ -32,6 +33,8 @@ class Document(Settings):
     state: StateSettings = StateSettings()
     delivery: DeliverySettings = DeliverySettings()
     incident: IncidentSettings = IncidentSettings()
+    web: WebSettings = WebSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     account: dict[Name, AccountSettings] = Field(default_factory=dict)
     watch: list[WatchSettings] = Field(default_factory=list)
     receiver: dict[Name, Annotated[ReceiverSettings, Field(discriminator="kind")]] = Field(default_factory=dict)
@@ -51,6 +54,8 @@ TABLES: Final[Mapping[Shape, type[Settings]]] = MappingProxyType(
         ("state",): StateSettings,
         ("delivery",): DeliverySettings,
         ("incident",): IncidentSettings,
+        ("web",): WebSettings,
+        ("heartbeat",): HeartbeatSettings,
         ("account", "*"): AccountSettings,
         ("watch", "*"): WatchSettings,
         ("route", "*"): RouteTable,
@@ -63,6 +68,8 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "state": "[state]",
         "delivery": "[delivery]",
         "incident": "[incident]",
+        "web": "[web]",
+        "heartbeat": "[heartbeat]",
         "account": "[account.NAME]",
         "watch": "[[watch]]",
         "receiver": "[receiver.NAME]",
@@ -73,7 +80,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
     {
-        (): frozenset({"web", "heartbeat", "quiet"}),
+        (): frozenset({"quiet"}),
         ("delivery",): frozenset({"hello"}),
         ("watch", "*"): frozenset({"stuck_after"}),
         ("route", "*"): frozenset({"remind_every"}),

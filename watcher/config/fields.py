@@ -79,6 +79,7 @@ Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_with
 IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "7d"))]
 Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
+HeartbeatInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1d"))]
 Patience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
 GroupPatience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
 Endurance = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]

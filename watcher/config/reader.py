@@ -123,6 +123,8 @@ def _config(path: Path, document: Document) -> Config:
         state=document.state,
         delivery=document.delivery,
         incident=document.incident,
+        web=document.web,
+        heartbeat=document.heartbeat,
         accounts=MappingProxyType(document.account),
         watches=tuple(document.watch),
         receivers=MappingProxyType(document.receiver),

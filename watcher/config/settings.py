@@ -37,6 +37,7 @@ from watcher.config.headers import Headers
 from watcher.config.secret_fields import WebhookUrl, secret_from
 from watcher.config.secrets import SecretRef
 from watcher.config.state import StateSettings
+from watcher.config.watching import HeartbeatSettings, WebSettings
 from watcher.core.delivery import OnUncertain
 from watcher.core.planner import EVERY_SERVICE
 from watcher.core.routing import FLAP_LIMIT, Route
@@ -188,6 +189,8 @@ class Config:
     state: StateSettings
     delivery: DeliverySettings
     incident: IncidentSettings
+    web: WebSettings
+    heartbeat: HeartbeatSettings
     accounts: Mapping[str, AccountSettings]
     watches: tuple[WatchSettings, ...]
     receivers: Mapping[str, ReceiverSettings]

@@ -45,6 +45,8 @@ def with_everything_switched_on() -> str:
 def tables_of(config: Config) -> Iterator[Settings]:
     yield config.state
     yield config.delivery
+    yield config.web
+    yield config.heartbeat
     yield from config.accounts.values()
     yield from config.watches
     yield from config.receivers.values()

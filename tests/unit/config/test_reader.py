@@ -89,6 +89,10 @@ def test_every_key_is_read() -> None:
     assert config.delivery.max_retry == timedelta(minutes=30)
     assert config.delivery.give_up_after == timedelta(hours=36)
     assert config.delivery.on_uncertain is OnUncertain.HOLD
+    assert config.web.address == ("::", 9787)
+    assert config.web.token is not None
+    assert config.heartbeat.url == SecretRef(SecretKind.ENV, "HEARTBEAT_URL")
+    assert config.heartbeat.every == timedelta(seconds=30)
 
 
 def test_every_kind_of_receiver_is_read() -> None:
@@ -355,7 +359,7 @@ service = "6wxgu1abcde"
     )
     [fault] = faults_of(text)
 
-    assert fault.problem == "watches the same as line 41"
+    assert fault.problem == "watches the same as line 49"
 
 
 def test_each_repetition_names_the_line_of_the_first() -> None:

@@ -21,6 +21,8 @@ OUTPUT = re.compile(r"```text\n(.*?)```", re.DOTALL)
 SECTIONS = {
     "`[state]`": TABLES["state",],
     "`[delivery]`": TABLES["delivery",],
+    "`[web]`": TABLES["web",],
+    "`[heartbeat]`": TABLES["heartbeat",],
     "`[account.NAME]`": TABLES["account", "*"],
     "`[[watch]]`": TABLES["watch", "*"],
     "`[[route]]`": TABLES["route", "*"],
