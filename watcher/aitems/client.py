@@ -88,6 +88,7 @@ class ServicesSeen:
     digest: bytes
     """SHA-256 over the bodies of all pages."""
     oddities: tuple[str, ...] = ()
+    server_date: datetime | None = None
 
 
 class AitemsClient:
@@ -159,6 +160,7 @@ class AitemsClient:
             answered_at=whole.times.answered_at,
             digest=whole.digest,
             oddities=whole.oddities,
+            server_date=whole.server_date,
         )
 
     async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | Unseen:

@@ -13,6 +13,7 @@ from watcher.cli import (
     daemon,
     demo,
     discover,
+    doctor,
     history,
     once,
     receiver,
@@ -71,6 +72,7 @@ app.command("reload", epilog=reload.END)(reload.reload)
 app.command("demo", epilog=demo.END)(demo.demo)
 app.command("check", epilog=check.END)(check.check)
 app.command("discover", epilog=discover.END)(discover.discover)
+app.command("doctor", epilog=doctor.END)(doctor.doctor)
 app.command("once", epilog=once.END)(once.once)
 app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)

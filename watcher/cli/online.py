@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from watcher.cli.exit_status import ExitStatus
@@ -45,6 +45,8 @@ class Finding:
     detail: str
     cause: str | None = None
     advice: str = ""
+    skew_seconds: float | None = None
+    """By how much the other side's clock is ahead of ours, where it said."""
 
     @property
     def good(self) -> bool:
@@ -114,7 +116,10 @@ async def _try_services(about: str, api: AitemsClient) -> Finding:
     if isinstance(answer, Unseen):
         return _unseen(about, answer)
     return Finding(
-        about=about, status=ExitStatus.OK, detail=f"key accepted, {counted(len(answer.services), 'service')}"
+        about=about,
+        status=ExitStatus.OK,
+        detail=f"key accepted, {counted(len(answer.services), 'service')}",
+        skew_seconds=_skew(answer.server_date, answer.answered_at),
     )
 
 
@@ -138,7 +143,12 @@ def _unseen(about: str, unseen: Unseen) -> Finding:
         detail=unseen.detail,
         cause=unseen.cause.value,
         advice=advice(unseen.cause),
+        skew_seconds=_skew(unseen.server_date, unseen.ended_at),
     )
+
+
+def _skew(server_date: datetime | None, now: datetime) -> float | None:
+    return None if server_date is None else (server_date - now).total_seconds()
 
 
 def _receiver_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:

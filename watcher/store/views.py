@@ -75,6 +75,11 @@ class Views:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def connection(self) -> Connection:
+        """For other reads at the same moment."""
+        return self._connection
+
     def facts(self) -> dict[str, str]:
         """Return the store's facts about itself."""
         rows = self._connection.execute(select(schema.meta))

@@ -1,0 +1,148 @@
+"""The web listener over a real socket: what it answers, what it refuses, and that it never gets in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from structlog.testing import capture_logs
+
+from watcher.core.secret import Secret
+from watcher.core.vitals import Ailment, Reason
+from watcher.web import Listener, Pages, Readiness, build_app, listener
+
+REASON = Reason(ailment=Ailment.LOOP, detail="overdue: looking (60 s)")
+
+
+async def metrics() -> bytes:
+    return b"# HELP a b\n"
+
+
+def pages(*reasons: Reason, token: Callable[[], Secret] | None = None) -> Pages:
+    async def readiness() -> Readiness:
+        return Readiness(reasons)
+
+    return Pages(readiness=readiness, metrics=metrics, metrics_type="text/plain; version=0.0.4", token=token)
+
+
+@asynccontextmanager
+async def listening(served: Pages, port: int = 0) -> AsyncIterator[Listener]:
+    made = Listener(build_app(served), "127.0.0.1", port, retry_seconds=0.05)
+    task = asyncio.create_task(made.run())
+    try:
+        async with asyncio.timeout(20):
+            while made.port is None and not port:
+                await asyncio.sleep(0.01)
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def ask(port: int | None, request: str) -> tuple[int, dict[str, str], bytes]:
+    """Send a request as it stands and return status, headers and body; the connection is closed after it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request.encode())
+    async with asyncio.timeout(20):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    status, *fields = head.decode().split("\r\n")
+    pairs = (field.split(": ", 1) for field in fields)
+    headers = {name.lower(): value for name, value in pairs}
+    return int(status.split()[1]), headers, body
+
+
+def get(path: str, *headers: str, method: str = "GET") -> str:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""])
+
+
+async def test_it_says_that_the_process_turns_and_whether_the_work_is_done() -> None:
+    async with listening(pages()) as web:
+        status, _, body = await ask(web.port, get("/healthz"))
+        assert (status, body) == (200, b"ok\n")
+        status, _, body = await ask(web.port, get("/readyz"))
+        assert (status, json.loads(body)) == (200, {"ready": True, "reasons": []})
+    async with listening(pages(REASON)) as web:
+        assert (await ask(web.port, get("/healthz")))[0] == 200
+        status, _, body = await ask(web.port, get("/readyz"))
+        reasons = [{"reason": "loop-late", "detail": "overdue: looking (60 s)"}]
+        assert (status, json.loads(body)) == (503, {"ready": False, "reasons": reasons})
+
+
+async def test_it_answers_questions_alone_and_reads_no_body() -> None:
+    async with listening(pages()) as web:
+        status, headers, body = await ask(web.port, get("/metrics", method="HEAD"))
+        assert (status, body) == (200, b"")
+        assert headers["content-type"] == "text/plain; version=0.0.4"
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+            status, headers, _ = await ask(web.port, get("/metrics", "Content-Length: 0", method=method))
+            assert (status, headers["allow"]) == (405, "GET, HEAD")
+        assert (await ask(web.port, get("/metrics", "Content-Length: 999999999")))[0] == 413
+        assert (await ask(web.port, get("/metrics", "Transfer-Encoding: chunked")))[0] == 413
+        assert (await ask(web.port, get("/else")))[0] == 404
+        assert (await ask(web.port, get("/metrics", "X-Long: " + "x" * 70_000)))[0] in {400, 431}
+
+
+async def test_every_answer_has_the_security_headers() -> None:
+    async with listening(pages(token=lambda: Secret("right"))) as web:
+        for request in (get("/healthz"), get("/metrics"), get("/x"), get("/", method="POST")):
+            _, headers, _ = await ask(web.port, request)
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert headers["content-security-policy"].startswith("default-src 'none'")
+            assert "server" not in headers
+
+
+async def test_a_token_is_wanted_where_there_is_one_and_a_rotated_one_counts_at_once() -> None:
+    tokens = ["right-token"]
+    async with listening(pages(token=lambda: Secret(tokens[-1]))) as web:
+        assert (await ask(web.port, get("/healthz")))[0] == 200
+        for path in ("/readyz", "/metrics", "/else"):
+            status, headers, _ = await ask(web.port, get(path))
+            assert (status, headers["www-authenticate"]) == (401, "Bearer")
+            for wrong in (
+                "Bearer wrong",
+                "Bearer right-token2",
+                "Bearer ",
+                "Basic right-token",
+                "right-token",
+                "Bearer é",
+            ):
+                assert (await ask(web.port, get(path, f"Authorization: {wrong}")))[0] in {400, 401}
+        assert (await ask(web.port, get("/metrics", "Authorization: Bearer right-token")))[0] == 200
+        tokens.append("another-token")
+        assert (await ask(web.port, get("/metrics", "Authorization: Bearer right-token")))[0] == 401
+        assert (await ask(web.port, get("/metrics", "Authorization: Bearer another-token")))[0] == 200
+
+
+async def test_a_port_that_is_taken_is_a_warning_and_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
+        port = taken.getsockname()[1]
+        async with listening(pages(), port) as web:
+            async with asyncio.timeout(20):
+                while sum(line["event"] == "web.not_listening" for line in logs) < 3:
+                    await asyncio.sleep(0.01)
+            assert [line["log_level"] for line in logs[:2]] == ["warning", "debug"]
+            taken.close()
+            async with asyncio.timeout(20):
+                while web.port is None:
+                    await asyncio.sleep(0.01)
+            assert (await ask(web.port, get("/healthz")))[0] == 200
+
+
+async def test_connections_that_say_nothing_are_cut_and_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.2)
+    async with listening(pages()) as web:
+        silent = [await asyncio.open_connection("127.0.0.1", web.port) for _ in range(listener.CONNECTIONS_MAX + 5)]
+        silent[0][1].write(b"GET /metrics HTT")
+        async with asyncio.timeout(20):
+            for reader, _ in silent:
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+        for _, writer in silent:
+            writer.close()
+        assert (await ask(web.port, get("/healthz")))[0] == 200

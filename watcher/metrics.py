@@ -1,0 +1,261 @@
+"""The metrics, on a registry of their own: counters that the stages feed, gauges that are read when somebody asks."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from watcher import __version__
+from watcher.clock import Clock
+from watcher.core.delivery import OPEN_STATES, Verdict
+from watcher.core.event import Event
+from watcher.core.pulse import Pulse
+from watcher.core.vitals import Ailment, Reason, Vitals
+
+PREFIX: Final = "aitems_watcher_"
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+LATENESS_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+DELAY_BUCKETS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+WORD: Final = re.compile(r"[^a-z0-9]+")
+REASONS_MAX: Final = 60
+REASON_LENGTH: Final = 40
+OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Everything that is looked up when somebody asks for the metrics."""
+
+    at: datetime
+    monotonic: float
+    vitals: Vitals | None
+    """``None`` when the store could not be read."""
+    reasons: Sequence[Reason]
+
+
+class Metrics:
+    """Counts what the stages report; fits ``flow.ports.Observer`` without knowing it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.pulse = Pulse()
+        self._clock = clock
+        self._registry = CollectorRegistry()
+        self._moment = _Moment(self.pulse)
+        self._registry.register(self._moment)
+        self._reasons: set[str] = set()
+        self._looks = self._counter("looks", "Calls of AiTEMS, by what came of them.", "account", "call", "outcome")
+        self._requests = self._counter("requests", "Requests put on the wire within the budget.", "account")
+        self._budget = self._gauge("requests_allowed_per_second", "The account's request budget.", "account")
+        self._lateness = self._histogram(
+            "look_lateness_seconds", "How long after it was due a look started.", LATENESS_BUCKETS
+        )
+        self._events = self._counter("events", "Events on their way to whom they concern, by kind.", "kind")
+        self._bounds = self._histogram(
+            "change_bounds_seconds",
+            "How far apart the last look at the old status and the first at the new one were.",
+            DELAY_BUCKETS,
+            "late",
+        )
+        self._delay = self._histogram(
+            "detection_delay_seconds",
+            "The longest time that may have passed between a change and its recording.",
+            DELAY_BUCKETS,
+            "late",
+        )
+        self._attempts = self._counter(
+            "delivery_attempts", "Attempts to deliver, by what became of the delivery.", "receiver", "state", "reason"
+        )
+        self._heartbeats = self._counter("heartbeats", "Outbound heartbeats, by outcome.", "outcome")
+        self._reload_good = self._gauge(
+            "config_last_reload_successful", "Whether the configuration was taken when it was last read."
+        )
+        self._reloaded_at = self._gauge(
+            "config_last_reload_success_timestamp_seconds", "When a configuration was last taken."
+        )
+        build = self._gauge("build_info", "Always 1; the labels say what runs.", "version", "python", "sqlite")
+        build.labels(__version__, platform.python_version(), sqlite3.sqlite_version).set(1)
+        self.reloaded(good=True)
+
+    def turned(self, loop: str, within_seconds: float) -> None:
+        """Note that a loop turns, and that it will again within so long."""
+        self.pulse.turned(loop, within_seconds, self._clock.monotonic())
+
+    def ended(self, loop: str) -> None:
+        """Note that a loop has stopped in order."""
+        self.pulse.ended(loop)
+
+    def look_started(self, late_seconds: float) -> None:
+        """Note how long after it was due a look starts."""
+        self._lateness.observe(max(late_seconds, 0.0))
+
+    def asked(self, account: str, call: str, outcome: str) -> None:
+        """Note what came of a call."""
+        self._looks.labels(account, call, outcome).inc()
+
+    def routed(self, event: Event) -> None:
+        """Note an event; for a change of status, also how narrow its bounds are and how fast it was recorded."""
+        self._events.labels(event.kind.value).inc()
+        if event.version is None or event.to_status is None:
+            return
+        late = "true" if event.late else "false"
+        self._bounds.labels(late).observe(max((event.before - event.after).total_seconds(), 0.0))
+        self._delay.labels(late).observe(max((event.recorded_at - event.after).total_seconds(), 0.0))
+
+    def settled(self, receiver: str, verdict: Verdict) -> None:
+        """Note what became of an attempt to deliver."""
+        self._attempts.labels(receiver, verdict.state.value, self._bounded(verdict.reason)).inc()
+
+    def granted(self, account: str) -> None:
+        """Note that the budget let a request go."""
+        self._requests.labels(account).inc()
+
+    def budgets(self, per_second: Mapping[str, float]) -> None:
+        """Set what each account allows; an account that is gone loses its series."""
+        self._budget.clear()
+        for account, rate in per_second.items():
+            self._budget.labels(account).set(rate)
+
+    def reloaded(self, *, good: bool) -> None:
+        """Note whether the configuration was taken when it was last read."""
+        self._reload_good.set(1 if good else 0)
+        if good:
+            self._reloaded_at.set(self._clock.utc_now().timestamp())
+
+    def heartbeat(self, outcome: str) -> None:
+        """Note an outbound heartbeat: ``sent``, ``failed`` or ``withheld``."""
+        self._heartbeats.labels(outcome).inc()
+
+    def exposition(self, reading: Reading) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        self._moment.reading = reading
+        return generate_latest(self._registry)
+
+    def _bounded(self, reason: str) -> str:
+        """Return a reason as one word; whatever makes up reasons without end ends as ``other``."""
+        word = WORD.sub("-", reason.lower())[:REASON_LENGTH].strip("-") or OTHER
+        if word in self._reasons or len(self._reasons) < REASONS_MAX:
+            self._reasons.add(word)
+            return word
+        return OTHER
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(PREFIX + name, text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(PREFIX + name, text, labels, registry=self._registry, buckets=buckets)
+
+
+class _Moment(Collector):
+    """What is true at the moment of asking: a series lasts no longer than what it is about."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self.reading: Reading | None = None
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing ahead, so that registering asks nobody."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families of the latest reading."""
+        if self.reading is None:
+            return
+        yield from self._of_process(self.reading)
+        if self.reading.vitals is not None:
+            for make in _OF_STORE:
+                yield make(self.reading.vitals, self.reading.at)
+
+    def _of_process(self, reading: Reading) -> Iterator[Metric]:
+        loops = _family("loop_age_seconds", "How long ago each loop turned.", "loop")
+        for loop, seconds in self._pulse.ages(reading.monotonic).items():
+            loops.add_metric([loop], seconds)
+        yield loops
+        unwell = _family("unwell", "1 for each reason that /readyz gives.", "reason")
+        given = {reason.ailment for reason in reading.reasons}
+        for ailment in Ailment:
+            unwell.add_metric([ailment.value], float(ailment in given))
+        yield unwell
+        yield _single("ready", "Whether /readyz says yes.", float(not reading.reasons))
+
+
+def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(PREFIX + name, text, labels=labels)
+
+
+def _single(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _in_progress(vitals: Vitals, _at: datetime) -> Metric:
+    family = _family(
+        "training_in_progress",
+        "1 for each training under way; the series ends with it.",
+        *("account", "service", "type", "version", "status"),
+    )
+    for ref, status in vitals.in_progress:
+        family.add_metric([ref.account, ref.service, ref.type, ref.version, status], 1)
+    return family
+
+
+def _deliveries(vitals: Vitals, _at: datetime) -> Metric:
+    family = _family("deliveries", "Deliveries that are not delivered, by receiver and state.", "receiver", "state")
+    for queue in vitals.queues:
+        family.add_metric([queue.receiver, queue.state.value], queue.count)
+    return family
+
+
+def _oldest(vitals: Vitals, at: datetime) -> Metric:
+    family = _family("oldest_pending_delivery_age_seconds", "Age of the oldest delivery that is still due.", "receiver")
+    oldest: dict[str, datetime] = {}
+    for queue in vitals.queues:
+        if queue.state in OPEN_STATES:
+            oldest[queue.receiver] = min(queue.oldest, oldest.get(queue.receiver, queue.oldest))
+    for receiver, since in oldest.items():
+        family.add_metric([receiver], max((at - since).total_seconds(), 0.0))
+    return family
+
+
+def _incidents(vitals: Vitals, _at: datetime) -> Metric:
+    family = _family("incidents_open", "What cannot be seen, by cause.", "cause")
+    for cause, count in vitals.incidents.items():
+        family.add_metric([cause], count)
+    return family
+
+
+def _untold(vitals: Vitals, _at: datetime) -> Metric:
+    return _single("troubles_untold", "Incidents and broken receivers that nobody was told of.", len(vitals.untold))
+
+
+def _untold_dead(vitals: Vitals, _at: datetime) -> Metric:
+    count = sum(vitals.untold_dead.values())
+    return _single("dead_letters_untold", "Deliveries given up without anybody being told.", count)
+
+
+def _store_size(vitals: Vitals, _at: datetime) -> Metric:
+    return _single("store_bytes", "Size of the store's file and its write-ahead log.", vitals.store_bytes)
+
+
+_OF_STORE: Final[tuple[Callable[[Vitals, datetime], Metric], ...]] = (
+    _in_progress,
+    _deliveries,
+    _oldest,
+    _incidents,
+    _untold,
+    _untold_dead,
+    _store_size,
+)

@@ -1,0 +1,7 @@
+"""The watcher over HTTP: it shows, and changes nothing."""
+
+from watcher.web.listener import Listener
+from watcher.web.pages import Pages, Readiness, build_app
+from watcher.web.pinger import Pinger
+
+__all__ = ["Listener", "Pages", "Pinger", "Readiness", "build_app"]

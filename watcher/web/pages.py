@@ -1,0 +1,118 @@
+"""What is answered where: health and metrics, by GET and HEAD alone, to whom shows the token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watcher.core.secret import Secret
+from watcher.core.vitals import Reason
+
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+OPEN_PATHS: Final = frozenset({"/healthz"})
+"""What needs no token: it says that the process turns, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the watcher does its work, and every reason why not."""
+
+    reasons: Sequence[Reason]
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is no reason against it."""
+        return not self.reasons
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        reasons = [{"reason": reason.ailment.value, "detail": reason.detail} for reason in self.reasons]
+        return {"ready": self.ready, "reasons": reasons}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Where the answers come from."""
+
+    readiness: Callable[[], Awaitable[Readiness]]
+    metrics: Callable[[], Awaitable[bytes]]
+    metrics_type: str
+    token: Callable[[], Secret] | None = None
+    """Asked at each request, so that a file that was rotated is picked up; ``None`` wants no token."""
+
+
+def build_app(pages: Pages) -> ASGIApp:
+    """Return the application."""
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        found = await pages.readiness()
+        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse(found.as_json(), status)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return Guard(Starlette(routes=routes), pages.token)
+
+
+class Guard:
+    """Refuses what is no plain question of somebody who may ask, before anything is read."""
+
+    def __init__(self, app: ASGIApp, token: Callable[[], Secret] | None) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        request = Request(scope)
+        refusal = self._refusal(request)
+        await (refusal or self._app)(scope, receive, _with_security_headers(send))
+
+    def _refusal(self, request: Request) -> Response | None:
+        if request.method not in {"GET", "HEAD"}:
+            return _refused(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+        if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
+        if request.url.path not in OPEN_PATHS and not self._is_known(request):
+            return _refused(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
+        return None
+
+    def _is_known(self, request: Request) -> bool:
+        if self._token is None:
+            return True
+        expected = f"Bearer {self._token().reveal()}"
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode("latin-1"), expected.encode())
+
+
+def _refused(status: HTTPStatus, headers: Mapping[str, str]) -> Response:
+    return PlainTextResponse(f"{status.phrase}\n", status, headers={**headers, "Connection": "close"})
+
+
+def _with_security_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(SECURITY_HEADERS)
+        await send(message)
+
+    return send_with_headers
