@@ -19,13 +19,14 @@ from watcher.control.server import ControlServer
 from watcher.core.look import LookState
 from watcher.engine import Engine
 from watcher.flow.ports import Receiver
+from watcher.metrics import Metrics
 from watcher.store.database import Database, Opening, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.face import Examiner, Face, count_reloads
 from watcher.wiring.parts import Parts, make_parts
-from watcher.wiring.pulse import PulseKeeper
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
 from watcher.wiring.stages import Stages, wire
@@ -43,8 +44,12 @@ STOP_DELIVERIES_SECONDS: Final = 8.0
 class Daemon:
     """The stages at work, beside what serves them; made by ``open_daemon``."""
 
-    def __init__(self, database: Database, stages: Stages, reloader: Reloader, surroundings: Surroundings) -> None:
+    def __init__(
+        self, database: Database, stages: Stages, reloader: Reloader, metrics: Metrics, surroundings: Surroundings
+    ) -> None:
         self.database = database
+        examiner = Examiner(database.path, metrics, stages.poller.first_round, surroundings)
+        self.face = Face(reloader.config, examiner, metrics, surroundings)
         self.poller = stages.poller
         self.reloader = reloader
         self.handlers: dict[str, Handler] = {}
@@ -60,6 +65,7 @@ class Daemon:
         async with AsyncExitStack() as beside:
             await self._listen(beside)
             await self._start()
+            await beside.enter_async_context(self.face.at_work())
             await self._turn(stop)
 
     async def once(self) -> list[LookState]:
@@ -155,10 +161,11 @@ async def open_daemon(
         InvalidReceiverError: a receiver's secret or address cannot be used.
         StoreError: the store cannot be opened, or another process holds it.
     """
-    budgets, observer = Budgets(), PulseKeeper(surroundings.clock)
+    metrics = Metrics(surroundings.clock)
+    budgets = Budgets(metrics.granted)
 
     async def make(config: Config) -> Parts:
-        return await make_parts(config, surroundings, extra_receivers or {}, budgets, observer)
+        return await make_parts(config, surroundings, extra_receivers or {}, budgets, metrics)
 
     async with AsyncExitStack() as stack:
         parts = await make(config)
@@ -166,10 +173,11 @@ async def open_daemon(
         path = config.state.sqlite_path(surroundings.environ)
         database = open_database(path, purpose=purpose, now=surroundings.clock.utc_now())
         stack.callback(database.close)
-        stages = wire(parts, database, surroundings.clock, observer)
+        stages = wire(parts, database, surroundings.clock, metrics)
         reloader = Reloader(parts, stages, make)
         stack.push_async_callback(reloader.close)
-        daemon = Daemon(database, stages, reloader, surroundings)
+        count_reloads(reloader, metrics)
+        daemon = Daemon(database, stages, reloader, metrics, surroundings)
         daemon.handlers |= _handlers(daemon)
         yield daemon
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from watcher.clock import Clock
@@ -29,13 +29,21 @@ class Budget:
     that two requests cannot meet at the server because one of them had to open a connection first.
     """
 
-    def __init__(self, *, per_second: float, max_concurrency: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        per_second: float,
+        max_concurrency: int,
+        clock: Clock,
+        on_request: Callable[[], None] | None = None,
+    ) -> None:
         if max_concurrency < 1:
             raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
         self._pacer = Pacer.of_rate(per_second)
         self.max_concurrency = max_concurrency
         self._free = max_concurrency
         self._clock = clock
+        self._on_request = on_request
         self._first: deque[asyncio.Future[Turn]] = deque()
         self._routine: deque[asyncio.Future[Turn]] = deque()
         self._unwritten: Turn | None = None
@@ -57,6 +65,8 @@ class Budget:
     def count(self, turn: Turn) -> None:
         """Note that the turn's request is being written."""
         self._pacer = self._pacer.started(self._clock.monotonic())
+        if self._on_request is not None:
+            self._on_request()
         self._settle(turn)
 
     async def _wait(self, line: deque[asyncio.Future[Turn]]) -> Turn:

@@ -46,6 +46,9 @@ class Listener:
             except OSError as error:
                 self._say(log.debug if warned else log.warning, error)
                 warned = True
+            except Exception:
+                # Showing is beside the work: a fault here must not end it.
+                log.exception("web.fault")
             await asyncio.sleep(self._retry_seconds)
 
     def _say(self, write: Callable[..., None], error: OSError) -> None:

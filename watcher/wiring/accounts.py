@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -41,7 +43,8 @@ class AccountKeys:
 class Budgets:
     """The accounts' request budgets; one outlives the client, so that a reload lifts no pause and doubles no rate."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_request: Callable[[str], None] | None = None) -> None:
+        self._on_request = on_request
         self._kept: dict[str, tuple[float, int, Budget]] = {}
 
     def of(self, name: str, settings: AccountSettings, clock: Clock) -> Budget:
@@ -50,7 +53,8 @@ class Budgets:
         if budget is None or (rate, concurrency) != (settings.requests_per_second, settings.max_concurrency):
             is_another = budget is not None
             rate, concurrency = settings.requests_per_second, settings.max_concurrency
-            budget = Budget(per_second=rate, max_concurrency=concurrency, clock=clock)
+            note = None if self._on_request is None else partial(self._on_request, name)
+            budget = Budget(per_second=rate, max_concurrency=concurrency, clock=clock, on_request=note)
             self._kept[name] = (rate, concurrency, budget)
             if is_another:
                 # What the old one let through may still be on the wire.
