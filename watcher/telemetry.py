@@ -29,7 +29,7 @@ class Redactor:
         """Remember a secret that was just read, and return it."""
         text = secret.reveal()
         if len(text) >= MIN_REDACTED_LENGTH:
-            self._spellings |= {text, json.dumps(text)[1:-1], quote(text, safe=""), repr(text)[1:-1]}
+            self._spellings |= {text, json.dumps(text)[1:-1], quote(text), quote(text, safe=""), repr(text)[1:-1]}
         return secret
 
     def clean(self, text: str) -> str:
