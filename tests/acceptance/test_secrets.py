@@ -83,9 +83,15 @@ url = {{ file = "secrets/hook-url" }}
 secret = {{ file = "secrets/hook-secret" }}
 headers = {{ Authorization = {{ file = "secrets/hook-token" }} }}
 
+[receiver.bot]
+kind = "slack"
+token = {{ file = "secrets/slack-token" }}
+channel = "C0123456789"
+api_url = "{echo}/api/"
+
 [[route]]
 match = {{ kind = "*" }}
-to = ["chat", "hook"]
+to = ["chat", "hook", "bot"]
 """
 
 
@@ -113,7 +119,8 @@ class Mirror:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         self.calls.append((handler.path, dict(handler.headers), body))
         if not self.faulty:
-            self._send(handler, 200, b"ok")
+            as_bot = handler.path.startswith("/api/") and "xoxb-" in handler.headers.get("Authorization", "")
+            self._send(handler, 200, BOT_ANSWER if as_bot else b"ok")
             return
         said = f"{handler.path} {dict(handler.headers)} {body.decode(errors='replace')}"
         number = len(self.calls) % 7
@@ -244,8 +251,9 @@ def place(tmp_path: Path, simulator: Simulated) -> Iterator[Place]:
         place.give("secret-key", distinct("wrong-key"))
         place.give("web-token", distinct("web-token"))
         place.give("hook-token", "Bearer " + distinct("hook-token"))
+        place.give("slack-token", distinct("xoxb-token"))
         place.give("hook-secret", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
-        for name in ("slack-url", "hook-url", "heartbeat-url"):
+        for name in NAMES:
             hidden = f"{name}-{secrets.token_hex(16)}"
             place.give(name, f"{mirror.url}/services/{hidden}", hidden)
         place.env = {"ECHO_ACCESS_KEY": distinct("echo-access"), "ECHO_SECRET_KEY": distinct("echo-secret")}
@@ -272,7 +280,8 @@ def daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-NAMES: Final = ("new-heartbeat-url", "hook-url")
+NAMES: Final = ("slack-url", "hook-url", "heartbeat-url")
+BOT_ANSWER: Final = b'{"ok": true, "ts": "1764000000.000100", "channel": "C0123456789", "messages": []}'
 FAULTS: Final = ("401", "401-permission", "500", "xml", "html", "redirect", "garbage", "envelope-200", "deep", "reset")
 
 
@@ -304,6 +313,7 @@ def test_while_everything_fails_no_secret_is_written_anywhere(place: Place) -> N
             ("route",),
             ("test", "chat"),
             ("test", "hook"),
+            ("test", "bot"),
             ("run",),
             ("once",),
             ("backup", place.folder / "copy.db"),
@@ -346,14 +356,17 @@ def test_a_secret_that_is_rotated_in_its_file_is_picked_up_without_a_restart(pla
 
         new_key = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         place.give("hook-secret", new_key)
-        hidden = f"new-heartbeat-url-{secrets.token_hex(16)}"
-        place.give("heartbeat-url", f"{place.mirror.url}/services/{hidden}", hidden)
+        for name in NAMES:
+            hidden = f"new-{name}-{secrets.token_hex(16)}"
+            place.give(name, f"{place.mirror.url}/services/{hidden}", hidden)
+        place.give("hook-token", "Bearer " + distinct("new-hook-token"))
+        place.give("slack-token", distinct("xoxb-new-token"))
         place.mirror.calls.clear()
         place.simulator.set_training(place.service, "v1", "learningFailed")
-        eventually(
-            lambda: {"new-heartbeat-url", "hook-url"} <= {name for name in NAMES if name in place.mirror.paths()}
-        )
-        calls = [call for call in place.mirror.calls if "/hook-url" in call[0]]
+        eventually(lambda: all(f"/new-{name}" in place.mirror.paths() for name in NAMES))
+        eventually(lambda: any("xoxb-new-token" in call[1].get("Authorization", "") for call in place.mirror.calls))
+        calls = [call for call in place.mirror.calls if "/new-hook-url" in call[0]]
+        assert all("new-hook-token" in headers["Authorization"] for _, headers, _ in calls)
         for _, headers, body in calls:
             Webhook(new_key).verify(body, {name.lower(): value for name, value in headers.items()})
     assert leaks(place) == []

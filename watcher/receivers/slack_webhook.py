@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.delivery import Outcome, Parcel, Repeats
+from watcher.core.delivery import Outcome, Parcel, Refused, Repeats
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.answers import redactor_for, without_answer
 from watcher.receivers.slack_blocks import content_step, payload
 from watcher.receivers.slack_errors import classify, read_answer
-from watcher.receivers.spec import Spec, lane_of
+from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
 
 KIND: Final = "slack-webhook"
 PACE_SECONDS: Final = 1.0
@@ -34,10 +34,8 @@ class SlackWebhookReceiver:
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self._url = spec.require_url()
-        self.lane = lane_of(self._url)
-        self._http = spec.http
-        self._redactor = redactor_for(self._url, ())
+        self.lane = lane_of(spec.require_url())
+        self._spec = spec
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
@@ -47,12 +45,16 @@ class SlackWebhookReceiver:
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Post once."""
-        call = await self._http.call(
-            HttpRequest(method="POST", url=self._url, headers=HEADERS, body=render(parcel)),
-        )
+        try:
+            url = self._spec.require_url()
+        except InvalidReceiverError as error:
+            return Refused(reason=f"the address cannot be used: {error.fault}")
+        redactor = redactor_for(url, ())
+        request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(parcel))
+        call = await self._spec.http.call(request)
         if not isinstance(call, Answered):
-            return without_answer(call, self._redactor)
-        return classify(read_answer(call, self._redactor), parcel.degrade)
+            return without_answer(call, redactor)
+        return classify(read_answer(call, redactor), parcel.degrade)
 
 
 def render(parcel: Parcel) -> bytes:

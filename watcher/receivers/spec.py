@@ -36,7 +36,8 @@ class Spec:
     name: str
     http: HttpClient
     clock: Clock
-    url: Secret | None = None
+    url: Callable[[], Secret] | Secret | None = None
+    """What can change is asked for at each attempt, as are the headers and the secret."""
     secret: Callable[[], Secret] | None = None
     """Asked at each attempt, so that a file that changes is read anew."""
     channel: str = ""
@@ -48,11 +49,12 @@ class Spec:
     """Where the kinds without a network write; standard output where it is left out."""
 
     def require_url(self) -> Secret:
-        """Return the address; a receiver that posts cannot be made without one."""
-        if self.url is None or not is_http_url(self.url.reveal()):
+        """Return the address as it is now; a receiver that posts cannot be made without one."""
+        url = self.url() if callable(self.url) else self.url
+        if url is None or not is_http_url(url.reveal()):
             fault = 'give an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
             raise InvalidReceiverError(self.name, "url", fault)
-        return self.url
+        return url
 
 
 def is_http_url(text: str) -> bool:

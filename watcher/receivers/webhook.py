@@ -43,10 +43,10 @@ class WebhookReceiver:
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self._url = spec.require_url()
-        self.lane = lane_of(self._url)
+        self.lane = lane_of(spec.require_url())
+        self._spec = spec
         self._http, self._clock, self._secret = spec.http, spec.clock, spec.secret
-        self._headers = _checked_headers(spec)
+        _checked_headers(spec)
         if self._secret is not None:
             decode_keys(self._secret(), self.name)
 
@@ -65,12 +65,13 @@ class WebhookReceiver:
         try:
             secret = None if self._secret is None else self._secret()
             keys = decode_keys(secret, self.name) if secret else ()
+            url, given = self._spec.require_url(), _checked_headers(self._spec)
         except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises: nothing was sent
-            return Refused(reason=f"the secret cannot be had: {error}")
-        headers = self._headers | signed_headers(parcel.delivery_id, parcel.body, self._clock.utc_now(), keys)
-        request = HttpRequest(method="POST", url=self._url, headers=headers, body=parcel.body)
-        given = [*self._headers.values(), *([secret] if secret else [])]
-        return outcome_of(await self._http.call(request), redactor_for(self._url, given))
+            return Refused(reason=f"a secret cannot be had or used: {error}")
+        headers = given | signed_headers(parcel.delivery_id, parcel.body, self._clock.utc_now(), keys)
+        request = HttpRequest(method="POST", url=url, headers=headers, body=parcel.body)
+        hidden = [*given.values(), *([secret] if secret else [])]
+        return outcome_of(await self._http.call(request), redactor_for(url, hidden))
 
 
 def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from watcher.config import Config, HeartbeatSettings, SecretError, SecretRef, WebSettings
+from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
 from watcher.core.secret import Secret
 from watcher.core.vitals import Reason, Vitals, ailments
 from watcher.flow.heartbeat import Heartbeat
@@ -20,6 +20,7 @@ from watcher.metrics import CONTENT_TYPE, Metrics, Reading
 from watcher.store.errors import StoreError
 from watcher.store.vitals import read_vitals
 from watcher.web import Listener, Pages, Pinger, Readiness, build_app
+from watcher.wiring.current import CurrentSecret
 from watcher.wiring.reload import Reloader
 from watcher.wiring.surroundings import Surroundings
 
@@ -27,23 +28,6 @@ log = structlog.get_logger()
 
 FRESH_SECONDS: Final = 1.0
 """Whoever asks more often than that is told what the store said last, so that asking costs it nothing."""
-
-
-class CurrentSecret:
-    """A secret that is read anew at each use; while its file is being replaced, it is as it was."""
-
-    def __init__(self, ref: SecretRef, surroundings: Surroundings) -> None:
-        self._ref = ref
-        self._surroundings = surroundings
-        self._latest = surroundings.secret(ref)
-
-    def __call__(self) -> Secret:
-        """Return it as it is now."""
-        try:
-            self._latest = self._surroundings.secret(self._ref)
-        except SecretError as error:
-            log.warning("secret.unreadable", problem=str(error))
-        return self._latest
 
 
 class Examiner:

@@ -18,6 +18,7 @@ from watcher.core.secret import Secret
 from watcher.flow.ports import Receiver
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
+from watcher.wiring.current import CurrentHeaders, CurrentSecret
 from watcher.wiring.surroundings import Surroundings
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
@@ -53,10 +54,10 @@ def _receiver_http(settings: ReceiverSettings) -> HttpSettings:
     )
 
 
-def _url(settings: ReceiverSettings, surroundings: Surroundings) -> Secret | None:
+def _url(settings: ReceiverSettings, surroundings: Surroundings) -> Callable[[], Secret] | Secret | None:
     match settings:
         case WebhookSettings(url=SecretRef() as ref) | SlackWebhookSettings(url=ref):
-            return surroundings.secret(ref)
+            return CurrentSecret(ref, surroundings)
         case WebhookSettings(url=str() as plain):
             return Secret(plain)
         case _:
@@ -69,14 +70,10 @@ def _secret_source(settings: ReceiverSettings, surroundings: Surroundings) -> Ca
             pass
         case _:
             return None
-    # Asked at each attempt: a file that changes is read anew.
-    return lambda: surroundings.secret(ref)
+    return CurrentSecret(ref, surroundings)
 
 
 def _headers(settings: ReceiverSettings, surroundings: Surroundings) -> Mapping[str, Secret]:
     if not isinstance(settings, WebhookSettings):
         return {}
-    return {
-        name: surroundings.secret(value) if isinstance(value, SecretRef) else Secret(value)
-        for name, value in settings.headers.items()
-    }
+    return CurrentHeaders(settings.headers, surroundings)

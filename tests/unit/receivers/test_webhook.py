@@ -129,4 +129,4 @@ async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothin
     outcome = await receiver.send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
     assert isinstance(outcome, Refused)
     assert outcome.scope is Scope.RECEIVER
-    assert "secret cannot be had" in outcome.reason
+    assert "a secret cannot be had or used" in outcome.reason
