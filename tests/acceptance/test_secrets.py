@@ -117,7 +117,7 @@ class Mirror:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
-        self.calls.append((handler.path, dict(handler.headers), body))
+        self.calls.append((handler.path, {name.lower(): value for name, value in handler.headers.items()}, body))
         if not self.faulty:
             as_bot = handler.path.startswith("/api/") and "xoxb-" in handler.headers.get("Authorization", "")
             self._send(handler, 200, BOT_ANSWER if as_bot else b"ok")
@@ -364,9 +364,9 @@ def test_a_secret_that_is_rotated_in_its_file_is_picked_up_without_a_restart(pla
         place.mirror.calls.clear()
         place.simulator.set_training(place.service, "v1", "learningFailed")
         eventually(lambda: all(f"/new-{name}" in place.mirror.paths() for name in NAMES))
-        eventually(lambda: any("xoxb-new-token" in call[1].get("Authorization", "") for call in place.mirror.calls))
+        eventually(lambda: any("xoxb-new-token" in call[1].get("authorization", "") for call in place.mirror.calls))
         calls = [call for call in place.mirror.calls if "/new-hook-url" in call[0]]
-        assert all("new-hook-token" in headers["Authorization"] for _, headers, _ in calls)
+        assert all("new-hook-token" in headers["authorization"] for _, headers, _ in calls)
         for _, headers, body in calls:
-            Webhook(new_key).verify(body, {name.lower(): value for name, value in headers.items()})
+            Webhook(new_key).verify(body, headers)
     assert leaks(place) == []
