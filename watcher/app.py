@@ -69,9 +69,18 @@ class Daemon:
         await self._stages.router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
         await self._outbox.release(None, self._clock.utc_now())
-        await asyncio.gather(*(courier.sweep() for courier in self._stages.carriers.by_receiver.values()))
+        await self._tell()
+        # What that brought to light about receivers is told through others at once.
+        if await self._stages.router.drain():
+            await self._tell()
         await self._stages.upkeep.back_up()
         return self.poller.failing()
+
+    async def _tell(self) -> None:
+        couriers = self._stages.carriers.by_receiver.values()
+        await asyncio.gather(*(courier.sweep() for courier in couriers))
+        for courier in couriers:
+            await courier.give_up()
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)
