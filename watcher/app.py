@@ -24,6 +24,7 @@ from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.deliveries import delivery_handlers
 from watcher.wiring.parts import Parts, make_parts
 from watcher.wiring.pulse import PulseKeeper
 from watcher.wiring.receivers import make_receiver
@@ -53,7 +54,12 @@ class Daemon:
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
         self._environ = surroundings.environ
-        self._clock = surroundings.clock
+        self.clock = surroundings.clock
+
+    def wake_courier(self, receiver: str) -> None:
+        """Let what was made due for a receiver go at once."""
+        if (courier := self._stages.carriers.by_receiver.get(receiver)) is not None:
+            courier.wake.ring()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
@@ -68,7 +74,7 @@ class Daemon:
         await self.poller.sweep()
         await self._stages.router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
-        await self._outbox.release(None, self._clock.utc_now())
+        await self._outbox.release(None, self.clock.utc_now())
         await self._tell()
         # What that brought to light about receivers is told through others at once.
         if await self._stages.router.drain():
@@ -84,7 +90,7 @@ class Daemon:
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)
-        reclaimed = await self._deliveries.reclaim(self._clock.utc_now())
+        reclaimed = await self._deliveries.reclaim(self.clock.utc_now())
         await self.poller.start()
         log.info(
             "watcher.started",
@@ -106,7 +112,7 @@ class Daemon:
     async def _turn(self, stop: asyncio.Event) -> None:
         crew, stages = Crew(), self._stages
         looking = [
-            crew.start(Engine(self.poller.ring, self._clock, stages.upkeep.clock_stepped).run()),
+            crew.start(Engine(self.poller.ring, self.clock, stages.upkeep.clock_stepped).run()),
             crew.start(self.poller.flush_for_ever()),
             crew.start(stages.upkeep.run()),
             crew.start(stages.storekeeper.run()),
@@ -194,4 +200,8 @@ def _handlers(daemon: Daemon) -> dict[str, Handler]:
             "store": str(daemon.database.path),
         }
 
-    return {"ping": ping, "reload": daemon.reloader.serve}
+    return {
+        "ping": ping,
+        "reload": daemon.reloader.serve,
+        **delivery_handlers(daemon.database, daemon.clock, daemon.wake_courier),
+    }

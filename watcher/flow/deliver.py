@@ -132,6 +132,8 @@ class Courier:
     async def run(self) -> None:
         """Deliver until ``stop``."""
         try:
+            # A restart, or a reload, is how what was wrong is mended.
+            await self.probe()
             await self._run()
         finally:
             self._observer.ended(self._loop)
@@ -262,7 +264,13 @@ class Courier:
     def _must_hold(self, claimed: Claimed) -> bool:
         """Say whether sending again is for a person to decide: a crash left open whether it went out."""
         hold = self._policy.on_uncertain is OnUncertain.HOLD
-        return hold and claimed.parcel.may_be_repeat and self._receiver.repeats is not Repeats.MARKED
+        # The first of its attempts, and yet a repeat: a person has decided that it is sent again.
+        return (
+            hold
+            and claimed.parcel.attempt > 1
+            and claimed.parcel.may_be_repeat
+            and self._receiver.repeats is not Repeats.MARKED
+        )
 
     def _heed(self, outcome: Outcome) -> None:
         if isinstance(outcome, TryLater | Uncertain) and outcome.after_seconds is not None:

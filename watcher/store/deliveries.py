@@ -116,6 +116,7 @@ def bury(connection: Connection, identity: str, verdict: Verdict, now: datetime)
         "state": verdict.state.value,
         "reason": verdict.reason,
         "next_at": _when_next(verdict, now),
+        "group_key": None,
         "settled_at": to_text(now),
     }
     connection.execute(update(_delivery).where(_delivery.c.id == identity).values(ended))

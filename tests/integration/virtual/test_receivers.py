@@ -152,7 +152,8 @@ def test_a_restart_remembers_that_a_receiver_is_parked(tmp_path: Path) -> None:
         async with telling(tmp_path, clock, [hook, other], to=["hook"]) as teller:
             await teller.record(["v2", "v3"])
             await asyncio.sleep(60)
-        assert len(hook.times) == 1
+        # One try at the start: what was wrong may be mended; the hour goes on after it.
+        assert len(hook.times) == 2
         assert other.kinds == ["receiver-broken"]
 
     run(main)
