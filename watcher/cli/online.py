@@ -180,6 +180,7 @@ async def _try_receiver(
             proxy=settings.proxy,
             ca_file=settings.ca_file,
             client_cert=settings.client_cert,
+            guarded=True,
         )
         found = await probe(url, way)
     except (SecretError, HttpSetupError) as error:
