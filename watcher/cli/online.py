@@ -160,7 +160,7 @@ async def _try_bot(name: str, settings: SlackSettings, around: Surroundings, sta
     except (SecretError, HttpSetupError, InvalidReceiverError) as error:
         return _unusable(about, error)
     if access.refused is not None:
-        return Finding(about=about, status=ExitStatus.FAILED, detail=f"auth.test: {access.refused}", cause="token")
+        return Finding(about=about, status=ExitStatus.FAILED, detail=access.refused)
     detail = f"{access.identity}; {scopes_text(access)}; {history_text(access)}"
     return Finding(about=about, status=ExitStatus.OK, detail=detail)
 

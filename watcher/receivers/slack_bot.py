@@ -46,7 +46,7 @@ class Access:
     scopes: tuple[str, ...]
     answer: str
     refused: str | None = None
-    """Why the token cannot be used."""
+    """Which call failed and why: with this token, nothing can be posted into this channel now."""
     unreadable: str | None = None
     """Why the channel's history cannot be read; ``None`` where it can."""
 
@@ -116,22 +116,22 @@ class SlackReceiver:
         reply = await self._api.ask("auth.test")
         if not isinstance(reply, Reply) or not reply.good:
             refused = classify(reply.answer, 0, WEB_API) if isinstance(reply, Reply) else reply
-            return Access(identity="", scopes=(), answer=refused.answer, refused=_reason(refused))
-        unreadable = await self._unreadable()
+            return Access(identity="", scopes=(), answer=refused.answer, refused=f"auth.test: {_reason(refused)}")
+        unread = await self._try_history()
         return Access(
             identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
             scopes=reply.scopes,
             answer=reply.answer.kept,
-            unreadable=unreadable,
+            refused=f"conversations.history: {unread.reason}" if isinstance(unread, Unanswered) else None,
+            unreadable=unread.reason if isinstance(unread, NotAllowed) else None,
         )
 
-    async def _unreadable(self) -> str | None:
+    async def _try_history(self) -> Unanswered | NotAllowed | None:
         arguments = self._history(self._clock.utc_now()) | {"limit": "1"}
         reply = await self._api.ask("conversations.history", arguments)
         if isinstance(reply, Reply) and reply.good:
             return None
-        finding = _unread(reply)
-        return finding.reason
+        return _unread(reply)
 
     def _begins_later(self, arguments: Mapping[str, str], oldest: datetime) -> bool:
         """Say whether the history began too late for Slack's clock, which its answer has shown by now."""

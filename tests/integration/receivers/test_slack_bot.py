@@ -286,7 +286,14 @@ async def test_a_token_without_the_scope_or_a_wrong_one_is_told() -> None:
         slack.token = "xoxb-another"
         access = await receiver.access()
     assert access.refused is not None
-    assert access.refused.startswith("invalid_auth: ")
+    assert access.refused.startswith("auth.test: invalid_auth: ")
+
+
+async def test_a_channel_that_does_not_exist_is_told() -> None:
+    async with local_slack(LocalSlack()) as slack, bot(slack.url, channel="C0000000009") as receiver:
+        access = await receiver.access()
+    assert access.refused is not None
+    assert access.refused.startswith("conversations.history: channel_not_found: give the channel's id")
 
 
 def lanes(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
