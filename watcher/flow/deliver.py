@@ -132,15 +132,18 @@ class Courier:
     async def run(self) -> None:
         """Deliver until ``stop``."""
         try:
-            # A restart, or a reload, is how what was wrong is mended.
-            await self.probe()
             await self._run()
         finally:
             self._observer.ended(self._loop)
 
     async def _run(self) -> None:
+        # A restart, or a reload, is how what was wrong is mended.
+        to_probe = True
         while not self._stopping:
             try:
+                if to_probe:
+                    await self.probe()
+                    to_probe = False
                 await self.drain()
                 await self.give_up()
                 await self.wake.wait(await self._idle_seconds())
