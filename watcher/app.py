@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,20 +18,24 @@ from watcher.control.place import link_path, socket_path
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.core.look import LookState
+from watcher.core.pulse import Pulse
 from watcher.engine import Engine
 from watcher.flow.ports import Receiver
 from watcher.store.database import Database, Opening, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.crew import Crew, Stage
 from watcher.wiring.deliveries import delivery_handlers
+from watcher.wiring.herald import Herald
 from watcher.wiring.parts import Parts, make_parts
 from watcher.wiring.pulse import PulseKeeper
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
 from watcher.wiring.stages import Stages, wire
 from watcher.wiring.surroundings import Surroundings
+from watcher.wiring.words import how_it_goes
 
 __all__ = ["Daemon", "Surroundings", "make_api", "make_receiver", "open_daemon"]
 
@@ -44,7 +49,9 @@ STOP_DELIVERIES_SECONDS: Final = 8.0
 class Daemon:
     """The stages at work, beside what serves them; made by ``open_daemon``."""
 
-    def __init__(self, database: Database, stages: Stages, reloader: Reloader, surroundings: Surroundings) -> None:
+    def __init__(
+        self, database: Database, stages: Stages, reloader: Reloader, surroundings: Surroundings, pulse: Pulse
+    ) -> None:
         self.database = database
         self.poller = stages.poller
         self.reloader = reloader
@@ -55,6 +62,14 @@ class Daemon:
         self._outbox = Outbox(database)
         self._environ = surroundings.environ
         self.clock = surroundings.clock
+        self._herald = Herald(
+            Systemd(surroundings.environ),
+            stages.poller.first_round,
+            late=lambda: pulse.late(surroundings.clock.monotonic()),
+            words=partial(how_it_goes, stages.poller, database.path),
+        )
+        reloader.before.append(self._herald.reload_begins)
+        reloader.after.append(self._herald.reload_ended)
 
     def wake_courier(self, receiver: str) -> None:
         """Let what was made due for a receiver go at once."""
@@ -118,6 +133,7 @@ class Daemon:
             crew.start(stages.storekeeper.run()),
         ]
         crew.start(stages.router.run())
+        crew.start(self._herald.run())
         stages.carriers.start(crew)
         self.reloader.start(crew)
         try:
@@ -129,6 +145,7 @@ class Daemon:
 
     async def _stop(self, crew: Crew, looking: Sequence[Stage]) -> None:
         log.info("watcher.stopping")
+        self._herald.stopping()
         self.reloader.stop()
         await crew.cancel(looking)
         await self.poller.stop(STOP_LOOKS_SECONDS)
@@ -184,7 +201,7 @@ async def open_daemon(
         stages = wire(parts, database, surroundings.clock, observer)
         reloader = Reloader(parts, stages, make)
         stack.push_async_callback(reloader.close)
-        daemon = Daemon(database, stages, reloader, surroundings)
+        daemon = Daemon(database, stages, reloader, surroundings, observer.pulse)
         daemon.handlers |= _handlers(daemon)
         yield daemon
 
