@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel torture soak lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel test-systemd torture soak fuzz lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,11 +38,23 @@ test: $(READY)  ## every test: the quick ones traced for coverage, the rest at f
 test-wheel: wheel  ## the same tests against the wheel, in a folder without the source
 	scripts/test-wheel $(PYTHON)
 
-lint: $(READY)  ## style, types and the arrows between the layers
+test-systemd: wheel  ## the unit under a real systemd; needs root, debootstrap and systemd-nspawn
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+	  --requirement requirements.lock --dest build/wheels
+	cp dist/aitems_watcher-*.whl build/wheels/
+	scripts/systemd-root $(CURDIR)/build/systemd-root build/wheels
+	SYSTEMD_ROOT=$(CURDIR)/build/systemd-root $(BIN)/python -m pytest tests/system
+
+fuzz: $(READY)  ## what reads others' answers, a minute each (SECONDS=60)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3,<4"
+	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),60)
+
+lint: $(READY)  ## style, types, the arrows between the layers, the unit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	scripts/check-unit $(CURDIR)/$(BIN)/aitems-watcher
 
 format: $(READY)  ## lay the code out
 	$(BIN)/ruff check --fix .

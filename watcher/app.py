@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 
 import structlog
@@ -23,14 +24,18 @@ from watcher.metrics import Metrics
 from watcher.store.database import Database, Opening, open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.deliveries import delivery_handlers
 from watcher.wiring.face import Examiner, Face, count_reloads
+from watcher.wiring.herald import Herald
 from watcher.wiring.parts import Parts, make_parts
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
 from watcher.wiring.stages import Stages, wire
 from watcher.wiring.surroundings import Surroundings
+from watcher.wiring.words import how_it_goes
 
 __all__ = ["Daemon", "Surroundings", "make_api", "make_receiver", "open_daemon"]
 
@@ -58,7 +63,20 @@ class Daemon:
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
         self._environ = surroundings.environ
-        self._clock = surroundings.clock
+        self.clock = surroundings.clock
+        self._herald = Herald(
+            Systemd(surroundings.environ),
+            stages.poller.first_round,
+            late=lambda: metrics.pulse.late(surroundings.clock.monotonic()),
+            words=partial(how_it_goes, stages.poller, database.path),
+        )
+        reloader.before.append(self._herald.reload_begins)
+        reloader.after.append(self._herald.reload_ended)
+
+    def wake_courier(self, receiver: str) -> None:
+        """Let what was made due for a receiver go at once."""
+        if (courier := self._stages.carriers.by_receiver.get(receiver)) is not None:
+            courier.wake.ring()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
@@ -74,14 +92,23 @@ class Daemon:
         await self.poller.sweep()
         await self._stages.router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
-        await self._outbox.release(None, self._clock.utc_now())
-        await asyncio.gather(*(courier.sweep() for courier in self._stages.carriers.by_receiver.values()))
+        await self._outbox.release(None, self.clock.utc_now())
+        await self._tell()
+        # What that brought to light about receivers is told through others at once.
+        if await self._stages.router.drain():
+            await self._tell()
         await self._stages.upkeep.back_up()
         return self.poller.failing()
 
+    async def _tell(self) -> None:
+        couriers = self._stages.carriers.by_receiver.values()
+        await asyncio.gather(*(courier.sweep() for courier in couriers))
+        for courier in couriers:
+            await courier.give_up()
+
     async def _start(self) -> None:
         _log_opening(self.database.opening)
-        reclaimed = await self._deliveries.reclaim(self._clock.utc_now())
+        reclaimed = await self._deliveries.reclaim(self.clock.utc_now())
         await self.poller.start()
         log.info(
             "watcher.started",
@@ -103,12 +130,13 @@ class Daemon:
     async def _turn(self, stop: asyncio.Event) -> None:
         crew, stages = Crew(), self._stages
         looking = [
-            crew.start(Engine(self.poller.ring, self._clock, stages.upkeep.clock_stepped).run()),
+            crew.start(Engine(self.poller.ring, self.clock, stages.upkeep.clock_stepped).run()),
             crew.start(self.poller.flush_for_ever()),
             crew.start(stages.upkeep.run()),
             crew.start(stages.storekeeper.run()),
         ]
         crew.start(stages.router.run())
+        crew.start(self._herald.run())
         stages.carriers.start(crew)
         self.reloader.start(crew)
         try:
@@ -120,6 +148,7 @@ class Daemon:
 
     async def _stop(self, crew: Crew, looking: Sequence[Stage]) -> None:
         log.info("watcher.stopping")
+        self._herald.stopping()
         self.reloader.stop()
         await crew.cancel(looking)
         await self.poller.stop(STOP_LOOKS_SECONDS)
@@ -193,4 +222,8 @@ def _handlers(daemon: Daemon) -> dict[str, Handler]:
             "store": str(daemon.database.path),
         }
 
-    return {"ping": ping, "reload": daemon.reloader.serve}
+    return {
+        "ping": ping,
+        "reload": daemon.reloader.serve,
+        **delivery_handlers(daemon.database, daemon.clock, daemon.wake_courier),
+    }

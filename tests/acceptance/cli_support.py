@@ -248,6 +248,10 @@ class Workplace:
         """Run a command that needs no key on this configuration."""
         return command(name, "--config", self.config, *args, env=env)
 
+    def deliveries(self, name: str, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the family ``deliveries``."""
+        return command("deliveries", name, *args, "--config", self.config)
+
     def json(self, name: str, *args: str) -> Any:
         """Run a command with ``--json`` and return what it printed."""
         return json.loads(self.command(name, "--json", *args).stdout)

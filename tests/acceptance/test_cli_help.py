@@ -11,8 +11,8 @@ from tests.acceptance.cli_support import SCRIPT, command, run
 from watcher import __version__
 
 COMMANDS = (
-    *("run", "demo", "check", "discover", "once", "status", "history", "route", "test", "simulate"),
-    *("backup", "restore", "migrate", "config"),
+    *("run", "demo", "check", "discover", "once", "status", "history", "route", "deliveries", "test"),
+    *("simulate", "backup", "restore", "migrate", "config"),
 )
 HEAVY = ("sqlalchemy", "slack_sdk", "apscheduler", "rich", "httpx2", "uvicorn", "pydantic", "alembic", "structlog")
 

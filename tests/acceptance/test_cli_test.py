@@ -94,7 +94,7 @@ async def test_r21_a_wrong_token_is_named_as_such_and_never_shown(workplace: Wor
         shown = await asyncio.to_thread(workplace.command, "test", "bot", "--verbose", env={"SLACK_TOKEN": wrong})
     assert shown.returncode == 1
     assert "receiver bot: refused: invalid_auth: make a new bot token" in shown.stdout
-    assert "token: refused: invalid_auth: " in shown.stdout
+    assert "slack: auth.test: invalid_auth: " in shown.stdout
     assert wrong not in shown.stdout + shown.stderr
 
 

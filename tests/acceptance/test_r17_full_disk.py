@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -47,9 +47,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def fill(folder: Path, leave: int) -> Path:
     """Fill the disk but for so many bytes."""
     ballast = folder / "ballast"
-    disk = os.statvfs(folder)
     with ballast.open("ab") as file:
-        os.posix_fallocate(file.fileno(), file.tell(), max(disk.f_bavail * disk.f_frsize - leave, 1))
+        # In small steps: the daemon writes meanwhile, and what is free now may not be a moment later.
+        while (disk := os.statvfs(folder)).f_bavail * disk.f_frsize > leave:
+            with suppress(OSError):
+                size = os.fstat(file.fileno()).st_size
+                os.posix_fallocate(file.fileno(), size, max((disk.f_bavail * disk.f_frsize - leave) // 2, 1))
     return ballast
 
 

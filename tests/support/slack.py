@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -80,6 +81,8 @@ class LocalSlack:
     """Called when a post has been read whole, before anything is done about it."""
     delays: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
     """Seconds before a post is kept, and after that before it is answered."""
+    behind_seconds: float = 0.0
+    """By how much its clock is behind ours."""
     url: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -109,7 +112,7 @@ class LocalSlack:
 
     def _keep(self, message: dict[str, Any]) -> str:
         last = float(self.messages[-1]["ts"]) if self.messages else 0.0
-        ts = f"{max(time.time(), last + 0.000001):.6f}"
+        ts = f"{max(time.time() - self.behind_seconds, last + 0.000001):.6f}"
         self.messages.append({"type": "message", **message, "ts": ts})
         return ts
 
@@ -269,7 +272,7 @@ async def _serve(slack: LocalSlack, reader: asyncio.StreamReader, writer: asynci
     try:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while (reply := await slack.answer(*await _read(reader, slack.raw))) is not None:
-                writer.write(_written(*reply))
+                writer.write(_written(*reply, date=time.time() - slack.behind_seconds))
                 await writer.drain()
     finally:
         _reset(writer)
@@ -286,8 +289,8 @@ async def _read(reader: asyncio.StreamReader, kept: list[bytes]) -> tuple[str, d
     return path.removeprefix("/api/"), headers, body
 
 
-def _written(status: int, headers: dict[str, str], body: bytes) -> bytes:
-    fields = {**headers, "content-length": str(len(body))}
+def _written(status: int, headers: dict[str, str], body: bytes, date: float) -> bytes:
+    fields = {**headers, "content-length": str(len(body)), "date": formatdate(date, usegmt=True)}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + body
 

@@ -11,6 +11,7 @@ from watcher.cli import (
     check,
     config,
     daemon,
+    deliveries,
     demo,
     discover,
     doctor,
@@ -77,6 +78,7 @@ app.command("once", epilog=once.END)(once.once)
 app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)
 app.command("route", epilog=route.END)(route.route)
+app.add_typer(deliveries.group, name="deliveries")
 app.command("test", epilog=receiver.END)(receiver.send_test)
 app.command("backup", epilog=upkeep.BACKUP_END)(upkeep.backup)
 app.command("restore", epilog=upkeep.RESTORE_END)(upkeep.restore)

@@ -43,6 +43,8 @@ def change_text(event: Event) -> str:
     """Write the move; of a training that is gone what it was, of an incident its cause."""
     if event.incident is not None:
         return str(event.incident.get("cause") or "")
+    if event.receiver is not None:
+        return str(event.receiver.get("reason") or "")
     if event.to_status is None:
         return f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"

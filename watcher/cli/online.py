@@ -170,7 +170,7 @@ async def _try_bot(name: str, settings: SlackSettings, around: Surroundings, sta
     except (SecretError, HttpSetupError, InvalidReceiverError) as error:
         return _unusable(about, error)
     if access.refused is not None:
-        return Finding(about=about, status=ExitStatus.FAILED, detail=f"auth.test: {access.refused}", cause="token")
+        return Finding(about=about, status=ExitStatus.FAILED, detail=access.refused)
     detail = f"{access.identity}; {scopes_text(access)}; {history_text(access)}"
     return Finding(about=about, status=ExitStatus.OK, detail=detail)
 
@@ -190,6 +190,7 @@ async def _try_receiver(
             proxy=settings.proxy,
             ca_file=settings.ca_file,
             client_cert=settings.client_cert,
+            guarded=True,
         )
         found = await probe(url, way)
     except (SecretError, HttpSetupError) as error:

@@ -146,7 +146,7 @@ def show_access(access: Access, out: Screen) -> None:
     from watcher.cli.slack_access import history_text, scopes_text
 
     if access.refused is not None:
-        out.line("token: ", cell(f"refused: {access.refused}", BAD))
+        out.line("slack: ", cell(access.refused, BAD))
         return
     out.line("token: ", cell(f"{access.identity}, {scopes_text(access)}"))
     out.line("channel: ", cell(history_text(access), GOOD if access.unreadable is None else BAD))

@@ -24,7 +24,7 @@ END: Final = help_end(
     "aitems-watcher status --json | jq '.trainings[] | select(.status == \"learning\")'",
     statuses={
         ExitStatus.OK: "",
-        ExitStatus.FAILED: "a look fails, an incident is open, a delivery is dead or held, or the store was restored",
+        ExitStatus.FAILED: "a look fails or an incident is open; a receiver, a delivery or the store is not well",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -74,6 +74,8 @@ def take_survey(config: Config, views: Views) -> Survey:
         stuck=_stuck(views) if _any_stuck(queues) else (),
         receivers=frozenset(config.receivers),
         drifts=views.drifts(),
+        broken=views.broken(),
+        untold=views.untold(),
         store=store_health(config.state.sqlite_path(os.environ), views, now),
     )
 

@@ -17,10 +17,12 @@ from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.moment import to_text
 from watcher.core.planner import Look
+from watcher.core.receiver_health import Standing
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
 
 if TYPE_CHECKING:
     from watcher.cli.store_health import StoreHealth
+    from watcher.store.untold import UntoldNews
     from watcher.store.views import QueueState, Told
 
 ENDED_BADLY: Final = (State.DEAD, State.HELD)
@@ -81,14 +83,23 @@ class Survey:
     """Those that the configuration has."""
     drifts: Sequence[Drift] = ()
     """Where AiTEMS differs from its documents; worth knowing, and no problem by itself."""
-
+    broken: Sequence[Standing] = ()
+    """Receivers that refuse for good."""
+    untold: Sequence[UntoldNews] = ()
+    """What nobody could be told."""
     store: StoreHealth | None = None
 
     @property
     def problems(self) -> list[str]:
         """One line for each thing that is not well."""
         store = [] if self.store is None else self.store.problems
-        return [*store, *_look_problems(self.looks), *_incident_problems(self.incidents), *_queue_problems(self.queues)]
+        return [
+            *store,
+            *_look_problems(self.looks),
+            *_incident_problems(self.incidents),
+            *_queue_problems(self.queues),
+            *_receiver_problems(self),
+        ]
 
 
 def known(snapshots: Iterable[Snapshot], looks: Sequence[Looked]) -> Iterator[Known]:
@@ -156,6 +167,14 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[str]:
             yield f"receiver {queue.receiver}: {counted(queue.count, 'delivery is', 'deliveries are')} {queue.state}"
 
 
+def _receiver_problems(survey: Survey) -> Iterator[str]:
+    for standing in survey.broken:
+        if standing.name in survey.receivers:
+            yield f"receiver {standing.name}: refuses for good: {standing.reason}"
+    for news in survey.untold:
+        yield f"nobody could be told of {news.event.subject}: {news.event.kind}: {news.reason}"
+
+
 def survey_json(survey: Survey) -> dict[str, object]:
     """Return the survey for programs; text from AiTEMS stays as it came."""
     return {
@@ -167,6 +186,8 @@ def survey_json(survey: Survey) -> dict[str, object]:
         "stuck": [_stuck_json(item) for item in survey.stuck],
         "drifts": [_drift_json(item) for item in survey.drifts],
         "store": None if survey.store is None else survey.store.as_json(),
+        "broken": [_broken_json(item) for item in survey.broken],
+        "untold": [_untold_json(item) for item in survey.untold],
         "problems": survey.problems,
     }
 
@@ -243,6 +264,16 @@ def _stuck_json(item: Stuck) -> dict[str, object]:
         "state": item.state.value,
         "reason": item.reason,
     }
+
+
+def _broken_json(item: Standing) -> dict[str, object]:
+    since = _moment_json(item.broken_since)
+    return {"receiver": item.name, "since": since, "reason": item.reason, "answer": item.answer}
+
+
+def _untold_json(item: UntoldNews) -> dict[str, object]:
+    event = item.event
+    return {"event_id": event.id, "kind": event.kind.value, "subject": event.subject, "reason": item.reason.value}
 
 
 def _moment_json(moment: datetime | None) -> str | None:

@@ -17,6 +17,7 @@ from watcher.core.delivery import State
 from watcher.core.drift import Drift
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.incident import Incident
+from watcher.core.message import compose, plain_text
 from watcher.core.training import Phase, Snapshot, phase_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def show_survey(survey: Survey, out: Screen) -> None:
     show_looks(survey.looks, out)
     _show_incidents(survey.incidents, out)
     _show_stuck(survey.stuck, out)
+    _show_broken(survey, out)
     _show_store(survey, out)
     out.line()
     out.line(Cell("not all is well, see above", BAD) if survey.problems else Cell("all well", GOOD))
@@ -186,6 +188,24 @@ def _show_store(survey: Survey, out: Screen) -> None:
         out.line()
     for problem in problems:
         out.line(cell(problem, BAD))
+
+
+def _show_broken(survey: Survey, out: Screen) -> None:
+    rows = [
+        (
+            cell(item.name, BAD),
+            cell("" if item.broken_since is None else moment_text(item.broken_since)),
+            cell(item.reason),
+            cell(item.answer),
+        )
+        for item in survey.broken
+    ]
+    if rows:
+        out.line()
+        out.table(Table(("RECEIVER REFUSES", "SINCE (UTC)", "REASON", "ANSWER"), rows))
+        out.line("  mend it, then run aitems-watcher reload; where a secret is given by env or credential, restart")
+    for news in survey.untold:
+        out.line(cell(f"nobody could be told: {plain_text(compose(news.event).title)}: {news.reason}", BAD))
 
 
 def _show_stuck(stuck: Sequence[Stuck], out: Screen) -> None:

@@ -1,8 +1,5 @@
-"""Counting in words."""
+"""Counting in words, for the commands."""
 
-from __future__ import annotations
+from watcher.core.words import counted
 
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Write a number with its noun, e.g. ``1 look`` or ``3 looks``."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+__all__ = ["counted"]

@@ -10,6 +10,8 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from watcher.core.addresses import fault_of_host
+
 SCHEMES: Final = ("http", "https")
 SLACK_HOOK_HOST: Final = "hooks.slack.com"
 """The host of every incoming webhook of Slack."""
@@ -32,7 +34,10 @@ def receiver_url_problem(url: str) -> UrlProblem | None:
     parts = _split(url)
     if isinstance(parts, UrlProblem):
         return parts
-    return _host_problem(parts.hostname or "")
+    host = parts.hostname or ""
+    if fault := fault_of_host(host):
+        return UrlProblem(f"leads to {host}: {fault}", "give the host of the receiver itself")
+    return _host_problem(host)
 
 
 def account_url_problem(url: str) -> UrlProblem | None:

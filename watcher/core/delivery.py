@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from watcher.core.event import Event
+from watcher.core.health import Sign
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 PARKED_RETRY: Final = timedelta(hours=1)
@@ -202,6 +203,8 @@ class Claim:
     """Only what was due by then; ``None`` for whatever is due now."""
     looks_up: bool = False
     """Whether what is in doubt is claimed for being looked up: all of it, as soon as one is due, and by itself."""
+    oldest_only: bool = False
+    """Whether the receiver is parked, so that only the oldest that waits for it is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,8 @@ class Settlement:
     at: datetime
     answer: str = ""
     receipt: str | None = None
+    sign: Sign | None = None
+    """What the attempt says of the receiver."""
 
 
 def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, unit: float) -> Verdict:

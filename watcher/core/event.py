@@ -40,6 +40,9 @@ class Kind(StrEnum):
     REACHABLE = "reachable"
     STORE_TROUBLE = "store-trouble"
     STORE_MENDED = "store-mended"
+    RECEIVER_BROKEN = "receiver-broken"
+    RECEIVER_MENDED = "receiver-mended"
+    UNDELIVERED = "undelivered"
 
 
 INCIDENT_KINDS: Final = frozenset(
@@ -50,9 +53,13 @@ INCIDENT_KINDS: Final = frozenset(
 STORE_KINDS: Final = frozenset({Kind.STORE_TROUBLE, Kind.STORE_MENDED})
 """What is told about the watcher's own store."""
 
+RECEIVER_KINDS: Final = frozenset({Kind.RECEIVER_BROKEN, Kind.RECEIVER_MENDED, Kind.UNDELIVERED})
+"""What is told about a receiver, through another one."""
+
 DEFAULT_KINDS: Final = (
     INCIDENT_KINDS
     | STORE_KINDS
+    | RECEIVER_KINDS
     | {
         Kind.SUCCEEDED,
         Kind.FAILED,
@@ -64,7 +71,7 @@ DEFAULT_KINDS: Final = (
 )
 """What a route without ``kind`` takes; the others go only where they are named."""
 
-URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | {Kind.FAILED}
+URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED}
 """What goes first between trainings."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -82,9 +89,10 @@ class Event:
     """Orders the events of a subject, from 1, without a gap."""
     reason: str
     """The deciding rule's word, see ``core.lifecycle.Reason``."""
-    account: str
+    account: str | None
+    """``None`` where it is about a receiver."""
     service: str | None
-    """``None`` where it is about the account as a whole."""
+    """``None`` where it is about the account as a whole, or about no account."""
     training_type: str | None
     """``None``, as ``version``, where it is not about one training."""
     version: str | None
@@ -110,6 +118,8 @@ class Event:
     recorded_at: datetime
     incident: Mapping[str, object] | None = field(default=None, hash=False)
     """Of what kind of not seeing it tells: cause, advice, since when; see ``core.incident_event``."""
+    receiver: Mapping[str, object] | None = field(default=None, hash=False)
+    """About which receiver it tells, and what; see ``core.receiver_health``."""
     group: str | None = None
     """The occasion that it is told on together with others, e.g. the outage that hid it."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
@@ -124,6 +134,8 @@ class Event:
         """The webhook's ``type``, e.g. ``training.failed`` or ``account.unreachable``."""
         if self.kind in STORE_KINDS:
             return f"watcher.{self.kind}"
+        if self.receiver is not None:
+            return f"receiver.{self.kind}"
         if self.version is not None:
             return f"training.{self.kind}"
         return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"
@@ -197,6 +209,7 @@ def to_json(event: Event) -> dict[str, object]:
         "before": to_text(event.before),
         "recorded_at": to_text(event.recorded_at),
         "incident": None if event.incident is None else dict(event.incident),
+        "receiver": None if event.receiver is None else dict(event.receiver),
         "group": event.group,
         "training": dict(event.record),
     }

@@ -96,7 +96,7 @@ def compose_group(events: Sequence[Event], also: Sequence[Event]) -> GroupMessag
 def _headline(events: Sequence[Event]) -> str:
     trainings = len({event.subject for event in events})
     occasion = "found when the watcher could look again" if all(event.late for event in events) else "told together"
-    if trainings == 1:
+    if trainings == 1 and events[0].version is not None:
         return f"{len(events)} changes of 1 training {occasion}"
     if not all(event.late for event in events):
         return f"{len(events)} events {occasion}"
@@ -130,7 +130,7 @@ def _entry(event: Event, message: Message) -> Entry:
 
 
 def _outcome(event: Event, message: Message) -> Line:
-    if event.incident is not None:
+    if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
         return ("gone",)
@@ -139,7 +139,7 @@ def _outcome(event: Event, message: Message) -> Line:
 
 
 def _path(event: Event, message: Message) -> Line:
-    if event.incident is not None:
+    if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
         return (status_code(event.from_status), " → gone")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core import incident_message
+from watcher.core import incident_message, receiver_message
 from watcher.core.event import Event, Kind
 from watcher.core.text import Bounds, Code, Line, code, codes, one_line, plain_text
 from watcher.core.training import Phase, Status, phase_of
@@ -90,6 +90,9 @@ _LOOKS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
         Kind.REACHABLE: (Severity.OK, "🔭"),
         Kind.STORE_TROUBLE: (Severity.ERROR, "💾"),
         Kind.STORE_MENDED: (Severity.OK, "📀"),
+        Kind.RECEIVER_BROKEN: (Severity.ERROR, "📵"),
+        Kind.RECEIVER_MENDED: (Severity.OK, "📶"),
+        Kind.UNDELIVERED: (Severity.ERROR, "📪"),
     }
 )
 
@@ -112,6 +115,9 @@ _HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.REACHABLE: "Watcher can see again",
         Kind.STORE_TROUBLE: "Watcher cannot keep what it sees",
         Kind.STORE_MENDED: "Watcher can keep what it sees again",
+        Kind.RECEIVER_BROKEN: "Receiver refuses alerts",
+        Kind.RECEIVER_MENDED: "Receiver takes alerts again",
+        Kind.UNDELIVERED: "Alerts not delivered",
     }
 )
 
@@ -158,6 +164,8 @@ def repeat_note(event: Event, others: int = 0) -> Line:
 
 def subject_line(event: Event) -> Line:
     """Return what an event is about."""
+    if event.receiver is not None:
+        return receiver_message.subject_line(event)
     if event.service is None:
         return incident_message.subject_line(event)
     service = code(event.service_name or event.service)
@@ -180,6 +188,8 @@ def _headline(event: Event) -> str:
 def _lines(event: Event) -> Iterable[Line]:
     if event.incident is not None:
         return (*incident_message.lines(event), *_restored(event))
+    if event.receiver is not None:
+        return (*receiver_message.lines(event), *_restored(event))
     return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
 
 
@@ -229,7 +239,9 @@ def _facts(event: Event) -> Iterable[Fact]:
         yield Fact("Service", (code(event.service),))
     if event.account:
         yield Fact("Account", (code(event.account),))
-    if event.incident is None:
+    if event.receiver is not None:
+        yield Fact("Receiver", (code(event.receiver.get("name")),))
+    elif event.incident is None:
         yield from _training_facts(event.record)
     else:
         yield Fact("Incident", (incident_message.short_id(event.incident),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,8 +30,10 @@ from watcher.core.delivery import (
     verdict,
 )
 from watcher.core.event import Event
+from watcher.core.health import Health, Sign
 from watcher.core.inquiry import Finding, Found
 from watcher.core.pulse import RESTING
+from watcher.core.receiver_health import sign_of
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.inquirer import Inquirer
 from watcher.flow.observer import UNOBSERVED
@@ -47,6 +49,10 @@ SETTLE_AGAIN_SECONDS: Final = 1.0
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
 NEVER: Final = timedelta(days=36500)
+ANNOUNCE_SECONDS: Final = 60.0
+"""Dead letters of one receiver are told at most so often, what died meanwhile in one message."""
+NAMED: Final = 20
+"""Deliveries that one log line names."""
 OUTAGE_SIZE: Final = 2
 """So many different deliveries failing in a row speak of the receiver, not of a message."""
 
@@ -93,7 +99,13 @@ class Courier:
         *,
         doubt: ClockDoubt,
         observer: Observer = UNOBSERVED,
+        on_events: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_events = on_events
+        self._parked: bool | None = None
+        """Whether the receiver refuses for good; ``None`` until the store was asked."""
+        self._may_announce_at = clock.monotonic()
+        self._untold_deaths = True
         self._doubt = doubt
         self._observer = observer
         self._loop = f"delivering {receiver.name}"
@@ -112,6 +124,11 @@ class Courier:
         self._stopping = True
         self.wake.ring()
 
+    async def probe(self) -> None:
+        """Try a receiver that refuses for good at once: something about it may have been mended."""
+        await self._deliveries.probe(self._receiver.name, self._clock.utc_now())
+        self.wake.ring()
+
     async def run(self) -> None:
         """Deliver until ``stop``."""
         try:
@@ -120,9 +137,15 @@ class Courier:
             self._observer.ended(self._loop)
 
     async def _run(self) -> None:
+        # A restart, or a reload, is how what was wrong is mended.
+        to_probe = True
         while not self._stopping:
             try:
+                if to_probe:
+                    await self.probe()
+                    to_probe = False
                 await self.drain()
+                await self.give_up()
                 await self.wake.wait(await self._idle_seconds())
             except Exception:
                 # Rows that were claimed come back when their lease ends.
@@ -147,11 +170,40 @@ class Courier:
         for claimed, decided, finding in await self._inquirer.inquire(batch, self._policy_now()):
             await self._settle(claimed, decided, finding)
 
+    async def give_up(self) -> None:
+        """End what is too old, also where nothing was tried, and tell what has died; after ``drain``."""
+        now = self._clock.utc_now()
+        if not self._doubt.lasts:
+            expired = await self._deliveries.expire(self._receiver.name, now - self._policy.give_up_after, now)
+            self._untold_deaths = self._untold_deaths or bool(expired)
+            if expired:
+                log.error(
+                    "delivery.expired", receiver=self._receiver.name, count=len(expired), deliveries=expired[:NAMED]
+                )
+        if self._untold_deaths and self._clock.monotonic() >= self._may_announce_at:
+            await self._announce(now)
+
+    async def _announce(self, now: datetime) -> None:
+        events = await self._deliveries.announce(self._receiver.name, now)
+        self._untold_deaths = False
+        if events:
+            # What dies soon after goes into one further message.
+            self._may_announce_at = self._clock.monotonic() + ANNOUNCE_SECONDS
+            self._on_events()
+
+    async def _is_parked(self) -> bool:
+        if self._parked is None:
+            self._parked = await self._deliveries.is_parked(self._receiver.name)
+        return self._parked
+
     async def _idle_seconds(self) -> float:
-        due_at = await self._deliveries.next_due(self._receiver.name)
+        due_at = await self._deliveries.next_due(self._receiver.name, oldest_only=await self._is_parked())
+        longest = SWEEP_SECONDS
+        if self._untold_deaths:
+            longest = min(longest, max(self._may_announce_at - self._clock.monotonic(), 0.01))
         if due_at is None:
-            return SWEEP_SECONDS
-        return min(SWEEP_SECONDS, max((due_at - self._clock.utc_now()).total_seconds(), 0.01))
+            return longest
+        return min(longest, max((due_at - self._clock.utc_now()).total_seconds(), 0.01))
 
     async def _claim(self, due_by: datetime | None = None) -> list[Claimed]:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
@@ -159,14 +211,15 @@ class Courier:
         async with self._lane.turn:
             await self._lane.free(self._clock)
             self._observer.turned(self._loop, LEASE.total_seconds())
-            limit = 1 if self._lane.pace_seconds else PARALLEL
+            parked = await self._is_parked()
             claim = Claim(
                 receiver=self._receiver.name,
-                limit=limit,
+                limit=1 if self._lane.pace_seconds or parked else PARALLEL,
                 token=secrets.token_hex(8),
                 lease=LEASE,
                 due_by=due_by,
                 looks_up=self._inquirer is not None,
+                oldest_only=parked,
             )
             claimed = await self._deliveries.claim(claim, self._seal_group, self._clock.utc_now())
             if claimed and (self._inquirer is None or not claimed[0].in_doubt):
@@ -214,7 +267,13 @@ class Courier:
     def _must_hold(self, claimed: Claimed) -> bool:
         """Say whether sending again is for a person to decide: a crash left open whether it went out."""
         hold = self._policy.on_uncertain is OnUncertain.HOLD
-        return hold and claimed.parcel.may_be_repeat and self._receiver.repeats is not Repeats.MARKED
+        # The first of its attempts, and yet a repeat: a person has decided that it is sent again.
+        return (
+            hold
+            and claimed.parcel.attempt > 1
+            and claimed.parcel.may_be_repeat
+            and self._receiver.repeats is not Repeats.MARKED
+        )
 
     def _heed(self, outcome: Outcome) -> None:
         if isinstance(outcome, TryLater | Uncertain) and outcome.after_seconds is not None:
@@ -227,10 +286,26 @@ class Courier:
             at=self._clock.utc_now(),
             answer=outcome.answer,
             receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
+            sign=sign_of(outcome) if decided.state is not State.HELD else None,
         )
         ours = await self._keep(claimed, settlement)
         self._observer.settled(self._receiver.name, decided)
         _log_settled(self._receiver.name, claimed, decided, ours=ours)
+        if ours:
+            self._untold_deaths = self._untold_deaths or decided.state is State.DEAD
+            self._note_sign(settlement.sign)
+
+    def _note_sign(self, sign: Sign | None) -> None:
+        if sign is None:
+            return
+        refuses = sign.health is Health.REFUSES
+        if refuses and not self._parked:
+            log.error("receiver.broken", receiver=self._receiver.name, reason=sign.reason, answer=sign.answer)
+            self._on_events()
+        elif self._parked and not refuses:
+            log.info("receiver.mended", receiver=self._receiver.name)
+            self._on_events()
+        self._parked = refuses
 
     async def _keep(self, claimed: Claimed, settlement: Settlement) -> bool:
         """Write what became of an attempt, trying while the lease lasts: for want of a note it would be made again."""
@@ -284,11 +359,14 @@ def couriers(  # noqa: PLR0913 - what each courier is given
     *,
     observer: Observer = UNOBSERVED,
     lanes: dict[str, Lane] | None = None,
+    on_events: Callable[[], None] = lambda: None,
 ) -> dict[str, Courier]:
     """Return a courier for each receiver; those of one lane share its pace, also with those made before."""
     lanes = {} if lanes is None else lanes
     made = {}
     for name, receiver in receivers.items():
         lane = lanes.setdefault(receiver.lane, Lane(receiver.pace_seconds, clock.monotonic()))
-        made[name] = Courier(receiver, deliveries, policy, clock, lane, doubt=doubt, observer=observer)
+        made[name] = Courier(
+            receiver, deliveries, policy, clock, lane, doubt=doubt, observer=observer, on_events=on_events
+        )
     return made

@@ -18,10 +18,12 @@ import structlog
 from watcher.core.batch import Batch
 from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
-from watcher.core.look import Cause, LookState, Seen, Unseen, joined
+from watcher.core.look import Cause, LookState, Seen, Unseen
 from watcher.core.moment import to_text
 from watcher.core.planner import Look, discovered
 from watcher.core.training import ServiceRef, TrainingRef
+from watcher.flow.asking import ask
+from watcher.flow.catchup import CatchUps
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
@@ -36,10 +38,6 @@ RING_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 1.0
 CONFIRM_BY_VIEW: Final = 3
 """Up to so many ends of one list are confirmed by a view each; more of them by the list, asked for again at once."""
-
-LIST_REFUSALS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.NOT_FOUND})
-"""What says that the list call is not to be had, while view calls may be."""
-VIEWS_INSTEAD_SECONDS: Final = 3600.0
 
 
 class Poller:
@@ -71,8 +69,7 @@ class Poller:
         self._paused = False
         self._started_at = clock.utc_now()
         self._started_monotonic = clock.monotonic()
-        self._catching_up: dict[str, set[str]] = {}
-        """Which targets have still to be looked at after an incident or the start, by its id."""
+        self._catch_ups = CatchUps(self._let_go)
         self._hiding: set[str] = set()
         """Incidents whose targets were told that they are hidden."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,6 +112,12 @@ class Poller:
         if orphans := self._lookout.orphans():
             await self.memory.commit(Batch(troubles=orphans))
 
+    def watched(self) -> tuple[int, int]:
+        """Return how many trainings are known of what is watched, and of how many services."""
+        looks = [target.look for target in self._targets.values() if not target.look.discovers]
+        trainings = {ref for look in looks for ref, known in self._recorder.known(look).items() if not known.gone}
+        return len(trainings), len({look.service for look in looks})
+
     def under_way(self) -> frozenset[asyncio.Task[None]]:
         """Return the looks that have begun and not ended."""
         return frozenset(self._tasks)
@@ -132,8 +135,7 @@ class Poller:
     def _retire(self, key: str) -> None:
         self._targets.pop(key).retired = True
         self._agenda.drop(key)
-        for occasion in list(self._catching_up):
-            self._tick_off(occasion, key)
+        self._catch_ups.drop(key)
 
     def _replace(self, look: Look, start: float) -> None:
         """Take a new look in, or a changed one; one that is being made ends before the next begins, see ``_turn``."""
@@ -261,7 +263,7 @@ class Poller:
         if target.look.discovers:
             await self._discover(target)
             return
-        sight = await self._ask(target)
+        sight = await ask(target, self._apis[target.look.service.account], self._clock)
         if isinstance(sight, Unseen):
             await self._note_failure(target, sight)
             return
@@ -291,25 +293,6 @@ class Poller:
             over = self._lookout.incident_over(other.look)
             if over == incident and self.memory.look(other.look.key).failures:
                 other.occasion = incident.id
-
-    async def _ask(self, target: Target) -> Seen | Unseen:
-        look, api = target.look, self._apis[target.look.service.account]
-        if look.training is not None:
-            return await api.view(look.training)
-        if target.views_until > self._clock.monotonic():
-            return await self._ask_singly(api, look)
-        sight = await api.list(look.service)
-        if look.whole or isinstance(sight, Seen) or sight.cause not in LIST_REFUSALS:
-            return sight
-        log.warning("look.list_refused", look=look.key, cause=sight.cause, detail=sight.detail, instead="views")
-        target.views_until = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
-        return await self._ask_singly(api, look)
-
-    async def _ask_singly(self, api: Api, look: Look) -> Seen | Unseen:
-        """Ask for each training of a joined list by a view; what is seen counts as one answer."""
-        sights = [await api.view(ref) for ref in look.single]
-        seen = [sight for sight in sights if isinstance(sight, Seen)]
-        return joined(seen) if seen else sights[0]
 
     async def _discover(self, target: Target) -> None:
         """Ask which services there are and watch those that are new."""
@@ -394,26 +377,19 @@ class Poller:
         occasion = target.occasion
         if occasion is None or target.retired:
             return
-        if occasion not in self._catching_up:
-            self._catching_up[occasion] = self._hidden_by(occasion)
-            self._hurry(self._catching_up[occasion] - {target.look.key})
+        hidden = {key for key, other in self._targets.items() if other.occasion == occasion}
+        if self._catch_ups.begin(occasion, hidden):
+            self._hurry(hidden - {target.look.key})
         if any(snapshot.pending for snapshot in self._recorder.known(target.look).values()):
             # What needs a second sight belongs to the catch-up too; a group's patience ends the wait at last.
             return
         target.occasion = None
-        self._tick_off(occasion, target.look.key)
+        self._catch_ups.tick_off(occasion, target.look.key)
 
-    def _tick_off(self, occasion: str, key: str) -> None:
-        waiting = self._catching_up[occasion]
-        waiting.discard(key)
-        if not waiting:
-            del self._catching_up[occasion]
-            self._hiding.discard(occasion)
-            # The start ends every earlier wait: what a process that died was still collecting goes with it.
-            self._on_caught_up(None if occasion == self._start_occasion else occasion)
-
-    def _hidden_by(self, occasion: str) -> set[str]:
-        return {key for key, target in self._targets.items() if target.occasion == occasion}
+    def _let_go(self, occasion: str) -> None:
+        self._hiding.discard(occasion)
+        # The start ends every earlier wait: what a process that died was still collecting goes with it.
+        self._on_caught_up(None if occasion == self._start_occasion else occasion)
 
     def _hurry(self, keys: Iterable[str]) -> None:
         now = self._clock.monotonic()

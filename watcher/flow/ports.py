@@ -151,6 +151,10 @@ class Outbox(Protocol):
         """Let the open groups of this key go now."""
         ...
 
+    async def broken(self) -> frozenset[str]:
+        """Return the names of the receivers that refuse for good."""
+        ...
+
 
 class Deliveries(Protocol):
     """The memory of the delivering stage."""
@@ -167,8 +171,24 @@ class Deliveries(Protocol):
         """Write what became of an attempt, if it is still ours."""
         ...
 
-    async def next_due(self, receiver: str) -> datetime | None:
+    async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
         """Return when the next waiting delivery of a receiver is due."""
+        ...
+
+    async def is_parked(self, receiver: str) -> bool:
+        """Say whether a receiver refuses for good."""
+        ...
+
+    async def probe(self, receiver: str, now: datetime) -> None:
+        """Let a parked receiver be tried now, with the oldest row."""
+        ...
+
+    async def expire(self, receiver: str, before: datetime, now: datetime) -> list[str]:
+        """Give up what waits for a receiver and was made before this time; return the ids."""
+        ...
+
+    async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
+        """Record an event on what died and was not told yet."""
         ...
 
     async def wake(self, receiver: str, now: datetime) -> int:
@@ -185,6 +205,10 @@ class Strays(Protocol):
 
     async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
         """End what is too old and goes to none of these receivers; return the ids."""
+        ...
+
+    async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
+        """Record an event on what died and was not told yet, of one receiver or of all."""
         ...
 
 

@@ -8,7 +8,8 @@ from functools import partial
 import structlog
 
 from watcher.core.event import Event
-from watcher.core.routing import Routes, plan
+from watcher.core.receiver_routing import nobody, redirected
+from watcher.core.routing import Plan, Routes, plan
 from watcher.flow.observer import UNOBSERVED
 from watcher.flow.ports import Clock, Observer, Outbox, Receiver
 from watcher.flow.wake import Wake
@@ -78,13 +79,26 @@ class Router:
             self._on_routed()
 
     async def _route(self, events: list[tuple[Event, int]]) -> None:
+        receivers = self._receivers
         plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
-        await self._outbox.enqueue(plans, partial(_seal, self._receivers), self._clock.utc_now())
+        plans = await self._redirect(plans, receivers)
+        await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
+            if untold := nobody(planned):
+                log.error("receiver.nobody_told", event_id=event.id, about=event.subject, reason=untold)
             to, why = list(planned.receivers), planned.reason
             log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
         self._on_routed()
+
+    async def _redirect(
+        self, plans: list[tuple[Event, Plan]], receivers: Mapping[str, Receiver]
+    ) -> list[tuple[Event, Plan]]:
+        """Let no receiver be told about itself."""
+        if all(event.receiver is None for event, _ in plans):
+            return plans
+        broken = await self._outbox.broken()
+        return [(event, redirected(planned, event, tuple(receivers), broken)) for event, planned in plans]
 
 
 def _seal(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:

@@ -93,6 +93,7 @@ class Upkeep:
     async def _abandon(self) -> None:
         now = self._clock.utc_now()
         ended = await self._strays.abandon(self._limits.receivers, now - self._limits.give_up_after, now)
+        await self._strays.announce(None, now)
         if ended:
             log.error("delivery.given_up", state="dead", reason="receiver-removed", deliveries=ended)
 

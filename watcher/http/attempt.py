@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2 as httpx
 
+from watcher.core.addresses import ForbiddenAddressError
 from watcher.http.exchange import Reason
 
 # The words by which the library tells an end of the stream from other breaches of HTTP; tests pin them.
@@ -45,6 +46,7 @@ class Attempt:
         self.status: int | None = None
         """The answer's, once its head is whole."""
         self._name_failed = False
+        self._address_refused = False
         self._connection: Any = None
         self._on_write = on_write
 
@@ -56,7 +58,9 @@ class Attempt:
                 self.stage = Stage.CONNECTING
                 self._name_proxy(host_and_port(info["host"], info["port"]))
             case "connect_tcp.failed":
-                self._name_failed = isinstance(info["exception"].__cause__, socket.gaierror)
+                cause = info["exception"].__cause__
+                self._name_failed = isinstance(cause, socket.gaierror)
+                self._address_refused = isinstance(cause, ForbiddenAddressError)
             case "connect_tcp.complete":
                 self._connection = info["return_value"]
             case "start_tls.started":
@@ -65,6 +69,10 @@ class Attempt:
                 self._begin_writing(info["request"].method)
             case "send_request_headers.complete" if self.stage is Stage.WRITING_HEAD:
                 self.stage = Stage.WRITTEN_HEAD
+
+    def refuse_address(self) -> None:
+        """Note that the host itself is an address that is not connected to."""
+        self._address_refused = True
 
     def _name_proxy(self, connected_to: str) -> None:
         if connected_to != self.peer:
@@ -99,6 +107,8 @@ class Attempt:
         return Reason.RESET if self.status is None else Reason.TRUNCATED
 
     def _reason_before_writing(self) -> Reason:
+        if self._address_refused:
+            return Reason.ADDRESS
         match self.stage:
             case Stage.CONNECTING:
                 return Reason.DNS if self._name_failed else Reason.CONNECT
@@ -133,8 +143,8 @@ def system_words(error: BaseException) -> str:
             return f"the certificate is not accepted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError) and cause.reason:
             return cause.reason.replace("_", " ").lower()
-        if isinstance(cause, socket.gaierror):
-            return cause.strerror or ""
+        if isinstance(cause, socket.gaierror | ForbiddenAddressError):
+            return cause.strerror or str(cause)
         if isinstance(cause, OSError) and cause.errno is not None:
             return os.strerror(cause.errno)
     return ""

@@ -15,6 +15,7 @@ import httpx2 as httpx
 
 from watcher import __version__
 from watcher.clock import Clock
+from watcher.core.addresses import ForbiddenAddressError, fault_of_host
 from watcher.core.secret import Secret
 from watcher.http.attempt import Attempt, host_and_port, system_words
 from watcher.http.exchange import (
@@ -39,6 +40,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535
 
 WORDS: Final = {
+    Reason.ADDRESS: "this address is not connected to",
     Reason.DNS: "the name cannot be resolved",
     Reason.CONNECT: "no connection",
     Reason.TLS: "TLS failed",
@@ -85,6 +87,8 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest, attempt: Attempt, asked_at: datetime) -> Answered:
         outgoing = _build(request, attempt)
+        if self._settings.guarded:
+            _guard(outgoing.url, attempt)
         response = await self._routes.pool_for(outgoing.url).handle_async_request(outgoing)
         attempt.status = response.status_code
         try:
@@ -139,6 +143,15 @@ def _build(request: HttpRequest, attempt: Attempt) -> httpx.Request:
     if request.signer is not None:
         outgoing.headers.update(request.signer(request.method, outgoing.url.raw_path))
     return outgoing
+
+
+def _guard(url: httpx.URL, attempt: Attempt) -> None:
+    if url.userinfo:
+        raise httpx.InvalidURL("a receiver's URL holds no user name or password")
+    host = url.raw_host.decode("ascii")
+    if fault := fault_of_host(host):
+        attempt.refuse_address()
+        raise ForbiddenAddressError(f"{host}: {fault}")
 
 
 def _text(value: str | Secret) -> str:

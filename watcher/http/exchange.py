@@ -18,6 +18,8 @@ Signer = Callable[[str, bytes], Mapping[str, str]]
 class Reason(StrEnum):
     """Why there is no answer; the word stands in logs and metrics."""
 
+    ADDRESS = "address-refused"
+    """The host is, or leads to, an address that is not connected to, see ``core.addresses``."""
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
@@ -53,6 +55,11 @@ class HttpSettings:
     proxy: Secret | str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     client_cert: Path | None = None
+    guarded: bool = False
+    """Whether addresses of metadata services and the like are refused, see ``core.addresses``.
+
+    Behind a proxy, names are resolved by the proxy: there only an address in the URL itself is refused.
+    """
 
 
 class HttpSetupError(ValueError):

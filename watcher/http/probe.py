@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from watcher.core.addresses import ForbiddenAddressError
 from watcher.core.secret import Secret
 from watcher.http.attempt import host_and_port, system_words
 from watcher.http.client import DEFAULT_PORTS, WORDS
 from watcher.http.exchange import HttpSettings, Reason
+from watcher.http.guard import checked_addresses
 from watcher.http.route import environment_proxy, tls_context
 
 CLOSE_SECONDS: Final = 1.0
@@ -45,7 +47,7 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
     where = host_and_port(host, port)
     try:
         async with asyncio.timeout(settings.timeout_seconds):
-            broken = await _reach(host, port, trust)
+            broken = await _reach(host, port, trust, guarded=settings.guarded and proxy is None)
     except TimeoutError:
         return Probe(failure=Reason.DEADLINE, detail=f"{where}: nothing within {settings.timeout_seconds:g} s")
     if broken is not None:
@@ -64,9 +66,12 @@ class _Broken:
     error: Exception
 
 
-async def _reach(host: str, port: int, trust: ssl.SSLContext | None) -> _Broken | None:
+async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _Broken | None:
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        peer = (await checked_addresses(host, port))[0] if guarded else host
+        _, writer = await asyncio.open_connection(peer, port)
+    except ForbiddenAddressError as error:
+        return _Broken(Reason.ADDRESS, error)
     except (OSError, UnicodeError) as error:
         by_name = isinstance(error, socket.gaierror | UnicodeError)
         return _Broken(Reason.DNS if by_name else Reason.CONNECT, error)

@@ -11,6 +11,7 @@ import httpx2 as httpx
 
 from watcher.core.secret import Secret
 from watcher.http.exchange import HttpSettings, HttpSetupError
+from watcher.http.guard import guard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,9 @@ class Routes:
             keepalive_expiry=self._settings.keep_alive_seconds,
         )
         tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
+        transport = httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
+        # The proxy is the operator's own choice, wherever it stands.
+        return guard(transport) if self._settings.guarded and tunnel is None else transport
 
     def _proxy_tls(self, proxy: str) -> ssl.SSLContext | None:
         return self._tls if proxy.startswith("https://") else None

@@ -70,6 +70,8 @@ def without_answer(call: NotSent | NoAnswer, redactor: Redactor) -> Outcome:
     detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
     if isinstance(call, NoAnswer):
         return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
+    if call.reason is Reason.ADDRESS:
+        return Refused(reason=f"not sent: {call.reason}; give another host as url", answer=detail)
     if call.reason is Reason.INVALID:
         return Refused(reason=f"not sent: {call.reason}; look at url and headers", answer=detail)
     return TryLater(reason=f"not sent: {call.reason}", answer=detail)

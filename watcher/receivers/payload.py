@@ -96,6 +96,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "before": to_text(event.before),
         "reason": event.reason,
         "incident": _plain(event.incident),
+        "receiver": _plain(event.receiver),
         "training": _record(event.record),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ import structlog
 
 from watcher.core.delivery import Outcome
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpClient, HttpRequest
+from watcher.http import Answered, HttpClient, HttpRequest, server_date
 from watcher.receivers.answers import redactor_for, without_answer
 from watcher.receivers.slack_errors import SlackAnswer, read_answer
 
@@ -49,6 +50,8 @@ class SlackApi:
         self._base_url = base_url
         self._source = token
         self._token = token()
+        self.ahead = timedelta()
+        """By how much our clock is before Slack's, by its latest answer."""
 
     async def post(self, method: str, document: Mapping[str, object]) -> Reply | Outcome:
         """Call a method that writes."""
@@ -69,6 +72,8 @@ class SlackApi:
         )
         if not isinstance(call, Answered):
             return without_answer(call, redactor)
+        date = server_date(call.headers)
+        self.ahead = self.ahead if date is None else max(call.answered_at - date, timedelta())
         document = _document(call.body)
         return Reply(answer=read_answer(call, redactor, document), document=document, scopes=_scopes(call))
 

@@ -27,9 +27,11 @@ PACE_SECONDS: Final = 1.0
 """Slack allows one post a second and channel, with short bursts that it promises nothing about."""
 EVENT_TYPE: Final = "aitems_training"
 BEFORE: Final = timedelta(seconds=60)
-"""So much earlier than the attempt the history is read from: Slack's clock is not ours."""
-PAGE: Final = 200
-"""Messages a page; Slack advises no more."""
+"""So much earlier than the attempt the history is read from, besides what our clock is seen to be before Slack's."""
+DATE_SECONDS: Final = 5.0
+"""Answers date their clock by the second, and take their time; less than this is no reason to read anew."""
+PAGE: Final = 100
+"""Messages a page; Slack advises at most 200, and a page must fit into the byte cap."""
 PAGES_MAX: Final = 200
 LOOK_UP_SECONDS: Final = 60.0
 """Pages are asked for no longer than this; with the last call it stays below a lease."""
@@ -44,7 +46,7 @@ class Access:
     scopes: tuple[str, ...]
     answer: str
     refused: str | None = None
-    """Why the token cannot be used."""
+    """Which call failed and why: with this token, nothing can be posted into this channel now."""
     unreadable: str | None = None
     """Why the channel's history cannot be read; ``None`` where it can."""
 
@@ -87,7 +89,9 @@ class SlackReceiver:
     async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
         """Read the channel's history since the earliest of the attempts, to its last page."""
         sought = {parcel.delivery_id for parcel in parcels}
-        arguments = self._history(_oldest(parcels))
+        # After a step of the wall clock the attempt may lie in the future.
+        oldest = min(_oldest(parcels), self._clock.utc_now())
+        arguments = self._history(oldest)
         found: dict[str, Finding] = {}
         ends_at = self._clock.monotonic() + LOOK_UP_SECONDS
         for _ in range(PAGES_MAX):
@@ -95,6 +99,9 @@ class SlackReceiver:
             if not isinstance(reply, Reply) or not reply.good:
                 return found | dict.fromkeys(sought - found.keys(), _unread(reply))
             found |= _recognized(reply, sought)
+            if self._begins_later(arguments, oldest):
+                arguments = self._history(oldest)
+                continue
             cursor = _next_cursor(reply)
             if not cursor or found.keys() == sought:
                 missing = NotFound(answer="not in the channel's history")
@@ -109,27 +116,31 @@ class SlackReceiver:
         reply = await self._api.ask("auth.test")
         if not isinstance(reply, Reply) or not reply.good:
             refused = classify(reply.answer, 0, WEB_API) if isinstance(reply, Reply) else reply
-            return Access(identity="", scopes=(), answer=refused.answer, refused=_reason(refused))
-        unreadable = await self._unreadable()
+            return Access(identity="", scopes=(), answer=refused.answer, refused=f"auth.test: {_reason(refused)}")
+        unread = await self._try_history()
         return Access(
             identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
             scopes=reply.scopes,
             answer=reply.answer.kept,
-            unreadable=unreadable,
+            refused=f"conversations.history: {unread.reason}" if isinstance(unread, Unanswered) else None,
+            unreadable=unread.reason if isinstance(unread, NotAllowed) else None,
         )
 
-    async def _unreadable(self) -> str | None:
+    async def _try_history(self) -> Unanswered | NotAllowed | None:
         arguments = self._history(self._clock.utc_now()) | {"limit": "1"}
         reply = await self._api.ask("conversations.history", arguments)
         if isinstance(reply, Reply) and reply.good:
             return None
-        finding = _unread(reply)
-        return finding.reason
+        return _unread(reply)
+
+    def _begins_later(self, arguments: Mapping[str, str], oldest: datetime) -> bool:
+        """Say whether the history began too late for Slack's clock, which its answer has shown by now."""
+        return float(arguments["oldest"]) > float(self._history(oldest)["oldest"]) + DATE_SECONDS
 
     def _history(self, oldest: datetime) -> dict[str, str]:
         return {
             "channel": self._channel,
-            "oldest": f"{(oldest - BEFORE).timestamp():.6f}",
+            "oldest": f"{(oldest - BEFORE - self._api.ahead).timestamp():.6f}",
             "limit": str(PAGE),
             "include_all_metadata": "true",
         }

@@ -7,9 +7,10 @@ cannot fail half way; readers have an engine of their own and never wait for the
 from __future__ import annotations
 
 import asyncio
-import itertools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,8 +33,10 @@ from watcher.store.soundness import EPOCH_NOTED, LOG_NOTED, Condition
 
 T = TypeVar("T")
 
-LOCKED_TRIES: Final = 4
-"""Times that a transaction waits for another process to let the file go."""
+PATIENCE_SECONDS: Final = 30.0
+"""How long a write waits for another process to let the file go, what waits before it in the queue included."""
+TRY_MILLISECONDS: Final = 1_000
+"""How long SQLite waits in one try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +87,13 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
         # Shielded, since a caller that goes away must not leave it open whether the commit happened.
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work)
+        end = time.monotonic() + PATIENCE_SECONDS
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work, end)
         return await asyncio.shield(future)
 
-    def _persist(self, work: Callable[[Connection], T]) -> T:
+    def _persist(self, work: Callable[[Connection], T], end: float) -> T:
         """Make the transaction again where that can help; what did not commit has left nothing."""
-        for tries in itertools.count(1):
+        while True:
             try:
                 result = self._transact(work)
             except DBAPIError as error:
@@ -97,18 +101,16 @@ class Database:
                 if fault is None:
                     raise
                 self.failing = fault
-                if not self._worth_another(fault, tries):
+                if not self._worth_another(fault, end):
                     raise
             else:
                 self.failing = None
                 return result
-        raise AssertionError
 
-    def _worth_another(self, fault: WriteFault, tries: int) -> bool:
+    def _worth_another(self, fault: WriteFault, end: float) -> bool:
         if fault is WriteFault.FULL:
             return self.reserve.give_up()
-        # Each has waited for BUSY_TIMEOUT_SECONDS: whoever held the file for that long may be about to end.
-        return fault is WriteFault.LOCKED and tries < LOCKED_TRIES
+        return fault is WriteFault.LOCKED and time.monotonic() < end
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -192,8 +194,15 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
     except BaseException:
         engine.dispose()
         raise
+    _shorten_waits(engine)
     lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
     return Database(path, engine, lock, opening)
+
+
+def _shorten_waits(engine: Engine) -> None:
+    """Let a try be short from here on, so that nobody in the queue waits for the patience of all before."""
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute(f"PRAGMA busy_timeout = {TRY_MILLISECONDS}")
 
 
 def _with_room(path: Path, work: Callable[[], T]) -> T:

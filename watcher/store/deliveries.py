@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exis
 from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.moment import from_text, to_text
-from watcher.store import schema
+from watcher.store import receivers, schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, from_moment, read_event, read_mentions, to_moment
 
@@ -47,11 +47,31 @@ class Deliveries:
 
     async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
         """Write what became of an attempt; ``False`` when the lease was lost and another has settled it."""
-        return await self._database.write(lambda connection: _settle(connection, claimed, settlement))
+        epoch = self._database.epoch
+        return await self._database.write(lambda connection: _settle(connection, claimed, settlement, epoch))
 
-    async def next_due(self, receiver: str) -> datetime | None:
-        """Return when the next waiting delivery of a receiver is due."""
-        return await self._database.write(lambda connection: _next_due(connection, receiver))
+    async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
+        """Return when the next waiting delivery of a receiver is due; of a parked one when the oldest is."""
+        return await self._database.write(lambda connection: _next_due(connection, receiver, oldest_only=oldest_only))
+
+    async def is_parked(self, receiver: str) -> bool:
+        """Say whether a receiver refuses for good."""
+        return await self._database.write(
+            lambda connection: receivers.standing_of(connection, receiver).broken_since is not None
+        )
+
+    async def probe(self, receiver: str, now: datetime) -> None:
+        """Let a parked receiver be tried now, with the oldest row."""
+        await self._database.write(lambda connection: receivers.probe(connection, receiver, now))
+
+    async def expire(self, receiver: str, before: datetime, now: datetime) -> list[str]:
+        """Give up what waits for a receiver and was made before this time; return the ids."""
+        return await self._database.write(lambda connection: _expire(connection, receiver, before, now))
+
+    async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
+        """Record an event on what died and was not told yet, of one receiver or of all."""
+        epoch = self._database.epoch
+        return await self._database.write(lambda connection: receivers.announce(connection, receiver, epoch, now))
 
     async def wake(self, receiver: str, now: datetime) -> int:
         """Make everything that waits for a receiver due now, since it was just seen to work again."""
@@ -78,12 +98,34 @@ def _abandon(connection: Connection, receivers: frozenset[str], before: datetime
     still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
     orphaned = and_(still_open, _delivery.c.receiver.not_in(receivers), _delivery.c.created_at < to_text(before))
     ids = list(connection.scalars(select(_delivery.c.id).where(orphaned)))
-    verdict = Verdict(state=State.DEAD, reason="receiver-removed")
     for identity in ids:
-        ended = {"state": verdict.state.value, "reason": verdict.reason, "next_at": None, "settled_at": to_text(now)}
-        connection.execute(update(_delivery).where(_delivery.c.id == identity).values(ended))
-        _end(connection, identity, Settlement(verdict=verdict, at=now))
+        bury(connection, identity, Verdict(state=State.DEAD, reason="receiver-removed"), now)
     return ids
+
+
+def _expire(connection: Connection, receiver: str, before: datetime, now: datetime) -> list[str]:
+    old = receivers.too_old(connection, receiver, before)
+    for identity, reason in old:
+        bury(connection, identity, Verdict(state=State.DEAD, reason=reason), now)
+    return [identity for identity, _ in old]
+
+
+def bury(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
+    """End a delivery that nobody is sending, with its ledger entries and its lines."""
+    ended = {
+        "state": verdict.state.value,
+        "reason": verdict.reason,
+        "next_at": _when_next(verdict, now),
+        "group_key": None,
+        "settled_at": to_text(now),
+    }
+    connection.execute(update(_delivery).where(_delivery.c.id == identity).values(ended))
+    _end(connection, identity, Settlement(verdict=verdict, at=now))
+
+
+def _when_next(verdict: Verdict, now: datetime) -> str | None:
+    """Return when something is to be done with a row; a dead one waits until its death is told."""
+    return to_text(now) if verdict.state is State.DEAD else from_moment(verdict.next_at)
 
 
 def _reclaim(connection: Connection, receiver: str | None, now: datetime) -> int:
@@ -110,6 +152,8 @@ def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: dat
     states = (State.PENDING.value,) if claim.looks_up else _WAITING
     waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
     due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), _is_head())
+    if claim.oldest_only:
+        due = and_(due, _delivery.c.position == receivers.oldest_waiting(claim.receiver).scalar_subquery())
     query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
     rows = connection.execute(query).mappings().all()
     if rows:
@@ -194,17 +238,21 @@ def _seal(connection: Connection, position: int, body: bytes | None) -> bytes | 
     return body
 
 
-def _settle(connection: Connection, claimed: Claimed, settlement: Settlement) -> bool:
+def _settle(connection: Connection, claimed: Claimed, settlement: Settlement, epoch: str) -> bool:
     ours = and_(
         _delivery.c.id == claimed.parcel.delivery_id,
         _delivery.c.token == claimed.token,
         _delivery.c.state == State.SENDING.value,
     )
-    row = update(_delivery).where(ours).values(_settled_columns(claimed.parcel, settlement))
-    won = connection.execute(row).rowcount == 1
-    if won and settlement.verdict.next_at is None:
+    name = connection.scalar(select(_delivery.c.receiver).where(ours))
+    if name is None:
+        return False
+    connection.execute(update(_delivery).where(ours).values(_settled_columns(claimed.parcel, settlement)))
+    if settlement.verdict.next_at is None:
         _end(connection, claimed.parcel.delivery_id, settlement)
-    return won
+    if settlement.sign is not None:
+        receivers.note_sign(connection, name, settlement.sign, epoch, settlement.at)
+    return True
 
 
 def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
@@ -212,7 +260,7 @@ def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
     return {
         "state": verdict.state.value,
         "reason": verdict.reason,
-        "next_at": from_moment(verdict.next_at),
+        "next_at": _when_next(verdict, settlement.at),
         "degrade": parcel.degrade + verdict.degrade,
         "may_be_repeat": (parcel.may_be_repeat or verdict.may_be_repeat) and not verdict.certain,
         "attempts": parcel.attempt - verdict.uncounted,
@@ -234,8 +282,10 @@ def _end(connection: Connection, identity: str, settlement: Settlement) -> None:
     connection.execute(delete(schema.line).where(schema.line.c.position == position))
 
 
-def _next_due(connection: Connection, receiver: str) -> datetime | None:
+def _next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> datetime | None:
     waiting = and_(_delivery.c.receiver == receiver, _delivery.c.state.in_(_WAITING))
+    if oldest_only:
+        waiting = and_(waiting, _delivery.c.position == receivers.oldest_waiting(receiver).scalar_subquery())
     return to_moment(connection.scalar(select(func.min(_delivery.c.next_at)).where(waiting, _is_head())))
 
 

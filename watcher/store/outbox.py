@@ -26,7 +26,7 @@ from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
 from watcher.core.routing import FLAP_WINDOW, Addressee, Group, Plan, joined
-from watcher.store import schema
+from watcher.store import receivers, schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
 
@@ -52,6 +52,12 @@ class Outbox:
         """Let the open groups of this key (without one: all of them) go now; nothing joins them any more."""
         which = true() if group_key is None else schema.delivery.c.group_key == group_key
         await self._database.write(lambda connection: _release(connection, which, now))
+
+    async def broken(self) -> frozenset[str]:
+        """Return the names of the receivers that refuse for good."""
+        return await self._database.write(
+            lambda connection: frozenset(standing.name for standing in receivers.broken(connection))
+        )
 
 
 def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:

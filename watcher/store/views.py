@@ -17,12 +17,15 @@ from watcher.core.event import Event
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.moment import from_text
+from watcher.core.receiver_health import Standing
 from watcher.core.training import Snapshot
-from watcher.store import schema
+from watcher.store import receivers, schema
 from watcher.store.engines import reader_engine
 from watcher.store.errors import StoreUnusable
+from watcher.store.letters import Letter, LetterFilter, letters
 from watcher.store.outbox import recent_of
 from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
+from watcher.store.untold import UntoldNews, untold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,18 @@ class Views:
         columns = (table.receiver, table.state, func.count().label("count"), func.min(table.created_at).label("oldest"))
         query = select(*columns).group_by(table.receiver, table.state).order_by(table.receiver, table.state)
         return [_queue_state(row) for row in self._connection.execute(query).mappings()]
+
+    def deliveries(self, wanted: LetterFilter) -> list[Letter]:
+        """Return the latest deliveries that fit, newest last."""
+        return letters(self._connection, wanted)
+
+    def broken(self) -> list[Standing]:
+        """Return the receivers that refuse for good."""
+        return receivers.broken(self._connection)
+
+    def untold(self) -> list[UntoldNews]:
+        """Return what nobody could be told about receivers."""
+        return untold(self._connection)
 
     def history(self, wanted: HistoryFilter) -> list[Told]:
         """Return the latest events, newest last."""

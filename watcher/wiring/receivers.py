@@ -51,6 +51,7 @@ def _receiver_http(settings: ReceiverSettings) -> HttpSettings:
         proxy=settings.proxy,
         ca_file=settings.ca_file,
         client_cert=settings.client_cert,
+        guarded=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from watcher.clock import Clock
@@ -31,7 +31,16 @@ from watcher.wiring.parts import Parts
 class Carriers:
     """A courier for each receiver; others take their place at a reload."""
 
-    def __init__(self, deliveries: Deliveries, clock: Clock, doubt: ClockDoubt, observer: Observer) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        clock: Clock,
+        doubt: ClockDoubt,
+        observer: Observer,
+        *,
+        on_events: Callable[[], None],
+    ) -> None:
+        self._on_events = on_events
         self._deliveries = deliveries
         self._observer = observer
         self._clock = clock
@@ -50,6 +59,7 @@ class Carriers:
             self._doubt,
             observer=self._observer,
             lanes=self._lanes,
+            on_events=self._on_events,
         )
 
     def start(self, crew: Crew) -> None:
@@ -87,7 +97,11 @@ def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> 
     """Make the stages; they share the store, the clock and one doubt about the wall clock."""
     config, receivers = parts.config, parts.receivers
     doubt = ClockDoubt()
-    carriers = Carriers(Deliveries(database), clock, doubt, observer)
+
+    def wake_router() -> None:
+        router.wake.ring()
+
+    carriers = Carriers(Deliveries(database), clock, doubt, observer, on_events=wake_router)
     carriers.take_on(config, receivers)
     router = Router(Outbox(database), routes_of(config), receivers, clock, carriers.wake, observer=observer)
     poller = Poller(

@@ -150,6 +150,7 @@ async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene:
         scene.write(scene.text(FIRST, hooks={"hook": other.url}))
         answer = await reload(daemon)
         assert answer["changes"] == ["receiver.hook: changed"]
+        await house.eventually(lambda: len(daemon._stages.carriers._at_work) == 1)
         scene.show("learning")
         assert await scene.told(1, other) == [(FIRST, "learning")]
         assert scene.hook.received == []

@@ -149,6 +149,23 @@ async def test_the_history_is_read_from_a_minute_before_the_attempt_alone() -> N
         assert isinstance(await finding(receiver, old), Found)
 
 
+@pytest.mark.parametrize("behind", [3600.0, -3600.0])
+async def test_a_clock_of_ours_that_is_wrong_hides_no_message(behind: float) -> None:
+    async with scene(behind_seconds=behind, fault=in_turn([Fault.LATE_RESET])) as (slack, receiver):
+        doubtful = parcel()
+        assert isinstance(await receiver.send(doubtful), Uncertain)
+        for number in range(20):
+            slack.say(f"chatter {number}")
+        assert isinstance(await finding(receiver, doubtful), Found)
+
+
+async def test_an_attempt_that_lies_in_the_future_is_found_in_the_past() -> None:
+    async with scene() as (_, receiver):
+        stepped = parcel(attempted_at=datetime.now(UTC) + timedelta(hours=1))
+        await receiver.send(stepped)
+        assert isinstance(await finding(receiver, stepped), Found)
+
+
 @pytest.mark.parametrize("degrade", [METADATA_STEP, METADATA_STEP + 1, METADATA_STEP + 2])
 async def test_a_message_without_metadata_is_known_again_by_its_text(degrade: int) -> None:
     async with scene() as (slack, receiver):
@@ -269,7 +286,14 @@ async def test_a_token_without_the_scope_or_a_wrong_one_is_told() -> None:
         slack.token = "xoxb-another"
         access = await receiver.access()
     assert access.refused is not None
-    assert access.refused.startswith("invalid_auth: ")
+    assert access.refused.startswith("auth.test: invalid_auth: ")
+
+
+async def test_a_channel_that_does_not_exist_is_told() -> None:
+    async with local_slack(LocalSlack()) as slack, bot(slack.url, channel="C0000000009") as receiver:
+        access = await receiver.access()
+    assert access.refused is not None
+    assert access.refused.startswith("conversations.history: channel_not_found: give the channel's id")
 
 
 def lanes(pairs: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -74,7 +74,7 @@ HISTORY_UNREAD = (
 )
 KNOWN = Access(identity="aitems in Tests", scopes=("channels:history", "chat:write"), answer="200")
 NARROW = Access(identity="aitems in Tests", scopes=(), answer="200", unreadable="missing_scope: give it")
-WRONG = Access(identity="", scopes=(), answer="200", refused="invalid_auth: act")
+WRONG = Access(identity="", scopes=(), answer="200", refused="auth.test: invalid_auth: act")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ WRONG = Access(identity="", scopes=(), answer="200", refused="invalid_auth: act"
     [
         (KNOWN, f"token: aitems in Tests, scopes channels:history, chat:write\n{HISTORY_READ}"),
         (NARROW, f"token: aitems in Tests, Slack names no scopes\n{HISTORY_UNREAD}"),
-        (WRONG, "token: refused: invalid_auth: act\n"),
+        (WRONG, "slack: auth.test: invalid_auth: act\n"),
     ],
 )
 def test_what_slack_says_of_a_token_is_shown(access: Access, shown: str) -> None:

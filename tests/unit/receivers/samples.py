@@ -10,10 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from watcher.core.event import Event, Kind, event_id, incident_id
+from watcher.core.health import Health, Sign
 from watcher.core.incident import Incident, Turn, TurnKind, account_subject
 from watcher.core.incident_event import Scope, describe
 from watcher.core.look import Cause
 from watcher.core.planner import EVERY_SERVICE
+from watcher.core.receiver_health import DeadLetter, Standing, turn, undelivered
 from watcher.core.store_event import store_mended, store_trouble
 from watcher.core.training import ServiceRef, TrainingRef
 from watcher.flow.lookout import clock_subject
@@ -93,8 +95,42 @@ SKEW: dict[str, Any] = {
 NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such train", "last_good_at": None}
 
 STORE_TROUBLE = store_trouble("disk-full", "3,145,728 bytes are free beside the store", EPOCH, 1, RECORDED)
+REFUSAL = Sign(
+    health=Health.REFUSES,
+    reason="channel_is_archived: unarchive the channel, or make a webhook for another one",
+    answer="410 channel_is_archived",
+)
+
+
+def told_receiver(
+    sign: Sign = REFUSAL, name: str = "ml-ops", broken_since: datetime | None = None, waiting: int = 3
+) -> Event:
+    """Return what is told when a receiver begins to refuse, or passes again."""
+    standing = Standing(name=name, seq=2, broken_since=broken_since, reason=REFUSAL.reason, answer=REFUSAL.answer)
+    event = turn(standing, sign, waiting, EPOCH, RECORDED)[1]
+    assert event is not None
+    return event
+
+
+def told_dead(count: int, name: str = "ml-ops", about: str = "Training failed: shop-main · pop · maqll0abcde") -> Event:
+    """Return what is told when so many deliveries were given up."""
+    letters = [
+        DeadLetter(
+            id=f"msg_{'abcdefghij'[number % 10]}4v7kq2x{number}",
+            reason=f"expired: {REFUSAL.reason}",
+            about=about,
+            created_at=RECORDED - timedelta(days=3),
+        )
+        for number in range(count)
+    ]
+    return undelivered(Standing(name=name, seq=3), letters, EPOCH, RECORDED)[1]
+
 
 CASES: dict[str, Event] = {
+    "receiver-broken": told_receiver(),
+    "receiver-mended": told_receiver(Sign(health=Health.PASSES), broken_since=RECORDED - timedelta(hours=3)),
+    "undelivered": told_dead(1),
+    "undelivered-storm": told_dead(1_000),
     "failed": sample_event(),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
     "failed-restored": sample_event(restored=True, late=True),
@@ -237,6 +273,7 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         ],
         [],
     ),
+    "group-receivers": ([told_receiver(), told_dead(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],
         [of_version(f"maqll0fa{number:03}") for number in range(1, 31)],
@@ -349,4 +386,15 @@ hostile_incidents = st.builds(
     last_good_at=st.none() | st.just(RECORDED - timedelta(minutes=3)),
     covers=st.lists(st.sampled_from(["a", "<!channel>", "`", "&" * 300, "\u202ex", "\x1b[31m"]), max_size=12),
 )
-hostile_events = st.one_of(hostile_changes, hostile_incidents)
+hostile_receivers = st.one_of(
+    st.builds(
+        lambda reason, answer, name: told_receiver(
+            Sign(health=Health.REFUSES, reason=reason, answer=answer), name.encode("utf-8", "replace").decode()
+        ),
+        hostile_text,
+        hostile_text,
+        hostile_text,
+    ),
+    st.builds(told_dead, st.integers(1, 60), st.just("hook"), hostile_text),
+)
+hostile_events = st.one_of(hostile_changes, hostile_incidents, hostile_receivers)

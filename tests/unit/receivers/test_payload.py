@@ -67,6 +67,7 @@ def test_the_body_has_exactly_the_fields_of_the_schema(case: str) -> None:
     assert list(body) == list(SCHEMA["properties"])
     assert fields_fit(body["data"], "event")
     assert body["data"]["incident"] is None or fields_fit(body["data"]["incident"], "incident")
+    assert body["data"]["receiver"] is None or fields_fit(body["data"]["receiver"], "receiver")
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
@@ -253,5 +254,5 @@ def test_the_documents_examples_are_bodies_that_we_send() -> None:
     shown = examples()
     group = shown.pop("group-two")
     assert group == json.loads(group_of("group-two"))
-    assert set(shown) == {"failed", "account-unreachable"}
+    assert set(shown) == {"failed", "account-unreachable", "receiver-broken"}
     assert shown == {case: body_of(CASES[case]) for case in shown}

@@ -1,0 +1,117 @@
+"""``deliveries``: what a person does about what was not delivered, without a daemon and beside one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.cli_support import KEYS, Workplace, eventually, started
+
+ROUTED = """
+[receiver.hook]
+kind = "webhook"
+url = "{url}"
+
+[[route]]
+match = {{ kind = ["succeeded", "failed"] }}
+to = ["hook"]
+
+[[route]]
+to = ["console"]
+"""
+
+
+class Door:
+    """A webhook that answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.status = HTTPStatus.GONE
+        self.got: list[Any] = []
+
+
+@contextmanager
+def door() -> Iterator[tuple[str, Door]]:
+    ours = Door()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            ours.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(ours.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook", ours
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def listed(workplace: Workplace, *args: str) -> list[Any]:
+    shown = workplace.deliveries("list", "--json", *args)
+    assert shown.returncode == 0, shown.stderr
+    return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def test_a_refusing_receiver_is_told_of_through_another_and_its_delivery_dropped_without_a_daemon(
+    workplace: Workplace,
+) -> None:
+    with door() as (url, hook):
+        workplace.write(ROUTED.format(url=url))
+        workplace.command("once", env=KEYS)
+        workplace.set_training("v1", "completed")
+        swept = workplace.command("once", env=KEYS)
+        assert '"type":"receiver.receiver-broken"' in swept.stdout
+        assert len(hook.got) == 1
+        status = workplace.command("status")
+        assert status.returncode == 1
+        assert "http 410" in status.stdout
+        (waiting,) = listed(workplace)
+        assert (waiting["receiver"], waiting["state"]) == ("hook", "pending")
+        shown = workplace.deliveries("show", waiting["id"][:12])
+        assert "Training completed" in shown.stdout
+        dropped = workplace.deliveries("drop", waiting["id"][:12], "--by", "mina")
+        assert (dropped.returncode, dropped.stdout.splitlines()[-1]) == (0, "1 delivery")
+        (gone,) = listed(workplace, "--state", "dropped")
+        assert gone["reason"] == "dropped by mina"
+        assert workplace.deliveries("retry", waiting["id"]).returncode == 1
+        assert "was dropped" in workplace.deliveries("retry", waiting["id"]).stderr
+
+
+def test_beside_a_daemon_a_retry_goes_over_its_socket_and_is_sent_at_once(workplace: Workplace) -> None:
+    with door() as (url, hook):
+        workplace.write(ROUTED.format(url=url))
+        workplace.command("once", env=KEYS)
+        with started("run", "--config", workplace.config, env=KEYS):
+            workplace.simulator.wait_for_looks(2)
+            workplace.set_training("v1", "learningFailed")
+            eventually(lambda: len(listed(workplace, "--receiver", "hook")) == 1 and len(hook.got) == 1)
+            eventually(lambda: listed(workplace)[0]["state"] == "pending")
+            hook.status = HTTPStatus.OK
+            retried = workplace.deliveries("retry", listed(workplace)[0]["id"])
+            assert retried.returncode == 0, retried.stderr
+            eventually(lambda: len(hook.got) == 2)
+            eventually(lambda: listed(workplace) == [])
+            assert hook.got[0] == hook.got[1]
+
+
+def test_wrong_usage_and_a_missing_store_are_refused(workplace: Workplace, tmp_path: Path) -> None:
+    assert workplace.deliveries("retry").returncode == 2
+    assert workplace.deliveries("list", "--state", "lost").returncode == 2
+    assert workplace.deliveries("retry", "msg_x", "--all-dead").returncode == 2
+    missing = workplace.deliveries("drop", "msg_x")
+    assert missing.returncode == 75
+    assert "there is no store" in missing.stderr
+    assert list(tmp_path.glob("*.db")) == []

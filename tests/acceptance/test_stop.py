@@ -1,0 +1,124 @@
+"""R5 and R24: how a daemon ends, and that it is the only one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace, eventually, read_until, started, stopped
+
+HOOK = """
+[receiver.hook]
+kind = "webhook"
+url = "{url}"
+
+[[route]]
+to = ["hook"]
+match = {{ kind = "*" }}
+"""
+
+
+class Slow:
+    """A receiver that answers when it is let; keeps the ids of what came."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.ids: list[str] = []
+        self.url = ""
+
+
+@contextmanager
+def slow_receiver() -> Iterator[Slow]:
+    slow = Slow()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            slow.ids.append(self.headers["webhook-id"])
+            slow.let.wait(30)
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        slow.url = f"http://127.0.0.1:{server.server_port}/hook"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield slow
+        finally:
+            slow.let.set()
+            server.shutdown()
+            thread.join()
+
+
+def deliveries(workplace: Workplace) -> list[str]:
+    lines = workplace.command("history", "--json").stdout.splitlines()
+    return [delivery["state"] for line in lines for delivery in json.loads(line)["deliveries"]]
+
+
+def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) -> None:
+    with slow_receiver() as slow:
+        workplace.write(HOOK.format(url=slow.url))
+        with started("run", "--config", workplace.config, env=KEYS) as daemon:
+            read_until(daemon, "watcher.ready")
+            workplace.set_training("v1", "completed")
+            eventually(lambda: len(slow.ids) == 1)
+            daemon.send_signal(signal.SIGTERM)
+            read_until(daemon, "watcher.stopping")
+            slow.let.set()
+            status, _ = stopped(daemon, signal.SIGTERM)
+    assert status == 0
+    assert deliveries(workplace) == ["delivered"]
+    assert len(slow.ids) == 1
+
+
+def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workplace: Workplace) -> None:
+    with slow_receiver() as slow:
+        workplace.write(HOOK.format(url=slow.url))
+        with started("run", "--config", workplace.config, env=KEYS) as daemon:
+            read_until(daemon, "watcher.ready")
+            workplace.set_training("v1", "completed")
+            eventually(lambda: len(slow.ids) == 1)
+            status, rest = stopped(daemon, signal.SIGTERM)
+        assert status == 0
+        assert "watcher.stopped" in rest
+        slow.let.set()
+        with started("run", "--config", workplace.config, env=KEYS) as daemon:
+            read_until(daemon, "delivery.delivered")
+            assert stopped(daemon, signal.SIGTERM)[0] == 0
+    assert deliveries(workplace) == ["delivered"]
+    assert len(set(slow.ids)) == 1, "a repeat bears the same id"
+
+
+@pytest.mark.parametrize("kind", ["drip-headers", "hang"])
+def test_r5_a_look_under_way_at_sigterm_holds_nothing_up(workplace: Workplace, kind: str) -> None:
+    workplace.write(EVERY_KIND)
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.ready")
+        workplace.simulator.control("POST", "/faults", {"kind": kind, "service": workplace.service})
+        workplace.simulator.wait_for_looks(1)
+        status, rest = stopped(daemon, signal.SIGTERM)
+    assert status == 0
+    assert "watcher.stopped" in rest
+
+
+def test_r24_a_second_daemon_is_refused_and_told_who_is_there_while_the_first_goes_on(workplace: Workplace) -> None:
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.ready")
+        for name in ("run", "once"):
+            second = workplace.command(name, env=KEYS)
+            assert second.returncode == 75
+            assert f"in use by process {daemon.pid} (run, since " in second.stderr
+        assert workplace.command("reload").returncode == 0, "its socket is still the first one's"
+        workplace.simulator.wait_for_looks(2)
+        assert stopped(daemon, signal.SIGTERM)[0] == 0

@@ -1,0 +1,81 @@
+"""What is fuzzed: everything that reads what others wrote. Each takes bytes and must end in one of its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from watcher.aitems.errors import cause_of, read_error
+from watcher.aitems.wire import Times, read_service, read_services, read_training, read_trainings
+from watcher.config import ConfigError, format_duration, load, parse_duration
+from watcher.core.delivery import Degrade, Delivered, Refused, TryLater, Uncertain
+from watcher.core.training import TrainingRef
+from watcher.http import Answered, Headers
+from watcher.http.fields import retry_after_seconds, server_date
+from watcher.receivers import slack_api
+from watcher.receivers.answers import redactor_for
+from watcher.receivers.slack_errors import classify, read_answer
+from watcher.receivers.slack_names import WEB_API
+
+NOW: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+TIMES: Final = Times(asked_at=NOW, answered_at=NOW)
+REF: Final = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
+LONGEST_PAUSE: Final = 900.0
+OUTCOMES: Final = (Delivered, TryLater, Uncertain, Degrade, Refused)
+
+
+def aitems(data: bytes) -> None:
+    """Read an answer of AiTEMS as each call would."""
+    read_training(data, REF, TIMES)
+    read_trainings(data, REF.service_ref, TIMES)
+    read_services(data, REF.account)
+    read_service(data, REF.service_ref)
+    for status in (200, 401, 404, 429, 500):
+        cause_of(status, read_error({}, data), None, NOW)
+
+
+def slack(data: bytes) -> None:
+    """Classify an answer of Slack, to a webhook and to a bot, whatever the status."""
+    redactor = redactor_for(None, ())
+    for status in (200, 404, 429, 500):
+        whole = Answered(status=status, headers=Headers([]), body=data, asked_at=NOW, answered_at=NOW)
+        assert isinstance(classify(read_answer(whole, redactor), 0), OUTCOMES)
+        for degrade in range(3):
+            to_bot = read_answer(whole, redactor, slack_api._document(data))
+            assert isinstance(classify(to_bot, degrade, WEB_API), OUTCOMES)
+
+
+def toml(data: bytes) -> None:
+    """Read a configuration: it is taken, or every fault is said."""
+    refusal = "taken"
+    try:
+        load(Path("/nowhere/config.toml"), text=data.decode("utf-8", "replace"))
+    except ConfigError as refused:
+        refusal = str(refused)
+    assert refusal.strip(), "a refusal without a word"
+
+
+def retry_after(data: bytes) -> None:
+    """Read a Retry-After: none, or a wait that is no longer than the longest."""
+    wish, _, date = data.decode("latin-1").partition("\n")
+    seconds = retry_after_seconds({"retry-after": wish, "date": date}, NOW, at_most=LONGEST_PAUSE)
+    assert seconds is None or 0 <= seconds <= LONGEST_PAUSE
+    moment = server_date({"date": wish})
+    assert moment is None or moment.utcoffset() == timedelta()
+
+
+def duration(data: bytes) -> None:
+    """Read a duration: what is taken is written back as the same."""
+    try:
+        found = parse_duration(data.decode("utf-8", "replace"))
+    except ValueError:
+        return
+    assert parse_duration(format_duration(found)) == found
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
+    {"aitems": aitems, "slack": slack, "toml": toml, "retry-after": retry_after, "duration": duration}
+)

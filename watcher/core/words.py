@@ -1,0 +1,8 @@
+"""Counting in words."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun, e.g. ``1 look`` or ``3 looks``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,173 @@
+"""How the receivers stand: parked ones, what is too old for them, and dead letters that are still to be told.
+
+A dead row keeps ``next_at`` until its death is told; so nothing is forgotten when the process dies between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from watcher.core.delivery import PARKED_RETRY, State
+from watcher.core.event import Event, Kind
+from watcher.core.health import Health, Sign
+from watcher.core.message import compose, plain_text
+from watcher.core.moment import from_text, to_text
+from watcher.core.receiver_health import DeadLetter, Standing, turn, undelivered
+from watcher.store import schema
+from watcher.store.rows import event_row, from_moment, read_event, to_moment
+
+_delivery = schema.delivery
+_WAITING = (State.PENDING.value, State.UNCERTAIN.value)
+
+
+def standing_of(connection: Connection, name: str) -> Standing:
+    """Return how a receiver stands; one that nothing was told about is well."""
+    row = connection.execute(select(schema.receiver).where(schema.receiver.c.name == name)).mappings().one_or_none()
+    return Standing(name=name) if row is None else read_standing(row)
+
+
+def broken(connection: Connection) -> list[Standing]:
+    """Return the receivers that refuse for good."""
+    query = select(schema.receiver).where(schema.receiver.c.broken_since.is_not(None)).order_by(schema.receiver.c.name)
+    return [read_standing(row) for row in connection.execute(query).mappings()]
+
+
+def read_standing(row: RowMapping) -> Standing:
+    """Read a row of ``receiver``."""
+    return Standing(
+        name=row["name"],
+        seq=row["seq"],
+        broken_since=to_moment(row["broken_since"]),
+        reason=row["reason"] or "",
+        answer=row["answer"] or "",
+    )
+
+
+def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: datetime) -> None:
+    """Keep what an attempt says of its receiver, with the event where that is news; after the row was settled."""
+    before = standing_of(connection, name)
+    if sign.health is Health.PASSES and before.broken_since is None:
+        return
+    after, event = turn(before, sign, _count(connection, _waiting_for(name)), epoch, now)
+    _keep(connection, after, event)
+    if sign.health is Health.REFUSES:
+        _put_off(connection, name, now)
+    else:
+        make_due(connection, _waiting_for(name), now)
+
+
+def _keep(connection: Connection, standing: Standing, event: Event | None) -> None:
+    row = {
+        "name": standing.name,
+        "seq": standing.seq,
+        "broken_since": from_moment(standing.broken_since),
+        "reason": standing.reason,
+        "answer": standing.answer,
+    }
+    others = {key: value for key, value in row.items() if key != "name"}
+    query = upsert(schema.receiver).values(row)
+    connection.execute(query.on_conflict_do_update(index_elements=[schema.receiver.c.name], set_=others))
+    if event is not None:
+        connection.execute(insert(schema.event), event_row(event))
+
+
+def _waiting_for(name: str) -> ColumnElement[bool]:
+    return and_(_delivery.c.receiver == name, _delivery.c.state.in_(_WAITING))
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.count()).where(which)).scalar_one())
+
+
+def _put_off(connection: Connection, name: str, now: datetime) -> None:
+    """Let nothing be tried before the hour is over, whichever row is the oldest by then."""
+    until = to_text(now + PARKED_RETRY)
+    early = and_(_waiting_for(name), _delivery.c.sealed, _delivery.c.next_at < until)
+    connection.execute(update(_delivery).where(early).values(next_at=until))
+
+
+def make_due(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    """Make sealed rows that wait due now; return how many that were. An open group keeps its patience."""
+    later = and_(which, _delivery.c.sealed, _delivery.c.next_at > to_text(now))
+    return connection.execute(update(_delivery).where(later).values(next_at=to_text(now))).rowcount
+
+
+def probe(connection: Connection, name: str, now: datetime) -> None:
+    """Let the oldest row of a parked receiver be tried now."""
+    if standing_of(connection, name).broken_since is not None:
+        make_due(connection, _delivery.c.position == oldest_waiting(name).scalar_subquery(), now)
+
+
+def oldest_waiting(name: str) -> Select[int]:
+    """Return the position of the oldest row that waits for a receiver."""
+    return select(func.min(_delivery.c.position)).where(_waiting_for(name))
+
+
+def too_old(connection: Connection, name: str, before: datetime) -> list[tuple[str, str]]:
+    """Return id and reason of what waits for a receiver and was made before this time, though nothing is due now.
+
+    What is uncertain may have arrived: it is looked up or sent again before it is given up, but where the receiver is
+    parked and nothing is tried at all.
+    """
+    standing = standing_of(connection, name)
+    parked = standing.broken_since is not None
+    states = _WAITING if parked else (State.PENDING.value,)
+    old = and_(_delivery.c.receiver == name, _delivery.c.state.in_(states), _delivery.c.created_at <= to_text(before))
+    query = select(_delivery.c.id, _delivery.c.reason).where(old).order_by(_delivery.c.position)
+    return [
+        (row.id, f"expired: {(standing.reason if parked else row.reason) or 'never attempted'}")
+        for row in connection.execute(query)
+    ]
+
+
+def announce(connection: Connection, name: str | None, epoch: str, now: datetime) -> list[Event]:
+    """Tell the deaths that are not told yet, one event a receiver; ``None`` stands for every receiver."""
+    untold = and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
+    if name is not None:
+        untold = and_(untold, _delivery.c.receiver == name)
+    rows = connection.execute(select(_delivery).where(untold).order_by(_delivery.c.position)).mappings().all()
+    if not rows:
+        return []
+    events = []
+    for receiver in dict.fromkeys(row["receiver"] for row in rows):
+        letters = list(_letters(connection, [row for row in rows if row["receiver"] == receiver]))
+        if letters:
+            standing, event = undelivered(standing_of(connection, receiver), letters, epoch, now)
+            _keep(connection, standing, event)
+            events.append(event)
+    connection.execute(update(_delivery).where(untold).values(next_at=None))
+    return events
+
+
+def _letters(connection: Connection, rows: Iterable[RowMapping]) -> Iterable[DeadLetter]:
+    for row in rows:
+        events = events_of(connection, row["id"])
+        # A dead letter about dead letters is told by status and /readyz: an event of it would go round in circles.
+        if all(event.kind is Kind.UNDELIVERED for event in events):
+            continue
+        yield DeadLetter(
+            id=row["id"], reason=row["reason"], about=about_text(events), created_at=from_text(row["created_at"])
+        )
+
+
+def events_of(connection: Connection, delivery_id: str) -> list[Event]:
+    """Return the events that a delivery tells, in their order."""
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.ledger.c.delivery_id == delivery_id)
+        .order_by(schema.event.c.position)
+    )
+    return [read_event(body) for body in connection.scalars(query)]
+
+
+def about_text(events: list[Event]) -> str:
+    """Name in one line what a delivery tells."""
+    if not events:
+        return ""
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return f"{plain_text(compose(events[0]).title)}{more}"

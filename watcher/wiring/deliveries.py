@@ -1,0 +1,80 @@
+"""What the control socket does about deliveries: ``deliveries.retry`` and ``deliveries.drop``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import structlog
+
+from watcher.clock import Clock
+from watcher.control.protocol import ControlError, Handler
+from watcher.store.database import Database
+from watcher.store.manual import Change, DeliveryRefusedError, Manual
+
+log = structlog.get_logger()
+
+RETRY: Final = "deliveries.retry"
+DROP: Final = "deliveries.drop"
+
+
+def delivery_handlers(database: Database, clock: Clock, wake: Callable[[str], None]) -> dict[str, Handler]:
+    """Return the handlers by command.
+
+    Args:
+        database: the store.
+        clock: the machine's.
+        wake: rings for the receiver of this name.
+    """
+    manual = Manual(database)
+
+    async def retry(arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return _answer(RETRY, await perform_retry(manual, arguments, clock), wake)
+
+    async def drop(arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return _answer(DROP, await perform_drop(manual, arguments, clock), wake)
+
+    return {RETRY: retry, DROP: drop}
+
+
+async def perform_retry(manual: Manual, arguments: Mapping[str, object], clock: Clock) -> list[Change]:
+    """Send again what the arguments name; also for a command without a daemon."""
+    try:
+        if arguments.get("all_dead") is True:
+            receiver = arguments.get("receiver")
+            return await manual.retry_all_dead(None if receiver is None else str(receiver), clock.utc_now())
+        return await manual.retry(_ids(arguments), clock.utc_now())
+    except DeliveryRefusedError as error:
+        raise ControlError(str(error)) from None
+
+
+async def perform_drop(manual: Manual, arguments: Mapping[str, object], clock: Clock) -> list[Change]:
+    """Drop what the arguments name; also for a command without a daemon."""
+    try:
+        return await manual.drop(_ids(arguments), str(arguments.get("by", "")), clock.utc_now())
+    except DeliveryRefusedError as error:
+        raise ControlError(str(error)) from None
+
+
+def changes_json(changes: Iterable[Change]) -> dict[str, object]:
+    """Return what was done, as it goes over the socket."""
+    return {
+        "deliveries": [
+            {"id": item.id, "receiver": item.receiver, "before": item.before.value, "after": item.after.value}
+            for item in changes
+        ]
+    }
+
+
+def _ids(arguments: Mapping[str, object]) -> list[str]:
+    ids = arguments.get("ids")
+    if not isinstance(ids, list) or not ids:
+        raise ControlError("name at least one delivery; see aitems-watcher deliveries list")
+    return [str(item) for item in ids]
+
+
+def _answer(command: str, changes: list[Change], wake: Callable[[str], None]) -> Mapping[str, object]:
+    log.info("delivery.changed_by_hand", command=command, deliveries=[item.id for item in changes])
+    for receiver in dict.fromkeys(item.receiver for item in changes):
+        wake(receiver)
+    return changes_json(changes)
