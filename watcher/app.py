@@ -53,7 +53,7 @@ class Daemon:
         self, database: Database, stages: Stages, reloader: Reloader, metrics: Metrics, surroundings: Surroundings
     ) -> None:
         self.database = database
-        examiner = Examiner(database.path, metrics, stages.poller.first_round, surroundings)
+        examiner = Examiner(database.path, metrics, stages, surroundings)
         self.face = Face(reloader.config, examiner, metrics, surroundings)
         self.poller = stages.poller
         self.reloader = reloader

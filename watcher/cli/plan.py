@@ -118,7 +118,7 @@ def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
         watches=[_watch_plan(settings, looks, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
-        warnings=[*_receiver_warnings(receivers, routes), *route_warnings(config)],
+        warnings=[*_lonely(config), *_receiver_warnings(receivers, routes), *route_warnings(config)],
         refusals=over_budget(config, looks),
     )
 
@@ -247,10 +247,14 @@ def only_text(match: Match) -> str:
     return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.words.items())
 
 
+def _lonely(config: Config) -> Iterator[str]:
+    if len(config.receivers) == 1 and config.heartbeat.url is None:
+        (name,) = config.receivers
+        yield f"receiver {name} is the only one: if it fails, nobody is told; add a second, or a [heartbeat]"
+
+
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:
     named = {name for route in routes for name in route.to}
-    if len(receivers) == 1:
-        yield f"receiver {receivers[0].receiver} is the only one: if it fails, nobody is told; add a second"
     for receiver in receivers:
         if receiver.signed is False:
             yield f"receiver {receiver.receiver} is unsigned: what it gets could come from anybody; give it a secret"

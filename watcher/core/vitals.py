@@ -45,6 +45,7 @@ class Ailment(StrEnum):
     """Why the watcher is not well; the word stands in ``/readyz``, the log and the metric."""
 
     STORE = "store-unreadable"
+    STORE_TROUBLE = "store-trouble"
     LOOP = "loop-late"
     FIRST_ROUND = "first-round-pending"
     UNTOLD = "trouble-untold"
@@ -59,17 +60,22 @@ class Reason:
     detail: str
 
 
-def ailments(vitals: Vitals | None, late: Mapping[str, float], *, first_round_done: bool) -> tuple[Reason, ...]:
+def ailments(
+    vitals: Vitals | None, late: Mapping[str, float], *, first_round_done: bool, store_trouble: str | None = None
+) -> tuple[Reason, ...]:
     """Return every reason to call the watcher unwell, the gravest first; none while all is well.
 
     Args:
         vitals: what the store says; ``None`` when it could not be read.
         late: the loops that did not come back, each with the seconds it is overdue.
         first_round_done: whether each target was looked at once since the start.
+        store_trouble: why the store cannot be written, e.g. ``disk-full``.
     """
     found = []
     if vitals is None:
         found.append(Reason(ailment=Ailment.STORE, detail="the store cannot be read; see the log"))
+    if store_trouble is not None:
+        found.append(Reason(ailment=Ailment.STORE_TROUBLE, detail=f"the store cannot be written: {store_trouble}"))
     if late:
         words = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
         found.append(Reason(ailment=Ailment.LOOP, detail=f"overdue: {_few(words)}"))

@@ -18,7 +18,8 @@ from watcher.core.event import Event, delivery_id
 from watcher.core.routing import Plan, Routes, plan
 from watcher.core.store_event import ADVICE, STORE_SUBJECT, store_mended, store_trouble
 from watcher.flow.memory import Memory
-from watcher.flow.ports import Clock, Looking, Outbox, Receiver, Room
+from watcher.flow.observer import UNOBSERVED
+from watcher.flow.ports import Clock, Looking, Observer, Outbox, Receiver, Room
 
 log = structlog.get_logger()
 
@@ -82,6 +83,7 @@ class Storekeeper:
         *,
         herald: Herald,
         on_events: Callable[[], None],
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._room = room
         self._memory = memory
@@ -90,8 +92,15 @@ class Storekeeper:
         self._clock = clock
         self._herald = herald
         self._on_events = on_events
+        self._observer = observer
+        self._cause: str | None = None
         self._trouble: Event | None = None
         self._telling: asyncio.Task[bool] | None = None
+
+    @property
+    def cause(self) -> str | None:
+        """What keeps the store from being written, if anything."""
+        return self._cause
 
     def take_over(self, herald: Herald) -> None:
         """Tell others from here on: the configuration was read anew."""
@@ -105,6 +114,7 @@ class Storekeeper:
                     await self.once()
                 except Exception:
                     log.exception("store.watch_failed")
+                self._observer.turned("storekeeping", CHECK_SECONDS)
                 await asyncio.sleep(CHECK_SECONDS)
         finally:
             if self._telling is not None:
@@ -120,6 +130,7 @@ class Storekeeper:
             await self._end(self._trouble)
 
     async def _begin(self, cause: str) -> None:
+        self._cause = cause
         free = await self._room.free_bytes()
         if cause == DISK_FULL:
             self._looking.pause()
@@ -135,7 +146,7 @@ class Storekeeper:
         await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,)))
         if await self._was_told():
             await self._outbox.enqueue([(trouble, Plan(to=(), reason=TOLD_FROM_MEMORY))], _no_seal, mended.recorded_at)
-        self._trouble = None
+        self._trouble = self._cause = None
         self._looking.resume()
         self._on_events()
         log.warning("store.mended", lasted_seconds=(mended.incident or {}).get("lasted_seconds"))

@@ -22,6 +22,7 @@ from watcher.store.vitals import read_vitals
 from watcher.web import Listener, Pages, Pinger, Readiness, build_app
 from watcher.wiring.current import CurrentSecret
 from watcher.wiring.reload import Reloader
+from watcher.wiring.stages import Stages
 from watcher.wiring.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -33,10 +34,11 @@ FRESH_SECONDS: Final = 1.0
 class Examiner:
     """Says how the watcher is, from the store, the loops and the first round."""
 
-    def __init__(self, path: Path, metrics: Metrics, first_round: asyncio.Event, surroundings: Surroundings) -> None:
+    def __init__(self, path: Path, metrics: Metrics, stages: Stages, surroundings: Surroundings) -> None:
         self._path = path
         self._metrics = metrics
-        self._first_round = first_round
+        self._first_round = stages.poller.first_round
+        self._storekeeper = stages.storekeeper
         self._clock = surroundings.clock
         self._asking = asyncio.Lock()
         self._vitals: Vitals | None = None
@@ -51,7 +53,12 @@ class Examiner:
                 self._vitals_at = self._clock.monotonic()
         now = self._clock.monotonic()
         late = self._metrics.pulse.late(now)
-        reasons = ailments(self._vitals, late, first_round_done=self._first_round.is_set())
+        reasons = ailments(
+            self._vitals,
+            late,
+            first_round_done=self._first_round.is_set(),
+            store_trouble=self._storekeeper.cause,
+        )
         return Reading(at=self._clock.utc_now(), monotonic=now, vitals=self._vitals, reasons=reasons)
 
     async def reasons(self) -> Sequence[Reason]:

@@ -124,6 +124,7 @@ def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> 
         clock,
         herald=Herald(parts.receivers, routes_of(config)),
         on_events=router.wake.ring,
+        observer=observer,
     )
     return Stages(poller=poller, router=router, carriers=carriers, upkeep=upkeep, storekeeper=storekeeper)
 

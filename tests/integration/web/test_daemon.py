@@ -140,6 +140,17 @@ async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbe
         assert (await ask(daemon, "/readyz"))[0] == 200
 
 
+async def test_a_refusing_receiver_that_nobody_else_could_tell_of_is_a_reason_until_it_is_mended(scene: Scene) -> None:
+    scene.hook.script = lambda _received: PlainTextResponse("gone", status_code=410)
+    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+        scene.show("completed")
+        async with asyncio.timeout(20):
+            while (answer := await ask(daemon, "/readyz"))[0] == 200:
+                await asyncio.sleep(0.1)
+        assert [reason["reason"] for reason in json.loads(answer[1])["reasons"]] == ["trouble-untold"]
+        await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
+
+
 async def test_the_heartbeat_follows_no_redirect(scene: Scene) -> None:
     scene.hub.script = lambda _received: RedirectResponse(scene.hook.url)
     async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:

@@ -130,8 +130,9 @@ def test_receivers_are_shown_without_what_is_as_good_as_a_secret() -> None:
 
 def test_one_receiver_alone_gives_a_warning() -> None:
     assert plan(ACCOUNT, SERVICE, SLACK).warnings == [
-        "receiver ml-ops is the only one: if it fails, nobody is told; add a second"
+        "receiver ml-ops is the only one: if it fails, nobody is told; add a second, or a [heartbeat]"
     ]
+    assert plan(ACCOUNT, SERVICE, SLACK, '[heartbeat]\nurl = "https://beat.example/1"').warnings == []
 
 
 def test_unsigned_and_unnamed_receivers_give_warnings() -> None:

@@ -22,6 +22,8 @@ def test_each_reason_has_its_word() -> None:
     assert words(Vitals(), {"looking": 50.0}) == [Ailment.LOOP]
     assert words(Vitals(), first=False) == [Ailment.FIRST_ROUND]
     assert words(Vitals(untold=("account:main",))) == [Ailment.UNTOLD]
+    full = ailments(Vitals(), {}, first_round_done=True, store_trouble="disk-full")
+    assert [reason.ailment for reason in full] == [Ailment.STORE_TROUBLE]
     assert words(Vitals(untold_dead={"ml-ops": 2})) == [Ailment.DEAD]
 
 
