@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from tests.support.clocks import believed
 from tests.support.virtual import Ear, VirtualClock
 from watcher.core.batch import Batch
 from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Refused, TryLater
@@ -17,7 +18,6 @@ from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.routing import Route, Routes
 from watcher.core.training import TrainingRef
 from watcher.flow.deliver import Courier, couriers
-from watcher.flow.doubt import ClockDoubt
 from watcher.flow.route import Router
 from watcher.store.database import Database, open_database
 from watcher.store.deliveries import Deliveries
@@ -97,7 +97,7 @@ async def telling(
         for courier in carriers.values():
             courier.wake.ring()
 
-    carriers = couriers(receivers, Deliveries(database), policy or Policy(), clock, ClockDoubt(), on_events=wake_router)
+    carriers = couriers(receivers, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router)
     router = Router(Outbox(database), routes, receivers, clock, wake_couriers)
     await Deliveries(database).reclaim(clock.utc_now())
     stages = [router.run(), *(courier.run() for courier in carriers.values())]

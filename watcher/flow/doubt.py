@@ -1,13 +1,20 @@
-"""Whether the wall clock can be believed: after a step it cannot, until a server's ``Date`` agrees with it."""
+"""Whether the wall clock can be believed: until a server's ``Date`` agrees with it, and after a step, it cannot."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class ClockDoubt:
-    """While it lasts, nothing is given up or forgotten for its age."""
+    """While it lasts, nothing is given up or forgotten for its age.
+
+    A process begins in doubt: the clock may have stepped while there was none, or under one that died.
+    """
 
     def __init__(self) -> None:
-        self.lasts = False
+        self.lasts = True
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when the clock is believed again."""
 
     def begin(self) -> None:
         """Note that the wall clock has stepped."""
@@ -15,4 +22,6 @@ class ClockDoubt:
 
     def end(self) -> None:
         """Note that a server's ``Date`` agrees with our clock."""
-        self.lasts = False
+        if self.lasts:
+            self.lasts = False
+            self.on_end()

@@ -49,6 +49,8 @@ class Upkeep:
         self._clock = clock
         self._doubt = doubt
         self.wake = Wake()
+        # What waited for the clock to be believed is done then, not an hour later.
+        doubt.on_end = self.wake.ring
 
     def take_over(self, limits: Limits) -> None:
         """Keep other limits from now on."""

@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support import house
+from tests.support.clocks import believed
 from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
 from tests.unit.receivers.samples import of_version
 from watcher.clock import Clock
@@ -23,7 +24,6 @@ from watcher.core.event import Event
 from watcher.core.routing import Addressee, Plan
 from watcher.core.secret import Secret
 from watcher.flow.deliver import Courier, couriers
-from watcher.flow.doubt import ClockDoubt
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import Spec
 from watcher.receivers.slack_bot import SlackReceiver
@@ -56,7 +56,7 @@ async def sending(
     spec = Spec(name=NAME, http=http, clock=clock, secret=lambda: Secret(TOKEN), channel=CHANNEL, api_url=slack.url)
     await Deliveries(database).reclaim(clock.utc_now())
     receiver = kind(spec)
-    made = couriers({NAME: receiver}, Deliveries(database), policy, clock, ClockDoubt())
+    made = couriers({NAME: receiver}, Deliveries(database), policy, clock, believed())
     yield database, made[NAME], receiver
     await http.aclose()
     database.close()

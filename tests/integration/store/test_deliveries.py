@@ -208,6 +208,28 @@ async def test_a_full_group_is_followed_by_another(database: Database, make_even
     assert [len(group.parcel.events) for group in groups] == [2, 2, 1]
 
 
+async def test_a_sealed_group_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v1"), group=GROUP)
+    (sealed,) = await claim(database, now=NOW + GROUP.patience)
+    await enqueue(database, make_event(1, "v2"), group=GROUP)
+    await settle(database, sealed, State.DELIVERED)
+    (later,) = await claim(database, token="t2", now=NOW + 2 * GROUP.patience)
+    assert [event.version for event in later.parcel.events] == ["v2"]
+
+
+async def test_an_event_joins_no_group_that_goes_before_an_earlier_message_of_its_training(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v2"), group=GROUP)
+    await enqueue(database, make_event(1, "v1"))
+    await enqueue(database, make_event(2, "v1"), group=GROUP)
+    due = await claim(database, now=NOW + GROUP.patience)
+    assert [[(event.version, event.seq) for event in claimed.parcel.events] for claimed in due] == [
+        [("v2", 1)],
+        [("v1", 1)],
+    ]
+
+
 async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_first(
     database: Database, make_event: MakeEvent
 ) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from tests.support.virtual import Ear, VirtualClock, World, run, service_looks, watching
+from watcher.core.delivery import Delivered, Policy, TryLater
 from watcher.core.planner import Look
 from watcher.core.training import ServiceRef, TrainingRef
+from watcher.flow.deliver import couriers
+from watcher.flow.doubt import ClockDoubt
 from watcher.http import HttpResult
+from watcher.store.database import open_database
+from watcher.store.deliveries import Deliveries
 
 HOUR = 3600.0
 
@@ -113,3 +119,29 @@ def test_a_list_that_shows_other_ends_at_each_answer_is_not_asked_for_without_a_
 
     world = run(main)
     assert len(world.asked) < 100
+
+
+def test_nothing_is_given_up_for_its_age_by_a_clock_that_no_server_agreed_with_yet(
+    tmp_path: Path,
+) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear, doubt = World(clock), Ear(), ClockDoubt()
+        world.trainings = {("s1", "v1"): "learning"}
+        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+            await asyncio.sleep(60)
+            ear.outcome = lambda _: TryLater(reason="http 503")
+            world.trainings = {("s1", "v1"): "completed"}
+            await asyncio.sleep(60)
+        database = open_database(tmp_path / "watcher.db", purpose="test", now=clock.utc_now())
+        try:
+            courier = couriers({"hook": ear}, Deliveries(database), Policy(), clock, doubt)["hook"]
+            clock.step += timedelta(days=3650)
+            await courier.sweep()
+            ear.outcome = lambda _: Delivered()
+            clock.step = timedelta(days=3651)
+            await courier.sweep()
+        finally:
+            database.close()
+        return ear
+
+    assert run(main).kinds == ["succeeded"]

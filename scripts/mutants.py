@@ -1,0 +1,299 @@
+"""Plants one fault after another into a copy of the mechanism and runs the tests that must catch it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+COPIED: Final = ("watcher", "tests", "pyproject.toml", "config.example.toml", "docs", "README.md", "systemd")
+AT_ONCE: Final = 2
+FAILED: Final = 1
+"""pytest's exit status when a test failed."""
+
+DELIVERIES: Final = "tests/integration/store/test_deliveries.py"
+POLLS: Final = "tests/integration/store/test_polls.py"
+MEMORY: Final = "tests/unit/flow/test_memory.py"
+VERDICT: Final = "tests/unit/core/test_delivery.py"
+LIFECYCLE: Final = "tests/unit/core/test_lifecycle.py"
+ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One planted fault: where, what becomes what, and which tests catch it."""
+
+    fault: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS: Final = (
+    Mutant(
+        "settling without the token",
+        "watcher/store/deliveries.py",
+        "        _delivery.c.token == claimed.token,\n",
+        "",
+        DELIVERIES,
+    ),
+    Mutant(
+        "no lease: what is being sent is taken back at once",
+        "watcher/store/deliveries.py",
+        ", _delivery.c.lease_until <= to_text(now))",
+        ")",
+        DELIVERIES,
+    ),
+    Mutant(
+        "the head of a line holds up nothing",
+        "watcher/store/deliveries.py",
+        "to_text(claim.due_by or now), _is_head())",
+        "to_text(claim.due_by or now))",
+        DELIVERIES,
+    ),
+    Mutant(
+        "what was half sent comes back as if it were new",
+        "watcher/store/deliveries.py",
+        '"may_be_repeat": True, "next_at"',
+        '"next_at"',
+        DELIVERIES,
+    ),
+    Mutant(
+        "a delivery that ends does not release its line",
+        "watcher/store/deliveries.py",
+        "    connection.execute(delete(schema.line).where(schema.line.c.position == position))",
+        "    assert position is not None",
+        DELIVERIES,
+    ),
+    Mutant(
+        "a delivery that ends leaves its ledger entries open",
+        "watcher/store/deliveries.py",
+        "    connection.execute(entries.values(ending))",
+        "    assert entries is not None and ending",
+        DELIVERIES,
+    ),
+    Mutant(
+        "urgent ones wait for their turn",
+        "watcher/store/deliveries.py",
+        ".order_by(_delivery.c.urgent.desc(), _delivery.c.position)",
+        ".order_by(_delivery.c.position)",
+        DELIVERIES,
+    ),
+    Mutant(
+        "an event is marked as routed before its deliveries are made",
+        "watcher/store/outbox.py",
+        "        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        "        early = [(event, plan.__class__(to=(), reason='')) for event, plan in plans]\n"
+        "        await self._database.write(lambda connection: _enqueue(connection, early, seal, now))\n"
+        "        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        ANY_ORDER,
+    ),
+    Mutant(
+        "the number of a receiver's message skips one",
+        "watcher/store/outbox.py",
+        '"last_seq": schema.counter.c.last_seq + 1',
+        '"last_seq": schema.counter.c.last_seq + 2',
+        DELIVERIES,
+    ),
+    Mutant(
+        "an event joins a group that is sealed",
+        "watcher/store/outbox.py",
+        "table.group_key == group.key, ~table.sealed)",
+        "table.group_key == group.key)",
+        DELIVERIES,
+    ),
+    Mutant(
+        "an event joins a group that goes before its training's earlier message",
+        "watcher/store/outbox.py",
+        ".where(ours, in_order, _size_of(table.id) < group.largest)",
+        ".where(ours, _size_of(table.id) < group.largest)",
+        DELIVERIES,
+    ),
+    Mutant(
+        "what goes by itself leaves the group that it follows open",
+        "watcher/store/outbox.py",
+        "        _release(self._connection, _groups_with(to.receiver, event.subject), self._now)\n",
+        "",
+        DELIVERIES,
+    ),
+    Mutant(
+        "the ledger takes two entries of an event and a receiver",
+        "watcher/store/migrations/versions/0001_first_schema.py",
+        'sa.Column("event_id", sa.Text, primary_key=True),\n        sa.Column("receiver", sa.Text, primary_key=True),',
+        'sa.Column("event_id", sa.Text),\n        sa.Column("receiver", sa.Text),',
+        "tests/integration/store/test_database.py",
+    ),
+    Mutant(
+        "a snapshot is written whoever wrote it meanwhile",
+        "watcher/store/polls.py",
+        "if changed.rowcount != 1:",
+        "if changed.rowcount > 1:",
+        POLLS,
+    ),
+    Mutant(
+        "an event is committed after its snapshot",
+        "watcher/store/polls.py",
+        "        await self._database.write(lambda connection: _record(connection, batch))",
+        "        await self._database.write(lambda connection: _record(connection, replace(batch, events=())))\n"
+        "        await self._database.write(lambda connection: _record(connection, Batch(events=batch.events)))",
+        ANY_ORDER,
+    ),
+    Mutant(
+        "what a failed flush held is forgotten",
+        "watcher/flow/memory.py",
+        "                self._unwritten_trainings |= trainings\n                self._unwritten_looks |= looks\n",
+        "",
+        MEMORY,
+    ),
+    Mutant(
+        "the memory runs ahead of the store",
+        "watcher/flow/memory.py",
+        "            written = await self._polls.record(replace(",
+        "            self._keep(snapshots)\n            written = await self._polls.record(replace(",
+        MEMORY,
+    ),
+    Mutant(
+        "a move back needs no second sight",
+        "watcher/core/lifecycle.py",
+        "    if move in SECOND_SIGHT:",
+        "    if move in frozenset():",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "an end in a list needs no confirmation",
+        "watcher/core/lifecycle.py",
+        "    return move is not Move.END or source is Source.VIEW",
+        "    return True",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "the epoch is no part of an event's id",
+        "watcher/core/event.py",
+        '    return "evt_" + _digest(epoch, subject, str(seq))',
+        '    return "evt_" + _digest(subject, str(seq))',
+        "tests/unit/core/test_event.py",
+    ),
+    Mutant(
+        "a start believes its clock",
+        "watcher/flow/doubt.py",
+        "        self.lasts = True\n        self.on_end",
+        "        self.lasts = False\n        self.on_end",
+        "tests/integration/virtual/test_sceptic.py",
+    ),
+    Mutant("nothing is ever given up", "watcher/core/delivery.py", "    if now >= deadline:", "    if False:", VERDICT),
+    Mutant(
+        "Retry-After is ignored",
+        "watcher/core/delivery.py",
+        "    if wish_seconds is not None:",
+        "    if False:",
+        VERDICT,
+    ),
+    Mutant(
+        "Retry-After has no cap",
+        "watcher/core/delivery.py",
+        "min(max(wish_seconds, 0.0), MAX_RETRY_AFTER_SECONDS)",
+        "max(wish_seconds, 0.0)",
+        VERDICT,
+    ),
+    Mutant(
+        "what must be held is sent again",
+        "watcher/core/delivery.py",
+        "    if policy.on_uncertain is OnUncertain.HOLD:",
+        "    if False:",
+        VERDICT,
+    ),
+    Mutant(
+        "the budget's window holds one request too many",
+        "watcher/core/pacer.py",
+        "(WINDOW_SECONDS + margin_seconds) / in_a_window)",
+        "(WINDOW_SECONDS + margin_seconds) / (in_a_window + 1))",
+        "tests/unit/core/test_pacer.py",
+    ),
+    Mutant(
+        "the budget takes no pause",
+        "watcher/aitems/budget.py",
+        "        self._pacer = self._pacer.paused(self._clock.monotonic() + seconds)\n",
+        "        assert seconds >= 0\n",
+        "tests/unit/aitems/test_budget.py",
+    ),
+    Mutant(
+        "routine looks go before confirmations",
+        "watcher/aitems/budget.py",
+        "self._first or self._routine)",
+        "self._routine or self._first)",
+        "tests/unit/aitems/test_budget.py",
+    ),
+    Mutant(
+        "history forgets a training's newest event",
+        "watcher/store/retention.py",
+        ".where(event.c.position.not_in(newest), ~waiting)",
+        ".where(~waiting, newest.exists())",
+        DELIVERIES,
+    ),
+    Mutant(
+        "history forgets what still waits",
+        "watcher/store/retention.py",
+        ".where(event.c.position.not_in(newest), ~waiting)",
+        ".where(event.c.position.not_in(newest), waiting.is_not(None))",
+        DELIVERIES,
+    ),
+    Mutant(
+        "what is too old by a clock that stepped is given up",
+        "watcher/flow/deliver.py",
+        "if self._doubt.lasts else self._policy",
+        "if False else self._policy",
+        "tests/integration/virtual/test_sceptic.py",
+    ),
+)
+
+
+def caught(mutant: Mutant, folder: Path) -> str:
+    """Plant the fault in a copy and run its tests; return what became of it."""
+    copy = folder / str(MUTANTS.index(mutant))
+    copy.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        copier = shutil.copytree if source.is_dir() else shutil.copy
+        copier(source, copy / name)
+    file = copy / mutant.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        return f"STALE: {mutant.file} has its text {text.count(mutant.old)} times"
+    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    ended = run_tests(copy, mutant.tests.split())
+    shutil.rmtree(copy)
+    if ended.returncode != FAILED:
+        return f"SURVIVES (pytest ended with {ended.returncode})"
+    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].partition("::")[2].partition(" - ")[0] if failed else "caught"
+
+
+def run_tests(copy: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run tests against the copy's program."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", *tests]
+    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=copy, env=environ, check=False, capture_output=True, text=True)  # noqa: S603
+
+
+def main(wanted: str = "") -> int:
+    """Print who caught what; 1 when a fault survived."""
+    chosen = [mutant for mutant in MUTANTS if wanted in mutant.fault]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        verdicts = list(pool.map(lambda mutant: caught(mutant, Path(folder)), chosen))
+    for mutant, verdict in zip(chosen, verdicts, strict=True):
+        print(f"{mutant.fault:75} {verdict}")  # noqa: T201 - what the script is for
+    bad = sum(verdict.startswith(("SURVIVES", "STALE")) for verdict in verdicts)
+    print(f"{len(chosen) - bad} of {len(chosen)} planted faults are caught")  # noqa: T201 - as above
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))
