@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ FAULTS: Final = (
 )
 THROTTLES: Final = ("429-quota", "429-throttle", "429-rate")
 KEPT_OF_A_RUN: Final = 5
+PATIENCE: Final = timedelta(seconds=10)
+"""A fault may take the confirming answer, and the next one may time out; what is lost stays lost much longer."""
 MEGABYTE: Final = 1_000_000
 
 
@@ -178,7 +180,7 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
             assert await process.wait() == 0
         life = Life(born, datetime.now(UTC))
     received = {name: item.received for name, item in hooks.items()}
-    evidence = house.evidence(folder, api.shown, [life], received)
+    evidence = replace(house.evidence(folder, api.shown, [life], received), patience=PATIENCE)
     return Soak(
         samples=samples,
         broken=violations(evidence),
