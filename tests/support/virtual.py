@@ -314,7 +314,7 @@ def broken_promises(folder: Path, world: World, ear: Ear, *, stepped: bool = Fal
         stepped: whether the wall clock was, so that its times say nothing.
     """
     evidence = house.evidence(folder, world.shown, world.lives, {ear.name: ear.received})
-    return violations(replace(evidence, stepped=stepped))
+    return violations(replace(evidence, witnessed=not stepped))
 
 
 async def _ring(poller: Poller, ring_seconds: float) -> None:
