@@ -18,10 +18,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not _is_wanted(item)])
+    items[:] = [item for item in items if _is_wanted(item)]
+
+
+def _is_wanted(item: pytest.Item) -> bool:
     if TALLY.full:
-        others = [item for item in items if not NAMED.match(item.name)]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if NAMED.match(item.name)]
+        return NAMED.match(item.name) is not None
+    return item.get_closest_marker("torture") is None
 
 
 @pytest.hookimpl(wrapper=True)

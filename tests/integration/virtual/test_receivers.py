@@ -51,7 +51,7 @@ def states_at(teller: Teller, receiver: str) -> list[State]:
     [
         (HOUR / 4, 100),
         pytest.param(HOUR, ALERTS, marks=pytest.mark.slow),
-        pytest.param(DAY, ALERTS, marks=pytest.mark.slow),
+        pytest.param(DAY, ALERTS, marks=pytest.mark.torture),
     ],
 )
 def test_r13_after_an_outage_of_slack_all_is_delivered_in_order_at_one_a_second(
