@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from watcher.core.event import Event
 from watcher.core.group_message import GroupMessage, compose_group
 from watcher.core.message import Message, Severity, compose, repeat_note
 from watcher.core.text import LIST_LIMIT, Code, Line, Piece, plain_piece, plain_text
+from watcher.receivers.bare import rendered
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 
@@ -50,7 +52,11 @@ class ConsoleReceiver:
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Write the lines."""
-        return write(self._stream, self._painted(_lines(parcel)))
+
+        def render(events: Sequence[Event], also: Sequence[Event]) -> str:
+            return self._painted(_lines(replace(parcel, events=tuple(events), also=tuple(also))))
+
+        return write(self._stream, rendered(render, parcel.events, parcel.also))
 
     def _painted(self, lines: Iterable[Text]) -> str:
         # Painted in memory: on a broken pipe the library would end the process. It heeds NO_COLOR and FORCE_COLOR,

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.core.delivery import Outcome, Parcel, Refused, Repeats, Scope
 from watcher.core.event import Event
-from watcher.receivers.payload import render_body, render_group
+from watcher.receivers.payload import sealed
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 
@@ -29,11 +29,11 @@ class LogReceiver:
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
         """Return the line without its end."""
-        return render_body(event, receiver_seq)
+        return sealed([(event, receiver_seq)])
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
         """Return the body of a delivery of several events."""
-        return render_group(entries, also)
+        return sealed(entries, also)
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Write the line; a stream that blocks would block the daemon's own log just as well."""

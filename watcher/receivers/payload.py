@@ -11,6 +11,7 @@ from typing import Final
 from watcher.core.event import Event
 from watcher.core.moment import to_text
 from watcher.core.text import cut
+from watcher.receivers.bare import rendered
 
 TEXT_LIMIT: Final = 2_000
 """Characters of one text in the training's record."""
@@ -37,6 +38,16 @@ REFERENCE_FIELDS: Final = (
 """What names an event that was delivered by itself."""
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def sealed(entries: Sequence[tuple[Event, int]], also: Sequence[Event] = ()) -> bytes:
+    """Return the body of a delivery, whatever the events hold; ``entries`` and ``also`` as in ``render_group``."""
+    numbers = [number for _, number in entries]
+
+    def render(events: Sequence[Event], others: Sequence[Event]) -> bytes:
+        return render_group(list(zip(events, numbers, strict=True)), others)
+
+    return rendered(render, [event for event, _ in entries], also)
 
 
 def render_body(event: Event, receiver_seq: int) -> bytes:

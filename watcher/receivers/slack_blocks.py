@@ -17,6 +17,7 @@ from watcher.core.group_message import GroupMessage, compose_group
 from watcher.core.message import Fact, Message, compose, repeat_note
 from watcher.core.text import Code, Line
 from watcher.receivers import slack_group
+from watcher.receivers.bare import rendered
 from watcher.receivers.slack_text import join_lines, markup_free, mrkdwn
 
 TEXT_LIMIT: Final = 2_500
@@ -54,11 +55,14 @@ def payload(
         mentions: Slack's markup as the configuration has checked it; it stands nowhere else unescaped.
     """
     mention = " ".join(mentions)
-    if len(events) == 1:
-        text, blocks = _about_one(events[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
-    else:
-        together = compose_group(events, also)
-        text, blocks = _about_many(together, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+
+    def render(told: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
+        if len(told) == 1:
+            return _about_one(told[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
+        together = compose_group(told, others)
+        return _about_many(together, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+
+    text, blocks = rendered(render, events, also)
     if mention:
         text = _below_title(text, mention)
         blocks.append(SectionBlock(text=_markdown(mention)))

@@ -17,7 +17,7 @@ from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult
 from watcher.http import Uncertain as NoAnswer
 from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
-from watcher.receivers.payload import render_body, render_group
+from watcher.receivers.payload import sealed
 from watcher.receivers.signature import decode_keys, signed_headers
 from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
 from watcher.telemetry import Redactor
@@ -52,11 +52,11 @@ class WebhookReceiver:
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
         """Return the body; rendered once and kept, so that every attempt sends the same bytes."""
-        return render_body(event, receiver_seq)
+        return sealed([(event, receiver_seq)])
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
         """Return the body of a delivery of several events."""
-        return render_group(entries, also)
+        return sealed(entries, also)
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Post the sealed body once."""
