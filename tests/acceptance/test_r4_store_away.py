@@ -64,7 +64,7 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
             assert process.returncode is None
             changing.cancel()
             shown = len(api.shown)
-            await house.eventually(lambda: len(api.shown) > shown + 20, 60)
+            await house.eventually(lambda: len(api.shown) > shown + 200, 60)
             await house.eventually(lambda: everything_is_told(tmp_path), 90)
             process.terminate()
             assert await process.wait() == 0
