@@ -180,6 +180,7 @@ class Lookout:
         account = look.service.account
         clocks, subject = self._clocks[account], clock_subject(account)
         if server_date is None:
+            self._doubt.undated()
             return Consequence()
         skew = (server_date - now).total_seconds()
         if abs(skew) <= MAX_SKEW_SECONDS:
