@@ -18,10 +18,10 @@ import structlog
 from watcher.core.batch import Batch
 from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
-from watcher.core.look import Cause, LookState, Seen, Unseen
+from watcher.core.look import LookState, Seen, Unseen
 from watcher.core.moment import to_text
 from watcher.core.planner import Look, discovered
-from watcher.core.training import ServiceRef, TrainingRef
+from watcher.core.training import ServiceRef
 from watcher.flow.asking import ask
 from watcher.flow.catchup import CatchUps
 from watcher.flow.doubt import ClockDoubt
@@ -30,14 +30,13 @@ from watcher.flow.memory import Memory
 from watcher.flow.observer import UNOBSERVED
 from watcher.flow.ports import Api, Clock, Observer, Polls
 from watcher.flow.recorder import Recorder, Target
+from watcher.flow.second_sight import SecondSight
 
 log = structlog.get_logger()
 
 RING_SECONDS: Final = 1.0
 """It rings more often; the guard of the engine alone rings once a second."""
 FLUSH_SECONDS: Final = 1.0
-CONFIRM_BY_VIEW: Final = 3
-"""Up to so many ends of one list are confirmed by a view each; more of them by the list, asked for again at once."""
 
 
 class Poller:
@@ -75,8 +74,7 @@ class Poller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._found: dict[ServiceRef, str | None] = {}
         """What looks for every service have found, with the names."""
-        self._unlisted: set[TrainingRef] = set()
-        """Trainings watched by themselves that a list was seen to lack; said once."""
+        self._second_sight = SecondSight(self._recorder, self._spawn)
         self.first_round = asyncio.Event()
         """Set when each target was tried once."""
 
@@ -263,14 +261,15 @@ class Poller:
         if target.look.discovers:
             await self._discover(target)
             return
-        sight = await ask(target, self._apis[target.look.service.account], self._clock)
+        api = self._apis[target.look.service.account]
+        sight = await ask(target, api, self._clock)
         if isinstance(sight, Unseen):
             await self._note_failure(target, sight)
             return
         target.retry_after_seconds = 0.0
         unconfirmed = await self._recorder.take_in(target, sight)
-        await self._view_stragglers(target, sight)
-        await self._confirm(target, unconfirmed)
+        await self._second_sight.view_stragglers(api, target, sight)
+        await self._second_sight.confirm(api, target, unconfirmed)
         self._note_caught_up(target)
 
     async def _note_failure(self, target: Target, unseen: Unseen) -> None:
@@ -327,50 +326,6 @@ class Poller:
     @property
     def _start_occasion(self) -> str:
         return f"start {to_text(self._started_at)}"
-
-    async def _confirm(self, target: Target, unconfirmed: list[TrainingRef]) -> None:
-        if len(unconfirmed) > CONFIRM_BY_VIEW:
-            # Once: a list that shows other ends at each answer is left to its interval.
-            target.again_at_once = target.repeats == 0
-            target.repeats += 1
-            return
-        target.repeats = 0
-        views = [self._view(target, ref, confirming=True) for ref in unconfirmed]
-        if target.occasion is None:
-            for view in views:
-                self._spawn(view)
-        else:
-            # What was hidden is told together, so the catch-up waits for its ends to be confirmed.
-            await asyncio.gather(*views)
-
-    async def _view_stragglers(self, target: Target, seen: Seen) -> None:
-        """Ask for the trainings that are watched by themselves and that the list lacks."""
-        shown = {observation.ref for observation in seen.observations}
-        for ref in target.look.single:
-            if ref in shown:
-                continue
-            if ref not in self._unlisted:
-                self._unlisted.add(ref)
-                log.warning("look.not_listed", training=ref.subject, instead="view")
-            await self._view(target, ref)
-
-    async def _view(self, target: Target, ref: TrainingRef, *, confirming: bool = False) -> None:
-        """Ask for one training out of turn; a failure is left to the next look or to the end of patience."""
-        if target.retired:
-            return
-        try:
-            await self._view_out_of_turn(target, ref, confirming=confirming)
-        except Exception:
-            log.exception("look.not_recorded", look=target.look.key, training=ref.subject)
-
-    async def _view_out_of_turn(self, target: Target, ref: TrainingRef, *, confirming: bool) -> None:
-        sight = await self._apis[ref.account].view(ref, first=True)
-        if isinstance(sight, Seen):
-            await self._recorder.take_view(target, sight, confirming=confirming)
-        elif sight.cause is Cause.NOT_FOUND and ref in target.look.single:
-            await self._recorder.take_absence(target, ref, sight.ended_at)
-        else:
-            log.debug("look.view_failed", training=ref.subject, cause=sight.cause, detail=sight.detail)
 
     def _note_caught_up(self, target: Target) -> None:
         """After an incident, look at everything that it hid; when that is done, let the catch-up go."""

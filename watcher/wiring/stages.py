@@ -10,8 +10,9 @@ from watcher.config import Config
 from watcher.config.plan import looks_of, policy_of, routes_of, thresholds_of
 from watcher.core.delivery import PARKED_RETRY
 from watcher.core.routing import DIGEST_PATIENCE
-from watcher.flow.deliver import Courier, Lane, couriers
+from watcher.flow.deliver import Courier, couriers
 from watcher.flow.doubt import ClockDoubt
+from watcher.flow.lane import Lane
 from watcher.flow.poll import Poller
 from watcher.flow.ports import Observer, Receiver
 from watcher.flow.route import Router
