@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel test-systemd torture soak fuzz lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel test-systemd torture mutants soak fuzz lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ demo: $(READY)  ## the real daemon against the built-in simulator; alerts on thi
 
 torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (half an hour)
 	$(BIN)/python -m pytest -q --torture tests
+
+mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a quick test
+	$(BIN)/python scripts/mutants.py
 
 soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws docs/soak.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak.py $(or $(MINUTES),30)

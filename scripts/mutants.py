@@ -184,8 +184,8 @@ MUTANTS: Final = (
     Mutant(
         "a start believes its clock",
         "watcher/flow/doubt.py",
-        "        self.lasts = True\n        self.on_end",
-        "        self.lasts = False\n        self.on_end",
+        "        self.lasts = True\n        self._stepped",
+        "        self.lasts = False\n        self._stepped",
         "tests/integration/virtual/test_sceptic.py",
     ),
     Mutant("nothing is ever given up", "watcher/core/delivery.py", "    if now >= deadline:", "    if False:", VERDICT),
