@@ -108,7 +108,7 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
 
 def _violations(evidence: Evidence) -> list[Violation]:
     events = [told.event for told in evidence.told]
-    moves = [event for event in events if event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}]
+    moves = [event for event in events if event.version is not None and _is_move(event)]
     return [
         *_gaps(events),
         *_broken_chains(moves),
@@ -119,6 +119,10 @@ def _violations(evidence: Evidence) -> list[Violation]:
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
     ]
+
+
+def _is_move(event: Event) -> bool:
+    return event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}
 
 
 def _by_subject(events: Iterable[Event]) -> dict[str, list[Event]]:
@@ -277,7 +281,8 @@ def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[Viola
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in _first_arrivals(received):
         # The kinds of not seeing are numbered apart from the training's own.
-        about = (data["service"], data["training_type"], data["version"], "incident" if data["incident"] else None)
+        told_of = "incident" if data["incident"] else (data.get("receiver") or {}).get("name")
+        about = (data["service"], data["training_type"], data["version"], told_of)
         number, count = latest.get(about, (0, 0))
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
             yield Violation(

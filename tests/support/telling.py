@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from tests.support import house
 from tests.support.clocks import believed
+from tests.support.invariants import violations
 from tests.support.virtual import Ear, VirtualClock
 from watcher.core.batch import Batch
 from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Refused, TryLater
@@ -34,6 +36,7 @@ class Teller:
     clock: VirtualClock
     router: Router
     couriers: Mapping[str, Courier]
+    ears: Sequence[Ear] = ()
     numbers: dict[str, int] = field(default_factory=dict)
 
     async def record(self, versions: Iterable[str], kind: Kind = Kind.PROGRESS) -> list[Event]:
@@ -67,6 +70,13 @@ class Teller:
         """Return every event with its deliveries, the oldest first."""
         with open_views(self.database.path) as views:
             return views.history(HistoryFilter(limit=100_000))
+
+    def broken_promises(self) -> list[str]:
+        """Compare what was recorded with what arrived; return every broken promise."""
+        received = {ear.name: ear.received for ear in self.ears}
+        evidence = house.evidence(self.database.path.parent, [], [], received)
+        # Nobody looked, and who is told of a receiver is not for its route alone to say.
+        return violations(replace(evidence, witnessed=False, routed=None))
 
 
 @asynccontextmanager
@@ -103,7 +113,7 @@ async def telling(
     stages = [router.run(), *(courier.run() for courier in carriers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:
-        yield Teller(database, clock, router, carriers)
+        yield Teller(database, clock, router, carriers, ears)
     finally:
         for task in tasks:
             task.cancel()

@@ -65,6 +65,7 @@ def test_r13_after_an_outage_of_slack_all_is_delivered_in_order_at_one_a_second(
                 await asyncio.sleep(seconds_away / 25)
             await asyncio.sleep(seconds_away + alerts + HOUR - clock.monotonic())
             assert set(states_at(teller, "slack")) == {State.DELIVERED}
+            assert teller.broken_promises() == []
         assert len(slack.events) == len({event.id for event in slack.events}) == alerts
         assert in_order(slack.events)
         assert min(second - first for first, second in itertools.pairwise(slack.times)) >= 1.0 - 1e-6
@@ -82,6 +83,9 @@ def test_r14_one_dead_receiver_of_five_delays_no_other_and_is_told_through_anoth
                 for event in await teller.record([f"v{number}"]):
                     recorded[event.id] = clock.monotonic()
                 await asyncio.sleep(30)
+            ears[2].outcome = lambda _: Delivered()
+            await asyncio.sleep(2 * HOUR)
+            assert teller.broken_promises() == []
         for ear in ears[:2] + ears[3:]:
             told = {parcel[0].id: at for parcel, at in zip(ear.heard, ear.times, strict=True)}
             assert all(told[identity] - at <= 1.0 for identity, at in recorded.items())
@@ -115,6 +119,7 @@ def test_r15_what_refuses_for_good_is_tried_hourly_with_the_oldest_row_and_ends_
             tries = len(tried)
             await asyncio.sleep(2 * HOUR)
             assert len(tried) == tries
+            assert teller.broken_promises() == []
         assert other.kinds == ["receiver-broken", "undelivered"]
         facts = other.events[1].receiver or {}
         assert facts["count"] == 300
