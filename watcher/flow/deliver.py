@@ -88,12 +88,12 @@ class Courier:
         self._lane = lane
         self._inquirer = Inquirer(receiver, clock) if isinstance(receiver, LooksUp) else None
         self._failing: set[str] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self.wake = Wake()
 
     def stop(self) -> None:
         """Claim no more; ``run`` ends when the attempts under way have ended."""
-        self._stopping = True
+        self._stopping.set()
         self.wake.ring()
 
     async def probe(self) -> None:
@@ -111,7 +111,7 @@ class Courier:
     async def _run(self) -> None:
         # A restart, or a reload, is how what was wrong is mended.
         to_probe = True
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 if to_probe:
                     await self.probe()
@@ -126,7 +126,7 @@ class Courier:
 
     async def drain(self) -> None:
         """Attempt everything that is due, and what becomes due meanwhile."""
-        while not self._stopping and (batch := await self._claim()):
+        while not self._stopping.is_set() and (batch := await self._claim()):
             await self._work(batch)
 
     async def sweep(self) -> None:
@@ -181,7 +181,10 @@ class Courier:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
         self._observer.turned(self._loop, RESTING)
         async with self._lane.turn:
-            await self._lane.free(self._clock)
+            await self._lane.free(self._clock, self._stopping)
+            if self._stopping.is_set():
+                # Another configuration may hold by now: what waits is for those that know it.
+                return []
             self._observer.turned(self._loop, LEASE.total_seconds())
             parked = await self._is_parked()
             claim = Claim(
@@ -287,7 +290,7 @@ class Courier:
                 return await self._deliveries.settle(claimed, settlement)
             except Exception:
                 log.exception("delivery.not_settled", delivery_id=claimed.parcel.delivery_id)
-                if self._stopping or self._clock.monotonic() >= end:
+                if self._stopping.is_set() or self._clock.monotonic() >= end:
                     raise
             await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 

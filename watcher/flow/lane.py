@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from watcher.flow.ports import Clock
 
@@ -16,11 +17,12 @@ class Lane:
         # A process that died may have sent a moment ago.
         self._free_at = now + pace_seconds
 
-    async def free(self, clock: Clock) -> None:
-        """Sleep until the next attempt may start; a pause that is asked for meanwhile is heeded too."""
+    async def free(self, clock: Clock, stopping: asyncio.Event) -> None:
+        """Sleep until the next attempt may start, or none is wanted any more; later pauses are heeded too."""
         wait = self._free_at - clock.monotonic()
-        while wait > 0:
-            await asyncio.sleep(wait)
+        while wait > 0 and not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), wait)
             wait = self._free_at - clock.monotonic()
 
     def is_paused(self, now: float) -> bool:

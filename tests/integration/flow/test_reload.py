@@ -156,6 +156,20 @@ async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene:
         assert scene.hook.received == []
 
 
+async def test_couriers_that_were_let_go_wait_for_no_pause_and_send_nothing_after_it(scene: Scene) -> None:
+    scene.hook.script = lambda _received: PlainTextResponse("slowly", 429, {"Retry-After": "3000"})
+    text = scene.text(FIRST).replace('max_retry = "1s"', 'max_retry = "1h"')
+    async with listening(Inbox()) as other, scene.running(text) as daemon:
+        scene.show("learning")
+        await house.eventually(lambda: len(scene.hook.received) == 1)
+        await scene.looked(FIRST)
+        old = set(daemon._stages.carriers._at_work)
+        scene.write(text.replace(scene.hook.url, other.url))
+        await reload(daemon)
+        await house.eventually(lambda: all(courier.done() for courier in old))
+        assert len(scene.hook.received) == 1
+
+
 async def test_a_receiver_that_was_added_is_told_from_then_on(scene: Scene) -> None:
     async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
         scene.show("learning")
