@@ -55,6 +55,8 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
         if not as_json:
             show_plan(plan, out)
         found = _try_online(settings, out, shown=not as_json) if online else []
+        if not online:
+            say("no secret was read and nothing was called: check --online does both")
     if as_json:
         document = plan.as_json()
         out.json({**document, "online": [item.as_json() for item in found]} if online else document)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -185,6 +185,7 @@ def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
 
 
 def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database:
+    _make_private(path)
     engine = writer_engine(path)
     try:
         opening = _with_room(path, lambda: _bring_up(path, engine, found, now))
@@ -197,6 +198,14 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
     _shorten_waits(engine)
     lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
     return Database(path, engine, lock, opening)
+
+
+def _make_private(path: Path) -> None:
+    """Make a new file readable for this user alone; SQLite gives its companions the same rights."""
+    # What is wrong with the place is said by opening it.
+    with suppress(OSError):
+        if not path.exists():
+            path.touch(mode=0o600)
 
 
 def _shorten_waits(engine: Engine) -> None:

@@ -50,6 +50,12 @@ def test_commits_survive_power_loss_by_full_synchronisation(path: Path, database
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+async def test_what_it_keeps_is_for_this_user_alone(path: Path, database: Database) -> None:
+    await database.write(lambda connection: connection.exec_driver_sql("CREATE TABLE more (id)"))
+    files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
+    assert [file.stat().st_mode & 0o077 for file in files] == [0, 0, 0]
+
+
 async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
