@@ -7,7 +7,8 @@ its end are recorded, and the end is told as any other event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import structlog
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 CHECK_SECONDS: Final = 1.0
 ATTEMPTS: Final = 5
 FIRST_WAIT_SECONDS: Final = 2.0
+STOP_SECONDS: Final = 5.0
 TOLD_FROM_MEMORY: Final = "told-from-memory"
 DISK_FULL: Final = "disk-full"
 
@@ -37,18 +39,27 @@ class Herald:
         self._receivers = receivers
         self._routes = routes
 
-    async def tell(self, event: Event) -> bool:
-        """Tell everybody; return whether anybody has it now."""
+    async def tell(self, event: Event, told: set[str]) -> None:
+        """Tell everybody; ``told`` gets the name of each that has it, as soon as it has."""
         names = plan(event, self._routes.routes).receivers
-        told = await asyncio.gather(*(self._tell(self._receivers[name], event) for name in names))
-        return any(told)
+        await asyncio.gather(*(self._tell(self._receivers[name], event, told) for name in names))
 
-    async def _tell(self, receiver: Receiver, event: Event) -> bool:
+    def rest(self, event: Event, told: AbstractSet[str]) -> Plan:
+        """Return whom the route names and nobody could tell from memory."""
+        whole = plan(event, self._routes.routes)
+        to = tuple(addressee for addressee in whole.to if addressee.receiver not in told)
+        return Plan(to=to, reason=f"{whole.reason}; {TOLD_FROM_MEMORY}" if to else TOLD_FROM_MEMORY)
+
+    def seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
+        """Return what is kept of the event for a receiver that is told from the store after all."""
+        return self._receivers[receiver].seal(event, receiver_seq)
+
+    async def _tell(self, receiver: Receiver, event: Event, told: set[str]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             if await self._attempt(receiver, event, attempt):
-                return True
+                told.add(receiver.name)
+                return
             await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
-        return False
 
     async def _attempt(self, receiver: Receiver, event: Event, attempt: int) -> bool:
         keys = {"receiver": receiver.name, "event_id": event.id, "attempt": attempt}
@@ -95,7 +106,9 @@ class Storekeeper:
         self._observer = observer
         self._cause: str | None = None
         self._trouble: Event | None = None
-        self._telling: asyncio.Task[bool] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._told: set[str] = set()
+        """The receivers that have the present trouble from memory."""
 
     @property
     def cause(self) -> str | None:
@@ -138,29 +151,27 @@ class Storekeeper:
         detail = f"{free:,} bytes are free beside the store"
         seq = self._memory.trouble(STORE_SUBJECT).seq + 1
         self._trouble = store_trouble(cause, detail, self._memory.epoch, seq, self._clock.utc_now())
-        self._telling = asyncio.create_task(self._herald.tell(self._trouble))
+        self._told = set()
+        self._telling = asyncio.create_task(self._herald.tell(self._trouble, self._told))
 
     async def _end(self, trouble: Event) -> None:
         mended = store_mended(trouble, self._memory.epoch, self._clock.utc_now())
         row = Trouble(subject=STORE_SUBJECT, seq=mended.seq, incident=None)
         await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,)))
-        if await self._was_told():
-            await self._outbox.enqueue([(trouble, Plan(to=(), reason=TOLD_FROM_MEMORY))], _no_seal, mended.recorded_at)
+        await self._stop_telling()
+        if self._told:
+            # Those that have it are not told again; whom the telling did not reach is told from the store.
+            rest = self._herald.rest(trouble, self._told)
+            await self._outbox.enqueue([(trouble, rest)], self._herald.seal, mended.recorded_at)
         self._trouble = self._cause = None
         self._looking.resume()
         self._on_events()
         log.warning("store.mended", lasted_seconds=(mended.incident or {}).get("lasted_seconds"))
 
-    async def _was_told(self) -> bool:
-        """Return whether it was told from memory; what is still tried is told from the store from here on."""
+    async def _stop_telling(self) -> None:
         telling, self._telling = self._telling, None
-        if telling is None:
-            return False
-        if not telling.done():
+        if telling is not None:
+            # An attempt under way should end: whoever it reaches must not be told a second time.
+            await asyncio.wait([telling], timeout=STOP_SECONDS)
             telling.cancel()
-        results: Sequence[bool | BaseException] = await asyncio.gather(telling, return_exceptions=True)
-        return results[0] is True
-
-
-def _no_seal(_receiver: str, _event: Event, _receiver_seq: int) -> bytes | None:
-    return None
+            await asyncio.gather(telling, return_exceptions=True)

@@ -94,9 +94,10 @@ def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
     return connection.execute(update(_delivery).where(waiting).values(next_at=latest)).rowcount
 
 
-def _abandon(connection: Connection, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+def _abandon(connection: Connection, configured: frozenset[str], before: datetime, now: datetime) -> list[str]:
+    receivers.forget_removed(connection, configured)
     still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
-    orphaned = and_(still_open, _delivery.c.receiver.not_in(receivers), _delivery.c.created_at < to_text(before))
+    orphaned = and_(still_open, _delivery.c.receiver.not_in(configured), _delivery.c.created_at < to_text(before))
     ids = list(connection.scalars(select(_delivery.c.id).where(orphaned)))
     for identity in ids:
         bury(connection, identity, Verdict(state=State.DEAD, reason="receiver-removed"), now)
@@ -291,7 +292,5 @@ def _next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> da
 
 def _wake(connection: Connection, receiver: str, now: datetime) -> int:
     # What is in doubt waits for a reason of its own: a message that may still come.
-    waiting = and_(
-        _delivery.c.receiver == receiver, _delivery.c.state == State.PENDING.value, _delivery.c.next_at > to_text(now)
-    )
-    return connection.execute(update(_delivery).where(waiting).values(next_at=to_text(now))).rowcount
+    pending = and_(_delivery.c.receiver == receiver, _delivery.c.state == State.PENDING.value)
+    return receivers.make_due(connection, pending, now)

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from watcher.core.delivery import PARKED_RETRY, State
-from watcher.core.event import Event, Kind
+from watcher.core.event import Event, Kind, after_restore
 from watcher.core.health import Health, Sign
 from watcher.core.message import compose, plain_text
 from watcher.core.moment import from_text, to_text
 from watcher.core.receiver_health import DeadLetter, Standing, turn, undelivered
 from watcher.store import schema
+from watcher.store.epoch import restored_at
 from watcher.store.rows import event_row, from_moment, read_event, to_moment
 
 _delivery = schema.delivery
@@ -60,7 +61,8 @@ def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: da
         make_due(connection, _waiting_for(name), now)
 
 
-def _keep(connection: Connection, standing: Standing, event: Event | None) -> None:
+def _keep(connection: Connection, standing: Standing, event: Event | None) -> Event | None:
+    """Write how a receiver stands, and the event about it as it is kept."""
     row = {
         "name": standing.name,
         "seq": standing.seq,
@@ -71,8 +73,17 @@ def _keep(connection: Connection, standing: Standing, event: Event | None) -> No
     others = {key: value for key, value in row.items() if key != "name"}
     query = upsert(schema.receiver).values(row)
     connection.execute(query.on_conflict_do_update(index_elements=[schema.receiver.c.name], set_=others))
-    if event is not None:
-        connection.execute(insert(schema.event), event_row(event))
+    if event is None:
+        return None
+    marked = after_restore(event, restored_at(connection))
+    connection.execute(insert(schema.event), event_row(marked))
+    return marked
+
+
+def forget_removed(connection: Connection, receivers: Iterable[str]) -> None:
+    """Let no receiver that is no longer configured count as broken: there is nothing to mend."""
+    removed = and_(schema.receiver.c.broken_since.is_not(None), schema.receiver.c.name.not_in(sorted(receivers)))
+    connection.execute(update(schema.receiver).where(removed).values(broken_since=None))
 
 
 def _waiting_for(name: str) -> ColumnElement[bool]:
@@ -137,8 +148,7 @@ def announce(connection: Connection, name: str | None, epoch: str, now: datetime
         letters = list(_letters(connection, [row for row in rows if row["receiver"] == receiver]))
         if letters:
             standing, event = undelivered(standing_of(connection, receiver), letters, epoch, now)
-            _keep(connection, standing, event)
-            events.append(event)
+            events.append(_keep(connection, standing, event) or event)
     connection.execute(update(_delivery).where(untold).values(next_at=None))
     return events
 

@@ -1,0 +1,64 @@
+"""Where the parts meet: removed receivers, deaths after a restore, groups after an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from tests.integration.store.conftest import NOW, SECOND
+from tests.integration.store.test_deliveries import claim, enqueue
+from watcher.core.batch import Batch
+from watcher.core.delivery import Settlement, State, Verdict
+from watcher.core.event import Event
+from watcher.core.health import Health, Sign
+from watcher.core.routing import Addressee, Group, Plan
+from watcher.store import schema
+from watcher.store.database import Database
+from watcher.store.deliveries import Deliveries
+from watcher.store.epoch import new_epoch
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+from watcher.store.vitals import read_vitals
+
+
+async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    (claimed,) = await claim(database)
+    again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
+    sign = Sign(health=Health.REFUSES, reason="http 410", answer="")
+    deliveries, outbox = Deliveries(database), Outbox(database)
+    await deliveries.settle(claimed, Settlement(verdict=again, at=NOW, sign=sign))
+    ((broken, _),) = await outbox.unrouted(9)
+    nobody = Plan(to=(), reason="route 1; nobody: no-other-receiver")
+    await outbox.enqueue([(broken, nobody)], lambda *_: None, NOW)
+    assert read_vitals(path, NOW).untold == ("receiver:hook",)
+    await deliveries.abandon(frozenset({"renamed"}), NOW - timedelta(days=3), NOW)
+    assert read_vitals(path, NOW).untold == ()
+
+
+async def test_what_is_told_of_a_receiver_after_a_restore_is_marked(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    later = NOW + timedelta(days=5)
+    await database.write(lambda connection: new_epoch(connection, "restored", later))
+    deliveries = Deliveries(database)
+    dead = schema.delivery.update().values(state=State.DEAD.value, next_at="2026-01-01T00:00:00.000000Z")
+    await database.write(lambda connection: connection.execute(dead))
+    (event,) = await deliveries.announce("hook", later)
+    assert event.restored
+
+
+async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    group = Group(key="route 1", patience=timedelta(minutes=10))
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook", group=group),), reason="route 1")
+    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    assert await Deliveries(database).wake("hook", NOW) == 0
+    assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
