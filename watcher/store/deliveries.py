@@ -191,7 +191,7 @@ def _claimed(
         delivery_id=row["id"],
         events=tuple(event for event, _ in entries),
         also=also,
-        body=row["body"] if row["sealed"] else _seal(connection, row["position"], seal_group(entries, also)),
+        body=row["body"] or _seal(connection, row, seal_group(entries, also)),
         attempt=row["attempts"] + (began_at is not None),
         may_be_repeat=row["may_be_repeat"],
         degrade=row["degrade"],
@@ -233,9 +233,11 @@ def _told_alone(connection: Connection, receiver: str, entries: Sequence[tuple[E
     return tuple(read_event(body) for body in connection.scalars(query))
 
 
-def _seal(connection: Connection, position: int, body: bytes | None) -> bytes | None:
-    sealed = {"sealed": True, "body": body}
-    connection.execute(update(_delivery).where(_delivery.c.position == position).values(sealed))
+def _seal(connection: Connection, row: RowMapping, body: bytes | None) -> bytes | None:
+    """Keep a body that is made only now: a group's, or one for a receiver that was of a kind without."""
+    if body is not None or not row["sealed"]:
+        sealed = {"sealed": True, "body": body}
+        connection.execute(update(_delivery).where(_delivery.c.position == row["position"]).values(sealed))
     return body
 
 

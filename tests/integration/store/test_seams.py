@@ -62,3 +62,18 @@ async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
     await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
+
+
+async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_has_changed(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
+    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    (first,) = await claim(database)
+    assert first.parcel.body is not None
+    later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
+    await Deliveries(database).settle(first, Settlement(verdict=later, at=NOW))
+    (second,) = await claim(database, token="t2")
+    assert second.parcel.body == first.parcel.body
