@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import house
+from tests.support.invariants import violations
 from tests.support.servers import Inbox, listening
-from tests.support.witness import Witness
+from tests.support.witness import Shown, Witness
 from watcher.simulator import serve
 
 SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
@@ -22,6 +24,7 @@ async def test_r19_a_name_that_does_not_resolve_is_an_incident_of_its_cause(tmp_
         async with house.running(tmp_path, text):
             await house.eventually(lambda: bool(hook.received))
     assert hook.events()[0]["incident"]["cause"] == "dns"
+    assert broken_promises(tmp_path, hook) == []
 
 
 async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
@@ -40,6 +43,7 @@ async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
         async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "300ms"')):
             await house.eventually(lambda: bool(hook.received))
     assert hook.events()[0]["incident"]["cause"] == "deadline"
+    assert broken_promises(tmp_path, hook) == []
 
 
 async def test_r19_an_aitems_on_ipv6_alone_is_watched_like_any_other(tmp_path: Path) -> None:
@@ -49,6 +53,12 @@ async def test_r19_an_aitems_on_ipv6_alone_is_watched_like_any_other(tmp_path: P
         text = house.settings(simulator.base_url, ["s1"], {"hook": hook.url})
         await _see_it_complete(tmp_path, text, api, hook)
     assert [event["kind"] for event in hook.events()] == ["succeeded"]
+    assert broken_promises(tmp_path, hook, api.shown) == []
+
+
+def broken_promises(folder: Path, hook: Inbox, shown: Sequence[Shown] = ()) -> list[str]:
+    """Compare what was shown, recorded and told; return every broken promise."""
+    return violations(house.evidence(folder, shown, [], {"hook": hook.received}))
 
 
 async def _see_it_complete(folder: Path, text: str, api: Witness, hook: Inbox) -> None:
