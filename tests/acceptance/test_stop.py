@@ -7,12 +7,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace, eventually, read_until, started, stopped
+from tests.support import house
+from tests.support.invariants import violations
+from tests.support.servers import Received
 
 HOOK = """
 [receiver.hook]
@@ -26,12 +31,16 @@ match = {{ kind = "*" }}
 
 
 class Slow:
-    """A receiver that answers when it is let; keeps the ids of what came."""
+    """A receiver that answers when it is let; keeps what came."""
 
     def __init__(self) -> None:
         self.let = threading.Event()
-        self.ids: list[str] = []
+        self.received: list[Received] = []
         self.url = ""
+
+    @property
+    def ids(self) -> list[str]:
+        return [item.webhook_id for item in self.received]
 
 
 @contextmanager
@@ -40,8 +49,9 @@ def slow_receiver() -> Iterator[Slow]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            slow.ids.append(self.headers["webhook-id"])
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            slow.received.append(Received(datetime.now(UTC), headers, body))
             slow.let.wait(30)
             self.send_response(HTTPStatus.NO_CONTENT)
             self.end_headers()
@@ -66,6 +76,11 @@ def deliveries(workplace: Workplace) -> list[str]:
     return [delivery["state"] for line in lines for delivery in json.loads(line)["deliveries"]]
 
 
+def broken_promises(workplace: Workplace, slow: Slow) -> list[str]:
+    evidence = house.evidence(workplace.folder, [], [], {"hook": slow.received})
+    return violations(replace(evidence, witnessed=False))
+
+
 def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) -> None:
     with slow_receiver() as slow:
         workplace.write(HOOK.format(url=slow.url))
@@ -80,6 +95,7 @@ def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) ->
     assert status == 0
     assert deliveries(workplace) == ["delivered"]
     assert len(slow.ids) == 1
+    assert broken_promises(workplace, slow) == []
 
 
 def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workplace: Workplace) -> None:
@@ -98,6 +114,7 @@ def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workp
             assert stopped(daemon, signal.SIGTERM)[0] == 0
     assert deliveries(workplace) == ["delivered"]
     assert len(set(slow.ids)) == 1, "a repeat bears the same id"
+    assert broken_promises(workplace, slow) == []
 
 
 @pytest.mark.parametrize("kind", ["drip-headers", "hang"])
