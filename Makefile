@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## the real daemon against the built-in simulator; alerts on this console
 	$(BIN)/aitems-watcher demo
 
-torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (half an hour)
+torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (about an hour)
 	$(BIN)/python -m pytest -q --torture tests
 
 mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a quick test
