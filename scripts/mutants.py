@@ -23,6 +23,7 @@ POLLS: Final = "tests/integration/store/test_polls.py"
 MEMORY: Final = "tests/unit/flow/test_memory.py"
 VERDICT: Final = "tests/unit/core/test_delivery.py"
 LIFECYCLE: Final = "tests/unit/core/test_lifecycle.py"
+SEAMS: Final = "tests/integration/store/test_seams.py"
 ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 
@@ -94,7 +95,7 @@ MUTANTS: Final = (
         "        early = [(event, plan.__class__(to=(), reason='')) for event, plan in plans]\n"
         "        await self._database.write(lambda connection: _enqueue(connection, early, seal, now))\n"
         "        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
-        ANY_ORDER,
+        SEAMS,
     ),
     Mutant(
         "the number of a receiver's message skips one",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue
@@ -19,6 +23,7 @@ from watcher.store.deliveries import Deliveries
 from watcher.store.epoch import new_epoch
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.views import HistoryFilter, open_views
 from watcher.store.vitals import read_vitals
 
 
@@ -77,3 +82,31 @@ async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_
     await Deliveries(database).settle(first, Settlement(verdict=later, at=NOW))
     (second,) = await claim(database, token="t2")
     assert second.parcel.body == first.parcel.body
+
+
+class DiesAfterOneWrite:
+    """A store whose process dies before its second transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writes = 0
+
+    async def write(self, work: Callable[[Connection], Any]) -> Any:
+        self._writes += 1
+        if self._writes > 1:
+            raise InterruptedError
+        return await self._database.write(work)
+
+
+async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
+    dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
+    with suppress(InterruptedError):
+        await dying.enqueue([(event, plan)], lambda *_: b"body", NOW)
+    with open_views(path) as views:
+        (told,) = views.history(HistoryFilter(limit=9))
+    assert (told.routed_at is not None) == bool(told.handovers)
