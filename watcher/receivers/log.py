@@ -38,5 +38,5 @@ class LogReceiver:
     async def send(self, parcel: Parcel) -> Outcome:
         """Write the line; a stream that blocks would block the daemon's own log just as well."""
         if parcel.body is None:
-            return Refused(reason="no body was sealed: the receiver's kind was changed since", scope=Scope.MESSAGE)
+            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
         return write(self._stream, parcel.body.decode() + "\n")

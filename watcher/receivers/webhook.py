@@ -61,7 +61,7 @@ class WebhookReceiver:
     async def send(self, parcel: Parcel) -> Outcome:
         """Post the sealed body once."""
         if parcel.body is None:
-            return Refused(reason="no body was sealed: the receiver's kind was changed since", scope=Scope.MESSAGE)
+            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
         try:
             secret = None if self._secret is None else self._secret()
             keys = decode_keys(secret, self.name) if secret else ()
