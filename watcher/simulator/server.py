@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from watcher.core.secret import Secret
+from watcher.serving import listen, prepare, stop
 from watcher.simulator import calls, control
 from watcher.simulator.app import TRANSPORT, build_app
 from watcher.simulator.lives import random_world
@@ -22,8 +21,7 @@ from watcher.simulator.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_K
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _KEEP_ALIVE_SECONDS = 75
-_STEPS_OF_AN_ACCEPT = 3
-"""So many turns of the event loop pass until a connection that was just accepted is known to uvicorn."""
+BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,51 +61,13 @@ async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) ->
     Raises:
         OSError: the address cannot be listened on.
     """
-    with _listen(host, port) as listener:
-        server = _prepare(simulator)
+    with await listen(host, port, BACKLOG) as listener:
+        server = prepare(build_app(simulator), _OpenProtocol, _KEEP_ALIVE_SECONDS)
         await server.startup(sockets=[listener])
         try:
             yield Running(simulator, host, listener.getsockname()[1])
         finally:
-            await _stop(server)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    return socket.create_server(address[:2], family=family, backlog=1024)
-
-
-def _prepare(simulator: Simulator) -> uvicorn.Server:
-    """Return a server that is ready to start; uvicorn's own ``serve`` would take the signals over."""
-    config = uvicorn.Config(
-        build_app(simulator),
-        http=_OpenProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    return server
-
-
-async def _stop(server: uvicorn.Server) -> None:
-    """Stop at once: requests that hang on purpose would never end by themselves."""
-    for listening in server.servers:
-        listening.close()
-    for _ in range(_STEPS_OF_AN_ACCEPT):
-        await asyncio.sleep(0)
-    while connections := list(server.server_state.connections):
-        for connection in connections:
-            connection.transport.abort()
-        await asyncio.sleep(0)
-    await asyncio.gather(*server.server_state.tasks)
+            await stop(server)
 
 
 class _OpenProtocol(H11Protocol):

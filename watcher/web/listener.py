@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from watcher.serving import listen, prepare, stop
 
 log = structlog.get_logger()
 
@@ -21,8 +21,6 @@ FIRST_REQUEST_SECONDS: Final = 10.0
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 16_384
-STEPS_OF_AN_ACCEPT: Final = 3
-"""So many turns of the event loop pass until a connection that was just accepted is known to uvicorn."""
 
 
 class Listener:
@@ -61,8 +59,8 @@ class Listener:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
-        with await _listen(self._host, self._port) as listener:
-            server = _prepare(self._app)
+        with await listen(self._host, self._port, CONNECTIONS_MAX) as listener:
+            server = prepare(self._app, _Impatient, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
             self.port = listener.getsockname()[1]
             log.info("web.listening", host=self._host, port=self.port)
@@ -70,34 +68,7 @@ class Listener:
                 yield
             finally:
                 self.port = None
-                await _stop(server)
-
-
-async def _listen(host: str, port: int) -> socket.socket:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    return socket.create_server(address[:2], family=family, backlog=CONNECTIONS_MAX)
-
-
-def _prepare(app: ASGIApp) -> uvicorn.Server:
-    """Return a server that is ready to start; uvicorn's own ``serve`` would take the signals over."""
-    config = uvicorn.Config(
-        app,
-        http=_Impatient,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    return server
+                await stop(server)
 
 
 class _Impatient(H11Protocol):
@@ -114,15 +85,3 @@ class _Impatient(H11Protocol):
         cycle: object = self.cycle
         if cycle is None:
             self.transport.abort()
-
-
-async def _stop(server: uvicorn.Server) -> None:
-    for listening in server.servers:
-        listening.close()
-    for _ in range(STEPS_OF_AN_ACCEPT):
-        await asyncio.sleep(0)
-    while connections := list(server.server_state.connections):
-        for connection in connections:
-            connection.transport.abort()
-        await asyncio.sleep(0)
-    await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
