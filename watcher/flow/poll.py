@@ -116,10 +116,6 @@ class Poller:
         trainings = {ref for look in looks for ref, known in self._recorder.known(look).items() if not known.gone}
         return len(trainings), len({look.service for look in looks})
 
-    def under_way(self) -> frozenset[asyncio.Task[None]]:
-        """Return the looks that have begun and not ended."""
-        return frozenset(self._tasks)
-
     def _found_before(self) -> list[Look]:
         """Return the looks at what was found, as the present looks for every service would make them."""
         every = {look.service.account: look for look in self._looks if look.discovers}

@@ -67,9 +67,19 @@ class HttpClient:
         self._settings = settings
         self._clock = clock
         self._routes = Routes(settings)
+        self._under_way = 0
+        self._closed = False
 
     async def call(self, request: HttpRequest) -> HttpResult:
         """Make one attempt; every failure is a result, only cancellation is raised."""
+        self._under_way += 1
+        try:
+            return await self._attempt(request)
+        finally:
+            self._under_way -= 1
+            await self._close_behind_the_last()
+
+    async def _attempt(self, request: HttpRequest) -> HttpResult:
         attempt = Attempt(request.on_write)
         asked_at = self._clock.utc_now()
         deadline = asyncio.timeout(self._settings.timeout_seconds)
@@ -126,8 +136,13 @@ class HttpClient:
         return Uncertain(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at, status=attempt.status)
 
     async def aclose(self) -> None:
-        """Close every connection; calls under way fail."""
-        await self._routes.aclose()
+        """Keep no connection any more: calls under way, and any that still come, end first as they would."""
+        self._closed = True
+        await self._close_behind_the_last()
+
+    async def _close_behind_the_last(self) -> None:
+        if self._closed and not self._under_way:
+            await self._routes.aclose()
 
 
 def _build(request: HttpRequest, attempt: Attempt) -> httpx.Request:

@@ -2,7 +2,7 @@
 
 The file is read and everything is made from it first; a fault anywhere leaves the old configuration as it is. Then
 the stages take the new one over between two awaits. Looks and attempts under way end by the old one's connections,
-which are closed after them, so that none is lost or doubled.
+which are closed behind the last of them, so that none is lost or doubled.
 """
 
 from __future__ import annotations
@@ -114,26 +114,19 @@ class Reloader:
             raise ControlError("the daemon is stopping; its next start reads the file")
         old, self._parts = self._parts, parts
         config, stages = parts.config, self._stages
-        ending = {*stages.poller.under_way(), *stages.carriers.dismiss(crew)}
+        stages.carriers.dismiss(crew)
         stages.router.take_over(routes_of(config), parts.receivers)
         stages.carriers.take_on(config, parts.receivers)
         stages.carriers.start(crew)
         stages.upkeep.take_over(limits_of(parts))
         stages.storekeeper.take_over(Herald(parts.receivers, routes_of(config)))
-        self._keep(asyncio.get_running_loop().create_task(_close_after(ending, old)))
+        # Looks go on by the old ones until they are done; each client closes behind its last call.
+        await old.connections.aclose()
         await stages.poller.take_over(looks_of(config), parts.apis, thresholds_of(config))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-
-
-async def _close_after(ending: set[asyncio.Task[None]], old: Parts) -> None:
-    try:
-        if ending:
-            await asyncio.wait(ending)
-    finally:
-        await old.connections.aclose()
 
 
 def _refused(path: Path, faults: Sequence[str]) -> Mapping[str, object]:
