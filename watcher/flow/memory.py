@@ -7,7 +7,7 @@ written once a second, so that a crash only widens the bounds of the next change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 
 from watcher.core.batch import Batch, Trouble
@@ -68,6 +68,9 @@ class Memory:
 
     async def commit(self, batch: Batch) -> None:
         """Write at once; what is known changes only when the write has succeeded."""
+        await _to_its_end(self._commit(batch))
+
+    async def _commit(self, batch: Batch) -> None:
         async with self._writing:
             snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
             events = tuple(after_restore(event, self._polls.restored_at) for event in batch.events)
@@ -92,6 +95,9 @@ class Memory:
 
     async def flush(self) -> None:
         """Write what was noted since the last flush; what is noted during the write waits for the next one."""
+        await _to_its_end(self._flush())
+
+    async def _flush(self) -> None:
         async with self._writing:
             trainings, self._unwritten_trainings = self._unwritten_trainings, set()
             looks, self._unwritten_looks = self._unwritten_looks, set()
@@ -119,3 +125,8 @@ class Memory:
     def _keep(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
             self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot
+
+
+async def _to_its_end(write: Coroutine[object, object, None]) -> None:
+    """Go on with a write whose stage is cancelled: the store commits it all the same, and that must be known."""
+    await asyncio.shield(asyncio.create_task(write))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from watcher.core.batch import Batch
 from watcher.core.training import Snapshot, TrainingRef
@@ -58,5 +62,31 @@ async def test_what_is_noted_after_a_commit_that_waited_for_the_flush_can_be_wri
         await asyncio.gather(flush, commit)
         memory.note([light], None)
         await memory.flush()
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("stage", ["flush", "commit"])
+async def test_a_write_that_commits_after_its_stage_was_cancelled_is_known_to_the_next(
+    tmp_path: Path, stage: str
+) -> None:
+    database = open_database(tmp_path / "watcher.db", purpose="test", now=datetime(2026, 1, 1, tzinfo=UTC))
+    try:
+        memory = Memory(Polls(database))
+        await memory.commit(Batch(snapshots=(seen("v1", "learning", 0),)))
+        memory.note([again(memory, "v1", 1)], None)
+        free = threading.Event()
+        before = asyncio.create_task(database.write(lambda _connection: free.wait()))
+        commit = Batch(snapshots=(replace(again(memory, "v1", 1), status="completed"),))
+        writing = asyncio.create_task(memory.flush() if stage == "flush" else memory.commit(commit))
+        await asyncio.sleep(0.01)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        assert writing.cancelled()
+        free.set()
+        await before
+        memory.note([again(memory, "v1", 2)], None)
+        await memory.flush()
+        assert (await Polls(database).load()).snapshots == (memory.training(seen("v1", "", 0).ref),)
     finally:
         database.close()
