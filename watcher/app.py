@@ -33,6 +33,7 @@ from watcher.wiring.herald import Herald
 from watcher.wiring.parts import Parts, make_parts
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
+from watcher.wiring.silences import silence_handlers
 from watcher.wiring.stages import Stages, wire
 from watcher.wiring.surroundings import Surroundings
 from watcher.wiring.words import how_it_goes
@@ -226,4 +227,5 @@ def _handlers(daemon: Daemon) -> dict[str, Handler]:
         "ping": ping,
         "reload": daemon.reloader.serve,
         **delivery_handlers(daemon.database, daemon.clock, daemon.wake_courier),
+        **silence_handlers(daemon.database, daemon.clock),
     }

@@ -252,6 +252,10 @@ class Workplace:
         """Run a command of the family ``deliveries``."""
         return command("deliveries", name, *args, "--config", self.config)
 
+    def silence(self, name: str, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the family ``silence``."""
+        return command("silence", name, *args, "--config", self.config)
+
     def json(self, name: str, *args: str) -> Any:
         """Run a command with ``--json`` and return what it printed."""
         return json.loads(self.command(name, "--json", *args).stdout)

@@ -11,7 +11,7 @@ from tests.acceptance.cli_support import SCRIPT, command, run
 from watcher import __version__
 
 COMMANDS = (
-    *("run", "demo", "check", "discover", "once", "status", "history", "route", "deliveries", "test"),
+    *("run", "demo", "check", "discover", "once", "status", "history", "route", "deliveries", "silence", "test"),
     *("simulate", "backup", "restore", "migrate", "config"),
 )
 HEAVY = ("sqlalchemy", "slack_sdk", "apscheduler", "rich", "httpx2", "uvicorn", "pydantic", "alembic", "structlog")

@@ -243,17 +243,21 @@ def _arrival_faults(evidence: Evidence) -> Iterator[Violation]:
     for receiver, received in evidence.received.items():
         yield from _lost_on_the_way(receiver, received, evidence.told)
         yield from _second_ids(receiver, received)
-        yield from _out_of_order(receiver, received)
+        yield from _out_of_order(receiver, received, evidence.told)
 
 
 def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[Violation]:
     arrived = {data["id"] for item in received for data in item.events}
     known: set[str] = set()
     due: set[str] = set()
+    silenced: set[str] = set()
     for item in told:
         states = {handover.state for handover in item.handovers if handover.receiver == receiver}
         known |= {item.event.id} if states else set()
         due |= {item.event.id} if states & {*OPEN_STATES, State.DELIVERED} else set()
+        silenced |= {item.event.id} if State.SILENCED in states else set()
+    if loud := silenced & arrived:
+        yield Violation(Breach.UNTRUE, f"{receiver}: {len(loud)} arrived although silenced: {sorted(loud)}")
     if lost := due - arrived:
         yield Violation(Breach.LOST, f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}")
     if extra := arrived - known:
@@ -277,13 +281,28 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violati
             yield Violation(Breach.SECOND_ID, f"{receiver}: {event} came under {len(deliveries)} ids")
 
 
-def _out_of_order(receiver: str, received: Sequence[Received]) -> Iterator[Violation]:
+def _silenced_at(receiver: str, told: Iterable[Told]) -> set[tuple[str, int]]:
+    """Return the subjects and numbers of what a silence kept from a receiver."""
+    return {
+        (item.event.subject, handover.receiver_seq)
+        for item in told
+        for handover in item.handovers
+        if handover.receiver == receiver and handover.state is State.SILENCED
+    }
+
+
+def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[Told]) -> Iterator[Violation]:
+    subjects = {item.event.id: item.event.subject for item in told}
+    silenced = _silenced_at(receiver, told)
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in _first_arrivals(received):
         # The kinds of not seeing are numbered apart from the training's own.
         told_of = "incident" if data["incident"] else (data.get("receiver") or {}).get("name")
         about = (data["service"], data["training_type"], data["version"], told_of)
         number, count = latest.get(about, (0, 0))
+        # What is silenced uses a number up, so that a consumer sees that it missed something.
+        while (subjects.get(data["id"], ""), count + 1) in silenced:
+            count += 1
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
             yield Violation(
                 Breach.DISORDER,

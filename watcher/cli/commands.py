@@ -20,6 +20,7 @@ from watcher.cli import (
     receiver,
     reload,
     route,
+    silence,
     simulate,
     status,
     upkeep,
@@ -79,6 +80,7 @@ app.command("status", epilog=status.END)(status.status)
 app.command("history", epilog=history.END)(history.history)
 app.command("route", epilog=route.END)(route.route)
 app.add_typer(deliveries.group, name="deliveries")
+app.add_typer(silence.group, name="silence")
 app.command("test", epilog=receiver.END)(receiver.send_test)
 app.command("backup", epilog=upkeep.BACKUP_END)(upkeep.backup)
 app.command("restore", epilog=upkeep.RESTORE_END)(upkeep.restore)

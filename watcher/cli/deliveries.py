@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from watcher.cli.changing import change
 from watcher.cli.configuration import load_config
 from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.failures import plain_errors
@@ -18,7 +20,8 @@ from watcher.cli.reading import reading
 from watcher.core.delivery import State
 
 if TYPE_CHECKING:
-    from watcher.config import Config
+    from watcher.clock import Clock
+    from watcher.store.database import Database
     from watcher.store.letters import Letter
 
 RETRY_ALL: Final = "aitems-watcher deliveries retry --all-dead --receiver ml-ops"
@@ -138,15 +141,15 @@ def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: Js
 
         wanted = LetterFilter(states=frozenset(State), beginning=identity, limit=2)
         with reading(load_config(config), os.environ) as views:
-            letters = views.deliveries(wanted)
-        letter = _the_one(letters, identity)
+            letter = _the_one(views.deliveries(wanted), identity)
+            silence = views.silence(letter.reason) if letter.state is State.SILENCED else None
     from watcher.cli.deliveries_text import letter_json, show_letter
 
     out = screen()
     if as_json:
         out.json(letter_json(letter))
     else:
-        show_letter(letter, out)
+        show_letter(letter, out, silence)
 
 
 def _the_one(letters: list[Letter], beginning: str) -> Letter:
@@ -194,7 +197,7 @@ def drop(
 
 def _change(command: str, arguments: Mapping[str, object], config: ConfigOption, *, as_json: bool) -> None:
     with plain_errors():
-        answer = _perform(load_config(config), command, arguments)
+        answer = change(load_config(config), command, arguments, partial(_alone, command, arguments))
     from watcher.cli.deliveries_text import show_changes
 
     out = screen()
@@ -204,33 +207,11 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
         show_changes(answer, out)
 
 
-def _perform(settings: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
-    """Ask the daemon that holds the store; where none does, hold it for this moment."""
-    from watcher.control.client import request
-    from watcher.control.place import link_path
-    from watcher.control.protocol import NoDaemonError
-
-    path = settings.state.sqlite_path(os.environ)
-    try:
-        return request(link_path(path), command, arguments)
-    except NoDaemonError:
-        with reading(settings, os.environ):
-            # A store that is not there is not made by this.
-            pass
-        return _perform_alone(settings, command, arguments)
-
-
-def _perform_alone(settings: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, object]:
-    from watcher.cli.runtime import run_async
-    from watcher.clock import Clock
-    from watcher.store.database import open_database
+async def _alone(
+    command: str, arguments: Mapping[str, object], database: Database, clock: Clock
+) -> Mapping[str, object]:
     from watcher.store.manual import Manual
     from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
-    clock = Clock()
     perform = perform_retry if command == RETRY else perform_drop
-    database = open_database(settings.state.sqlite_path(os.environ), purpose=command, now=clock.utc_now())
-    try:
-        return changes_json(run_async(perform(Manual(database), arguments, clock)))
-    finally:
-        database.close()
+    return changes_json(await perform(Manual(database), arguments, clock))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.cli.moments import moment_text
 from watcher.cli.output import BAD, FAINT, GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.silence_text import silence_text
 from watcher.cli.words import counted
 from watcher.core.delivery import State
 from watcher.core.event import SHORT_ID_LENGTH, Event
@@ -15,10 +16,17 @@ from watcher.core.message import compose, plain_text
 from watcher.core.moment import to_text
 
 if TYPE_CHECKING:
+    from watcher.core.silence import Silence
     from watcher.store.letters import Letter
 
 COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "MADE (UTC)", "ATTEMPTS", "NEXT TRY (UTC)", "REASON")
-STYLES: Final = {State.DELIVERED: GOOD, State.DEAD: BAD, State.HELD: BAD, State.DROPPED: FAINT}
+STYLES: Final = {
+    State.DELIVERED: GOOD,
+    State.DEAD: BAD,
+    State.HELD: BAD,
+    State.DROPPED: FAINT,
+    State.SILENCED: FAINT,
+}
 
 
 def letter_table(letters: Sequence[Letter]) -> Table:
@@ -50,7 +58,7 @@ def _optional(moment: datetime | None) -> str:
     return "" if moment is None else moment_text(moment)
 
 
-def show_letter(letter: Letter, out: Screen) -> None:
+def show_letter(letter: Letter, out: Screen, silence: Silence | None = None) -> None:
     """Write everything about one delivery, then what can be done with it."""
     out.line("delivery  ", cell(letter.id))
     out.line("receiver  ", cell(letter.receiver))
@@ -58,6 +66,8 @@ def show_letter(letter: Letter, out: Screen) -> None:
     for label, text in _facts(letter):
         if text:
             out.line(f"{label:<10}", cell(text))
+    if silence is not None:
+        out.line("silence   ", cell(silence_text(silence)))
     for event in letter.events:
         out.line("event     ", cell(f"{event.short_id} {plain_text(compose(event).title)}"))
     if letter.state in {State.DEAD, State.HELD}:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("EVENT", "KIND", "ABOUT", "CHANGE", "WHEN (UTC)", "MARKS", "ROUTE", "DELIVERIES")
 SEVERITY_STYLES: Final = {Severity.OK: GOOD, Severity.INFO: BUSY, Severity.WARNING: WARN, Severity.ERROR: BAD}
-STATE_STYLES: Final = {State.DELIVERED: "", State.DEAD: BAD, State.HELD: BAD, State.DROPPED: FAINT}
+STATE_STYLES: Final = {
+    State.DELIVERED: "",
+    State.DEAD: BAD,
+    State.HELD: BAD,
+    State.DROPPED: FAINT,
+    State.SILENCED: FAINT,
+}
 
 
 def history_table(told: Sequence[Told]) -> Table:

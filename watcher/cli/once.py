@@ -36,7 +36,7 @@ END: Final = help_end(
     },
 )
 FIRST_PAGE: Final = 50
-SETTLED: Final = frozenset({State.DELIVERED, State.DROPPED})
+SETTLED: Final = frozenset({State.DELIVERED, State.DROPPED, State.SILENCED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

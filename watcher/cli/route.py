@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from watcher.cli.invented import Wish
     from watcher.cli.route_report import Answer, Report, Telling
     from watcher.config import Config
+    from watcher.core.silence import Silence
     from watcher.store.views import Told
 
 END: Final = help_end(
@@ -74,7 +75,8 @@ def route(  # noqa: PLR0913 - one parameter an option
     """Show which route takes an event, and who is told.
 
     Asks each route of the configuration about an event of the store, or about an invented one: a failed training of
-    the first watch, changed by the options. Sends nothing, reads no secret, and without EVENT no store.
+    the first watch, changed by the options. With EVENT, it also says which silence would take it now. Sends nothing,
+    reads no secret, and without EVENT no store.
     """
     from watcher.cli.invented import Wish
 
@@ -94,7 +96,7 @@ def route(  # noqa: PLR0913 - one parameter an option
 
         settings = load_config(config)
         asked = _invented(wish, settings) if event is None else _stored(event, settings)
-        report = report_on(asked.event, settings, asked.recent)
+        report = report_on(asked.event, settings, asked.recent, asked.silence)
     if as_json:
         screen().json(_document(asked, report))
     else:
@@ -110,6 +112,8 @@ class _Asked:
     stored: Told | None = None
     recent: int = 1
     """How many events its subject had in the hour to it."""
+    silence: Silence | None = None
+    """What would take it now."""
 
 
 def _invented(wish: Wish, config: Config) -> _Asked:
@@ -129,6 +133,8 @@ def _labels(texts: Sequence[str]) -> dict[str, str]:
 def _stored(beginning: str, config: Config) -> _Asked:
     """Return the one event whose id begins so."""
     from watcher.cli.reading import reading
+    from watcher.clock import Clock
+    from watcher.core.silence import covering
 
     with reading(config, os.environ) as views:
         found = views.by_id(beginning, SHOWN)
@@ -136,7 +142,9 @@ def _stored(beginning: str, config: Config) -> _Asked:
             ids = ", ".join(told.event.id for told in found)
             problem = f"several events begin so: {ids}" if found else "no event in the store begins so; see history"
             raise typer.BadParameter(problem, param_hint="EVENT")
-        return _Asked(event=found[0].event, stored=found[0], recent=views.recent(found[0].event))
+        event, now = found[0].event, Clock().utc_now()
+        silence = covering(event, views.silences(now), now)
+        return _Asked(event=event, stored=found[0], recent=views.recent(event), silence=silence)
 
 
 def _show(asked: _Asked, report: Report, out: Screen) -> None:
@@ -146,7 +154,11 @@ def _show(asked: _Asked, report: Report, out: Screen) -> None:
     out.line()
     out.table(_route_table(report.routes))
     out.line()
-    if report.told:
+    if report.silence is not None:
+        from watcher.cli.silence_text import silence_text
+
+        out.line(Cell("nobody is told now", BAD), ": silenced by ", cell(silence_text(report.silence)))
+    elif report.told:
         out.table(_told_table(report.told))
     else:
         out.line(Cell("nobody is told", BAD), ": ", cell(report.reason))

@@ -10,6 +10,7 @@ from watcher.config import Config, format_duration
 from watcher.core.event import Event
 from watcher.core.matching import KIND, Difference
 from watcher.core.routing import Addressee, Route, plan, taking
+from watcher.core.silence import Silence, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +47,37 @@ class Report:
     """As the store keeps it."""
     routes: Sequence[Answer]
     told: Sequence[Telling]
+    """Empty while a silence takes it."""
+    silence: Silence | None = None
+    """What takes it now."""
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
-        return asdict(self)
+        silence = None if self.silence is None else to_json(self.silence)
+        return {
+            "reason": self.reason,
+            "routes": [asdict(answer) for answer in self.routes],
+            "told": [asdict(telling) for telling in self.told],
+            "silence": silence,
+        }
 
 
-def report_on(event: Event, config: Config, recent: int = 1) -> Report:
-    """Ask every route about an event; ``recent`` counts its subject's events within the hour, this one among them."""
+def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | None = None) -> Report:
+    """Ask every route about an event.
+
+    Args:
+        event: what is to be told.
+        config: it has the routes.
+        recent: how many events its subject had within the hour, this one among them.
+        silence: what takes it, if anything.
+    """
     planned = plan(event, config.routes, recent, config.delivery.flap_limit)
     takers = tuple(taking(event, config.routes))
     return Report(
         reason=planned.reason,
         routes=tuple(_answers(event, config.routes, takers)),
-        told=tuple(_telling(addressee, takers, config) for addressee in planned.to),
+        told=() if silence is not None else tuple(_telling(to, takers, config) for to in planned.to),
+        silence=silence,
     )
 
 

@@ -76,6 +76,7 @@ def take_survey(config: Config, views: Views) -> Survey:
         drifts=views.drifts(),
         broken=views.broken(),
         untold=views.untold(),
+        silences=views.silences(now),
         store=store_health(config.state.sqlite_path(os.environ), views, now),
     )
 

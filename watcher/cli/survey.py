@@ -18,6 +18,7 @@ from watcher.core.look import LookState
 from watcher.core.moment import to_text
 from watcher.core.planner import Look
 from watcher.core.receiver_health import Standing
+from watcher.core.silence import Silence, to_json
 from watcher.core.training import ServiceRef, Snapshot, TrainingRef
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Survey:
     untold: Sequence[UntoldNews] = ()
     """What nobody could be told."""
     store: StoreHealth | None = None
+    silences: Sequence[Silence] = ()
+    """Those that hold; wanted, and so no problem."""
 
     @property
     def problems(self) -> list[str]:
@@ -187,6 +190,7 @@ def survey_json(survey: Survey) -> dict[str, object]:
         "drifts": [_drift_json(item) for item in survey.drifts],
         "store": None if survey.store is None else survey.store.as_json(),
         "broken": [_broken_json(item) for item in survey.broken],
+        "silences": [to_json(item) for item in survey.silences],
         "untold": [_untold_json(item) for item in survey.untold],
         "problems": survey.problems,
     }

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from watcher.cli.looks import target_text
 from watcher.cli.moments import age_text, moment_text, since_text
 from watcher.cli.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.silence_text import silence_text
 from watcher.cli.survey import Known, Looked, Stuck, Survey
 from watcher.core.advice import advice
 from watcher.core.delivery import State
@@ -18,6 +19,7 @@ from watcher.core.drift import Drift
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.incident import Incident
 from watcher.core.message import compose, plain_text
+from watcher.core.silence import Silence
 from watcher.core.training import Phase, Snapshot, phase_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def show_survey(survey: Survey, out: Screen) -> None:
     _show_stuck(survey.stuck, out)
     _show_broken(survey, out)
     _show_store(survey, out)
+    _show_silences(survey.silences, out)
     out.line()
     out.line(Cell("not all is well, see above", BAD) if survey.problems else Cell("all well", GOOD))
 
@@ -188,6 +191,13 @@ def _show_store(survey: Survey, out: Screen) -> None:
         out.line()
     for problem in problems:
         out.line(cell(problem, BAD))
+
+
+def _show_silences(silences: Sequence[Silence], out: Screen) -> None:
+    if silences:
+        out.line()
+    for item in silences:
+        out.line(cell(f"silenced by {silence_text(item)}", WARN))
 
 
 def _show_broken(survey: Survey, out: Screen) -> None:

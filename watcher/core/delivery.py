@@ -131,6 +131,8 @@ class State(StrEnum):
     HELD = "held"
     DEAD = "dead"
     DROPPED = "dropped"
+    SILENCED = "silenced"
+    """Never sent, on purpose: the row is there to say so."""
 
 
 OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})

@@ -6,7 +6,7 @@ they are written. An event that lacks what a key asks for is not matched: an acc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -81,6 +81,19 @@ def facts_of(event: Event) -> dict[str, str]:
         **{LABEL + name: value for name, value in event.labels.items()},
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def words_of(match: Match) -> dict[str, list[str]]:
+    """Return a matcher as plain JSON, by key as ``match_of`` reads it; without ``kind`` for the default kinds."""
+    kinds = {} if match.kinds is None else {KIND: sorted(match.kinds)}
+    return kinds | {key: list(words) for key, words in match.words.items()}
+
+
+def match_of(words: Mapping[str, Iterable[str]]) -> Match:
+    """Return the matcher of words and patterns by key."""
+    rest = {key: tuple(wanted) for key, wanted in words.items()}
+    kinds = rest.pop(KIND, None)
+    return Match(kinds=None if kinds is None else frozenset(kinds), words=MappingProxyType(rest))
 
 
 def fits(text: str, word: str) -> bool:

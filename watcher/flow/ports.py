@@ -143,8 +143,11 @@ class Outbox(Protocol):
 
     async def enqueue(
         self, plans: Sequence[tuple[Event, Plan]], seal: Callable[[str, Event, int], bytes | None], now: datetime
-    ) -> None:
-        """Make deliveries and ledger entries and mark the events routed; all of it or nothing."""
+    ) -> Mapping[str, str]:
+        """Make deliveries and ledger entries and mark the events routed, all of it or nothing.
+
+        What a silence takes is recorded as that instead; return those events with the ids of their silences.
+        """
         ...
 
     async def release(self, group_key: str | None, now: datetime) -> None:

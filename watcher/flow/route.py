@@ -82,13 +82,12 @@ class Router:
         receivers = self._receivers
         plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
         plans = await self._redirect(plans, receivers)
-        await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
+        silenced = await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
             if untold := nobody(planned):
                 log.error("receiver.nobody_told", event_id=event.id, about=event.subject, reason=untold)
-            to, why = list(planned.receivers), planned.reason
-            log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
+            _log_routed(event, planned, silenced.get(event.id))
         self._on_routed()
 
     async def _redirect(
@@ -99,6 +98,14 @@ class Router:
             return plans
         broken = await self._outbox.broken()
         return [(event, redirected(planned, event, tuple(receivers), broken)) for event, planned in plans]
+
+
+def _log_routed(event: Event, planned: Plan, silence: str | None) -> None:
+    to, why = list(planned.receivers), planned.reason
+    if silence is None:
+        log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
+    else:
+        log.info("event.silenced", event_id=event.id, kind=event.kind, to=to, route=why, reason=silence)
 
 
 def _seal(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:

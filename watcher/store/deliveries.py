@@ -228,6 +228,7 @@ def _told_alone(connection: Connection, receiver: str, entries: Sequence[tuple[E
         .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
         .where(schema.event.c.group_key == occasion, schema.ledger.c.receiver == receiver)
         .where(schema.event.c.id.not_in(inside), schema.event.c.kind.in_(URGENT_KINDS))
+        .where(schema.ledger.c.ending.is_distinct_from(State.SILENCED.value))
         .order_by(schema.event.c.position)
     )
     return tuple(read_event(body) for body in connection.scalars(query))

@@ -21,6 +21,7 @@ _FIXED = {
     State.SENDING.value: "is being sent at this moment; try again in a minute",
     State.DELIVERED.value: "was delivered",
     State.DROPPED.value: "was dropped",
+    State.SILENCED.value: "was silenced, and is never sent",
 }
 """States in which a delivery is left alone, and what is said of it."""
 

@@ -26,7 +26,8 @@ from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
 from watcher.core.routing import FLAP_WINDOW, Addressee, Group, Plan, joined
-from watcher.store import receivers, schema
+from watcher.core.silence import covering
+from watcher.store import receivers, schema, silences
 from watcher.store.database import Database
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
 
@@ -44,9 +45,13 @@ class Outbox:
         """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
         return await self._database.write(lambda connection: _unrouted(connection, limit))
 
-    async def enqueue(self, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:
-        """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing."""
-        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))
+    async def enqueue(self, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
+        """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing.
+
+        Returns:
+            dict[str, str]: the events that are silenced, with the ids of the silences that take them.
+        """
+        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))
 
     async def release(self, group_key: str | None, now: datetime) -> None:
         """Let the open groups of this key (without one: all of them) go now; nothing joins them any more."""
@@ -77,13 +82,16 @@ def recent_of(connection: Connection, event: Event) -> int:
     return int(connection.execute(select(func.count()).where(mine)).scalar_one())
 
 
-def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> None:
+def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
     desk = _Desk(connection, seal, now)
+    quiet = silences.active(connection, now)
+    silenced = {event.id: silence.id for event, _ in plans if (silence := covering(event, quiet, now)) is not None}
     for event, plan in plans:
         for addressee in plan.to:
-            desk.hand_over(event, addressee)
+            desk.hand_over(event, addressee, silenced.get(event.id))
     routed = [{"event_id": event.id, "at": to_text(now), "why": plan.reason} for event, plan in plans]
     connection.execute(_MARK_ROUTED, routed)
+    return silenced
 
 
 class _Desk:
@@ -94,9 +102,12 @@ class _Desk:
         self._seal = seal
         self._now = now
 
-    def hand_over(self, event: Event, to: Addressee) -> None:
+    def hand_over(self, event: Event, to: Addressee, silence: str | None) -> None:
         receiver = to.receiver
         number = _next_number(self._connection, receiver, event.subject)
+        if silence is not None:
+            self._keep_back(event, to, silence, number)
+            return
         if to.group is None:
             position, identity = self._send_alone(event, to, number)
         else:
@@ -104,6 +115,13 @@ class _Desk:
         self._connection.execute(insert(schema.ledger), _entry(event, receiver, identity, number))
         line = {"receiver": receiver, "subject": event.subject, "position": position}
         self._connection.execute(_INSERT_LINE, line)
+
+    def _keep_back(self, event: Event, to: Addressee, silence: str, number: int) -> None:
+        """Record that it is not told: it ends here, and stands in nobody's line."""
+        at, state = to_text(self._now), State.SILENCED.value
+        _, identity = self._insert(event, to, {"sealed": True, "state": state, "reason": silence, "settled_at": at})
+        entry = _entry(event, to.receiver, identity, number)
+        self._connection.execute(insert(schema.ledger), {**entry, "ending": state, "ended_at": at})
 
     def _send_alone(self, event: Event, to: Addressee, number: int) -> tuple[int, str]:
         # What goes by itself must not overtake a group that holds the same training.

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, select
 from watcher.core.moment import to_text
 from watcher.store import schema
 from watcher.store.database import Database
+from watcher.store.silences import forget_silences
 
 BATCH: Final = 500
 """Rows of one transaction, so that a big clean-up holds up no delivery."""
@@ -34,6 +35,7 @@ def _forget(connection: Connection, before: datetime) -> int:
         connection.execute(delete(schema.ledger).where(entries))
         connection.execute(delete(schema.event).where(schema.event.c.id.in_(old)))
         _forget_empty(connection, deliveries)
+    forget_silences(connection, before)
     return len(old)
 
 

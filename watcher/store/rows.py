@@ -14,7 +14,9 @@ from watcher.core.drift import Drift
 from watcher.core.event import Event, from_json, to_json
 from watcher.core.incident import Incident
 from watcher.core.look import Cause, LookState
+from watcher.core.matching import match_of, words_of
 from watcher.core.moment import from_text, to_text
+from watcher.core.silence import Silence
 from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
 
 Row = dict[str, Any]
@@ -200,6 +202,34 @@ def event_row(event: Event) -> Row:
 def read_event(body: str) -> Event:
     """Read the ``body`` column of ``event``."""
     return from_json(json.loads(body))
+
+
+def silence_row(silence: Silence) -> Row:
+    """Return the columns of a silence."""
+    return {
+        "id": silence.id,
+        "match": dump(words_of(silence.match)),
+        "starts_at": to_text(silence.starts_at),
+        "ends_at": to_text(silence.ends_at),
+        "author": silence.author,
+        "reason": silence.reason,
+        "ended_at": from_moment(silence.ended_at),
+        "ended_by": silence.ended_by,
+    }
+
+
+def read_silence(row: RowMapping) -> Silence:
+    """Read a row of ``silence``."""
+    return Silence(
+        id=row["id"],
+        match=match_of(json.loads(row["match"])),
+        starts_at=from_text(row["starts_at"]),
+        ends_at=from_text(row["ends_at"]),
+        author=row["author"],
+        reason=row["reason"],
+        ended_at=to_moment(row["ended_at"]),
+        ended_by=row["ended_by"],
+    )
 
 
 def write_mentions(mentions: Sequence[str]) -> str | None:

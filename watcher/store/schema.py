@@ -172,6 +172,20 @@ counter = Table(
 )
 """The latest ``receiver_seq`` of a receiver and subject; it outlives the pruned ledger."""
 
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("match", Text, nullable=False),
+    Column("starts_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_at", Text),
+    Column("ended_by", Text),
+)
+"""One row a silence, also when it is over: a silenced delivery's reason is its id."""
+
 receiver = Table(
     "receiver",
     metadata,

@@ -18,8 +18,9 @@ from watcher.core.incident import Incident
 from watcher.core.look import LookState
 from watcher.core.moment import from_text
 from watcher.core.receiver_health import Standing
+from watcher.core.silence import Silence
 from watcher.core.training import Snapshot
-from watcher.store import receivers, schema
+from watcher.store import receivers, schema, silences
 from watcher.store.engines import reader_engine
 from watcher.store.errors import StoreUnusable
 from watcher.store.letters import Letter, LetterFilter, letters
@@ -119,6 +120,18 @@ class Views:
     def deliveries(self, wanted: LetterFilter) -> list[Letter]:
         """Return the latest deliveries that fit, newest last."""
         return letters(self._connection, wanted)
+
+    def silences(self, now: datetime) -> list[Silence]:
+        """Return the silences that hold at this time, the first that was added first."""
+        return silences.active(self._connection, now)
+
+    def every_silence(self) -> list[Silence]:
+        """Return every silence that is kept, those that are over too."""
+        return silences.every(self._connection)
+
+    def silence(self, identity: str) -> Silence | None:
+        """Return one silence."""
+        return silences.by_id(self._connection, identity)
 
     def broken(self) -> list[Standing]:
         """Return the receivers that refuse for good."""

@@ -26,6 +26,9 @@ TELLING: Final = timedelta(minutes=2)
 """So long the telling of something may take before it counts as untold."""
 IN_PROGRESS: Final = tuple(str(status) for status, phase in PHASES.items() if phase is Phase.IN_PROGRESS)
 
+_TOLD: Final = (State.DELIVERED.value, State.SILENCED.value)
+"""A silence is on purpose, as a route to nobody is."""
+
 _event, _ledger = schema.event.c, schema.ledger.c
 
 
@@ -99,7 +102,7 @@ def _was_told(connection: Connection, subject: str, seq: int, before: datetime) 
         return True
     if rows[0].receiver is None:
         return rows[0].routed_at is not None
-    return any(row.ending == State.DELIVERED.value for row in rows)
+    return any(row.ending in _TOLD for row in rows)
 
 
 def _broken(news: Iterable[UntoldNews]) -> Iterator[str]:

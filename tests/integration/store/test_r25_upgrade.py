@@ -122,7 +122,12 @@ def die(connection, cursor, statement, *rest):
 open_database(Path(sys.argv[1]), purpose="test", now=datetime(2026, 11, 23, 2, 0, tzinfo=UTC)).close()
 print("lived")
 """
-STEPS = ("ALTER TABLE delivery ADD COLUMN lookups", "CREATE TABLE receiver", "UPDATE alembic_version")
+STEPS = (
+    "ALTER TABLE delivery ADD COLUMN lookups",
+    "CREATE TABLE receiver",
+    "CREATE TABLE silence",
+    "UPDATE alembic_version",
+)
 
 
 @pytest.mark.parametrize("statement", STEPS)

@@ -88,6 +88,16 @@ async def test_an_incident_is_untold_until_one_receiver_has_it(database: Databas
     assert found.untold == ()
 
 
+async def test_an_incident_that_is_silenced_is_not_missed(database: Database) -> None:
+    await open_incident(database)
+    found = await vitals(
+        database,
+        lambda connection: add_event(connection, "account:main", 1, "unreachable"),
+        lambda connection: add_entry(connection, "account:main", 1, "a", "silenced"),
+    )
+    assert found.untold == ()
+
+
 async def test_an_incident_that_is_routed_to_nobody_on_purpose_is_not_missed(database: Database) -> None:
     await open_incident(database)
     found = await vitals(database, lambda connection: add_event(connection, "account:main", 1, "unreachable"))

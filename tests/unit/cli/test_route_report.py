@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from watcher.cli.invented import STATUSES, Wish, invented
 from watcher.cli.route_report import Answer, Report, Telling, report_on
 from watcher.config import Config, load
 from watcher.core.event import INCIDENT_KINDS, Event, Kind
-from watcher.core.matching import facts_of
+from watcher.core.matching import Match, facts_of
+from watcher.core.silence import Silence
 
 TEXT = """
 [account.main]
@@ -130,7 +132,7 @@ def test_what_is_dropped_on_purpose_says_by_which_route(config: Config) -> None:
 
 def test_json_tells_programs_the_same(config: Config) -> None:
     document = asked(config).as_json()
-    assert set(document) == {"reason", "routes", "told"}
+    assert set(document) == {"reason", "routes", "told", "silence"}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -170,3 +172,14 @@ def test_what_is_not_wished_for_comes_from_the_watches(config: Config) -> None:
 def test_a_status_alone_gives_the_kind(status: str, kind: Kind, config: Config) -> None:
     event = wished(config, status=status)
     assert (event.kind, event.to_status) == (kind, status)
+
+
+def test_while_a_silence_takes_it_nobody_is_told_and_the_silence_is_named(config: Config) -> None:
+    quiet = Silence(
+        id="sil_1", match=Match(), starts_at=NOW, ends_at=NOW + timedelta(hours=1), author="mina", reason="known"
+    )
+    event = invented(Wish(), config, NOW)
+    assert report_on(event, config).told
+    document = report_on(event, config, silence=quiet).as_json()
+    assert (document["told"], document["reason"]) == ([], report_on(event, config).reason)
+    assert document["silence"]["by"] == "mina"  # type: ignore[index]  # as the report says

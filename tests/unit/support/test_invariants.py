@@ -162,6 +162,22 @@ def test_what_ended_without_being_delivered_need_not_arrive() -> None:
     assert violations(replace(GOOD, **dead, ledger=ledger)) == []  # type: ignore[arg-type]
 
 
+SILENCED_FIRST = {
+    "told": [told(FIRST, State.SILENCED), told(SECOND)],
+    "ledger": [entry(FIRST, "silenced"), entry(SECOND)],
+}
+
+
+def test_what_is_silenced_has_ended_and_uses_its_number_up() -> None:
+    quiet = replace(GOOD, **SILENCED_FIRST, received={"hook": [received(SECOND)]})  # type: ignore[arg-type]
+    assert violations(quiet) == []
+
+
+def test_what_arrives_although_silenced_is_caught() -> None:
+    loud = violations(replace(GOOD, **SILENCED_FIRST))  # type: ignore[arg-type]
+    assert any("arrived although silenced" in violation for violation in loud)
+
+
 def test_the_slowest_arrival_counts_from_the_record() -> None:
     slow = replace(received(SECOND), at=SECOND.recorded_at + timedelta(seconds=7))
     assert slowest_seconds(replace(GOOD, received={"hook": [received(FIRST), slow, slow]})) == 7.0

@@ -1,0 +1,199 @@
+"""Silences in a real store, under the real routing stage."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.store.conftest import NOW, SECOND
+from tests.integration.store.test_deliveries import MakeEvent, claim
+from watcher.core.batch import Batch
+from watcher.core.delivery import State
+from watcher.core.event import Event, Kind
+from watcher.core.matching import ALL_KINDS, Match, match_of
+from watcher.core.routing import Route, Routes
+from watcher.core.silence import Silence
+from watcher.flow.route import Router
+from watcher.store.database import Database
+from watcher.store.letters import Letter, LetterFilter
+from watcher.store.manual import DeliveryRefusedError, Manual
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+from watcher.store.retention import Retention
+from watcher.store.silences import SilenceRefusedError, Silences
+from watcher.store.views import open_views
+
+HOUR = timedelta(hours=1)
+EVERY_KIND = Match(kinds=frozenset({ALL_KINDS}))
+
+
+class Hands:
+    """A clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def utc_now(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Sealing:
+    """What a receiver is to the routing stage; it counts what it was given to seal."""
+
+    def __init__(self) -> None:
+        self.sealed: list[str] = []
+
+    def seal(self, event: Event, receiver_seq: int) -> bytes:
+        self.sealed.append(event.id)
+        return f"{event.seq}:{receiver_seq}".encode()
+
+
+class Desk:
+    """The real routing stage on the real store."""
+
+    def __init__(self, database: Database, *, group_for: timedelta | None = None) -> None:
+        self.database = database
+        self.clock = Hands()
+        self.hook = Sealing()
+        routes = Routes(routes=(Route(number=1, match=EVERY_KIND, to=("hook", "chat"), group_for=group_for),))
+        receivers: Mapping[str, Sealing] = {"hook": self.hook, "chat": Sealing()}
+        self.router = Router(Outbox(database), routes, receivers, self.clock, lambda: None)  # type: ignore[arg-type]
+
+    async def route(self, *events: Event) -> None:
+        await Polls(self.database).record(Batch(events=events))
+        await self.router.drain()
+
+    async def silence(self, lasts: timedelta = HOUR, **words: str) -> Silence:
+        match = match_of({"kind": ["*"]} | {key: [word] for key, word in words.items()})
+        return await Silences(self.database).add(match, lasts, "mina", "moving the data", self.clock.now)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def letters(path: Path, *states: State, receiver: str = "hook") -> list[Letter]:
+    with open_views(path) as views:
+        return views.deliveries(LetterFilter(states=frozenset(states or State), receiver=receiver))
+
+
+async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_none(
+    desk: Desk, path: Path, make_event: MakeEvent
+) -> None:
+    silence = await desk.silence(service="s")
+    await desk.route(make_event(1))
+    for receiver in ("hook", "chat"):
+        (letter,) = letters(path, receiver=receiver)
+        assert (letter.state, letter.reason, letter.settled_at) == (State.SILENCED, silence.id, NOW)
+        assert await claim(desk.database, receiver=receiver, now=NOW + 100 * HOUR) == []
+    assert desk.hook.sealed == []
+    with closing(sqlite3.connect(path)) as connection:
+        ledger = connection.execute("SELECT receiver, ending, receiver_seq FROM ledger ORDER BY receiver").fetchall()
+        bodies = connection.execute("SELECT body, next_at FROM delivery").fetchall()
+        lines = connection.execute("SELECT * FROM line").fetchall()
+    assert (ledger, bodies, lines) == ([("chat", "silenced", 1), ("hook", "silenced", 1)], [(None, None)] * 2, [])
+
+
+async def test_what_comes_after_its_end_is_told_with_a_number_that_shows_the_gap(
+    desk: Desk, make_event: MakeEvent
+) -> None:
+    await desk.silence()
+    await desk.route(make_event(1))
+    desk.clock.now += HOUR
+    await desk.route(make_event(2))
+    (claimed,) = await claim(desk.database, now=desk.clock.now)
+    assert claimed.parcel.body == b"2:2"
+
+
+async def test_one_that_is_ended_by_hand_takes_nothing_more(desk: Desk, path: Path, make_event: MakeEvent) -> None:
+    silence = await desk.silence()
+    desk.clock.now += SECOND
+    ended = await Silences(desk.database).end(silence.id[:8], "jun", desk.clock.now)
+    assert (ended.ended_at, ended.ended_by) == (NOW + SECOND, "jun")
+    await desk.route(make_event(1))
+    assert [letter.state for letter in letters(path)] == [State.PENDING]
+    with open_views(path) as views:
+        assert views.silences(desk.clock.now) == []
+        assert views.every_silence() == [ended]
+
+
+async def test_one_that_starts_after_an_event_was_routed_changes_nothing(
+    desk: Desk, path: Path, make_event: MakeEvent
+) -> None:
+    await desk.route(make_event(1))
+    await desk.silence()
+    await desk.router.drain()
+    assert [letter.state for letter in letters(path)] == [State.PENDING]
+    assert len(await claim(desk.database)) == 1
+
+
+async def test_another_service_and_trouble_with_the_watcher_itself_are_told(
+    desk: Desk, path: Path, make_event: MakeEvent
+) -> None:
+    await desk.silence(service="another")
+    await desk.route(make_event(1))
+    await desk.silence()
+    await desk.route(make_event(2, kind=Kind.STORE_TROUBLE))
+    assert [letter.state for letter in letters(path)] == [State.PENDING] * 2
+
+
+async def test_a_silenced_event_joins_no_group_and_holds_none_up(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
+    desk = Desk(database, group_for=10 * SECOND)
+    await desk.route(make_event(1, "v1"))
+    silence = await desk.silence(version="v2")
+    await desk.route(make_event(1, "v2"), make_event(1, "v3"))
+    assert [len(letter.events) for letter in letters(path, State.PENDING)] == [2]
+    assert [letter.reason for letter in letters(path, State.SILENCED)] == [silence.id]
+
+
+async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(
+    desk: Desk, path: Path, make_event: MakeEvent
+) -> None:
+    await desk.silence()
+    await desk.route(make_event(1))
+    (letter,) = letters(path)
+    for change in (Manual(desk.database).retry([letter.id], NOW), Manual(desk.database).drop([letter.id], "m", NOW)):
+        with pytest.raises(DeliveryRefusedError, match="was silenced"):
+            await change
+
+
+@pytest.mark.parametrize("beginning", ["sil_nothing", "", "sil_", "%"])
+async def test_an_id_that_names_none_or_several_ends_nothing(desk: Desk, path: Path, beginning: str) -> None:
+    both = {(await desk.silence()).id, (await desk.silence()).id}
+    with pytest.raises(SilenceRefusedError):
+        await Silences(desk.database).end(beginning, "mina", NOW)
+    with open_views(path) as views:
+        assert {item.id for item in views.silences(NOW)} == both
+
+
+async def test_one_that_is_over_cannot_be_ended_again(desk: Desk) -> None:
+    silence = await desk.silence()
+    with pytest.raises(SilenceRefusedError, match="is over since"):
+        await Silences(desk.database).end(silence.id, "mina", NOW + HOUR)
+
+
+async def test_it_is_forgotten_with_the_history_but_not_while_a_delivery_names_it(
+    desk: Desk, path: Path, make_event: MakeEvent
+) -> None:
+    await desk.silence(lasts=SECOND, service="another")
+    named = await desk.silence(lasts=SECOND)
+    await desk.route(make_event(1))
+    await Retention(desk.database).forget(NOW + HOUR)
+    with open_views(path) as views:
+        assert views.every_silence() == [named]
+    desk.clock.now += HOUR
+    await desk.route(make_event(2))
+    await Retention(desk.database).forget(NOW + HOUR)
+    with open_views(path) as views:
+        assert views.every_silence() == []
