@@ -176,8 +176,9 @@ def _match(texts: Sequence[str], settings: Config) -> Match:
     if not texts:
         problem = "name what is silenced, e.g. service=6wxgu1abcde; write kind=* for everything"
         raise typer.BadParameter(problem, param_hint="MATCHER")
+    ids = {watch.name: watch.service for watch in settings.watches if watch.name}
     try:
-        return silenced(matcher(texts, settings.accounts))
+        return silenced(matcher(texts, settings.accounts, ids))
     except MatcherError as error:
         raise typer.BadParameter(str(error), param_hint="MATCHER") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import ValidationError
@@ -18,14 +19,20 @@ from watcher.core.silence import EXEMPT
 
 KEYS: Final = ("kind", "account", "service", "type", "version", "status")
 LABELS: Final = "labels"
+NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class MatcherError(ValueError):
     """A matcher is refused; the text says what is wrong with each of them and what to write instead."""
 
 
-def matcher(texts: Iterable[str], accounts: Iterable[str]) -> Match:
+def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str] = NO_IDS) -> Match:
     """Read matchers: a key given several times, or several words between commas, fits by any one of them.
+
+    Args:
+        texts: as they were written.
+        accounts: those that are configured.
+        ids: the ids of the services, by the names that watches give them.
 
     Raises:
         MatcherError: one of them cannot be used.
@@ -34,6 +41,7 @@ def matcher(texts: Iterable[str], accounts: Iterable[str]) -> Match:
     for text in texts:
         key, found = _split(text)
         words.setdefault(key, []).extend(found)
+    _refuse_names(words.get("service", ()), ids)
     try:
         return MatchTable.model_validate(_table(words), context=Surroundings(Path(), tuple(accounts))).match
     except ValidationError as error:
@@ -69,6 +77,12 @@ def _remedy(key: str) -> str:
     if key in {LABELS, LABEL, "label"}:
         return "write labels.NAME=WORD, e.g. labels.env=prod"
     return did_you_mean(key, (*KEYS, "labels.NAME"))
+
+
+def _refuse_names(services: Iterable[str], ids: Mapping[str, str]) -> None:
+    for word in services:
+        if word in ids and word not in ids.values():
+            raise MatcherError(f"service: {shown(word)} is the name of a watch; write its id, {shown(ids[word])}")
 
 
 def _table(words: Mapping[str, list[str]]) -> dict[str, object]:

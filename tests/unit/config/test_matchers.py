@@ -45,6 +45,13 @@ def test_what_is_wrong_is_said_with_what_to_write_instead(text: str, problem: st
     assert remedy in str(refused.value)
 
 
+def test_the_name_of_a_watch_is_refused_with_the_id_to_write() -> None:
+    ids = {"shop-main": "6wxgu1abcde", "lab": "lab"}
+    with pytest.raises(MatcherError, match='"shop-main" is the name of a watch; write its id, "6wxgu1abcde"'):
+        matcher(["service=shop-main"], [], ids)
+    assert words_of(matcher(["service=lab"], [], ids)) == {"service": ["lab"]}
+
+
 def test_all_faults_are_said_at_once() -> None:
     with pytest.raises(MatcherError) as refused:
         matcher(["kind=faild", "type=popp"], ["main"])
