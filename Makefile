@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TALLY := build/tally
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-wheel test-systemd torture mutants soak fuzz lint format lock wheel docs clean
@@ -22,7 +23,7 @@ demo: $(READY)  ## the real daemon against the built-in simulator; alerts on thi
 	$(BIN)/aitems-watcher demo
 
 torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (about an hour)
-	$(BIN)/python -m pytest -q --torture tests
+	scripts/torture $(BIN)/python
 
 mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a quick test
 	$(BIN)/python scripts/mutants.py
@@ -32,9 +33,12 @@ soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws do
 
 test: $(READY)  ## every test: the quick ones traced for coverage, the rest at full speed
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 -m "not slow" tests/unit tests/integration
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 -m "not slow" tests/acceptance
-	$(BIN)/python -m pytest -m slow
+	rm -rf $(TALLY)
+	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 -m "not slow" --tally $(TALLY)/quick tests/unit tests/integration
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 -m "not slow" --tally $(TALLY)/acceptance tests/acceptance
+	$(BIN)/python -m pytest -v -n auto --maxprocesses 2 -m "slow and not alone" --tally $(TALLY)/slow
+	$(BIN)/python -m pytest -v -m alone --tally $(TALLY)/alone
+	$(BIN)/python -m tests.support.tally $(addprefix $(TALLY)/,quick acceptance slow alone)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.tally import NAMED, TALLY
+from tests.support.tally import NAMED, TALLY, Row
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="the faults alone, each with its full number of rounds")
+    parser.addoption(
+        "--tally", type=Path, help="a file for the rows of this run; tests.support.tally makes a table of several"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +38,7 @@ def _is_wanted(item: pytest.Item) -> bool:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     with TALLY.row_of(item.name) as row:
         try:
-            return (yield)
+            outcome = yield
         except pytest.skip.Exception:
             if row is not None:
                 row.skipped += 1
@@ -41,10 +47,37 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             if row is not None:
                 row.failed += 1
             raise
+        if row is not None:
+            _forgive(row, item)
+        return outcome
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if TALLY.rows:
+def _forgive(row: Row, item: pytest.Item) -> None:
+    """Count a test that was run again and then held as one that holds, and say so."""
+    again: int = getattr(item, "execution_count", 1) - 1
+    if again:
+        row.failed -= again
+        row.remarks.append(f"{item.name} held when run again")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's rows to the process that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = TALLY.facts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take in a worker's rows; one that crashed has none."""
+    TALLY.add(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    file: Path | None = config.getoption("--tally")
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(TALLY.facts()))
+    elif TALLY.rows:
         terminalreporter.section("faults of docs/reliability.md")
         for line in TALLY.lines():
             terminalreporter.write_line(line)

@@ -16,7 +16,7 @@ from tests.support.tally import TALLY, remark
 from tests.support.witness import Witness
 from watcher.simulator import serve
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Name = tuple[str, str]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support import soak
 from tests.support.tally import TALLY, grew, remark
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 GROWTH_MEGABYTES: Final = 20.0
 DESCRIPTORS: Final = 64

@@ -1,14 +1,24 @@
-"""One row a fault: a test that is named after an R-number feeds the row of its fault, and the run prints the table."""
+"""One row a fault: a test that is named after an R-number feeds the row of its fault, and the run prints the table.
+
+A run in several parts or processes writes its rows to files; ``python -m tests.support.tally FILE...`` makes one
+table of them.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 import re
 import resource
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 NAMED: Final = re.compile(r"test_r(\d+)(?:_to_r(\d+))?_")
 TITLES: Final = ("fault", "rounds", "events", "delivered", "lost", "2nd ids", "repeats", "slowest s", "growth MB")
@@ -37,6 +47,15 @@ class Row:
     """The longest from an event's record to its first arrival, the time that the fault lasted included."""
     growth_megabytes: float = 0.0
     remarks: list[str] = field(default_factory=list)
+
+    def add(self, other: Row) -> None:
+        """Take in what another process came to for this fault."""
+        for name in ("tests", "failed", "skipped", "rounds", "events", "delivered", "lost", "second_ids", "repeats"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.judged |= other.judged
+        self.slowest_seconds = max(self.slowest_seconds, other.slowest_seconds)
+        self.growth_megabytes = max(self.growth_megabytes, other.growth_megabytes)
+        self.remarks += other.remarks
 
     def cells(self) -> tuple[str, ...]:
         """Return the row's figures; where the checker was not asked, it has none."""
@@ -80,6 +99,15 @@ class Tally:
                 row.growth_megabytes = max(growth, _peak_megabytes() - before)
             self.current = None
 
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return the rows as plain facts, for another process."""
+        return {fault: asdict(row) for fault, row in self.rows.items()}
+
+    def add(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in the rows of another process."""
+        for fault, row in facts.items():
+            self.rows.setdefault(fault, Row(fault)).add(Row(**row))
+
     def lines(self) -> list[str]:
         """Return the table for people."""
         rows = sorted(self.rows.values(), key=lambda row: int(row.fault[1:].split("-")[0]))
@@ -116,3 +144,33 @@ def _peak_megabytes() -> float:
     """Return the most memory that this process ever held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else KILOBYTE) / MEGABYTE
+
+
+def surroundings() -> str:
+    """Return the day and the machine, as they stand above a table."""
+    model = next((line.partition(": ")[2] for line in _cpu_lines() if line.startswith("model name")), "")
+    machine = f"{os.cpu_count()} cores {model or platform.machine()}, {platform.system()} {platform.release()}"
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {versions}"
+
+
+def _cpu_lines() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def main(files: list[str]) -> None:
+    """Print the one table of these files; one that is not there is a part that did not come to its end."""
+    whole = Tally()
+    for path in map(Path, files):
+        if path.exists():
+            whole.add(json.loads(path.read_text()))
+        else:
+            print(f"{path} is not there: that part did not come to its end")
+    print(surroundings(), *whole.lines(), sep="\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

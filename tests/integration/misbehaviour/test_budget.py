@@ -19,7 +19,7 @@ from watcher.simulator import CallKind, serve
 from watcher.store.views import open_views
 
 # A machine that stands still for a moment brings requests together at the server that left well apart: it does so once.
-pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.flaky(reruns=2)]
 
 Training = tuple[str, str]
 """Service and version."""

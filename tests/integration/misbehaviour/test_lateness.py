@@ -15,7 +15,7 @@ from watcher.simulator import Fault, serve
 OTHERS = ("other0", "other1", "other2")
 
 # A wait that the watcher causes comes back each time; one that the machine causes does not.
-pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.flaky(reruns=2)]
 
 
 async def longest_wait(tmp_path: Path, hanging: int, strikes: int, *, from_strike: int = 0) -> float:

@@ -14,7 +14,7 @@ from tests.integration.misbehaviour.cases import THEMES
 from tests.integration.misbehaviour.trial import HEADER, Row, is_trouble, run_trials
 from watcher.simulator.faults.kinds import KINDS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 AT_ONCE: Final = 8
 """So many daemons run beside each other in the test's event loop."""
@@ -32,7 +32,6 @@ def test_every_kind_of_the_simulator_has_its_case() -> None:
     assert {case.fault.kind for cases in THEMES.values() for case in cases} == set(KINDS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 async def test_r8_to_r11_one_service_misbehaves_while_three_others_are_watched(
     theme: str, tmp_path: Path, table: list[Row], caplog: pytest.LogCaptureFixture
