@@ -164,7 +164,7 @@ def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violatio
     """After two answers in a row with one word, in one life, that word must be the recorded one."""
     chains = _by_subject(events)
     for subject, answers in _answers_by_subject(evidence.shown).items():
-        baseline = answers[0].status
+        baseline = _possible_baselines(answers, evidence.lives)
         for first, second in itertools.pairwise(answers):
             if first.status != second.status or not _in_one_life(first, second, evidence.lives):
                 continue
@@ -186,12 +186,27 @@ def _in_one_life(first: Shown, second: Shown, lives: Iterable[Life]) -> bool:
     return any(life.surely_saw(first.at) and life.surely_saw(second.at) for life in lives)
 
 
-def _recorded_about(chain: Sequence[Event], moment: datetime, baseline: str, patience: timedelta) -> set[str | None]:
+def _possible_baselines(answers: Iterable[Shown], lives: Sequence[Life]) -> set[str | None]:
+    """Return the words that may be a training's first recorded one where no event says it.
+
+    What a life was shown just before its end may have been recorded, and may not.
+    """
+    words: set[str | None] = set()
+    for answer in answers:
+        words.add(answer.status)
+        if any(life.surely_saw(answer.at) for life in lives):
+            break
+    return words
+
+
+def _recorded_about(
+    chain: Sequence[Event], moment: datetime, baselines: set[str | None], patience: timedelta
+) -> set[str | None]:
     """Return the words that were recorded at this moment or soon after it."""
-    first = chain[0].from_status if chain and chain[0].from_status is not None else baseline
+    first = {chain[0].from_status} if chain and chain[0].from_status is not None else baselines
     before = [event.to_status for event in chain if event.recorded_at <= moment]
     soon = {event.to_status for event in chain if moment < event.recorded_at <= moment + patience}
-    return {before[-1] if before else first} | soon
+    return ({before[-1]} if before else first) | soon
 
 
 def _subject_key(subject: Subject) -> str:

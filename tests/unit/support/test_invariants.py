@@ -187,3 +187,17 @@ def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
     seen = {"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
     short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **seen)  # type: ignore[arg-type]
     assert violations(short) == []
+
+
+def test_the_baseline_may_be_what_only_a_dying_daemon_was_shown_or_what_came_after() -> None:
+    short, long = Life(at(-1), at(0.5)), Life(at(1), at(60))
+    for word in ("waiting", "learning"):
+        later = [shown(0, "waiting"), shown(2, word), shown(3, word)]
+        assert violations(replace(GOOD, shown=later, lives=[short, long], told=[], received={}, ledger=[])) == []
+
+
+def test_a_change_after_a_baseline_that_was_surely_seen_is_missed_when_it_has_no_event() -> None:
+    answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
+    lives = [Life(at(-1), at(0.5)), Life(at(1), at(60))]
+    (broken,) = violations(replace(GOOD, shown=answers, lives=lives, told=[], received={}, ledger=[]))
+    assert "learning was shown twice" in broken
