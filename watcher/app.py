@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
@@ -73,6 +73,10 @@ class Daemon:
         )
         reloader.before.append(self._herald.reload_begins)
         reloader.after.append(self._herald.reload_ended)
+
+    def receivers(self) -> Collection[str]:
+        """Return the names of the receivers that something is sent to now."""
+        return self._stages.carriers.by_receiver.keys()
 
     def wake_courier(self, receiver: str) -> None:
         """Let what was made due for a receiver go at once."""
@@ -226,6 +230,6 @@ def _handlers(daemon: Daemon) -> dict[str, Handler]:
     return {
         "ping": ping,
         "reload": daemon.reloader.serve,
-        **delivery_handlers(daemon.database, daemon.clock, daemon.wake_courier),
+        **delivery_handlers(daemon.database, daemon.receivers, daemon.clock, daemon.wake_courier),
         **silence_handlers(daemon.database, daemon.clock),
     }

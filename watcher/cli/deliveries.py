@@ -197,7 +197,9 @@ def drop(
 
 def _change(command: str, arguments: Mapping[str, object], config: ConfigOption, *, as_json: bool) -> None:
     with plain_errors():
-        answer = change(load_config(config), command, arguments, partial(_alone, command, arguments))
+        settings = load_config(config)
+        alone = partial(_alone, command, arguments, frozenset(settings.receivers))
+        answer = change(settings, command, arguments, alone)
     from watcher.cli.deliveries_text import show_changes
 
     out = screen()
@@ -208,10 +210,10 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
 
 
 async def _alone(
-    command: str, arguments: Mapping[str, object], database: Database, clock: Clock
+    command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
 ) -> Mapping[str, object]:
     from watcher.store.manual import Manual
     from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
     perform = perform_retry if command == RETRY else perform_drop
-    return changes_json(await perform(Manual(database), arguments, clock))
+    return changes_json(await perform(Manual(database, receivers), arguments, clock))

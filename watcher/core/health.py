@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -20,3 +21,5 @@ class Sign:
     health: Health
     reason: str = ""
     answer: str = ""
+    began_at: datetime | None = None
+    """When the attempt began, of one that was found by looking it up: it says nothing of what came after."""

@@ -14,11 +14,17 @@ from urllib.parse import quote
 from watcher.core.delivery import Delivered, Outcome, Refused, Scope
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.health import Health, Sign
-from watcher.core.inquiry import Finding
+from watcher.core.inquiry import Finding, Found
 from watcher.core.moment import to_text
 
 LETTERS_MAX: Final = 50
 """Dead letters that one event names; the others are counted."""
+RECEIVER_REMOVED: Final = "receiver-removed"
+"""Why nothing passes where deliveries wait for a receiver that is not configured any more."""
+REMOVED_REMEDY: Final = (
+    "It is not in the configuration any more: write it there again under this name and run `aitems-watcher reload`, or "
+    "end what waits by `aitems-watcher deliveries drop`."
+)
 PARKED_REMEDY: Final = (
     "Mend what the reason names, then run `aitems-watcher reload`, or restart where a secret is given by env or "
     "credential. Until then it is tried once an hour."
@@ -53,15 +59,30 @@ class DeadLetter:
     created_at: datetime
 
 
-def sign_of(outcome: Outcome | Finding) -> Sign | None:
-    """Return what an outcome says of the receiver; ``None`` where it says nothing."""
+def sign_of(outcome: Outcome | Finding, began_at: datetime | None = None) -> Sign | None:
+    """Return what an outcome says of the receiver; ``None`` where it says nothing.
+
+    Args:
+        outcome: of an attempt, or of looking one up.
+        began_at: when that attempt began.
+    """
     match outcome:
         case Delivered():
             return Sign(health=Health.PASSES)
+        case Found():
+            return Sign(health=Health.PASSES, began_at=began_at)
         case Refused(reason=reason, answer=answer, scope=Scope.RECEIVER):
             return Sign(health=Health.REFUSES, reason=reason, answer=answer)
         case _:
             return None
+
+
+def is_news(standing: Standing, sign: Sign) -> bool:
+    """Say whether a sign changes how a receiver stands: what passed before the refusal does not take that back."""
+    if sign.health is Health.REFUSES:
+        return True
+    since = standing.broken_since
+    return since is not None and (sign.began_at is None or sign.began_at >= since)
 
 
 def turn(standing: Standing, sign: Sign, waiting: int, epoch: str, now: datetime) -> tuple[Standing, Event | None]:
@@ -75,13 +96,17 @@ def turn(standing: Standing, sign: Sign, waiting: int, epoch: str, now: datetime
         now: the attempt's end, UTC.
     """
     if sign.health is Health.PASSES:
-        return (standing, None) if standing.broken_since is None else _mended(standing, waiting, epoch, now)
+        return _mended(standing, waiting, epoch, now) if is_news(standing, sign) else (standing, None)
     parked = replace(standing, reason=sign.reason, answer=sign.answer)
     if standing.broken_since is not None:
         return parked, None
     parked = replace(parked, broken_since=now, seq=standing.seq + 1)
-    facts = {**_facts(parked, now), "waiting": waiting, "remedy": PARKED_REMEDY}
+    facts = {**_facts(parked, now), "waiting": waiting, "remedy": _remedy(sign.reason)}
     return parked, _event(parked, Kind.RECEIVER_BROKEN, epoch, (now, now), facts)
+
+
+def _remedy(reason: str) -> str:
+    return REMOVED_REMEDY if reason == RECEIVER_REMOVED else PARKED_REMEDY
 
 
 def _mended(standing: Standing, waiting: int, epoch: str, now: datetime) -> tuple[Standing, Event]:

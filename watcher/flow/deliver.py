@@ -240,15 +240,12 @@ class Courier:
         return replace(self._policy, give_up_after=NEVER) if self._doubt.lasts else self._policy
 
     def _must_hold(self, claimed: Claimed) -> bool:
-        """Say whether sending again is for a person to decide: a crash left open whether it went out."""
+        """Say whether sending again is for a person to decide: a crash left open whether it went out.
+
+        What surely failed after a person decided is not asked about again, though it may still be a repeat.
+        """
         hold = self._policy.on_uncertain is OnUncertain.HOLD
-        # The first of its attempts, and yet a repeat: a person has decided that it is sent again.
-        return (
-            hold
-            and claimed.parcel.attempt > 1
-            and claimed.parcel.may_be_repeat
-            and self._receiver.repeats is not Repeats.MARKED
-        )
+        return hold and claimed.in_doubt and self._receiver.repeats is not Repeats.MARKED
 
     def _heed(self, outcome: Outcome) -> None:
         if isinstance(outcome, TryLater | Uncertain) and outcome.after_seconds is not None:
@@ -261,19 +258,21 @@ class Courier:
             at=self._clock.utc_now(),
             answer=outcome.answer,
             receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
-            sign=sign_of(outcome) if decided.state is not State.HELD else None,
+            sign=sign_of(outcome, claimed.parcel.attempted_at) if decided.state is not State.HELD else None,
         )
         ours = await self._keep(claimed, settlement)
         self._observer.settled(self._receiver.name, decided)
         _log_settled(self._receiver.name, claimed, decided, ours=ours)
         if ours:
             self._untold_deaths = self._untold_deaths or decided.state is State.DEAD
-            self._note_sign(settlement.sign)
+            await self._note_sign(settlement.sign)
 
-    def _note_sign(self, sign: Sign | None) -> None:
+    async def _note_sign(self, sign: Sign | None) -> None:
         if sign is None:
             return
         refuses = sign.health is Health.REFUSES
+        if not refuses and self._parked:
+            refuses = await self._deliveries.is_parked(self._receiver.name)
         if refuses and not self._parked:
             log.error("receiver.broken", receiver=self._receiver.name, reason=sign.reason, answer=sign.answer)
             self._on_events()

@@ -206,6 +206,10 @@ class Strays(Protocol):
         """Shorten waits that are longer than any of ours may be."""
         ...
 
+    async def note_removed(self, configured: frozenset[str], now: datetime) -> list[str]:
+        """Record that something waits for receivers that are not configured any more; return those it is news of."""
+        ...
+
     async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
         """End what is too old and goes to none of these receivers; return the ids."""
         ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from watcher.core.receiver_health import RECEIVER_REMOVED, REMOVED_REMEDY
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.ports import Backups, Clock, Retention, Strays
 from watcher.flow.wake import Wake
@@ -41,7 +43,9 @@ class Upkeep:
         clock: Clock,
         *,
         doubt: ClockDoubt,
+        on_events: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_events = on_events
         self._retention = retention
         self._strays = strays
         self._backups = backups
@@ -74,6 +78,7 @@ class Upkeep:
     async def once(self) -> None:
         """Do everything there is to do."""
         await self._strays.rein(self._clock.utc_now(), self._limits.longest_wait)
+        await self._note_removed()
         if not self._doubt.lasts:
             await self._abandon()
             await self._forget()
@@ -92,12 +97,18 @@ class Upkeep:
         if made is not None:
             log.info("backup.made", file=made)
 
+    async def _note_removed(self) -> None:
+        removed = await self._strays.note_removed(self._limits.receivers, self._clock.utc_now())
+        if removed:
+            log.error("receiver.removed", receivers=removed, remedy=REMOVED_REMEDY)
+            self._on_events()
+
     async def _abandon(self) -> None:
         now = self._clock.utc_now()
         ended = await self._strays.abandon(self._limits.receivers, now - self._limits.give_up_after, now)
         await self._strays.announce(None, now)
         if ended:
-            log.error("delivery.given_up", state="dead", reason="receiver-removed", deliveries=ended)
+            log.error("delivery.given_up", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
 
     async def _forget(self) -> None:
         before = self._clock.utc_now() - self._limits.keep_history

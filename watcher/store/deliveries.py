@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exis
 from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.moment import from_text, to_text
+from watcher.core.receiver_health import RECEIVER_REMOVED
 from watcher.store import receivers, schema
 from watcher.store.database import Database
 from watcher.store.rows import Row, from_moment, read_event, read_mentions, to_moment
@@ -81,6 +82,11 @@ class Deliveries:
         """Bring what waits longer than any wait of ours may be to its end: the wall clock has stepped back."""
         return await self._database.write(lambda connection: _rein(connection, now, longest))
 
+    async def note_removed(self, configured: frozenset[str], now: datetime) -> list[str]:
+        """Record that something waits for receivers that are not configured any more; return those it is news of."""
+        epoch = self._database.epoch
+        return await self._database.write(lambda connection: receivers.note_removed(connection, configured, epoch, now))
+
     async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
         """End what is older than ``before`` and goes to none of these receivers; return the ids of the deliveries."""
         return await self._database.write(lambda connection: _abandon(connection, receivers, before, now))
@@ -95,12 +101,11 @@ def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
 
 
 def _abandon(connection: Connection, configured: frozenset[str], before: datetime, now: datetime) -> list[str]:
-    receivers.forget_removed(connection, configured)
     still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
     orphaned = and_(still_open, _delivery.c.receiver.not_in(configured), _delivery.c.created_at < to_text(before))
     ids = list(connection.scalars(select(_delivery.c.id).where(orphaned)))
     for identity in ids:
-        bury(connection, identity, Verdict(state=State.DEAD, reason="receiver-removed"), now)
+        bury(connection, identity, Verdict(state=State.DEAD, reason=RECEIVER_REMOVED), now)
     return ids
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, and_, select, update
 
 from watcher.core.delivery import State, Verdict
 from watcher.core.moment import to_text
@@ -43,8 +43,10 @@ class Change:
 class Manual:
     """The store as a person's commands see it; each call is done whole or not at all."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, receivers: Collection[str]) -> None:
+        """Take the store, and the receivers that are configured: nobody sends what goes to others."""
         self._database = database
+        self._receivers = receivers
 
     async def retry(self, beginnings: Iterable[str], now: datetime) -> list[Change]:
         """Send deliveries again, at once and out of order.
@@ -53,13 +55,25 @@ class Manual:
             DeliveryRefusedError: one of them is not there, or cannot be sent again.
         """
         wanted = list(beginnings)
-        return await self._database.write(
-            lambda connection: _retry(connection, [_found(connection, item) for item in wanted], now)
-        )
+
+        def work(connection: Connection) -> list[Change]:
+            rows = [_found(connection, item) for item in wanted]
+            for row in rows:
+                self._check_receiver(row["receiver"], f"delivery {row['id']} goes to {row['receiver']!r}, which")
+            return _retry(connection, rows, now)
+
+        return await self._database.write(work)
 
     async def retry_all_dead(self, receiver: str | None, now: datetime) -> list[Change]:
-        """Send every dead letter again, of one receiver or of all."""
-        return await self._database.write(lambda connection: _retry(connection, _dead(connection, receiver), now))
+        """Send every dead letter again, of one receiver or of all that are configured.
+
+        Raises:
+            DeliveryRefusedError: the receiver is not configured.
+        """
+        if receiver is not None:
+            self._check_receiver(receiver, f"{receiver!r}")
+        wanted = self._receivers if receiver is None else (receiver,)
+        return await self._database.write(lambda connection: _retry(connection, _dead(connection, wanted), now))
 
     async def drop(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         """End deliveries without sending them.
@@ -71,6 +85,13 @@ class Manual:
         return await self._database.write(
             lambda connection: _drop(connection, [_found(connection, item) for item in wanted], by, now)
         )
+
+    def _check_receiver(self, name: str, what: str) -> None:
+        if name not in self._receivers:
+            raise DeliveryRefusedError(
+                f"{what} is not in the configuration, so that nobody would send it; write the receiver there again "
+                "under this name and reload, or end it by aitems-watcher deliveries drop"
+            )
 
 
 def _found(connection: Connection, beginning: str) -> RowMapping:
@@ -85,11 +106,9 @@ def _found(connection: Connection, beginning: str) -> RowMapping:
     return rows[0]
 
 
-def _dead(connection: Connection, receiver: str | None) -> list[RowMapping]:
-    query = select(_delivery).where(_delivery.c.state == State.DEAD.value).order_by(_delivery.c.position)
-    if receiver is not None:
-        query = query.where(_delivery.c.receiver == receiver)
-    return list(connection.execute(query).mappings())
+def _dead(connection: Connection, names: Collection[str]) -> list[RowMapping]:
+    dead = and_(_delivery.c.state == State.DEAD.value, _delivery.c.receiver.in_(sorted(names)))
+    return list(connection.execute(select(_delivery).where(dead).order_by(_delivery.c.position)).mappings())
 
 
 def _retry(connection: Connection, rows: list[RowMapping], now: datetime) -> list[Change]:

@@ -16,12 +16,13 @@ from watcher.core.event import Event, Kind, after_restore
 from watcher.core.health import Health, Sign
 from watcher.core.message import compose, plain_text
 from watcher.core.moment import from_text, to_text
-from watcher.core.receiver_health import DeadLetter, Standing, turn, undelivered
+from watcher.core.receiver_health import RECEIVER_REMOVED, DeadLetter, Standing, is_news, turn, undelivered
 from watcher.store import schema
 from watcher.store.epoch import restored_at
 from watcher.store.rows import event_row, from_moment, read_event, to_moment
 
 _delivery = schema.delivery
+REMOVED = Sign(health=Health.REFUSES, reason=RECEIVER_REMOVED)
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
 
 
@@ -51,7 +52,7 @@ def read_standing(row: RowMapping) -> Standing:
 def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: datetime) -> None:
     """Keep what an attempt says of its receiver, with the event where that is news; after the row was settled."""
     before = standing_of(connection, name)
-    if sign.health is Health.PASSES and before.broken_since is None:
+    if not is_news(before, sign):
         return
     after, event = turn(before, sign, _count(connection, _waiting_for(name)), epoch, now)
     _keep(connection, after, event)
@@ -80,10 +81,21 @@ def _keep(connection: Connection, standing: Standing, event: Event | None) -> Ev
     return marked
 
 
-def forget_removed(connection: Connection, receivers: Iterable[str]) -> None:
-    """Let no receiver that is no longer configured count as broken: there is nothing to mend."""
-    removed = and_(schema.receiver.c.broken_since.is_not(None), schema.receiver.c.name.not_in(sorted(receivers)))
-    connection.execute(update(schema.receiver).where(removed).values(broken_since=None))
+def note_removed(connection: Connection, receivers: Iterable[str], epoch: str, now: datetime) -> list[str]:
+    """Let receivers that are no longer configured count as broken as long as something waits for them.
+
+    Returns:
+        Those of which that is news.
+    """
+    configured = sorted(receivers)
+    awaited = select(_delivery.c.receiver).where(_delivery.c.state.in_(_WAITING)).distinct()
+    names = list(connection.scalars(awaited.where(_delivery.c.receiver.not_in(configured))))
+    nothing_waits = schema.receiver.c.name.not_in([*configured, *names])
+    connection.execute(update(schema.receiver).where(nothing_waits).values(broken_since=None))
+    news = [name for name in names if standing_of(connection, name).broken_since is None]
+    for name in names:
+        note_sign(connection, name, REMOVED, epoch, now)
+    return news
 
 
 def _waiting_for(name: str) -> ColumnElement[bool]:

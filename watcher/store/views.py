@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,11 +110,16 @@ class Views:
         rows = self._connection.execute(select(schema.drift).order_by(schema.drift.c.seen_at)).mappings()
         return [read_drift(row) for row in rows]
 
-    def queues(self) -> list[QueueState]:
-        """Return how many deliveries stand where, by receiver and state."""
+    def queues(self, states: Iterable[State] | None = None) -> list[QueueState]:
+        """Return how many deliveries stand where, by receiver and state; ``None`` counts what was delivered too.
+
+        That is most of the store: whoever asks often names the states.
+        """
         table = schema.delivery.c
         columns = (table.receiver, table.state, func.count().label("count"), func.min(table.created_at).label("oldest"))
         query = select(*columns).group_by(table.receiver, table.state).order_by(table.receiver, table.state)
+        if states is not None:
+            query = query.where(table.state.in_(sorted(states)))
         return [_queue_state(row) for row in self._connection.execute(query).mappings()]
 
     def deliveries(self, wanted: LetterFilter) -> list[Letter]:

@@ -24,6 +24,7 @@ from watcher.store.views import Views, open_views
 
 TELLING: Final = timedelta(minutes=2)
 """So long the telling of something may take before it counts as untold."""
+NOT_DELIVERED: Final = frozenset(State) - {State.DELIVERED}
 IN_PROGRESS: Final = tuple(str(status) for status, phase in PHASES.items() if phase is Phase.IN_PROGRESS)
 
 _TOLD: Final = (State.DELIVERED.value, State.SILENCED.value)
@@ -70,10 +71,9 @@ def _in_progress(connection: Connection) -> Iterator[tuple[TrainingRef, str]]:
 
 
 def _queues(views: Views) -> Iterator[Queue]:
-    for queue in views.queues():
-        # What was delivered only grows; it is counted where it happens.
-        if queue.state is not State.DELIVERED:
-            yield Queue(receiver=queue.receiver, state=queue.state, count=queue.count, oldest=queue.oldest)
+    # What was delivered only grows; it is counted where it happens.
+    for queue in views.queues(NOT_DELIVERED):
+        yield Queue(receiver=queue.receiver, state=queue.state, count=queue.count, oldest=queue.oldest)
 
 
 def _by_cause(incidents: Iterable[Incident]) -> Mapping[str, int]:

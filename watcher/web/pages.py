@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -55,6 +56,8 @@ class Pages:
     metrics_type: str
     token: Callable[[], Secret] | None = None
     """Asked at each request, so that a file that was rotated is picked up; ``None`` wants no token."""
+    hosts: Sequence[str] = ("*",)
+    """The names by which it may be asked for: a foreign one is a web page's that had its name lead here."""
 
 
 def build_app(pages: Pages) -> ASGIApp:
@@ -72,7 +75,8 @@ def build_app(pages: Pages) -> ASGIApp:
         return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    return Guard(Starlette(routes=routes), pages.token)
+    known = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
+    return Guard(known, pages.token)
 
 
 class Guard:

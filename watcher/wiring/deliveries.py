@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -18,21 +18,23 @@ RETRY: Final = "deliveries.retry"
 DROP: Final = "deliveries.drop"
 
 
-def delivery_handlers(database: Database, clock: Clock, wake: Callable[[str], None]) -> dict[str, Handler]:
+def delivery_handlers(
+    database: Database, receivers: Callable[[], Collection[str]], clock: Clock, wake: Callable[[str], None]
+) -> dict[str, Handler]:
     """Return the handlers by command.
 
     Args:
         database: the store.
+        receivers: returns those that are configured now.
         clock: the machine's.
         wake: rings for the receiver of this name.
     """
-    manual = Manual(database)
 
     async def retry(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(RETRY, await perform_retry(manual, arguments, clock), wake)
+        return _answer(RETRY, await perform_retry(Manual(database, receivers()), arguments, clock), wake)
 
     async def drop(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(DROP, await perform_drop(manual, arguments, clock), wake)
+        return _answer(DROP, await perform_drop(Manual(database, receivers()), arguments, clock), wake)
 
     return {RETRY: retry, DROP: drop}
 

@@ -27,6 +27,8 @@ from watcher.wiring.surroundings import Surroundings
 
 log = structlog.get_logger()
 
+EVERY_HOST: Final = ("*",)
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 FRESH_SECONDS: Final = 1.0
 """Whoever asks more often than that is told what the store said last, so that asking costs it nothing."""
 
@@ -124,6 +126,8 @@ class Face:
             metrics=self._examiner.metrics,
             metrics_type=CONTENT_TYPE,
             token=token,
+            # Whoever has no token to show must at least ask for this machine by its own name.
+            hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
         return Listener(build_app(pages), settings.address.host, settings.address.port)
 

@@ -116,7 +116,15 @@ def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> 
         on_caught_up=router.let_go,
         observer=observer,
     )
-    upkeep = Upkeep(Retention(database), Deliveries(database), Backups(database), limits_of(parts), clock, doubt=doubt)
+    upkeep = Upkeep(
+        Retention(database),
+        Deliveries(database),
+        Backups(database),
+        limits_of(parts),
+        clock,
+        doubt=doubt,
+        on_events=router.wake.ring,
+    )
     storekeeper = Storekeeper(
         Room(database),
         poller.memory,

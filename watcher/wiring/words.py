@@ -10,6 +10,7 @@ from pathlib import Path
 from watcher.core.delivery import OPEN_STATES, State
 from watcher.core.words import counted
 from watcher.flow.poll import Poller
+from watcher.store.letters import NOT_WELL
 from watcher.store.views import open_views
 
 
@@ -31,6 +32,6 @@ async def how_it_goes(poller: Poller, database: Path) -> str:
 def _queues(database: Path) -> Mapping[State, int]:
     found: Counter[State] = Counter()
     with open_views(database) as views:
-        for queue in views.queues():
+        for queue in views.queues(NOT_WELL):
             found[queue.state] += queue.count
     return found

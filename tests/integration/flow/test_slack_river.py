@@ -29,6 +29,7 @@ from watcher.receivers import Spec
 from watcher.receivers.slack_bot import SlackReceiver
 from watcher.store.database import Database, open_database
 from watcher.store.deliveries import Deliveries
+from watcher.store.manual import Manual
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.views import open_views
@@ -204,3 +205,31 @@ async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_pat
         reasons = {handover.reason for told in house.history(tmp_path) for handover in told.handovers}
     assert any(reason.startswith("is_archived: unarchive the channel") for reason in reasons), reasons
     assert slack.messages == []
+
+
+async def test_a_parked_channel_is_mended_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
+    events = changes(versions=3, each=1)
+    slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
+    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+        await enqueue(database, events)
+        await courier.sweep()
+        assert await Deliveries(database).is_parked(NAME)
+        await until_settled(tmp_path, courier)
+        assert not await Deliveries(database).is_parked(NAME)
+    assert_one_each_in_order(slack, events)
+
+
+async def test_what_surely_failed_after_a_person_decided_is_not_held_again(tmp_path: Path) -> None:
+    (event,) = events = changes(versions=1, each=1)
+    faults = in_turn([Fault.LATE_RESET, "brand_new_error", "brand_new_error"])
+    slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
+    waits = Policy(first_retry=FAST.first_retry, on_uncertain=OnUncertain.HOLD)
+    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, courier, receiver):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+        assert states(tmp_path) == {State.HELD: 1}
+        await Manual(database, {NAME}).retry(["msg_"], Clock().utc_now())
+        again = couriers({NAME: receiver}, Deliveries(database), waits, Clock(), believed())
+        await until_settled(tmp_path, again[NAME])
+    assert states(tmp_path) == {State.DELIVERED: 1}
+    assert [event.short_id in text and "may be a repeat" in text for text in slack.texts] == [False, True]

@@ -40,7 +40,7 @@ async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    (change,) = await Manual(database).retry([identity[:12]], LATER)
+    (change,) = await Manual(database, {"hook", "chat"}).retry([identity[:12]], LATER)
     assert (change.id, change.before, change.after) == (identity, State.DEAD, State.PENDING)
     (letter,) = listed(path)
     assert (letter.state, letter.reason, letter.attempts, letter.created_at) == (State.PENDING, RETRIED, 0, LATER)
@@ -53,7 +53,7 @@ async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
 async def test_a_retry_goes_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
     first = await dead(database, make_event)
     await enqueue(database, make_event(2))
-    await Manual(database).retry([first], NOW)
+    await Manual(database, {"hook", "chat"}).retry([first], NOW)
     assert [claimed.parcel.events[0].seq for claimed in await claim(database)] == [1, 2]
 
 
@@ -61,22 +61,22 @@ async def test_what_is_held_stays_a_possible_repeat(database: Database, make_eve
     await enqueue(database, make_event())
     (claimed,) = await claim(database)
     await settle(database, claimed, State.HELD, may_be_repeat=True)
-    await Manual(database).retry([claimed.parcel.delivery_id], NOW)
+    await Manual(database, {"hook", "chat"}).retry([claimed.parcel.delivery_id], NOW)
     (again,) = await claim(database)
     assert (again.parcel.may_be_repeat, again.parcel.attempt) == (True, 1)
 
 
 async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Database, make_event: MakeEvent) -> None:
     ids = {await dead(database, make_event, seq) for seq in (1, 2, 3)}
-    assert await Manual(database).retry_all_dead("other", NOW) == []
-    assert {change.id for change in await Manual(database).retry_all_dead("hook", NOW)} == ids
+    assert await Manual(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
+    assert {change.id for change in await Manual(database, {"hook", "chat"}).retry_all_dead("hook", NOW)} == ids
 
 
 async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path: Path, make_event: MakeEvent) -> None:
     identity = await dead(database, make_event)
     await enqueue(database, make_event(2))
     (waiting,) = listed(path, states=frozenset({State.PENDING}))
-    await Manual(database).drop([identity, waiting.id], "mina", NOW)
+    await Manual(database, {"hook", "chat"}).drop([identity, waiting.id], "mina", NOW)
     dropped = listed(path, states=frozenset({State.DROPPED}))
     assert [letter.reason for letter in dropped] == ["dropped by mina"] * 2
     assert await claim(database) == []
@@ -91,7 +91,7 @@ async def test_an_id_that_names_none_or_several_changes_nothing(
     known = await dead(database, make_event)
     await dead(database, make_event, 2)
     with pytest.raises(DeliveryRefusedError):
-        await Manual(database).retry([known, beginning], NOW)
+        await Manual(database, {"hook", "chat"}).retry([known, beginning], NOW)
     assert {letter.state for letter in listed(path)} == {State.DEAD}
 
 
@@ -99,10 +99,10 @@ async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Da
     await enqueue(database, make_event())
     (claimed,) = await claim(database)
     with pytest.raises(DeliveryRefusedError, match="being sent at this moment"):
-        await Manual(database).drop([claimed.parcel.delivery_id], "mina", NOW)
+        await Manual(database, {"hook", "chat"}).drop([claimed.parcel.delivery_id], "mina", NOW)
     await settle(database, claimed)
     with pytest.raises(DeliveryRefusedError, match="was delivered"):
-        await Manual(database).retry([claimed.parcel.delivery_id], NOW)
+        await Manual(database, {"hook", "chat"}).retry([claimed.parcel.delivery_id], NOW)
 
 
 async def route_news(database: Database, to: tuple[str, ...] = (), reason: str = "route 1") -> None:
@@ -154,5 +154,18 @@ async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
     await route_news(database, reason="route 1; nobody: every-other-receiver-broken")
     (news,) = await Unheard(database).untold()
     assert (news.event.id, news.reason) == (event.id, Untold.ALL_BROKEN)
-    await Manual(database).drop([identity], "mina", NOW)
+    await Manual(database, {"hook", "chat"}).drop([identity], "mina", NOW)
     assert await Unheard(database).untold() == []
+
+
+async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
+    identity = await dead(database, make_event)
+    manual = Manual(database, {"renamed"})
+    with pytest.raises(DeliveryRefusedError, match="'hook', which is not in the configuration"):
+        await manual.retry([identity], LATER)
+    with pytest.raises(DeliveryRefusedError, match="'hook' is not in the configuration"):
+        await manual.retry_all_dead("hook", LATER)
+    assert await manual.retry_all_dead(None, LATER) == []
+    assert [letter.state for letter in listed(path)] == [State.DEAD]

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from sqlite3 import Cursor
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 
 from tests.integration.store.conftest import NOW, SECOND
-from tests.integration.store.test_deliveries import claim, enqueue
+from tests.integration.store.test_deliveries import claim, enqueue, settle
 from watcher.core.batch import Batch
 from watcher.core.delivery import Settlement, State, Verdict
-from watcher.core.event import Event
+from watcher.core.event import Event, Kind
 from watcher.core.health import Health, Sign
+from watcher.core.receiver_health import REMOVED_REMEDY
 from watcher.core.routing import Addressee, Group, Plan
 from watcher.store import schema
 from watcher.store.database import Database
@@ -24,7 +27,7 @@ from watcher.store.epoch import new_epoch
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.views import HistoryFilter, open_views
-from watcher.store.vitals import read_vitals
+from watcher.store.vitals import NOT_DELIVERED, read_vitals
 
 
 async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
@@ -40,7 +43,10 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
     nobody = Plan(to=(), reason="route 1; nobody: no-other-receiver")
     await outbox.enqueue([(broken, nobody)], lambda *_: None, NOW)
     assert read_vitals(path, NOW).untold == ("receiver:hook",)
-    await deliveries.abandon(frozenset({"renamed"}), NOW - timedelta(days=3), NOW)
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
+    assert read_vitals(path, NOW).untold == ("receiver:hook",), "something still waits for it"
+    await deliveries.abandon(frozenset({"renamed"}), NOW + SECOND, NOW)
+    await deliveries.note_removed(frozenset({"renamed"}), NOW)
     assert read_vitals(path, NOW).untold == ()
 
 
@@ -111,3 +117,38 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
         (told,) = views.history(HistoryFilter(limit=9))
     assert told.routed_at is not None
     assert [handover.receiver for handover in told.handovers] == ["hook"]
+
+
+async def test_what_waits_for_a_receiver_that_was_removed_is_told_at_once_and_goes_when_it_is_back(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    deliveries, outbox = Deliveries(database), Outbox(database)
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == ["hook"]
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
+    ((event, _),) = await outbox.unrouted(9)
+    facts = event.receiver or {}
+    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_BROKEN, "receiver-removed", 1)
+    assert facts["remedy"] == REMOVED_REMEDY
+    await deliveries.probe("hook", NOW)
+    assert len(await claim(database)) == 1
+
+
+async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivered(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event(1), make_event(1, "v2"))
+    for claimed in (await claim(database))[:1]:
+        await settle(database, claimed)
+    read: list[str] = []
+    with open_views(path) as views:
+
+        def explain(
+            _connection: object, cursor: Cursor, statement: str, parameters: tuple[str, ...], *_more: object
+        ) -> None:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            read.extend(row[3] for row in cursor.fetchall())
+
+        listen(views.connection, "before_cursor_execute", explain)
+        assert [queue.count for queue in views.queues(NOT_DELIVERED)] == [1]
+    assert [line for line in read if "delivery" in line] == ["SEARCH delivery USING INDEX ix_delivery_state (state=?)"]

@@ -163,7 +163,10 @@ async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(
     await desk.silence()
     await desk.route(make_event(1))
     (letter,) = letters(path)
-    for change in (Manual(desk.database).retry([letter.id], NOW), Manual(desk.database).drop([letter.id], "m", NOW)):
+    for change in (
+        Manual(desk.database, {"hook", "chat"}).retry([letter.id], NOW),
+        Manual(desk.database, {"hook", "chat"}).drop([letter.id], "m", NOW),
+    ):
         with pytest.raises(DeliveryRefusedError, match="was silenced"):
             await change
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from starlette.responses import PlainTextResponse, RedirectResponse
@@ -170,3 +170,20 @@ async def test_promtool_takes_the_metrics(scene: Scene) -> None:
         subprocess.run, [PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def status_of(request: Request) -> int:
+    try:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 - an address of ours
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+
+
+async def test_without_a_token_only_this_machines_own_names_are_answered(scene: Scene) -> None:
+    async with house.running(scene.folder, scene.settings().partition("\n[heartbeat]")[0]) as daemon:
+        await house.eventually(lambda: daemon.face.listener is not None and daemon.face.listener.port is not None)
+        assert daemon.face.listener is not None
+        address = f"http://127.0.0.1:{daemon.face.listener.port}/metrics"
+        for host, status in (("localhost", 200), ("rebound.example", 400)):
+            assert await asyncio.to_thread(status_of, Request(address, headers={"Host": host})) == status

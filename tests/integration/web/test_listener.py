@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from watcher.core.secret import Secret
 from watcher.core.vitals import Ailment, Reason
 from watcher.web import Listener, Pages, Readiness, build_app, listener
+from watcher.wiring.face import LOOPBACK_HOSTS
 
 REASON = Reason(ailment=Ailment.LOOP, detail="overdue: looking (60 s)")
 
@@ -22,11 +23,13 @@ async def metrics() -> bytes:
     return b"# HELP a b\n"
 
 
-def pages(*reasons: Reason, token: Callable[[], Secret] | None = None) -> Pages:
+def pages(*reasons: Reason, token: Callable[[], Secret] | None = None, hosts: Sequence[str] = ("*",)) -> Pages:
     async def readiness() -> Readiness:
         return Readiness(reasons)
 
-    return Pages(readiness=readiness, metrics=metrics, metrics_type="text/plain; version=0.0.4", token=token)
+    return Pages(
+        readiness=readiness, metrics=metrics, metrics_type="text/plain; version=0.0.4", token=token, hosts=hosts
+    )
 
 
 @asynccontextmanager
@@ -146,3 +149,12 @@ async def test_connections_that_say_nothing_are_cut_and_leave_room(monkeypatch: 
         for _, writer in silent:
             writer.close()
         assert (await ask(web.port, get("/healthz")))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8787", 200), ("localhost", 200), ("[::1]:8787", 200), ("rebound.example:8787", 400), ("", 400)],
+)
+async def test_a_web_page_whose_name_leads_here_learns_nothing(host: str, status: int) -> None:
+    async with listening(pages(hosts=LOOPBACK_HOSTS)) as web:
+        assert (await ask(web.port, get("/readyz").replace("Host: x", f"Host: {host}")))[0] == status

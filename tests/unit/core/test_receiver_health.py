@@ -8,6 +8,7 @@ import pytest
 from watcher.core.delivery import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.health import Health, Sign
+from watcher.core.inquiry import Found
 from watcher.core.receiver_health import LETTERS_MAX, DeadLetter, Standing, sign_of, turn, undelivered
 from watcher.core.receiver_routing import Untold, nobody, redirected
 from watcher.core.routing import NO_ROUTE, Addressee, Plan
@@ -116,3 +117,13 @@ def test_what_a_route_drops_on_purpose_stays_dropped_and_what_no_route_names_fin
     dropped = Plan(to=(), reason="route 1")
     assert redirected(dropped, about(), ("a", "b"), frozenset()) is dropped
     assert redirected(Plan(to=(), reason=NO_ROUTE), about(), ("a", "b"), frozenset()).receivers == ("b",)
+
+
+@pytest.mark.parametrize(("began_after_seconds", "kinds"), [(-1, []), (0, [Kind.RECEIVER_MENDED])])
+def test_what_was_found_by_looking_up_mends_a_receiver_if_it_was_sent_since(
+    began_after_seconds: int, kinds: list[Kind]
+) -> None:
+    sign = sign_of(Found(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
+    assert sign is not None
+    _, event = turn(PARKED, sign, 0, "e", NOW + timedelta(hours=1))
+    assert ([] if event is None else [event.kind]) == kinds
