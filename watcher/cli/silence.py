@@ -69,7 +69,7 @@ group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @group.callback(epilog=END, add_help_option=False)
 def silence(wants_help: HelpOption = False) -> None:
-    """Be quiet about some events for a while: add, list or end silences."""
+    """Be quiet about some events: add, list or end silences."""
 
 
 @group.command("add", epilog=ADD_END)
