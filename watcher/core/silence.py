@@ -41,7 +41,8 @@ class Silence:
 
     def active(self, now: datetime) -> bool:
         """Say whether it holds at this time; its end is not within."""
-        return self.starts_at <= now < self.over_at
+        # One that somebody ended stays so, also where the wall clock steps back to before that.
+        return self.ended_at is None and self.starts_at <= now < self.ends_at
 
 
 def to_json(silence: Silence) -> dict[str, object]:

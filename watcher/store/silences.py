@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, insert, select, update
 
 from watcher.core.delivery import State
 from watcher.core.matching import Match
@@ -57,8 +57,7 @@ class Silences:
 def active(connection: Connection, now: datetime) -> list[Silence]:
     """Return the silences that hold at this time, the first that was added first."""
     at, table = to_text(now), _silence.c
-    unended = or_(table.ended_at.is_(None), table.ended_at > at)
-    holds = and_(table.starts_at <= at, table.ends_at > at, unended)
+    holds = and_(table.starts_at <= at, table.ends_at > at, table.ended_at.is_(None))
     rows = connection.execute(select(_silence).where(holds).order_by(table.starts_at, table.id)).mappings()
     return [read_silence(row) for row in rows]
 
@@ -83,7 +82,7 @@ def forget_silences(connection: Connection, before: datetime) -> None:
 
 def _end(connection: Connection, beginning: str, by: str, now: datetime) -> Silence:
     silence = _found(connection, beginning)
-    if silence.over_at <= now:
+    if silence.ended_at is not None or silence.ends_at <= now:
         raise SilenceRefusedError(f"silence {silence.id} is over since {to_text(silence.over_at)}")
     ended = replace(silence, ended_at=now, ended_by=by)
     connection.execute(update(_silence).where(_silence.c.id == silence.id).values(silence_row(ended)))

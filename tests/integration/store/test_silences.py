@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -155,6 +156,15 @@ async def test_a_silenced_event_joins_no_group_and_holds_none_up(
     await desk.route(make_event(1, "v2"), make_event(1, "v3"))
     assert [len(letter.events) for letter in letters(path, State.PENDING)] == [2]
     assert [letter.reason for letter in letters(path, State.SILENCED)] == [silence.id]
+
+
+async def test_a_group_does_not_name_what_was_silenced_as_told_by_itself(desk: Desk, make_event: MakeEvent) -> None:
+    await desk.silence(version="v3")
+    late = [replace(make_event(1, version), group="start 1", late=True) for version in ("v1", "v2")]
+    await desk.route(*late, replace(make_event(1, "v3", Kind.FAILED), group="start 1", late=True))
+    await desk.route(replace(make_event(1, "v4", Kind.FAILED), group="start 1", late=True))
+    claimed = await claim(desk.database, now=NOW + HOUR)
+    assert [event.version for item in claimed for event in item.parcel.also] == ["v4"]
 
 
 async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(

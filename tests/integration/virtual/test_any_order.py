@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,19 +18,26 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.support import tally
-from tests.support.invariants import Life
-from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, broken_promises, service_looks
+from tests.support import house, tally
+from tests.support.invariants import Life, violations
+from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_looks
+from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.core.delivery import OPEN_STATES, Delivered, Outcome, Parcel, Policy, TryLater, Uncertain
+from watcher.core.delivery import OPEN_STATES, Delivered, Outcome, Parcel, Policy, State, TryLater, Uncertain
+from watcher.core.event import Event, Kind
 from watcher.core.incident import Thresholds
 from watcher.core.lifecycle import SECOND_SIGHT, Move, move_between
+from watcher.core.matching import ALL_KINDS, Match, match_of, words_of
+from watcher.core.planner import Look, Naming
+from watcher.core.routing import Routes
 from watcher.core.secret import Secret
+from watcher.core.silence import Silence
 from watcher.core.training import ServiceRef
 from watcher.flow.deliver import Courier, couriers
 from watcher.flow.doubt import ClockDoubt
+from watcher.flow.lane import Lane
 from watcher.flow.poll import Poller
 from watcher.flow.route import Router
 from watcher.flow.upkeep import Limits, Upkeep
@@ -41,7 +48,8 @@ from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
-from watcher.store.views import HistoryFilter, open_views
+from watcher.store.silences import SilenceRefusedError, Silences
+from watcher.store.views import HistoryFilter, Told, open_views
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +58,8 @@ NAMES: Final = tuple((service, version) for service in SERVICES for version in (
 AT_FIRST: Final = NAMES[:1] + NAMES[3:5]
 WORDS: Final = ("ready", "requesting", "waiting", "learning", "stopping", "completed", "learningFailed", "paused")
 INTERVAL_SECONDS: Final = 30
+SENDING_SECONDS: Final = 0.01
+RECEIVERS: Final = ("hook", "more")
 FATES: Final = ("arrives", "refused", "arrives-unanswered", "lost-unanswered", "dies-before", "dies-after")
 NEVER: Final = 10**9
 
@@ -122,13 +132,14 @@ class Model:
 class Mouth(Ear):
     """A receiver with whom each attempt has the fate that is drawn for it."""
 
-    def __init__(self, reaper: Callable[[], Reaper]) -> None:
-        super().__init__()
+    def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
+        super().__init__(name=name, lane=name)
         self.fates: list[str] = []
         self._reaper = reaper
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Let the drawn fate happen."""
+        await asyncio.sleep(SENDING_SECONDS)
         fate = self.fates.pop(0) if self.fates else "arrives"
         if fate == "dies-before":
             self._reaper().come()
@@ -141,6 +152,45 @@ class Mouth(Ear):
         return Delivered() if fate == "arrives" else TryLater(reason="http 503")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a configuration says."""
+
+    services: tuple[str, ...] = SERVICES
+    interval_seconds: int = INTERVAL_SECONDS
+    labels: tuple[tuple[str, str], ...] = ()
+    receivers: tuple[str, ...] = RECEIVERS
+
+    @property
+    def looks(self) -> list[Look]:
+        """A list call for each service."""
+        plain = service_looks(self.services, self.interval_seconds, self.interval_seconds)
+        return [replace(look, naming=Naming(labels=dict(self.labels))) for look in plain]
+
+    @property
+    def routes(self) -> Routes:
+        """Everything to every receiver."""
+        return replace(ALL, routes=(replace(ALL.routes[0], to=self.receivers),))
+
+
+PLANS: Final = st.builds(
+    Plan,
+    services=st.sampled_from((SERVICES, *((service,) for service in SERVICES))),
+    interval_seconds=st.sampled_from((INTERVAL_SECONDS, INTERVAL_SECONDS // 2)),
+    labels=st.sampled_from(((), (("env", "prod"),))),
+    receivers=st.sampled_from((RECEIVERS, *((receiver,) for receiver in RECEIVERS))),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fate:
+    """What is due to an event by the plan and the silences that held when it was routed."""
+
+    receivers: frozenset[str]
+    silences: frozenset[str]
+    """Any of these may have taken it; empty where it is told."""
+
+
 async def _end_all() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
@@ -149,7 +199,7 @@ async def _end_all() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Looks, routes, deliveries, deaths, waits and steps of the clock."""
+    """Looks, routes, deliveries, deaths, waits, steps of the clock, other plans and silences."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +208,12 @@ class AnyOrder(RuleBasedStateMachine):
         # Of what a dying process leaves behind nobody asks.
         self.loop.set_exception_handler(lambda *_: None)
         self.world = World(VirtualClock(self.loop))
-        self.ear = Mouth(lambda: self.reaper)
+        self.plan = Plan()
+        self.mouths = {name: Mouth(name, lambda: self.reaper) for name in RECEIVERS}
+        self.quiet: list[Silence] = []
+        self.fates: dict[str, Fate] = {}
+        self.uncounted: list[Shown] = []
+        """What was answered to looks that another plan had taken the place of."""
         self.models = {name: Model() for name in NAMES}
         self.listed: set[str] = set()
         self.read = 0
@@ -186,20 +241,16 @@ class AnyOrder(RuleBasedStateMachine):
         account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
         api = AitemsClient(self.world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
         self.doubt = ClockDoubt()
+        self.apis = {"main": api}
+        self.lanes: dict[str, Lane] = {}
         deliveries = Deliveries(self.database)
-        self.courier: Courier = couriers({"hook": self.ear}, deliveries, Policy(), clock, self.doubt)["hook"]
-        self.router = Router(Outbox(self.database), ALL, {"hook": self.ear}, clock, lambda: None)
-        limits = Limits(
-            keep_history=timedelta(days=400),
-            longest_wait=timedelta(hours=1),
-            give_up_after=timedelta(days=3650),
-            receivers=frozenset({"hook"}),
-        )
+        self.couriers = self._couriers()
+        self.router = Router(Outbox(self.database), self.plan.routes, self._receivers(), clock, lambda: None)
         backups = Backups(self.database)
-        self.upkeep = Upkeep(Retention(self.database), deliveries, backups, limits, clock, doubt=self.doubt)
+        self.upkeep = Upkeep(Retention(self.database), deliveries, backups, self._limits(), clock, doubt=self.doubt)
         self.poller = Poller(
-            service_looks(SERVICES, INTERVAL_SECONDS, INTERVAL_SECONDS),
-            {"main": api},
+            self.plan.looks,
+            self.apis,
             Polls(self.database),
             clock,
             thresholds=Thresholds(),
@@ -210,17 +261,33 @@ class AnyOrder(RuleBasedStateMachine):
         await deliveries.reclaim(clock.utc_now())
         await self.poller.start()
 
+    def _receivers(self) -> dict[str, Mouth]:
+        return {name: self.mouths[name] for name in self.plan.receivers}
+
+    def _couriers(self) -> Mapping[str, Courier]:
+        deliveries, receivers = Deliveries(self.database), self._receivers()
+        return couriers(receivers, deliveries, Policy(), self.world.clock, self.doubt, lanes=self.lanes)
+
+    def _limits(self) -> Limits:
+        return Limits(
+            keep_history=timedelta(days=400),
+            longest_wait=timedelta(hours=1),
+            give_up_after=timedelta(days=3650),
+            receivers=frozenset(self.plan.receivers),
+        )
+
     def close(self) -> None:
         self.loop.run_until_complete(_end_all())
         self.database.close()
         self.world.lives.append(Life(self.born, self.world.clock.true_now()))
 
-    def do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Let a stage work; when it dies of it, a new process begins."""
+    def do(self, work: Coroutine[Any, Any, Any], *, torn: bool = False) -> None:
+        """Let a stage work; when it dies of it, a new process begins. Of what is torn, some answers do not count."""
         with suppress(Death):
             self.loop.run_until_complete(work)
         died = self.reaper.dead
-        self._compare(died=died)
+        self._compare(torn=died or torn)
+        self._note_routed()
         if died:
             self.close()
             self.open()
@@ -239,11 +306,71 @@ class AnyOrder(RuleBasedStateMachine):
         await asyncio.sleep(INTERVAL_SECONDS * 1.2)
         for _ in range(3):
             self.poller.ring()
-            while tasks := set(self.poller._tasks):
-                await asyncio.wait(tasks)
-                if self.reaper.dead:
-                    raise Death
+            await self._looks_end()
             await asyncio.sleep(0.1)
+
+    async def _looks_end(self) -> None:
+        while tasks := set(self.poller._tasks):
+            await asyncio.wait(tasks)
+            if self.reaper.dead:
+                raise Death
+
+    @rule(plan=PLANS, busy_seconds=st.sampled_from((0.0, 0.005, 0.015)))
+    def reload(self, plan: Plan, busy_seconds: float) -> None:
+        self.do(self._reload(plan, busy_seconds), torn=bool(busy_seconds))
+
+    async def _reload(self, plan: Plan, busy_seconds: float = 0.0) -> None:
+        """Do as ``wiring.reload`` does, also while looks and attempts are under way."""
+        under_way: list[asyncio.Task[None]] = []
+        if busy_seconds:
+            await asyncio.sleep(INTERVAL_SECONDS * 1.2)
+            self.poller.ring()
+            under_way = [asyncio.create_task(courier.sweep()) for courier in self.couriers.values()]
+            await asyncio.sleep(busy_seconds)
+        before, self.plan = self.plan, plan
+        for courier in self.couriers.values():
+            courier.stop()
+        self.router.take_over(plan.routes, self._receivers())
+        self.couriers = self._couriers()
+        self.upkeep.take_over(self._limits())
+        seen = len(self.world.shown)
+        await self.poller.take_over(plan.looks, self.apis, Thresholds())
+        under_way += [asyncio.create_task(courier.sweep()) for courier in self.couriers.values() if busy_seconds]
+        await asyncio.gather(*under_way)
+        await self._looks_end()
+        retired = {look.service.service for look in before.looks if look not in plan.looks}
+        self.uncounted += [shown for shown in self.world.shown[seen:] if shown.subject[0] in retired]
+
+    @rule(
+        service=st.sampled_from((*SERVICES, "*")),
+        kind=st.sampled_from((ALL_KINDS, Kind.FAILED.value)),
+        seconds=st.sampled_from((100, 10_000, 300_000)),
+    )
+    def silence(self, service: str, kind: str, seconds: int) -> None:
+        words = {"kind": [kind], **({} if service == "*" else {"service": [service]})}
+        self.do(self._silence(match_of(words), timedelta(seconds=seconds)))
+        self.quiet = self._silences()
+
+    async def _silence(self, match: Match, lasts: timedelta) -> None:
+        added = await Silences(self.database).add(match, lasts, "mina", "known", self.world.clock.utc_now())
+        assert self._silences() == [*self.quiet, added]
+
+    @rule(number=st.integers(0, 3))
+    @precondition(lambda self: self.quiet)
+    def end_silence(self, number: int) -> None:
+        which = self.quiet[number % len(self.quiet)]
+        self.do(self._end_silence(which))
+        self.quiet = self._silences()
+
+    async def _end_silence(self, which: Silence) -> None:
+        with suppress(SilenceRefusedError):
+            await Silences(self.database).end(which.id, "mina", self.world.clock.utc_now())
+
+    def _silences(self) -> list[Silence]:
+        with open_views(self.folder / "watcher.db") as views:
+            found = views.every_silence()
+        order = [silence.id for silence in self.quiet]
+        return sorted(found, key=lambda silence: order.index(silence.id) if silence.id in order else len(order))
 
     @rule(words=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), min_size=1))
     def live(self, words: dict[Name, str]) -> None:
@@ -263,8 +390,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(fates=st.lists(st.sampled_from(FATES), max_size=3))
     def deliver(self, fates: list[str]) -> None:
-        self.ear.fates = list(fates)
-        self.do(self.courier.sweep())
+        for mouth in self.mouths.values():
+            mouth.fates = list(fates)
+        self.do(self._sweep())
+
+    async def _sweep(self) -> None:
+        for courier in self.couriers.values():
+            await courier.sweep()
 
     @rule(seconds=st.sampled_from((1, 200, 8000)))
     def wait(self, seconds: int) -> None:
@@ -302,7 +434,30 @@ class AnyOrder(RuleBasedStateMachine):
 
     # What must hold
 
-    def _compare(self, *, died: bool) -> None:
+    def _note_routed(self) -> None:
+        """Note what is due to the events that were routed just now, and that silences took those that are theirs."""
+        for told in self._history():
+            if told.routed_at is None or told.event.id in self.fates:
+                continue
+            at, event = told.routed_at, told.event
+            quiet = frozenset(silence.id for silence in self.quiet if self._is_quiet(silence, event, at))
+            fate = self.fates[event.id] = Fate(receivers=frozenset(self.plan.receivers), silences=quiet)
+            for handover in told.handovers:
+                silenced = handover.state is State.SILENCED
+                assert silenced is bool(fate.silences), f"{event.short_id}: {handover} is recorded, {fate} is due"
+                assert not silenced or handover.reason in fate.silences, f"{handover} is not of {fate}"
+
+    @staticmethod
+    def _is_quiet(silence: Silence, event: Event, at: datetime) -> bool:
+        words = words_of(silence.match)
+        fits = words["kind"] in (["*"], [event.kind.value]) and words.get("service") in (None, [event.service])
+        return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at
+
+    def _history(self) -> list[Told]:
+        with open_views(self.folder / "watcher.db") as views:
+            return views.history(HistoryFilter(limit=1_000_000))
+
+    def _compare(self, *, torn: bool) -> None:
         """Compare every training with the model; what a dying process saw may be recorded or not."""
         new, self.read = self.world.shown[self.read :], len(self.world.shown)
         before = {name: (model.word, model.told) for name, model in self.models.items()}
@@ -314,7 +469,7 @@ class AnyOrder(RuleBasedStateMachine):
         recorded = self._recorded()
         for name, model in self.models.items():
             kept = recorded.get(name, Model())
-            if not died:
+            if not torn:
                 assert (kept.word, kept.told) == (model.word, model.told), f"{name}: {kept} is recorded, {model} is due"
                 continue
             words = {shown.status for shown in new if name == (shown.subject[0], shown.subject[2])}
@@ -350,12 +505,15 @@ class AnyOrder(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _live_on(self) -> None:
-        self.reaper.writes_left, self.ear.fates = NEVER, []
+        self.reaper.writes_left = NEVER
+        for mouth in self.mouths.values():
+            mouth.fates = []
+        self.do(self._reload(Plan()))
         for _ in range(3):
             self.do(self._look())
         for _ in range(20):
             self.do(self.router.drain())
-            self.do(self.courier.sweep())
+            self.do(self._sweep())
             with open_views(self.folder / "watcher.db") as views:
                 if not any(queue.state in OPEN_STATES for queue in views.queues()):
                     return
@@ -364,11 +522,16 @@ class AnyOrder(RuleBasedStateMachine):
     def _judge(self) -> None:
         if tally.TALLY.current is not None:
             tally.TALLY.current.rounds += 1
-        assert broken_promises(self.folder, self.world, self.ear, stepped=self.stepped) == []
+        counted = [shown for shown in self.world.shown if not any(shown is item for item in self.uncounted)]
+        received = {name: mouth.received for name, mouth in self.mouths.items()}
+        evidence = house.evidence(self.folder, counted, self.world.lives, received)
+        routed = {identity: fate.receivers for identity, fate in self.fates.items()}
+        evidence = replace(evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id])
+        assert violations(evidence) == []
 
 
 @pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
+def quiet_logs() -> Iterator[None]:
     with structlog.testing.capture_logs():
         yield
 

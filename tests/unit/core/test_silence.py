@@ -34,10 +34,11 @@ def test_it_holds_from_its_start_to_just_before_its_end(after: timedelta, *, exp
     assert (covering(FAILED, [QUIET], NOW + after) is QUIET) is expected
 
 
-def test_one_that_somebody_ended_holds_no_longer_than_that() -> None:
+def test_one_that_somebody_ended_holds_no_more_also_when_the_clock_steps_back() -> None:
     ended = replace(QUIET, ended_at=NOW + HOUR / 2, ended_by="mina")
-    assert covering(FAILED, [ended], NOW + HOUR / 2 - timedelta(seconds=1)) is ended
+    assert ended.over_at == NOW + HOUR / 2
     assert covering(FAILED, [ended], NOW + HOUR / 2) is None
+    assert covering(FAILED, [ended], NOW) is None
 
 
 def test_only_what_is_matched_is_taken_and_by_the_first_that_matches() -> None:
