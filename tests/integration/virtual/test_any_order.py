@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -286,8 +286,9 @@ class AnyOrder(RuleBasedStateMachine):
         with suppress(Death):
             self.loop.run_until_complete(work)
         died = self.reaper.dead
-        self._compare(torn=died or torn)
-        self._note_routed()
+        history = self._history()
+        self._compare(history, torn=died or torn)
+        self._note_routed(history)
         if died:
             self.close()
             self.open()
@@ -434,9 +435,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     # What must hold
 
-    def _note_routed(self) -> None:
+    def _note_routed(self, history: Sequence[Told]) -> None:
         """Note what is due to the events that were routed just now, and that silences took those that are theirs."""
-        for told in self._history():
+        for told in history:
             if told.routed_at is None or told.event.id in self.fates:
                 continue
             at, event = told.routed_at, told.event
@@ -457,7 +458,7 @@ class AnyOrder(RuleBasedStateMachine):
         with open_views(self.folder / "watcher.db") as views:
             return views.history(HistoryFilter(limit=1_000_000))
 
-    def _compare(self, *, torn: bool) -> None:
+    def _compare(self, history: Sequence[Told], *, torn: bool) -> None:
         """Compare every training with the model; what a dying process saw may be recorded or not."""
         new, self.read = self.world.shown[self.read :], len(self.world.shown)
         before = {name: (model.word, model.told) for name, model in self.models.items()}
@@ -466,7 +467,7 @@ class AnyOrder(RuleBasedStateMachine):
             service, _, version = shown.subject
             self.models[service, version].see(shown.status, shown.kind, baseline=service not in self.listed)
         self.listed = {service for service in SERVICES if self._is_listed(service)}
-        recorded = self._recorded()
+        recorded = self._recorded(history)
         for name, model in self.models.items():
             kept = recorded.get(name, Model())
             if not torn:
@@ -480,15 +481,14 @@ class AnyOrder(RuleBasedStateMachine):
     def _is_listed(self, service: str) -> bool:
         return self.poller.memory.look(ServiceRef("main", service).subject).good_asked_at is not None
 
-    def _recorded(self) -> dict[Name, Model]:
+    def _recorded(self, history: Sequence[Told]) -> dict[Name, Model]:
         with open_views(self.folder / "watcher.db") as views:
-            told = views.history(HistoryFilter(limit=1_000_000))
             known = views.trainings()
         models = {
             (item.ref.service, item.ref.version): Model(item.status, item.pending.status if item.pending else None)
             for item in known
         }
-        for item in told:
+        for item in history:
             if item.event.incident is None:
                 models[item.event.service or "", item.event.version or ""].told.append(item.event.to_status or "")
         return models
