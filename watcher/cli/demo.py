@@ -27,12 +27,12 @@ from watcher.cli.words import counted
 from watcher.core.delivery import State
 
 if TYPE_CHECKING:
-    from watcher.app import Surroundings
     from watcher.config import Config
     from watcher.flow.ports import Receiver
     from watcher.simulator import Running
     from watcher.store.views import Told
     from watcher.telemetry import Redactor
+    from watcher.wiring.surroundings import Surroundings
 
 END: Final = help_end(
     "aitems-watcher demo",
@@ -169,9 +169,9 @@ def _configuration(wanted: Demo, running: Running) -> Config:
 
 
 def _surroundings(wanted: Demo) -> Surroundings:
-    from watcher.app import Surroundings
     from watcher.clock import Clock
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+    from watcher.wiring.surroundings import Surroundings
 
     environ = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
     environ |= {URL_VARIABLES[kind]: url for kind, url in wanted.addresses.items()}

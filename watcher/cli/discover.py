@@ -17,9 +17,9 @@ from watcher.cli.output import Cell, Screen, say, screen
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient
     from watcher.aitems.wire import Service
-    from watcher.app import Surroundings
     from watcher.cli.discovery import FoundAccount, FoundService
     from watcher.config import Config
+    from watcher.wiring.surroundings import Surroundings
 
 END: Final = help_end(
     "aitems-watcher discover --account main",

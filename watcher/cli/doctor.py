@@ -15,10 +15,10 @@ from watcher.cli.options import ConfigOption, JsonOption
 from watcher.cli.output import BAD, GOOD, WARN, Cell, Screen, cell, screen, width
 
 if TYPE_CHECKING:
-    from watcher.app import Surroundings
     from watcher.cli.examination import Examined
     from watcher.cli.online import Finding
     from watcher.config import Config
+    from watcher.wiring.surroundings import Surroundings
 
 END: Final = help_end(
     "aitems-watcher doctor --config /etc/aitems-watcher/config.toml",

@@ -114,7 +114,7 @@ def _soundness(path: Path, sound: str) -> Examined:
 
 
 def _revision(connection: sqlite3.Connection) -> Examined:
-    from watcher.store.migrate import known_revisions
+    from watcher.store.revisions import known_revisions
 
     found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
     known = known_revisions()

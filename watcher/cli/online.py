@@ -28,8 +28,8 @@ from watcher.core.secret import Secret
 
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient
-    from watcher.app import Surroundings
     from watcher.core.planner import Look
+    from watcher.wiring.surroundings import Surroundings
 
 PROBE_SECONDS: Final = 10.0
 LONGEST_WAIT: Final = timedelta(minutes=5)

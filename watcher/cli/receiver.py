@@ -21,9 +21,9 @@ from watcher.core.event import Event, Kind, delivery_id
 from watcher.core.training import Status, TrainingRef
 
 if TYPE_CHECKING:
-    from watcher.app import Surroundings
     from watcher.config import Config
     from watcher.receivers.slack_bot import Access
+    from watcher.wiring.surroundings import Surroundings
 
 END: Final = help_end(
     "aitems-watcher test ml-ops",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from watcher.app import Surroundings
     from watcher.telemetry import Redactor
+    from watcher.wiring.surroundings import Surroundings
 
 Result = TypeVar("Result")
 
@@ -44,8 +44,8 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 def surroundings(redactor: Redactor, output: TextIO | None = None) -> Surroundings:
     """Return what this process finds around it."""
-    from watcher.app import Surroundings
     from watcher.clock import Clock
+    from watcher.wiring.surroundings import Surroundings
 
     return Surroundings(environ=os.environ, redactor=redactor, clock=Clock(), output=output or sys.stdout)
 

@@ -94,7 +94,7 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     the store.
     """
     with plain_errors():
-        from watcher.store.migrate import revision_in, this_revision
+        from watcher.store.revisions import revision_in, this_revision
 
         store = _store_that_is_there(config)
         if check:

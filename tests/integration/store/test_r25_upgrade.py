@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from tests.integration.store.conftest import NOW
 from watcher.store.database import open_database
 from watcher.store.engines import writer_engine
 from watcher.store.errors import BackupError
-from watcher.store.migrate import known_revisions
+from watcher.store.revisions import known_revisions
 from watcher.store.shelf import Shelf
 
 OLD = sorted(known_revisions())[:-1]
@@ -144,3 +145,11 @@ def test_r25_killed_in_mid_migration_nothing_has_happened_and_it_is_resumed(path
     database.close()
     assert revision(path) == NEWEST
     assert (database.opening.recovery, database.epoch) == (None, "e1")
+
+
+def test_the_known_schemas_are_those_that_the_migrations_make() -> None:
+    config = Config()
+    config.set_main_option("script_location", "watcher.store:migrations")
+    script = ScriptDirectory.from_config(config)
+    assert {item.revision for item in script.walk_revisions()} == known_revisions()
+    assert script.get_current_head() == NEWEST
