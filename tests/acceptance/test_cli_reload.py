@@ -35,6 +35,9 @@ def test_it_says_what_was_taken_over_and_what_needs_a_restart(workplace: Workpla
             f"reloaded {workplace.config}",
             "  receiver.more: added",
             "  route: changed",
+            "as at the start, a change of them needs a restart:",
+            "  account.main.access_key (env NCP_ACCESS_KEY)",
+            "  account.main.secret_key (env NCP_SECRET_KEY)",
         ]
 
         workplace.config.write_text(workplace.config.read_text().replace("watcher.db", "other.db"))

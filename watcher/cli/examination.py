@@ -6,7 +6,7 @@ import platform
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from watcher import __version__
 from watcher.cli.words import counted
 from watcher.config import Config, SecretError, SecretKind, SecretRef
-from watcher.config.base import Settings
+from watcher.config.references import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,20 +187,3 @@ def _permissions(about: str, ref: SecretRef) -> Examined:
     if mode & OTHERS_MAY:
         return fault(about, f"{ref} is open to others ({mode:04o})", f"chmod 600 {ref.name}")
     return ok(about, f"{ref}: there, for its owner alone; a change of it counts at once")
-
-
-def secrets_of(config: Config) -> Iterator[tuple[str, SecretRef]]:
-    """Return every reference to a secret with its key in the file."""
-    tables: list[tuple[str, Settings]] = [("web", config.web), ("heartbeat", config.heartbeat)]
-    tables += [(f"account.{name}", table) for name, table in config.accounts.items()]
-    tables += [(f"receiver.{name}", table) for name, table in config.receivers.items()]
-    for name, table in tables:
-        yield from _references(name, table)
-
-
-def _references(name: str, entries: Iterable[tuple[str, object]]) -> Iterator[tuple[str, SecretRef]]:
-    for key, value in entries:
-        if isinstance(value, SecretRef):
-            yield f"{name}.{key}", value
-        elif isinstance(value, Mapping):
-            yield from _references(f"{name}.{key}", value.items())

@@ -56,6 +56,10 @@ def _show(answer: Mapping[str, object]) -> None:
         out.line("  ", cell(line))
     for key in _texts(answer, "needs_restart"):
         out.line("  ", cell(key), ": needs a restart")
+    if kept := _texts(answer, "secrets_of_start"):
+        out.line("as at the start, a change of them needs a restart:")
+        for key in kept:
+            out.line("  ", cell(key))
 
 
 def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:

@@ -4,7 +4,7 @@ from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import ConfigError, Fault
 from watcher.config.lookup import ConfigNotFoundError, Found, find
 from watcher.config.reader import load
-from watcher.config.secrets import SecretError, SecretKind, SecretRef
+from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
 from watcher.config.settings import (
     AccountSettings,
     Config,
@@ -36,6 +36,7 @@ __all__ = [
     "SecretError",
     "SecretKind",
     "SecretRef",
+    "SecretsError",
     "SlackSettings",
     "SlackWebhookSettings",
     "StateSettings",

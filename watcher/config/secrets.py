@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,15 @@ VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 class SecretError(Exception):
     """A secret cannot be had; says what is missing and what to do, and never holds the secret."""
+
+
+class SecretsError(SecretError):
+    """Secrets cannot be had; each with its key in the file."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep the problems, one a line."""
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class SecretKind(StrEnum):

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from watcher.core.batch import Batch, Trouble
-from watcher.core.delivery import Delivered, Parcel, Refused
+from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Uncertain
 from watcher.core.event import Event, delivery_id
 from watcher.core.routing import Plan, Routes, plan
 from watcher.core.store_event import ADVICE, STORE_SUBJECT, store_mended, store_trouble
@@ -55,13 +55,16 @@ class Herald:
         return self._receivers[receiver].seal(event, receiver_seq)
 
     async def _tell(self, receiver: Receiver, event: Event, told: set[str]) -> None:
+        may_be_repeat = False
         for attempt in range(1, ATTEMPTS + 1):
-            if await self._attempt(receiver, event, attempt):
+            outcome = await self._attempt(receiver, event, attempt, may_be_repeat=may_be_repeat)
+            if isinstance(outcome, Delivered):
                 told.add(receiver.name)
                 return
+            may_be_repeat = may_be_repeat or isinstance(outcome, Uncertain)
             await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
 
-    async def _attempt(self, receiver: Receiver, event: Event, attempt: int) -> bool:
+    async def _attempt(self, receiver: Receiver, event: Event, attempt: int, *, may_be_repeat: bool) -> Outcome:
         keys = {"receiver": receiver.name, "event_id": event.id, "attempt": attempt}
         try:
             parcel = Parcel(
@@ -69,16 +72,18 @@ class Herald:
                 events=(event,),
                 body=receiver.seal(event, 1),
                 attempt=attempt,
+                may_be_repeat=may_be_repeat,
             )
             outcome = await receiver.send(parcel)
         except Exception:
             log.exception("store.trouble_not_told", **keys)
-            return False
+            return Uncertain(reason="internal-fault")
         if isinstance(outcome, Delivered):
             log.info("store.trouble_told", **keys)
-            return True
-        log.warning("store.trouble_not_told", reason=outcome.reason, refused=isinstance(outcome, Refused), **keys)
-        return False
+        else:
+            refused = isinstance(outcome, Refused)
+            log.warning("store.trouble_not_told", reason=outcome.reason, refused=refused, **keys)
+        return outcome
 
 
 class Storekeeper:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from watcher.config import Config
+from watcher.config import Config, SecretError, SecretsError
+from watcher.config.references import secrets_of
 from watcher.flow.observer import ObservedApi
 from watcher.flow.ports import Api, Observer, Receiver
 from watcher.wiring.accounts import Budgets, make_api
@@ -35,10 +36,11 @@ async def make_parts(
     """Make the parts, or none of them.
 
     Raises:
-        SecretError: a secret cannot be had.
+        SecretsError: secrets cannot be had; all of them are named.
         InvalidReceiverError: a receiver's secret or address cannot be used.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
+    check_secrets(config, surroundings)
     async with AsyncExitStack() as stack:
         receivers: dict[str, Receiver] = {}
         for name, settings in config.receivers.items():
@@ -47,3 +49,19 @@ async def make_parts(
         for name, account in config.accounts.items():
             apis[name] = ObservedApi(name, make_api(name, account, surroundings, stack, budgets), observer)
         return Parts(config=config, apis=apis, receivers=receivers | dict(extra_receivers), connections=stack.pop_all())
+
+
+def check_secrets(config: Config, surroundings: Surroundings) -> None:
+    """Fetch every secret once, so that whoever mends one of them knows of the others too.
+
+    Raises:
+        SecretsError: some cannot be had.
+    """
+    problems = []
+    for key, ref in secrets_of(config):
+        try:
+            surroundings.secret(ref)
+        except SecretError as error:
+            problems.append(f"{key}: {error}")
+    if problems:
+        raise SecretsError(problems)

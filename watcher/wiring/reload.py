@@ -13,9 +13,10 @@ from pathlib import Path
 
 import structlog
 
-from watcher.config import Config, ConfigError, SecretError, load
+from watcher.config import Config, ConfigError, SecretError, SecretsError, load
 from watcher.config.difference import changes, restarts
 from watcher.config.plan import looks_of, routes_of, thresholds_of
+from watcher.config.references import fixed_secrets
 from watcher.control.protocol import ControlError
 from watcher.flow.storekeeper import Herald
 from watcher.http import HttpSetupError
@@ -99,6 +100,8 @@ class Reloader:
             parts = await self._remake(await asyncio.to_thread(load, path))
         except ConfigError as error:
             return _refused(path, [str(fault) for fault in error.faults])
+        except SecretsError as error:
+            return _refused(path, error.problems)
         except (SecretError, InvalidReceiverError, HttpSetupError) as error:
             return _refused(path, [str(error)])
         changed, kept = changes(self.config, parts.config), restarts(self._started_with, parts.config)
@@ -106,7 +109,13 @@ class Reloader:
         log.info("config.reloaded", file=str(path), changes=list(changed), needs_restart=list(kept))
         for hook in self.taken_over:
             await hook()
-        return {"outcome": "reloaded", "file": str(path), "changes": list(changed), "needs_restart": list(kept)}
+        return {
+            "outcome": "reloaded",
+            "file": str(path),
+            "changes": list(changed),
+            "needs_restart": list(kept),
+            "secrets_of_start": list(fixed_secrets(parts.config)),
+        }
 
     async def _switch(self, parts: Parts) -> None:
         if (crew := self._crew) is None:

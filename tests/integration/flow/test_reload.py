@@ -81,6 +81,17 @@ FAULTY = {
     "syntax": ("[", ["config.toml:"]),
     "two-faults": ('[heartbeet]\n[[route]]\nto = ["nobody"]\n', ["heartbeet", "nobody"]),
     "absent-secret": ('[receiver.late]\nkind = "slack-webhook"\nurl = { env = "NOT_SET" }\n', ["NOT_SET is not set"]),
+    "absent-secrets": (
+        """
+        [receiver.a]
+        kind = "slack-webhook"
+        url = { env = "NOT_SET" }
+        [receiver.b]
+        kind = "slack-webhook"
+        url = { file = "gone" }
+        """,
+        ["receiver.a.url: the environment variable NOT_SET", "receiver.b.url: the secret in"],
+    ),
     "unusable-secret": ('[receiver.late]\nkind = "webhook"\nurl = { file = "short" }\n', ["short"]),
 }
 
@@ -109,6 +120,7 @@ async def test_a_watch_that_was_added_is_looked_at_and_one_taken_out_no_more(sce
     async with scene.running(scene.text(FIRST)) as daemon:
         scene.write(scene.text(SECOND))
         answer = await reload(daemon)
+        assert "account.main.access_key (env NCP_ACCESS_KEY)" in answer["secrets_of_start"]  # type: ignore[operator]
         assert answer["changes"] == [f"watch main {SECOND}: added", f"watch main {FIRST}: removed"]
         await scene.looked(SECOND)
         scene.show("learning", FIRST)

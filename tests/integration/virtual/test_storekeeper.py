@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.support.virtual import Ear, VirtualClock, run
-from watcher.core.delivery import TryLater
+from watcher.core.delivery import Delivered, Outcome, Parcel, TryLater, Uncertain
 from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.routing import Route, Routes
+from watcher.core.store_event import store_trouble
 from watcher.flow.memory import Memory
 from watcher.flow.storekeeper import Herald, Storekeeper
 from watcher.store.database import open_database
@@ -72,3 +73,23 @@ def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_p
     assert [handover.receiver for handover in trouble.handovers] == ["away"]
     assert trouble.route == "route 1; told-from-memory"
     assert (mended.event.kind, mended.routed_at) == ("store-mended", None)
+
+
+def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
+    marks: list[bool] = []
+    answers = iter([TryLater(reason="connect"), Uncertain(reason="reset"), TryLater(reason="connect"), Delivered()])
+
+    def answer(parcel: Parcel) -> Outcome:
+        marks.append(parcel.may_be_repeat)
+        return next(answers)
+
+    async def main(clock: VirtualClock) -> None:
+        everything = Match(kinds=frozenset({ALL_KINDS}))
+        routes = Routes(routes=(Route(number=1, match=everything, to=("chat",)),))
+        told: set[str] = set()
+        trouble = store_trouble("disk-full", "", "e", 1, clock.utc_now())
+        await Herald({"chat": Ear(name="chat", outcome=answer)}, routes).tell(trouble, told)
+        assert told == {"chat"}
+
+    run(main)
+    assert marks == [False, False, True, True]

@@ -1,0 +1,31 @@
+"""Which secrets a configuration names, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from watcher.config.base import Settings
+from watcher.config.secrets import SecretKind, SecretRef
+from watcher.config.settings import Config
+
+
+def fixed_secrets(config: Config) -> tuple[str, ...]:
+    """Return the keys of the secrets that a running process cannot get anew."""
+    return tuple(f"{key} ({ref})" for key, ref in secrets_of(config) if ref.kind is not SecretKind.FILE)
+
+
+def secrets_of(config: Config) -> Iterator[tuple[str, SecretRef]]:
+    """Return every reference to a secret with its key in the file."""
+    tables: list[tuple[str, Settings]] = [("web", config.web), ("heartbeat", config.heartbeat)]
+    tables += [(f"account.{name}", table) for name, table in config.accounts.items()]
+    tables += [(f"receiver.{name}", table) for name, table in config.receivers.items()]
+    for name, table in tables:
+        yield from _references(name, table)
+
+
+def _references(name: str, entries: Iterable[tuple[str, object]]) -> Iterator[tuple[str, SecretRef]]:
+    for key, value in entries:
+        if isinstance(value, SecretRef):
+            yield f"{name}.{key}", value
+        elif isinstance(value, Mapping):
+            yield from _references(f"{name}.{key}", value.items())
