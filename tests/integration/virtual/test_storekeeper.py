@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -77,7 +78,8 @@ def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_p
 
 def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
     marks: list[bool] = []
-    answers = iter([TryLater(reason="connect"), Uncertain(reason="reset"), TryLater(reason="connect"), Delivered()])
+    away = TryLater(reason="connect")
+    answers: Iterator[Outcome] = iter([away, Uncertain(reason="reset"), away, Delivered()])
 
     def answer(parcel: Parcel) -> Outcome:
         marks.append(parcel.may_be_repeat)
