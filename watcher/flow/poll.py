@@ -185,11 +185,14 @@ class Poller:
     async def stop(self, grace_seconds: float) -> None:
         """Take no more, let running looks finish for a while, keep what is known."""
         self._agenda = Agenda()
-        if self._tasks:
-            _, running = await asyncio.wait(self._tasks, timeout=grace_seconds)
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        end = self._clock.monotonic() + grace_seconds
+        # A look that ends meanwhile may want a view, which is one more to wait for.
+        while self._tasks and (left := end - self._clock.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        running = tuple(self._tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         try:
             await self.memory.flush()
         except Exception:

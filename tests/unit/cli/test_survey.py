@@ -29,6 +29,7 @@ from watcher.core.delivery import State
 from watcher.core.drift import Drift
 from watcher.core.incident import Incident
 from watcher.core.look import Cause, LookState
+from watcher.core.receiver_health import Standing
 from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
 from watcher.store.views import QueueState
 
@@ -159,6 +160,11 @@ def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_that_wait
 
 def test_what_waits_for_a_receiver_without_a_configuration_is_marked() -> None:
     assert "not configured any more" in shown(survey(queues=[queue("old", State.PENDING, 1)]))
+
+
+def test_a_receiver_that_was_removed_with_something_waiting_is_not_well() -> None:
+    gone = Standing(name="old", broken_since=NOW, reason="receiver-removed")
+    assert replace(survey(), broken=[gone]).problems == ["receiver old: refuses for good: receiver-removed"]
 
 
 def test_dead_and_held_deliveries_are_found_and_named() -> None:
