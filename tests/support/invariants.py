@@ -61,7 +61,8 @@ class Life:
 
     def surely_saw(self, moment: datetime) -> bool:
         """Say whether an answer of this moment was taken in."""
-        return self.born <= moment <= self.died - RECORDING
+        # On virtual time one may die by an answer and the next be born in the same moment: it was the dead one's.
+        return self.born < moment <= self.died - RECORDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,14 @@ def test_the_slowest_arrival_counts_from_the_record() -> None:
     assert slowest_seconds(replace(GOOD, received={"hook": [received(FIRST), slow, slow]})) == 7.0
 
 
+def test_an_answer_in_the_moment_of_a_death_is_not_the_next_daemons() -> None:
+    back = [shown(0, "learning"), shown(1, "learning"), shown(2, "requesting"), shown(3, "requesting")]
+    lives = [Life(at(-1), at(2)), Life(at(2), at(60))]
+    nothing = {"told": [], "received": {"hook": []}, "ledger": []}
+    assert violations(replace(GOOD, shown=back, lives=lives, **nothing)) == []  # type: ignore[arg-type]
+    assert violations(replace(GOOD, shown=back, lives=[Life(at(-1), at(60))], **nothing))  # type: ignore[arg-type]
+
+
 def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
     seen = {"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
     short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **seen)  # type: ignore[arg-type]
