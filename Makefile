@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TALLY := build/tally
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel test-systemd torture mutants soak fuzz lint format lock wheel docs clean
+.PHONY: help setup demo test test-wheel test-systemd torture mutants soak soak-faked fuzz lint format lock wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a 
 
 soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws docs/soak.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak.py $(or $(MINUTES),30)
+
+soak-faked: $(READY)  ## the same over days of faked time, HOURS=72; draws docs/soak-72h.svg
+	PYTHONPATH=. $(BIN)/python scripts/soak_faked.py $(or $(HOURS),72)
 
 test: $(READY)  ## every test: the quick ones traced for coverage, the rest at full speed
 	$(BIN)/coverage erase

@@ -119,9 +119,9 @@ def history(folder: Path) -> list[Told]:
         return views.history(HistoryFilter(limit=1_000_000))
 
 
-def ledger(folder: Path) -> list[Entry]:
+def ledger(folder: Path, name: str = "watcher.db") -> list[Entry]:
     """Return the ledger as the file has it."""
-    with closing(sqlite3.connect(folder / "watcher.db")) as connection:
+    with closing(sqlite3.connect(folder / name)) as connection:
         rows = connection.execute("SELECT event_id, receiver, delivery_id, ending FROM ledger")
         return [Entry(*row) for row in rows]
 

@@ -73,9 +73,14 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when nothing else is to be done."""
+    """An event loop whose time passes only when nothing else is to be done.
 
-    def __init__(self) -> None:
+    Args:
+        threads: whether work in threads is done in threads; else it is done at once, which days of time need.
+    """
+
+    def __init__(self, *, threads: bool = True) -> None:
+        self._threads = threads
         self.jumping = _JumpingSelector()
         super().__init__(self.jumping)
 
@@ -85,9 +90,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # passed on
         """Run in a thread; virtual time stands still meanwhile."""
+        if not self._threads:
+            return self._done(func, *args)
         self.jumping.threads_at_work += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_is_done)
+        return future
+
+    def _done(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, as from a thread
+            future.set_exception(error)
         return future
 
     def _thread_is_done(self, _future: object) -> None:
@@ -114,9 +129,9 @@ class VirtualClock:
         return self._loop.time()
 
 
-def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]]) -> T:
+def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, threads: bool = True) -> T:
     """Run to the end on a loop of virtual time."""
-    loop = VirtualLoop()
+    loop = VirtualLoop(threads=threads)
     try:
         return loop.run_until_complete(main(VirtualClock(loop)))
     finally:

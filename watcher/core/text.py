@@ -101,6 +101,8 @@ def span_text(seconds: float) -> str:
 # Text from outside.
 
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
+_NOT_PLAIN: Final = re.compile(r"[^ -~]")
+"""What needs a second look; nearly all that comes does not."""
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that scripts and emoji need; the others reorder or hide text."""
 
@@ -111,7 +113,7 @@ def one_line(text: str, limit: int) -> str:
     Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
     replaced, white space is folded, and what is too long is cut with a note of how much.
     """
-    visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", text[:LOOKED_AT])))
+    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:LOOKED_AT]))
     return cut(" ".join(visible.split()), limit, beyond=len(text[LOOKED_AT:]))
 
 

@@ -1,0 +1,312 @@
+"""Days of watching five hundred trainings in minutes: what grows, what is forgotten in time, and what is late."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests.support import faked, house, virtual
+from tests.support.commotion import LIVES, everything_is_told
+from tests.support.invariants import Entry, Evidence, violations
+from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
+from tests.support.town import Town
+from tests.support.virtual import VirtualClock
+from watcher.store.views import HistoryFilter, Told, open_views
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY_HOURS: Final = 24.0
+ARCHIVE_HOURS: Final = 6.0
+"""Several times within ``keep_history``, so that nothing is forgotten that the judgement has not read."""
+SETTLING: Final = timedelta(hours=6)
+CHANGE_SECONDS: Final = (10.0, 50.0)
+"""Between two changes of whatever training."""
+CALM_SECONDS: Final = 600.0
+"""Nothing changes so long before and after the wall clock is wrong, whose times say nothing."""
+RECOVERY_SECONDS: Final = 1200.0
+"""A pause that was asked for, and the back-off, may last so long after an absence."""
+
+CONFIG: Final = """
+[state]
+url = "sqlite:///watcher.db"
+keep_history = "1d"
+
+[web]
+listen = ""
+
+[heartbeat]
+url = "https://beat.example/ping"
+
+[account.main]
+base_url = "https://api.example/api/v1"
+access_key = { env = "NCP_ACCESS_KEY" }
+secret_key = { env = "NCP_SECRET_KEY" }
+
+[receiver.hook]
+kind = "webhook"
+url = "https://hook.example/in"
+secret = { env = "WEBHOOK_SECRET" }
+
+[receiver.chat]
+kind = "slack-webhook"
+url = { env = "SLACK_URL" }
+
+[[route]]
+match = { kind = "*" }
+to = ["hook", "chat"]
+"""
+WATCH: Final = """
+[[watch]]
+service = "{service}"
+interval = "{seconds}s"
+idle_interval = "{seconds}s"
+"""
+ENVIRON: Final = {"SLACK_URL": "https://chat.example/services/T000/B000/secretpart"}
+
+
+class Act(NamedTuple):
+    """What happens in the course of a day."""
+
+    hour: float
+    what: str
+
+
+DAY: Final = (
+    Act(2.0, "storm"),
+    Act(2.2, "storm over"),
+    Act(4.0, "chat away"),
+    Act(7.0, "chat back"),
+    Act(9.0, "restart"),
+    Act(11.0, "api away"),
+    Act(13.0, "api back"),
+    Act(15.0, "clock 3 h ahead"),
+    Act(15.2, "clock right"),
+    Act(16.0, "clock 1 h back"),
+    Act(16.2, "clock right"),
+    Act(18.0, "crash"),
+    Act(20.0, "storm"),
+    Act(20.3, "storm over"),
+    Act(21.0, "hook away"),
+    Act(22.0, "hook back"),
+)
+ENDS: Final = ("restart", "crash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongSample(Sample):
+    """What a daemon takes over days."""
+
+    backups_megabytes: float
+    events_kept: int
+
+
+@dataclass(slots=True)
+class LongSoak:
+    """What came of it."""
+
+    samples: list[LongSample]
+    broken: list[str]
+    events: int
+    struck: int
+    beats: int
+    lives: int
+
+    @property
+    def growth_megabytes(self) -> float:
+        """By how much the memory grew once it was warm."""
+        return growth(sample.memory_megabytes for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long, and how densely."""
+
+    hours: float
+    interval_seconds: int = 30
+    day_hours: float = DAY_HOURS
+    """In how much time everything happens that happens in a day."""
+    sample_minutes: float = 15.0
+
+    def acts(self) -> Iterator[Act]:
+        """Return everything that happens, the archives and the end included."""
+        days = range(int(self.hours // self.day_hours) + 1)
+        acts = [Act((day + hour / DAY_HOURS) * self.day_hours, what) for day in days for hour, what in DAY]
+        times = range(1, int(self.hours / ARCHIVE_HOURS) + 1)
+        acts += [Act(number * ARCHIVE_HOURS, "archive") for number in times]
+        yield from sorted(act for act in acts if act.hour < self.hours)
+        yield Act(self.hours, "end")
+
+    def settings(self) -> str:
+        """Return the configuration."""
+        watches = (WATCH.format(service=service, seconds=self.interval_seconds) for service in SERVICES)
+        return CONFIG + "".join(watches)
+
+
+def run(folder: Path, plan: Plan) -> LongSoak:
+    """Soak the daemon for the plan's time, which is virtual, and judge it."""
+    return virtual.run(lambda clock: _run(folder, plan, clock), threads=False)
+
+
+async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
+    draw = random.Random(72)  # noqa: S311 - what happens
+    shown, arrived = faked.Drawer(folder / "shown"), faked.Drawer(folder / "arrived")
+    world = faked.Streets(clock, drawer=shown)
+    world.trainings = {(service, f"v{n}"): "requesting" for service in SERVICES for n in range(TRAININGS_EACH)}
+    town = Town(world, draw, arrived)
+    world.trouble = town.trouble
+    samples: list[LongSample] = []
+    with faked.lines_to(town.peers), faked.logging_to(folder / "daemon.log"):
+        async with _beside(_keep_changing(town), _keep_sampling(folder, town, plan, samples)):
+            await _live(folder, plan, town)
+    told, ledger = _everything(folder)
+    everyone = frozenset({"hook", "chat"})
+    evidence = Evidence(
+        shown=list(shown.all()),
+        lives=world.lives,
+        told=told,
+        received={"hook": list(arrived.all())},
+        epoch=house.epoch(folder),
+        ledger=ledger,
+        routed=lambda _event: everyone,
+        patience=timedelta(seconds=2 * plan.interval_seconds),
+    )
+    return LongSoak(
+        samples=samples,
+        broken=violations(evidence),
+        events=len(told),
+        struck=town.struck,
+        beats=town.beats,
+        lives=len(world.lives),
+    )
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if not isinstance(result, asyncio.CancelledError) and result is not None:
+                raise result
+
+
+async def _live(folder: Path, plan: Plan, town: Town) -> None:
+    """Let one daemon follow the other through the acts."""
+    acts = plan.acts()
+    act = Act(0.0, "start")
+    while act.what != "end":
+        life: list[Act] = []
+        for act in acts:
+            life.append(act)
+            if act.what in {*ENDS, "end"}:
+                break
+        in_order = act.what != "crash"
+        async with faked.living(folder, plan.settings(), town.world, ENVIRON, ends_in_order=in_order):
+            for scene in life:
+                await asyncio.sleep(max(0.0, scene.hour * HOUR - town.world.clock.monotonic()))
+                await _play(folder, town, scene)
+            if act.what == "end":
+                await _settle(folder, town)
+
+
+async def _play(folder: Path, town: Town, act: Act) -> None:
+    weather, world = town.weather, town.world
+    match act.what.split():
+        case ["archive"]:
+            _archive(folder, act.hour)
+        case ["storm", *over]:
+            weather.storm = not over
+            _disturb(town, lasts=not over)
+        case ["api", state]:
+            weather.api_away = state == "away"
+            _disturb(town, lasts=weather.api_away)
+        case ["chat", state]:
+            weather.chat_away = state == "away"
+        case ["hook", state]:
+            weather.hook_away = state == "away"
+        case ["clock", "right"]:
+            world.step_the_clock(timedelta())
+            await asyncio.sleep(CALM_SECONDS)
+            weather.calm = False
+        case ["clock", hours, "h", way]:
+            weather.calm = True
+            await asyncio.sleep(CALM_SECONDS)
+            world.step_the_clock(timedelta(hours=int(hours) * (1 if way == "ahead" else -1)))
+            await asyncio.sleep(MINUTE)
+        case _:
+            _disturb(town, lasts=False)
+
+
+def _disturb(town: Town, *, lasts: bool) -> None:
+    """Count no wait that is not the daemon's doing."""
+    town.world.quiet_since = float("inf") if lasts else town.world.clock.monotonic() + RECOVERY_SECONDS
+
+
+async def _settle(folder: Path, town: Town) -> None:
+    """Let nothing fail or change any more until everything is told."""
+    town.weather.calm = town.fair = True
+    async with asyncio.timeout(SETTLING.total_seconds()):
+        await asyncio.sleep(CALM_SECONDS)
+        while not everything_is_told(folder):
+            await asyncio.sleep(MINUTE)
+
+
+async def _keep_changing(town: Town) -> None:
+    places = dict.fromkeys(town.world.trainings, 0)
+    names = list(places)
+    while True:
+        await asyncio.sleep(town.draw.uniform(*CHANGE_SECONDS))
+        if not town.weather.calm:
+            service, version = name = town.draw.choice(names)
+            places[name] += 1
+            life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
+            town.world.change(name, life[places[name] % len(life)])
+
+
+async def _keep_sampling(folder: Path, town: Town, plan: Plan, samples: list[LongSample]) -> None:
+    while True:
+        await asyncio.sleep(plan.sample_minutes * MINUTE)
+        late = max(0.0, town.world.take_longest_wait() - plan.interval_seconds)
+        minute = town.world.clock.monotonic() / MINUTE
+        taken = take_sample(os.getpid(), folder, minute, late, town.take_longest_delay())
+        samples.append(
+            LongSample(
+                **{item.name: getattr(taken, item.name) for item in fields(taken)},
+                backups_megabytes=sum(file.stat().st_size for file in (folder / "backups").iterdir()) / MEGABYTE,
+                events_kept=_count_events(folder),
+            )
+        )
+
+
+def _count_events(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "watcher.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
+
+
+def _archive(folder: Path, hour: float) -> None:
+    """Keep a copy of the store as it is, before it forgets."""
+    target = folder / f"archive-{hour:06.1f}.db"
+    with closing(sqlite3.connect(folder / "watcher.db")) as store, closing(sqlite3.connect(target)) as copy:
+        store.backup(copy)
+
+
+def _everything(folder: Path) -> tuple[list[Told], list[Entry]]:
+    """Return every event and ledger entry that ever was in the store, as each was when last seen."""
+    told: dict[str, Told] = {}
+    entries: dict[tuple[str, str, str], Entry] = {}
+    for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
+        with open_views(store) as views:
+            told |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
+        entries |= {entry[:3]: entry for entry in house.ledger(folder, store.name)}
+    return list(told.values()), list(entries.values())
