@@ -312,9 +312,7 @@ def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[To
     silenced = _silenced_at(receiver, told)
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in _first_arrivals(received):
-        # The kinds of not seeing are numbered apart from the training's own.
-        told_of = "incident" if data["incident"] else (data.get("receiver") or {}).get("name")
-        about = (data["service"], data["training_type"], data["version"], told_of)
+        about = (data["service"], data["training_type"], data["version"], _told_of(data))
         number, count = latest.get(about, (0, 0))
         # What is silenced uses a number up, so that a consumer sees that it missed something.
         while (subjects.get(data["id"], ""), count + 1) in silenced:
@@ -325,6 +323,13 @@ def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[To
                 f"{receiver}: {about} number {data['seq']} ({data['receiver_seq']}) came after {number} ({count})",
             )
         latest[about] = (data["seq"], data["receiver_seq"])
+
+
+def _told_of(data: Any) -> str | None:
+    """Return what an event tells of beside its training: not seeing, the clock and a receiver are numbered apart."""
+    if data["incident"]:
+        return "clock" if data["incident"]["kind"] == Kind.CLOCK_SKEW else "incident"
+    return (data.get("receiver") or {}).get("name")
 
 
 def _first_arrivals(received: Sequence[Received]) -> Iterator[Any]:

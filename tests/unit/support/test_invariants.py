@@ -209,3 +209,24 @@ def test_a_change_after_a_baseline_that_was_surely_seen_is_missed_when_it_has_no
     lives = [Life(at(-1), at(0.5)), Life(at(1), at(60))]
     (broken,) = violations(replace(GOOD, shown=answers, lives=lives, told=[], received={}, ledger=[]))
     assert "learning was shown twice" in broken
+
+
+def about_seeing(kind: Kind, seq: int) -> dict[str, object]:
+    """Return what a webhook's body says of an incident of an account, or of its clock."""
+    identity = {"id": f"evt_{kind}_{seq}", "seq": seq, "receiver_seq": seq, "incident": {"kind": kind.value}}
+    return {**identity, "service": None, "training_type": None, "version": None}
+
+
+def arrived(*items: dict[str, object]) -> list[Received]:
+    """Return the bodies in this order."""
+    bodies = [json.dumps({"type": "incident", "data": item}).encode() for item in items]
+    return [Received(at(number), {"webhook-id": f"msg_{number}"}, body) for number, body in enumerate(bodies)]
+
+
+def test_an_account_and_its_clock_are_numbered_apart() -> None:
+    account, clock = Kind.UNREACHABLE, Kind.CLOCK_SKEW
+    items = [about_seeing(account, 1), about_seeing(clock, 1), about_seeing(account, 2), about_seeing(clock, 2)]
+    found = violations(replace(GOOD, received={"hook": arrived(*items)}))
+    assert not [text for text in found if "came after" in text]
+    found = violations(replace(GOOD, received={"hook": arrived(*items[1:3])}))
+    assert [text for text in found if "came after" in text], "the account's first is missing"
