@@ -53,7 +53,7 @@ test-systemd: wheel  ## the unit under a real systemd; needs root, debootstrap a
 	  --requirement requirements.lock --dest build/wheels
 	cp dist/aitems_watcher-*.whl build/wheels/
 	scripts/systemd-root $(CURDIR)/build/systemd-root build/wheels
-	SYSTEMD_ROOT=$(CURDIR)/build/systemd-root $(BIN)/python -m pytest tests/system
+	SYSTEMD_ROOT=$(CURDIR)/build/systemd-root $(BIN)/python -m pytest $(if $(TALLY_SYSTEMD),--tally $(TALLY_SYSTEMD)) tests/system
 
 fuzz: $(READY)  ## what reads others' answers, a minute each (SECONDS=60)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3,<4"

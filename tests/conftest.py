@@ -52,6 +52,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return outcome
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the row of a fault say that its test cannot be run here, and why."""
+    try:
+        return (yield)
+    except pytest.skip.Exception as skipped:
+        with TALLY.row_of(item.name) as row:
+            if row is not None:
+                row.skipped += 1
+                row.remarks.append(f"skipped: {skipped}")
+        raise
+
+
 def _forgive(row: Row, item: pytest.Item) -> None:
     """Count a test that was run again and then held as one that holds, and say so."""
     again: int = getattr(item, "execution_count", 1) - 1

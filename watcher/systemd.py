@@ -15,6 +15,9 @@ READY: Final = "READY=1"
 STOPPING: Final = "STOPPING=1"
 WATCHDOG: Final = "WATCHDOG=1"
 LONGEST_STATUS: Final = 500
+SOONER: Final = 0.1
+SOONER_SECONDS: Final = 2.0
+"""By how much sooner a hang is to be found than the unit says, at most: room for the start that follows it."""
 
 
 class Systemd:
@@ -24,7 +27,16 @@ class Systemd:
         given = environ.get("NOTIFY_SOCKET", "")
         # An abstract socket's name begins with a null byte, which a variable cannot hold.
         self._address = f"\0{given[1:]}" if given.startswith("@") else given
+        self._watchdog_microseconds = int(environ.get("WATCHDOG_USEC") or 0)
         self._warned = False
+
+    @property
+    def sooner_watchdog(self) -> tuple[str, ...]:
+        """What asks for a hang to be found a little sooner, so that ``WatchdogSec`` and ``RestartSec`` hold with it."""
+        if not self._watchdog_microseconds:
+            return ()
+        less = min(self._watchdog_microseconds * SOONER, SOONER_SECONDS * 1_000_000)
+        return (f"WATCHDOG_USEC={self._watchdog_microseconds - int(less)}",)
 
     @property
     def listens(self) -> bool:
@@ -33,7 +45,7 @@ class Systemd:
 
     def tell(self, *lines: str) -> None:
         """Send one message; what cannot be sent is said once in the log and changes nothing else."""
-        if not self._address:
+        if not self._address or not lines:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TextIO, cast
 from urllib.parse import quote
 
 import structlog
 
+from watcher.core.moment import to_text
 from watcher.core.secret import STARS, Secret
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,
     ]
-    last: list[Processor] = [structlog.processors.JSONRenderer(sort_keys=False), _redaction(redactor)]
+    last: list[Processor] = [structlog.processors.JSONRenderer(sort_keys=False, default=_plain), _redaction(redactor)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -89,6 +91,11 @@ def _redaction(redactor: Redactor) -> Processor:
         return redactor.clean(str(event))
 
     return redact
+
+
+def _plain(value: object) -> str:
+    """Write what JSON has no word for: a moment as everywhere, anything else so that it can be recognised."""
+    return to_text(value) if isinstance(value, datetime) and value.tzinfo else repr(value)
 
 
 def _configure_standard_library(shared: list[Processor], last: list[Processor], output: TextIO) -> None:

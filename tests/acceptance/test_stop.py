@@ -1,4 +1,4 @@
-"""R5 and R24: how a daemon ends, and that it is the only one."""
+"""R5: how a daemon ends."""
 
 from __future__ import annotations
 
@@ -127,15 +127,3 @@ def test_r5_a_look_under_way_at_sigterm_holds_nothing_up(workplace: Workplace, k
         status, rest = stopped(daemon, signal.SIGTERM)
     assert status == 0
     assert "watcher.stopped" in rest
-
-
-def test_r24_a_second_daemon_is_refused_and_told_who_is_there_while_the_first_goes_on(workplace: Workplace) -> None:
-    with started("run", "--config", workplace.config, env=KEYS) as daemon:
-        read_until(daemon, "watcher.ready")
-        for name in ("run", "once"):
-            second = workplace.command(name, env=KEYS)
-            assert second.returncode == 75
-            assert f"in use by process {daemon.pid} (run, since " in second.stderr
-        assert workplace.command("reload").returncode == 0, "its socket is still the first one's"
-        workplace.simulator.wait_for_looks(2)
-        assert stopped(daemon, signal.SIGTERM)[0] == 0

@@ -66,9 +66,10 @@ class Row:
 
     def verdict(self) -> str:
         """Return how its tests ended, and what they had to say."""
-        ends = f"{self.failed} of {self.tests} tests FAILED" if self.failed else f"{self.tests} tests hold"
+        held = self.tests - self.skipped
+        ends = f"{self.failed} of {self.tests} tests FAILED" if self.failed else f"{held} tests hold"
         skipped = f"{self.skipped} skipped" if self.skipped else ""
-        return "; ".join(filter(None, (ends, skipped, *self.remarks)))
+        return "; ".join(filter(None, (ends, skipped, *dict.fromkeys(self.remarks))))
 
 
 @dataclass(slots=True)

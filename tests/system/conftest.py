@@ -36,6 +36,17 @@ DROP_IN: Final = """
 LoadCredential=ncp-access-key:/etc/aitems-watcher/ncp-access-key
 LoadCredential=ncp-secret-key:/etc/aitems-watcher/ncp-secret-key
 """
+HANG: Final = """import signal, time
+
+
+def hang(*_):
+    time.sleep(1000)
+
+
+signal.signal(signal.SIGUSR1, hang)
+"""
+"""What lets the loop hang at a signal; put beside the installed package, and no part of it."""
+HANGING_LINE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,12 @@ class Machine:
         """Write the configuration: an account, a watch and a console, and ``more``."""
         text = ACCOUNT.format(base_url=self.simulator.base_url, service=self.service) + LOG + "".join(more)
         (self.root / "etc/aitems-watcher/config.toml").write_text(text)
+
+    def can_hang(self) -> None:
+        """Let the next process of the daemon hang at SIGUSR1."""
+        (packages,) = self.root.glob("opt/aitems-watcher/lib/python3*/site-packages")
+        (packages / "hang_at_a_signal.py").write_text(HANG)
+        (packages / "hang_at_a_signal.pth").write_text("import hang_at_a_signal\n")
 
     def drop_in(self, *lines: str) -> None:
         """Write what a person would with ``systemctl edit``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,8 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
     from watcher import telemetry
     from watcher.config import load
 
+    # A loop that hangs is ended by systemd's watchdog with SIGABRT: the log then holds where each thread stood.
+    faulthandler.enable()
     redactor = telemetry.Redactor()
     telemetry.configure(redactor, verbose=verbose)
     with plain_errors():

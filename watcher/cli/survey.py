@@ -171,9 +171,9 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[str]:
 
 
 def _receiver_problems(survey: Survey) -> Iterator[str]:
+    # Also of one that is not configured any more: it counts as long as something waits for it.
     for standing in survey.broken:
-        if standing.name in survey.receivers:
-            yield f"receiver {standing.name}: refuses for good: {standing.reason}"
+        yield f"receiver {standing.name}: refuses for good: {standing.reason}"
     for news in survey.untold:
         yield f"nobody could be told of {news.event.subject}: {news.event.kind}: {news.reason}"
 

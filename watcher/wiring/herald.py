@@ -48,6 +48,7 @@ class Herald:
     async def run(self) -> None:
         """Tell for ever."""
         turn = 0
+        self._systemd.tell(*self._systemd.sooner_watchdog)
         while True:
             if not self._ready:
                 self._tell_start()

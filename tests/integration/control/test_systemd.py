@@ -48,6 +48,12 @@ def test_an_abstract_socket_is_reached_too() -> None:
         assert abstract.recv(4096) == b"READY=1"
 
 
+@pytest.mark.parametrize(("unit", "asked"), [(10, 9), (60, 58)])
+def test_a_hang_is_to_be_found_a_little_sooner_than_the_unit_says(unit: int, asked: int) -> None:
+    assert Systemd({"WATCHDOG_USEC": f"{unit}000000"}).sooner_watchdog == (f"WATCHDOG_USEC={asked}000000",)
+    assert Systemd({}).sooner_watchdog == ()
+
+
 def test_without_systemd_nothing_is_said() -> None:
     with capture_logs() as logs:
         Systemd({}).tell(READY)

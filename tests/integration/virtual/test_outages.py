@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.house import history
 from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.core.delivery import Outcome, Parcel, TryLater
 from watcher.core.event import Kind
@@ -192,6 +193,7 @@ def test_r16_what_changes_after_a_step_is_told_once_and_in_order(tmp_path: Path,
             for word in ("waiting", "learning", "completed"):
                 world.trainings["s1", "v"] = word
                 await asyncio.sleep(300)
+        assert broken_promises(tmp_path, world, ear, stepped=True) == []
         return ear
 
     ear = run(main)
@@ -221,6 +223,7 @@ def test_r16_the_night_the_clocks_are_changed_is_a_night_like_any_other(
             await asyncio.sleep(590)
             world.trainings["s1", "v"] = "completed"
             await asyncio.sleep(600)
+        assert broken_promises(tmp_path, world, ear, stepped=True) == []
         return world, ear
 
     try:
@@ -267,6 +270,24 @@ def test_r23_a_restart_after_three_days_tells_what_changed_once_and_late(tmp_pat
     assert ear.kinds == ["succeeded"] * 15
     assert all(event.late for event in ear.events)
     assert len(ear.heard) == 1, "one message for what happened meanwhile"
+
+
+def test_a_stop_waits_also_for_the_view_that_a_look_under_way_wants(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        world, ear = World(clock, latency_seconds=0.3), Ear()
+        world.trainings = {("s1", "v"): "learning"}
+        async with watching(tmp_path, world, ear, service_looks(["s1"], 1, 1)) as poller:
+            await asyncio.sleep(10)
+            world.trainings["s1", "v"] = "completed"
+            asked = len(world.asked)
+            while len(world.asked) == asked:
+                await asyncio.sleep(0.05)
+        assert world.paths[-1].endswith("/versions/v")
+        assert not poller._tasks
+
+    run(main)
+    (told,) = history(tmp_path)
+    assert (told.event.to_status, told.event.confirmed) == ("completed", True)
 
 
 @pytest.mark.parametrize("services", [10])

@@ -1,0 +1,123 @@
+"""R18 in the flow: a store damaged between two lives is restored or refused, and what is told then is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.test_kill import daemon
+from tests.acceptance.test_r24_second_daemon import outcome
+from tests.integration.store.test_r18_damage import emptied, flipped_bits, garbage, gone, truncated
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
+from tests.support.servers import Inbox, listening
+from tests.support.witness import Witness
+from watcher.simulator import serve
+from watcher.store.shelf import Shelf
+
+pytestmark = pytest.mark.slow
+
+Damage = Callable[[Path], None]
+
+
+def without_log(store: Path) -> None:
+    """Take the write-ahead log away, and what was committed in it."""
+    for suffix in ("-wal", "-shm"):
+        store.with_name(store.name + suffix).unlink()
+
+
+async def some(hook: Inbox, count: int = 8) -> None:
+    """Wait for so many more deliveries."""
+    told = len(hook.received)
+    await house.eventually(lambda: len(hook.received) >= told + count, 60)
+
+
+@pytest.mark.parametrize("damage", [garbage, flipped_bits, truncated, emptied, gone, without_log])
+async def test_r18_what_is_told_after_a_restore_is_told_once_and_what_may_be_a_repeat_says_so(
+    tmp_path: Path, damage: Damage
+) -> None:
+    api, lives, store = Witness(), list[Life](), tmp_path / "watcher.db"
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
+        async with unrest(api, 18):
+            async with daemon(tmp_path, lives, {}) as process:
+                await some(hook)
+                Shelf(store).add(datetime.now(UTC))
+                await some(hook)
+                epoch = house.epoch(tmp_path)
+                process.kill()
+            # What the dead one sent last is read first.
+            await asyncio.sleep(0.3)
+            before = len(hook.received)
+            damage(store)
+            async with daemon(tmp_path, lives, {}) as process:
+                await some(hook)
+                process.kill()
+        async with daemon(tmp_path, lives, {}) as process:
+            await quiet(tmp_path, api)
+            process.terminate()
+            assert await process.wait() == 0
+    assert house.epoch(tmp_path) != epoch
+    log = (tmp_path / "daemon.log").read_text()
+    assert '"store.restored"' in log
+    # What was told since the backup is forgotten, and told again: under other ids, and marked.
+    known = {told.event.id for told in house.history(tmp_path)}
+    remembered = [item for item in hook.received if {event["id"] for event in item.events} <= known]
+    evidence = house.evidence(tmp_path, api.shown, lives[1:], {"hook": remembered})
+    assert violations(replace(evidence, epoch=None, witnessed=False)) == []
+    forgotten = [event for item in hook.received[:before] for event in item.events if event["id"] not in known]
+    again = [event for item in hook.received[before:] for event in item.events if reaches_back(event, forgotten)]
+    assert [event["id"] for event in again if not event["restored"]] == []
+    assert {event["id"] for item in hook.received[before:] for event in item.events} <= known
+
+
+def reaches_back(event: dict[str, Any], forgotten: Sequence[dict[str, Any]]) -> bool:
+    """Say whether an event may be one that was told before under another id."""
+    names = ("service", "version", "to")
+    same = [old for old in forgotten if [old[name] for name in names] == [event[name] for name in names]]
+    return any(event["after"] <= old["before"] for old in same)
+
+
+async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    api, lives, store = Witness(), list[Life](), tmp_path / "watcher.db"
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
+        async with unrest(api, 18):
+            async with daemon(tmp_path, lives, {}) as process:
+                await some(hook)
+                process.terminate()
+                assert await process.wait() == 0
+            for backup in (tmp_path / "backups").iterdir():
+                backup.unlink()
+            kept = store.read_bytes()
+            for damage in (garbage, flipped_bits, truncated, newer):
+                damage(store)
+                left, told = store.read_bytes(), len(hook.received)
+                assert (await outcome(tmp_path, "run"))[0] == 75
+                assert (store.read_bytes(), len(hook.received)) == (left, told)
+                store.write_bytes(kept)
+            async with daemon(tmp_path, lives, {}) as process:
+                await some(hook)
+                process.kill()
+        async with daemon(tmp_path, lives, {}) as process:
+            await quiet(tmp_path, api)
+            process.terminate()
+            assert await process.wait() == 0
+        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+    assert violations(evidence) == []
+
+
+def newer(store: Path) -> None:
+    """Let a later version of the program have been here."""
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()

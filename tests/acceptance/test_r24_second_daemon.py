@@ -1,0 +1,56 @@
+"""R24: a second daemon on the same file is refused and told who is there, while the first goes on as before."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_kill import daemon
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, needless_repeats, violations
+from tests.support.servers import Inbox, listening
+from tests.support.tally import rounds
+from tests.support.witness import Witness
+from watcher.simulator import serve
+
+COMMANDS = ("run", "once", "restore")
+
+
+async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
+    """Run a command to its end; return its exit status and what it said of its failure."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "watcher", *arguments.split(), "--config", str(folder / "config.toml")),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **house.ENVIRON},
+    )
+    _, said = await process.communicate()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.slow
+async def test_r24_a_second_daemon_is_refused_and_told_who_is_there_while_the_first_goes_on(tmp_path: Path) -> None:
+    api, lives = Witness(), list[Life]()
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        (tmp_path / "config.toml").write_text(text)
+        async with daemon(tmp_path, lives, {}) as first:
+            async with unrest(api, 24):
+                await house.eventually(lambda: len(hook.received) > 3, 60)
+                for number in range(rounds(few=3, full=60)):
+                    told = len(hook.received)
+                    status, said = await outcome(tmp_path, COMMANDS[number % len(COMMANDS)])
+                    assert (status, f"in use by process {first.pid} (run, since " in said) == (75, True), said
+                    await house.eventually(lambda told=told: len(hook.received) > told, 60)  # type: ignore[misc]
+                assert (await outcome(tmp_path, "reload"))[0] == 0, "its socket is still the first one's"
+            await quiet(tmp_path, api)
+            first.terminate()
+            assert await first.wait() == 0
+        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+    assert violations(evidence) == []
+    assert needless_repeats(hook.received, lives) == []

@@ -1,0 +1,111 @@
+"""R29: a loop that hangs is found in the time that systemd is asked for, says where it hung, and is gone on from.
+
+The test stands for systemd here; ``make test-systemd`` has a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
+from tests.support.servers import Inbox, listening
+from tests.support.tally import rounds
+from tests.support.witness import Witness
+from watcher.simulator import serve
+
+WATCHDOG_SECONDS: Final = 3.0
+HANGING: Final = """
+import signal, time
+def hang_here(*_): time.sleep(1000)
+signal.signal(signal.SIGUSR1, hang_here)
+from watcher.__main__ import main
+main()
+"""
+"""The command, and a signal that lets its loop hang."""
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as bound:
+        bound.bind(str(tmp_path / "notify"))
+        bound.setblocking(False)  # noqa: FBT003 - the library's own
+        yield bound
+
+
+@asynccontextmanager
+async def served(folder: Path, lives: list[Life]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start the daemon as systemd does, as long as the block runs."""
+    told = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
+    born = datetime.now(UTC)
+    with (folder / "daemon.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", HANGING, "run", "--config", str(folder / "config.toml")),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **house.ENVIRON, **told},
+        )
+    try:
+        yield process
+    finally:
+        lives.append(Life(born, datetime.now(UTC)))
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def silence(manager: socket.socket) -> str:
+    """Wait as the watchdog does until nothing was heard for as long as was asked for; return what was asked for."""
+    loop, asked, seconds = asyncio.get_running_loop(), "", WATCHDOG_SECONDS
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                for line in (await loop.sock_recv(manager, 4096)).decode().split("\n"):
+                    if line.startswith("WATCHDOG_USEC="):
+                        asked, seconds = line, int(line.partition("=")[2]) / 1_000_000
+        except TimeoutError:
+            return asked
+
+
+@pytest.mark.slow
+async def test_r29_a_loop_that_hangs_is_found_in_time_says_where_and_is_gone_on_from(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    api, lives = Witness(), list[Life]()
+    hangs = rounds(few=2, full=20)
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
+        async with unrest(api, 29):
+            for _ in range(hangs):
+                shown = len(api.shown)
+                async with served(tmp_path, lives) as process:
+                    await house.eventually(lambda shown=shown: len(api.shown) > shown + 30, 60)  # type: ignore[misc]
+                    process.send_signal(signal.SIGUSR1)
+                    hung = datetime.now(UTC)
+                    assert await silence(manager) == "WATCHDOG_USEC=2700000", "sooner than the unit says"
+                    process.send_signal(signal.SIGABRT)
+                    assert await process.wait() == -signal.SIGABRT
+                # It saw nothing more from there on.
+                lives[-1] = Life(lives[-1].born, hung)
+        async with served(tmp_path, lives) as process:
+            await quiet(tmp_path, api)
+            process.terminate()
+            assert await process.wait() == 0
+        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+    assert violations(evidence) == []
+    log = (tmp_path / "daemon.log").read_text()
+    assert log.count("Fatal Python error: Aborted") == hangs
+    assert "in hang_here" in log
+    assert "in run_async" in log

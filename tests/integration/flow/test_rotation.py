@@ -1,0 +1,81 @@
+"""R21 in the flow: secrets are rotated again and again while trainings change; nothing is lost or told twice."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.responses import PlainTextResponse, Response
+
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
+from tests.support.servers import Inbox, Received, listening
+from tests.support.tally import rounds
+from tests.support.witness import Witness
+from watcher.core.secret import Secret
+from watcher.simulator import SIMULATOR_ACCESS_KEY, serve
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(slots=True)
+class Keys:
+    """The secrets that hold now, and the files that they are read from."""
+
+    folder: Path
+    ever: set[str] = field(default_factory=set)
+    secret_key: str = ""
+    hook_secret: str = ""
+
+    def rotate(self, api: Witness) -> None:
+        """Put new ones into the files, and let the old ones hold no more."""
+        self.secret_key = secrets.token_hex(20)
+        self.hook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        self.ever |= {self.secret_key, self.hook_secret}
+        (self.folder / "secret-key").write_text(self.secret_key)
+        (self.folder / "hook-secret").write_text(self.hook_secret)
+        api.keys[SIMULATOR_ACCESS_KEY] = Secret(self.secret_key)
+
+    def consume(self, received: Received) -> Response:
+        """Answer as a consumer that verifies each signature with the newest secret."""
+        try:
+            Webhook(self.hook_secret).verify(received.body, received.headers)
+        except WebhookVerificationError:
+            return PlainTextResponse("who are you", 401)
+        return PlainTextResponse("ok")
+
+
+async def test_r21_secrets_rotated_amid_changes_lose_and_double_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home, state, api = tmp_path / "secrets", tmp_path / "state", Witness()
+    home.mkdir()
+    state.mkdir()
+    keys = Keys(home)
+    keys.rotate(api)
+    async with serve(api) as simulator, listening(Inbox(keys.consume)) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{home}/secret-key" }}')
+        text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{home}/hook-secret" }}')
+        text += '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
+        born = datetime.now(UTC)
+        async with house.running(state, text):
+            async with unrest(api, 21):
+                for _ in range(rounds(few=4, full=100)):
+                    told, shown = len(hook.received), len(api.shown)
+                    keys.rotate(api)
+                    await house.eventually(lambda: len(hook.received) > told + 2 and len(api.shown) > shown + 9, 60)  # noqa: B023 - at once
+            await quiet(state, api)
+        life = Life(born, datetime.now(UTC))
+    evidence = house.evidence(state, api.shown, [life], {"hook": hook.received})
+    assert violations(evidence) == []
+    kept = b"".join(file.read_bytes() for file in state.rglob("*") if file.is_file())
+    written = "".join(capfd.readouterr()).encode() + kept
+    assert b"training.changed" in written
+    assert [secret for secret in keys.ever if secret.encode() in written] == []
