@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.test_kill import daemon
@@ -45,6 +48,18 @@ async def failing(_store: Path, pid: int) -> AsyncIterator[None]:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
+def free_address() -> str:
+    """Return an address at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def readiness(page: str) -> int:
+    """Return the status of the page that says whether the daemon is ready."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"http://{page}/readyz")).status_code
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("away", [locked, failing])
 async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_path: Path, away: Away) -> None:
@@ -54,13 +69,18 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
         api.set_training(service, "pop", "v0", "requesting")
     store = tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
+        page = free_address()
         text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = text.replace('listen = ""', f'listen = "{page}"')
         (tmp_path / "config.toml").write_text(text)
         async with daemon(tmp_path, lives, {}) as process:
             changing = asyncio.create_task(keep_changing(api, draw))
             await house.eventually(lambda: len(hook.received) > 5, 60)
+            assert await readiness(page) == HTTPStatus.OK
             async with away(store, process.pid):
-                pass
+                async with asyncio.timeout(FAILING_SECONDS):
+                    while await readiness(page) != HTTPStatus.SERVICE_UNAVAILABLE:
+                        await asyncio.sleep(0.2)
             assert process.returncode is None
             changing.cancel()
             shown = len(api.shown)

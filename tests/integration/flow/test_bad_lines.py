@@ -35,10 +35,13 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
         simulator = await stack.enter_async_context(serve(api))
         hook = await stack.enter_async_context(listening(Inbox()))
         chat = await stack.enter_async_context(listening(Inbox(as_slack)))
-        lines = [await stack.enter_async_context(line_to(url)) for url in (simulator.base_url, hook.url, chat.url)]
-        to_api, to_hook, to_chat = lines
+        switch = await stack.enter_async_context(listening(Inbox()))
+        urls = (simulator.base_url, hook.url, chat.url, switch.url)
+        lines = [await stack.enter_async_context(line_to(url)) for url in urls]
+        to_api, to_hook, to_chat, to_switch = lines
         text = house.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
         text += house.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
+        text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
         text = text.replace('to = ["hook"]', 'continue = true\nto = ["hook"]')
         text += '\n[[route]]\nmatch = { kind = "failed" }\nto = ["chat"]\n\n[[route]]\nto = []\n'
         born = datetime.now(UTC)
@@ -54,7 +57,8 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
                         line.set(Trouble.NONE)
                         await asyncio.sleep(0.3)
             changing.cancel()
-            shown = len(api.shown)
+            shown, beats = len(api.shown), len(switch.received)
+            await house.eventually(lambda: len(switch.received) > beats)
             await house.eventually(lambda: len(api.shown) > shown + 50)
             await house.eventually(lambda: everything_is_told(tmp_path), 90)
         life = Life(born, datetime.now(UTC))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
@@ -15,7 +17,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.acceptance.cli_support import eventually
+from tests.acceptance.test_stop import slow_receiver
 from tests.support import house
+from tests.support.invariants import violations
+from tests.support.tally import grew
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +28,15 @@ SERVICE: Final = "6wxgu1abcde"
 LIMIT_BYTES: Final = 20_000_000
 LOOKS_TO_WARM_UP: Final = 25
 STRIKES: Final = 6
-KINDS: Final = ("huge", "endless", "gzip-bomb", "deep", "huge-headers", "garbage")
+KINDS: Final = (
+    *("huge", "endless", "gzip-bomb", "deep", "huge-headers", "garbage"),
+    *("nan", "duplicate-keys", "wrong-types", "html-200", "envelope-200"),
+)
 SECRETS: Final = {name: house.ENVIRON[name] for name in ("NCP_ACCESS_KEY", "NCP_SECRET_KEY")}
-LOG: Final = '\n[receiver.console]\nkind = "log"\n\n[[route]]\nto = ["console"]\n'
+TO_HOOK: Final = (
+    '\n[receiver.hook]\nkind = "webhook"\nurl = "{url}"\n\n[[route]]\nmatch = {{ kind = "*" }}\nto = ["hook"]\n'
+)
+SEEN_LATE: Final = '\n[incident]\nafter_failures = 1000\nafter = "1h"\n'
 
 
 @contextmanager
@@ -75,14 +86,17 @@ def peak_bytes(process: subprocess.Popen[bytes]) -> int:
     return int(found[1]) * 1024
 
 
-def strike_all(control: Control, daemon: subprocess.Popen[bytes], kinds: Sequence[str]) -> dict[str, int]:
-    """Let each kind strike some looks; return the peak after each."""
+def strike_all(
+    control: Control, daemon: subprocess.Popen[bytes], kinds: Sequence[str], change: Callable[[str], object] = str
+) -> dict[str, int]:
+    """Let each kind strike some looks, and call ``change`` behind it; return the peak after each."""
     peaks = {}
     for kind in kinds:
         control.strike(kind)
         eventually(lambda: control.struck() >= STRIKES)
         control.clear()
         peaks[kind] = peak_bytes(daemon)
+        change(kind)
     return peaks
 
 
@@ -92,22 +106,38 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
     world, settings = tmp_path / "world.toml", tmp_path / "config.toml"
     simulator_log, daemon_log = tmp_path / "simulator.log", tmp_path / "daemon.log"
     world.write_text(f'[[service]]\nid = "{SERVICE}"\n', encoding="utf-8")
-    with started("simulate", "--port", "0", "--script", str(world), log=simulator_log):
+    with slow_receiver() as hook, started("simulate", "--port", "0", "--script", str(world), log=simulator_log):
+        hook.let.set()
         eventually(lambda: "/api/v1" in simulator_log.read_text(encoding="utf-8"))
         found = re.search(r"http://[^\s\"]+/api/v1", simulator_log.read_text(encoding="utf-8"))
         assert found
         control = Control(found[0])
         control.show("learning")
-        text = house.ACCOUNT.format(base_url=found[0]) + house.WATCH.format(service=SERVICE) + LOG
+        text = house.ACCOUNT.format(base_url=found[0]) + house.WATCH.format(service=SERVICE)
+        text += TO_HOOK.format(url=hook.url) + SEEN_LATE
         settings.write_text(text.replace('timeout = "2s"', 'timeout = "1s"'), encoding="utf-8")
         with started("run", "--config", str(settings), log=daemon_log) as daemon:
             eventually(lambda: control.requests() >= LOOKS_TO_WARM_UP)
             # An outage that is small warms up what deals with failures.
             strike_all(control, daemon, ["500"])
             before = peak_bytes(daemon)
-            peaks = strike_all(control, daemon, KINDS)
+            statuses = itertools.cycle(("stopping", "learning"))
+
+            def change(kind: str) -> None:
+                """Let the training change behind the fault, and be told of that and of nothing else."""
+                told = len(hook.received)
+                control.show(next(statuses))
+                eventually(lambda: len(hook.received) > told)
+                assert len(hook.received) == told + 1, f"{kind} changed something"
+
+            peaks = strike_all(control, daemon, KINDS, change)
             control.show("completed")
-            eventually(lambda: "completed" in daemon_log.read_text(encoding="utf-8"))
+            eventually(lambda: len(hook.received) == len(peaks) + 1)
+            daemon.terminate()
+            daemon.wait(timeout=30)
     growth = {kind: round((peak - before) / 1e6, 1) for kind, peak in peaks.items()}
     print(f"\npeak before: {before / 1e6:.1f} MB; above it after each, in MB: {growth}")
+    grew((max(peaks.values()) - before) / 1e6)
     assert max(peaks.values()) - before < LIMIT_BYTES, growth
+    evidence = house.evidence(tmp_path, [], [], {"hook": hook.received})
+    assert violations(replace(evidence, witnessed=False)) == []

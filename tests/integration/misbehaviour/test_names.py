@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import house
-from tests.support.invariants import violations
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
 from tests.support.servers import Inbox, listening
+from tests.support.tally import TALLY
 from tests.support.witness import Shown, Witness
 from watcher.simulator import serve
 
+OTHER_ACCOUNT = """
+[account.dark]
+base_url = "https://slow.example/api/v1"
+access_key = { env = "NCP_ACCESS_KEY" }
+secret_key = { env = "NCP_SECRET_KEY" }
+timeout = "300ms"
+"""
+DARK = """
+[[watch]]
+account = "dark"
+service = "{service}"
+interval = "200ms"
+idle_interval = "200ms"
+"""
 SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
 
 
@@ -44,6 +63,48 @@ async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
             await house.eventually(lambda: bool(hook.received))
     assert hook.events()[0]["incident"]["cause"] == "deadline"
     assert broken_promises(tmp_path, hook) == []
+
+
+@pytest.mark.slow
+async def test_r19_a_resolver_whose_threads_hang_keeps_no_other_account_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the system's resolver hangs: in a thread that nobody can end, for each question anew.
+    resolve, over = socket.getaddrinfo, threading.Event()
+    seconds, hung = 30 if TALLY.full else 6, list[Any]()
+
+    def hang(host: Any, *args: Any, **options: Any) -> Any:
+        if host in {"slow.example", b"slow.example"}:
+            hung.append(host)
+            over.wait(seconds)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return resolve(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    api = Witness()
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(by_name(simulator.base_url), list(SERVICES), {"hook": by_name(hook.url)})
+        text = text.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
+        text += "".join(DARK.format(service=f"dark{number}") for number in range(8))
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text):
+            async with unrest(api, 19):
+                until = asyncio.get_running_loop().time() + 2 * seconds
+                while asyncio.get_running_loop().time() < until:
+                    told = len(hook.received)
+                    await house.eventually(lambda told=told: len(hook.received) > told)  # type: ignore[misc]
+            over.set()
+            await quiet(tmp_path, api)
+        life = Life(born, datetime.now(UTC))
+    assert violations(house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
+    causes = {event["incident"]["cause"] for event in hook.events() if event["incident"] and event["account"] == "main"}
+    assert len(hung) > 1
+    assert causes == set(), "an account whose name resolves is none the worse"
+
+
+def by_name(url: str) -> str:
+    """Return an address of this machine with a name that must be resolved."""
+    return url.replace("127.0.0.1", "localhost")
 
 
 async def test_r19_an_aitems_on_ipv6_alone_is_watched_like_any_other(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""R9: a call ends at its deadline whatever the other side does, and what others are told in the meantime is judged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
+from tests.support.servers import Inbox, listening
+from tests.support.tally import remark, rounds
+from tests.support.witness import Witness
+from watcher.aitems.budget import Budget
+from watcher.aitems.client import AccountSpec, AitemsClient
+from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.clock import Clock
+from watcher.core.look import Seen
+from watcher.core.secret import Secret
+from watcher.core.training import TrainingRef
+from watcher.http import HttpClient, HttpSettings
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, Fault, serve
+
+pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
+
+STALLS = ("hang", "hang-mid-body", "drip", "drip-headers", "endless", "slow")
+"""The endless body is cut off at its limit of bytes or at the deadline, whichever comes first."""
+DEADLINE_SECONDS = 1.0
+GRACE_SECONDS = 1.0
+DARK = "7wxgu1abcde"
+
+
+@pytest.mark.parametrize("kind", STALLS)
+async def test_r9_a_call_ends_at_its_deadline(kind: str) -> None:
+    api, clock = Witness(), Clock()
+    api.add_fault(Fault(kind=kind))
+    api.set_training(DARK, "pop", "v1", "learning")
+    http = HttpClient(HttpSettings(timeout_seconds=DEADLINE_SECONDS), clock)
+    keys = FixedKeys(KeyPair(Secret(SIMULATOR_ACCESS_KEY), Secret(SIMULATOR_SECRET_KEY)))
+    async with serve(api) as simulator:
+        account = AccountSpec(name="main", base_url=simulator.base_url, keys=keys)
+        client = AitemsClient(http, account, clock, Budget(per_second=100.0, max_concurrency=8, clock=clock))
+        began = clock.monotonic()
+        answer = await client.view(TrainingRef("main", DARK, "pop", "v1"))
+        took = clock.monotonic() - began
+        await http.aclose()
+    assert not isinstance(answer, Seen)
+    assert took <= DEADLINE_SECONDS + GRACE_SECONDS
+    remark(f"{kind} ended after {took:.2f} s of {DEADLINE_SECONDS:.0f} s")
+
+
+async def test_r9_a_service_that_stalls_costs_the_others_no_event(tmp_path: Path) -> None:
+    api = Witness()
+    api.set_training(DARK, "pop", "v1", "learning")
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, [DARK, *SERVICES], {"hook": hook.url})
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "500ms"')):
+            async with unrest(api, 9):
+                for _ in range(rounds(few=1, full=5)):
+                    for kind in STALLS:
+                        api.add_fault(Fault(kind=kind, service=DARK))
+                        told = len(hook.received)
+                        await house.eventually(lambda told=told: len(hook.received) > told + 5, 60)  # type: ignore[misc]
+                        api.faults.clear()
+            await quiet(tmp_path, api)
+        life = Life(born, datetime.now(UTC))
+    # What a fault spoiled was not shown, though it was on its way.
+    shown = [answer for answer in api.shown if answer.subject[0] != DARK]
+    evidence = house.evidence(tmp_path, shown, [life], {"hook": hook.received})
+    assert violations(evidence) == []
