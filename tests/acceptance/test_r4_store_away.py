@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from http import HTTPStatus
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.acceptance.test_kill import daemon
@@ -56,8 +55,11 @@ def free_address() -> str:
 
 async def readiness(page: str) -> int:
     """Return the status of the page that says whether the daemon is ready."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        return (await client.get(f"http://{page}/readyz")).status_code
+    reader, writer = await asyncio.open_connection(*page.split(":"))
+    writer.write(f"GET /readyz HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split()[1])
 
 
 @pytest.mark.slow
