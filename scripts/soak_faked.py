@@ -56,7 +56,7 @@ def summary(result: LongSoak, seconds: float) -> str:
 def main(hours: float) -> int:
     """Soak, print, draw; 1 when a promise was broken."""
     plan, start = Plan(hours=hours), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=long_soak.quick_place()) as folder:
         result = long_soak.run(Path(folder), plan)
     print(summary(result, time.monotonic() - start))  # noqa: T201 - what the script is for
     PICTURE.write_text(draw(plan, result), encoding="utf-8")

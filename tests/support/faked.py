@@ -20,6 +20,7 @@ import structlog
 
 from tests.support import house
 from tests.support.invariants import Life
+from tests.support.soak import KEPT_OF_A_RUN
 from tests.support.virtual import VirtualClock, World
 from tests.support.witness import Shown
 from watcher import config, engine, telemetry
@@ -29,7 +30,6 @@ from watcher.http import Answered, HttpRequest, HttpResult, HttpSettings, Reason
 from watcher.simulator import CallKind
 from watcher.telemetry import Redactor
 
-KEPT_OF_A_RUN: Final = 5
 OPENERS: Final = ("watcher.wiring.accounts", "watcher.wiring.receivers", "watcher.wiring.face")
 """The modules that make HTTP clients."""
 
