@@ -68,7 +68,9 @@ def retry_after(data: bytes) -> None:
 
 
 def duration(data: bytes) -> None:
-    """Read a duration: what is taken is written back as the same."""
+    """Read a duration: what is taken is written back as the same, and so is any length of time."""
+    length = timedelta(milliseconds=int.from_bytes(data[:6], "big"))
+    assert parse_duration(format_duration(length)) == length
     try:
         found = parse_duration(data.decode("utf-8", "replace"))
     except ValueError:
