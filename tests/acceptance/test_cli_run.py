@@ -64,11 +64,12 @@ def test_ctrl_c_stops_it_in_order_too(workplace: Workplace) -> None:
     assert log_of(rest.splitlines())[-1] == "watcher.stopped"
 
 
-def test_a_missing_secret_is_said_in_one_line(workplace: Workplace) -> None:
+def test_every_missing_secret_is_said_in_a_line_with_its_key(workplace: Workplace) -> None:
     refused = workplace.command("run")
     assert refused.returncode == 78
-    assert refused.stderr.startswith("the environment variable NCP_ACCESS_KEY is not set; ")
-    assert len(refused.stderr.splitlines()) == 1
+    access, secret = refused.stderr.splitlines()
+    assert access.startswith("account.main.access_key: the environment variable NCP_ACCESS_KEY is not set; ")
+    assert secret.startswith("account.main.secret_key: the environment variable NCP_SECRET_KEY is not set; ")
 
 
 def test_without_a_store_it_says_what_to_do(workplace: Workplace) -> None:
