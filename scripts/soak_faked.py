@@ -21,9 +21,8 @@ def draw(plan: Plan, result: LongSoak) -> str:
     samples = result.samples
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     title = (
-        f"500 trainings, a look each {plan.interval_seconds} s, {plan.hours:g} h of faked time: "
-        f"{result.struck:,} faults, {result.events:,} events, {len(result.broken)} broken promises "
-        f"({platform.machine()}, {today})"
+        f"{plan.hours:g} h of faked time, a look each {plan.interval_seconds} s: {result.struck:,} faults, "
+        f"{result.events:,} events, {len(result.broken)} broken promises ({platform.machine()}, {today})"
     )
     panels = [
         ("memory of the process, MB", [sample.memory_megabytes for sample in samples]),
