@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,13 @@ async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave
     told = house.history(small_disk)
     trainings = [item for item in told if item.event.subject.startswith("training:")]
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
-    evidence = Evidence(shown=api.shown, lives=[], told=trainings, received={"hook": received})
+    evidence = Evidence(
+        shown=api.shown,
+        lives=lives,
+        told=trainings,
+        received={"hook": received},
+        patience=timedelta(minutes=1),
+    )
     assert violations(evidence) == []
     assert stories(hook).count("watcher.store-trouble") == 1
     if leave:

@@ -18,6 +18,7 @@ from tests.support.tally import TALLY
 from tests.support.witness import Shown
 from watcher.core.delivery import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.training import TrainingRef
 from watcher.store.views import Told
 
 RECORDING: Final = timedelta(seconds=1)
@@ -211,7 +212,7 @@ def _recorded_about(
 
 
 def _subject_key(subject: Subject) -> str:
-    return f"training:main/{'/'.join(subject)}"
+    return TrainingRef("main", *subject).subject
 
 
 def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[Violation]:
