@@ -35,13 +35,26 @@ def without_log(store: Path) -> None:
         store.with_name(store.name + suffix).unlink()
 
 
+def folded(damage: Damage) -> Damage:
+    """Damage a file that holds everything: under a log that has all of its pages nothing would be lost."""
+
+    def fold_and_damage(store: Path) -> None:
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.with_name(store.name + "-wal").touch()
+        damage(store)
+
+    fold_and_damage.__name__ = damage.__name__
+    return fold_and_damage
+
+
 async def some(hook: Inbox, count: int = 8) -> None:
     """Wait for so many more deliveries."""
     told = len(hook.received)
     await house.eventually(lambda: len(hook.received) >= told + count, 60)
 
 
-@pytest.mark.parametrize("damage", [garbage, flipped_bits, truncated, emptied, gone, without_log])
+@pytest.mark.parametrize("damage", [garbage, folded(flipped_bits), folded(truncated), emptied, gone, without_log])
 async def test_r18_what_is_told_after_a_restore_is_told_once_and_what_may_be_a_repeat_says_so(
     tmp_path: Path, damage: Damage
 ) -> None:
