@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,24 +32,28 @@ class Keys:
     folder: Path
     ever: set[str] = field(default_factory=set)
     secret_key: str = ""
-    hook_secret: str = ""
+    hook_secrets: tuple[str, ...] = ()
 
     def rotate(self, api: Witness) -> None:
-        """Put new ones into the files, and let the old ones hold no more."""
+        """Put new ones into the files. AiTEMS takes the old key no more, the consumer the secret before until the next.
+
+        A consumer that refused what was signed a moment before would be a broken receiver, and be parked as one.
+        """
         self.secret_key = secrets.token_hex(20)
-        self.hook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-        self.ever |= {self.secret_key, self.hook_secret}
+        newest = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        self.hook_secrets = (newest, *self.hook_secrets[:1])
+        self.ever |= {self.secret_key, newest}
         (self.folder / "secret-key").write_text(self.secret_key)
-        (self.folder / "hook-secret").write_text(self.hook_secret)
+        (self.folder / "hook-secret").write_text(newest)
         api.keys[SIMULATOR_ACCESS_KEY] = Secret(self.secret_key)
 
     def consume(self, received: Received) -> Response:
-        """Answer as a consumer that verifies each signature with the newest secret."""
-        try:
-            Webhook(self.hook_secret).verify(received.body, received.headers)
-        except WebhookVerificationError:
-            return PlainTextResponse("who are you", 401)
-        return PlainTextResponse("ok")
+        """Answer as a consumer that verifies each signature."""
+        for secret in self.hook_secrets:
+            with suppress(WebhookVerificationError):
+                Webhook(secret).verify(received.body, received.headers)
+                return PlainTextResponse("ok")
+        return PlainTextResponse("who are you", 401)
 
 
 async def test_r21_secrets_rotated_amid_changes_lose_and_double_nothing(

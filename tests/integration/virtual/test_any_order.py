@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.support import house, tally
+from tests.support.commotion import everything_is_told
 from tests.support.invariants import Life, violations
 from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_looks
 from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.core.delivery import OPEN_STATES, Delivered, Outcome, Parcel, Policy, State, TryLater, Uncertain
+from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.incident import Thresholds
 from watcher.core.lifecycle import SECOND_SIGHT, Move, move_between
@@ -33,7 +34,7 @@ from watcher.core.matching import ALL_KINDS, Match, match_of, words_of
 from watcher.core.planner import Look, Naming
 from watcher.core.routing import Routes
 from watcher.core.secret import Secret
-from watcher.core.silence import Silence
+from watcher.core.silence import EXEMPT, Silence
 from watcher.core.training import ServiceRef
 from watcher.flow.deliver import Courier, couriers
 from watcher.flow.doubt import ClockDoubt
@@ -452,6 +453,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _is_quiet(silence: Silence, event: Event, at: datetime) -> bool:
         words = words_of(silence.match)
         fits = words["kind"] in (["*"], [event.kind.value]) and words.get("service") in (None, [event.service])
+        fits = fits and event.kind not in EXEMPT
         return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at
 
     def _history(self) -> list[Told]:
@@ -489,8 +491,9 @@ class AnyOrder(RuleBasedStateMachine):
             for item in known
         }
         for item in history:
-            if item.event.incident is None:
-                models[item.event.service or "", item.event.version or ""].told.append(item.event.to_status or "")
+            # What is told of receivers is about no training.
+            if item.event.incident is None and item.event.version is not None:
+                models[item.event.service or "", item.event.version].told.append(item.event.to_status or "")
         return models
 
     def teardown(self) -> None:
@@ -514,9 +517,8 @@ class AnyOrder(RuleBasedStateMachine):
         for _ in range(20):
             self.do(self.router.drain())
             self.do(self._sweep())
-            with open_views(self.folder / "watcher.db") as views:
-                if not any(queue.state in OPEN_STATES for queue in views.queues()):
-                    return
+            if everything_is_told(self.folder):
+                return
             self.do(asyncio.sleep(8000))
 
     def _judge(self) -> None:
