@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +24,13 @@ from watcher.simulator import serve
 
 @asynccontextmanager
 async def daemon(
-    folder: Path, lives: list[Life], environ: Mapping[str, str]
+    folder: Path, lives: list[Life], environ: Mapping[str, str], program: Sequence[str] = ("-m", "watcher")
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the command as a process of its own; kill it at the end of the block if it still lives."""
     born = datetime.now(UTC)
     with (folder / "daemon.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")),
+            *(sys.executable, *program, "run", "--config", str(folder / "config.toml")),
             stdout=log,
             stderr=log,
             env={**os.environ, **house.ENVIRON, **environ},

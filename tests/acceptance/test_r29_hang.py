@@ -6,18 +6,17 @@ The test stands for systemd here; ``make test-systemd`` has a real one.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.acceptance.test_kill import daemon
 from tests.support import house
 from tests.support.commotion import SERVICES, quiet, unrest
 from tests.support.invariants import Life, violations
@@ -45,25 +44,10 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield bound
 
 
-@asynccontextmanager
-async def served(folder: Path, lives: list[Life]) -> AsyncIterator[asyncio.subprocess.Process]:
+def served(folder: Path, lives: list[Life]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """Start the daemon as systemd does, as long as the block runs."""
     told = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
-    born = datetime.now(UTC)
-    with (folder / "daemon.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", HANGING, "run", "--config", str(folder / "config.toml")),
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **house.ENVIRON, **told},
-        )
-    try:
-        yield process
-    finally:
-        lives.append(Life(born, datetime.now(UTC)))
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    return daemon(folder, lives, told, ("-c", HANGING))
 
 
 async def silence(manager: socket.socket) -> str:

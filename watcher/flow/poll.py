@@ -177,10 +177,7 @@ class Poller:
         while True:
             self._observer.turned("recording", FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self.memory.flush()
-            except Exception:
-                log.exception("look.flush_failed")
+            await self._flush()
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no more, let running looks finish for a while, keep what is known."""
@@ -193,10 +190,13 @@ class Poller:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._flush()
+
+    async def _flush(self) -> None:
         try:
             await self.memory.flush()
         except Exception:
-            # What is lost only widens the bounds of the next change; the rest must still stop in order.
+            # The next one writes it; what is lost at a stop only widens the bounds of the next change.
             log.exception("look.flush_failed")
 
     def failing(self) -> list[LookState]:
