@@ -91,10 +91,10 @@ MUTANTS: Final = (
     Mutant(
         "an event is marked as routed before its deliveries are made",
         "watcher/store/outbox.py",
-        "        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        "        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
         "        early = [(event, plan.__class__(to=(), reason='')) for event, plan in plans]\n"
         "        await self._database.write(lambda connection: _enqueue(connection, early, seal, now))\n"
-        "        await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        "        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
         SEAMS,
     ),
     Mutant(
@@ -142,9 +142,9 @@ MUTANTS: Final = (
     Mutant(
         "an event is committed after its snapshot",
         "watcher/store/polls.py",
-        "        await self._database.write(lambda connection: _record(connection, batch))",
-        "        await self._database.write(lambda connection: _record(connection, replace(batch, events=())))\n"
-        "        await self._database.write(lambda connection: _record(connection, Batch(events=batch.events)))",
+        "            await self._database.write(lambda connection: _record(connection, batch))",
+        "            await self._database.write(lambda connection: _record(connection, replace(batch, events=())))\n"
+        "            await self._database.write(lambda connection: _record(connection, Batch(events=batch.events)))",
         ANY_ORDER,
     ),
     Mutant(
@@ -252,6 +252,20 @@ MUTANTS: Final = (
         "if self._doubt.lasts else self._policy",
         "if False else self._policy",
         "tests/integration/virtual/test_sceptic.py",
+    ),
+    Mutant(
+        "an answer that cannot be kept is let go",
+        "watcher/flow/line.py",
+        "                    if not self.patient:\n",
+        "                    if self.patient:\n",
+        "tests/unit/flow/test_line.py",
+    ),
+    Mutant(
+        "answers that wait for the store overtake one another",
+        "watcher/flow/line.py",
+        "self._heads.setdefault(account, asyncio.Lock())",
+        "asyncio.Lock()",
+        "tests/unit/flow/test_line.py",
     ),
 )
 

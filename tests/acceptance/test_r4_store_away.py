@@ -97,8 +97,7 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
     evidence = Evidence(
         shown=api.shown,
-        # While writes fail it looks on, and a word that is gone again before they succeed is not kept.
-        lives=lives if away is locked else [],
+        lives=lives,
         told=told,
         received={"hook": received},
         patience=timedelta(seconds=LOCKED_SECONDS + 30),

@@ -33,6 +33,10 @@ class Batch:
     drifts: tuple[Drift, ...] = ()
 
 
+class NotKeptError(Exception):
+    """The store cannot be written for a while (the word says why); the same may be kept later, and nothing was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
     """Everything that a restart knows."""

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.batch import Batch
+from watcher.core.batch import Batch, NotKeptError
 from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import LookState, Seen, Unseen
@@ -167,6 +167,7 @@ class Poller:
 
     async def sweep(self) -> None:
         """Look at every target once, and at once, until each end that was seen is confirmed or was asked for."""
+        self._recorder.line.patient = False
         while targets := [target for target in self._targets.values() if target.again_at_once or not target.looked]:
             await asyncio.gather(*(self._visit(target) for target in targets))
             await asyncio.gather(*self._tasks)
@@ -195,6 +196,8 @@ class Poller:
     async def _flush(self) -> None:
         try:
             await self.memory.flush()
+        except NotKeptError as error:
+            log.debug("look.waits_for_the_store", reason=str(error))
         except Exception:
             # The next one writes it; what is lost at a stop only widens the bounds of the next change.
             log.exception("look.flush_failed")

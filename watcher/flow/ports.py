@@ -130,7 +130,11 @@ class Polls(Protocol):
         ...
 
     async def record(self, batch: Batch) -> list[Snapshot]:
-        """Keep all of it or nothing; return the snapshots as they are now."""
+        """Keep all of it or nothing; return the snapshots as they are now.
+
+        Raises:
+            NotKeptError: the store cannot be written for a while.
+        """
         ...
 
 

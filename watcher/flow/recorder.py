@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from watcher.core.lifecycle import catch_up, decide, missed, settle
 from watcher.core.look import Cause, LookState, Seen, Unseen
 from watcher.core.planner import Look
 from watcher.core.training import Observation, Snapshot, TrainingRef
+from watcher.flow.line import Kept, Line
 from watcher.flow.lookout import Consequence, Lookout
 from watcher.flow.memory import Memory
 from watcher.flow.ports import Clock
@@ -61,6 +62,7 @@ class Recorder:
         self._lookout = lookout
         self._clock = clock
         self._on_events = on_events
+        self.line = Line()
         self._deciding: dict[str, asyncio.Lock] = {}
 
     def known(self, look: Look) -> Mapping[TrainingRef, Snapshot]:
@@ -73,6 +75,9 @@ class Recorder:
 
     async def note_failure(self, target: Target, unseen: Unseen) -> None:
         """Keep that a look showed nothing."""
+        await self._in_line(target, lambda: self._note_failure(target, unseen))
+
+    async def _note_failure(self, target: Target, unseen: Unseen) -> None:
         look = target.look
         async with self._lock(look):
             if target.retired:
@@ -107,6 +112,9 @@ class Recorder:
 
     async def take_in(self, target: Target, seen: Seen) -> list[TrainingRef]:
         """Decide on every training of an answer and keep what came of it; return the ends that want confirming."""
+        return await self._in_line(target, lambda: self._take_in(target, seen))
+
+    async def _take_in(self, target: Target, seen: Seen) -> list[TrainingRef]:
         look = target.look
         async with self._lock(look):
             if target.retired:
@@ -133,6 +141,9 @@ class Recorder:
         A confirming view that shows the recorded word may be a replica's old answer: it takes nothing back, since the
         list, should its bytes stay the same, would not be read again. The next list decides, or the end of patience.
         """
+        await self._in_line(target, lambda: self._take_view(target, seen, confirming=confirming))
+
+    async def _take_view(self, target: Target, seen: Seen, *, confirming: bool) -> None:
         async with self._lock(target.look):
             if target.retired:
                 return
@@ -143,6 +154,9 @@ class Recorder:
 
     async def take_absence(self, target: Target, ref: TrainingRef, now: datetime) -> None:
         """Note that a training that is watched by itself was neither listed nor found by a view."""
+        await self._in_line(target, lambda: self._take_absence(target, ref, now))
+
+    async def _take_absence(self, target: Target, ref: TrainingRef, now: datetime) -> None:
         async with self._lock(target.look):
             if not target.retired and (known := self._memory.training(ref)) is not None:
                 decision = missed(known, None, self._background(target, ref), now)
@@ -150,6 +164,9 @@ class Recorder:
 
     async def settle(self, target: Target) -> None:
         """Tell ends that waited too long for their confirmation."""
+        await self._in_line(target, lambda: self._settle(target))
+
+    async def _settle(self, target: Target) -> None:
         look = target.look
         patience = look.cadence.interval * PATIENCE_INTERVALS
         async with self._lock(look):
@@ -173,6 +190,9 @@ class Recorder:
             await self._memory.commit(Batch(drifts=drifts))
             for drift in drifts:
                 log.warning("contract.drift", oddity=drift.oddity, look=drift.look)
+
+    async def _in_line(self, target: Target, keep: Callable[[], Awaitable[Kept]]) -> Kept:
+        return await self.line.keep(target.look.service.account, keep)
 
     def _lock(self, look: Look) -> asyncio.Lock:
         return self._deciding.setdefault(look.service.account, asyncio.Lock())

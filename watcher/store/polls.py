@@ -9,12 +9,14 @@ from datetime import datetime
 from sqlalchemy import Column, Connection, RowMapping, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
 
-from watcher.core.batch import Batch, Remembered
+from watcher.core.batch import Batch, NotKeptError, Remembered
 from watcher.core.training import Snapshot
 from watcher.store import schema
 from watcher.store.database import Database
 from watcher.store.errors import StaleSnapshot
+from watcher.store.faults import fault_of
 from watcher.store.rows import (
     Row,
     drift_row,
@@ -52,9 +54,15 @@ class Polls:
         """Keep all of it or nothing; return the snapshots with their new revision.
 
         Raises:
+            NotKeptError: the store cannot be written for a while.
             StaleSnapshot: a snapshot's row is not at the revision that it was read at.
         """
-        await self._database.write(lambda connection: _record(connection, batch))
+        try:
+            await self._database.write(lambda connection: _record(connection, batch))
+        except DBAPIError as error:
+            if (fault := fault_of(error)) is not None:
+                raise NotKeptError(fault.value) from error
+            raise
         return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
 
 
