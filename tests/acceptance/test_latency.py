@@ -6,6 +6,7 @@ import asyncio
 import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -16,7 +17,12 @@ from tests.support.tally import TALLY, remark
 from tests.support.witness import Witness
 from watcher.simulator import serve
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+# A delay that the watcher causes comes back each time; one that the machine causes does not.
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.flaky(reruns=2)]
+
+BAR_SECONDS: Final = soak.INTERVAL_SECONDS + 1.0
+WORDS: Final = ("learning", "completed", "learningFailed")
+"""What needs one sight, and what is told only when a view has confirmed it."""
 
 Name = tuple[str, str]
 
@@ -34,18 +40,25 @@ async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_told_so
         async with soak.daemon(tmp_path) as process:
             await house.eventually(lambda: len(api.shown) >= 2 * len(names), 60)
             for service, version in draw.sample(names, changes):
-                api.set_training(service, "pop", version, "learning")
                 changed[service, version] = datetime.now(UTC)
+                api.set_training(service, "pop", version, draw.choice(WORDS))
                 await asyncio.sleep(draw.uniform(0.02, 0.2))
             await house.eventually(lambda: len(hook.events()) >= changes, 60)
             process.terminate()
             assert await process.wait() == 0
         life = Life(born, datetime.now(UTC))
     assert violations(house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
-    waits = sorted(
-        (item.at - changed[event["service"], event["version"]]).total_seconds()
-        for item in hook.received
-        for event in item.events
-    )
-    # A figure and no bar: how loaded the machine is decides too.
-    remark(f"change to POST: p50 {waits[len(waits) // 2]:.2f} s, p99 {waits[int(len(waits) * 0.99)]:.2f} s")
+    waits = sorted(arrived - changed[name] for name, arrived in first_arrivals(hook).items())
+    assert len(waits) == changes
+    median, slow = (waits[int(changes * part)].total_seconds() for part in (0.5, 0.99))
+    remark(f"change to POST: p50 {median:.2f} s, p99 {slow:.2f} s")
+    assert slow < BAR_SECONDS
+
+
+def first_arrivals(hook: Inbox) -> dict[Name, datetime]:
+    """Return when each training was first told of."""
+    arrived: dict[Name, datetime] = {}
+    for item in hook.received:
+        for event in item.events:
+            arrived.setdefault((event["service"], event["version"]), item.at)
+    return arrived
