@@ -267,6 +267,13 @@ MUTANTS: Final = (
         "asyncio.Lock()",
         "tests/unit/flow/test_line.py",
     ),
+    Mutant(
+        "a name without an answer is asked again and again",
+        "watcher/names.py",
+        "self._asked.get(question) or self._ask(question)",
+        "self._ask(question)",
+        "tests/integration/http/test_names.py",
+    ),
 )
 
 

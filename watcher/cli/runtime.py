@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
@@ -23,16 +23,23 @@ def run_async(main: Coroutine[object, object, Result]) -> Result:
     # What was loaded until now stays for good; the collector was off meanwhile, see ``watcher.__main__``.
     gc.freeze()
     gc.enable()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(main)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that the program runs on: uvloop's where it is installed, with names looked up aside."""
+    from watcher.names import with_names_aside
+
+    return with_names_aside(_kind_of_loop())()
+
+
+def _kind_of_loop() -> type[asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
-        return None
-    return uvloop.new_event_loop
+        return asyncio.SelectorEventLoop
+    return uvloop.Loop
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ import uvloop
 
 from watcher.clock import Clock
 from watcher.http import HttpClient, HttpSettings
+from watcher.names import with_names_aside
 
 TLS = Path(__file__).parent / "tls"
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -20,7 +21,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run everything on both loops: what they raise differs, and what is made of it must not."""
-    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": with_names_aside(asyncio.SelectorEventLoop), "uvloop": with_names_aside(uvloop.Loop)}
 
 
 @pytest.fixture(autouse=True)
