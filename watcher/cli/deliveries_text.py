@@ -116,5 +116,12 @@ def show_changes(answer: Mapping[str, object], out: Screen) -> None:
     changes = [item for item in changed if isinstance(item, Mapping)] if isinstance(changed, Sequence) else []
     for item in changes:
         identity = str(item.get("id"))[:SHORT_ID_LENGTH]
-        out.line(cell(f"{identity} to {item.get('receiver')}: was {item.get('before')}, is {item.get('after')}"))
+        out.line(cell(f"{identity} to {item.get('receiver')}: {_change_in_words(item)}"))
     out.line(counted(len(changes), "delivery", "deliveries"))
+
+
+def _change_in_words(change: Mapping[str, object]) -> str:
+    before, after = change.get("before"), change.get("after")
+    if after == State.DEAD:
+        return "stays dead, since its receiver is not in the configuration"
+    return f"was {before}, is {after}"

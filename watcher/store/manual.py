@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, and_, select, update
+from sqlalchemy import Connection, RowMapping, and_, select, true, update
 
 from watcher.core.delivery import State, Verdict
 from watcher.core.moment import to_text
@@ -65,15 +65,23 @@ class Manual:
         return await self._database.write(work)
 
     async def retry_all_dead(self, receiver: str | None, now: datetime) -> list[Change]:
-        """Send every dead letter again, of one receiver or of all that are configured.
+        """Send every dead letter again, of one receiver or of all.
+
+        Returns:
+            list[Change]: also those that stay dead, since their receiver is not configured.
 
         Raises:
             DeliveryRefusedError: the receiver is not configured.
         """
         if receiver is not None:
             self._check_receiver(receiver, f"{receiver!r}")
-        wanted = self._receivers if receiver is None else (receiver,)
-        return await self._database.write(lambda connection: _retry(connection, _dead(connection, wanted), now))
+
+        def work(connection: Connection) -> list[Change]:
+            rows = _dead(connection, receiver)
+            left = [_change(row, State.DEAD) for row in rows if row["receiver"] not in self._receivers]
+            return _retry(connection, [row for row in rows if row["receiver"] in self._receivers], now) + left
+
+        return await self._database.write(work)
 
     async def drop(self, beginnings: Iterable[str], by: str, now: datetime) -> list[Change]:
         """End deliveries without sending them.
@@ -106,8 +114,9 @@ def _found(connection: Connection, beginning: str) -> RowMapping:
     return rows[0]
 
 
-def _dead(connection: Connection, names: Collection[str]) -> list[RowMapping]:
-    dead = and_(_delivery.c.state == State.DEAD.value, _delivery.c.receiver.in_(sorted(names)))
+def _dead(connection: Connection, receiver: str | None) -> list[RowMapping]:
+    of_whom = true() if receiver is None else _delivery.c.receiver == receiver
+    dead = and_(_delivery.c.state == State.DEAD.value, of_whom)
     return list(connection.execute(select(_delivery).where(dead).order_by(_delivery.c.position)).mappings())
 
 

@@ -167,5 +167,6 @@ async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
         await manual.retry([identity], LATER)
     with pytest.raises(DeliveryRefusedError, match="'hook' is not in the configuration"):
         await manual.retry_all_dead("hook", LATER)
-    assert await manual.retry_all_dead(None, LATER) == []
+    (left,) = await manual.retry_all_dead(None, LATER)
+    assert (left.receiver, left.before, left.after) == ("hook", State.DEAD, State.DEAD)
     assert [letter.state for letter in listed(path)] == [State.DEAD]
