@@ -63,6 +63,8 @@ class Addressee:
     receiver: str
     mentions: tuple[str, ...] = ()
     group: Group | None = None
+    in_doubt: bool = False
+    """Whether it may have the event already, from an attempt whose answer did not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

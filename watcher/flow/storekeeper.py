@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -32,6 +32,15 @@ TOLD_FROM_MEMORY: Final = "told-from-memory"
 DISK_FULL: Final = "disk-full"
 
 
+@dataclass(slots=True)
+class Hearing:
+    """Who has the present trouble from memory."""
+
+    surely: set[str] = field(default_factory=set)
+    perhaps: set[str] = field(default_factory=set)
+    """Receivers of which an attempt had no answer, or has none yet."""
+
+
 class Herald:
     """Tells an event from memory: each receiver that its route names, a few attempts, nothing written."""
 
@@ -39,29 +48,36 @@ class Herald:
         self._receivers = receivers
         self._routes = routes
 
-    async def tell(self, event: Event, told: set[str]) -> None:
-        """Tell everybody; ``told`` gets the name of each that has it, as soon as it has."""
+    async def tell(self, event: Event, hearing: Hearing) -> None:
+        """Tell everybody; ``hearing`` gets the name of each that has it, as soon as it has."""
         names = plan(event, self._routes.routes).receivers
-        await asyncio.gather(*(self._tell(self._receivers[name], event, told) for name in names))
+        await asyncio.gather(*(self._tell(self._receivers[name], event, hearing) for name in names))
 
-    def rest(self, event: Event, told: AbstractSet[str]) -> Plan:
-        """Return whom the route names and nobody could tell from memory."""
+    def rest(self, event: Event, hearing: Hearing) -> Plan:
+        """Return whom the route names and nobody could surely tell from memory."""
         whole = plan(event, self._routes.routes)
-        to = tuple(addressee for addressee in whole.to if addressee.receiver not in told)
+        to = tuple(
+            replace(addressee, in_doubt=addressee.receiver in hearing.perhaps)
+            for addressee in whole.to
+            if addressee.receiver not in hearing.surely
+        )
         return Plan(to=to, reason=f"{whole.reason}; {TOLD_FROM_MEMORY}" if to else TOLD_FROM_MEMORY)
 
     def seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
         """Return what is kept of the event for a receiver that is told from the store after all."""
         return self._receivers[receiver].seal(event, receiver_seq)
 
-    async def _tell(self, receiver: Receiver, event: Event, told: set[str]) -> None:
+    async def _tell(self, receiver: Receiver, event: Event, hearing: Hearing) -> None:
         may_be_repeat = False
         for attempt in range(1, ATTEMPTS + 1):
+            hearing.perhaps.add(receiver.name)
             outcome = await self._attempt(receiver, event, attempt, may_be_repeat=may_be_repeat)
-            if isinstance(outcome, Delivered):
-                told.add(receiver.name)
-                return
             may_be_repeat = may_be_repeat or isinstance(outcome, Uncertain)
+            if isinstance(outcome, Delivered):
+                hearing.surely.add(receiver.name)
+                return
+            if not may_be_repeat:
+                hearing.perhaps.discard(receiver.name)
             await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
 
     async def _attempt(self, receiver: Receiver, event: Event, attempt: int, *, may_be_repeat: bool) -> Outcome:
@@ -112,8 +128,7 @@ class Storekeeper:
         self._cause: str | None = None
         self._trouble: Event | None = None
         self._telling: asyncio.Task[None] | None = None
-        self._told: set[str] = set()
-        """The receivers that have the present trouble from memory."""
+        self._hearing = Hearing()
 
     @property
     def cause(self) -> str | None:
@@ -156,17 +171,17 @@ class Storekeeper:
         detail = f"{free:,} bytes are free beside the store"
         seq = self._memory.trouble(STORE_SUBJECT).seq + 1
         self._trouble = store_trouble(cause, detail, self._memory.epoch, seq, self._clock.utc_now())
-        self._told = set()
-        self._telling = asyncio.create_task(self._herald.tell(self._trouble, self._told))
+        self._hearing = Hearing()
+        self._telling = asyncio.create_task(self._herald.tell(self._trouble, self._hearing))
 
     async def _end(self, trouble: Event) -> None:
         mended = store_mended(trouble, self._memory.epoch, self._clock.utc_now())
         row = Trouble(subject=STORE_SUBJECT, seq=mended.seq, incident=None)
         await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,)))
         await self._stop_telling()
-        if self._told:
+        if self._hearing.surely or self._hearing.perhaps:
             # Those that have it are not told again; whom the telling did not reach is told from the store.
-            rest = self._herald.rest(trouble, self._told)
+            rest = self._herald.rest(trouble, self._hearing)
             await self._outbox.enqueue([(trouble, rest)], self._herald.seal, mended.recorded_at)
         self._trouble = self._cause = None
         self._looking.resume()

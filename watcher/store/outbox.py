@@ -127,7 +127,8 @@ class _Desk:
         # What goes by itself must not overtake a group that holds the same training.
         _release(self._connection, _groups_with(to.receiver, event.subject), self._now)
         body = self._seal(to.receiver, event, number)
-        return self._insert(event, to, {"sealed": True, "body": body, "next_at": to_text(self._now)})
+        doubt: Row = {"state": State.UNCERTAIN.value, "may_be_repeat": True} if to.in_doubt else {}
+        return self._insert(event, to, {"sealed": True, "body": body, "next_at": to_text(self._now), **doubt})
 
     def _send_with(self, event: Event, to: Addressee, group: Group) -> tuple[int, str]:
         waiting = _open_group(self._connection, to.receiver, group, event.subject)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from tests.support.virtual import Ear, VirtualClock, run
-from watcher.core.delivery import Delivered, Outcome, Parcel, TryLater, Uncertain
+from watcher.core.delivery import Delivered, Outcome, Parcel, State, TryLater, Uncertain
 from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.routing import Route, Routes
 from watcher.core.store_event import store_trouble
 from watcher.flow.memory import Memory
-from watcher.flow.storekeeper import Herald, Storekeeper
+from watcher.flow.storekeeper import Hearing, Herald, Storekeeper
 from watcher.store.database import open_database
+from watcher.store.letters import LetterFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.views import HistoryFilter, open_views
@@ -49,31 +51,60 @@ class Looking:
         self.told.append("resume")
 
 
-def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_path: Path) -> None:
-    async def main(clock: VirtualClock) -> None:
-        heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
-        ears = {ear.name: ear for ear in (heard, away)}
-        everything = Match(kinds=frozenset({ALL_KINDS}))
-        herald = Herald(ears, Routes(routes=(Route(number=1, match=everything, to=tuple(ears)),)))
-        room, looking = Room(), Looking()
-        database = open_database(tmp_path / "watcher.db", purpose="test", now=clock.utc_now())
+@contextmanager
+def keeping(
+    folder: Path, clock: VirtualClock, ears: Sequence[Ear], room: Room, looking: Looking
+) -> Iterator[Storekeeper]:
+    everything = Match(kinds=frozenset({ALL_KINDS}))
+    by_name = {ear.name: ear for ear in ears}
+    herald = Herald(by_name, Routes(routes=(Route(number=1, match=everything, to=tuple(by_name)),)))
+    with closing(open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())) as database:
         memory = Memory(Polls(database))
-        keeper = Storekeeper(room, memory, Outbox(database), looking, clock, herald=herald, on_events=lambda: None)
-        await keeper.once()
-        await asyncio.sleep(3)
-        room.good = True
-        await keeper.once()
+        yield Storekeeper(room, memory, Outbox(database), looking, clock, herald=herald, on_events=lambda: None)
+
+
+async def see_trouble_and_its_end(keeper: Storekeeper, room: Room) -> None:
+    await keeper.once()
+    await asyncio.sleep(3)
+    room.good = True
+    await keeper.once()
+
+
+def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_path: Path) -> None:
+    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+
+    async def main(clock: VirtualClock) -> None:
+        room, looking = Room(), Looking()
+        with keeping(tmp_path, clock, [heard, away], room, looking) as keeper:
+            await see_trouble_and_its_end(keeper, room)
         assert looking.told == ["pause", "resume"]
-        database.close()
-        assert heard.kinds == ["store-trouble"]
-        assert away.kinds == []
 
     run(main)
+    assert heard.kinds == ["store-trouble"]
+    assert away.kinds == []
     with open_views(tmp_path / "watcher.db") as views:
         trouble, mended = views.history(HistoryFilter(limit=10))
     assert [handover.receiver for handover in trouble.handovers] == ["away"]
     assert trouble.route == "route 1; told-from-memory"
     assert (mended.event.kind, mended.routed_at) == ("store-mended", None)
+
+
+def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as_one_in_doubt(tmp_path: Path) -> None:
+    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    silent = Ear(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
+
+    async def main(clock: VirtualClock) -> None:
+        room = Room()
+        with keeping(tmp_path, clock, [heard, away, silent], room, Looking()) as keeper:
+            await see_trouble_and_its_end(keeper, room)
+
+    run(main)
+    with open_views(tmp_path / "watcher.db") as views:
+        letters = views.deliveries(LetterFilter(states=frozenset(State)))
+    assert {letter.receiver: (letter.state, letter.may_be_repeat) for letter in letters} == {
+        "away": (State.PENDING, False),
+        "silent": (State.UNCERTAIN, True),
+    }
 
 
 def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
@@ -88,10 +119,10 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
     async def main(clock: VirtualClock) -> None:
         everything = Match(kinds=frozenset({ALL_KINDS}))
         routes = Routes(routes=(Route(number=1, match=everything, to=("chat",)),))
-        told: set[str] = set()
+        hearing = Hearing()
         trouble = store_trouble("disk-full", "", "e", 1, clock.utc_now())
-        await Herald({"chat": Ear(name="chat", outcome=answer)}, routes).tell(trouble, told)
-        assert told == {"chat"}
+        await Herald({"chat": Ear(name="chat", outcome=answer)}, routes).tell(trouble, hearing)
+        assert hearing.surely == {"chat"}
 
     run(main)
     assert marks == [False, False, True, True]
