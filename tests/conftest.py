@@ -25,7 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     config.hook.pytest_deselected(items=[item for item in items if not _is_wanted(item)])
-    items[:] = [item for item in items if _is_wanted(item)]
+    # Those of many minutes first, so that the other process has done the rest when they end.
+    items[:] = sorted(filter(_is_wanted, items), key=lambda item: item.get_closest_marker("torture") is None)
 
 
 def _is_wanted(item: pytest.Item) -> bool:
