@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,106 +11,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.support import house
-from tests.support.invariants import Evidence, Life, violations
+from tests.support.scene import FIRST, SECOND, Scene, reload, staged
 from tests.support.servers import Inbox, Received, listening
-from tests.support.witness import Witness
-from watcher.app import Daemon
-from watcher.simulator import serve
-
-FIRST, SECOND = "6wxgu1abcde", "7wxgu1abcde"
-
-
-@dataclass(slots=True)
-class Scene:
-    """Everything outside the daemon, and its configuration."""
-
-    folder: Path
-    api: Witness
-    base_url: str
-    hook: Inbox
-    environ: dict[str, str] = field(default_factory=dict)
-
-    def show(self, status: str, service: str = FIRST) -> None:
-        """Give the service's training a status."""
-        self.api.set_training(service, "pop", "v1", status)
-
-    def text(self, *services: str, hooks: Mapping[str, str] | None = None) -> str:
-        """Return a configuration that tells everything about these services."""
-        return house.settings(self.base_url, list(services), hooks or {"hook": self.hook.url})
-
-    def write(self, text: str) -> None:
-        """Write the configuration's file."""
-        (self.folder / "config.toml").write_text(text)
-
-    @asynccontextmanager
-    async def running(self, text: str) -> AsyncIterator[Daemon]:
-        """Run the daemon on this configuration."""
-        self.write(text)
-        async with house.running(self.folder, text, self.environ) as daemon:
-            yield daemon
-
-    async def looked(self, service: str, times: int = 2) -> None:
-        """Wait until the API has shown a service so many times from now on."""
-        start = len(self.api.shown)
-        await house.eventually(lambda: sum(s.subject[0] == service for s in self.api.shown[start:]) >= times)
-
-    async def told(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
-        """Wait for so many events at the webhook; return service and status of each."""
-        inbox = hook or self.hook
-        await house.eventually(lambda: len(inbox.events()) >= count)
-        return [(event["service"], event["to"]) for event in inbox.events()]
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    api = Witness()
-    for service in (FIRST, SECOND):
-        api.set_training(service, "pop", "v1", "waiting")
-    async with serve(api) as simulator, listening(Inbox()) as hook:
-        yield Scene(tmp_path, api, simulator.base_url, hook)
-
-
-async def reload(daemon: Daemon) -> Mapping[str, object]:
-    return await daemon.reloader.serve({})
-
-
-FAULTY = {
-    "syntax": ("[", ["config.toml:"]),
-    "two-faults": ('[heartbeet]\n[[route]]\nto = ["nobody"]\n', ["heartbeet", "nobody"]),
-    "absent-secret": ('[receiver.late]\nkind = "slack-webhook"\nurl = { env = "NOT_SET" }\n', ["NOT_SET is not set"]),
-    "absent-secrets": (
-        """
-        [receiver.a]
-        kind = "slack-webhook"
-        url = { env = "NOT_SET" }
-        [receiver.b]
-        kind = "slack-webhook"
-        url = { file = "gone" }
-        """,
-        ["receiver.a.url: the environment variable NOT_SET", "receiver.b.url: the secret in"],
-    ),
-    "unusable-secret": ('[receiver.late]\nkind = "webhook"\nurl = { file = "short" }\n', ["short"]),
-}
-
-
-@pytest.mark.parametrize("case", FAULTY)
-async def test_r20_a_faulty_file_is_refused_whole_and_the_old_configuration_stays(scene: Scene, case: str) -> None:
-    wrong, words = FAULTY[case]
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.write(scene.text(SECOND) + wrong)
-        answer = await reload(daemon)
-        assert answer["outcome"] == "refused"
-        said = "\n".join(answer["faults"])  # type: ignore[arg-type]  # a list of texts
-        assert [word for word in words if word not in said] == []
-        scene.show("learning")
-        assert await scene.told(1) == [(FIRST, "learning")]
-
-
-async def test_a_file_that_is_gone_is_refused_too(scene: Scene) -> None:
-    async with scene.running(scene.text(FIRST)) as daemon:
-        (scene.folder / "config.toml").unlink()
-        assert (await reload(daemon))["outcome"] == "refused"
-        await scene.looked(FIRST)
+    async with staged(tmp_path) as made:
+        yield made
 
 
 async def test_a_watch_that_was_added_is_looked_at_and_one_taken_out_no_more(scene: Scene) -> None:
@@ -141,20 +46,6 @@ async def test_a_watch_that_comes_back_goes_on_from_what_was_known(scene: Scene)
         assert await scene.told(1) == [(FIRST, "completed")]
         (event,) = scene.hook.events()
         assert (event["from"], event["late"], event["skipped"]) == ("waiting", True, ["learning"])
-
-
-async def test_r20_alerts_of_a_watch_that_was_taken_out_still_go_out(scene: Scene) -> None:
-    open_now = False
-    scene.hook.script = lambda _received: PlainTextResponse("ok", 200 if open_now else 503)
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.show("learning")
-        await house.eventually(lambda: len(scene.hook.received) >= 1)
-        scene.write(scene.text(SECOND))
-        await reload(daemon)
-        open_now = True
-        await house.eventually(
-            lambda: [told.handovers[0].state for told in house.history(scene.folder)] == ["delivered"]
-        )
 
 
 async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene: Scene) -> None:
@@ -249,7 +140,6 @@ async def test_an_attempt_under_way_ends_and_is_not_made_again(scene: Scene) -> 
 
 
 async def test_r20_reloads_amid_changes_lose_and_double_nothing(scene: Scene) -> None:
-    born = datetime.now(UTC)
     plans = [scene.text(FIRST, SECOND), scene.text(FIRST, SECOND).replace('interval = "200ms"', 'interval = "250ms"')]
     plans.append(plans[0].replace(f'service = "{FIRST}"', f'service = "{FIRST}"\nlabels = {{ team = "a" }}'))
     async with scene.running(plans[0]) as daemon:
@@ -262,16 +152,8 @@ async def test_r20_reloads_amid_changes_lose_and_double_nothing(scene: Scene) ->
                 await asyncio.sleep(0.13)
             await scene.looked(FIRST, 3)
             await scene.looked(SECOND, 3)
-        epoch = daemon.database.epoch
         await house.eventually(lambda: len(scene.hook.events()) == len(house.history(scene.folder)))
-    evidence = Evidence(
-        shown=scene.api.shown,
-        lives=[Life(born, datetime.now(UTC))],
-        told=house.history(scene.folder),
-        received={"hook": scene.hook.received},
-        epoch=epoch,
-    )
-    assert violations(evidence) == []
+    assert scene.broken_promises() == []
     assert len(scene.hook.received) == len(scene.hook.accepted_ids())
 
 
