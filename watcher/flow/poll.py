@@ -103,7 +103,8 @@ class Poller:
             for index, look in enumerate(changed):
                 self._replace(look, first_start(self._clock.monotonic(), index, len(changed), look.cadence.interval))
             self._lookout.take_over(planned.values(), thresholds)
-            await self._close_orphans()
+            # The new plan holds already: a store that cannot be written now must not make the reload look refused.
+            await self._flush()
         self._note_first_round()
 
     async def _close_orphans(self) -> None:
@@ -195,6 +196,7 @@ class Poller:
 
     async def _flush(self) -> None:
         try:
+            await self._close_orphans()
             await self.memory.flush()
         except NotKeptError as error:
             log.debug("look.waits_for_the_store", reason=str(error))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from tests.support.scene import FIRST, SECOND, Scene, reload, staged
 from tests.support.tally import rounds
 from watcher.app import Daemon
 from watcher.config import ConfigError, load
+from watcher.store import database
 
 BAD: Final = sorted((Path(__file__).parents[2] / "data" / "config" / "bad").glob("*.toml"))
 """Each holds one kind of fault, or several; unit tests see to what is said of them."""
@@ -220,4 +222,24 @@ async def test_r20_all_that_waits_when_a_watch_is_taken_out_still_goes_out_once_
     states = {handover.state for told in house.history(scene.folder) for handover in told.handovers}
     assert states == {"delivered"}
     assert len(house.history(scene.folder)) == 3 * len(versions)
+    assert scene.broken_promises() == []
+
+
+async def test_r20_a_reload_while_the_store_cannot_be_written_is_taken_over_whole_and_says_so(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
+    text = scene.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
+    async with scene.running(text) as daemon:
+        await house.eventually(lambda: len(daemon.poller.memory.open_incidents()) == 1)
+        await house.eventually(lambda: everything_is_told(scene.folder))
+        scene.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
+        with closing(sqlite3.connect(scene.folder / "watcher.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert (await reload(daemon))["outcome"] == "reloaded"
+            other.execute("ROLLBACK")
+        await house.eventually(lambda: daemon.poller.memory.open_incidents() == [])
+        scene.show("learning", SECOND)
+        await house.eventually(lambda: (SECOND, "learning") in [(e["service"], e["to"]) for e in scene.hook.events()])
+        await house.eventually(lambda: everything_is_told(scene.folder))
     assert scene.broken_promises() == []
