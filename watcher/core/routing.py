@@ -9,6 +9,7 @@ from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.matching import Match
+from watcher.core.training import ServiceRef
 
 FLAP_LIMIT: Final = 10
 """A training's life takes about five events; more than twice as many in an hour are a storm."""
@@ -136,12 +137,19 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     if event.incident is not None:
         return None
     if recent > flap_limit:
-        return Group(key=f"digest {event.subject}", patience=DIGEST_PATIENCE)
+        return Group(key=f"digest {_restless(event)}", patience=DIGEST_PATIENCE)
     if event.urgent:
         return None
     if event.group is not None:
         return Group(key=event.group, patience=CATCH_UP_PATIENCE)
     return None if route.group_for is None else Group(key=route.name, patience=route.group_for)
+
+
+def _restless(event: Event) -> str:
+    """Return what a digest is of: what keeps one training from resting, a stale replica say, does so to its service."""
+    if event.account is None or event.service is None:
+        return event.subject
+    return ServiceRef(event.account, event.service).subject
 
 
 def joined(mentions: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

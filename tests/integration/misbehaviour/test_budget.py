@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +14,13 @@ import pytest
 
 from tests.integration.misbehaviour.clerk import Clerk, busiest_second
 from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, violations
 from tests.support.servers import Inbox, listening
+from tests.support.tally import remark, rounds
 from watcher.app import Daemon
 from watcher.core.training import Snapshot
-from watcher.simulator import CallKind, serve
+from watcher.simulator import CallKind, Fault, serve
 from watcher.store.views import open_views
 
 # A machine that stands still for a moment brings requests together at the server that left well apart: it does so once.
@@ -136,3 +141,32 @@ async def test_an_end_is_confirmed_before_the_looks_that_queue(tmp_path: Path) -
     listed = max(place for place, item in enumerate(api.arrivals[:view]) if item.service == service)
     assert view - listed <= 2, "at most the one request goes before it whose turn was given already"
     assert busiest_second(item.at for item in api.arrivals) <= 5
+
+
+STORM: Final = (
+    Fault(kind="429-rate", retry_after="1", rate=0.2),
+    Fault(kind="429-throttle", retry_after_date_seconds=1, rate=0.2),
+    Fault(kind="429-quota", retry_after="0", rate=0.2),
+    Fault(kind="429-rate", retry_after="soon", rate=0.01),
+    Fault(kind="429-throttle", retry_after="-5", rate=0.01),
+)
+
+
+async def test_r7_a_storm_of_429s_at_a_real_server_is_within_the_budget_and_loses_no_change(tmp_path: Path) -> None:
+    api, lives, seconds = Clerk(), list[Life](), rounds(few=20, full=120)
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = text.replace("requests_per_second = 100.0", "requests_per_second = 4.0")
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text):
+            async with unrest(api, 7):
+                numbers = [api.add_fault(fault) for fault in STORM]
+                await asyncio.sleep(seconds)
+                for number in numbers:
+                    api.faults.remove(number)
+            await quiet(tmp_path, api)
+        lives.append(Life(born, datetime.now(UTC)))
+    assert violations(house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})) == []
+    assert busiest_second(item.at for item in api.arrivals) <= 4
+    assert api.struck() > 10, "a storm that strikes nothing shows nothing"
+    remark(f"at a real server {api.struck()} of {len(api.arrivals)} requests refused")

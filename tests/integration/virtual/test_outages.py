@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import random
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,18 +14,11 @@ from tests.support.house import history
 from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.core.delivery import Outcome, Parcel, TryLater
 from watcher.core.event import Kind
-from watcher.core.routing import FLAP_LIMIT
-from watcher.http import HttpResult
 
 pytestmark = pytest.mark.slow
 
 HOUR = 3600.0
 SERVICES = ("s1", "s2", "s3")
-
-
-def busiest_hour(moments: Sequence[float]) -> int:
-    """Return how many of these moments the fullest hour holds."""
-    return max(sum(first <= moment < first + HOUR for moment in moments) for first in moments)
 
 
 def test_r6_twelve_hours_of_outage_are_one_incident_one_recovery_and_one_catch_up(tmp_path: Path) -> None:
@@ -68,63 +59,6 @@ def test_r6_twelve_hours_of_outage_are_one_incident_one_recovery_and_one_catch_u
         assert event.after <= outage[0] + timedelta(minutes=5)
         assert event.before >= outage[1]
     assert len(ear.heard) == 3
-
-
-def test_r7_a_storm_of_429s_never_exceeds_the_budget_and_its_pause_is_capped(tmp_path: Path) -> None:
-    draw = random.Random(7)  # noqa: S311 - which wish comes when
-    wishes = ["1", "30", "1000000000", "-5", "soon", "Mon, 23 Nov 2026 00:20:00 GMT", "", "0", "nan", "3.5"]
-    codes = ["400", "410", "420"]
-
-    async def main(clock: VirtualClock) -> World:
-        world, ear = World(clock), Ear()
-        services = [f"s{number}" for number in range(20)]
-        world.trainings = {(service, "v"): "learning" for service in services}
-        async with watching(tmp_path, world, ear, service_looks(services, 1, 1), per_second=5.0):
-            await asyncio.sleep(20)
-
-            def storm(_now: float, _path: str) -> HttpResult | None:
-                wish = draw.choice(wishes)
-                body = {"error": {"errorCode": draw.choice(codes), "message": "slow down"}}
-                return world.answer(429, body, headers={"retry-after": wish} if wish else {})
-
-            world.trouble = storm
-            await asyncio.sleep(600)
-            world.trouble = lambda _now, _path: None
-            while world.asked[-1] < 660:
-                await asyncio.sleep(10)
-            await asyncio.sleep(10)
-        assert broken_promises(tmp_path, world, ear) == []
-        return world
-
-    world = run(main)
-    for index, moment in enumerate(world.asked):
-        window = [later for later in world.asked[index : index + 10] if later < moment + 1.0]
-        assert len(window) <= 5
-    pauses = [later - earlier for earlier, later in itertools.pairwise(world.asked)]
-    assert max(pauses) <= 900 + 1
-    assert max(pauses) > 60, "an absurd wish is capped, not ignored"
-    assert world.asked[-1] > 660, "it goes on after the storm"
-
-
-def test_r12_a_replica_that_answers_an_old_state_now_and_then_makes_no_event(tmp_path: Path) -> None:
-    async def main(clock: VirtualClock) -> Ear:
-        world, ear = World(clock), Ear()
-        world.trainings = {("s1", "v"): "waiting"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
-            await asyncio.sleep(60)
-            world.trainings["s1", "v"] = "learning"
-            await asyncio.sleep(60)
-            for _ in range(100):
-                world.trainings["s1", "v"] = "waiting"
-                await asyncio.sleep(30)
-                world.trainings["s1", "v"] = "learning"
-                await asyncio.sleep(60)
-        assert broken_promises(tmp_path, world, ear) == []
-        return ear
-
-    ear = run(main)
-    assert ear.kinds[0] == "progress"
-    assert busiest_hour(ear.times) <= FLAP_LIMIT + 6, "ten by themselves, and then a digest each ten minutes"
 
 
 def test_r13_hours_without_slack_delivers_everything_in_order_at_its_pace(tmp_path: Path) -> None:

@@ -113,7 +113,16 @@ def test_a_training_that_does_not_come_to_rest_is_told_in_digests(kind: Kind) ->
     assert group_of(event(kind), ALL, recent=10) is None
     digest = group_of(event(kind), ALL, recent=11)
     assert digest is not None
-    assert digest.key == "digest training:main/s/pop/v"
+    assert digest.key == "digest service:main/s"
+
+
+def test_restless_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
+    first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
+    assert first == other
+    told = replace(event(Kind.RECEIVER_BROKEN), account=None, service=None, subject="receiver:hook")
+    digest = group_of(told, ALL, recent=11)
+    assert digest is not None
+    assert digest.key == "digest receiver:hook"
 
 
 def test_what_cannot_be_seen_is_always_told_by_itself() -> None:
