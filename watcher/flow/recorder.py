@@ -122,8 +122,8 @@ class Recorder:
             before = self._memory.look(look.key)
             after = _answered(before, seen, look)
             decisions: list[Decision] = []
-            if before.digest != after.digest or self._anything_pending(look):
-                concerned = [item for item in seen.observations if look.concerns(item.ref)]
+            concerned = [item for item in seen.observations if look.concerns(item.ref)]
+            if before.digest != after.digest or self._anything_pending(look) or self._is_news(concerned):
                 decisions = [self._decide(target, item, before.good_asked_at) for item in concerned]
                 decisions += self._missing(target, seen, before)
             shown = [item.ref for item in seen.observations]
@@ -199,6 +199,11 @@ class Recorder:
 
     def _anything_pending(self, look: Look) -> bool:
         return any(item.pending or item.absent or item.gone for item in self.known(look).values())
+
+    def _is_news(self, observations: Iterable[Observation]) -> bool:
+        """Say whether a status is not the recorded one: a view may have shown another since the same bytes came."""
+        known = ((item.status, self._memory.training(item.ref)) for item in observations)
+        return any(snapshot is None or snapshot.status != status for status, snapshot in known)
 
     def _decide(self, target: Target, observation: Observation, last_good_at: datetime | None) -> Decision:
         snapshot = self._memory.training(observation.ref)
