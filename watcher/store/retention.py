@@ -1,4 +1,4 @@
-"""Forgetting what is over and old: never a training's newest event, never what still waits for its end."""
+"""Forgetting what is over and old: never a training's newest event, never what waits for its end or is yet to be told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, delete, exists, func, select
 
+from watcher.core.delivery import State
 from watcher.core.moment import to_text
 from watcher.store import schema
 from watcher.store.database import Database
@@ -40,13 +41,20 @@ def _forget(connection: Connection, before: datetime) -> int:
 
 
 def _old_events(before: datetime) -> Select[str]:
-    event, ledger = schema.event, schema.ledger
+    event, ledger, delivery = schema.event, schema.ledger, schema.delivery
     newest = select(func.max(event.c.position)).group_by(event.c.subject)
     waiting = exists().where(ledger.c.event_id == event.c.id, ledger.c.ending.is_(None))
+    # A death keeps its row's time until it is told.
+    untold = exists().where(
+        ledger.c.event_id == event.c.id,
+        ledger.c.delivery_id == delivery.c.id,
+        delivery.c.state == State.DEAD.value,
+        delivery.c.next_at.is_not(None),
+    )
     return (
         select(event.c.id)
         .where(event.c.recorded_at < to_text(before), event.c.routed_at.is_not(None))
-        .where(event.c.position.not_in(newest), ~waiting)
+        .where(event.c.position.not_in(newest), ~waiting, ~untold)
         .order_by(event.c.position)
         .limit(BATCH)
     )

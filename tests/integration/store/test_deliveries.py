@@ -292,6 +292,16 @@ async def test_what_still_waits_for_its_end_is_not_forgotten(database: Database,
     assert await Retention(database).forget(NOW + timedelta(days=1)) == 0
 
 
+async def test_a_death_that_nobody_was_told_of_yet_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1), make_event(2))
+    later, store = NOW + timedelta(days=5), Deliveries(database)
+    assert len(await store.expire("hook", later, later)) == 2
+    assert await Retention(database).forget(later) == 0
+    (told,) = await store.announce("hook", later)
+    assert (told.receiver or {})["count"] == 2
+    assert await Retention(database).forget(later) == 1
+
+
 async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind_what_goes_alone(
     database: Database, make_event: MakeEvent
 ) -> None:
