@@ -91,10 +91,10 @@ MUTANTS: Final = (
     Mutant(
         "an event is marked as routed before its deliveries are made",
         "watcher/store/outbox.py",
-        "        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
         "        early = [(event, plan.__class__(to=(), reason='')) for event, plan in plans]\n"
-        "        await self._database.write(lambda connection: _enqueue(connection, early, seal, now))\n"
-        "        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))",
+        "        await self._database.write(lambda connection: enqueue(connection, early, seal, now))\n"
+        "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
         SEAMS,
     ),
     Mutant(

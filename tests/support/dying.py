@@ -56,7 +56,7 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         "migrate": Step(migrate, "upgrade"),
         "record": Step(polls, "_record", lambda args, _: bool(args[1].events)),
         "flush": Step(polls, "_record", lambda args, _: not args[1].events),
-        "route": Step(outbox, "_enqueue"),
+        "route": Step(outbox, "enqueue"),
         "claim": Step(deliveries, "_claim", lambda _, result: result is None or bool(result)),
         "settle": Step(deliveries, "_settle"),
         "reclaim": Step(deliveries, "_reclaim", lambda _, result: result is None or result > 0),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from watcher.core.drift import Drift
 from watcher.core.event import Event
 from watcher.core.incident import Incident
 from watcher.core.look import LookState
+from watcher.core.routing import Plan
 from watcher.core.training import Snapshot
 
 
@@ -22,6 +25,20 @@ class Trouble:
     """The open incident, if any."""
 
 
+Seal = Callable[[str, Event, int], bytes | None]
+"""Receiver, event and ``receiver_seq`` to the bytes that are kept with the delivery."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """Where an event goes of which that is known as it is recorded, so that no route takes it."""
+
+    event_id: str
+    plan: Plan
+    seal: Seal
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows that belong together."""
@@ -31,6 +48,7 @@ class Batch:
     looks: tuple[LookState, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     drifts: tuple[Drift, ...] = ()
+    posting: Posting | None = None
 
 
 class NotKeptError(Exception):

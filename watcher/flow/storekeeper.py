@@ -13,14 +13,14 @@ from typing import Final
 
 import structlog
 
-from watcher.core.batch import Batch, Trouble
+from watcher.core.batch import Batch, Posting, Trouble
 from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Uncertain
 from watcher.core.event import Event, delivery_id
 from watcher.core.routing import Plan, Routes, plan
 from watcher.core.store_event import ADVICE, STORE_SUBJECT, store_mended, store_trouble
 from watcher.flow.memory import Memory
 from watcher.flow.observer import UNOBSERVED
-from watcher.flow.ports import Clock, Looking, Observer, Outbox, Receiver, Room
+from watcher.flow.ports import Clock, Looking, Observer, Receiver, Room
 
 log = structlog.get_logger()
 
@@ -109,7 +109,6 @@ class Storekeeper:
         self,
         room: Room,
         memory: Memory,
-        outbox: Outbox,
         looking: Looking,
         clock: Clock,
         *,
@@ -119,7 +118,6 @@ class Storekeeper:
     ) -> None:
         self._room = room
         self._memory = memory
-        self._outbox = outbox
         self._looking = looking
         self._clock = clock
         self._herald = herald
@@ -175,18 +173,23 @@ class Storekeeper:
         self._telling = asyncio.create_task(self._herald.tell(self._trouble, self._hearing))
 
     async def _end(self, trouble: Event) -> None:
+        await self._stop_telling()
         mended = store_mended(trouble, self._memory.epoch, self._clock.utc_now())
         row = Trouble(subject=STORE_SUBJECT, seq=mended.seq, incident=None)
-        await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,)))
-        await self._stop_telling()
-        if self._hearing.surely or self._hearing.perhaps:
-            # Those that have it are not told again; whom the telling did not reach is told from the store.
-            rest = self._herald.rest(trouble, self._hearing)
-            await self._outbox.enqueue([(trouble, rest)], self._herald.seal, mended.recorded_at)
+        # At once: the routes must not see what is told already, and what fails must leave nothing behind.
+        posting = self._posting(trouble, mended)
+        await self._memory.commit(Batch(events=(trouble, mended), troubles=(row,), posting=posting))
         self._trouble = self._cause = None
         self._looking.resume()
         self._on_events()
         log.warning("store.mended", lasted_seconds=(mended.incident or {}).get("lasted_seconds"))
+
+    def _posting(self, trouble: Event, mended: Event) -> Posting | None:
+        """Return that those who have it are not told again; whom the telling did not reach is told from the store."""
+        if not (self._hearing.surely or self._hearing.perhaps):
+            return None
+        rest = self._herald.rest(trouble, self._hearing)
+        return Posting(event_id=trouble.id, plan=rest, seal=self._herald.seal, at=mended.recorded_at)
 
     async def _stop_telling(self) -> None:
         telling, self._telling = self._telling, None

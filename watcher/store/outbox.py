@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import (
@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from watcher.core.batch import Seal
 from watcher.core.delivery import State
 from watcher.core.event import Event, delivery_id
 from watcher.core.moment import to_text
@@ -30,9 +31,6 @@ from watcher.core.silence import covering
 from watcher.store import receivers, schema, silences
 from watcher.store.database import Database
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
-
-Seal = Callable[[str, Event, int], bytes | None]
-"""Receiver, event and ``receiver_seq`` to the bytes that are kept with the delivery."""
 
 
 class Outbox:
@@ -51,7 +49,7 @@ class Outbox:
         Returns:
             dict[str, str]: the events that are silenced, with the ids of the silences that take them.
         """
-        return await self._database.write(lambda connection: _enqueue(connection, plans, seal, now))
+        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))
 
     async def release(self, group_key: str | None, now: datetime) -> None:
         """Let the open groups of this key (without one: all of them) go now; nothing joins them any more."""
@@ -82,7 +80,8 @@ def recent_of(connection: Connection, event: Event) -> int:
     return int(connection.execute(select(func.count()).where(mine)).scalar_one())
 
 
-def _enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
+def enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
+    """Hand recorded events over in the caller's transaction, see ``Outbox.enqueue``."""
     desk = _Desk(connection, seal, now)
     quiet = silences.active(connection, now)
     silenced = {event.id: silence.id for event, _ in plans if (silence := covering(event, quiet, now)) is not None}

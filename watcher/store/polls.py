@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from watcher.core.batch import Batch, NotKeptError, Remembered
 from watcher.core.training import Snapshot
-from watcher.store import schema
+from watcher.store import outbox, schema
 from watcher.store.database import Database
 from watcher.store.errors import StaleSnapshot
 from watcher.store.faults import fault_of
@@ -89,6 +89,9 @@ def _record(connection: Connection, batch: Batch) -> None:
         connection.execute(_UPSERT_TROUBLE, [trouble_row(trouble) for trouble in batch.troubles])
     if batch.drifts:
         connection.execute(_INSERT_DRIFT, [drift_row(drift) for drift in batch.drifts])
+    if (posting := batch.posting) is not None:
+        plans = [(event, posting.plan) for event in batch.events if event.id == posting.event_id]
+        outbox.enqueue(connection, plans, posting.seal, posting.at)
 
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Forgetting what is over and old: never a training's newest event, never what waits for its end or is yet to be told."""
+"""Forgetting what is over and old: never a training's newest event, never what waits for its end or for being told."""
 
 from __future__ import annotations
 

@@ -128,7 +128,6 @@ def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> 
     storekeeper = Storekeeper(
         Room(database),
         poller.memory,
-        Outbox(database),
         poller,
         clock,
         herald=Herald(parts.receivers, routes_of(config)),

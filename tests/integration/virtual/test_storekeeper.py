@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
 
 from tests.support.virtual import Ear, VirtualClock, run
 from watcher.core.delivery import Delivered, Outcome, Parcel, State, TryLater, Uncertain
@@ -14,8 +17,9 @@ from watcher.core.matching import ALL_KINDS, Match
 from watcher.core.routing import Route, Routes
 from watcher.core.store_event import store_trouble
 from watcher.flow.memory import Memory
+from watcher.flow.route import Router
 from watcher.flow.storekeeper import Hearing, Herald, Storekeeper
-from watcher.store.database import open_database
+from watcher.store.database import Database, open_database
 from watcher.store.letters import LetterFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
@@ -54,13 +58,16 @@ class Looking:
 @contextmanager
 def keeping(
     folder: Path, clock: VirtualClock, ears: Sequence[Ear], room: Room, looking: Looking
-) -> Iterator[Storekeeper]:
-    everything = Match(kinds=frozenset({ALL_KINDS}))
+) -> Iterator[tuple[Storekeeper, Database]]:
     by_name = {ear.name: ear for ear in ears}
-    herald = Herald(by_name, Routes(routes=(Route(number=1, match=everything, to=tuple(by_name)),)))
+    herald = Herald(by_name, everything_to(by_name))
     with closing(open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())) as database:
         memory = Memory(Polls(database))
-        yield Storekeeper(room, memory, Outbox(database), looking, clock, herald=herald, on_events=lambda: None)
+        yield Storekeeper(room, memory, looking, clock, herald=herald, on_events=lambda: None), database
+
+
+def everything_to(receivers: Iterable[str]) -> Routes:
+    return Routes(routes=(Route(number=1, match=Match(kinds=frozenset({ALL_KINDS})), to=tuple(receivers)),))
 
 
 async def see_trouble_and_its_end(keeper: Storekeeper, room: Room) -> None:
@@ -75,7 +82,7 @@ def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_p
 
     async def main(clock: VirtualClock) -> None:
         room, looking = Room(), Looking()
-        with keeping(tmp_path, clock, [heard, away], room, looking) as keeper:
+        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, _):
             await see_trouble_and_its_end(keeper, room)
         assert looking.told == ["pause", "resume"]
 
@@ -95,7 +102,7 @@ def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as
 
     async def main(clock: VirtualClock) -> None:
         room = Room()
-        with keeping(tmp_path, clock, [heard, away, silent], room, Looking()) as keeper:
+        with keeping(tmp_path, clock, [heard, away, silent], room, Looking()) as (keeper, _):
             await see_trouble_and_its_end(keeper, room)
 
     run(main)
@@ -105,6 +112,80 @@ def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as
         "away": (State.PENDING, False),
         "silent": (State.UNCERTAIN, True),
     }
+
+
+class Slow(Ear):
+    """A receiver whose attempts take their time."""
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        await asyncio.sleep(4)
+        return await super().send(parcel)
+
+
+def test_whoever_routes_as_the_store_is_mended_does_not_tell_again_what_was_told_from_memory(tmp_path: Path) -> None:
+    heard, away = Ear(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
+
+    async def main(clock: VirtualClock) -> None:
+        room, looking = Room(), Looking()
+        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, database):
+            receivers = {"heard": heard, "away": away}
+            router = Router(Outbox(database), everything_to(receivers), receivers, clock, lambda: None)
+            await keeper.once()
+            await asyncio.sleep(1)
+            room.good = True
+            mending = asyncio.create_task(keeper.once())
+            while not mending.done():
+                await router.drain()
+                await asyncio.sleep(0.1)
+            await mending
+            await router.drain()
+        assert looking.told == ["pause", "resume"]
+
+    run(main)
+    assert whom_each_was_handed_to(tmp_path) == [("store-trouble", ["away"]), ("store-mended", ["away", "heard"])]
+
+
+def test_a_write_that_fails_as_the_store_is_mended_leaves_nothing_behind(tmp_path: Path) -> None:
+    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+
+    async def main(clock: VirtualClock) -> None:
+        room, looking = Room(), Looking()
+        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, database):
+            await keeper.once()
+            await asyncio.sleep(3)
+            room.good = True
+            whole = database.write
+            for passing in range(2):
+                database.write = failing_after(passing, whole)  # type: ignore[method-assign]  # for this moment
+                # Until everything is written, or nothing is.
+                with suppress(OSError):
+                    await keeper.once()
+            database.write = whole  # type: ignore[method-assign]
+            await keeper.once()
+        assert looking.told == ["pause", "resume"]
+
+    run(main)
+    assert whom_each_was_handed_to(tmp_path) == [("store-trouble", ["away"]), ("store-mended", [])]
+
+
+def failing_after(passing: int, whole: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a way to write that so many writes pass and no more."""
+    passed = 0
+
+    async def write(work: Callable[[Connection], Any]) -> Any:
+        nonlocal passed
+        if passed == passing:
+            raise OSError
+        passed += 1
+        return await whole(work)
+
+    return write
+
+
+def whom_each_was_handed_to(folder: Path) -> list[tuple[str, list[str]]]:
+    with open_views(folder / "watcher.db") as views:
+        told = views.history(HistoryFilter(limit=10))
+    return [(item.event.kind.value, sorted(handover.receiver for handover in item.handovers)) for item in told]
 
 
 def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
@@ -117,11 +198,9 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
         return next(answers)
 
     async def main(clock: VirtualClock) -> None:
-        everything = Match(kinds=frozenset({ALL_KINDS}))
-        routes = Routes(routes=(Route(number=1, match=everything, to=("chat",)),))
         hearing = Hearing()
         trouble = store_trouble("disk-full", "", "e", 1, clock.utc_now())
-        await Herald({"chat": Ear(name="chat", outcome=answer)}, routes).tell(trouble, hearing)
+        await Herald({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).tell(trouble, hearing)
         assert hearing.surely == {"chat"}
 
     run(main)
