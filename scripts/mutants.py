@@ -235,14 +235,14 @@ MUTANTS: Final = (
     Mutant(
         "history forgets a training's newest event",
         "watcher/store/retention.py",
-        ".where(event.c.position.not_in(newest), ~waiting)",
-        ".where(~waiting, newest.exists())",
+        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
+        ".where(~waiting, ~untold, newest.exists())",
         DELIVERIES,
     ),
     Mutant(
         "history forgets what still waits",
         "watcher/store/retention.py",
-        ".where(event.c.position.not_in(newest), ~waiting)",
+        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
         ".where(event.c.position.not_in(newest), waiting.is_not(None))",
         DELIVERIES,
     ),
