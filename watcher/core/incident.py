@@ -79,6 +79,8 @@ class Streak:
     detail: str
     same_kind: int = 1
     """How many of the latest are of one kind."""
+    latest: Failure | None = None
+    """The one that was counted last; ``None`` where that was before a restart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,12 +208,22 @@ class Outlook:
 
     def _count(self, failure: Failure) -> Streak:
         before = self._streaks.get(failure.subject)
+        if before is not None and before.latest == failure:
+            # Judged again, since what followed from it could not be kept.
+            return before
         if before is None:
-            streak = Streak(failures=1, since=failure.asked_at, cause=failure.cause, detail=failure.detail)
+            streak = Streak(
+                failures=1, since=failure.asked_at, cause=failure.cause, detail=failure.detail, latest=failure
+            )
         else:
             same = before.same_kind + 1 if kind_of(before.cause) is kind_of(failure.cause) else 1
             streak = replace(
-                before, failures=before.failures + 1, cause=failure.cause, detail=failure.detail, same_kind=same
+                before,
+                failures=before.failures + 1,
+                cause=failure.cause,
+                detail=failure.detail,
+                same_kind=same,
+                latest=failure,
             )
         self._streaks[failure.subject] = streak
         return streak

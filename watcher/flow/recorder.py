@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from watcher import __version__
-from watcher.core.batch import Batch
+from watcher.core.batch import Batch, NotKeptError
 from watcher.core.decision import Background, Decision, Reason
 from watcher.core.drift import drifts_in
 from watcher.core.event import Event
@@ -186,10 +186,17 @@ class Recorder:
             yield
 
     async def _note_drift(self, look: Look, seen: Seen) -> None:
-        if drifts := drifts_in(seen, self._memory.oddities, look.key):
+        drifts = drifts_in(seen, self._memory.oddities, look.key)
+        if not drifts:
+            return
+        try:
             await self._memory.commit(Batch(drifts=drifts))
-            for drift in drifts:
-                log.warning("contract.drift", oddity=drift.oddity, look=drift.look)
+        except NotKeptError as error:
+            # Left to the next answer: this one is kept, and tried again it would count as a second one.
+            log.debug("contract.drift_not_kept", look=look.key, reason=str(error))
+            return
+        for drift in drifts:
+            log.warning("contract.drift", oddity=drift.oddity, look=drift.look)
 
     async def _in_line(self, target: Target, keep: Callable[[], Awaitable[Kept]]) -> Kept:
         return await self.line.keep(target.look.service.account, keep)
