@@ -43,8 +43,10 @@ __all__ = ["Daemon", "Surroundings", "make_api", "make_receiver", "open_daemon"]
 log = structlog.get_logger()
 
 STOP_LOOKS_SECONDS: Final = 5.0
-STOP_DELIVERIES_SECONDS: Final = 8.0
-"""Together well below systemd's ``TimeoutStopSec`` of 20 s; what is left over waits for its lease."""
+STOP_STORE_SECONDS: Final = 8.0
+"""So long what is to be written waits for another process that holds the store."""
+STOP_SECONDS: Final = 13.0
+"""In all, well below systemd's ``TimeoutStopSec`` of 20 s; what is left over waits for its lease."""
 
 
 class Daemon:
@@ -153,16 +155,24 @@ class Daemon:
 
     async def _stop(self, crew: Crew, looking: Sequence[Stage]) -> None:
         log.info("watcher.stopping")
+        end = self.clock.monotonic() + STOP_SECONDS
         self._herald.stopping()
+        self.database.last_call(STOP_STORE_SECONDS)
         self.reloader.stop()
         await crew.cancel(looking)
         await self.poller.stop(STOP_LOOKS_SECONDS)
         if ending := self._stages.carriers.dismiss(crew):
-            await asyncio.wait(ending, timeout=STOP_DELIVERIES_SECONDS)
+            await asyncio.wait(ending, timeout=max(end - self.clock.monotonic(), 0.0))
         await crew.cancel()
-        # What was seen last is routed now, so that the next start has only to deliver it.
-        await self._stages.router.drain()
+        await self._route_the_last()
         log.info("watcher.stopped")
+
+    async def _route_the_last(self) -> None:
+        """Route what was seen last, so that the next start has only to deliver it; it can do this, too."""
+        try:
+            await self._stages.router.drain()
+        except Exception:
+            log.exception("route.left_to_next_start")
 
 
 def _log_opening(opening: Opening) -> None:

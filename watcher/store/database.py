@@ -7,6 +7,7 @@ cannot fail half way; readers have an engine of their own and never wait for the
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,7 @@ class Database:
         """Why the latest write did not pass."""
         self._engine = engine
         self._lock = lock
+        self._closing_at = math.inf
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
 
     @property
@@ -91,8 +93,14 @@ class Database:
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work, end)
         return await asyncio.shield(future)
 
+    def last_call(self, seconds: float) -> None:
+        """Wait for another process no longer than so many seconds from now, in all: the program is about to end."""
+        self._closing_at = time.monotonic() + seconds
+
     def _persist(self, work: Callable[[Connection], T], end: float) -> T:
         """Make the transaction again where that can help; what did not commit has left nothing."""
+        if self.failing is WriteFault.LOCKED and time.monotonic() >= self._closing_at:
+            raise StoreUnusable("another process still holds the store; this is left to the next start")
         while True:
             try:
                 result = self._transact(work)
@@ -110,7 +118,7 @@ class Database:
     def _worth_another(self, fault: WriteFault, end: float) -> bool:
         if fault is WriteFault.FULL:
             return self.reserve.give_up()
-        return fault is WriteFault.LOCKED and time.monotonic() < end
+        return fault is WriteFault.LOCKED and time.monotonic() < min(end, self._closing_at)
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:

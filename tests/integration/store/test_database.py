@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW
 from watcher.store import schema
@@ -65,6 +66,20 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         await database.write(work)
     count = await database.write(lambda c: c.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'a'").scalar())
     assert count == 0
+
+
+async def test_after_the_last_call_no_write_waits_for_another_process(path: Path, database: Database) -> None:
+    def write(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        database.last_call(0.0)
+        with pytest.raises(OperationalError):
+            await database.write(write)
+        # One try was enough to know it; those that wait behind it are not to take a second each.
+        with pytest.raises(StoreUnusable, match="left to the next start"):
+            await database.write(write)
 
 
 def test_readers_cannot_write(path: Path, database: Database) -> None:

@@ -1,0 +1,193 @@
+"""R5: how a daemon ends that is told to, whatever is under way: in time, with status 0, nothing lost or told twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from tests.acceptance.test_kill import daemon
+from tests.acceptance.test_stop import STOP_SECONDS
+from tests.support import house
+from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support.invariants import Life, repeats, violations
+from tests.support.servers import Inbox, listening
+from tests.support.tally import rounds
+from tests.support.witness import Witness
+from watcher.simulator import Fault, serve
+
+pytestmark = pytest.mark.slow
+
+STARVED: Final = timedelta(seconds=60)
+"""While the store is held nothing is recorded; afterwards it is."""
+SILENT: Final = "silent.example"
+HANGING: Final = f"""
+import socket, sys, time
+resolve = socket.getaddrinfo
+def hang(host, *args, **options):
+    if host in ("{SILENT}", b"{SILENT}"):
+        time.sleep(60)
+    return resolve(host, *args, **options)
+socket.getaddrinfo = hang
+from watcher.__main__ import main
+main()
+"""
+FAULTS: Final = {
+    "slow": Fault(kind="slow", seconds=1.5),
+    "drip-headers": Fault(kind="drip-headers"),
+    "hang": Fault(kind="hang"),
+}
+OTHER_ACCOUNT: Final = f"""
+[account.dark]
+base_url = "https://{SILENT}/api/v1"
+access_key = {{ env = "NCP_ACCESS_KEY" }}
+secret_key = {{ env = "NCP_SECRET_KEY" }}
+timeout = "1s"
+"""
+DARK: Final = '\n[[watch]]\naccount = "dark"\nservice = "dark{number}"\ninterval = "200ms"\n'
+
+
+class Leisurely(Inbox):
+    """Takes its time before it answers."""
+
+    seconds: Callable[[], float] = lambda: 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def later(message: object) -> None:
+            await asyncio.sleep(self.seconds())
+            await send(message)  # type: ignore[arg-type]  # as it came
+
+        await super().__call__(scope, receive, later)
+
+
+@dataclass(slots=True)
+class Scene:
+    """A folder with a configuration, an API whose trainings change, and a webhook."""
+
+    folder: Path
+    api: Witness
+    hook: Inbox
+    text: str
+    lives: list[Life] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def living(self, program: tuple[str, ...] = ("-m", "watcher")) -> AsyncIterator[Process]:
+        """Let a daemon live until it is told to stop: by the block, else at its end."""
+        (self.folder / "config.toml").write_text(self.text)
+        async with daemon(self.folder, self.lives, {}, program) as process:
+            yield process
+            if process.returncode is None:
+                await stop(process)
+
+    async def looked(self) -> None:
+        """Wait until something was shown from now on."""
+        shown = len(self.api.shown)
+        await house.eventually(lambda: len(self.api.shown) > shown, 60)
+
+    def broken_promises(self, patience: timedelta | None = None) -> list[str]:
+        evidence = house.evidence(self.folder, self.api.shown, self.lives, {"hook": self.hook.received})
+        return violations(evidence if patience is None else replace(evidence, patience=patience))
+
+
+@asynccontextmanager
+async def scene(folder: Path, hook: Inbox | None = None) -> AsyncIterator[Scene]:
+    api = Witness()
+    async with serve(api) as simulator, listening(hook or Inbox()) as inbox:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": inbox.url})
+        yield Scene(folder, api, inbox, text)
+
+
+async def stop(process: Process) -> None:
+    """Send SIGTERM; it ends with status 0 before systemd would kill it."""
+    began = time.monotonic()
+    process.terminate()
+    status = await process.wait()
+    assert status == 0
+    assert time.monotonic() - began < STOP_SECONDS
+
+
+async def test_r5_stops_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
+    draw = random.Random(5)  # noqa: S311 - the moments
+    hook = Leisurely()
+    hook.seconds = lambda: draw.choice((0.0, 0.0, 0.3, 1.0))
+    async with scene(tmp_path, hook) as place:
+        async with unrest(place.api, 5):
+            for _ in range(rounds(few=8, full=60)):
+                async with place.living():
+                    await place.looked()
+                    await asyncio.sleep(draw.uniform(0.0, 1.5))
+        hook.seconds = lambda: 0.0
+        async with place.living():
+            await quiet(tmp_path, place.api)
+    assert place.broken_promises() == []
+    assert repeats(hook.received) == 0, "what is under way is ended and written down"
+    assert len(hook.events()) > 8
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_r5_a_look_that_is_shown_a_change_at_sigterm_is_ended_or_left_to_the_next_start(
+    tmp_path: Path, kind: str
+) -> None:
+    async with scene(tmp_path) as place:
+        for service in SERVICES:
+            place.api.set_training(service, "pop", "v0", "requesting")
+        async with place.living():
+            await quiet(tmp_path, place.api)
+            number = place.api.add_fault(replace(FAULTS[kind], service=SERVICES[0]))
+            place.api.set_training(SERVICES[0], "pop", "v0", "waiting")
+            place.api.set_training(SERVICES[1], "pop", "v0", "waiting")
+            await house.eventually(lambda: any(item["service"] == SERVICES[1] for item in place.hook.events()))
+            await asyncio.sleep(0.5)
+        at_the_end = [told.event.service for told in house.history(tmp_path) if told.routed_at is not None]
+        assert at_the_end.count(SERVICES[0]) == (kind == "slow"), "an answer that comes in time is taken in"
+        place.api.faults.remove(number)
+        async with place.living():
+            await quiet(tmp_path, place.api)
+            place.api.set_training(SERVICES[0], "pop", "v0", "learning")
+            await quiet(tmp_path, place.api)
+        assert place.broken_promises() == []
+        assert repeats(place.hook.received) == 0
+        assert [event["to"] for event in place.hook.events() if event["service"] == SERVICES[0]] == [
+            "waiting",
+            "learning",
+        ]
+
+
+async def test_r5_names_that_nobody_resolves_hold_up_no_stop(tmp_path: Path) -> None:
+    async with scene(tmp_path) as place:
+        bright = place.text
+        place.text = bright.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
+        place.text += "".join(DARK.format(number=number) for number in range(8))
+        async with unrest(place.api, 51), place.living(("-c", HANGING)):
+            told = len(place.hook.events())
+            await house.eventually(lambda: len(place.hook.events()) > told + 5, 60)
+        place.text = bright
+        async with place.living():
+            await quiet(tmp_path, place.api)
+        assert place.broken_promises() == []
+        assert repeats(place.hook.received) == 0
+
+
+async def test_r5_a_store_that_another_process_holds_holds_up_no_stop(tmp_path: Path) -> None:
+    async with scene(tmp_path) as place:
+        async with unrest(place.api, 52), place.living() as process:
+            await house.eventually(lambda: len(place.hook.events()) > 5, 60)
+            with closing(sqlite3.connect(tmp_path / "watcher.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(1)
+                await stop(process)
+        async with place.living():
+            await quiet(tmp_path, place.api)
+        assert place.broken_promises(STARVED) == []
+        assert "watcher.stopped" in (tmp_path / "daemon.log").read_text()
