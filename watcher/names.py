@@ -54,7 +54,7 @@ class NamesAside(asyncio.AbstractEventLoop):
     def _look_up(self, question: Question, answer: asyncio.Future[Answer]) -> None:
         try:
             found, error = socket.getaddrinfo(*question), None
-        except (OSError, UnicodeError) as caught:
+        except Exception as caught:  # noqa: BLE001 - whoever asks gets it: one that hears nothing would wait for ever
             found, error = [], caught
         # The loop may be gone by now.
         with suppress(RuntimeError):

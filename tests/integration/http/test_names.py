@@ -26,6 +26,8 @@ class Resolver:
         self.asked.append(host)
         if host.startswith("dark"):
             self.over.wait(30)
+        if host.startswith("odd"):
+            raise ValueError("embedded null character")
         if host.startswith("none"):
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return FOUND
@@ -71,6 +73,13 @@ async def test_a_name_that_does_not_exist_is_said_to_each_that_asks(resolver: Re
     both = await asyncio.gather(look_up("none.example"), look_up("none.example"), return_exceptions=True)
     assert [type(error) for error in both] == [socket.gaierror] * 2
     assert resolver.asked == ["none.example"]
+
+
+async def test_what_is_no_name_at_all_is_said_at_once_each_time(resolver: Resolver) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="null"):
+            await look_up("odd\0.example", seconds=5)
+    assert len(resolver.asked) == 2
 
 
 def test_a_name_without_an_answer_does_not_hold_up_the_end(resolver: Resolver) -> None:
