@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -298,25 +298,27 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violati
             yield Violation(Breach.SECOND_ID, f"{receiver}: {event} came under {len(deliveries)} ids")
 
 
-def _silenced_at(receiver: str, told: Iterable[Told]) -> set[tuple[str, int]]:
-    """Return the subjects and numbers of what a silence kept from a receiver."""
+def _kept_back(receiver: str, arrived: Collection[str], told: Iterable[Told]) -> set[tuple[str, int]]:
+    """Return the subjects and numbers of what a silence or a person kept from a receiver."""
     return {
         (item.event.subject, handover.receiver_seq)
         for item in told
+        if item.event.id not in arrived
         for handover in item.handovers
-        if handover.receiver == receiver and handover.state is State.SILENCED
+        if handover.receiver == receiver and handover.state in {State.SILENCED, State.DROPPED}
     }
 
 
 def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[Told]) -> Iterator[Violation]:
     subjects = {item.event.id: item.event.subject for item in told}
-    silenced = _silenced_at(receiver, told)
+    arrivals = list(_first_arrivals(received))
+    kept_back = _kept_back(receiver, {data["id"] for data in arrivals}, told)
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
-    for data in _first_arrivals(received):
+    for data in arrivals:
         about = (data["service"], data["training_type"], data["version"], _told_of(data))
         number, count = latest.get(about, (0, 0))
-        # What is silenced uses a number up, so that a consumer sees that it missed something.
-        while (subjects.get(data["id"], ""), count + 1) in silenced:
+        # What is kept back uses a number up, so that a consumer sees that it missed something.
+        while (subjects.get(data["id"], ""), count + 1) in kept_back:
             count += 1
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
             yield Violation(

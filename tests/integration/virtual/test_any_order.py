@@ -1,9 +1,13 @@
-"""The real stages on a real store, in any order, with deaths between any two writes, beside a small reference model."""
+"""The real stages on a real store, in any order, beside a small reference model.
+
+The process dies between any two writes, and the store refuses some.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +21,7 @@ import structlog.testing
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from sqlalchemy.exc import OperationalError
 
 from tests.support import house, tally
 from tests.support.commotion import everything_is_told
@@ -26,6 +31,7 @@ from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.core.batch import NotKeptError
 from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.incident import Thresholds
@@ -46,6 +52,8 @@ from watcher.simulator import CallKind
 from watcher.store.backups import Backups
 from watcher.store.database import Database, open_database
 from watcher.store.deliveries import Deliveries
+from watcher.store.letters import LetterFilter
+from watcher.store.manual import DeliveryRefusedError, Manual
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
@@ -63,12 +71,27 @@ SENDING_SECONDS: Final = 0.01
 RECEIVERS: Final = ("hook", "more")
 FATES: Final = ("arrives", "refused", "arrives-unanswered", "lost-unanswered", "dies-before", "dies-after")
 NEVER: Final = 10**9
+MOST_REFUSALS: Final = timedelta(seconds=10)
+"""An answer tries to be kept once a second, and one write may be refused on each try."""
 
 Name = tuple[str, str]
 
 
 class Death(BaseException):
     """The process is gone: nothing of it goes on."""
+
+
+class NoRoomError(OperationalError):
+    """The store refuses a write, as it does on a full disk."""
+
+    def __init__(self) -> None:
+        cause = sqlite3.OperationalError("database or disk is full")
+        cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+        super().__init__("BEGIN", {}, cause)
+
+
+REFUSED: Final = (NoRoomError, NotKeptError)
+"""What a stage hears of it; it logs that, and does the same later."""
 
 
 @dataclass(slots=True)
@@ -78,6 +101,8 @@ class Reaper:
     writes_left: int = NEVER
     after: bool = False
     dead: bool = False
+    refusals: int = 0
+    """So many writes from now on find no room."""
 
     def wrap(self, database: Database) -> None:
         """Stand between the stages and their store."""
@@ -86,6 +111,9 @@ class Reaper:
         async def write(work: Callable[[Any], Any]) -> Any:
             if self.dead:
                 raise Death
+            if self.refusals:
+                self.refusals -= 1
+                raise NoRoomError
             self.writes_left -= 1
             if self.writes_left == 0 and not self.after:
                 self.come()
@@ -200,7 +228,7 @@ async def _end_all() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Looks, routes, deliveries, deaths, waits, steps of the clock, other plans and silences."""
+    """Looks, routes, deliveries, deaths, refused writes, waits, steps of the clock, other plans, silences, hands."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -261,6 +289,13 @@ class AnyOrder(RuleBasedStateMachine):
         )
         await deliveries.reclaim(clock.utc_now())
         await self.poller.start()
+        await self._probe()
+
+    async def _probe(self) -> None:
+        """Try parked receivers at once, as couriers begin with."""
+        for courier in self.couriers.values():
+            with suppress(*REFUSED):
+                await courier.probe()
 
     def _receivers(self) -> dict[str, Mouth]:
         return {name: self.mouths[name] for name in self.plan.receivers}
@@ -277,21 +312,23 @@ class AnyOrder(RuleBasedStateMachine):
             receivers=frozenset(self.plan.receivers),
         )
 
-    def close(self) -> None:
+    def close(self, ended: datetime | None = None) -> None:
+        """End the process; of what was shown after ``ended`` nobody knows whether it was kept."""
         self.loop.run_until_complete(_end_all())
         self.database.close()
-        self.world.lives.append(Life(self.born, self.world.clock.true_now()))
+        self.world.lives.append(Life(self.born, ended or self.world.clock.true_now()))
 
     def do(self, work: Coroutine[Any, Any, Any], *, torn: bool = False) -> None:
         """Let a stage work; when it dies of it, a new process begins. Of what is torn, some answers do not count."""
-        with suppress(Death):
+        began = self.world.clock.true_now()
+        with suppress(Death, *REFUSED):
             self.loop.run_until_complete(work)
         died = self.reaper.dead
         history = self._history()
         self._compare(history, torn=died or torn)
         self._note_routed(history)
         if died:
-            self.close()
+            self.close(began)
             self.open()
 
     # What happens
@@ -327,7 +364,7 @@ class AnyOrder(RuleBasedStateMachine):
         if busy_seconds:
             await asyncio.sleep(INTERVAL_SECONDS * 1.2)
             self.poller.ring()
-            under_way = [asyncio.create_task(courier.sweep()) for courier in self.couriers.values()]
+            under_way = [asyncio.create_task(self._swept(courier)) for courier in self.couriers.values()]
             await asyncio.sleep(busy_seconds)
         before, self.plan = self.plan, plan
         for courier in self.couriers.values():
@@ -337,7 +374,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.upkeep.take_over(self._limits())
         seen = len(self.world.shown)
         await self.poller.take_over(plan.looks, self.apis, Thresholds())
-        under_way += [asyncio.create_task(courier.sweep()) for courier in self.couriers.values() if busy_seconds]
+        await self._probe()
+        under_way += [asyncio.create_task(self._swept(courier)) for courier in self.couriers.values() if busy_seconds]
         await asyncio.gather(*under_way)
         await self._looks_end()
         retired = {look.service.service for look in before.looks if look not in plan.looks}
@@ -398,7 +436,29 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _sweep(self) -> None:
         for courier in self.couriers.values():
+            await self._swept(courier)
+
+    @staticmethod
+    async def _swept(courier: Courier) -> None:
+        with suppress(*REFUSED):
             await courier.sweep()
+
+    @rule(number=st.integers(0, 9), drop=st.booleans())
+    def send_or_drop_by_hand(self, number: int, *, drop: bool) -> None:
+        with open_views(self.folder / "watcher.db") as views:
+            waiting = views.deliveries(LetterFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
+        if waiting:
+            self.do(self._by_hand(waiting[number % len(waiting)].id, drop=drop))
+
+    async def _by_hand(self, identity: str, *, drop: bool) -> None:
+        manual, now = Manual(self.database, self.plan.receivers), self.world.clock.utc_now()
+        # Nobody would send what goes to a receiver that is not configured.
+        with suppress(DeliveryRefusedError):
+            await (manual.drop([identity], "mina", now) if drop else manual.retry([identity], now))
+
+    @rule()
+    def look_after(self) -> None:
+        self.do(self.upkeep.once())
 
     @rule(seconds=st.sampled_from((1, 200, 8000)))
     def wait(self, seconds: int) -> None:
@@ -408,6 +468,10 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.reaper.writes_left > 10)
     def die_soon(self, write: int, *, after: bool) -> None:
         self.reaper.writes_left, self.reaper.after = write, after
+
+    @rule(writes=st.integers(1, MOST_REFUSALS.seconds - 2))
+    def refuse_writes(self, writes: int) -> None:
+        self.reaper.refusals = writes
 
     @rule()
     def die(self) -> None:
@@ -443,7 +507,9 @@ class AnyOrder(RuleBasedStateMachine):
                 continue
             at, event = told.routed_at, told.event
             quiet = frozenset(silence.id for silence in self.quiet if self._is_quiet(silence, event, at))
-            fate = self.fates[event.id] = Fate(receivers=frozenset(self.plan.receivers), silences=quiet)
+            # Nobody is told about himself.
+            whom = frozenset(self.plan.receivers) - {str((event.receiver or {}).get("name"))}
+            fate = self.fates[event.id] = Fate(receivers=whom, silences=quiet)
             for handover in told.handovers:
                 silenced = handover.state is State.SILENCED
                 assert silenced is bool(fate.silences), f"{event.short_id}: {handover} is recorded, {fate} is due"
@@ -508,7 +574,7 @@ class AnyOrder(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _live_on(self) -> None:
-        self.reaper.writes_left = NEVER
+        self.reaper.writes_left, self.reaper.refusals = NEVER, 0
         for mouth in self.mouths.values():
             mouth.fates = []
         self.do(self._reload(Plan()))
@@ -528,7 +594,9 @@ class AnyOrder(RuleBasedStateMachine):
         received = {name: mouth.received for name, mouth in self.mouths.items()}
         evidence = house.evidence(self.folder, counted, self.world.lives, received)
         routed = {identity: fate.receivers for identity, fate in self.fates.items()}
-        evidence = replace(evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id])
+        evidence = replace(
+            evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
+        )
         assert violations(evidence) == []
 
 
