@@ -185,10 +185,6 @@ class Outlook:
         streak = self._count(failure)
         return [*reached, *self._worsened(failure.subject, streak, last_good_at, watched, now)]
 
-    def reached(self, now: datetime) -> list[Turn]:
-        """Note that AiTEMS answered, and return what follows."""
-        return self._answered(now)
-
     def succeeded(self, subjects: Iterable[str], now: datetime) -> list[Turn]:
         """Note a counting answer about these subjects and return what follows."""
         turns = self._answered(now)

@@ -12,7 +12,7 @@ from watcher.core.batch import Trouble
 from watcher.core.event import Event
 from watcher.core.incident import Failure, Incident, Outlook, Streak, Thresholds, Turn, TurnKind
 from watcher.core.incident_event import Scope, describe, named
-from watcher.core.look import Cause, Unseen
+from watcher.core.look import Cause, LookState, Unseen
 from watcher.core.planner import Look
 from watcher.core.training import ServiceRef, TrainingRef
 from watcher.flow.doubt import ClockDoubt
@@ -88,11 +88,16 @@ class Lookout:
         self._know(look)
         state = self._memory.look(look.key)
         outlook.remember_good(state.good_answered_at)
-        if state.failures and state.cause is not None and state.failed_since is not None:
+        if self._is_dark(look, state) and state.cause is not None and state.failed_since is not None:
             streak = Streak(
                 failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or ""
             )
             outlook.remember(self.subject_of(look), streak)
+
+    def _is_dark(self, look: Look, state: LookState) -> bool:
+        """Say whether what failed shows nothing: that a training which was found is no more is an answer."""
+        is_gone = look.training is not None and self._memory.training(look.training) is not None
+        return state.failures > 0 and not (is_gone and state.cause is Cause.NOT_FOUND)
 
     def _know(self, look: Look) -> None:
         naming = look.naming
@@ -135,10 +140,10 @@ class Lookout:
         watched = len(self._services.get(account, ()))
         return self._consequence(account, self._outlooks[account].failed(failure, last_good_at, watched, now), now)
 
-    def reached(self, look: Look, now: datetime) -> Consequence:
-        """Judge an answer that shows that AiTEMS can be reached, whatever it says of the training."""
+    def missed(self, look: Look, now: datetime) -> Consequence:
+        """Judge the answer that there is no such training (any more), which is as good as another."""
         account = look.service.account
-        return self._consequence(account, self._outlooks[account].reached(now), now)
+        return self._consequence(account, self._outlooks[account].succeeded([self.subject_of(look)], now), now)
 
     def orphans(self) -> tuple[Trouble, ...]:
         """Close, without a word, the incidents of what is no longer watched; return the rows to write."""

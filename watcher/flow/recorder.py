@@ -106,7 +106,7 @@ class Recorder:
         self, target: Target, known: Snapshot, before: LookState, after: LookState, now: datetime
     ) -> None:
         """A training that is watched by itself and was found before: AiTEMS answered that there is none."""
-        consequence = self._lookout.reached(target.look, now)
+        consequence = self._lookout.missed(target.look, now)
         decision = missed(known, before.good_asked_at, self._background(target, known.ref), now)
         await self._keep(target.look, [decision], consequence, after)
 

@@ -170,3 +170,52 @@ def test_nothing_is_given_up_for_its_age_by_a_clock_that_no_server_agreed_with_y
         return ear
 
     assert run(main).kinds == ["succeeded"]
+
+
+def test_one_failure_after_a_training_was_gone_for_long_is_no_outage_since_before(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v1"): "learning"}
+        (listed,) = service_looks(["s1"])
+        alone = Look(
+            service=ServiceRef("main", "s1"), training=TrainingRef("main", "s1", "pop", "v1"), cadence=listed.cadence
+        )
+        failures: list[bool] = []
+
+        def deleted(_now: float, path: str) -> HttpResult | None:
+            return world.answer(503 if failures and failures.pop() else 404, {}) if "versions" in path else None
+
+        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2"])]):
+            await asyncio.sleep(60)
+            world.trouble = deleted
+            for number in (2, 1):
+                failures += [True] * number
+                await asyncio.sleep(1500)
+        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2"])]):
+            await asyncio.sleep(60)
+            failures += [True]
+            await asyncio.sleep(1500)
+        return ear
+
+    assert run(main).kinds == ["gone"]
+
+
+def test_an_outage_of_a_service_ends_also_where_its_one_training_is_gone_after_it(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {("s1", "v1"): "learning"}
+        ref = TrainingRef("main", "s1", "pop", "v1")
+        (listed,) = service_looks(["s1"])
+
+        def away(now: float, path: str) -> HttpResult | None:
+            if now < 600 or "/s1/" not in path:
+                return None
+            return world.answer(503 if now < 1200 else 404, {})
+
+        world.trouble = away
+        alone = Look(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
+        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2", "s3"], idle_seconds=30)]):
+            await asyncio.sleep(4000)
+        return ear
+
+    assert sorted(run(main).kinds) == ["gone", "reachable", "unreachable"]
