@@ -13,52 +13,11 @@ import pytest
 from tests.support.house import history
 from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.core.delivery import Outcome, Parcel, TryLater
-from watcher.core.event import Kind
 
 pytestmark = pytest.mark.slow
 
 HOUR = 3600.0
 SERVICES = ("s1", "s2", "s3")
-
-
-def test_r6_twelve_hours_of_outage_are_one_incident_one_recovery_and_one_catch_up(tmp_path: Path) -> None:
-    async def main(clock: VirtualClock) -> Ear:
-        world, ear = World(clock), Ear()
-        words = ("requesting", "waiting", "learning", "learning", "completed", "ready")
-        names = [(service, version) for service in SERVICES for version in ("v1", "v2")]
-        world.trainings = dict(zip(names, words, strict=True))
-        async with watching(tmp_path, world, ear, service_looks(SERVICES), ring_seconds=5):
-            await asyncio.sleep(HOUR)
-            world.trouble = lambda _now, _path: world.answer(503, {"error": {"errorCode": "500"}})
-            await asyncio.sleep(6 * HOUR)
-            after = ("completed", "completed", "stopping", "completed", "learning", "waiting")
-            world.trainings = dict(zip(names, after, strict=True))
-            await asyncio.sleep(6 * HOUR)
-            world.trouble = lambda _now, _path: None
-            await asyncio.sleep(HOUR)
-        assert broken_promises(tmp_path, world, ear) == []
-        return ear
-
-    ear = run(main)
-    assert [event.kind for event in ear.events if event.incident] == [Kind.UNREACHABLE, Kind.REACHABLE]
-    opened, closed = (event.incident for event in ear.events if event.incident)
-    assert opened is not None
-    assert closed is not None
-    assert 12 * HOUR - 120 < float(str(closed["lasted_seconds"])) < 12 * HOUR + 400
-    (catch_up,) = (parcel for parcel in ear.heard if len(parcel) > 1)
-    assert {(e.service, e.version, e.from_status, e.skipped, e.to_status, e.late) for e in catch_up} == {
-        ("s1", "v1", "requesting", ("waiting", "learning"), "completed", True),
-        ("s1", "v2", "waiting", ("learning",), "completed", True),
-        ("s2", "v1", "learning", (), "stopping", True),
-        ("s2", "v2", "learning", (), "completed", True),
-        ("s3", "v1", "completed", (), "learning", True),
-        ("s3", "v2", "ready", (), "waiting", True),
-    }, "all six paths, one of which needed a second sight"
-    outage = START + timedelta(hours=1), START + timedelta(hours=13)
-    for event in catch_up:
-        assert event.after <= outage[0] + timedelta(minutes=5)
-        assert event.before >= outage[1]
-    assert len(ear.heard) == 3
 
 
 def test_r13_hours_without_slack_delivers_everything_in_order_at_its_pace(tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""R6: six hours in which nothing can be seen and much happens; then one recovery, and what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.house import history
+from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
+from watcher.core.event import Event, Kind
+from watcher.core.group_message import compose_group
+from watcher.core.incident_message import CHANGES_FOLLOW
+from watcher.core.message import compose
+from watcher.core.text import plain_text
+from watcher.http import HttpResult, NotSent, Reason, Uncertain
+from watcher.receivers.slack_group import text_alone
+
+pytestmark = pytest.mark.slow
+
+HOUR: Final = 3600.0
+AWAY: Final = 6
+SERVICES: Final = ("s1", "s2", "s3")
+LIVES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("s1", "v1"): ("requesting", "waiting", "learning", "completed"),
+    ("s1", "v2"): ("waiting", "learning", "completed", "learning"),
+    ("s1", "v3"): ("learning", "completed"),
+    ("s1", "v4"): ("learning",),
+    ("s2", "v1"): ("requesting", "waiting", "learning"),
+    ("s2", "v2"): ("learning", "stopping", "ready"),
+    ("s2", "v3"): ("requesting", "waiting", "learning", "learningFailed"),
+    ("s3", "v1"): ("completed", "requesting", "waiting"),
+    ("s3", "v2"): ("ready", "requesting", "waiting", "learning", "completed"),
+}
+"""What each training goes through while nobody sees it, a step an hour from the second on."""
+TOLD: Final = {
+    ("s1", "v1", "requesting", ("waiting", "learning"), "completed"),
+    ("s1", "v2", "waiting", (), "learning"),
+    ("s1", "v3", "learning", (), "completed"),
+    ("s2", "v1", "requesting", ("waiting",), "learning"),
+    ("s2", "v2", "learning", (), "ready"),
+    ("s2", "v3", "requesting", ("waiting", "learning"), "learningFailed"),
+    ("s3", "v1", "completed", (), "waiting"),
+    ("s3", "v2", "ready", (), "completed"),
+    ("s3", "v9", None, (), "waiting"),
+}
+"""Each change once, with what was skipped where our order of the stages says it; a new one; nothing unchanged."""
+
+Face = Callable[[World], HttpResult | Awaitable[HttpResult]]
+
+
+def server_error(world: World) -> HttpResult:
+    return world.answer(503, {"error": {"errorCode": "500"}})
+
+
+def no_name(world: World) -> HttpResult:
+    now = world.clock.utc_now()
+    return NotSent(reason=Reason.DNS, detail="no such name", asked_at=now, ended_at=now)
+
+
+async def no_answer(world: World) -> HttpResult:
+    began = world.clock.utc_now()
+    await asyncio.sleep(10)
+    return Uncertain(reason=Reason.DEADLINE, detail="silence", asked_at=began, ended_at=world.clock.utc_now())
+
+
+def in_turn(*faces: Face) -> Face:
+    """Return what has another face each half hour."""
+    return lambda world: faces[int(world.clock.monotonic() // (HOUR / 2)) % len(faces)](world)
+
+
+FACES: Final[Mapping[str, Face]] = {
+    "server errors": server_error,
+    "no name": no_name,
+    "no answer": no_answer,
+    "all of them": in_turn(server_error, no_name, no_answer),
+}
+
+
+CASES: Final = [
+    pytest.param(face, restarts, marks=() if place % 2 == number else pytest.mark.torture)
+    for place, face in enumerate(FACES)
+    for number, restarts in enumerate((0, 2))
+]
+
+
+async def live_on(world: World) -> None:
+    """Let the trainings go on while nobody sees them; one is new."""
+    for step in itertools.count(1):
+        await asyncio.sleep(HOUR)
+        world.trainings |= {name: life[min(step, len(life) - 1)] for name, life in LIVES.items()}
+        world.trainings["s3", "v9"] = "waiting"
+
+
+@pytest.mark.parametrize(("face", "restarts"), CASES)
+def test_r6_six_hours_out_of_sight_are_one_incident_and_one_recovery_with_what_changed(
+    tmp_path: Path, face: str, restarts: int
+) -> None:
+    async def main(clock: VirtualClock) -> Ear:
+        world, ear = World(clock), Ear()
+        world.trainings = {name: life[0] for name, life in LIVES.items()}
+        looks = service_looks(SERVICES)
+        async with watching(tmp_path, world, ear, looks, ring_seconds=5):
+            await asyncio.sleep(HOUR)
+            living = asyncio.create_task(live_on(world))
+            world.trouble = lambda _now, _path: FACES[face](world)
+            await asyncio.sleep(AWAY / 2 * HOUR if restarts else AWAY * HOUR)
+            if not restarts:
+                await come_back(world, living)
+        for _ in range(restarts):
+            async with watching(tmp_path, world, ear, looks, ring_seconds=5):
+                await asyncio.sleep(AWAY / 2 / restarts * HOUR)
+                if clock.monotonic() > AWAY * HOUR:
+                    await come_back(world, living)
+        assert broken_promises(tmp_path, world, ear) == []
+        return ear
+
+    ear = run(main, threads=False)
+    assert_one_incident(ear)
+    assert_what_changed(tmp_path, ear)
+
+
+async def come_back(world: World, living: asyncio.Task[None]) -> None:
+    living.cancel()
+    world.trouble = lambda _now, _path: None
+    await asyncio.sleep(HOUR)
+
+
+def assert_one_incident(ear: Ear) -> None:
+    told = [event for event in ear.events if event.incident]
+    assert [event.kind for event in told] == [Kind.UNREACHABLE, Kind.REACHABLE]
+    opened, closed = (event.incident for event in told)
+    assert opened is not None
+    assert closed is not None
+    assert opened["id"] == closed["id"]
+    assert AWAY * HOUR - 400 < float(str(closed["lasted_seconds"])) < AWAY * HOUR + 400
+    assert CHANGES_FOLLOW in [plain_text(line) for line in compose(told[1]).lines]
+
+
+def assert_what_changed(folder: Path, ear: Ear) -> None:
+    """Everything once, late, within its bounds, in one message but for the failure, which is named in it."""
+    moves = [told.event for told in history(folder) if not told.event.incident]
+    assert {facts(event) for event in moves} == TOLD
+    assert len(moves) == len(TOLD)
+    assert all(event.late for event in moves)
+    assert all(event.after <= START + timedelta(seconds=HOUR + 400) for event in moves)
+    (catch_up, also) = next((parcel, also) for parcel, also in zip(ear.heard, ear.also, strict=True) if len(parcel) > 1)
+    assert len(catch_up) == len(TOLD) - 1
+    assert [event.kind for event in also] == [Kind.FAILED]
+    assert len(ear.heard) == 4, "the incident, its end, the failure, and all the rest together"
+    text = text_alone(compose_group(catch_up, also), may_be_repeat=False)
+    assert "`requesting` → (`waiting`, `learning`) → `completed`" in text, text
+
+
+def facts(event: Event) -> tuple[object, ...]:
+    return (event.service, event.version, event.from_status, event.skipped, event.to_status)
