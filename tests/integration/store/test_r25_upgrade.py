@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -20,22 +21,26 @@ from watcher.store.engines import writer_engine
 from watcher.store.errors import BackupError
 from watcher.store.revisions import known_revisions
 from watcher.store.shelf import Shelf
+from watcher.store.soundness import BACKUP_MARK
 
 OLD = sorted(known_revisions())[:-1]
 NEWEST = max(known_revisions())
-EVENT = (
-    "evt_x",
-    "training:main/s/pop/v",
-    1,
-    "failed",
-    "{}",
-    "2026-11-23T02:00:00.000000Z",
-    "2026-11-23T02:00:01.000000Z",
-)
+ROWS = 3
 
 
 def make_old(path: Path, revision: str) -> None:
-    """Make a store as the version with this schema would have left it."""
+    """Make a store as the version with this schema would have left it, with rows in every table."""
+    make_schema(path, revision)
+    with closing(sqlite3.connect(path)) as filled, filled:
+        for table in tables(filled):
+            columns = filled.execute(f"SELECT name, type FROM pragma_table_info('{table}')").fetchall()  # noqa: S608
+            names, marks = ", ".join(name for name, _ in columns), ", ".join("?" * len(columns))
+            rows = [[sample(kind, name, number) for name, kind in columns] for number in range(1, ROWS + 1)]
+            filled.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own
+        filled.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
+
+
+def make_schema(path: Path, revision: str) -> None:
     path.parent.mkdir(exist_ok=True)
     engine = writer_engine(path)
     with engine.begin() as connection:
@@ -44,29 +49,44 @@ def make_old(path: Path, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
-    with closing(sqlite3.connect(path)) as filled:
-        filled.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
-        columns = "id, subject, seq, kind, body, recorded_at, routed_at"
-        filled.execute(f"INSERT INTO event ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", EVENT)  # noqa: S608 - our own
-        delivery = "id, receiver, sealed, urgent, body, state, created_at"
-        filled.execute(
-            f"INSERT INTO delivery ({delivery}) VALUES ('msg_x', 'hook', 1, 1, x'00ff', 'delivered', ?)",  # noqa: S608
-            EVENT[-1:],
-        )
-        filled.execute(
-            "INSERT INTO ledger (event_id, receiver, delivery_id, subject, receiver_seq, ending)"
-            " VALUES ('evt_x', 'hook', 'msg_x', ?, 1, 'delivered')",
-            EVENT[1:2],
-        )
-        filled.commit()
+
+
+def sample(kind: str, name: str, number: int) -> object:
+    """Return a value of a column that no other row has."""
+    match kind:
+        case "TEXT":
+            return f"{name} {number}"
+        case "BLOB":
+            return bytes([0, 255, number])
+        case _:
+            return number
+
+
+def tables(connection: sqlite3.Connection) -> list[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('alembic_version', 'sqlite_sequence')"
+    return [name for (name,) in connection.execute(query)]
 
 
 def content(path: Path) -> dict[str, list[dict[str, object]]]:
-    """Return every row of every table that an old store has too, by the columns' names."""
+    """Return every row of every table, by the columns' names, but what a backup says of itself."""
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        tables = ("meta", "event", "delivery", "ledger")
-        return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in tables}  # noqa: S608
+        found = {table: rows_of(connection, table) for table in tables(connection)}
+    found["meta"] = [row for row in found["meta"] if row["key"] != BACKUP_MARK]
+    return found
+
+
+def rows_of(connection: sqlite3.Connection, table: str) -> list[dict[str, object]]:
+    return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608 - our own
+
+
+def as_before(before: Mapping[str, list[dict[str, object]]], after: Mapping[str, list[dict[str, object]]]) -> bool:
+    """Say whether every row is there with every value that it had."""
+    kept = {
+        table: [{key: new[key] for key in old} for old, new in zip(rows, after[table], strict=True)]
+        for table, rows in before.items()
+    }
+    return kept == before
 
 
 def revision(path: Path) -> str:
@@ -83,12 +103,12 @@ def test_r25_an_older_store_is_migrated_with_its_data_after_a_backup(path: Path,
     after = content(path)
     assert (database.opening.migrated_from, database.opening.recovery, database.epoch) == (old, None, "e1")
     assert revision(path) == NEWEST
-    for table, rows in before.items():
-        assert [{key: new[key] for key in row} for row, new in zip(rows, after[table], strict=True)] == rows
+    assert as_before(before, after)
+    assert all(after[table] == [] for table in after.keys() - before.keys())
     backup = database.opening.backup
     assert backup is not None
     assert revision(backup) == old
-    assert content(backup)["event"] == before["event"]
+    assert content(backup) == before
 
 
 def test_r25_a_migrated_store_opens_without_another_backup(path: Path) -> None:
@@ -123,28 +143,46 @@ def die(connection, cursor, statement, *rest):
 open_database(Path(sys.argv[1]), purpose="test", now=datetime(2026, 11, 23, 2, 0, tzinfo=UTC)).close()
 print("lived")
 """
-STEPS = (
-    "ALTER TABLE delivery ADD COLUMN lookups",
-    "CREATE TABLE receiver",
-    "CREATE TABLE silence",
-    "UPDATE alembic_version",
-)
+STEPS = {
+    "0002": (
+        "ALTER TABLE delivery ADD COLUMN mention",
+        "ALTER TABLE delivery ADD COLUMN lookups",
+        "CREATE TABLE receiver",
+    ),
+    "0003": ("CREATE TABLE silence",),
+    "0004": ("DROP INDEX ix_delivery_due", "CREATE INDEX ix_delivery_state"),
+}
+"""What brings a store to each schema; a schema without its steps here has none that are tried."""
+DEATHS = [
+    (old, statement)
+    for old in OLD
+    for new, statements in STEPS.items()
+    for statement in (*statements, f"UPDATE alembic_version SET version_num='{new}'")  # noqa: S608 - ours
+    if new > old
+]
 
 
-@pytest.mark.parametrize("statement", STEPS)
-def test_r25_killed_in_mid_migration_nothing_has_happened_and_it_is_resumed(path: Path, statement: str) -> None:
-    make_old(path, "0001")
+def test_every_schema_has_its_steps_here() -> None:
+    assert ["0001", *STEPS] == sorted(known_revisions())
+
+
+@pytest.mark.parametrize(("old", "statement"), DEATHS)
+def test_r25_killed_in_mid_migration_nothing_has_happened_and_it_is_resumed(
+    path: Path, old: str, statement: str
+) -> None:
+    make_old(path, old)
     before = content(path)
     died = subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-c", DIE_AT, str(path), statement], check=False, capture_output=True, text=True
     )
     assert (died.returncode, died.stdout) == (-9, ""), died.stderr
-    assert revision(path) == "0001"
+    assert revision(path) == old
     assert content(path) == before
     database = open_database(path, purpose="test", now=NOW + timedelta(seconds=5))
     database.close()
     assert revision(path) == NEWEST
     assert (database.opening.recovery, database.epoch) == (None, "e1")
+    assert as_before(before, content(path))
 
 
 def test_the_known_schemas_are_those_that_the_migrations_make() -> None:
