@@ -1,0 +1,167 @@
+"""R23: a first start tells nothing of what is; a start after days tells what changed, once and as late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.tally import rounds
+from tests.support.virtual import VirtualClock, run
+from tests.support.whole import Consumer, Whole
+from watcher.core.training import Status
+
+pytestmark = pytest.mark.slow
+
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+SERVICES: Final = tuple(f"s{number}" for number in range(10))
+WORDS: Final = (*(status.value for status in Status), "paused")
+EACH: Final = 50
+
+
+def crowded(folder: Path, clock: VirtualClock) -> Whole:
+    """Return a daemon before its first start, on five hundred trainings in every word."""
+    whole = Whole(folder, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES)
+    for service in SERVICES:
+        for number in range(EACH):
+            whole.show(f"v{number}", WORDS[number % len(WORDS)], service)
+    return whole
+
+
+def test_r23_a_first_start_on_five_hundred_trainings_in_every_word_tells_nothing(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        whole = crowded(tmp_path, clock)
+        async with whole.living() as daemon:
+            await asyncio.sleep(HOUR)
+            assert daemon.poller.watched() == (len(SERVICES) * EACH, len(SERVICES))
+            assert (whole.recorded(), whole.hook_count()) == ([], 0)
+            whole.show("v3", "completed", "s7")
+            await asyncio.sleep(120)
+            await whole.settled()
+        assert [(event["service"], event["version"]) for event in whole.hooks["hook"].events] == [("s7", "v3")]
+        assert whole.broken_promises() == []
+
+    run(main, threads=False)
+
+
+def test_r23_a_first_start_that_dies_again_and_again_in_its_first_round_tells_nothing(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        whole = crowded(tmp_path, clock)
+        for life in range(rounds(few=12, full=60)):
+            async with whole.living(ends_in_order=False):
+                await asyncio.sleep(0.1 + 2.7 * (life % 12))
+        async with whole.living():
+            await asyncio.sleep(600)
+        assert (whole.recorded(), whole.hook_count()) == ([], 0)
+        assert whole.broken_promises() == []
+
+    run(main, threads=False)
+
+
+def test_r23_a_first_start_while_the_api_is_away_tells_of_that_alone(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        whole = crowded(tmp_path, clock)
+        whole.world.trouble = lambda _now, _path: whole.world.answer(503, {"error": {"errorCode": "500"}})
+        async with whole.living():
+            await asyncio.sleep(2 * HOUR)
+            whole.world.trouble = lambda _now, _path: None
+            await asyncio.sleep(HOUR)
+            await whole.settled()
+        assert [event.kind for event in whole.recorded()] == ["unreachable", "reachable"]
+        assert whole.broken_promises() == []
+
+    run(main, threads=False)
+
+
+CHANGES: Final = {
+    "stayed": ("learning", "learning"),
+    "ended": ("learning", "completed"),
+    "failed": ("waiting", "learningFailed"),
+    "moved": ("waiting", "learning"),
+    "strange": ("learning", "paused"),
+    "restarted": ("completed", "learning"),
+    "taken-back": ("learning", "waiting"),
+    "gone": ("completed", None),
+    "new": (None, "learning"),
+    "new-and-over": (None, "learningFailed"),
+}
+KINDS: Final = {
+    "ended": "succeeded",
+    "failed": "failed",
+    "moved": "progress",
+    "strange": "unknown-status",
+    "restarted": "restarted",
+    "taken-back": "progress",
+    "gone": "gone",
+    "new": "appeared",
+    "new-and-over": "failed",
+}
+SKIPPED: Final = {"failed": ["learning"]}
+OF_EACH: Final = 3
+
+
+def test_r23_after_three_days_off_each_change_of_every_kind_is_told_once_and_late(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Whole:
+        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES[:3])
+        names = [(service, name, n) for service in whole.services for name in CHANGES for n in range(OF_EACH)]
+        for service, name, n in names:
+            if (word := CHANGES[name][0]) is not None:
+                whole.show(f"{name}-{n}", word, service)
+        async with whole.living():
+            await asyncio.sleep(HOUR)
+        await asyncio.sleep(3 * DAY)
+        for service, name, n in names:
+            if (word := CHANGES[name][1]) is not None:
+                whole.show(f"{name}-{n}", word, service)
+            else:
+                whole.forget(f"{name}-{n}", service)
+        for _ in range(3):
+            async with whole.living():
+                await asyncio.sleep(HOUR)
+                await whole.settled()
+        assert whole.broken_promises() == []
+        return whole
+
+    whole = run(main, threads=False)
+    events = whole.hooks["hook"].events
+    told = Counter((event["service"], event["version"], event["kind"]) for event in events)
+    assert told == Counter(
+        (service, f"{name}-{n}", kind)
+        for service in whole.services
+        for name, kind in KINDS.items()
+        for n in range(OF_EACH)
+    )
+    assert all(event["late"] for event in events)
+    assert all(event["skipped"] == SKIPPED.get(event["version"].rpartition("-")[0], []) for event in events)
+    failures = sum(event["kind"] == "failed" for event in events)
+    largest = 20
+    assert len(whole.hooks["hook"].received) <= failures + -(-(len(events) - failures) // largest) + 1
+
+
+def test_r23_what_waited_when_it_went_off_for_longer_than_is_tried_is_told_before_it_is_given_up(
+    tmp_path: Path,
+) -> None:
+    async def main(clock: VirtualClock) -> Whole:
+        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)})
+        whole.show("v1", "learning")
+        async with whole.living():
+            await asyncio.sleep(120)
+            whole.hooks["hook"].mood = lambda hook, _: hook.says(503)
+            whole.show("v1", "stopping")
+            await asyncio.sleep(120)
+            whole.show("v1", "completed")
+            await asyncio.sleep(120)
+        await asyncio.sleep(4 * DAY)
+        whole.hooks["hook"].mood = lambda _hook, _settings: None
+        async with whole.living():
+            await asyncio.sleep(HOUR)
+            await whole.settled()
+        assert whole.broken_promises() == []
+        return whole
+
+    whole = run(main, threads=False)
+    assert [event["to"] for event in whole.hooks["hook"].events] == ["stopping", "completed"]
