@@ -59,8 +59,15 @@ class Shelf:
             raise BackupError(f"too little room for a backup in {self.folder}: {free:,} bytes free, {needed:,} needed")
 
     def prune(self, now: datetime) -> list[Path]:
-        """Remove what is older than a week, but never the newest; return what was removed."""
-        old = [path for moment, path in self.backups()[1:] if now - moment > KEPT]
+        """Remove what is older than a week, but never the newest, and what is of a time to come; return what went.
+
+        To be called when the wall clock is believed: one that ran ahead has dated those of a time to come, and they
+        would be taken for the newest for as long as it did.
+        """
+        found = self.backups()
+        past = [(moment, path) for moment, path in found if moment <= now]
+        ahead = [path for moment, path in found if moment > now] if past else []
+        old = [*ahead, *(path for moment, path in past[1:] if now - moment > KEPT)]
         for path in old:
             path.unlink(missing_ok=True)
         if self.folder.is_dir():

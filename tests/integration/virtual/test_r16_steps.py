@@ -1,0 +1,116 @@
+"""R16: the wall clock of the whole daemon steps: the cadence holds, nothing is doubled, forgotten or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import house
+from tests.support.virtual import VirtualClock, run
+from tests.support.whole import Consumer, Whole
+from watcher.core.delivery import State
+from watcher.core.event import Kind
+from watcher.store import shelf
+
+pytestmark = pytest.mark.slow
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+STEPS: Final = (timedelta(hours=-1), timedelta(hours=3), timedelta(days=3653))
+BEFORE: Final = ("requesting", "waiting")
+MEANWHILE: Final = ("learning", "stopping", "learningFailed")
+AFTER: Final = ("learning", "completed")
+EVERY: Final = 5 * MINUTE
+AWAY: Final = ("stopping", "completed")
+"""What happens while one receiver is away, just before the clock steps."""
+
+
+def right(whole: Whole) -> None:
+    whole.world.step_the_clock(timedelta())
+
+
+async def change(whole: Whole, words: tuple[str, ...]) -> None:
+    for word in words:
+        whole.show("v1", word)
+        await asyncio.sleep(EVERY)
+
+
+def told_of(hook: Consumer, version: str) -> list[str]:
+    return [event["to"] for event in hook.events if event["version"] == version]
+
+
+@pytest.mark.parametrize(("step", "dies"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
+def test_r16_with_alerts_waiting_a_step_and_its_mending_double_lose_and_give_up_nothing(
+    tmp_path: Path, step: timedelta, *, dies: bool
+) -> None:
+    async def main(clock: VirtualClock) -> Whole:
+        hooks = {"well": Consumer(clock), "away": Consumer(clock)}
+        whole = Whole(tmp_path, clock, hooks, chats=("chat",))
+        for version in ("v1", "v2"):
+            whole.show(version, "ready")
+        async with whole.living(ends_in_order=not dies):
+            await asyncio.sleep(10 * MINUTE)
+            whole.world.take_longest_wait()
+            await change(whole, BEFORE)
+            hooks["away"].mood = lambda hook, _: hook.says(503)
+            for word in AWAY:
+                whole.show("v2", word)
+                await asyncio.sleep(EVERY)
+            whole.world.step_the_clock(step)
+            await change(whole, MEANWHILE)
+        async with whole.living():
+            await asyncio.sleep(EVERY)
+            hooks["away"].mood = lambda _hook, _settings: None
+            right(whole)
+            whole.world.quiet_since = clock.monotonic()
+            await change(whole, AFTER)
+            await whole.settled(2 * HOUR)
+            assert whole.world.take_longest_wait() <= whole.interval_seconds + 1.0
+            await asyncio.sleep(HOUR)
+        assert whole.broken_promises(witnessed=False) == []
+        return whole
+
+    whole = run(main, threads=False)
+    for hook in whole.hooks.values():
+        assert told_of(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
+        assert told_of(hook, "v2") == [*AWAY]
+        assert len(hook.received) == len({item.webhook_id for item in hook.received})
+    assert len(whole.chat.received) == len(whole.hooks["well"].received)
+    states = {handover.state for told in house.history(tmp_path) for handover in told.handovers}
+    assert states == {State.DELIVERED}
+    others = {event.kind for event in whole.recorded() if event.version is None}
+    assert others <= {Kind.CLOCK_SKEW, Kind.REACHABLE}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_r16_after_a_step_the_newest_backup_has_what_is_newest_and_no_more_are_made_than_are_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
+    monkeypatch.setattr(shelf, "EVERY", timedelta(hours=3))
+
+    async def main(clock: VirtualClock) -> Whole:
+        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)}, interval_seconds=300)
+        whole.show("v1", "waiting")
+        async with whole.living():
+            await asyncio.sleep(HOUR)
+            whole.world.step_the_clock(step)
+            await asyncio.sleep(12 * MINUTE)
+            right(whole)
+            await asyncio.sleep(HOUR)
+            whole.show("v1", "learning")
+            await asyncio.sleep(7 * HOUR)
+        return whole
+
+    run(main, threads=False)
+    backups = shelf.Shelf(tmp_path / "watcher.db")
+    newest = backups.newest_sound()
+    assert newest is not None
+    with closing(sqlite3.connect(newest[1])) as backup:
+        assert backup.execute("SELECT count(*) FROM event WHERE subject LIKE 'training:%'").fetchone() == (1,)
+    assert len(backups.backups()) <= 6
