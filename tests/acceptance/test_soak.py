@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 GROWTH_MEGABYTES: Final = 20.0
 DESCRIPTORS: Final = 64
+DESCRIPTORS_GROWN: Final = 4.0
 JOURNAL_MEGABYTES: Final = 16.0
 
 
@@ -26,4 +27,5 @@ async def test_r22_a_soak_stays_flat(tmp_path: Path) -> None:
     assert result.broken == []
     assert result.growth_megabytes < GROWTH_MEGABYTES
     assert max(sample.descriptors for sample in result.samples) < DESCRIPTORS
+    assert soak.growth(float(sample.descriptors) for sample in result.samples) < DESCRIPTORS_GROWN
     assert max(sample.journal_megabytes for sample in result.samples) < JOURNAL_MEGABYTES

@@ -189,11 +189,28 @@ def logging_to(path: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def living(
-    folder: Path, text: str, world: World, environ: Mapping[str, str], *, ends_in_order: bool
+async def living(  # noqa: PLR0913 - what a test sets up, the last ones optional
+    folder: Path,
+    text: str,
+    world: World,
+    environ: Mapping[str, str],
+    *,
+    ends_in_order: bool,
+    keep_history: timedelta | None = None,
 ) -> AsyncIterator[Daemon]:
-    """Let the daemon live as long as the block runs; one that does not end in order stops where it is."""
+    """Let the daemon live as long as the block runs; one that does not end in order stops where it is.
+
+    Args:
+        folder: the store's.
+        text: the configuration.
+        world: it remembers the life.
+        environ: what is set beside what a house sets.
+        ends_in_order: whether it is asked to stop.
+        keep_history: a shorter time than a configuration may name.
+    """
     loaded = config.load(folder / "config.toml", text=text)
+    if keep_history is not None:
+        loaded = replace(loaded, state=loaded.state.model_copy(update={"keep_history": keep_history}))
     with (folder / "told.log").open("a", encoding="utf-8") as output:
         clock: Any = world.clock
         around = Surroundings(environ={**house.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output)

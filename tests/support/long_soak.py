@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from unittest import mock
 
 from tests.support import faked, house, virtual
 from tests.support.commotion import LIVES, everything_is_told
@@ -19,17 +20,17 @@ from tests.support.invariants import Entry, Evidence, violations
 from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
 from tests.support.town import Town
 from tests.support.virtual import VirtualClock
+from watcher.core.moment import from_text
+from watcher.flow import upkeep
 from watcher.store.views import HistoryFilter, Told, open_views
 
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY_HOURS: Final = 24.0
-ARCHIVE_HOURS: Final = 6.0
-"""Several times within ``keep_history``, so that nothing is forgotten that the judgement has not read."""
+ARCHIVES: Final = 4
+"""So many times within the time that history is kept, so that nothing is forgotten that the judgement has not read."""
 SETTLING: Final = timedelta(hours=6)
-CHANGE_SECONDS: Final = (10.0, 50.0)
-"""Between two changes of whatever training."""
 CALM_SECONDS: Final = 600.0
 """Nothing changes so long before and after the wall clock is wrong, whose times say nothing."""
 RECOVERY_SECONDS: Final = 1200.0
@@ -80,6 +81,22 @@ class Act(NamedTuple):
     what: str
 
 
+COUNT: Final = "SELECT count(*) FROM event"
+STRAYS: Final = """
+SELECT (SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event))
+     + (SELECT count(*) FROM delivery WHERE id NOT IN (SELECT delivery_id FROM ledger))
+"""
+OVER: Final = """
+SELECT recorded_at, next_at, ended_at FROM (
+    SELECT id, subject, recorded_at, lead(recorded_at) OVER (PARTITION BY subject ORDER BY position) AS next_at
+    FROM event
+) JOIN (
+    SELECT event_id, max(ended_at) AS ended_at FROM ledger GROUP BY event_id HAVING count(*) = count(ending)
+) ON event_id = id
+WHERE subject LIKE 'training:%' AND next_at IS NOT NULL
+"""
+"""Of each event that is not its training's newest and is told to everybody: since when each of these is so."""
+
 DAY: Final = (
     Act(2.0, "storm"),
     Act(2.2, "storm over"),
@@ -107,6 +124,10 @@ class LongSample(Sample):
 
     backups_megabytes: float
     events_kept: int
+    overdue_hours: float
+    """How long an event is kept, at most, that might be forgotten."""
+    strays: int
+    """Deliveries and ledger entries of events that are forgotten."""
 
 
 @dataclass(slots=True)
@@ -135,13 +156,18 @@ class Plan:
     day_hours: float = DAY_HOURS
     """In how much time everything happens that happens in a day."""
     sample_minutes: float = 15.0
+    change_seconds: tuple[float, float] = (10.0, 50.0)
+    """Between two changes of whatever training."""
+    keep_hours: float = DAY_HOURS
+    """How long history is kept; less than a configuration may say, where it is less than a day."""
+    upkeep_minutes: float = 60.0
 
     def acts(self) -> Iterator[Act]:
         """Return everything that happens, the archives and the end included."""
         days = range(int(self.hours // self.day_hours) + 1)
         acts = [Act((day + hour / DAY_HOURS) * self.day_hours, what) for day in days for hour, what in DAY]
-        times = range(1, int(self.hours / ARCHIVE_HOURS) + 1)
-        acts += [Act(number * ARCHIVE_HOURS, "archive") for number in times]
+        every = self.keep_hours / ARCHIVES
+        acts += [Act(number * every, "archive") for number in range(1, int(self.hours / every) + 1)]
         yield from sorted(act for act in acts if act.hour < self.hours)
         yield Act(self.hours, "end")
 
@@ -169,8 +195,9 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
     town = Town(world, draw, arrived)
     world.trouble = town.trouble
     samples: list[LongSample] = []
-    with faked.lines_to(town.peers), faked.logging_to(folder / "daemon.log"):
-        async with _beside(_keep_changing(town), _keep_sampling(folder, town, plan, samples)):
+    rarely = mock.patch.object(upkeep, "EVERY_SECONDS", plan.upkeep_minutes * MINUTE)
+    with faked.lines_to(town.peers), faked.logging_to(folder / "daemon.log"), rarely:
+        async with _beside(_keep_changing(town, plan), _keep_sampling(folder, town, plan, samples)):
             await _live(folder, plan, town)
     told, ledger = _everything(folder)
     everyone = frozenset({"hook", "chat"})
@@ -218,7 +245,9 @@ async def _live(folder: Path, plan: Plan, town: Town) -> None:
             if act.what in {*ENDS, "end"}:
                 break
         in_order = act.what != "crash"
-        async with faked.living(folder, plan.settings(), town.world, ENVIRON, ends_in_order=in_order):
+        kept = timedelta(hours=plan.keep_hours)
+        living = faked.living(folder, plan.settings(), town.world, ENVIRON, ends_in_order=in_order, keep_history=kept)
+        async with living:
             for scene in life:
                 await asyncio.sleep(max(0.0, scene.hour * HOUR - town.world.clock.monotonic()))
                 await _play(folder, town, scene)
@@ -268,11 +297,11 @@ async def _settle(folder: Path, town: Town) -> None:
             await asyncio.sleep(MINUTE)
 
 
-async def _keep_changing(town: Town) -> None:
+async def _keep_changing(town: Town, plan: Plan) -> None:
     places = dict.fromkeys(town.world.trainings, 0)
     names = list(places)
     while True:
-        await asyncio.sleep(town.draw.uniform(*CHANGE_SECONDS))
+        await asyncio.sleep(town.draw.uniform(*plan.change_seconds))
         if not town.weather.calm:
             service, version = name = town.draw.choice(names)
             places[name] += 1
@@ -290,14 +319,20 @@ async def _keep_sampling(folder: Path, town: Town, plan: Plan, samples: list[Lon
             LongSample(
                 **{item.name: getattr(taken, item.name) for item in fields(taken)},
                 backups_megabytes=sum(file.stat().st_size for file in (folder / "backups").iterdir()) / MEGABYTE,
-                events_kept=_count_events(folder),
+                **_kept(folder, plan, town.world.clock.true_now()),
             )
         )
 
 
-def _count_events(folder: Path) -> int:
+def _kept(folder: Path, plan: Plan, now: datetime) -> dict[str, Any]:
+    """Return what the store still has of its history."""
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
-        return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
+        count, strays = (connection.execute(question).fetchone()[0] for question in (COUNT, STRAYS))
+        over = connection.execute(OVER).fetchall()
+    kept = timedelta(hours=plan.keep_hours)
+    since = [max(from_text(recorded) + kept, from_text(next_at), from_text(ended)) for recorded, next_at, ended in over]
+    overdue = (now - min(since, default=now)).total_seconds() / HOUR
+    return {"events_kept": count, "strays": strays, "overdue_hours": overdue}
 
 
 def _archive(folder: Path, hour: float) -> None:
