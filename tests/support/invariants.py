@@ -299,13 +299,13 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violati
 
 
 def _kept_back(receiver: str, arrived: Collection[str], told: Iterable[Told]) -> set[tuple[str, int]]:
-    """Return the subjects and numbers of what a silence or a person kept from a receiver."""
+    """Return the subjects and numbers of what ended without reaching a receiver."""
     return {
         (item.event.subject, handover.receiver_seq)
         for item in told
         if item.event.id not in arrived
         for handover in item.handovers
-        if handover.receiver == receiver and handover.state in {State.SILENCED, State.DROPPED}
+        if handover.receiver == receiver and handover.state not in {*OPEN_STATES, State.DELIVERED}
     }
 
 

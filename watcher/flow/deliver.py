@@ -34,6 +34,7 @@ from watcher.core.health import Health, Sign
 from watcher.core.inquiry import Finding, Found
 from watcher.core.pulse import RESTING
 from watcher.core.receiver_health import sign_of
+from watcher.flow.delivery_log import log_settled
 from watcher.flow.doubt import ClockDoubt
 from watcher.flow.inquirer import Inquirer
 from watcher.flow.lane import Lane
@@ -88,6 +89,8 @@ class Courier:
         self._lane = lane
         self._inquirer = Inquirer(receiver, clock) if isinstance(receiver, LooksUp) else None
         self._failing: set[str] = set()
+        self._well_at = self._expired_at = clock.monotonic()
+        """When something was last delivered, and when it was last looked for what is too old."""
         self._stopping = asyncio.Event()
         self.wake = Wake()
 
@@ -117,7 +120,9 @@ class Courier:
                     await self.probe()
                     to_probe = False
                 await self.drain()
-                await self.give_up()
+                if self._is_hopeless() or not self._lane.is_paused(self._clock.monotonic()):
+                    await self._expire()
+                await self._tell_deaths()
                 await self.wake.wait(await self._idle_seconds())
             except Exception:
                 # Rows that were claimed come back when their lease ends.
@@ -125,9 +130,11 @@ class Courier:
                 await self.wake.wait(SWEEP_SECONDS)
 
     async def drain(self) -> None:
-        """Attempt everything that is due, and what becomes due meanwhile."""
+        """Attempt everything that is due, and what becomes due meanwhile; a receiver's long pause ends it."""
         while not self._stopping.is_set() and (batch := await self._claim()):
             await self._work(batch)
+            if self._is_hopeless() and self._clock.monotonic() >= self._expired_at + SWEEP_SECONDS:
+                await self._expire()
 
     async def sweep(self) -> None:
         """Attempt once what is due now; what the receiver puts off is left for another time."""
@@ -144,16 +151,29 @@ class Courier:
 
     async def give_up(self) -> None:
         """End what is too old, also where nothing was tried, and tell what has died; after ``drain``."""
+        await self._expire()
+        await self._tell_deaths()
+
+    def _is_hopeless(self) -> bool:
+        """Say whether nothing was delivered for longer than any wait lasts.
+
+        Else what is too old, after days off or a long pause, may still pass, and waits for its attempt.
+        """
+        return self._clock.monotonic() - self._well_at > self._policy.max_retry.total_seconds()
+
+    async def _expire(self) -> None:
+        self._expired_at = self._clock.monotonic()
+        if self._doubt.lasts:
+            return
         now = self._clock.utc_now()
-        if not self._doubt.lasts:
-            expired = await self._deliveries.expire(self._receiver.name, now - self._policy.give_up_after, now)
-            self._untold_deaths = self._untold_deaths or bool(expired)
-            if expired:
-                log.error(
-                    "delivery.expired", receiver=self._receiver.name, count=len(expired), deliveries=expired[:NAMED]
-                )
+        expired = await self._deliveries.expire(self._receiver.name, now - self._policy.give_up_after, now)
+        self._untold_deaths = self._untold_deaths or bool(expired)
+        if expired:
+            log.error("delivery.expired", receiver=self._receiver.name, count=len(expired), deliveries=expired[:NAMED])
+
+    async def _tell_deaths(self) -> None:
         if self._untold_deaths and self._clock.monotonic() >= self._may_announce_at:
-            await self._announce(now)
+            await self._announce(self._clock.utc_now())
 
     async def _announce(self, now: datetime) -> None:
         events = await self._deliveries.announce(self._receiver.name, now)
@@ -175,15 +195,15 @@ class Courier:
             longest = min(longest, max(self._may_announce_at - self._clock.monotonic(), 0.01))
         if due_at is None:
             return longest
-        return min(longest, max((due_at - self._clock.utc_now()).total_seconds(), 0.01))
+        paused = self._lane.wait_seconds(self._clock.monotonic())
+        return min(longest, max((due_at - self._clock.utc_now()).total_seconds(), paused, 0.01))
 
     async def _claim(self, due_by: datetime | None = None) -> list[Claimed]:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
         self._observer.turned(self._loop, RESTING)
         async with self._lane.turn:
-            await self._lane.free(self._clock, self._stopping)
-            if self._stopping.is_set():
-                # Another configuration may hold by now: what waits is for those that know it.
+            if not await self._lane.free(self._clock, self._stopping):
+                # Where it is stopping, another configuration may hold: what waits is for those that know it.
                 return []
             self._observer.turned(self._loop, LEASE.total_seconds())
             parked = await self._is_parked()
@@ -262,7 +282,7 @@ class Courier:
         )
         ours = await self._keep(claimed, settlement)
         self._observer.settled(self._receiver.name, decided)
-        _log_settled(self._receiver.name, claimed, decided, ours=ours)
+        log_settled(self._receiver.name, claimed, decided, ours=ours)
         if ours:
             self._untold_deaths = self._untold_deaths or decided.state is State.DEAD
             await self._note_sign(settlement.sign)
@@ -298,30 +318,12 @@ class Courier:
         if not isinstance(outcome, Delivered):
             self._failing.add(claimed.parcel.delivery_id)
             return
+        self._well_at = self._clock.monotonic()
         outage = len(self._failing) >= OUTAGE_SIZE
         self._failing.clear()
         if outage:
             woken = await self._deliveries.wake(self._receiver.name, self._clock.utc_now())
             log.info("receiver.works_again", receiver=self._receiver.name, waiting=woken)
-
-
-def _log_settled(receiver: str, claimed: Claimed, decided: Verdict, *, ours: bool) -> None:
-    parcel = claimed.parcel
-    keys = {
-        "receiver": receiver,
-        "delivery_id": parcel.delivery_id,
-        "event_ids": [event.id for event in parcel.events],
-        "attempt": parcel.attempt,
-        "reason": decided.reason,
-    }
-    if not ours:
-        log.warning("delivery.lease_lost", **keys)
-    elif decided.state in {State.DEAD, State.HELD}:
-        log.error("delivery.given_up", state=decided.state, **keys)
-    elif decided.state is State.DELIVERED:
-        log.info("delivery.delivered", **keys)
-    else:
-        log.warning("delivery.retry", next_at=decided.next_at, **keys)
 
 
 def couriers(  # noqa: PLR0913 - what each courier is given

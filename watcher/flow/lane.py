@@ -17,17 +17,23 @@ class Lane:
         # A process that died may have sent a moment ago.
         self._free_at = now + pace_seconds
 
-    async def free(self, clock: Clock, stopping: asyncio.Event) -> None:
-        """Sleep until the next attempt may start, or none is wanted any more; later pauses are heeded too."""
-        wait = self._free_at - clock.monotonic()
-        while wait > 0 and not stopping.is_set():
+    async def free(self, clock: Clock, stopping: asyncio.Event) -> bool:
+        """Sleep until the next attempt may start; ``False`` when that is a pause away, or none is wanted any more."""
+        while not stopping.is_set() and not self.is_paused(clock.monotonic()):
+            wait = self.wait_seconds(clock.monotonic())
+            if wait <= 0:
+                return True
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), wait)
-            wait = self._free_at - clock.monotonic()
+        return False
+
+    def wait_seconds(self, now: float) -> float:
+        """Return how long it is until the next attempt may start."""
+        return self._free_at - now
 
     def is_paused(self, now: float) -> bool:
         """Say whether the receiver asked for more patience than the pace."""
-        return self._free_at - now > self.pace_seconds + 1.0
+        return self.wait_seconds(now) > self.pace_seconds + 1.0
 
     def take(self, now: float) -> None:
         """Note that an attempt starts."""

@@ -173,6 +173,18 @@ def test_what_is_silenced_has_ended_and_uses_its_number_up() -> None:
     assert violations(quiet) == []
 
 
+@pytest.mark.parametrize("state", [State.DEAD, State.HELD, State.DROPPED])
+@pytest.mark.parametrize("arrived", [False, True])
+def test_what_was_given_up_uses_its_number_up_whether_or_not_it_had_arrived(state: State, *, arrived: bool) -> None:
+    given_up = replace(
+        GOOD,
+        told=[told(FIRST, state), told(SECOND)],
+        received={"hook": [*([received(FIRST)] if arrived else []), received(SECOND)]},
+        ledger=[entry(FIRST, state.value), entry(SECOND)],
+    )
+    assert violations(given_up) == []
+
+
 def test_what_arrives_although_silenced_is_caught() -> None:
     loud = violations(replace(GOOD, **SILENCED_FIRST))  # type: ignore[arg-type]
     assert any("arrived although silenced" in violation for violation in loud)
