@@ -20,7 +20,8 @@ from alembic import command
 from tests.support import dying, house
 from tests.support.commotion import SERVICES, everything_is_told, keep_changing
 from tests.support.dying import HIT, MOMENTS, Point
-from tests.support.invariants import Life, needless_repeats, violations
+from tests.support.invariants import Life, violations
+from tests.support.repeats import half_sent, needless_repeats
 from tests.support.servers import Inbox, listening
 from tests.support.tally import TALLY, remark, rounds
 from tests.support.witness import Witness
@@ -61,7 +62,9 @@ class Scene:
             pytest.fail(f"{point} was never reached")
         finally:
             process.kill()
-            self.lives.append(Life(born, datetime.now(UTC)))
+            died = datetime.now(UTC)
+            await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+            self.lives.append(Life(born, died, half_sent(self.folder)))
         assert process.exitcode == -signal.SIGKILL, f"{point}: it ended by itself"
         assert (self.folder / HIT).read_text() == str(point)
         (self.folder / HIT).unlink()

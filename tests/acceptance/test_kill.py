@@ -15,9 +15,10 @@ import pytest
 
 from tests.support import house
 from tests.support.commotion import SERVICES, everything_is_told, keep_changing
-from tests.support.invariants import Life, needless_repeats, violations
-from tests.support.servers import Inbox, listening
-from tests.support.tally import rounds
+from tests.support.invariants import Life, violations
+from tests.support.repeats import half_sent, needless_repeats
+from tests.support.servers import Inbox, Leisurely, listening
+from tests.support.tally import remark, rounds
 from tests.support.witness import Witness
 from watcher.simulator import serve
 
@@ -38,10 +39,11 @@ async def daemon(
     try:
         yield process
     finally:
-        lives.append(Life(born, datetime.now(UTC)))
+        died = datetime.now(UTC)
         if process.returncode is None:
             process.kill()
         await process.wait()
+        lives.append(Life(born, died, half_sent(folder)))
 
 
 async def far_enough(api: Witness, draw: random.Random) -> None:
@@ -57,9 +59,11 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_tw
     kills = rounds(few=10, full=300)
     draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
     api, lives = Witness(), list[Life]()
+    # One that takes its time, so that kills come while something is sent to it.
+    hook, other = Leisurely(seconds=lambda: draw.choice((0.0, 0.3, 1.0))), Inbox()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
-    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as other:
+    async with serve(api) as simulator, listening(hook), listening(other):
         receivers = {"hook": hook.url, "other": other.url}
         text = house.settings(simulator.base_url, list(SERVICES), receivers).replace("200ms", "100ms")
         (tmp_path / "config.toml").write_text(text)
@@ -68,6 +72,7 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_tw
             async with daemon(tmp_path, lives, {}):
                 await far_enough(api, draw)
         changing.cancel()
+        hook.seconds = lambda: 0.0
         async with daemon(tmp_path, lives, {}) as last:
             shown = len(api.shown)
             await house.eventually(lambda: len(api.shown) > shown + 100)
@@ -77,4 +82,7 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_tw
         evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received, "other": other.received})
     assert violations(evidence) == []
     assert [*needless_repeats(hook.received, lives), *needless_repeats(other.received, lives)] == []
+    half = [life.half_sent for life in lives if life.half_sent]
+    remark(f"{len(half)} of {kills} kills while something was sent; each repeat is of that")
+    assert len(half) > kills / 10, "kills that hit no sending show nothing of repeats"
     assert len(evidence.told) > kills, "so many kills without changes would show nothing"

@@ -12,7 +12,8 @@ import pytest
 from tests.acceptance.test_kill import daemon
 from tests.support import house
 from tests.support.commotion import SERVICES, quiet, unrest
-from tests.support.invariants import Life, needless_repeats, violations
+from tests.support.invariants import Life, violations
+from tests.support.repeats import needless_repeats
 from tests.support.servers import Inbox, listening
 from tests.support.tally import rounds
 from tests.support.witness import Witness

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from starlette.types import Receive, Scope, Send
 
 from tests.acceptance.test_kill import daemon
 from tests.acceptance.test_stop import STOP_SECONDS
 from tests.support import house
 from tests.support.commotion import SERVICES, quiet, unrest
 from tests.support.invariants import Life, repeats, violations
-from tests.support.servers import Inbox, listening
+from tests.support.servers import Inbox, Leisurely, listening
 from tests.support.tally import rounds
 from tests.support.witness import Witness
 from watcher.simulator import Fault, serve
@@ -56,19 +55,6 @@ secret_key = {{ env = "NCP_SECRET_KEY" }}
 timeout = "1s"
 """
 DARK: Final = '\n[[watch]]\naccount = "dark"\nservice = "dark{number}"\ninterval = "200ms"\n'
-
-
-class Leisurely(Inbox):
-    """Takes its time before it answers."""
-
-    seconds: Callable[[], float] = lambda: 0.0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def later(message: object) -> None:
-            await asyncio.sleep(self.seconds())
-            await send(message)  # type: ignore[arg-type]  # as it came
-
-        await super().__call__(scope, receive, later)
 
 
 @dataclass(slots=True)

@@ -59,6 +59,8 @@ class Life:
 
     born: datetime
     died: datetime
+    half_sent: frozenset[str] | None = None
+    """The deliveries that it was sending when it died; ``None`` where nobody looked."""
 
     def surely_saw(self, moment: datetime) -> bool:
         """Say whether an answer of this moment was taken in."""
@@ -359,16 +361,3 @@ def slowest_seconds(evidence: Evidence) -> float:
         waits = [(at - recorded[event]).total_seconds() for event, at in first.items() if event in recorded]
         slowest = max([slowest, *waits])
     return slowest
-
-
-def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> list[str]:
-    """Return the ids that came again although the daemon that had sent them lived on."""
-    times: dict[str, list[datetime]] = defaultdict(list)
-    for item in received:
-        times[item.webhook_id].append(item.at)
-    return [identity for identity, moments in times.items() if _came_again(moments, lives)]
-
-
-def _came_again(moments: Sequence[datetime], lives: Sequence[Life]) -> bool:
-    pairs = itertools.pairwise(moments)
-    return any(life.born <= first and second <= life.died for first, second in pairs for life in lives)

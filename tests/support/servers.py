@@ -15,7 +15,7 @@ import uvicorn
 from slack_sdk.models.blocks import Block
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,21 @@ class Inbox:
         """The events of the deliveries, each once, in the order of their first arrival."""
         first = {item.webhook_id: item.events for item in reversed(self.received)}
         return [event for identity in self.accepted_ids() for event in first[identity]]
+
+
+@dataclass(slots=True)
+class Leisurely(Inbox):
+    """Takes its time before it answers what has arrived."""
+
+    seconds: Callable[[], float] = lambda: 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def later(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await asyncio.sleep(self.seconds())
+            await send(message)
+
+        await Inbox.__call__(self, scope, receive, later)
 
 
 def as_slack(received: Received) -> Response:
