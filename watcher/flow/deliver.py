@@ -166,7 +166,9 @@ class Courier:
         if self._doubt.lasts:
             return
         now = self._clock.utc_now()
-        expired = await self._deliveries.expire(self._receiver.name, now - self._policy.give_up_after, now)
+        expired: list[str] = []
+        while batch := await self._deliveries.expire(self._receiver.name, now - self._policy.give_up_after, now):
+            expired += batch
         self._untold_deaths = self._untold_deaths or bool(expired)
         if expired:
             log.error("delivery.expired", receiver=self._receiver.name, count=len(expired), deliveries=expired[:NAMED])

@@ -191,7 +191,7 @@ class Deliveries(Protocol):
         ...
 
     async def expire(self, receiver: str, before: datetime, now: datetime) -> list[str]:
-        """Give up what waits for a receiver and was made before this time; return the ids."""
+        """Give up some of what waits for a receiver and was made before this time; return the ids, none at the end."""
         ...
 
     async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
@@ -215,7 +215,7 @@ class Strays(Protocol):
         ...
 
     async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
-        """End what is too old and goes to none of these receivers; return the ids."""
+        """End some of what is too old and goes to none of these receivers; return the ids, none at the end."""
         ...
 
     async def announce(self, receiver: str | None, now: datetime) -> list[Event]:

@@ -105,7 +105,9 @@ class Upkeep:
 
     async def _abandon(self) -> None:
         now = self._clock.utc_now()
-        ended = await self._strays.abandon(self._limits.receivers, now - self._limits.give_up_after, now)
+        before, ended = now - self._limits.give_up_after, list[str]()
+        while batch := await self._strays.abandon(self._limits.receivers, before, now):
+            ended += batch
         await self._strays.announce(None, now)
         if ended:
             log.error("delivery.given_up", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)

@@ -24,6 +24,8 @@ _earlier = schema.line.alias("earlier")
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
 IN_DOUBT_MAX = 500
 """Deliveries that are looked up at once."""
+BURIED_MAX = 200
+"""Deliveries that are given up in one transaction, so that those of one receiver hold up no other's."""
 
 
 class Deliveries:
@@ -66,7 +68,7 @@ class Deliveries:
         await self._database.write(lambda connection: receivers.probe(connection, receiver, now))
 
     async def expire(self, receiver: str, before: datetime, now: datetime) -> list[str]:
-        """Give up what waits for a receiver and was made before this time; return the ids."""
+        """Give up some of what waits for a receiver and was made before this time; return the ids, none at the end."""
         return await self._database.write(lambda connection: _expire(connection, receiver, before, now))
 
     async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
@@ -88,7 +90,7 @@ class Deliveries:
         return await self._database.write(lambda connection: receivers.note_removed(connection, configured, epoch, now))
 
     async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
-        """End what is older than ``before`` and goes to none of these receivers; return the ids of the deliveries."""
+        """End some of what is older than ``before`` and goes to none of these receivers; return them, none at last."""
         return await self._database.write(lambda connection: _abandon(connection, receivers, before, now))
 
 
@@ -103,14 +105,14 @@ def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
 def _abandon(connection: Connection, configured: frozenset[str], before: datetime, now: datetime) -> list[str]:
     still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
     orphaned = and_(still_open, _delivery.c.receiver.not_in(configured), _delivery.c.created_at < to_text(before))
-    ids = list(connection.scalars(select(_delivery.c.id).where(orphaned)))
+    ids = list(connection.scalars(select(_delivery.c.id).where(orphaned).limit(BURIED_MAX)))
     for identity in ids:
         bury(connection, identity, Verdict(state=State.DEAD, reason=RECEIVER_REMOVED), now)
     return ids
 
 
 def _expire(connection: Connection, receiver: str, before: datetime, now: datetime) -> list[str]:
-    old = receivers.too_old(connection, receiver, before)
+    old = receivers.too_old(connection, receiver, before, BURIED_MAX)
     for identity, reason in old:
         bury(connection, identity, Verdict(state=State.DEAD, reason=reason), now)
     return [identity for identity, _ in old]

@@ -16,7 +16,7 @@ from watcher.core.event import Event, Kind, after_restore
 from watcher.core.health import Health, Sign
 from watcher.core.message import compose, plain_text
 from watcher.core.moment import from_text, to_text
-from watcher.core.receiver_health import RECEIVER_REMOVED, DeadLetter, Standing, is_news, turn, undelivered
+from watcher.core.receiver_health import LETTERS_MAX, RECEIVER_REMOVED, DeadLetter, Standing, is_news, turn, undelivered
 from watcher.store import schema
 from watcher.store.epoch import restored_at
 from watcher.store.rows import event_row, from_moment, read_event, to_moment
@@ -130,7 +130,7 @@ def oldest_waiting(name: str) -> Select[int]:
     return select(func.min(_delivery.c.position)).where(_waiting_for(name))
 
 
-def too_old(connection: Connection, name: str, before: datetime) -> list[tuple[str, str]]:
+def too_old(connection: Connection, name: str, before: datetime, limit: int) -> list[tuple[str, str]]:
     """Return id and reason of what waits for a receiver and was made before this time, though nothing is due now.
 
     What is uncertain may have arrived: it is looked up or sent again before it is given up, but where the receiver is
@@ -140,7 +140,7 @@ def too_old(connection: Connection, name: str, before: datetime) -> list[tuple[s
     parked = standing.broken_since is not None
     states = _WAITING if parked else (State.PENDING.value,)
     old = and_(_delivery.c.receiver == name, _delivery.c.state.in_(states), _delivery.c.created_at <= to_text(before))
-    query = select(_delivery.c.id, _delivery.c.reason).where(old).order_by(_delivery.c.position)
+    query = select(_delivery.c.id, _delivery.c.reason).where(old).order_by(_delivery.c.position).limit(limit)
     return [
         (row.id, f"expired: {(standing.reason if parked else row.reason) or 'never attempted'}")
         for row in connection.execute(query)
@@ -152,12 +152,13 @@ def announce(connection: Connection, name: str | None, epoch: str, now: datetime
     untold = and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
     if name is not None:
         untold = and_(untold, _delivery.c.receiver == name)
-    rows = connection.execute(select(_delivery).where(untold).order_by(_delivery.c.position)).mappings().all()
+    columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at)
+    rows = connection.execute(select(*columns).where(untold).order_by(_delivery.c.position)).mappings().all()
     if not rows:
         return []
     events = []
     for receiver in dict.fromkeys(row["receiver"] for row in rows):
-        letters = list(_letters(connection, [row for row in rows if row["receiver"] == receiver]))
+        letters = _letters(connection, untold, [row for row in rows if row["receiver"] == receiver])
         if letters:
             standing, event = undelivered(standing_of(connection, receiver), letters, epoch, now)
             events.append(_keep(connection, standing, event) or event)
@@ -165,15 +166,22 @@ def announce(connection: Connection, name: str | None, epoch: str, now: datetime
     return events
 
 
-def _letters(connection: Connection, rows: Iterable[RowMapping]) -> Iterable[DeadLetter]:
-    for row in rows:
-        events = events_of(connection, row["id"])
-        # A dead letter about dead letters is told by status and /readyz: an event of it would go round in circles.
-        if all(event.kind is Kind.UNDELIVERED for event in events):
-            continue
-        yield DeadLetter(
-            id=row["id"], reason=row["reason"], about=about_text(events), created_at=from_text(row["created_at"])
+def _letters(connection: Connection, untold: ColumnElement[bool], rows: Iterable[RowMapping]) -> list[DeadLetter]:
+    # A dead letter about dead letters is told by status and /readyz: an event of it would go round in circles.
+    ledger, event = schema.ledger.c, schema.event.c
+    telling = select(_delivery.c.id).join(schema.ledger, ledger.delivery_id == _delivery.c.id)
+    telling = telling.join(schema.event, event.id == ledger.event_id)
+    others = set(connection.scalars(telling.where(untold, event.kind != Kind.UNDELIVERED.value)))
+    return [
+        DeadLetter(
+            id=row["id"],
+            reason=row["reason"],
+            # Thousands may die at once, and the events of each are read by a question of their own.
+            about=about_text(events_of(connection, row["id"])) if number < LETTERS_MAX else "",
+            created_at=from_text(row["created_at"]),
         )
+        for number, row in enumerate(row for row in rows if row["id"] in others)
+    ]
 
 
 def events_of(connection: Connection, delivery_id: str) -> list[Event]:

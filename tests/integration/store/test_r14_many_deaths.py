@@ -1,0 +1,56 @@
+"""R14: thousands that die at once are given up in many short transactions, so that nobody else waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from tests.integration.store.conftest import NOW
+from watcher.core.batch import Batch
+from watcher.core.event import Event
+from watcher.core.receiver_health import LETTERS_MAX
+from watcher.core.routing import Addressee, Plan
+from watcher.store.database import Database
+from watcher.store.deliveries import BURIED_MAX, Deliveries
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+
+MakeEvent = Callable[..., Event]
+MANY: Final = 2 * BURIED_MAX + 50
+LATER: Final = NOW + timedelta(days=4)
+
+
+async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str) -> None:
+    """Let so many deliveries wait for a receiver."""
+    events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
+    await Polls(database).record(Batch(events=tuple(events)))
+    plan = Plan(to=(Addressee(receiver=receiver),), reason="route 1")
+    await Outbox(database).enqueue([(event, plan) for event in events], lambda *_: b"body", NOW)
+
+
+async def test_r14_what_is_too_old_is_given_up_in_parts_and_told_as_one(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await wait_in_vain(database, make_event, "hook")
+    deliveries, parts = Deliveries(database), list[int]()
+    while ended := await deliveries.expire("hook", LATER, LATER):
+        parts.append(len(ended))
+    assert parts == [BURIED_MAX, BURIED_MAX, 50]
+    (told,) = await deliveries.announce("hook", LATER)
+    facts = told.receiver or {}
+    named = facts["deliveries"]
+    assert isinstance(named, list)
+    assert (facts["count"], len(named)) == (MANY, LETTERS_MAX)
+    assert all(letter["about"] for letter in named)
+    assert await deliveries.announce("hook", LATER) == []
+
+
+async def test_r14_what_went_to_a_receiver_that_was_removed_is_given_up_in_parts(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await wait_in_vain(database, make_event, "removed")
+    deliveries, parts = Deliveries(database), list[int]()
+    while ended := await deliveries.abandon(frozenset({"hook"}), LATER, LATER):
+        parts.append(len(ended))
+    assert parts == [BURIED_MAX, BURIED_MAX, 50]
