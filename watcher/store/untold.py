@@ -54,7 +54,7 @@ def _about(connection: Connection, standing: Standing, broken: frozenset[str]) -
     query = (
         select(table.id, table.body, table.route)
         .where(table.subject == standing.subject, table.routed_at.is_not(None))
-        .order_by(table.recorded_at.desc(), table.seq.desc())
+        .order_by(table.seq.desc())
         .limit(LATEST)
     )
     is_latest = True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
-from watcher.core.delivery import Settlement, State, Verdict
+from watcher.core.delivery import PARKED_RETRY, Settlement, State, Verdict
 from watcher.core.event import Kind
 from watcher.core.health import Health, Sign
 from watcher.core.receiver_routing import Untold
@@ -112,12 +113,19 @@ async def route_news(database: Database, to: tuple[str, ...] = (), reason: str =
     await Outbox(database).enqueue(plans, lambda *_: b"", NOW)
 
 
-async def refused(database: Database, make_event: MakeEvent) -> None:
-    await enqueue(database, make_event())
+async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: datetime = NOW) -> None:
+    await enqueue(database, make_event(seq))
     (claimed,) = await claim(database)
     sign = Sign(health=Health.REFUSES, reason="http 410", answer="410")
-    verdict = Verdict(state=State.PENDING, reason="http 410", next_at=LATER)
-    assert await Deliveries(database).settle(claimed, Settlement(verdict=verdict, at=NOW, sign=sign))
+    verdict = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
+    assert await Deliveries(database).settle(claimed, Settlement(verdict=verdict, at=at, sign=sign))
+
+
+async def mended(database: Database, at: datetime) -> None:
+    (claimed,) = await claim(database, now=at)
+    verdict = Verdict(state=State.DELIVERED, reason="delivered")
+    settlement = Settlement(verdict=verdict, at=at, sign=Sign(health=Health.PASSES))
+    assert await Deliveries(database).settle(claimed, settlement)
 
 
 async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_told(
@@ -127,6 +135,18 @@ async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_to
     await route_news(database, reason="route 1; nobody: no-other-receiver")
     (news,) = await Unheard(database).untold()
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_BROKEN, Untold.NO_OTHER)
+
+
+async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_nobody_hears_of(
+    database: Database, make_event: MakeEvent
+) -> None:
+    ahead = NOW + timedelta(days=3)
+    await refused(database, make_event, at=ahead)
+    await mended(database, at=ahead + PARKED_RETRY)
+    await refused(database, make_event, seq=2)
+    await route_news(database, reason="route 1; nobody: no-other-receiver")
+    (news,) = await Unheard(database).untold()
+    assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_BROKEN, 3)
 
 
 async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
