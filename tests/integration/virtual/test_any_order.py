@@ -25,16 +25,17 @@ from sqlalchemy.exc import OperationalError
 
 from tests.support import house, tally
 from tests.support.commotion import everything_is_told
-from tests.support.invariants import Life, violations
+from tests.support.invariants import Life, repeats, violations
 from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_looks
 from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.core.batch import NotKeptError
-from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, State, TryLater, Uncertain
+from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Repeats, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.incident import Thresholds
+from watcher.core.inquiry import Finding, Found, NotFound
 from watcher.core.lifecycle import SECOND_SIGHT, Move, move_between
 from watcher.core.matching import ALL_KINDS, Match, match_of, words_of
 from watcher.core.planner import Look, Naming
@@ -68,6 +69,8 @@ AT_FIRST: Final = NAMES[:1] + NAMES[3:5]
 WORDS: Final = ("ready", "requesting", "waiting", "learning", "stopping", "completed", "learningFailed", "paused")
 INTERVAL_SECONDS: Final = 30
 SENDING_SECONDS: Final = 0.01
+SHOWN_AFTER_SECONDS: Final = 4.0
+"""Less than the wait before the first look."""
 RECEIVERS: Final = ("hook", "more")
 FATES: Final = ("arrives", "refused", "arrives-unanswered", "lost-unanswered", "dies-before", "dies-after")
 NEVER: Final = 10**9
@@ -174,11 +177,36 @@ class Mouth(Ear):
             self._reaper().come()
         if fate in {"arrives", "arrives-unanswered", "dies-after"}:
             await super().send(parcel)
+            self.note_arrival(parcel)
         if fate == "dies-after":
             self._reaper().come()
         if fate.endswith("unanswered"):
             return Uncertain(reason="timeout")
         return Delivered() if fate == "arrives" else TryLater(reason="http 503")
+
+    def note_arrival(self, parcel: Parcel) -> None:
+        """Know that it is here."""
+
+
+class Channel(Mouth):
+    """One that can be asked what became of a message, and shows it a moment after it came."""
+
+    def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
+        super().__init__(name, reaper)
+        self.repeats = Repeats.LOOKED_UP
+        self._shows_from: dict[str, float] = {}
+
+    def note_arrival(self, parcel: Parcel) -> None:
+        """Show it from a moment later on."""
+        self._shows_from[parcel.delivery_id] = asyncio.get_running_loop().time() + SHOWN_AFTER_SECONDS
+
+    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+        """Say which of them it shows."""
+        await asyncio.sleep(SENDING_SECONDS)
+        now = asyncio.get_running_loop().time()
+        shown = {identity for identity, since in self._shows_from.items() if since <= now}
+        sought = [parcel.delivery_id for parcel in parcels]
+        return {identity: Found(receipt="1") if identity in shown else NotFound() for identity in sought}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +266,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.loop.set_exception_handler(lambda *_: None)
         self.world = World(VirtualClock(self.loop))
         self.plan = Plan()
-        self.mouths = {name: Mouth(name, lambda: self.reaper) for name in RECEIVERS}
+        self.mouths = {"hook": Mouth("hook", lambda: self.reaper), "more": Channel("more", lambda: self.reaper)}
         self.quiet: list[Silence] = []
         self.fates: dict[str, Fate] = {}
         self.uncounted: list[Shown] = []
@@ -412,13 +440,16 @@ class AnyOrder(RuleBasedStateMachine):
         order = [silence.id for silence in self.quiet]
         return sorted(found, key=lambda silence: order.index(silence.id) if silence.id in order else len(order))
 
-    @rule(words=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), min_size=1))
-    def live(self, words: dict[Name, str]) -> None:
+    @rule(
+        words=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), min_size=1),
+        fates=st.lists(st.sampled_from(FATES), max_size=3),
+    )
+    def live(self, words: dict[Name, str], fates: list[str]) -> None:
         self.change(words)
         self.look()
         self.look()
         self.route()
-        self.deliver([])
+        self.deliver(fates)
 
     @rule()
     def flush(self) -> None:
@@ -430,13 +461,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(fates=st.lists(st.sampled_from(FATES), max_size=3))
     def deliver(self, fates: list[str]) -> None:
-        for mouth in self.mouths.values():
-            mouth.fates = list(fates)
+        self.mouths["hook"].fates, self.mouths["more"].fates = list(fates), fates[::-1]
         self.do(self._sweep())
 
     async def _sweep(self) -> None:
-        for courier in self.couriers.values():
-            await self._swept(courier)
+        # Beside each other, as they are: else the second would hardly live to see an attempt without an answer.
+        await asyncio.gather(*(self._swept(courier) for courier in self.couriers.values()))
 
     @staticmethod
     async def _swept(courier: Courier) -> None:
@@ -598,6 +628,7 @@ class AnyOrder(RuleBasedStateMachine):
             evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
         )
         assert violations(evidence) == []
+        assert repeats(received["more"]) == 0, "what can be looked up is never told twice"
 
 
 @pytest.fixture(autouse=True)
