@@ -358,6 +358,8 @@ class AnyOrder(RuleBasedStateMachine):
         if died:
             self.close(began)
             self.open()
+        # Only the next process knows what was written as the last one died.
+        self.listed = {service for service in SERVICES if self._is_listed(service)}
 
     # What happens
 
@@ -564,7 +566,6 @@ class AnyOrder(RuleBasedStateMachine):
         for shown in new:
             service, _, version = shown.subject
             self.models[service, version].see(shown.status, shown.kind, baseline=service not in self.listed)
-        self.listed = {service for service in SERVICES if self._is_listed(service)}
         recorded = self._recorded(history)
         for name, model in self.models.items():
             kept = recorded.get(name, Model())
