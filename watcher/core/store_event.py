@@ -22,9 +22,14 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def store_trouble(cause: str, detail: str, epoch: str, seq: int, now: datetime) -> Event:
-    """Return the event that the store cannot be written since now."""
+    """Return the event that the store cannot be written since now.
+
+    It is told before it is recorded, and dies with its process: the next one counts from the same number on. So its
+    time is a part of its id, or another trouble would come under the id of one that its receivers have.
+    """
+    named_apart = f"{STORE_SUBJECT} {to_text(now)}"
     facts: dict[str, object] = {
-        "id": incident_id(epoch, STORE_SUBJECT, seq),
+        "id": incident_id(epoch, named_apart, seq),
         "kind": Kind.STORE_TROUBLE.value,
         "cause": cause,
         "detail": detail,
@@ -34,7 +39,7 @@ def store_trouble(cause: str, detail: str, epoch: str, seq: int, now: datetime) 
         "covers": [],
         "lasted_seconds": None,
     }
-    return _event(Kind.STORE_TROUBLE, facts, epoch, seq, now)
+    return _event(Kind.STORE_TROUBLE, facts, event_id(epoch, named_apart, seq), seq, now)
 
 
 def store_mended(trouble: Event, epoch: str, now: datetime) -> Event:
@@ -42,13 +47,14 @@ def store_mended(trouble: Event, epoch: str, now: datetime) -> Event:
     facts = dict(trouble.incident or {})
     since = from_text(str(facts["since"]))
     facts["lasted_seconds"] = max((now - since).total_seconds(), 0.0)
-    return _event(Kind.STORE_MENDED, facts, epoch, trouble.seq + 1, now)
+    seq = trouble.seq + 1
+    return _event(Kind.STORE_MENDED, facts, event_id(epoch, STORE_SUBJECT, seq), seq, now)
 
 
-def _event(kind: Kind, facts: Mapping[str, object], epoch: str, seq: int, now: datetime) -> Event:
+def _event(kind: Kind, facts: Mapping[str, object], identity: str, seq: int, now: datetime) -> Event:
     since = from_text(str(facts["since"]))
     return Event(
-        id=event_id(epoch, STORE_SUBJECT, seq),
+        id=identity,
         kind=kind,
         subject=STORE_SUBJECT,
         seq=seq,

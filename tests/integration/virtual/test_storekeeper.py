@@ -188,6 +188,20 @@ def whom_each_was_handed_to(folder: Path) -> list[tuple[str, list[str]]]:
     return [(item.event.kind.value, sorted(handover.receiver for handover in item.handovers)) for item in told]
 
 
+def test_another_trouble_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
+    ear = Ear(name="hook")
+
+    async def main(clock: VirtualClock) -> None:
+        for _ in range(2):
+            with keeping(tmp_path, clock, [ear], Room(), Looking()) as (keeper, _):
+                await keeper.once()
+                await asyncio.sleep(3)
+
+    run(main)
+    assert ear.kinds == ["store-trouble"] * 2
+    assert len({event.id for event in ear.events}) == len({item.webhook_id for item in ear.received}) == 2
+
+
 def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
     marks: list[bool] = []
     away = TryLater(reason="connect")
