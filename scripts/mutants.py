@@ -24,6 +24,8 @@ MEMORY: Final = "tests/unit/flow/test_memory.py"
 VERDICT: Final = "tests/unit/core/test_delivery.py"
 LIFECYCLE: Final = "tests/unit/core/test_lifecycle.py"
 SEAMS: Final = "tests/integration/store/test_seams.py"
+REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
+STOREKEEPER: Final = "tests/integration/virtual/test_storekeeper.py"
 ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 
@@ -273,6 +275,55 @@ MUTANTS: Final = (
         "self._asked.get(question) or self._ask(question)",
         "self._ask(question)",
         "tests/integration/http/test_names.py",
+    ),
+    Mutant(
+        "an end is not read that a view has shown on the way",
+        "watcher/flow/recorder.py",
+        " or self._is_news(concerned)",
+        "",
+        "tests/integration/virtual/test_sceptic.py",
+    ),
+    Mutant(
+        "history forgets a death before it is told",
+        "watcher/store/retention.py",
+        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
+        ".where(event.c.position.not_in(newest), ~waiting)",
+        DELIVERIES,
+    ),
+    Mutant(
+        "one failure counts at each try to keep it",
+        "watcher/core/incident.py",
+        "before.latest == failure",
+        "before.latest is failure",
+        REFUSED_WRITES,
+    ),
+    Mutant(
+        "one answer counts again for its oddity",
+        "watcher/flow/recorder.py",
+        'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            return',
+        'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            raise',
+        REFUSED_WRITES,
+    ),
+    Mutant(
+        "what was told from memory is routed, too",
+        "watcher/flow/storekeeper.py",
+        "posting = self._posting(trouble, mended)",
+        "posting = None",
+        STOREKEEPER,
+    ),
+    Mutant(
+        "every trouble of the store has one id",
+        "watcher/core/store_event.py",
+        'named_apart = f"{STORE_SUBJECT} {to_text(now)}"',
+        "named_apart = STORE_SUBJECT",
+        STOREKEEPER,
+    ),
+    Mutant(
+        "that a training is gone ends no outage of its service",
+        "watcher/flow/lookout.py",
+        "succeeded([self.subject_of(look)], now), now)",
+        "succeeded([], now), now)",
+        "tests/integration/virtual/test_sceptic.py",
     ),
 )
 
