@@ -47,6 +47,17 @@ FAULTS: Final = {
     "drip-headers": Fault(kind="drip-headers"),
     "hang": Fault(kind="hang"),
 }
+COPYING: Final = """
+import time
+from watcher.store import backup
+whole = backup._copy
+def copy(*args):
+    whole(*args)
+    time.sleep(60)
+backup._copy = copy
+from watcher.__main__ import main
+main()
+"""
 OTHER_ACCOUNT: Final = f"""
 [account.dark]
 base_url = "https://{SILENT}/api/v1"
@@ -177,3 +188,18 @@ async def test_r5_a_store_that_another_process_holds_holds_up_no_stop(tmp_path: 
             await quiet(tmp_path, place.api)
         assert place.broken_promises(STARVED) == []
         assert "watcher.stopped" in (tmp_path / "daemon.log").read_text()
+
+
+async def test_r5_a_backup_that_takes_a_minute_holds_up_no_stop_and_is_made_by_the_next_start(tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    async with scene(tmp_path) as place:
+        async with unrest(place.api, 53):
+            async with place.living(("-c", COPYING)):
+                await house.eventually(lambda: len(place.hook.events()) > 5, 60)
+                assert [file.suffix for file in backups.iterdir()] == [".partial"]
+            async with place.living():
+                await house.eventually(lambda: [file.suffix for file in backups.iterdir()] == [".db"])
+        async with place.living():
+            await quiet(tmp_path, place.api)
+        assert place.broken_promises() == []
+        assert repeats(place.hook.received) == 0

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from watcher.core.moment import to_text
+from watcher.store.aside import Aside
 from watcher.store.database import Database
 from watcher.store.epoch import keep_fact
 from watcher.store.errors import BackupError
@@ -35,7 +36,8 @@ class Backups:
         if not self._shelf.is_due(now):
             return None
         try:
-            made = await asyncio.to_thread(self._shelf.add, now)
+            # The copy of a large store takes minutes, and a stop has seconds: it is cut off as by a crash.
+            made = await asyncio.get_running_loop().run_in_executor(Aside(), self._shelf.add, now)
         except BackupError as error:
             failure = json.dumps({"at": to_text(now), "problem": str(error)})
             await self._database.write(lambda connection: keep_fact(connection, FAILURE, failure))

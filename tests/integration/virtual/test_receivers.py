@@ -15,6 +15,7 @@ from tests.support.virtual import Ear, VirtualClock, run
 from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Refused, Scope, State, TryLater
 from watcher.core.event import Event, Kind
 from watcher.flow import deliver, route
+from watcher.store.manual import Manual
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -195,5 +196,34 @@ def test_dead_letters_about_dead_letters_make_no_further_ones(tmp_path: Path) ->
             kinds = [told.event.kind for told in teller.told()]
             assert kinds == [Kind.PROGRESS, Kind.UNDELIVERED]
             assert set(states_at(teller, "two")) == {State.DEAD}
+
+    run(main)
+
+
+def test_r15_a_dead_letter_that_is_sent_again_in_vain_dies_and_is_told_again_until_it_is_delivered(
+    tmp_path: Path,
+) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, other = Ear(name="hook", lane="hook", outcome=refuses("is_archived")), Ear(name="ops", lane="ops")
+        policy = Policy(give_up_after=timedelta(hours=2))
+        async with telling(tmp_path, clock, [hook, other], to=["hook"], policy=policy) as teller:
+            hand = Manual(teller.database, teller.couriers)
+            await teller.record(["v1", "v2", "v3"])
+            await asyncio.sleep(3 * HOUR)
+            for _ in range(2):
+                assert states_at(teller, "hook") == [State.DEAD] * 3
+                await hand.retry_all_dead("hook", clock.utc_now())
+                teller.couriers["hook"].wake.ring()
+                await asyncio.sleep(HOUR)
+                assert states_at(teller, "hook") == [State.PENDING] * 3
+                await asyncio.sleep(2 * HOUR)
+            hook.outcome = lambda _: Delivered()
+            await hand.retry_all_dead("hook", clock.utc_now())
+            teller.couriers["hook"].wake.ring()
+            await asyncio.sleep(HOUR)
+            assert states_at(teller, "hook") == [State.DELIVERED] * 3
+            assert teller.broken_promises() == []
+        assert other.kinds == ["receiver-broken", *["undelivered"] * 3, "receiver-mended"]
+        assert [(event.receiver or {})["count"] for event in other.events[1:4]] == [3, 3, 3]
 
     run(main)
