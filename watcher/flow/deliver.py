@@ -120,7 +120,7 @@ class Courier:
                     await self.probe()
                     to_probe = False
                 await self.drain()
-                if self._is_hopeless() or not self._lane.is_paused(self._clock.monotonic()):
+                if not self._lane.is_paused(self._clock.monotonic()):
                     await self._expire()
                 await self._tell_deaths()
                 await self.wake.wait(await self._idle_seconds())
