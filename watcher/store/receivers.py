@@ -6,7 +6,8 @@ A dead row keeps ``next_at`` until its death is told; so nothing is forgotten wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -24,6 +25,7 @@ from watcher.store.rows import event_row, from_moment, read_event, to_moment
 _delivery = schema.delivery
 REMOVED = Sign(health=Health.REFUSES, reason=RECEIVER_REMOVED)
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
+DOUBT_REST: Final = timedelta(seconds=10)
 
 
 def standing_of(connection: Connection, name: str) -> Standing:
@@ -59,7 +61,9 @@ def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: da
     if sign.health is Health.REFUSES:
         _put_off(connection, name, now)
     else:
-        make_due(connection, _waiting_for(name), now)
+        make_due(connection, _waiting_for(name, (State.PENDING.value,)), now)
+        # What is in doubt may still come: two looks for it must not follow at once on each other.
+        make_due(connection, _waiting_for(name, (State.UNCERTAIN.value,)), now + DOUBT_REST)
 
 
 def _keep(connection: Connection, standing: Standing, event: Event | None) -> Event | None:
@@ -98,8 +102,8 @@ def note_removed(connection: Connection, receivers: Iterable[str], epoch: str, n
     return news
 
 
-def _waiting_for(name: str) -> ColumnElement[bool]:
-    return and_(_delivery.c.receiver == name, _delivery.c.state.in_(_WAITING))
+def _waiting_for(name: str, states: tuple[str, ...] = _WAITING) -> ColumnElement[bool]:
+    return and_(_delivery.c.receiver == name, _delivery.c.state.in_(states))
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:
@@ -113,10 +117,10 @@ def _put_off(connection: Connection, name: str, now: datetime) -> None:
     connection.execute(update(_delivery).where(early).values(next_at=until))
 
 
-def make_due(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
-    """Make sealed rows that wait due now; return how many that were. An open group keeps its patience."""
-    later = and_(which, _delivery.c.sealed, _delivery.c.next_at > to_text(now))
-    return connection.execute(update(_delivery).where(later).values(next_at=to_text(now))).rowcount
+def make_due(connection: Connection, which: ColumnElement[bool], at: datetime) -> int:
+    """Make sealed rows that wait longer due at this time; return how many. An open group keeps its patience."""
+    later = and_(which, _delivery.c.sealed, _delivery.c.next_at > to_text(at))
+    return connection.execute(update(_delivery).where(later).values(next_at=to_text(at))).rowcount
 
 
 def probe(connection: Connection, name: str, now: datetime) -> None:

@@ -190,3 +190,19 @@ async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
     (left,) = await manual.retry_all_dead(None, LATER)
     assert (left.receiver, left.before, left.after) == ("hook", State.DEAD, State.DEAD)
     assert [letter.state for letter in listed(path)] == [State.DEAD]
+
+
+async def test_what_is_in_doubt_is_not_looked_for_again_at_once_when_its_receiver_passes_again(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
+    async def doubted(at: datetime, sign: Sign) -> datetime | None:
+        (claimed,) = await claim(database, now=at)
+        verdict = Verdict(state=State.UNCERTAIN, reason="not found once", next_at=at + 10 * SECOND)
+        assert await Deliveries(database).settle(claimed, Settlement(verdict=verdict, at=at, sign=sign))
+        (letter,) = listed(path)
+        return letter.next_at
+
+    await enqueue(database, make_event())
+    again = NOW + PARKED_RETRY
+    assert await doubted(NOW, Sign(health=Health.REFUSES, reason="channel_is_archived")) == again
+    assert await doubted(again, Sign(health=Health.PASSES)) == again + 10 * SECOND
