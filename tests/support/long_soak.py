@@ -28,8 +28,11 @@ IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY_HOURS: Final = 24.0
-ARCHIVES: Final = 4
-"""So many times within the time that history is kept, so that nothing is forgotten that the judgement has not read."""
+ARCHIVES: Final = 8
+"""So many times within the time that history is kept, so that nothing is forgotten whose end the judgement has not read.
+
+What waits for a receiver that is away must end well before it may be forgotten, hence the short ``max_retry``.
+"""
 SETTLING: Final = timedelta(hours=6)
 CALM_SECONDS: Final = 600.0
 """Nothing changes so long before and after the wall clock is wrong, whose times say nothing."""
@@ -43,6 +46,9 @@ keep_history = "1d"
 
 [web]
 listen = ""
+
+[delivery]
+max_retry = "5m"
 
 [heartbeat]
 url = "https://beat.example/ping"
@@ -337,7 +343,7 @@ def _kept(folder: Path, plan: Plan, now: datetime) -> dict[str, Any]:
 
 def _archive(folder: Path, hour: float) -> None:
     """Keep a copy of the store as it is, before it forgets."""
-    target = folder / f"archive-{hour:06.1f}.db"
+    target = folder / f"archive-{hour:08.3f}.db"
     with closing(sqlite3.connect(folder / "watcher.db")) as store, closing(sqlite3.connect(target)) as copy:
         store.backup(copy)
 

@@ -55,7 +55,7 @@ def test_r22_hours_of_faked_time_stay_flat_and_history_is_forgotten(tmp_path: Pa
         interval_seconds=60,
         sample_minutes=5,
         day_hours=3,
-        change_seconds=(1.0, 3.5),
+        change_seconds=(2.0, 6.0),
         keep_hours=1,
         upkeep_minutes=5,
     )
