@@ -29,7 +29,7 @@ MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY_HOURS: Final = 24.0
 ARCHIVES: Final = 8
-"""So many times within the time that history is kept, so that nothing is forgotten whose end the judgement has not read.
+"""So often within the time that history is kept, so that nothing is forgotten whose end the judgement has not read.
 
 What waits for a receiver that is away must end well before it may be forgotten, hence the short ``max_retry``.
 """
