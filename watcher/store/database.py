@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +104,7 @@ class Database:
             raise StoreUnusable("another process still holds the store; this is left to the next start")
         while True:
             try:
-                result = self._transact(work)
+                result, wrote = self._transact(work)
             except DBAPIError as error:
                 fault = fault_of(error)
                 if fault is None:
@@ -112,7 +113,9 @@ class Database:
                 if not self._worth_another(fault, end):
                     raise
             else:
-                self.failing = None
+                if wrote or self.failing is WriteFault.LOCKED:
+                    # What changed nothing shows nothing of a disk, but that nobody holds the file.
+                    self.failing = None
                 return result
 
     def _worth_another(self, fault: WriteFault, end: float) -> bool:
@@ -120,9 +123,12 @@ class Database:
             return self.reserve.give_up()
         return fault is WriteFault.LOCKED and time.monotonic() < min(end, self._closing_at)
 
-    def _transact(self, work: Callable[[Connection], T]) -> T:
+    def _transact(self, work: Callable[[Connection], T]) -> tuple[T, bool]:
+        """Return the work's result, and whether it changed anything."""
         with self._engine.begin() as connection:
-            return work(connection)
+            before = _total_changes(connection)
+            result = work(connection)
+            return result, _total_changes(connection) != before
 
     def close(self) -> None:
         """Finish the running write, fold the write-ahead log into the file and drop the lock."""
@@ -131,6 +137,11 @@ class Database:
         self._lock.note({EPOCH_NOTED: self.epoch})
         self._engine.dispose()
         self._lock.release()
+
+
+def _total_changes(connection: Connection) -> int:
+    file: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+    return file.total_changes
 
 
 def open_database(path: Path, *, purpose: str, now: datetime) -> Database:

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW
 from watcher.store import schema
 from watcher.store.database import Database, open_database
 from watcher.store.engines import reader_engine
+from watcher.store.epoch import keep_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
+from watcher.store.faults import WriteFault
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
@@ -127,3 +129,14 @@ def test_a_refused_store_is_not_left_locked(path: Path) -> None:
 def test_a_missing_store_is_named_with_what_to_do(path: Path) -> None:
     with pytest.raises(StoreUnusable, match="start the watcher once"):
         reader_engine(path)
+
+
+@pytest.mark.parametrize(("fault", "afterwards"), [(WriteFault.IO, WriteFault.IO), (WriteFault.LOCKED, None)])
+async def test_what_writes_nothing_shows_that_a_file_is_free_but_not_that_its_disk_is_well(
+    database: Database, fault: WriteFault, afterwards: WriteFault | None
+) -> None:
+    database.failing = fault
+    await database.write(lambda connection: connection.execute(select(schema.event.c.id)).all())
+    assert database.failing == afterwards
+    await database.write(lambda connection: keep_fact(connection, "probed_at", "now"))
+    assert database.failing is None
