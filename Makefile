@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## the real daemon against the built-in simulator; alerts on this console
 	$(BIN)/aitems-watcher demo
 
-torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (an hour or more)
+torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (three quarters of an hour)
 	scripts/torture $(BIN)/python
 
 mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a quick test
