@@ -20,10 +20,11 @@ from tests.support import house
 from tests.support.commotion import SERVICES, everything_is_told, keep_changing
 from tests.support.invariants import Evidence, Life, violations
 from tests.support.servers import Inbox, listening
+from tests.support.tally import TALLY
 from tests.support.witness import Witness
 from watcher.simulator import serve
 
-LOCKED_SECONDS = 32.0
+LOCKED_SECONDS = 32.0 if TALLY.full else 12.0
 FAILING_SECONDS = 14.0
 Away = Callable[[Path, int], AbstractAsyncContextManager[None]]
 
