@@ -138,7 +138,7 @@ class Daemon:
         crew, stages = Crew(), self._stages
         looking = [
             crew.start(Engine(self.poller.ring, self.clock, stages.upkeep.clock_stepped).run()),
-            crew.start(self.poller.flush_for_ever()),
+            crew.start(self.poller.flusher.for_ever()),
             crew.start(stages.upkeep.run()),
             crew.start(stages.storekeeper.run()),
         ]

@@ -309,7 +309,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         on_caught_up=router.let_go,
     )
     await poller.start()
-    stages = [_ring(poller, ring_seconds), router.run(), carriers["hook"].run(), poller.flush_for_ever()]
+    stages = [_ring(poller, ring_seconds), router.run(), carriers["hook"].run(), poller.flusher.for_ever()]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:
         yield poller

@@ -15,7 +15,6 @@ from typing import Final
 
 import structlog
 
-from watcher.core.batch import Batch, NotKeptError
 from watcher.core.cadence import Agenda, first_start, interval_after, interval_for, next_start
 from watcher.core.incident import Incident, Thresholds
 from watcher.core.look import LookState, Seen, Unseen
@@ -25,6 +24,7 @@ from watcher.core.training import ServiceRef
 from watcher.flow.asking import ask
 from watcher.flow.catchup import CatchUps
 from watcher.flow.doubt import ClockDoubt
+from watcher.flow.flush import Flusher
 from watcher.flow.lookout import Lookout
 from watcher.flow.memory import Memory
 from watcher.flow.observer import UNOBSERVED
@@ -36,7 +36,6 @@ log = structlog.get_logger()
 
 RING_SECONDS: Final = 1.0
 """It rings more often; the guard of the engine alone rings once a second."""
-FLUSH_SECONDS: Final = 1.0
 
 
 class Poller:
@@ -62,6 +61,7 @@ class Poller:
         self._observer = observer
         self.memory = Memory(polls)
         self._lookout = Lookout(self.memory, thresholds, doubt)
+        self.flusher = Flusher(self.memory, self._lookout, observer)
         self._recorder = Recorder(self.memory, self._lookout, clock, on_events)
         self._targets: dict[str, Target] = {}
         self._agenda = Agenda()
@@ -82,7 +82,7 @@ class Poller:
         """Read the memory and set the first look of each target."""
         await self.memory.load()
         self._lookout.start(self._looks)
-        await self._close_orphans()
+        await self.flusher.close_orphans()
         now = self._clock.monotonic()
         self._started_at = self._clock.utc_now()
         self._started_monotonic = now
@@ -104,12 +104,8 @@ class Poller:
                 self._replace(look, first_start(self._clock.monotonic(), index, len(changed), look.cadence.interval))
             self._lookout.take_over(planned.values(), thresholds)
             # The new plan holds already: a store that cannot be written now must not make the reload look refused.
-            await self._flush()
+            await self.flusher.flush()
         self._note_first_round()
-
-    async def _close_orphans(self) -> None:
-        if orphans := self._lookout.orphans():
-            await self.memory.commit(Batch(troubles=orphans))
 
     def watched(self) -> tuple[int, int]:
         """Return how many trainings are known of what is watched, and of how many services."""
@@ -174,13 +170,6 @@ class Poller:
             await asyncio.gather(*self._tasks)
         await self.memory.flush()
 
-    async def flush_for_ever(self) -> None:
-        """Write once a second what the looks noted."""
-        while True:
-            self._observer.turned("recording", FLUSH_SECONDS)
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self._flush()
-
     async def stop(self, grace_seconds: float) -> None:
         """Take no more, let running looks finish for a while, keep what is known."""
         self._agenda = Agenda()
@@ -192,17 +181,7 @@ class Poller:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self._flush()
-
-    async def _flush(self) -> None:
-        try:
-            await self._close_orphans()
-            await self.memory.flush()
-        except NotKeptError as error:
-            log.debug("look.waits_for_the_store", reason=str(error))
-        except Exception:
-            # The next one writes it; what is lost at a stop only widens the bounds of the next change.
-            log.exception("look.flush_failed")
+        await self.flusher.flush()
 
     def failing(self) -> list[LookState]:
         """Return the looks whose latest try failed."""

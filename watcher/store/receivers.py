@@ -26,6 +26,7 @@ _delivery = schema.delivery
 REMOVED = Sign(health=Health.REFUSES, reason=RECEIVER_REMOVED)
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
 DOUBT_REST: Final = timedelta(seconds=10)
+"""Between two looks for a message in doubt at least, also when its receiver is mended in between."""
 
 
 def standing_of(connection: Connection, name: str) -> Standing:

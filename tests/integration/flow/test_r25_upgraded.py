@@ -8,14 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from starlette.responses import PlainTextResponse
 
 from tests.support import house
 from tests.support.commotion import everything_is_told
 from tests.support.scene import FIRST, SECOND, Scene, staged
-from watcher.store.engines import writer_engine
+from tests.support.schemas import make_schema
 from watcher.store.revisions import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
@@ -31,13 +29,7 @@ def bring_back(store: Path, revision: str) -> None:
     """Let a store be one as the version with this schema would have left it, with the same rows."""
     newer = store.with_suffix(".newer")
     store.rename(newer)
-    engine = writer_engine(store)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", "watcher.store:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    make_schema(store, revision)
     with closing(sqlite3.connect(store)) as old, old:
         old.execute("ATTACH ? AS newer", (str(newer),))
         tables = old.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()

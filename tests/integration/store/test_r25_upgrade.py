@@ -11,13 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tests.integration.store.conftest import NOW
+from tests.support.schemas import make_schema
 from watcher.store.database import open_database
-from watcher.store.engines import writer_engine
 from watcher.store.errors import BackupError
 from watcher.store.revisions import known_revisions
 from watcher.store.shelf import Shelf
@@ -38,17 +37,6 @@ def make_old(path: Path, revision: str) -> None:
             rows = [[sample(kind, name, number) for name, kind in columns] for number in range(1, ROWS + 1)]
             filled.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own
         filled.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
-
-
-def make_schema(path: Path, revision: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    engine = writer_engine(path)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", "watcher.store:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
 
 
 def sample(kind: str, name: str, number: int) -> object:

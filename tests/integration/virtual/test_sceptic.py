@@ -20,11 +20,13 @@ from watcher.store.deliveries import Deliveries
 HOUR = 3600.0
 
 
-def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> None:
+def end_with_one_stale_view(folder: Path, shows: str) -> Ear:
+    """Let a training end, and the first view of it show another status: as a replica does that is behind."""
+
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(folder, world, ear, service_looks(["s1"])):
             await asyncio.sleep(600)
             world.trainings = {("s1", "v1"): "completed"}
             stale = [True]
@@ -33,14 +35,18 @@ def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> No
                 if "versions" not in path or not stale:
                     return None
                 stale.clear()
-                old = World(clock, trainings={("s1", "v1"): "learning"})
+                old = World(clock, trainings={("s1", "v1"): shows})
                 return old.answer(200, old.document(path))
 
             world.trouble = replica
-            await asyncio.sleep(300)
+            await asyncio.sleep(600)
         return ear
 
-    ear = run(main)
+    return run(main)
+
+
+def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> None:
+    ear = end_with_one_stale_view(tmp_path, shows="learning")
     assert ear.kinds == ["succeeded"]
     (event,) = ear.events
     assert (event.before - event.after).total_seconds() < 40
@@ -49,26 +55,8 @@ def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> No
 def test_an_end_is_told_that_a_list_still_shows_after_a_confirming_view_has_shown_a_stage_on_the_way(
     tmp_path: Path,
 ) -> None:
-    async def main(clock: VirtualClock) -> Ear:
-        world, ear = World(clock), Ear()
-        world.trainings = {("s1", "v1"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
-            await asyncio.sleep(600)
-            world.trainings = {("s1", "v1"): "completed"}
-            stale = [True]
-
-            def replica(_now: float, path: str) -> HttpResult | None:
-                if "versions" not in path or not stale:
-                    return None
-                stale.clear()
-                old = World(clock, trainings={("s1", "v1"): "stopping"})
-                return old.answer(200, old.document(path))
-
-            world.trouble = replica
-            await asyncio.sleep(600)
-        return ear
-
-    assert [event.to_status for event in run(main).events] == ["stopping", "completed"]
+    ear = end_with_one_stale_view(tmp_path, shows="stopping")
+    assert [event.to_status for event in ear.events] == ["stopping", "completed"]
 
 
 def test_one_dark_service_is_not_taken_for_the_account_because_others_are_not_due(tmp_path: Path) -> None:
