@@ -90,4 +90,4 @@ def test_a_name_without_an_answer_does_not_hold_up_the_end(resolver: Resolver) -
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(ask())
     assert not resolver.over.is_set(), "it ended before the answer came"
-    assert [thread.daemon for thread in threading.enumerate() if thread.name == "names"] == [True]
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "names"} == {True}
