@@ -34,12 +34,13 @@ soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws do
 soak-faked: $(READY)  ## the same over days of faked time, HOURS=72; draws docs/soak-72h.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak_faked.py $(or $(HOURS),72)
 
+# What starts a daemon mostly waits for it, so that two cores serve three processes.
 test: $(READY)  ## every test: the quick ones traced for coverage, the rest at full speed
 	$(BIN)/coverage erase
 	rm -rf $(TALLY)
 	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 -m "not slow" --tally $(TALLY)/quick tests/unit tests/integration
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 -m "not slow" --tally $(TALLY)/acceptance tests/acceptance
-	$(BIN)/python -m pytest -v -n auto --maxprocesses 2 -m "slow and not alone" --tally $(TALLY)/slow
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow" --tally $(TALLY)/acceptance tests/acceptance
+	$(BIN)/python -m pytest -v -n 3 --dist worksteal -m "slow and not alone" --tally $(TALLY)/slow
 	$(BIN)/python -m pytest -v -m alone --tally $(TALLY)/alone
 	$(BIN)/python -m tests.support.tally $(addprefix $(TALLY)/,quick acceptance slow alone)
 	$(BIN)/coverage combine --quiet
