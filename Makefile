@@ -42,7 +42,7 @@ test: $(READY)  ## every test: the quick ones traced for coverage, the rest at f
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow" --tally $(TALLY)/acceptance tests/acceptance
 	$(BIN)/python -m pytest -v -n 3 --dist worksteal -m "slow and not alone" --tally $(TALLY)/slow
 	$(BIN)/python -m pytest -v -m alone --tally $(TALLY)/alone
-	$(BIN)/python -m tests.support.tally $(addprefix $(TALLY)/,quick acceptance slow alone)
+	$(BIN)/python -m tests.support.fault_table $(addprefix $(TALLY)/,quick acceptance slow alone)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -20,12 +20,12 @@ FAILED: Final = 1
 
 DELIVERIES: Final = "tests/integration/store/test_deliveries.py"
 POLLS: Final = "tests/integration/store/test_polls.py"
-MEMORY: Final = "tests/unit/flow/test_memory.py"
-VERDICT: Final = "tests/unit/core/test_delivery.py"
-LIFECYCLE: Final = "tests/unit/core/test_lifecycle.py"
-SEAMS: Final = "tests/integration/store/test_seams.py"
+MEMORY: Final = "tests/unit/pipeline/polling/test_cache.py"
+VERDICT: Final = "tests/unit/core/delivery/test_model.py"
+LIFECYCLE: Final = "tests/unit/core/training/test_lifecycle.py"
+SEAMS: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
-STOREKEEPER: Final = "tests/integration/virtual/test_storekeeper.py"
+STOREKEEPER: Final = "tests/integration/virtual/test_store_outage.py"
 ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 
@@ -132,7 +132,7 @@ MUTANTS: Final = (
         "watcher/store/migrations/versions/0001_first_schema.py",
         'sa.Column("event_id", sa.Text, primary_key=True),\n        sa.Column("receiver", sa.Text, primary_key=True),',
         'sa.Column("event_id", sa.Text),\n        sa.Column("receiver", sa.Text),',
-        "tests/integration/store/test_database.py",
+        "tests/integration/store/sqlite/test_database.py",
     ),
     Mutant(
         "a snapshot is written whoever wrote it meanwhile",
@@ -151,28 +151,28 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what a failed flush held is forgotten",
-        "watcher/flow/memory.py",
+        "watcher/pipeline/polling/cache.py",
         "                self._unwritten_trainings |= trainings\n                self._unwritten_looks |= looks\n",
         "",
         MEMORY,
     ),
     Mutant(
         "the memory runs ahead of the store",
-        "watcher/flow/memory.py",
+        "watcher/pipeline/polling/cache.py",
         "            written = await self._polls.record(replace(",
         "            self._keep(snapshots)\n            written = await self._polls.record(replace(",
         MEMORY,
     ),
     Mutant(
         "a move back needs no second sight",
-        "watcher/core/lifecycle.py",
+        "watcher/core/training/lifecycle.py",
         "    if move in SECOND_SIGHT:",
         "    if move in frozenset():",
         LIFECYCLE,
     ),
     Mutant(
         "an end in a list needs no confirmation",
-        "watcher/core/lifecycle.py",
+        "watcher/core/training/lifecycle.py",
         "    return move is not Move.END or source is Source.VIEW",
         "    return True",
         LIFECYCLE,
@@ -186,39 +186,45 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a start believes its clock",
-        "watcher/flow/doubt.py",
+        "watcher/pipeline/clock_trust.py",
         "        self.lasts = True\n        self._stepped",
         "        self.lasts = False\n        self._stepped",
-        "tests/integration/virtual/test_sceptic.py",
+        "tests/integration/virtual/test_reviewed_faults.py",
     ),
-    Mutant("nothing is ever given up", "watcher/core/delivery.py", "    if now >= deadline:", "    if False:", VERDICT),
+    Mutant(
+        "nothing is ever given up",
+        "watcher/core/delivery/model.py",
+        "    if now >= deadline:",
+        "    if False:",
+        VERDICT,
+    ),
     Mutant(
         "Retry-After is ignored",
-        "watcher/core/delivery.py",
+        "watcher/core/delivery/model.py",
         "    if wish_seconds is not None:",
         "    if False:",
         VERDICT,
     ),
     Mutant(
         "Retry-After has no cap",
-        "watcher/core/delivery.py",
+        "watcher/core/delivery/model.py",
         "min(max(wish_seconds, 0.0), MAX_RETRY_AFTER_SECONDS)",
         "max(wish_seconds, 0.0)",
         VERDICT,
     ),
     Mutant(
         "what must be held is sent again",
-        "watcher/core/delivery.py",
+        "watcher/core/delivery/model.py",
         "    if policy.on_uncertain is OnUncertain.HOLD:",
         "    if False:",
         VERDICT,
     ),
     Mutant(
         "the budget's window holds one request too many",
-        "watcher/core/pacer.py",
+        "watcher/core/polling/rate_limit.py",
         "(WINDOW_SECONDS + margin_seconds) / in_a_window)",
         "(WINDOW_SECONDS + margin_seconds) / (in_a_window + 1))",
-        "tests/unit/core/test_pacer.py",
+        "tests/unit/core/polling/test_rate_limit.py",
     ),
     Mutant(
         "the budget takes no pause",
@@ -250,38 +256,38 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what is too old by a clock that stepped is given up",
-        "watcher/flow/deliver.py",
+        "watcher/pipeline/delivery/worker.py",
         "if self._doubt.lasts else self._policy",
         "if False else self._policy",
-        "tests/integration/virtual/test_sceptic.py",
+        "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
         "an answer that cannot be kept is let go",
-        "watcher/flow/line.py",
+        "watcher/pipeline/polling/write_queue.py",
         "                    if not self.patient:\n",
         "                    if self.patient:\n",
-        "tests/unit/flow/test_line.py",
+        "tests/unit/pipeline/polling/test_write_queue.py",
     ),
     Mutant(
         "answers that wait for the store overtake one another",
-        "watcher/flow/line.py",
+        "watcher/pipeline/polling/write_queue.py",
         "self._heads.setdefault(account, asyncio.Lock())",
         "asyncio.Lock()",
-        "tests/unit/flow/test_line.py",
+        "tests/unit/pipeline/polling/test_write_queue.py",
     ),
     Mutant(
         "a name without an answer is asked again and again",
-        "watcher/names.py",
+        "watcher/resolver.py",
         "self._asked.get(question) or self._ask(question)",
         "self._ask(question)",
-        "tests/integration/http/test_names.py",
+        "tests/integration/http/test_resolver.py",
     ),
     Mutant(
         "an end is not read that a view has shown on the way",
-        "watcher/flow/recorder.py",
+        "watcher/pipeline/polling/recorder.py",
         " or self._is_news(concerned)",
         "",
-        "tests/integration/virtual/test_sceptic.py",
+        "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
         "history forgets a death before it is told",
@@ -292,38 +298,38 @@ MUTANTS: Final = (
     ),
     Mutant(
         "one failure counts at each try to keep it",
-        "watcher/core/incident.py",
+        "watcher/core/incidents/tracker.py",
         "before.latest == failure",
         "before.latest is failure",
         REFUSED_WRITES,
     ),
     Mutant(
         "one answer counts again for its oddity",
-        "watcher/flow/recorder.py",
+        "watcher/pipeline/polling/recorder.py",
         'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            return',
         'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            raise',
         REFUSED_WRITES,
     ),
     Mutant(
         "what was told from memory is routed, too",
-        "watcher/flow/storekeeper.py",
+        "watcher/pipeline/store_outage.py",
         "posting = self._posting(trouble, mended)",
         "posting = None",
         STOREKEEPER,
     ),
     Mutant(
         "every trouble of the store has one id",
-        "watcher/core/store_event.py",
+        "watcher/core/incidents/store_event.py",
         'named_apart = f"{STORE_SUBJECT} {to_text(now)}"',
         "named_apart = STORE_SUBJECT",
         STOREKEEPER,
     ),
     Mutant(
         "that a training is gone ends no outage of its service",
-        "watcher/flow/lookout.py",
+        "watcher/pipeline/polling/incidents.py",
         "succeeded([self.subject_of(look)], now), now)",
         "succeeded([], now), now)",
-        "tests/integration/virtual/test_sceptic.py",
+        "tests/integration/virtual/test_reviewed_faults.py",
     ),
 )
 

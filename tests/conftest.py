@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.tally import NAMED, TALLY, Row
+from tests.support.fault_table import NAMED, TALLY, Row
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="the faults alone, each with its full number of rounds")
     parser.addoption(
-        "--tally", type=Path, help="a file for the rows of this run; tests.support.tally makes a table of several"
+        "--tally", type=Path, help="a file for the rows of this run; tests.support.fault_table makes a table of several"
     )
 
 

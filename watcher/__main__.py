@@ -18,7 +18,7 @@ def main() -> None:
     gc.disable()
     atexit.register(gc.freeze)
     try:
-        from watcher.cli.commands import app  # noqa: PLC0415 - after the collector is off
+        from watcher.cli.app import app  # noqa: PLC0415 - after the collector is off
 
         app(prog_name="aitems-watcher")
     except KeyboardInterrupt:

@@ -14,29 +14,29 @@ import structlog
 
 from watcher import __version__
 from watcher.config import Config
-from watcher.control.place import link_path, socket_path
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
-from watcher.core.look import LookState
-from watcher.engine import Engine
-from watcher.flow.ports import Receiver
+from watcher.control.socket_path import link_path, socket_path
+from watcher.core.polling.result import LookState
 from watcher.metrics import Metrics
-from watcher.store.database import Database, Opening, open_database
+from watcher.pipeline.ports import Receiver
+from watcher.scheduler import Engine
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
-from watcher.wiring.crew import Crew, Stage
+from watcher.wiring.connections import Parts, make_parts
 from watcher.wiring.deliveries import delivery_handlers
-from watcher.wiring.face import Examiner, Face, count_reloads
-from watcher.wiring.herald import Herald
-from watcher.wiring.parts import Parts, make_parts
+from watcher.wiring.health_endpoints import Examiner, Face, count_reloads
+from watcher.wiring.pipeline import Stages, wire
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
+from watcher.wiring.runtime import Surroundings
 from watcher.wiring.silences import silence_handlers
-from watcher.wiring.stages import Stages, wire
-from watcher.wiring.surroundings import Surroundings
-from watcher.wiring.words import how_it_goes
+from watcher.wiring.status_line import how_it_goes
+from watcher.wiring.supervisor import Crew, Stage
+from watcher.wiring.systemd_notifier import Herald
 
 __all__ = ["Daemon", "Surroundings", "make_api", "make_receiver", "open_daemon"]
 

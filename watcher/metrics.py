@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector
 
 from watcher import __version__
 from watcher.clock import Clock
-from watcher.core.delivery import OPEN_STATES, Verdict
+from watcher.core.delivery.model import OPEN_STATES, Verdict
 from watcher.core.event import Event
-from watcher.core.pulse import Pulse
-from watcher.core.vitals import Ailment, Reason, Vitals
+from watcher.core.health.liveness import Pulse
+from watcher.core.health.readiness import Ailment, Reason, Vitals
 
 PREFIX: Final = "aitems_watcher_"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.cli_support import KEYS, Simulated, Workplace, simulated
-from tests.unit.cli.facts import EVIL, STEERING
+from tests.unit.reports.facts import EVIL, STEERING
 
 HOSTILE = f'{EVIL}"\n[account.evil]\nbase_url = "https://evil.example" \\'
 

@@ -17,19 +17,20 @@ from typing import Final
 import pytest
 from alembic import command
 
-from tests.support import dying, house
-from tests.support.commotion import SERVICES, everything_is_told, keep_changing
-from tests.support.dying import HIT, MOMENTS, Point
+from tests.support import crash_points as dying
+from tests.support import daemon_in_process as house
+from tests.support.allowed_repeats import half_sent, needless_repeats
+from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.crash_points import HIT, MOMENTS, Point
+from tests.support.fault_table import TALLY, remark, rounds
 from tests.support.invariants import Life, violations
-from tests.support.repeats import half_sent, needless_repeats
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.tally import TALLY, remark, rounds
-from tests.support.witness import Witness
-from watcher.core.moment import to_text
+from watcher.core.timestamps import to_text
 from watcher.simulator import serve
 from watcher.store import migrate
-from watcher.store.engines import writer_engine
-from watcher.store.shelf import Shelf
+from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.connections import writer_engine
 
 pytestmark = pytest.mark.slow
 

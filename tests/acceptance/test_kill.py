@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import house
-from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process as house
+from tests.support.allowed_repeats import half_sent, needless_repeats
+from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
-from tests.support.repeats import half_sent, needless_repeats
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, Leisurely, listening
-from tests.support.tally import remark, rounds
-from tests.support.witness import Witness
 from watcher.simulator import serve
 
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import house
-from tests.support.channel import as_received
-from tests.support.commotion import everything_is_told
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import everything_is_told
+from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, repeats, violations
+from tests.support.recording_simulator import Witness
 from tests.support.slack import CHANNEL, TOKEN, Fault, LocalSlack, local_slack
-from tests.support.tally import remark, rounds
-from tests.support.witness import Witness
-from watcher.core.delivery import State
+from tests.support.slack_messages import as_received
+from watcher.core.delivery.model import State
 from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"

@@ -10,11 +10,12 @@ from typing import Final
 
 import pytest
 
-from tests.support import house, soak
+from tests.support import daemon_in_process as house
+from tests.support import soak
+from tests.support.fault_table import TALLY, remark
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.tally import TALLY, remark
-from tests.support.witness import Witness
 from watcher.simulator import serve
 
 # A delay that the watcher causes comes back each time; one that the machine causes does not.

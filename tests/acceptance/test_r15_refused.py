@@ -15,13 +15,13 @@ from starlette.responses import PlainTextResponse, Response
 
 from tests.acceptance.cli_support import command
 from tests.acceptance.test_kill import daemon
-from tests.support import house
-from tests.support.channel import as_received
-from tests.support.commotion import everything_is_told
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import everything_is_told
 from tests.support.invariants import Life, repeats, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, Received, listening
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, local_slack
-from tests.support.witness import Witness
+from tests.support.slack_messages import as_received
 from watcher.core.event import Event
 from watcher.simulator import serve
 

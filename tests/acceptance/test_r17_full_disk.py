@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import house
-from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
 from tests.support.invariants import Evidence, Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.witness import Witness
 from watcher.simulator import serve
 
 MEGABYTE = 1024 * 1024

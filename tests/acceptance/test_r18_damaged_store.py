@@ -15,14 +15,14 @@ import pytest
 
 from tests.acceptance.test_kill import daemon
 from tests.acceptance.test_r24_second_daemon import outcome
-from tests.integration.store.test_r18_damage import emptied, flipped_bits, garbage, gone, truncated
-from tests.support import house
-from tests.support.commotion import SERVICES, quiet, unrest
+from tests.integration.store.sqlite.test_r18_damage import emptied, flipped_bits, garbage, gone, truncated
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.witness import Witness
 from watcher.simulator import serve
-from watcher.store.shelf import Shelf
+from watcher.store.sqlite.backup_folder import Shelf
 
 pytestmark = pytest.mark.slow
 

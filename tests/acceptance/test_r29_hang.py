@@ -17,12 +17,12 @@ from typing import Final
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import house
-from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.tally import rounds
-from tests.support.witness import Witness
 from watcher.simulator import serve
 
 WATCHDOG_SECONDS: Final = 3.0

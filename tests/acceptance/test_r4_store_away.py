@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import house
-from tests.support.commotion import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.fault_table import TALLY
 from tests.support.invariants import Evidence, Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.tally import TALLY
-from tests.support.witness import Witness
 from watcher.simulator import serve
 
 LOCKED_SECONDS = 32.0 if TALLY.full else 12.0

@@ -18,12 +18,12 @@ import pytest
 
 from tests.acceptance.test_kill import daemon
 from tests.acceptance.test_stop import STOP_SECONDS
-from tests.support import house
-from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import rounds
 from tests.support.invariants import Life, repeats, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, Leisurely, listening
-from tests.support.tally import rounds
-from tests.support.witness import Witness
 from watcher.simulator import Fault, serve
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ FAULTS: Final = {
 }
 COPYING: Final = """
 import time
-from watcher.store import backup
+from watcher.store.sqlite import backup
 whole = backup._copy
 def copy(*args):
     whole(*args)

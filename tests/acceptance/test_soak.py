@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.support import soak
-from tests.support.tally import TALLY, grew, remark
+from tests.support.fault_table import TALLY, grew, remark
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

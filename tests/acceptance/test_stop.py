@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.acceptance.cli_support import KEYS, Workplace, eventually, read_until, started, stopped
-from tests.support import house
+from tests.support import daemon_in_process as house
 from tests.support.invariants import violations
 from tests.support.servers import Received
 

@@ -11,14 +11,14 @@ from typing import Final
 from watcher.aitems.errors import cause_of, read_error
 from watcher.aitems.wire import Times, read_service, read_services, read_training, read_trainings
 from watcher.config import ConfigError, format_duration, load, parse_duration
-from watcher.core.delivery import Degrade, Delivered, Refused, TryLater, Uncertain
-from watcher.core.training import TrainingRef
+from watcher.core.delivery.model import Degrade, Delivered, Refused, TryLater, Uncertain
+from watcher.core.training.model import TrainingRef
 from watcher.http import Answered, Headers
 from watcher.http.fields import retry_after_seconds, server_date
-from watcher.receivers import slack_api
-from watcher.receivers.answers import redactor_for
-from watcher.receivers.slack_errors import classify, read_answer
-from watcher.receivers.slack_names import WEB_API
+from watcher.receivers.responses import redactor_for
+from watcher.receivers.slack import api as slack_api
+from watcher.receivers.slack.error_names import WEB_API
+from watcher.receivers.slack.errors import classify, read_answer
 
 NOW: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 TIMES: Final = Times(asked_at=NOW, answered_at=NOW)

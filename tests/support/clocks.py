@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watcher.flow.doubt import ClockDoubt
+from watcher.pipeline.clock_trust import ClockDoubt
 
 
 def believed() -> ClockDoubt:

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from tests.support.fault_table import TALLY
+from tests.support.recording_simulator import Shown
 from tests.support.servers import Received
-from tests.support.tally import TALLY
-from tests.support.witness import Shown
-from watcher.core.delivery import OPEN_STATES, State
+from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training import TrainingRef
+from watcher.core.training.model import TrainingRef
 from watcher.store.views import Told
 
 RECORDING: Final = timedelta(seconds=1)

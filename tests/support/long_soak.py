@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
-from tests.support import faked, house, virtual
-from tests.support.commotion import LIVES, everything_is_told
+from tests.support import daemon_in_process as house
+from tests.support import virtual
+from tests.support import virtual_daemon as faked
+from tests.support.changing_trainings import LIVES, everything_is_told
 from tests.support.invariants import Entry, Evidence, violations
 from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
-from tests.support.town import Town
 from tests.support.virtual import VirtualClock
-from watcher.core.moment import from_text
-from watcher.flow import upkeep
+from tests.support.virtual_services import Town
+from watcher.core.timestamps import from_text
+from watcher.pipeline import maintenance as upkeep
 from watcher.store.views import HistoryFilter, Told, open_views
 
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there

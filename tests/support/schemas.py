@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from watcher.store.engines import writer_engine
+from watcher.store.sqlite.connections import writer_engine
 
 
 def make_schema(path: Path, revision: str) -> None:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from tests.unit.receivers import slack_rules
+from tests.unit.receivers.slack import slack_rules
 
 CHANNEL: Final = "C0123456789"
 TOKEN: Final = "xoxb-0000000000-0000000000-thisisthetokenofthetests"

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from starlette.responses import PlainTextResponse, Response
 
-from tests.support import house
-from tests.support.commotion import LIVES, everything_is_told
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import LIVES, everything_is_told
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Shown, Witness
 from tests.support.servers import Inbox, Received, listening
-from tests.support.witness import Shown, Witness
 from watcher.simulator import CallKind, Fault, serve
 from watcher.simulator.calls import Call
 

@@ -18,33 +18,33 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from tests.support import house
+from tests.support import daemon_in_process as house
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Shown
 from tests.support.servers import Received
-from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.core.cadence import Cadence
-from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Repeats
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Repeats
 from watcher.core.event import Event
-from watcher.core.incident import Thresholds
-from watcher.core.matching import Match
-from watcher.core.planner import Look
-from watcher.core.routing import Route, Routes
+from watcher.core.incidents.tracker import Thresholds
+from watcher.core.polling.plan import Look
+from watcher.core.polling.schedule import Cadence
+from watcher.core.routing.matcher import Match
+from watcher.core.routing.routes import Route, Routes
 from watcher.core.secret import Secret
-from watcher.core.training import ServiceRef
-from watcher.flow.deliver import couriers
-from watcher.flow.doubt import ClockDoubt
-from watcher.flow.poll import Poller
-from watcher.flow.route import Router
+from watcher.core.training.model import ServiceRef
 from watcher.http import Answered, Headers, HttpRequest, HttpResult
+from watcher.pipeline.clock_trust import ClockDoubt
+from watcher.pipeline.delivery.worker import couriers
+from watcher.pipeline.polling.poller import Poller
+from watcher.pipeline.routing import Router
 from watcher.receivers.payload import render_body, render_group
 from watcher.simulator import CallKind
-from watcher.store.database import open_database
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.sqlite.database import open_database
 
 T = TypeVar("T")
 

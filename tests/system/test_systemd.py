@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import Slow, slow_receiver
-from tests.support import house
+from tests.support import daemon_in_process as house
+from tests.support.fault_table import remark
 from tests.support.invariants import violations
 from tests.support.servers import Received
-from tests.support.tally import remark
 from tests.system.conftest import HANGING_LINE, Machine
 
 WATCHDOG_SECONDS = 10

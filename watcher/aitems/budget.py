@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from watcher.clock import Clock
-from watcher.core.pacer import Pacer
+from watcher.core.polling.rate_limit import Pacer
 
 
 class Turn:

@@ -18,10 +18,10 @@ from watcher.aitems.pages import Pages, Whole
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import BadAnswer, Item, Page, Service, Times
 from watcher.clock import Clock
-from watcher.core.look import Cause, Seen, Unseen
-from watcher.core.message import one_line
+from watcher.core.messages.training import one_line
+from watcher.core.polling.result import Cause, Seen, Unseen
 from watcher.core.secret import STARS
-from watcher.core.training import Observation, ServiceRef, TrainingRef
+from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import (
     Answered,
     HttpClient,

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from watcher import http
-from watcher.core.look import Cause
+from watcher.core.polling.result import Cause
 
 MAX_BYTES: Final = 64 * 1024
 """An error is read no further than this."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Generic
 
 from watcher.aitems.wire import Item, Page, Times
-from watcher.core.training import ServiceRef, TrainingRef
+from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
 
 MAX_PAGES: Final = 50

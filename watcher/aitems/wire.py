@@ -13,7 +13,7 @@ from typing import Final, Generic, NoReturn, TypeVar
 
 from watcher.aitems.errors import ApiError, Style, envelope_in
 from watcher.aitems.strict_json import NotStrictJsonError, loads
-from watcher.core.training import TRAIN_TYPES, Observation, ServiceRef, Source, TrainingRef
+from watcher.core.training.model import TRAIN_TYPES, Observation, ServiceRef, Source, TrainingRef
 
 MAX_WORD_LENGTH: Final = 256
 """For ids, types and status words; AiTEMS' own have at most 17 characters."""

@@ -1,14 +1,20 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the configuration that they name."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watcher.cli.text.output import say
+
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from watcher.config import Config, Found
 
 CONFIG_HELP = "The configuration; else $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
 
@@ -42,3 +48,27 @@ def duration(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def find_config(option: Path | None) -> Found:
+    """Return the file that is taken, and why.
+
+    Raises:
+        ConfigNotFoundError: there is none.
+    """
+    from watcher.config import find
+
+    return find(option, os.environ, Path.cwd())
+
+
+def load_config(option: Path | None, needed: Collection[str] | None = None) -> Config:
+    """Read the configuration after saying which file is taken; ``needed`` as in ``config.load``.
+
+    Raises:
+        ConfigError: there is none, or it is faulty.
+    """
+    from watcher.config import load
+
+    found = find_config(option)
+    say(f"configuration: {found.path} ({found.why})")
+    return load(found.path) if needed is None else load(found.path, needed=needed)

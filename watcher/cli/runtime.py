@@ -12,8 +12,8 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from watcher.telemetry import Redactor
-    from watcher.wiring.surroundings import Surroundings
+    from watcher.logs import Redactor
+    from watcher.wiring.runtime import Surroundings
 
 Result = TypeVar("Result")
 
@@ -29,7 +29,7 @@ def run_async(main: Coroutine[object, object, Result]) -> Result:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """Return the loop that the program runs on: uvloop's where it is installed, with names looked up aside."""
-    from watcher.names import with_names_aside
+    from watcher.resolver import with_names_aside
 
     return with_names_aside(_kind_of_loop())()
 
@@ -52,7 +52,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 def surroundings(redactor: Redactor, output: TextIO | None = None) -> Surroundings:
     """Return what this process finds around it."""
     from watcher.clock import Clock
-    from watcher.wiring.surroundings import Surroundings
+    from watcher.wiring.runtime import Surroundings
 
     return Surroundings(environ=os.environ, redactor=redactor, clock=Clock(), output=output or sys.stdout)
 
@@ -65,7 +65,7 @@ def quiet_logs(*, verbose: bool) -> Redactor:
     """
     import structlog
 
-    from watcher import telemetry
+    from watcher import logs as telemetry
 
     redactor = telemetry.Redactor()
     telemetry.configure(redactor, stream=sys.stderr, verbose=verbose)

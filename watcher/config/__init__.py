@@ -2,10 +2,9 @@
 
 from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import ConfigError, Fault
-from watcher.config.lookup import ConfigNotFoundError, Found, find
-from watcher.config.reader import load
-from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
-from watcher.config.settings import (
+from watcher.config.find_file import ConfigNotFoundError, Found, find
+from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
+from watcher.config.models.settings import (
     AccountSettings,
     Config,
     DeliverySettings,
@@ -17,9 +16,10 @@ from watcher.config.settings import (
     WatchSettings,
     WebhookSettings,
 )
-from watcher.config.state import StateSettings
-from watcher.config.urls import receiver_url_problem
-from watcher.config.watching import HeartbeatSettings, WebSettings
+from watcher.config.models.state import StateSettings
+from watcher.config.models.urls import receiver_url_problem
+from watcher.config.reader import load
+from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
 
 __all__ = [
     "AccountSettings",

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Final
 
-from watcher.config.base import Settings
 from watcher.config.faults import key_text
-from watcher.config.settings import Config, WatchSettings
+from watcher.config.models.base import Settings
+from watcher.config.models.settings import Config, WatchSettings
 
 NAMED: Final = {"accounts": "account", "receivers": "receiver"}
 """Tables with a name each, by their field."""

@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from watcher.config.base import Settings
 from watcher.config.faults import KeyPath
-from watcher.config.fields import Name
-from watcher.config.routes import MatchTable, RouteTable
-from watcher.config.settings import (
+from watcher.config.models.base import Settings
+from watcher.config.models.fields import Name
+from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
+from watcher.config.models.routes import MatchTable, RouteTable
+from watcher.config.models.settings import (
     AccountSettings,
     DeliverySettings,
     IncidentSettings,
@@ -23,8 +24,7 @@ from watcher.config.settings import (
     WatchSettings,
     WebhookSettings,
 )
-from watcher.config.state import StateSettings
-from watcher.config.watching import HeartbeatSettings, WebSettings
+from watcher.config.models.state import StateSettings
 
 
 class Document(Settings):

@@ -9,15 +9,15 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from watcher.config.consistency import NEEDED, inconsistencies, named_tables, nameless
 from watcher.config.document import Document
-from watcher.config.explain import explain
 from watcher.config.faults import ConfigError, Fault, KeyPath, Problem, key_text
-from watcher.config.fields import Surroundings
-from watcher.config.locate import Lines
-from watcher.config.routes import routes_of
-from watcher.config.settings import Config
-from watcher.config.syntax import SyntaxProblem, syntax_problem
+from watcher.config.models.fields import Surroundings
+from watcher.config.models.routes import routes_of
+from watcher.config.models.settings import Config
+from watcher.config.validation.consistency import NEEDED, inconsistencies, named_tables, nameless
+from watcher.config.validation.explain import explain
+from watcher.config.validation.line_numbers import Lines
+from watcher.config.validation.syntax import SyntaxProblem, syntax_problem
 
 
 def load(path: Path, *, text: str | None = None, needed: Collection[str] = NEEDED) -> Config:

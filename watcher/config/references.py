@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from watcher.config.base import Settings
+from watcher.config.models.base import Settings
+from watcher.config.models.settings import Config
 from watcher.config.secrets import SecretKind, SecretRef
-from watcher.config.settings import Config
 
 
 def fixed_secrets(config: Config) -> tuple[str, ...]:

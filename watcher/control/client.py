@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from watcher.control.place import address_of
 from watcher.control.protocol import (
     MAX_ANSWER_BYTES,
     ControlError,
@@ -16,6 +15,7 @@ from watcher.control.protocol import (
     read_answer,
     request_line,
 )
+from watcher.control.socket_path import address_of
 
 TIMEOUT_SECONDS: Final = 30.0
 """Between two signs of life; the daemon answers most commands at once."""

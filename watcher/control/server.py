@@ -14,7 +14,6 @@ from typing import Final, Self
 
 import structlog
 
-from watcher.control.place import address_of, point_to, remove
 from watcher.control.protocol import (
     MAX_REQUEST_BYTES,
     ControlError,
@@ -24,6 +23,7 @@ from watcher.control.protocol import (
     read_request,
     refusal_line,
 )
+from watcher.control.socket_path import address_of, point_to, remove
 
 log = structlog.get_logger()
 

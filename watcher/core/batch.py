@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from watcher.core.drift import Drift
 from watcher.core.event import Event
-from watcher.core.incident import Incident
-from watcher.core.look import LookState
-from watcher.core.routing import Plan
-from watcher.core.training import Snapshot
+from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.drift import Drift
+from watcher.core.polling.result import LookState
+from watcher.core.routing.routes import Plan
+from watcher.core.training.model import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.moment import from_text, require_utc, to_text
-from watcher.core.training import NO_RECORD
+from watcher.core.timestamps import from_text, require_utc, to_text
+from watcher.core.training.model import NO_RECORD
 
 SHORT_ID_LENGTH: Final = 12
 

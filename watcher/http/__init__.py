@@ -14,7 +14,7 @@ from watcher.http.exchange import (
     Uncertain,
 )
 from watcher.http.fields import content_encoding, retry_after_seconds, server_date
-from watcher.http.route import is_loopback
+from watcher.http.transport_pool import is_loopback
 
 __all__ = [
     "Answered",

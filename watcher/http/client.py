@@ -14,10 +14,10 @@ from typing import Final
 import httpx2 as httpx
 
 from watcher import __version__
+from watcher.addresses import ForbiddenAddressError, fault_of_host
 from watcher.clock import Clock
-from watcher.core.addresses import ForbiddenAddressError, fault_of_host
 from watcher.core.secret import Secret
-from watcher.http.attempt import Attempt, host_and_port, system_words
+from watcher.http.attempt_trace import Attempt, host_and_port, system_words
 from watcher.http.exchange import (
     Answered,
     Headers,
@@ -29,7 +29,7 @@ from watcher.http.exchange import (
     Reason,
     Uncertain,
 )
-from watcher.http.route import Routes
+from watcher.http.transport_pool import Routes
 
 DEFAULT_HEADERS: Final = {
     "User-Agent": f"aitems-watcher/{__version__}",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from watcher.core.addresses import ForbiddenAddressError
+from watcher.addresses import ForbiddenAddressError
 from watcher.core.secret import Secret
-from watcher.http.attempt import host_and_port, system_words
+from watcher.http.attempt_trace import host_and_port, system_words
 from watcher.http.client import DEFAULT_PORTS, WORDS
 from watcher.http.exchange import HttpSettings, Reason
-from watcher.http.guard import checked_addresses
-from watcher.http.route import environment_proxy, tls_context
+from watcher.http.ssrf_guard import checked_addresses
+from watcher.http.transport_pool import environment_proxy, tls_context
 
 CLOSE_SECONDS: Final = 1.0
 

@@ -21,13 +21,13 @@ def _webhook(spec: Spec) -> Receiver:
 
 
 def _slack_webhook(spec: Spec) -> Receiver:
-    from watcher.receivers.slack_webhook import SlackWebhookReceiver
+    from watcher.receivers.slack.webhook import SlackWebhookReceiver
 
     return SlackWebhookReceiver(spec)
 
 
 def _slack(spec: Spec) -> Receiver:
-    from watcher.receivers.slack_bot import SlackReceiver
+    from watcher.receivers.slack.bot import SlackReceiver
 
     return SlackReceiver(spec)
 

@@ -11,12 +11,12 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from watcher.core.delivery import Outcome, Parcel, Repeats
+from watcher.core.delivery.model import Outcome, Parcel, Repeats
 from watcher.core.event import Event
-from watcher.core.group_message import GroupMessage, compose_group
-from watcher.core.message import Message, Severity, compose, repeat_note
-from watcher.core.text import LIST_LIMIT, Code, Line, Piece, plain_piece, plain_text
-from watcher.receivers.bare import rendered
+from watcher.core.messages.group import GroupMessage, compose_group
+from watcher.core.messages.text import LIST_LIMIT, Code, Line, Piece, plain_piece, plain_text
+from watcher.core.messages.training import Message, Severity, compose, repeat_note
+from watcher.receivers.fallback_render import rendered
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 

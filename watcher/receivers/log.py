@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.core.delivery import Outcome, Parcel, Refused, Repeats, Scope
+from watcher.core.delivery.model import Outcome, Parcel, Refused, Repeats, Scope
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
 from watcher.receivers.spec import Spec

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import Event
-from watcher.core.moment import to_text
-from watcher.core.text import cut
-from watcher.receivers.bare import rendered
+from watcher.core.messages.text import cut
+from watcher.core.timestamps import to_text
+from watcher.receivers.fallback_render import rendered
 
 TEXT_LIMIT: Final = 2_000
 """Characters of one text in the training's record."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
-from watcher.core.delivery import Outcome, Parcel, Repeats
+from watcher.core.delivery.model import Outcome, Parcel, Repeats
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient

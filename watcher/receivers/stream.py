@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from watcher.core.delivery import Delivered, Outcome, Refused, Uncertain
+from watcher.core.delivery.model import Delivered, Outcome, Refused, Uncertain
 
 
 def write(stream: TextIO, text: str) -> Outcome:

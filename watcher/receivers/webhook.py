@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult
 from watcher.http import Uncertain as NoAnswer
-from watcher.receivers.answers import kept_answer, redactor_for, wanted_pause_seconds, without_answer
+from watcher.logs import Redactor
 from watcher.receivers.payload import sealed
+from watcher.receivers.responses import kept_answer, redactor_for, wanted_pause_seconds, without_answer
 from watcher.receivers.signature import decode_keys, signed_headers
 from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
-from watcher.telemetry import Redactor
 
 KIND: Final = "webhook"
 OWN_HEADERS: Final = frozenset({"content-type", "content-length", "transfer-encoding", "connection", "host"})

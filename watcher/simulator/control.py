@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from watcher.core.moment import to_text
 from watcher.core.secret import Secret
+from watcher.core.timestamps import to_text
 from watcher.simulator.durations import SignedSeconds
 from watcher.simulator.faults.kinds import KINDS
 from watcher.simulator.faults.model import FaultModel, as_document

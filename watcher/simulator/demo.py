@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from watcher.core.training import Status
+from watcher.core.training.model import Status
 from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
 
 _LATER_VERSIONS: Final = 500

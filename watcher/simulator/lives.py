@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from watcher.core.training import TRAIN_TYPES, Status
+from watcher.core.training.model import TRAIN_TYPES, Status
 from watcher.simulator.world import LEARNING_INTERVALS, NO_HPO, Life, Service, ServiceType, Step, Training, World
 
 Draw = Callable[[], float]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from watcher.core.training import Phase, phase_of
+from watcher.core.training.model import Phase, phase_of
 from watcher.simulator.truth import Seen
 from watcher.simulator.world import NO_HPO, Service, ServiceType
 

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from watcher.core.training import TRAIN_TYPES, Status
+from watcher.core.training.model import TRAIN_TYPES, Status
 from watcher.simulator.durations import Seconds
 from watcher.simulator.faults.model import FaultModel
 from watcher.simulator.faults.plan import Fault

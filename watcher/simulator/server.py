@@ -11,8 +11,8 @@ from pathlib import Path
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from watcher.asgi import listen, prepare, stop
 from watcher.core.secret import Secret
-from watcher.serving import listen, prepare, stop
 from watcher.simulator import calls, control
 from watcher.simulator.app import TRANSPORT, build_app
 from watcher.simulator.lives import random_world

@@ -13,7 +13,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.training import Status
+from watcher.core.training.model import Status
 
 NO_HPO: Final[Mapping[str, object]] = MappingProxyType({"is_enabled": False})
 """The ``hpConfig`` of a training without hyperparameter optimization."""

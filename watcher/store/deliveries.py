@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, select, update
 
-from watcher.core.delivery import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
+from watcher.core.delivery.model import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
+from watcher.core.delivery.receiver_health import RECEIVER_REMOVED
 from watcher.core.event import URGENT_KINDS, Event
-from watcher.core.moment import from_text, to_text
-from watcher.core.receiver_health import RECEIVER_REMOVED
+from watcher.core.timestamps import from_text, to_text
 from watcher.store import receivers, schema
-from watcher.store.database import Database
 from watcher.store.rows import Row, from_moment, read_event, read_mentions, to_moment
+from watcher.store.sqlite.database import Database
 
 SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
 """Events with their ``receiver_seq``, and those told by themselves, to the bytes kept with the delivery."""

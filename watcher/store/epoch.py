@@ -10,12 +10,12 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from watcher.core.delivery import OPEN_STATES, State
+from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.event import Event, again_under, delivery_id
-from watcher.core.moment import to_text
+from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.rows import event_row, read_event, to_moment
-from watcher.store.soundness import BACKUP_MARK
+from watcher.store.sqlite.integrity import BACKUP_MARK
 
 EPOCH_BYTES: Final = 8
 

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from watcher.store.revisions import check_known, this_revision
+from watcher.store.schema_version import check_known, this_revision
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -23,14 +23,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from watcher.core.batch import Seal
-from watcher.core.delivery import State
+from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
-from watcher.core.moment import to_text
-from watcher.core.routing import FLAP_WINDOW, Addressee, Group, Plan, joined
-from watcher.core.silence import covering
+from watcher.core.routing.routes import FLAP_WINDOW, Addressee, Group, Plan, joined
+from watcher.core.routing.silence import covering
+from watcher.core.timestamps import to_text
 from watcher.store import receivers, schema, silences
-from watcher.store.database import Database
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
+from watcher.store.sqlite.database import Database
 
 
 class Outbox:

@@ -12,11 +12,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.batch import Batch, NotKeptError, Remembered
-from watcher.core.training import Snapshot
+from watcher.core.training.model import Snapshot
 from watcher.store import outbox, schema
-from watcher.store.database import Database
 from watcher.store.errors import StaleSnapshot
-from watcher.store.faults import fault_of
 from watcher.store.rows import (
     Row,
     drift_row,
@@ -28,6 +26,8 @@ from watcher.store.rows import (
     snapshot_row,
     trouble_row,
 )
+from watcher.store.sqlite.database import Database
+from watcher.store.sqlite.write_faults import fault_of
 
 
 class Polls:

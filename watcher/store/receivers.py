@@ -12,12 +12,19 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from watcher.core.delivery import PARKED_RETRY, State
+from watcher.core.delivery.model import PARKED_RETRY, Health, Sign, State
+from watcher.core.delivery.receiver_health import (
+    LETTERS_MAX,
+    RECEIVER_REMOVED,
+    DeadLetter,
+    Standing,
+    is_news,
+    turn,
+    undelivered,
+)
 from watcher.core.event import Event, Kind, after_restore
-from watcher.core.health import Health, Sign
-from watcher.core.message import compose, plain_text
-from watcher.core.moment import from_text, to_text
-from watcher.core.receiver_health import LETTERS_MAX, RECEIVER_REMOVED, DeadLetter, Standing, is_news, turn, undelivered
+from watcher.core.messages.training import compose, plain_text
+from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.epoch import restored_at
 from watcher.store.rows import event_row, from_moment, read_event, to_moment

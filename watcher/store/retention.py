@@ -7,11 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, delete, exists, func, select
 
-from watcher.core.delivery import State
-from watcher.core.moment import to_text
+from watcher.core.delivery.model import State
+from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.database import Database
 from watcher.store.silences import forget_silences
+from watcher.store.sqlite.database import Database
 
 BATCH: Final = 500
 """Rows of one transaction, so that a big clean-up holds up no delivery."""

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from watcher.core.batch import Trouble
-from watcher.core.drift import Drift
 from watcher.core.event import Event, from_json, to_json
-from watcher.core.incident import Incident
-from watcher.core.look import Cause, LookState
-from watcher.core.matching import match_of, words_of
-from watcher.core.moment import from_text, to_text
-from watcher.core.silence import Silence
-from watcher.core.training import Sighting, Snapshot, Source, TrainingRef
+from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.drift import Drift
+from watcher.core.polling.result import Cause, LookState
+from watcher.core.routing.matcher import match_of, words_of
+from watcher.core.routing.silence import Silence
+from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.model import Sighting, Snapshot, Source, TrainingRef
 
 Row = dict[str, Any]
 

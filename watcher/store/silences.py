@@ -9,13 +9,13 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, delete, exists, insert, select, update
 
-from watcher.core.delivery import State
-from watcher.core.matching import Match
-from watcher.core.moment import to_text
-from watcher.core.silence import Silence
+from watcher.core.delivery.model import State
+from watcher.core.routing.matcher import Match
+from watcher.core.routing.silence import Silence
+from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.database import Database
 from watcher.store.rows import read_silence, silence_row
+from watcher.store.sqlite.database import Database
 
 ID_BYTES: Final = 5
 

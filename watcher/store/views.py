@@ -11,22 +11,22 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import DatabaseError
 
-from watcher.core.delivery import State
-from watcher.core.drift import Drift
+from watcher.core.delivery.model import State
+from watcher.core.delivery.receiver_health import Standing
 from watcher.core.event import Event
-from watcher.core.incident import Incident
-from watcher.core.look import LookState
-from watcher.core.moment import from_text
-from watcher.core.receiver_health import Standing
-from watcher.core.silence import Silence
-from watcher.core.training import Snapshot
+from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.drift import Drift
+from watcher.core.polling.result import LookState
+from watcher.core.routing.silence import Silence
+from watcher.core.timestamps import from_text
+from watcher.core.training.model import Snapshot
 from watcher.store import receivers, schema, silences
-from watcher.store.engines import reader_engine
+from watcher.store.delivery_views import Letter, LetterFilter, letters
 from watcher.store.errors import StoreUnusable
-from watcher.store.letters import Letter, LetterFilter, letters
 from watcher.store.outbox import recent_of
 from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
-from watcher.store.untold import UntoldNews, untold
+from watcher.store.sqlite.connections import reader_engine
+from watcher.store.unannounced import UntoldNews, untold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

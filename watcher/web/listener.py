@@ -11,7 +11,7 @@ import structlog
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from watcher.serving import listen, prepare, stop
+from watcher.asgi import listen, prepare, stop
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
 from watcher.http import HttpClient, HttpSettings
-from watcher.wiring.surroundings import Surroundings
+from watcher.wiring.runtime import Surroundings
 
 log = structlog.get_logger()
 

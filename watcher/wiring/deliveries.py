@@ -9,8 +9,8 @@ import structlog
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler
-from watcher.store.database import Database
-from watcher.store.manual import Change, DeliveryRefusedError, Manual
+from watcher.store.operator_actions import Change, DeliveryRefusedError, Manual
+from watcher.store.sqlite.database import Database
 
 log = structlog.get_logger()
 

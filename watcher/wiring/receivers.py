@@ -15,11 +15,11 @@ from watcher.config import (
     WebhookSettings,
 )
 from watcher.core.secret import Secret
-from watcher.flow.ports import Receiver
 from watcher.http import HttpClient, HttpSettings
+from watcher.pipeline.ports import Receiver
 from watcher.receivers import KINDS, Spec
-from watcher.wiring.current import CurrentHeaders, CurrentSecret
-from watcher.wiring.surroundings import Surroundings
+from watcher.wiring.runtime import Surroundings
+from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
 """A deadline for one whole attempt; Standard Webhooks advises 15 to 30 s."""

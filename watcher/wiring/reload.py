@@ -15,15 +15,15 @@ import structlog
 
 from watcher.config import Config, ConfigError, SecretError, SecretsError, load
 from watcher.config.difference import changes, restarts
-from watcher.config.plan import looks_of, routes_of, thresholds_of
 from watcher.config.references import fixed_secrets
+from watcher.config.to_core import looks_of, routes_of, thresholds_of
 from watcher.control.protocol import ControlError
-from watcher.flow.storekeeper import Herald
 from watcher.http import HttpSetupError
+from watcher.pipeline.store_outage import Herald
 from watcher.receivers.spec import InvalidReceiverError
-from watcher.wiring.crew import Crew
-from watcher.wiring.parts import Parts
-from watcher.wiring.stages import Stages, limits_of
+from watcher.wiring.connections import Parts
+from watcher.wiring.pipeline import Stages, limits_of
+from watcher.wiring.supervisor import Crew
 
 log = structlog.get_logger()
 

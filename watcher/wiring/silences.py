@@ -10,10 +10,10 @@ import structlog
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler
-from watcher.core.matching import Match, match_of
-from watcher.core.silence import LONGEST, Silence, to_json
-from watcher.store.database import Database
+from watcher.core.routing.matcher import Match, match_of
+from watcher.core.routing.silence import LONGEST, Silence, to_json
 from watcher.store.silences import SilenceRefusedError, Silences
+from watcher.store.sqlite.database import Database
 
 log = structlog.get_logger()
 

@@ -19,9 +19,9 @@ from watcher.aitems.client import AccountSpec, AitemsClient, ServicesSeen
 from watcher.aitems.pages import MAX_PAGES
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.aitems.wire import Service
-from watcher.core.look import Cause, Seen, Sight, Unseen
+from watcher.core.polling.result import Cause, Seen, Sight, Unseen
 from watcher.core.secret import Secret
-from watcher.core.training import ServiceRef, TrainingRef
+from watcher.core.training.model import ServiceRef, TrainingRef
 
 SERVICE = ServiceRef("main", "6wxgu1abcde")
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")

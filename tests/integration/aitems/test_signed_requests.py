@@ -12,8 +12,8 @@ import pytest
 from tests.integration.aitems.conftest import ACCESS_KEY, SECRET_KEY, Script
 from tests.integration.http.raw_server import RawServer
 from watcher.aitems.client import AitemsClient
-from watcher.core.look import Seen
-from watcher.core.training import ServiceRef, TrainingRef
+from watcher.core.polling.result import Seen
+from watcher.core.training.model import ServiceRef, TrainingRef
 
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
 ODD_CHARACTERS = [*map(chr, range(0x20, 0x7F)), "한", "글", "é", "\u3000", "\U0001f600", "\x7f", "\x01"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from watcher.control.client import request
-from watcher.control.place import LONGEST_BYTES, link_path, socket_path
 from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError
 from watcher.control.server import ControlServer
+from watcher.control.socket_path import LONGEST_BYTES, link_path, socket_path
 
 
 async def echo(arguments: Mapping[str, object]) -> Mapping[str, object]:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.house import eventually
+from tests.support.daemon_in_process import eventually
 from watcher.systemd import READY, Systemd, more_time, reloading, status
-from watcher.wiring import herald
-from watcher.wiring.herald import Herald
+from watcher.wiring import systemd_notifier as herald
+from watcher.wiring.systemd_notifier import Herald
 
 
 def heard(listener: socket.socket) -> list[str]:

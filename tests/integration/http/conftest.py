@@ -13,7 +13,7 @@ import uvloop
 
 from watcher.clock import Clock
 from watcher.http import HttpClient, HttpSettings
-from watcher.names import with_names_aside
+from watcher.resolver import with_names_aside
 
 TLS = Path(__file__).parent / "tls"
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Kind
-from watcher.core.look import Cause
+from watcher.core.polling.result import Cause
 from watcher.simulator import CallKind, Fault
 
 Move = tuple[str, str | None, str | None]

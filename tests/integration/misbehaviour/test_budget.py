@@ -12,14 +12,14 @@ from typing import Final
 
 import pytest
 
-from tests.integration.misbehaviour.clerk import Clerk, busiest_second
-from tests.support import house
-from tests.support.commotion import SERVICES, quiet, unrest
+from tests.integration.misbehaviour.call_log import Clerk, busiest_second
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
 from tests.support.servers import Inbox, listening
-from tests.support.tally import remark, rounds
 from watcher.app import Daemon
-from watcher.core.training import Snapshot
+from watcher.core.training.model import Snapshot
 from watcher.simulator import CallKind, Fault, serve
 from watcher.store.views import open_views
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import house
-from tests.support.commotion import SERVICES, quiet, unrest
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
 from tests.support.servers import Inbox, listening
-from tests.support.tally import remark, rounds
-from tests.support.witness import Witness
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.clock import Clock
-from watcher.core.look import Seen
+from watcher.core.polling.result import Seen
 from watcher.core.secret import Secret
-from watcher.core.training import TrainingRef
+from watcher.core.training.model import TrainingRef
 from watcher.http import HttpClient, HttpSettings
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, Fault, serve
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from watcher.core.batch import Batch
-from watcher.core.training import Snapshot, TrainingRef
-from watcher.flow.memory import Memory
-from watcher.store.database import open_database
+from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.pipeline.polling.cache import Memory
 from watcher.store.polls import Polls
+from watcher.store.sqlite.database import open_database
 
 
 class SlowPolls(Polls):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.misbehaviour.clerk import Clerk, longest_gap
-from tests.integration.misbehaviour.trial import INTERVAL_SECONDS, ON_TIME_SECONDS
-from tests.support import house
+from tests.integration.misbehaviour.call_log import Clerk, longest_gap
+from tests.integration.misbehaviour.fault_run import INTERVAL_SECONDS, ON_TIME_SECONDS
+from tests.support import daemon_in_process as house
 from tests.support.servers import Inbox, listening
 from watcher.simulator import Fault, serve
 

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.misbehaviour.cases import THEMES
-from tests.integration.misbehaviour.trial import HEADER, Row, is_trouble, run_trials
+from tests.integration.misbehaviour.fault_run import HEADER, Row, is_trouble, run_trials
 from watcher.simulator.faults.kinds import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]

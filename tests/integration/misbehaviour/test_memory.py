@@ -18,9 +18,9 @@ import pytest
 
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import slow_receiver
-from tests.support import house
+from tests.support import daemon_in_process as house
+from tests.support.fault_table import grew
 from tests.support.invariants import violations
-from tests.support.tally import grew
 
 pytestmark = pytest.mark.slow
 

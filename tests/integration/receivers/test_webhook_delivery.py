@@ -14,7 +14,7 @@ from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings

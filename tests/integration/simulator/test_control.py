@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
 from tests.integration.simulator.raw_http import API, call, control, fetch, sign
+from tests.support.paths import DOCS
 from tests.unit.simulator.fake_clock import START, FakeClock
 from watcher.simulator import ControlAccess, Running, Simulator, serve
 from watcher.simulator.app import build_app
 from watcher.simulator.control import _HANDLERS, _is_loopback
 
 P1 = "/services/shop/trains/pop/versions/p1"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "simulator.md"
+DOCUMENT = DOCS / "simulator.md"
 
 
 async def changed(running: Running, method: str, path: str, document: object = None) -> Any:

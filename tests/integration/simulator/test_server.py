@@ -7,12 +7,12 @@ import signal
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import uvloop
 
 from tests.integration.simulator.raw_http import Wire, call, call_wire, read_to_end, signed_call
+from tests.support import paths
 from watcher.simulator import (
     SIMULATOR_ACCESS_KEY,
     Fault,
@@ -27,7 +27,7 @@ from watcher.simulator import (
 )
 
 SETTINGS = SimulatorSettings(port=0, seed=1)
-DATA = Path(__file__).parents[2] / "data" / "simulator"
+DATA = paths.DATA / "simulator"
 
 
 async def test_the_urls_are_those_that_are_served() -> None:

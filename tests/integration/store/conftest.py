@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training import Snapshot, TrainingRef
-from watcher.store.database import Database, open_database
+from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.store.sqlite.database import Database, open_database
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

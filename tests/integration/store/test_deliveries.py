@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch
-from watcher.core.delivery import Claim, Claimed, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, Claimed, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
-from watcher.core.routing import Addressee, Group, Plan
-from watcher.store.database import Database
+from watcher.core.routing.routes import Addressee, Group, Plan
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
+from watcher.store.sqlite.database import Database
 from watcher.store.views import HistoryFilter, open_views
 
 LEASE = timedelta(minutes=1)

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from tests.integration.store.conftest import NOW
 from watcher.core.batch import Batch
-from watcher.core.delivery import Claim, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, Settlement, State, Verdict
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.matching import Match
-from watcher.core.routing import Route, plan
-from watcher.core.training import TrainingRef
-from watcher.store.database import Database, open_database
+from watcher.core.routing.matcher import Match
+from watcher.core.routing.routes import Route, plan
+from watcher.core.training.model import TrainingRef
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database, open_database
 
 RECEIVERS = ("a", "b")
 KINDS = (Kind.PROGRESS, Kind.SUCCEEDED, Kind.FAILED, Kind.GONE)

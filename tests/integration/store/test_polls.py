@@ -10,13 +10,13 @@ import pytest
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch, Trouble
 from watcher.core.event import Event
-from watcher.core.incident import Incident
-from watcher.core.look import Cause, LookState
-from watcher.core.training import Sighting, Snapshot, Source
-from watcher.store.database import Database
+from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.result import Cause, LookState
+from watcher.core.training.model import Sighting, Snapshot, Source
 from watcher.store.errors import StaleSnapshot
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database
 
 PENDING = Sighting(
     status="completed", asked_at=NOW, answered_at=NOW + SECOND, source=Source.LIST, late=True, occasion="start"

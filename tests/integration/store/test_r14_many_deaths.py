@@ -8,13 +8,13 @@ from typing import Final
 
 from tests.integration.store.conftest import NOW
 from watcher.core.batch import Batch
+from watcher.core.delivery.receiver_health import LETTERS_MAX
 from watcher.core.event import Event
-from watcher.core.receiver_health import LETTERS_MAX
-from watcher.core.routing import Addressee, Plan
-from watcher.store.database import Database
+from watcher.core.routing.routes import Addressee, Plan
 from watcher.store.deliveries import BURIED_MAX, Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database
 
 MakeEvent = Callable[..., Event]
 MANY: Final = 2 * BURIED_MAX + 50

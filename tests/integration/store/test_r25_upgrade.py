@@ -16,11 +16,11 @@ from alembic.script import ScriptDirectory
 
 from tests.integration.store.conftest import NOW
 from tests.support.schemas import make_schema
-from watcher.store.database import open_database
 from watcher.store.errors import BackupError
-from watcher.store.revisions import known_revisions
-from watcher.store.shelf import Shelf
-from watcher.store.soundness import BACKUP_MARK
+from watcher.store.schema_version import known_revisions
+from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.database import open_database
+from watcher.store.sqlite.integrity import BACKUP_MARK
 
 OLD = sorted(known_revisions())[:-1]
 NEWEST = max(known_revisions())
@@ -121,7 +121,7 @@ import os, signal, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from sqlalchemy import Engine, event
-from watcher.store.database import open_database
+from watcher.store.sqlite.database import open_database
 
 @event.listens_for(Engine, "before_cursor_execute")
 def die(connection, cursor, statement, *rest):

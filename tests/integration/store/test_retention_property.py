@@ -17,13 +17,13 @@ from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import seal
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.routing import Addressee, Plan
-from watcher.core.training import Snapshot, TrainingRef
+from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store import schema
-from watcher.store.database import Database, open_database
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
+from watcher.store.sqlite.database import Database, open_database
 
 DAY = timedelta(days=1)
 CUTOFF = NOW - 10 * DAY

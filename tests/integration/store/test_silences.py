@@ -14,19 +14,19 @@ import pytest
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim
 from watcher.core.batch import Batch
-from watcher.core.delivery import State
+from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind
-from watcher.core.matching import ALL_KINDS, Match, match_of
-from watcher.core.routing import Route, Routes
-from watcher.core.silence import Silence
-from watcher.flow.route import Router
-from watcher.store.database import Database
-from watcher.store.letters import Letter, LetterFilter
-from watcher.store.manual import DeliveryRefusedError, Manual
+from watcher.core.routing.matcher import ALL_KINDS, Match, match_of
+from watcher.core.routing.routes import Route, Routes
+from watcher.core.routing.silence import Silence
+from watcher.pipeline.routing import Router
+from watcher.store.delivery_views import Letter, LetterFilter
+from watcher.store.operator_actions import DeliveryRefusedError, Manual
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
+from watcher.store.sqlite.database import Database
 from watcher.store.views import open_views
 
 HOUR = timedelta(hours=1)

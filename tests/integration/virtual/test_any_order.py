@@ -23,42 +23,43 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy.exc import OperationalError
 
-from tests.support import house, tally
-from tests.support.commotion import everything_is_told
+from tests.support import daemon_in_process as house
+from tests.support import fault_table as tally
+from tests.support.changing_trainings import everything_is_told
 from tests.support.invariants import Life, repeats, violations
+from tests.support.recording_simulator import Shown
 from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_looks
-from tests.support.witness import Shown
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.core.batch import NotKeptError
-from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Repeats, State, TryLater, Uncertain
+from watcher.core.delivery.lookup import Finding, Found, NotFound
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Repeats, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
-from watcher.core.incident import Thresholds
-from watcher.core.inquiry import Finding, Found, NotFound
-from watcher.core.lifecycle import SECOND_SIGHT, Move, move_between
-from watcher.core.matching import ALL_KINDS, Match, match_of, words_of
-from watcher.core.planner import Look, Naming
-from watcher.core.routing import Routes
+from watcher.core.incidents.tracker import Thresholds
+from watcher.core.polling.plan import Look, Naming
+from watcher.core.routing.matcher import ALL_KINDS, Match, match_of, words_of
+from watcher.core.routing.routes import Routes
+from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.secret import Secret
-from watcher.core.silence import EXEMPT, Silence
-from watcher.core.training import ServiceRef
-from watcher.flow.deliver import Courier, couriers
-from watcher.flow.doubt import ClockDoubt
-from watcher.flow.lane import Lane
-from watcher.flow.poll import Poller
-from watcher.flow.route import Router
-from watcher.flow.upkeep import Limits, Upkeep
+from watcher.core.training.lifecycle import SECOND_SIGHT, Move, move_between
+from watcher.core.training.model import ServiceRef
+from watcher.pipeline.clock_trust import ClockDoubt
+from watcher.pipeline.delivery.pace import Lane
+from watcher.pipeline.delivery.worker import Courier, couriers
+from watcher.pipeline.maintenance import Limits, Upkeep
+from watcher.pipeline.polling.poller import Poller
+from watcher.pipeline.routing import Router
 from watcher.simulator import CallKind
-from watcher.store.backups import Backups
-from watcher.store.database import Database, open_database
 from watcher.store.deliveries import Deliveries
-from watcher.store.letters import LetterFilter
-from watcher.store.manual import DeliveryRefusedError, Manual
+from watcher.store.delivery_views import LetterFilter
+from watcher.store.operator_actions import DeliveryRefusedError, Manual
 from watcher.store.outbox import Outbox
 from watcher.store.polls import Polls
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
+from watcher.store.sqlite.daily_backup import Backups
+from watcher.store.sqlite.database import Database, open_database
 from watcher.store.views import HistoryFilter, Told, open_views
 
 pytestmark = pytest.mark.slow

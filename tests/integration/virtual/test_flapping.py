@@ -13,10 +13,10 @@ from typing import Final
 
 import pytest
 
-from tests.support.tally import TALLY
+from tests.support.fault_table import TALLY
 from tests.support.virtual import Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.core.event import Event
-from watcher.core.routing import DIGEST_PATIENCE, FLAP_LIMIT, Group
+from watcher.core.routing.routes import DIGEST_PATIENCE, FLAP_LIMIT, Group
 
 pytestmark = pytest.mark.slow
 

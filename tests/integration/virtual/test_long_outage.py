@@ -11,15 +11,15 @@ from typing import Final
 
 import pytest
 
-from tests.support.house import history
+from tests.support.daemon_in_process import history
 from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.core.event import Event, Kind
-from watcher.core.group_message import compose_group
-from watcher.core.incident_message import CHANGES_FOLLOW
-from watcher.core.message import compose
-from watcher.core.text import plain_text
+from watcher.core.messages.group import compose_group
+from watcher.core.messages.incident import CHANGES_FOLLOW
+from watcher.core.messages.text import plain_text
+from watcher.core.messages.training import compose
 from watcher.http import HttpResult, NotSent, Reason, Uncertain
-from watcher.receivers.slack_group import text_alone
+from watcher.receivers.slack.group import text_alone
 
 pytestmark = pytest.mark.slow
 

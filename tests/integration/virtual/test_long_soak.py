@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 
 from tests.support import long_soak
+from tests.support.fault_table import grew, remark
 from tests.support.long_soak import LongSoak, Plan
 from tests.support.soak import growth
-from tests.support.tally import grew, remark
 
 GROWTH_MEGABYTES: Final = 10.0
 DESCRIPTORS: Final = 64

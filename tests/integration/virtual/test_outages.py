@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import history
+from tests.support.daemon_in_process import history
 from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
-from watcher.core.delivery import Outcome, Parcel, TryLater
+from watcher.core.delivery.model import Outcome, Parcel, TryLater
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,12 @@ from typing import Final
 
 import pytest
 
-from tests.support import faked, house
-from tests.support.tally import remark
+from tests.support import daemon_in_process as house
+from tests.support import virtual_daemon as faked
+from tests.support.fault_table import remark
 from tests.support.virtual import VirtualClock, run
-from tests.support.whole import Consumer, Mood, Whole
-from watcher.core.delivery import State
+from tests.support.virtual_consumers import Consumer, Mood, Whole
+from watcher.core.delivery.model import State
 from watcher.core.event import Kind
 from watcher.http import HttpResult, HttpSettings, NotSent, Reason, Uncertain
 

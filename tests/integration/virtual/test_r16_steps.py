@@ -11,12 +11,12 @@ from typing import Final
 
 import pytest
 
-from tests.support import house
+from tests.support import daemon_in_process as house
 from tests.support.virtual import VirtualClock, run
-from tests.support.whole import Consumer, Whole
-from watcher.core.delivery import State
+from tests.support.virtual_consumers import Consumer, Whole
+from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.store import shelf
+from watcher.store.sqlite import backup_folder as shelf
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import pytest
 
-from tests.support.tally import rounds
+from tests.support.fault_table import rounds
 from tests.support.virtual import VirtualClock, run
-from tests.support.whole import Consumer, Mood, Whole
-from watcher.core.training import Status
+from tests.support.virtual_consumers import Consumer, Mood, Whole
+from watcher.core.training.model import Status
 from watcher.http import HttpResult, HttpSettings
 
 pytestmark = pytest.mark.slow

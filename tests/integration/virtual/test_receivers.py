@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.telling import Teller, away, refuses, telling
 from tests.support.virtual import Ear, VirtualClock, run
-from watcher.core.delivery import Delivered, Outcome, Parcel, Policy, Refused, Scope, State, TryLater
+from tests.support.virtual_delivery import Teller, away, refuses, telling
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Refused, Scope, State, TryLater
 from watcher.core.event import Event, Kind
-from watcher.flow import deliver, route
-from watcher.store.manual import Manual
+from watcher.pipeline import routing as route
+from watcher.pipeline.delivery import worker as deliver
+from watcher.store.operator_actions import Manual
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.support.virtual import Ear, VirtualClock, World, run, service_looks, watching
 from watcher.core.batch import Batch, NotKeptError
-from watcher.core.training import Snapshot
-from watcher.flow.poll import Poller
+from watcher.core.training.model import Snapshot
 from watcher.http import HttpResult
+from watcher.pipeline.polling.poller import Poller
 
 ANSWERS = 10
 

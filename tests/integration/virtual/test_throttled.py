@@ -14,9 +14,9 @@ import pytest
 
 from tests.support.virtual import Ear, VirtualClock, World, broken_promises, run, service_looks, watching
 from watcher.aitems.client import PAUSES
-from watcher.core.advice import ADVICE
 from watcher.core.event import Event, Kind
-from watcher.core.look import Cause
+from watcher.core.incidents.advice import ADVICE
+from watcher.core.polling.result import Cause
 from watcher.http import HttpResult
 
 pytestmark = pytest.mark.slow

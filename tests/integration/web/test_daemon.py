@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-from tests.support import house
+from tests.support import daemon_in_process as house
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.simulator import Fault, Simulator, serve

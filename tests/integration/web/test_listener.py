@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from structlog.testing import capture_logs
 
+from watcher.core.health.readiness import Ailment, Reason
 from watcher.core.secret import Secret
-from watcher.core.vitals import Ailment, Reason
 from watcher.web import Listener, Pages, Readiness, build_app, listener
-from watcher.wiring.face import LOOPBACK_HOSTS
+from watcher.wiring.health_endpoints import LOOPBACK_HOSTS
 
 REASON = Reason(ailment=Ailment.LOOP, detail="overdue: looking (60 s)")
 

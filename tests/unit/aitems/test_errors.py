@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.aitems.errors import ApiError, Style, cause_of, read_error, retry_after_seconds
-from watcher.core.look import Cause
+from watcher.core.polling.result import Cause
 from watcher.http import Headers
 
 NOW = datetime(2026, 11, 23, 2, 20, tzinfo=UTC)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.paths import DATA
 from watcher.aitems import wire
 from watcher.aitems.wire import BadAnswer, Page, Service, Times, ViewedTraining
-from watcher.core.training import Observation, ServiceRef, Source, TrainingRef
+from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
 
-SAMPLE = (Path(__file__).parents[2] / "data" / "aitems" / "view-training.json").read_bytes()
+SAMPLE = (DATA / "aitems" / "view-training.json").read_bytes()
 TIMES = Times(
     asked_at=datetime(2026, 11, 23, 2, 20, tzinfo=UTC), answered_at=datetime(2026, 11, 23, 2, 20, 1, tzinfo=UTC)
 )

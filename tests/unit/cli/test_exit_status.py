@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from watcher.cli.exit_status import MEANINGS, ExitStatus, help_end
-from watcher.cli.failures import plain_errors, status_of
+from watcher.cli.exit_status import MEANINGS, ExitStatus, help_end, plain_errors, status_of
 from watcher.config import ConfigError, Fault, SecretError
 from watcher.http import HttpSetupError
 from watcher.receivers.spec import InvalidReceiverError

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import DATA
 from watcher.config import ConfigError, Fault, load
 
-FOLDER = Path(__file__).parents[2] / "data" / "config" / "bad"
+FOLDER = DATA / "config" / "bad"
 FILES = sorted(FOLDER.glob("*.toml"))
 SECRET = "HIDDEN"
 """What stands in the files where a secret, or a password in a URL, would."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticUndefined
 
+from tests.support.paths import ROOT
 from watcher.config import Config, load
-from watcher.config.base import Settings, keys_of
 from watcher.config.document import RECEIVER_KINDS, TABLES, shape_of
-from watcher.config.locate import Lines
+from watcher.config.models.base import Settings, keys_of
+from watcher.config.validation.line_numbers import Lines
 
-EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
+EXAMPLE = ROOT / "config.example.toml"
 SWITCHED_OFF = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
 
 

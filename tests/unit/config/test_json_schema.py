@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.support import paths
 from watcher.config.example import example_text
 from watcher.config.json_schema import config_schema
 
-ROOT = Path(__file__).parents[3]
-DATA = ROOT / "tests" / "data" / "config"
-GOOD = [ROOT / "config.example.toml", *sorted((DATA / "good").glob("*.toml"))]
+DATA = paths.DATA / "config"
+GOOD = [paths.ROOT / "config.example.toml", *sorted((DATA / "good").glob("*.toml"))]
 SHOWS_ALONE = (
     "account-key-unknown",
     "access-key-in-plain-sight",
@@ -56,4 +56,4 @@ def test_the_schema_speaks_of_what_is_written_and_not_of_what_it_becomes(validat
 
 
 def test_the_example_is_the_one_at_the_root() -> None:
-    assert example_text() == (ROOT / "config.example.toml").read_text()
+    assert example_text() == (paths.ROOT / "config.example.toml").read_text()

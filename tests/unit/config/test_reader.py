@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pydantic
 import pytest
 
+from tests.support.paths import DATA
 from watcher.config import (
     AccountSettings,
     Config,
@@ -24,10 +25,10 @@ from watcher.config import (
     WebhookSettings,
     load,
 )
-from watcher.core.delivery import OnUncertain
-from watcher.core.routing import Route
+from watcher.core.delivery.model import OnUncertain
+from watcher.core.routing.routes import Route
 
-GOOD = Path(__file__).parents[2] / "data" / "config" / "good"
+GOOD = DATA / "config" / "good"
 
 
 def good(name: str) -> Config:
@@ -441,4 +442,4 @@ def test_importing_it_imports_nothing_slow() -> None:
     foreign = {name.partition(".")[0] for name in names if not name.startswith("_")} - sys.stdlib_module_names
     pydantic_and_its_own = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
     assert foreign == {"watcher", *pydantic_and_its_own}
-    assert {name.split(".")[1] for name in names if name.startswith("watcher.")} == {"config", "core"}
+    assert {name.split(".")[1] for name in names if name.startswith("watcher.")} == {"addresses", "config", "core"}

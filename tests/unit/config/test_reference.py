@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
+from tests.support.paths import DOCS
 from watcher.config import ConfigError, format_duration, load
-from watcher.config.base import Settings, keys_of
 from watcher.config.document import RECEIVER_KINDS, TABLES
+from watcher.config.models.base import Settings, keys_of
 
-REFERENCE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+REFERENCE = (DOCS / "configuration.md").read_text()
 ROW = re.compile(r"^\| `(?P<key>\w+)` \| .*? \| (?P<default>[^|]*?) \| ", re.MULTILINE)
 EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 OUTPUT = re.compile(r"```text\n(.*?)```", re.DOTALL)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import runpy
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_picture_of_a_trainings_life_is_the_tables() -> None:

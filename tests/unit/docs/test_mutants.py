@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
 
 
 def test_every_planted_fault_has_its_place_in_the_code() -> None:

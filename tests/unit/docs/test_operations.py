@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.paths import DOCS
+
 import re
 import shutil
 import subprocess
@@ -10,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from watcher.clock import Clock
-from watcher.core.delivery import State
+from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.core.moment import from_text
-from watcher.core.vitals import Ailment, Queue, Vitals
+from watcher.core.timestamps import from_text
+from watcher.core.health.readiness import Ailment, Queue, Vitals
 from watcher.metrics import Metrics, Reading
 
-DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "operations.md").read_text()
 RULES = DOCS / "alerts.yml"
 FAMILY = re.compile(r"^# TYPE (aitems_watcher_\w+) (\w+)$", re.MULTILINE)

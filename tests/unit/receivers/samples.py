@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.support import paths
+from watcher.core.delivery.model import Health, Sign
+from watcher.core.delivery.receiver_health import DeadLetter, Standing, turn, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id
-from watcher.core.health import Health, Sign
-from watcher.core.incident import Incident, Turn, TurnKind, account_subject
-from watcher.core.incident_event import Scope, describe
-from watcher.core.look import Cause
-from watcher.core.planner import EVERY_SERVICE
-from watcher.core.receiver_health import DeadLetter, Standing, turn, undelivered
-from watcher.core.store_event import store_mended, store_trouble
-from watcher.core.training import ServiceRef, TrainingRef
-from watcher.flow.lookout import clock_subject
+from watcher.core.incidents.events import Scope, describe
+from watcher.core.incidents.store_event import store_mended, store_trouble
+from watcher.core.incidents.tracker import Incident, Turn, TurnKind, account_subject
+from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.polling.result import Cause
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.pipeline.polling.incidents import clock_subject
 
-ROOT = Path(__file__).parents[3]
-DATA = ROOT / "tests" / "data" / "receivers"
+DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 EPOCH = "epoch-of-the-tests"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery import Repeats
+from watcher.core.delivery.model import Repeats
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, InvalidReceiverError, Receiver, Spec

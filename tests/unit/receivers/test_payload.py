@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import watcher.receivers
-from tests.unit.receivers.samples import CASES, GROUPS, ROOT, golden, hostile_events, of_version, sample_event
+from tests.support.paths import DOCS
+from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.core.event import Event, Kind
-from watcher.core.routing import Group
+from watcher.core.routing.routes import Group
 from watcher.receivers.payload import ALSO_MAX, RECORD_LIMIT, TEXT_LIMIT, render_body, render_group
 
 SCHEMA_TEXT = (Path(watcher.receivers.__file__).parent / "webhook.schema.json").read_text(encoding="utf-8")
@@ -81,7 +82,7 @@ def test_a_groups_body_has_exactly_the_fields_of_the_schema(name: str) -> None:
 
 def test_every_kind_stands_in_the_schema_and_in_the_document() -> None:
     words = set(re.findall(r"[a-z-]+", DEFINITIONS["kind"]["description"]))
-    document = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
     assert {kind.value for kind in Kind} <= words
     assert all(f"`{kind}`" in document for kind in Kind)
 
@@ -240,12 +241,12 @@ def test_what_json_cannot_say_becomes_null() -> None:
 
 
 def test_the_document_holds_the_schema_verbatim() -> None:
-    document = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
     assert f"```json\n{SCHEMA_TEXT}```" in document
 
 
 def examples() -> dict[str, Any]:
-    document = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
     found = re.findall(r"<!-- example: (\S+) -->\n```json\n(.*?)```", document, re.DOTALL)
     return {name: json.loads(text) for name, text in found}
 

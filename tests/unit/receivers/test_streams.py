@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery import Delivered, Parcel, Refused, Scope, Uncertain
+from watcher.core.delivery.model import Delivered, Parcel, Refused, Scope, Uncertain
 from watcher.core.event import Event
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec

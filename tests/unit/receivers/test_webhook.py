@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
+from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from watcher.core.training import Status
+from watcher.core.training.model import Status
 from watcher.simulator.demo import demo_world
 from watcher.simulator.truth import Truth
 from watcher.simulator.world import ServiceType

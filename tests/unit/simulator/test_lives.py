@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.training import TRAIN_TYPES, Status, is_final
+from watcher.core.training.model import TRAIN_TYPES, Status, is_final
 from watcher.simulator.lives import Draw, random_life, random_world
 from watcher.simulator.truth import Truth
 from watcher.simulator.world import ServiceType, World

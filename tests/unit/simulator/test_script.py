@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import paths
 from watcher.simulator import CallKind, Fault, ScriptError, load_script
 from watcher.simulator.script import parse_script
 from watcher.simulator.truth import Truth
 from watcher.simulator.world import ServiceType
 
-DATA = Path(__file__).parents[3] / "tests" / "data" / "simulator"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "simulator.md"
+DATA = paths.DATA / "simulator"
+DOCUMENT = paths.DOCS / "simulator.md"
 
 
 def faults_of(name: str) -> tuple[str, ...]:

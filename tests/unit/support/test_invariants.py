@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.invariants import Entry, Evidence, Life, repeats, slowest_seconds, violations
+from tests.support.recording_simulator import Shown
 from tests.support.servers import Received
-from tests.support.witness import Shown
-from watcher.core.delivery import State
+from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.simulator import CallKind
 from watcher.store.views import Handover, Told

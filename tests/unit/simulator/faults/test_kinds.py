@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.support.paths import DOCS
 from watcher.simulator.faults.kinds import KINDS, check_fault
 from watcher.simulator.faults.model import FaultModel, as_document
 from watcher.simulator.faults.plan import OPTIONS, Fault
 
-DOCUMENT = Path(__file__).parents[4] / "docs" / "simulator.md"
+DOCUMENT = DOCS / "simulator.md"
 
 
 def documented() -> dict[str, tuple[str, str]]:

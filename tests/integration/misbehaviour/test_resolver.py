@@ -1,0 +1,128 @@
+"""R19: names that do not resolve, names that take for ever, and an AiTEMS on IPv6 alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import TALLY
+from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Shown, Witness
+from tests.support.servers import Inbox, listening
+from watcher.simulator import serve
+
+OTHER_ACCOUNT = """
+[account.dark]
+base_url = "https://slow.example/api/v1"
+access_key = { env = "NCP_ACCESS_KEY" }
+secret_key = { env = "NCP_SECRET_KEY" }
+timeout = "300ms"
+"""
+DARK = """
+[[watch]]
+account = "dark"
+service = "{service}"
+interval = "200ms"
+idle_interval = "200ms"
+"""
+SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
+
+
+async def test_r19_a_name_that_does_not_resolve_is_an_incident_of_its_cause(tmp_path: Path) -> None:
+    async with listening(Inbox()) as hook:
+        text = house.settings("https://no-such-host.invalid/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
+        async with house.running(tmp_path, text):
+            await house.eventually(lambda: bool(hook.received))
+    assert hook.events()[0]["incident"]["cause"] == "dns"
+    assert broken_promises(tmp_path, hook) == []
+
+
+async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.get_running_loop().getaddrinfo
+
+    async def hang(host: Any, *args: Any, **options: Any) -> Any:
+        if host in {"slow.example", b"slow.example"}:
+            await asyncio.sleep(30)
+        return await answered(host, *args, **options)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
+    async with listening(Inbox()) as hook:
+        text = house.settings("https://slow.example/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
+        async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "300ms"')):
+            await house.eventually(lambda: bool(hook.received))
+    assert hook.events()[0]["incident"]["cause"] == "deadline"
+    assert broken_promises(tmp_path, hook) == []
+
+
+@pytest.mark.slow
+async def test_r19_a_resolver_whose_threads_hang_keeps_no_other_account_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the system's resolver hangs: in a thread that nobody can end, for each question anew.
+    resolve, over = socket.getaddrinfo, threading.Event()
+    seconds, hung = 30 if TALLY.full else 6, list[Any]()
+
+    def hang(host: Any, *args: Any, **options: Any) -> Any:
+        if host in {"slow.example", b"slow.example"}:
+            hung.append(host)
+            over.wait(seconds)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return resolve(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    api = Witness()
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(by_name(simulator.base_url), list(SERVICES), {"hook": by_name(hook.url)})
+        text = text.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
+        text += "".join(DARK.format(service=f"dark{number}") for number in range(8))
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text):
+            async with unrest(api, 19):
+                until = asyncio.get_running_loop().time() + 2 * seconds
+                while asyncio.get_running_loop().time() < until:
+                    told = len(hook.received)
+                    await house.eventually(lambda told=told: len(hook.received) > told)  # type: ignore[misc]
+            over.set()
+            await quiet(tmp_path, api)
+        life = Life(born, datetime.now(UTC))
+    assert violations(house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
+    causes = {event["incident"]["cause"] for event in hook.events() if event["incident"] and event["account"] == "main"}
+    assert len(hung) > 1
+    assert causes == set(), "an account whose name resolves is none the worse"
+
+
+def by_name(url: str) -> str:
+    """Return an address of this machine with a name that must be resolved."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+async def test_r19_an_aitems_on_ipv6_alone_is_watched_like_any_other(tmp_path: Path) -> None:
+    api = Witness()
+    api.set_training("s1", "pop", "v1", "learning")
+    async with serve(api, host="::1") as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, ["s1"], {"hook": hook.url})
+        await _see_it_complete(tmp_path, text, api, hook)
+    assert [event["kind"] for event in hook.events()] == ["succeeded"]
+    assert broken_promises(tmp_path, hook, api.shown) == []
+
+
+def broken_promises(folder: Path, hook: Inbox, shown: Sequence[Shown] = ()) -> list[str]:
+    """Compare what was shown, recorded and told; return every broken promise."""
+    return violations(house.evidence(folder, shown, [], {"hook": hook.received}))
+
+
+async def _see_it_complete(folder: Path, text: str, api: Witness, hook: Inbox) -> None:
+    async with house.running(folder, text):
+        api.set_training("s1", "pop", "v1", "completed")
+        await house.eventually(lambda: bool(hook.received))

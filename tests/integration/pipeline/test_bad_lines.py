@@ -1,0 +1,72 @@
+"""A bad line between the daemon and everything it talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.fault_table import rounds
+from tests.support.invariants import Life, violations
+from tests.support.proxy import Trouble, line_to
+from tests.support.recording_simulator import Witness
+from tests.support.servers import Inbox, as_slack, listening
+from watcher.core.event import Event, Kind
+from watcher.simulator import serve
+
+pytestmark = pytest.mark.slow
+
+TROUBLES: Final = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
+
+
+async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    draw, api = random.Random(8), Witness()  # noqa: S311 - what changes
+    for service in SERVICES:
+        api.set_training(service, "pop", "v0", "requesting")
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(serve(api))
+        hook = await stack.enter_async_context(listening(Inbox()))
+        chat = await stack.enter_async_context(listening(Inbox(as_slack)))
+        switch = await stack.enter_async_context(listening(Inbox()))
+        urls = (simulator.base_url, hook.url, chat.url, switch.url)
+        lines = [await stack.enter_async_context(line_to(url)) for url in urls]
+        to_api, to_hook, to_chat, to_switch = lines
+        text = house.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
+        text += house.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
+        text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
+        text = text.replace('to = ["hook"]', 'continue = true\nto = ["hook"]')
+        text += '\n[[route]]\nmatch = { kind = "failed" }\nto = ["chat"]\n\n[[route]]\nto = []\n'
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
+            changing = asyncio.create_task(keep_changing(api, draw))
+            for _ in range(rounds(few=1, full=10)):
+                for trouble in TROUBLES:
+                    for line in lines:
+                        line.set(trouble)
+                        struck = line.struck
+                        await asyncio.sleep(1.0)
+                        await house.eventually(lambda line=line, struck=struck: line.struck > struck or line is to_chat)  # type: ignore[misc]
+                        line.set(Trouble.NONE)
+                        await asyncio.sleep(0.3)
+            changing.cancel()
+            shown, beats = len(api.shown), len(switch.received)
+            await house.eventually(lambda: len(switch.received) > beats)
+            await house.eventually(lambda: len(api.shown) > shown + 50)
+            await house.eventually(lambda: everything_is_told(tmp_path), 90)
+        life = Life(born, datetime.now(UTC))
+    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    assert violations(replace(evidence, witnessed=False, routed=receivers_of)) == []
+    failed = [told.event for told in evidence.told if told.event.kind is Kind.FAILED]
+    assert len(chat.received) >= len(failed) > 0
+
+
+def receivers_of(event: Event) -> frozenset[str]:
+    return frozenset({"hook", "chat"} if event.kind is Kind.FAILED else {"hook"})

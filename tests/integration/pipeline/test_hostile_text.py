@@ -1,0 +1,60 @@
+"""R28 in the flow: hostile words of the API go through to Slack and to a webhook, as text, and each event once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support import daemon_in_process as house
+from tests.support.fault_table import rounds
+from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
+from tests.support.servers import Inbox, listening
+from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, local_slack
+from tests.unit.receivers.samples import HOSTILE
+from watcher.simulator import serve
+
+pytestmark = pytest.mark.slow
+
+SERVICE = "6wxgu1abcde"
+WORDS = tuple(text for text in HOSTILE if text.strip() and not {"\ud800", "\x00"} & {*text} and len(text) <= 256)
+"""Those that can stand in a JSON answer and are a status at all."""
+MARKUP = (b"<!channel", b"<!everyone", b"<@U123>", b"<https://evil.example")
+
+
+def configuration(base_url: str, hook: str, slack: LocalSlack) -> str:
+    text = house.settings(base_url, [SERVICE], {"hook": hook}).replace('to = ["hook"]', 'to = ["hook", "chat"]')
+    bot = f'[receiver.chat]\nkind = "slack"\ntoken = {{ env = "SLACK_TOKEN" }}\nchannel = "{CHANNEL}"\n'
+    return f'{text}\n{bot}api_url = "{slack.url}"\n'
+
+
+async def test_r28_hostile_words_are_told_as_text_and_each_event_once(tmp_path: Path) -> None:
+    api, slack = Witness(), LocalSlack(pace=Bucket(1_000, 100.0))
+    for number in range(len(WORDS)):
+        api.set_training(SERVICE, "pop", f"v{number}", "learning")
+    async with serve(api) as simulator, listening(Inbox()) as hook, local_slack(slack):
+        born = datetime.now(UTC)
+        text = configuration(simulator.base_url, hook.url, slack)
+        async with house.running(tmp_path, text, {"SLACK_TOKEN": TOKEN}):
+            for turn in range(rounds(few=1, full=5)):
+                for number in range(len(WORDS)):
+                    api.set_training(SERVICE, "pop", f"v{number}", WORDS[(number + turn) % len(WORDS)])
+                told = (turn + 1) * len(WORDS)
+                await house.eventually(lambda told=told: len(hook.events()) == told == len(in_slack(slack)), 60)  # type: ignore[misc]
+        life = Life(born, datetime.now(UTC))
+    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    assert violations(replace(evidence, routed=lambda _event: frozenset({"hook", "chat"}))) == []
+    assert Counter(in_slack(slack)) == Counter(told.event.id for told in evidence.told)
+    assert {event["to"] for event in hook.events()} == set(WORDS)
+    assert not slack.refused
+    assert [raw for raw in slack.raw for markup in MARKUP if markup in raw] == []
+
+
+def in_slack(slack: LocalSlack) -> list[str]:
+    """Return the id of each event in the channel, as often as it stands there."""
+    payloads = [message["metadata"]["event_payload"] for message in slack.messages]
+    return [event for payload in payloads for event in payload["event_ids"].split()]

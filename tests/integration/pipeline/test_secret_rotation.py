@@ -1,0 +1,86 @@
+"""R21 in the flow: secrets are rotated again and again while trainings change; nothing is lost or told twice."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.responses import PlainTextResponse, Response
+
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import rounds
+from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
+from tests.support.servers import Inbox, Received, listening
+from watcher.core.secret import Secret
+from watcher.simulator import SIMULATOR_ACCESS_KEY, serve
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(slots=True)
+class Keys:
+    """The secrets that hold now, and the files that they are read from."""
+
+    folder: Path
+    ever: set[str] = field(default_factory=set)
+    secret_key: str = ""
+    hook_secrets: tuple[str, ...] = ()
+
+    def rotate(self, api: Witness) -> None:
+        """Put new ones into the files. AiTEMS takes the old key no more, the consumer the secret before until the next.
+
+        A consumer that refused what was signed a moment before would be a broken receiver, and be parked as one.
+        """
+        self.secret_key = secrets.token_hex(20)
+        newest = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        self.hook_secrets = (newest, *self.hook_secrets[:1])
+        self.ever |= {self.secret_key, newest}
+        (self.folder / "secret-key").write_text(self.secret_key)
+        (self.folder / "hook-secret").write_text(newest)
+        api.keys[SIMULATOR_ACCESS_KEY] = Secret(self.secret_key)
+
+    def consume(self, received: Received) -> Response:
+        """Answer as a consumer that verifies each signature."""
+        for secret in self.hook_secrets:
+            with suppress(WebhookVerificationError):
+                Webhook(secret).verify(received.body, received.headers)
+                return PlainTextResponse("ok")
+        return PlainTextResponse("who are you", 401)
+
+
+async def test_r21_secrets_rotated_amid_changes_lose_and_double_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home, state, api = tmp_path / "secrets", tmp_path / "state", Witness()
+    home.mkdir()
+    state.mkdir()
+    keys = Keys(home)
+    keys.rotate(api)
+    async with serve(api) as simulator, listening(Inbox(keys.consume)) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{home}/secret-key" }}')
+        text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{home}/hook-secret" }}')
+        text += '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
+        born = datetime.now(UTC)
+        async with house.running(state, text):
+            async with unrest(api, 21):
+                for _ in range(rounds(few=4, full=100)):
+                    told, shown = len(hook.received), len(api.shown)
+                    keys.rotate(api)
+                    await house.eventually(lambda: len(hook.received) > told + 2 and len(api.shown) > shown + 9, 60)  # noqa: B023 - at once
+            await quiet(state, api)
+        life = Life(born, datetime.now(UTC))
+    evidence = house.evidence(state, api.shown, [life], {"hook": hook.received})
+    assert violations(evidence) == []
+    kept = b"".join(file.read_bytes() for file in state.rglob("*") if file.is_file())
+    written = "".join(capfd.readouterr()).encode() + kept
+    assert b"training.changed" in written
+    assert [secret for secret in keys.ever if secret.encode() in written] == []

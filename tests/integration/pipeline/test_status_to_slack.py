@@ -1,0 +1,235 @@
+"""Deliveries through a real store to a Slack that breaks in every way: one message in effect each, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import daemon_in_process as house
+from tests.support.clocks import believed
+from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
+from tests.unit.receivers.samples import of_version
+from watcher.clock import Clock
+from watcher.core.batch import Batch
+from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
+from watcher.core.event import Event
+from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.secret import Secret
+from watcher.http import HttpClient, HttpSettings
+from watcher.pipeline.delivery.worker import Courier, couriers
+from watcher.receivers import Spec
+from watcher.receivers.slack.bot import SlackReceiver
+from watcher.store.deliveries import Deliveries
+from watcher.store.operator_actions import Manual
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database, open_database
+from watcher.store.views import open_views
+
+NAME: Final = "chat"
+FAST: Final = Policy(first_retry=timedelta(milliseconds=100), max_retry=timedelta(milliseconds=400))
+"""A fiftieth of the usual waits."""
+FAULTS: Final = (*Fault, "internal_error", "invalid_blocks", "metadata_too_large", "brand_new_error", None, None)
+
+
+class Hasty(SlackReceiver):
+    """Ten times Slack's pace, for a Slack that allows as much."""
+
+    pace_seconds = 0.1
+
+
+@asynccontextmanager
+async def sending(
+    folder: Path, slack: LocalSlack, policy: Policy = FAST, kind: type[SlackReceiver] = Hasty
+) -> AsyncIterator[tuple[Database, Courier, SlackReceiver]]:
+    """Give a store and a courier for the bot; what was being sent when the last one ended is in doubt."""
+    clock = Clock()
+    database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
+    http = HttpClient(HttpSettings(timeout_seconds=0.5), clock)
+    spec = Spec(name=NAME, http=http, clock=clock, secret=lambda: Secret(TOKEN), channel=CHANNEL, api_url=slack.url)
+    await Deliveries(database).reclaim(clock.utc_now())
+    receiver = kind(spec)
+    made = couriers({NAME: receiver}, Deliveries(database), policy, clock, believed())
+    yield database, made[NAME], receiver
+    await http.aclose()
+    database.close()
+
+
+async def enqueue(database: Database, events: Sequence[Event]) -> None:
+    await Polls(database).record(Batch(events=tuple(events)))
+    plans = [(event, Plan(to=(Addressee(receiver=NAME),), reason="route 1")) for event in events]
+    await Outbox(database).enqueue(plans, lambda *_: None, Clock().utc_now())
+
+
+def changes(versions: int, each: int) -> list[Event]:
+    """Return so many changes of so many trainings, as they would be seen."""
+    return [of_version(f"v{version}", seq=seq, group=None) for seq in range(1, each + 1) for version in range(versions)]
+
+
+def states(folder: Path) -> Mapping[State, int]:
+    with open_views(folder / "watcher.db") as views:
+        return {queue.state: queue.count for queue in views.queues()}
+
+
+async def until_settled(folder: Path, courier: Courier, seconds: float = 60.0) -> None:
+    task = asyncio.create_task(courier.run())
+    await house.eventually(lambda: not OPEN_STATES & states(folder).keys(), seconds)
+    courier.stop()
+    await task
+
+
+def told(slack: LocalSlack) -> list[str]:
+    """Return the ids of the events in the channel, in its order; of a message without metadata, the delivery's."""
+    known = [message.get("metadata", {}).get("event_payload", {}) for message in slack.messages]
+    return [
+        str(facts.get("event_ids") or message["text"].rpartition("`msg_")[2])
+        for facts, message in zip(known, slack.messages, strict=True)
+    ]
+
+
+def assert_one_each_in_order(slack: LocalSlack, events: Sequence[Event]) -> None:
+    assert len(slack.messages) == len(events), Counter(told(slack)).most_common(3)
+    # Each message names its training and how often that had changed by then; also where the metadata was dropped.
+    place = {f"v{number}": 0 for number in range(100)}
+    order = {event.id: (event.version, event.seq) for event in events}
+    for identity in told(slack):
+        if identity in order:
+            version, seq = order[identity]
+            assert version is not None
+            assert seq > place[version], f"{version}: {seq} after {place[version]}"
+            place[version] = seq
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_fault_leaves_one_message_in_effect_each_in_order(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - the order of the faults
+    faults = [*FAULTS, *FAULTS]
+    draw.shuffle(faults)
+    events = changes(versions=5, each=4)
+    slack = LocalSlack(fault=in_turn(faults), pace=Bucket(3, 10.0), tier=Bucket(1e9, 1.0))
+    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+    assert states(tmp_path) == {State.DELIVERED: len(events)}
+    assert slack.too_fast == 0
+    assert_one_each_in_order(slack, events)
+    assert not [text for text in slack.texts if "may be a repeat" in text], "what was looked up is none"
+
+
+@pytest.mark.slow
+async def test_at_slacks_own_pace_nothing_is_throttled_and_nothing_dropped(tmp_path: Path) -> None:
+    draw = random.Random(1)  # noqa: S311 - the order of the faults
+    faults = list(FAULTS)
+    draw.shuffle(faults)
+    events = changes(versions=10, each=3)
+    slack = LocalSlack(fault=in_turn(faults))
+    async with local_slack(slack), sending(tmp_path, slack, kind=SlackReceiver) as (database, courier, _):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier, 180)
+    assert slack.too_fast == 0
+    assert_one_each_in_order(slack, events)
+
+
+async def test_one_sweep_settles_everything_that_a_crash_left_in_doubt(tmp_path: Path) -> None:
+    events = changes(versions=6, each=1)
+    slack = LocalSlack(pace=Bucket(100, 10.0))
+    async with local_slack(slack):
+        async with sending(tmp_path, slack) as (database, _, receiver):
+            await enqueue(database, events)
+            claim = Claim(receiver=NAME, limit=6, token="t1", lease=timedelta(minutes=1), looks_up=True)
+            claimed = await Deliveries(database).claim(claim, lambda *_: None, Clock().utc_now())
+            for each in claimed[:4]:
+                await receiver.send(each.parcel)
+        async with sending(tmp_path, slack) as (_, courier, _):
+            await until_settled(tmp_path, courier)
+    assert states(tmp_path) == {State.DELIVERED: 6}
+    assert_one_each_in_order(slack, events)
+    assert slack.calls["chat.postMessage"] == 6
+    assert slack.calls["conversations.history"] == 2, "one look for all, and a second for those not found"
+
+
+async def test_what_is_in_doubt_blocks_its_line_and_no_other(tmp_path: Path) -> None:
+    slow = Policy(first_retry=timedelta(seconds=1))
+    events = changes(versions=2, each=2)
+    slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0))
+    async with local_slack(slack), sending(tmp_path, slack, slow) as (database, courier, _):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+    assert [order.split()[0] for order in told(slack)] == [
+        events[0].id,
+        events[1].id,
+        events[3].id,
+        events[2].id,
+    ]
+
+
+@pytest.mark.parametrize(("policy", "texts"), [(OnUncertain.RESEND, 2), (OnUncertain.HOLD, 1)])
+async def test_without_the_scope_the_policy_decides(tmp_path: Path, policy: OnUncertain, texts: int) -> None:
+    events = changes(versions=1, each=1)
+    slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
+    waits = Policy(first_retry=FAST.first_retry, on_uncertain=policy)
+    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, courier, _):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+    assert len(slack.messages) == texts
+    assert states(tmp_path) == {State.DELIVERED if texts == 2 else State.HELD: 1}
+    assert ["may be a repeat" in text for text in slack.texts] == [False, True][:texts]
+    assert all(events[0].short_id in text for text in slack.texts[1:])
+
+
+async def test_a_throttled_lane_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
+    events = changes(versions=4, each=1)
+    slack = LocalSlack(fault=in_turn([Fault.THROTTLED]), pace=Bucket(3, 10.0))
+    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+        attempts = [handover.attempts for told in house.history(tmp_path) for handover in told.handovers]
+    assert slack.refused["ratelimited"] == 1, "nothing was sent into the pause"
+    assert attempts == [1] * 4, "too fast costs no attempt"
+
+
+async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_path: Path) -> None:
+    events = changes(versions=2, each=1)
+    slack = LocalSlack(fault=lambda _: "is_archived", pace=Bucket(3, 10.0))
+    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+        await enqueue(database, events)
+        await courier.sweep()
+        reasons = {handover.reason for told in house.history(tmp_path) for handover in told.handovers}
+    assert any(reason.startswith("is_archived: unarchive the channel") for reason in reasons), reasons
+    assert slack.messages == []
+
+
+async def test_a_parked_channel_is_mended_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
+    events = changes(versions=3, each=1)
+    slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
+    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+        await enqueue(database, events)
+        await courier.sweep()
+        assert await Deliveries(database).is_parked(NAME)
+        await until_settled(tmp_path, courier)
+        assert not await Deliveries(database).is_parked(NAME)
+    assert_one_each_in_order(slack, events)
+
+
+async def test_what_surely_failed_after_a_person_decided_is_not_held_again(tmp_path: Path) -> None:
+    (event,) = events = changes(versions=1, each=1)
+    faults = in_turn([Fault.LATE_RESET, "brand_new_error", "brand_new_error"])
+    slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
+    waits = Policy(first_retry=FAST.first_retry, on_uncertain=OnUncertain.HOLD)
+    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, courier, receiver):
+        await enqueue(database, events)
+        await until_settled(tmp_path, courier)
+        assert states(tmp_path) == {State.HELD: 1}
+        await Manual(database, {NAME}).retry(["msg_"], Clock().utc_now())
+        again = couriers({NAME: receiver}, Deliveries(database), waits, Clock(), believed())
+        await until_settled(tmp_path, again[NAME])
+    assert states(tmp_path) == {State.DELIVERED: 1}
+    assert [event.short_id in text and "may be a repeat" in text for text in slack.texts] == [False, True]

@@ -1,0 +1,52 @@
+"""R26 in the flow: what cannot be rendered goes out in the built-in words, each event once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import daemon_in_process as house
+from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.fault_table import rounds
+from tests.support.invariants import Life, violations
+from tests.support.recording_simulator import Witness
+from tests.support.servers import Inbox, listening
+from watcher.core.event import Event
+from watcher.receivers import payload
+from watcher.simulator import serve
+
+pytestmark = pytest.mark.slow
+
+
+async def test_r26_what_cannot_be_rendered_is_told_in_the_built_in_words_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = payload._data
+    struck: list[str] = []
+
+    def fail(event: Event, *args: Any) -> Any:
+        """Render as the program does, and fall over every record."""
+        if event.record:
+            struck.append(event.id)
+            raise RuntimeError("a planted fault")
+        return render(event, *args)
+
+    monkeypatch.setattr(payload, "_data", fail)
+    api = Witness()
+    async with serve(api) as simulator, listening(Inbox()) as hook:
+        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        born = datetime.now(UTC)
+        async with house.running(tmp_path, text):
+            async with unrest(api, 26):
+                for _ in range(rounds(few=2, full=20)):
+                    told = len(hook.received)
+                    await house.eventually(lambda told=told: len(hook.received) > told + 5, 60)  # type: ignore[misc]
+            await quiet(tmp_path, api)
+        life = Life(born, datetime.now(UTC))
+    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    assert violations(evidence) == []
+    assert len(set(struck)) > 5
+    assert {event["id"] for event in hook.events()} >= set(struck)

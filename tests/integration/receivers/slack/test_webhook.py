@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from tests.integration.receivers.raw_server import answering, refusing_url
+from tests.support.servers import Inbox, Received, listening
+from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
+from tests.unit.receivers.slack import slack_rules
+from watcher.clock import Clock
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
+from watcher.core.event import Event
+from watcher.core.secret import Secret
+from watcher.http import HttpClient, HttpSettings
+from watcher.receivers import KINDS, Receiver, Spec
+
+
+@asynccontextmanager
+async def slack(url: str) -> AsyncIterator[Receiver]:
+    """Make a receiver for ``url`` and close its connections afterwards."""
+    http = HttpClient(HttpSettings(timeout_seconds=5.0), Clock())
+    yield KINDS["slack-webhook"](Spec(name="ml-ops", http=http, clock=Clock(), url=Secret(url)))
+    await http.aclose()
+
+
+def as_slack(received: Received) -> Response:
+    """Answer as Slack does, by rules of our own."""
+    faults = slack_rules.faults(received.json)
+    return PlainTextResponse("invalid_blocks" if faults else "ok", 400 if faults else 200)
+
+
+def parcel(event: Event, *, degrade: int = 0, may_be_repeat: bool = False) -> Parcel:
+    return Parcel(delivery_id="msg_1", events=(event,), body=None, degrade=degrade, may_be_repeat=may_be_repeat)
+
+
+async def outcome_at(url: str, *, degrade: int = 0) -> Outcome:
+    async with slack(url) as receiver:
+        return await receiver.send(parcel(sample_event(), degrade=degrade))
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> None:
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        for event in CASES.values():
+            assert await receiver.send(parcel(event, degrade=degrade)) == Delivered(answer="200 ok")
+    assert len(inbox.received) == len(CASES)
+    assert all(received.headers["content-type"] == "application/json" for received in inbox.received)
+    assert all(set(received.json) <= {"text", "blocks", "unfurl_links", "unfurl_media"} for received in inbox.received)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+async def test_slack_takes_several_events_and_each_of_them_arrives(name: str, degrade: int) -> None:
+    events, also = GROUPS[name]
+    together = Parcel(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        assert await receiver.send(together) == Delivered(answer="200 ok")
+    body = inbox.received[0].body.decode()
+    assert [event.version for event in events if event.version and f"`{event.version}`" not in body] == []
+    assert ("told by" in body.lower()) is bool(also)
+
+
+async def test_slack_takes_hostile_groups_within_its_limits() -> None:
+    events = tuple(
+        sample_event(version=text, service_name=text, from_status=text, to_status=text, late=True)
+        for text in HOSTILE[:20]
+    )
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        for degrade in (0, 1, 2):
+            together = Parcel(
+                delivery_id="msg_1", events=events, also=events, body=None, degrade=degrade, may_be_repeat=True
+            )
+            assert isinstance(await receiver.send(together), Delivered)
+    assert not [received for received in inbox.received if b"<!channel" in received.body]
+
+
+async def test_slack_takes_hostile_texts_within_its_limits() -> None:
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        for text in HOSTILE:
+            event = sample_event(version=text, to_status=text, labels={text: text}, record={"description": text})
+            assert isinstance(await receiver.send(parcel(event, may_be_repeat=True)), Delivered)
+    assert not [received for received in inbox.received if b"<!channel" in received.body]
+
+
+async def test_a_slack_that_takes_no_blocks_gets_the_text_in_the_end() -> None:
+    def no_blocks(received: Received) -> Response:
+        if "blocks" in received.json:
+            return PlainTextResponse("invalid_blocks", 400)
+        return PlainTextResponse("ok")
+
+    async with listening(Inbox(no_blocks)) as inbox:
+        outcomes = [await outcome_at(inbox.url, degrade=degrade) for degrade in (0, 1, 2)]
+    assert outcomes[:2] == [Degrade(reason="invalid_blocks", answer="400 invalid_blocks")] * 2
+    assert outcomes[2] == Delivered(answer="200 ok")
+
+
+async def test_a_slack_that_takes_nothing_ends_that_message_alone() -> None:
+    def nothing(_received: Received) -> Response:
+        return PlainTextResponse("invalid_payload", 400)
+
+    async with listening(Inbox(nothing)) as inbox:
+        outcome = await outcome_at(inbox.url, degrade=2)
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.MESSAGE
+
+
+async def test_throttling_waits_as_long_as_slack_asks() -> None:
+    def throttled(_received: Received) -> Response:
+        body = {"retry_after": 30, "ok": False, "error": "rate_limited"}
+        return JSONResponse(body, 429, {"Retry-After": "30"})
+
+    async with listening(Inbox(throttled)) as inbox:
+        outcome = await outcome_at(inbox.url)
+    assert isinstance(outcome, TryLater)
+    assert outcome.after_seconds == 30.0
+    assert len(inbox.received) == 1
+
+
+async def test_a_revoked_webhook_is_for_a_person_and_its_address_is_not_kept() -> None:
+    path = "/services/T0000000/B0000000/abcdefghijklmnopqrst"
+
+    def gone(_received: Received) -> Response:
+        return PlainTextResponse("no_service", 404, {"X-Path": path})
+
+    async with listening(Inbox(gone)) as inbox:
+        outcome = await outcome_at(inbox.url.replace("/hook", path))
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is Scope.RECEIVER
+    assert outcome.reason.startswith("no_service: ")
+    assert "abcdef" not in repr(outcome)
+
+
+async def test_a_proxys_page_with_200_is_no_success() -> None:
+    def portal(_received: Received) -> Response:
+        return HTMLResponse("<html>Please sign in</html>")
+
+    async with listening(Inbox(portal)) as inbox:
+        assert isinstance(await outcome_at(inbox.url), Uncertain)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"])
+async def test_a_connection_that_ends_too_early_leaves_it_open(answer: bytes) -> None:
+    async with answering(answer) as server:
+        assert isinstance(await outcome_at(server.url), Uncertain)
+    assert len(server.requests) == 1
+
+
+async def test_where_nobody_listens_nothing_was_sent() -> None:
+    outcome = await outcome_at(refusing_url())
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason == "not sent: connect"
+
+
+async def test_only_an_attempt_after_an_unknown_outcome_says_that_it_may_be_a_repeat() -> None:
+    event = sample_event()
+    async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
+        await receiver.send(parcel(event))
+        await receiver.send(parcel(event, may_be_repeat=True))
+    first, second = (received.json["text"] for received in inbox.received)
+    assert "may be a repeat" not in first
+    assert "may be a repeat" in second
+    assert event.short_id in second

@@ -1,0 +1,170 @@
+"""R27: no receiver is at an address where a cloud hands out its credentials, whatever is written for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from watcher.clock import Clock
+from watcher.core.delivery.model import Refused
+from watcher.http import Answered, HttpClient, HttpRequest, HttpSettings, NotSent, Reason
+from watcher.http.probe import probe
+from watcher.receivers.responses import redactor_for, without_answer
+
+METADATA = "169.254.169.254"
+GUARDED = HttpSettings(timeout_seconds=5.0, guarded=True)
+ADDRESSES = (
+    f"http://{METADATA}/latest/meta-data/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://[fe80::1]/",
+    "http://[fd00:ec2::254]/",
+    "http://2852039166/",
+    "http://0xa9fea9fe/",
+    "http://0251.0376.0251.0376/",
+    "http://169.254.43518/",
+    "http://\uff11\uff16\uff19.254.169.254/",
+    "http://169\u3002254\u3002169\u3002254/",
+    "http://\u2460\u2465\u2468.254.169.254/",
+)
+USER_INFO = ("http://somebody:secret@127.0.0.1:1/", "http://127.0.0.1:1@169.254.169.254/")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the addresses that any socket of this process is connected to."""
+    seen: list[str] = []
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        seen.append(address[0])
+        real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return seen
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Give a maker of DNS: each question to a name is answered by the next of its answers."""
+    real = socket.getaddrinfo
+
+    def lead(name: str, *answers: tuple[str, ...]) -> list[str]:
+        asked: list[str] = []
+
+        def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+            if host != name:
+                return real(host, port, *args, **more)
+            asked.append(name)
+            found = answers[min(len(asked), len(answers)) - 1]
+            return [info for address in found for info in real(address, port, *args, **more)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return asked
+
+    return lead
+
+
+@asynccontextmanager
+async def server(
+    answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listener:
+        yield listener.sockets[0].getsockname()[1]
+
+
+async def call(url: str, settings: HttpSettings = GUARDED) -> Any:
+    client = HttpClient(settings, Clock())
+    try:
+        return await client.call(HttpRequest(method="POST", url=url, body=b"{}"))
+    finally:
+        await client.aclose()
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+async def test_r27_a_forbidden_address_in_any_way_of_writing_is_refused_with_no_connection(
+    url: str, connected: list[str]
+) -> None:
+    result = await call(url)
+    assert isinstance(result, NotSent)
+    # Some of them the library itself takes for no URL.
+    assert result.reason in {Reason.ADDRESS, Reason.INVALID}
+    assert isinstance(without_answer(result, redactor_for(None, ())), Refused)
+    assert connected == []
+
+
+@pytest.mark.parametrize("url", USER_INFO)
+async def test_r27_user_info_is_refused_with_no_connection(url: str, connected: list[str]) -> None:
+    result = await call(url)
+    assert isinstance(result, NotSent)
+    assert "secret" not in result.detail
+    assert connected == []
+
+
+@pytest.mark.parametrize("answers", [(METADATA,), ("127.0.0.1", METADATA), ("fe80::1",), ("::ffff:a9fe:a9fe",)])
+async def test_r27_a_name_that_leads_there_is_refused_with_no_connection(
+    answers: tuple[str, ...], connected: list[str], names: Callable[..., list[str]]
+) -> None:
+    names("hook.example", answers)
+    result = await call("http://hook.example:9/")
+    assert isinstance(result, NotSent)
+    assert result.reason is Reason.ADDRESS
+    assert (await probe("http://hook.example:9/", GUARDED)).failure is Reason.ADDRESS
+    assert connected == []
+
+
+async def test_r27_dns_that_changes_between_check_and_connect_is_asked_once_and_leads_nowhere_else(
+    connected: list[str], names: Callable[..., list[str]]
+) -> None:
+    asked = names("hook.example", ("127.0.0.1",), (METADATA,))
+    async with server() as port:
+        first = await call(f"http://hook.example:{port}/")
+        assert isinstance(first, Answered)
+        assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
+        second = await call(f"http://hook.example:{port}/")
+    assert isinstance(second, NotSent)
+    assert second.reason is Reason.ADDRESS
+    assert connected == ["127.0.0.1"]
+
+
+async def test_r27_a_redirect_there_is_not_followed(connected: list[str]) -> None:
+    moved = f"HTTP/1.1 302 Found\r\nLocation: http://{METADATA}/\r\nContent-Length: 0\r\n\r\n".encode()
+    async with server(moved) as port:
+        result = await call(f"http://127.0.0.1:{port}/")
+    assert isinstance(result, Answered)
+    assert (result.status, connected) == (302, ["127.0.0.1"])
+
+
+async def test_r27_behind_a_proxy_the_address_itself_is_refused_all_the_same(connected: list[str]) -> None:
+    async with server() as port:
+        settings = HttpSettings(timeout_seconds=5.0, guarded=True, proxy=f"http://127.0.0.1:{port}")
+        result = await call(f"http://{METADATA}/", settings)
+    assert isinstance(result, NotSent)
+    assert (result.reason, connected) == (Reason.ADDRESS, [])
+
+
+async def test_a_name_with_an_address_that_does_not_answer_is_reached_by_its_next(
+    connected: list[str], names: Callable[..., list[str]]
+) -> None:
+    names("hook.example", ("127.0.0.2", "127.0.0.1"))
+    async with server() as port:
+        result = await call(f"http://hook.example:{port}/")
+    assert isinstance(result, Answered)
+    assert connected == ["127.0.0.2", "127.0.0.1"]

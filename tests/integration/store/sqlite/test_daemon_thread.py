@@ -1,0 +1,32 @@
+"""Work that the end of the program does not wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from watcher.store.sqlite.daemon_thread import Aside
+
+NEVER_ENDING = """
+import asyncio, threading
+from watcher.store.sqlite.daemon_thread import Aside
+async def main():
+    asyncio.get_running_loop().run_in_executor(Aside(), threading.Event().wait)
+    await asyncio.sleep(0.1)
+asyncio.run(main())
+"""
+
+
+async def test_what_is_done_aside_comes_back_with_its_result_or_its_error() -> None:
+    loop = asyncio.get_running_loop()
+    assert await loop.run_in_executor(Aside(), int, "7") == 7
+    with pytest.raises(ValueError, match="seven"):
+        await loop.run_in_executor(Aside(), int, "seven")
+
+
+def test_a_program_ends_although_something_aside_never_does() -> None:
+    # The bound only ends a test that would never end.
+    assert subprocess.run([sys.executable, "-c", NEVER_ENDING], check=False, timeout=60).returncode == 0  # noqa: S603 - ours

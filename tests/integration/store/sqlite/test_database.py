@@ -1,0 +1,142 @@
+"""Opening the file: made, migrated, locked, checked."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
+
+from tests.integration.store.conftest import NOW
+from watcher.store import schema
+from watcher.store.epoch import keep_fact
+from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
+from watcher.store.sqlite.connections import reader_engine
+from watcher.store.sqlite.database import Database, open_database
+from watcher.store.sqlite.write_faults import WriteFault
+
+
+async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
+    def compare(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), schema.metadata))
+
+    assert await database.write(compare) == []
+
+
+def test_a_store_keeps_its_epoch_and_says_whether_it_was_made_anew(path: Path) -> None:
+    first = open_database(path, purpose="test", now=NOW)
+    first.close()
+    second = open_database(path, purpose="test", now=NOW)
+    second.close()
+    assert (first.created, second.created) == (True, False)
+    assert first.epoch == second.epoch
+
+
+def test_the_second_to_open_is_refused_and_told_who_holds_it(path: Path, database: Database) -> None:
+    with pytest.raises(StoreInUse, match=rf"process {os.getpid()} \(test, since 2026-11-23T02:00"):
+        open_database(path, purpose="other", now=NOW)
+
+
+def test_a_closed_store_can_be_opened_again(path: Path) -> None:
+    for _ in range(2):
+        open_database(path, purpose="test", now=NOW).close()
+
+
+def test_commits_survive_power_loss_by_full_synchronisation(path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_what_it_keeps_is_for_this_user_alone(path: Path, database: Database) -> None:
+    await database.write(lambda connection: connection.exec_driver_sql("CREATE TABLE more (id)"))
+    files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
+    assert [file.stat().st_mode & 0o077 for file in files] == [0, 0, 0]
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await database.write(work)
+    count = await database.write(lambda c: c.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'a'").scalar())
+    assert count == 0
+
+
+async def test_after_the_last_call_no_write_waits_for_another_process(path: Path, database: Database) -> None:
+    def write(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        database.last_call(0.0)
+        with pytest.raises(OperationalError):
+            await database.write(write)
+        # One try was enough to know it; those that wait behind it are not to take a second each.
+        with pytest.raises(StoreUnusable, match="left to the next start"):
+            await database.write(write)
+
+
+def test_readers_cannot_write(path: Path, database: Database) -> None:
+    engine = reader_engine(path)
+    with engine.begin() as connection, pytest.raises(Exception, match="readonly"):
+        connection.exec_driver_sql("DELETE FROM meta")
+    engine.dispose()
+
+
+def test_garbage_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StoreUnusable, match="damaged or not a store"):
+        open_database(path, purpose="test", now=NOW)
+    assert path.read_bytes() == b"this is no database" * 1000
+
+
+def test_flipped_bytes_are_refused(path: Path) -> None:
+    database = open_database(path, purpose="test", now=NOW)
+    database.close()
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = os.urandom(4096)
+    path.write_bytes(content)
+    with pytest.raises(StoreUnusable, match="damaged"):
+        open_database(path, purpose="test", now=NOW)
+
+
+def test_a_store_of_a_later_version_is_refused(path: Path) -> None:
+    open_database(path, purpose="test", now=NOW).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(StoreTooNew, match="9999"):
+        open_database(path, purpose="test", now=NOW)
+
+
+def test_a_refused_store_is_not_left_locked(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"garbage" * 1000)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable):
+            open_database(path, purpose="test", now=NOW)
+
+
+def test_a_missing_store_is_named_with_what_to_do(path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="start the watcher once"):
+        reader_engine(path)
+
+
+@pytest.mark.parametrize(("fault", "afterwards"), [(WriteFault.IO, WriteFault.IO), (WriteFault.LOCKED, None)])
+async def test_what_writes_nothing_shows_that_a_file_is_free_but_not_that_its_disk_is_well(
+    database: Database, fault: WriteFault, afterwards: WriteFault | None
+) -> None:
+    database.failing = fault
+    await database.write(lambda connection: connection.execute(select(schema.event.c.id)).all())
+    assert database.failing == afterwards
+    await database.write(lambda connection: keep_fact(connection, "probed_at", "now"))
+    assert database.failing is None

@@ -1,0 +1,153 @@
+"""Where the parts meet: removed receivers, deaths after a restore, groups after an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from sqlite3 import Cursor
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.event import listen
+
+from tests.integration.store.conftest import NOW, SECOND
+from tests.integration.store.test_deliveries import claim, enqueue, settle
+from watcher.core.batch import Batch
+from watcher.core.delivery.model import Health, Settlement, Sign, State, Verdict
+from watcher.core.delivery.receiver_health import REMOVED_REMEDY
+from watcher.core.event import Event, Kind
+from watcher.core.routing.routes import Addressee, Group, Plan
+from watcher.store import schema
+from watcher.store.deliveries import Deliveries
+from watcher.store.epoch import new_epoch
+from watcher.store.health_stats import NOT_DELIVERED, read_vitals
+from watcher.store.outbox import Outbox
+from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database
+from watcher.store.views import HistoryFilter, open_views
+
+
+async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    (claimed,) = await claim(database)
+    again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
+    sign = Sign(health=Health.REFUSES, reason="http 410", answer="")
+    deliveries, outbox = Deliveries(database), Outbox(database)
+    await deliveries.settle(claimed, Settlement(verdict=again, at=NOW, sign=sign))
+    ((broken, _),) = await outbox.unrouted(9)
+    nobody = Plan(to=(), reason="route 1; nobody: no-other-receiver")
+    await outbox.enqueue([(broken, nobody)], lambda *_: None, NOW)
+    assert read_vitals(path, NOW).untold == ("receiver:hook",)
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
+    assert read_vitals(path, NOW).untold == ("receiver:hook",), "something still waits for it"
+    await deliveries.abandon(frozenset({"renamed"}), NOW + SECOND, NOW)
+    await deliveries.note_removed(frozenset({"renamed"}), NOW)
+    assert read_vitals(path, NOW).untold == ()
+
+
+async def test_what_is_told_of_a_receiver_after_a_restore_is_marked(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    later = NOW + timedelta(days=5)
+    await database.write(lambda connection: new_epoch(connection, "restored", later))
+    deliveries = Deliveries(database)
+    dead = schema.delivery.update().values(state=State.DEAD.value, next_at="2026-01-01T00:00:00.000000Z")
+    await database.write(lambda connection: connection.execute(dead))
+    (event,) = await deliveries.announce("hook", later)
+    assert event.restored
+
+
+async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    group = Group(key="route 1", patience=timedelta(minutes=10))
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook", group=group),), reason="route 1")
+    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    assert await Deliveries(database).wake("hook", NOW) == 0
+    assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
+
+
+async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_has_changed(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
+    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    (first,) = await claim(database)
+    assert first.parcel.body is not None
+    later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
+    await Deliveries(database).settle(first, Settlement(verdict=later, at=NOW))
+    (second,) = await claim(database, token="t2")
+    assert second.parcel.body == first.parcel.body
+
+
+class DiesAfterOneWrite:
+    """A store whose process dies before its second transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writes = 0
+
+    async def write(self, work: Callable[[Connection], Any]) -> Any:
+        self._writes += 1
+        if self._writes > 1:
+            raise InterruptedError
+        return await self._database.write(work)
+
+
+async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    event = make_event()
+    await Polls(database).record(Batch(events=(event,)))
+    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
+    dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
+    with suppress(InterruptedError):
+        await dying.enqueue([(event, plan)], lambda *_: b"body", NOW)
+    with open_views(path) as views:
+        (told,) = views.history(HistoryFilter(limit=9))
+    assert told.routed_at is not None
+    assert [handover.receiver for handover in told.handovers] == ["hook"]
+
+
+async def test_what_waits_for_a_receiver_that_was_removed_is_told_at_once_and_goes_when_it_is_back(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event())
+    deliveries, outbox = Deliveries(database), Outbox(database)
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == ["hook"]
+    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
+    ((event, _),) = await outbox.unrouted(9)
+    facts = event.receiver or {}
+    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_BROKEN, "receiver-removed", 1)
+    assert facts["remedy"] == REMOVED_REMEDY
+    await deliveries.probe("hook", NOW)
+    assert len(await claim(database)) == 1
+
+
+async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivered(
+    database: Database, path: Path, make_event: Callable[..., Event]
+) -> None:
+    await enqueue(database, make_event(1), make_event(1, "v2"))
+    for claimed in (await claim(database))[:1]:
+        await settle(database, claimed)
+    read: list[str] = []
+    with open_views(path) as views:
+
+        def explain(
+            _connection: object, cursor: Cursor, statement: str, parameters: tuple[str, ...], *_more: object
+        ) -> None:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            read.extend(row[3] for row in cursor.fetchall())
+
+        listen(views.connection, "before_cursor_execute", explain)
+        assert [queue.count for queue in views.queues(NOT_DELIVERED)] == [1]
+    assert [line for line in read if "delivery" in line] == ["SEARCH delivery USING INDEX ix_delivery_state (state=?)"]

@@ -1,0 +1,122 @@
+"""What the store says of the watcher's health: what is open, what waits, and what nobody was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert
+
+from watcher.core.batch import Batch, Trouble
+from watcher.core.delivery.model import State
+from watcher.core.health.readiness import Vitals
+from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.result import Cause
+from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.model import Snapshot
+from watcher.store import schema
+from watcher.store.health_stats import TELLING, read_vitals
+from watcher.store.polls import Polls
+from watcher.store.sqlite.database import Database
+
+NOW = from_text("2026-11-23T02:00:00.000000Z")
+LATER = NOW + TELLING + timedelta(seconds=1)
+INCIDENT = Incident(
+    id="inc_1",
+    subject="account:main",
+    cause=Cause.CONNECT,
+    detail="no connection",
+    since=NOW,
+    last_good_at=None,
+    opened_at=NOW,
+)
+
+
+def add_event(connection: Connection, subject: str, seq: int, kind: str, *, routed: bool = True) -> None:
+    row = {"id": f"{subject} {seq}", "subject": subject, "seq": seq, "kind": kind, "body": "{}"}
+    connection.execute(
+        insert(schema.event).values(**row, recorded_at=to_text(NOW), routed_at=to_text(NOW) if routed else None)
+    )
+
+
+def add_entry(connection: Connection, subject: str, seq: int, receiver: str, ending: str | None) -> None:
+    row = {"event_id": f"{subject} {seq}", "receiver": receiver, "delivery_id": "d", "subject": subject}
+    connection.execute(insert(schema.ledger).values(**row, receiver_seq=seq, ending=ending))
+
+
+def add_delivery(connection: Connection, name: str, receiver: str, state: State) -> None:
+    row = {"id": name, "receiver": receiver, "sealed": True, "urgent": False, "state": state.value}
+    connection.execute(insert(schema.delivery).values(**row, created_at=to_text(NOW), settled_at=to_text(NOW)))
+
+
+async def open_incident(database: Database) -> None:
+    await Polls(database).record(Batch(troubles=(Trouble(subject="account:main", seq=1, incident=INCIDENT),)))
+
+
+async def vitals(database: Database, *work: Callable[[Connection], None]) -> Vitals:
+    for step in work:
+        await database.write(step)
+    return read_vitals(database.path, LATER)
+
+
+async def test_trainings_under_way_are_named_and_others_are_not(
+    database: Database, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    snapshots = (
+        make_snapshot("v1", "learning"),
+        make_snapshot("v2", "completed"),
+        make_snapshot("v3", "waiting", gone=True),
+        make_snapshot("v4", "hibernating"),
+    )
+    await Polls(database).record(Batch(snapshots=snapshots))
+    assert [(ref.version, status) for ref, status in (await vitals(database)).in_progress] == [("v1", "learning")]
+
+
+async def test_an_incident_is_untold_until_one_receiver_has_it(database: Database) -> None:
+    await open_incident(database)
+    subject = "account:main"
+    found = await vitals(
+        database,
+        lambda connection: add_event(connection, subject, 1, "unreachable"),
+        lambda connection: add_entry(connection, subject, 1, "a", None),
+        lambda connection: add_entry(connection, subject, 1, "b", "dead"),
+    )
+    assert found.incidents == {"connect": 1}
+    assert found.untold == (subject,)
+    assert read_vitals(database.path, NOW).untold == ()
+    found = await vitals(database, lambda connection: add_entry(connection, subject, 1, "c", "delivered"))
+    assert found.untold == ()
+
+
+async def test_an_incident_that_is_silenced_is_not_missed(database: Database) -> None:
+    await open_incident(database)
+    found = await vitals(
+        database,
+        lambda connection: add_event(connection, "account:main", 1, "unreachable"),
+        lambda connection: add_entry(connection, "account:main", 1, "a", "silenced"),
+    )
+    assert found.untold == ()
+
+
+async def test_an_incident_that_is_routed_to_nobody_on_purpose_is_not_missed(database: Database) -> None:
+    await open_incident(database)
+    found = await vitals(database, lambda connection: add_event(connection, "account:main", 1, "unreachable"))
+    assert found.untold == ()
+
+
+async def test_an_incident_that_was_never_routed_is_untold(database: Database) -> None:
+    await open_incident(database)
+    found = await vitals(
+        database, lambda connection: add_event(connection, "account:main", 1, "unreachable", routed=False)
+    )
+    assert found.untold == ("account:main",)
+
+
+async def test_what_was_delivered_is_not_counted_among_what_waits(database: Database) -> None:
+    found = await vitals(
+        database,
+        lambda connection: add_delivery(connection, "d1", "hook", State.DEAD),
+        lambda connection: add_delivery(connection, "d2", "hook", State.DELIVERED),
+        lambda connection: add_delivery(connection, "d3", "chat", State.PENDING),
+    )
+    assert {(queue.receiver, queue.state) for queue in found.queues} == {("hook", "dead"), ("chat", "pending")}

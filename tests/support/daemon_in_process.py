@@ -1,0 +1,148 @@
+"""The real daemon in the test's own process: real store, real simulator, real receivers over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Final
+
+from tests.support.invariants import Entry, Evidence, Life
+from tests.support.recording_simulator import Shown
+from tests.support.servers import Received
+from watcher import config
+from watcher.app import Daemon, Surroundings, open_daemon
+from watcher.clock import Clock
+from watcher.logs import Redactor
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+from watcher.store.views import HistoryFilter, Told, open_views
+
+WEBHOOK_SECRET: Final = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+ENVIRON: Final = {
+    "NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY,
+    "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY,
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
+}
+
+ACCOUNT: Final = """
+[account.main]
+base_url = "{base_url}"
+access_key = {{ env = "NCP_ACCESS_KEY" }}
+secret_key = {{ env = "NCP_SECRET_KEY" }}
+requests_per_second = 100.0
+timeout = "2s"
+
+[delivery]
+first_retry = "200ms"
+max_retry = "1s"
+flap_limit = 100000
+
+[state]
+url = "sqlite:///watcher.db"
+
+[web]
+listen = ""
+"""
+
+WATCH: Final = """
+[[watch]]
+service = "{service}"
+interval = "200ms"
+idle_interval = "200ms"
+"""
+
+HOOK: Final = """
+[receiver.{name}]
+kind = "webhook"
+url = "{url}"
+secret = {{ env = "WEBHOOK_SECRET" }}
+"""
+
+SLACK: Final = """
+[receiver.{name}]
+kind = "slack-webhook"
+url = {{ env = "SLACK_URL" }}
+"""
+
+ALL_KINDS: Final = """
+[[route]]
+match = {{ kind = "*" }}
+to = [{receivers}]
+"""
+
+
+def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, slack: bool = False) -> str:
+    """Return a configuration that watches services and sends everything to webhooks (and Slack)."""
+    names = [*hooks, *(["chat"] if slack else [])]
+    parts = [ACCOUNT.format(base_url=base_url)]
+    parts += [WATCH.format(service=service) for service in services]
+    parts += [HOOK.format(name=name, url=url) for name, url in hooks.items()]
+    parts += [SLACK.format(name="chat")] if slack else []
+    parts += [ALL_KINDS.format(receivers=", ".join(f'"{name}"' for name in names))]
+    return "".join(parts)
+
+
+@asynccontextmanager
+async def running(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
+    """Run the daemon on this configuration as long as the block runs, then stop it in order."""
+    loaded = config.load(folder / "config.toml", text=text)
+    surroundings = Surroundings(
+        environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=io.StringIO()
+    )
+    async with open_daemon(loaded, surroundings, purpose="test") as daemon:
+        stop = asyncio.Event()
+        task = asyncio.create_task(daemon.run(stop))
+        try:
+            async with asyncio.timeout(120):
+                await daemon.poller.first_round.wait()
+            yield daemon
+        finally:
+            stop.set()
+            await task
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until it holds; the bound only ends a test that would never end."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def history(folder: Path) -> list[Told]:
+    """Return everything that the store recorded."""
+    with open_views(folder / "watcher.db") as views:
+        return views.history(HistoryFilter(limit=1_000_000))
+
+
+def ledger(folder: Path, name: str = "watcher.db") -> list[Entry]:
+    """Return the ledger as the file has it."""
+    with closing(sqlite3.connect(folder / name)) as connection:
+        rows = connection.execute("SELECT event_id, receiver, delivery_id, ending FROM ledger")
+        return [Entry(*row) for row in rows]
+
+
+def epoch(folder: Path) -> str:
+    """Return the store's epoch."""
+    with closing(sqlite3.connect(folder / "watcher.db")) as connection:
+        return str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+
+
+def evidence(
+    folder: Path, shown: Sequence[Shown], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
+) -> Evidence:
+    """Return all that the checker compares, of a configuration whose one route sends everything to everyone."""
+    everyone = frozenset(received)
+    return Evidence(
+        shown=shown,
+        lives=lives,
+        told=history(folder),
+        received=received,
+        epoch=epoch(folder),
+        ledger=ledger(folder),
+        routed=lambda _event: everyone,
+    )

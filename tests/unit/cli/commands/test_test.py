@@ -1,0 +1,92 @@
+"""The marked test alert and what is said about its outcome."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.reports.facts import EVIL, NOW, STEERING, plain_screen
+from watcher.cli.commands.test import (
+    EXPLANATION,
+    SENDER,
+    access_json,
+    marked_event,
+    outcome_json,
+    show_access,
+    show_outcome,
+    verdict_text,
+)
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.messages.training import compose, plain_text
+from watcher.receivers.slack.bot import Access
+
+
+def test_each_name_in_the_test_alert_says_that_it_is_one() -> None:
+    event = marked_event(NOW, "0123abcd")
+    message = compose(event)
+    assert plain_text(message.subject).startswith(SENDER)
+    assert EXPLANATION in [plain_text(fact.value) for fact in message.facts]
+    assert {event.account, event.service, event.version} == {"test"}
+
+
+def test_two_test_alerts_are_never_taken_for_repeats() -> None:
+    assert marked_event(NOW, "0123").id != marked_event(NOW, "4567").id
+    assert marked_event(NOW, "0123").short_id.startswith("evt_test")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Delivered(), "delivered"),
+        (TryLater(reason="http 503"), "not delivered; the daemon would try again: http 503"),
+        (Uncertain(reason="no answer: deadline"), "not known whether it arrived: no answer: deadline"),
+        (Degrade(reason="invalid_blocks"), "not delivered; the daemon would send simpler content: invalid_blocks"),
+        (Refused(reason="http 410"), "refused: http 410"),
+    ],
+)
+def test_every_outcome_has_its_words(outcome: Outcome, text: str) -> None:
+    assert verdict_text(outcome) == text
+
+
+def test_the_answer_is_shown_and_steers_no_terminal() -> None:
+    screen, stream = plain_screen()
+    show_outcome("ml-ops", Refused(reason="http 410", answer=EVIL), screen)
+    assert stream.getvalue().startswith("receiver ml-ops: refused: http 410\nanswer: red")
+    assert not STEERING.search(stream.getvalue())
+
+
+def test_json_keeps_the_answer_as_it_came() -> None:
+    document = outcome_json(TryLater(reason="http 503", answer=EVIL))
+    assert json.loads(json.dumps(document)) == {
+        "delivered": False,
+        "outcome": "TryLater",
+        "reason": "http 503",
+        "answer": EVIL,
+    }
+    assert outcome_json(Delivered())["delivered"] is True
+
+
+HISTORY_READ = "channel: its history may be read: one message in effect\n"
+HISTORY_UNREAD = (
+    "channel: its history may not be read (missing_scope: give it): "
+    "a message whose sending had no answer may come twice\n"
+)
+KNOWN = Access(identity="aitems in Tests", scopes=("channels:history", "chat:write"), answer="200")
+NARROW = Access(identity="aitems in Tests", scopes=(), answer="200", unreadable="missing_scope: give it")
+WRONG = Access(identity="", scopes=(), answer="200", refused="auth.test: invalid_auth: act")
+
+
+@pytest.mark.parametrize(
+    ("access", "shown"),
+    [
+        (KNOWN, f"token: aitems in Tests, scopes channels:history, chat:write\n{HISTORY_READ}"),
+        (NARROW, f"token: aitems in Tests, Slack names no scopes\n{HISTORY_UNREAD}"),
+        (WRONG, "slack: auth.test: invalid_auth: act\n"),
+    ],
+)
+def test_what_slack_says_of_a_token_is_shown(access: Access, shown: str) -> None:
+    screen, stream = plain_screen()
+    show_access(access, screen)
+    assert stream.getvalue() == shown
+    assert json.loads(json.dumps(access_json(access)))["scopes"] == list(access.scopes)

@@ -1,0 +1,71 @@
+"""Events as rows and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.reports.facts import EVIL, STEERING, event, handover, plain_screen, told
+from watcher.cli.text.history import change_text, history_table, marks, told_json
+from watcher.core.delivery.model import State
+from watcher.core.event import Kind
+from watcher.store.views import Told
+
+
+def shown(*items: Told) -> str:
+    screen, stream = plain_screen()
+    screen.table(history_table(items))
+    return stream.getvalue()
+
+
+def test_a_row_names_the_move_its_bounds_its_route_and_each_receiver() -> None:
+    row = shown(told(handover(), handover(receiver="hook", state=State.DEAD, reason="http 410"))).splitlines()[1]
+    assert "evt_abcdefgh  failed" in row
+    assert "learning -> learningFailed  between 2026-11-23 02:19:41 and 02:20:11" in row
+    assert row.endswith("route 1  ml-ops: delivered; hook: dead (http 410)")
+
+
+def test_an_event_that_went_nowhere_says_so() -> None:
+    assert shown(told()).splitlines()[1].endswith("nobody")
+
+
+def test_an_event_without_a_route_yet_says_so() -> None:
+    item = Told(event=event(), routed_at=None, route=None, handovers=())
+    assert "not routed yet" in shown(item)
+
+
+def test_every_reservation_is_marked() -> None:
+    doubtful = event(kind=Kind.UNKNOWN_STATUS, late=True, new=True, confirmed=False, skipped=("waiting",))
+    assert list(marks(doubtful)) == ["late", "new", "unconfirmed", "unknown status", "not seen: waiting"]
+    assert list(marks(event())) == []
+
+
+def test_changes_without_a_move_are_written_too() -> None:
+    assert change_text(event(from_status=None, kind=Kind.APPEARED, to_status="waiting")) == "waiting"
+    assert change_text(event(kind=Kind.GONE, to_status=None)) == "was learning"
+    incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident={"cause": "dns"})
+    assert change_text(incident) == "dns"
+
+
+def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
+    hostile = told(handover(state=State.PENDING, reason=EVIL), to_status=EVIL, service_name=EVIL)
+    assert not STEERING.search(shown(hostile))
+    document = json.loads(json.dumps(told_json(hostile)))
+    assert document["to"] == EVIL
+    assert document["deliveries"][0]["reason"] == EVIL
+
+
+def test_json_is_the_event_with_its_route_and_deliveries() -> None:
+    document = told_json(told(handover()))
+    assert (document["id"], document["kind"], document["route"]) == ("evt_abcdefghijklmnop", "failed", "route 1")
+    assert document["deliveries"] == [
+        {
+            "receiver": "ml-ops",
+            "receiver_seq": 1,
+            "delivery_id": "msg_1",
+            "state": "delivered",
+            "reason": "delivered",
+            "attempts": 1,
+            "settled_at": "2026-11-23T02:20:11.000000Z",
+            "answer": "200 ok",
+        }
+    ]

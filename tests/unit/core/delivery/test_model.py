@@ -1,0 +1,110 @@
+"""What follows from an attempt's outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.core.delivery.model import (
+    MAX_RETRY_AFTER_SECONDS,
+    Attempt,
+    Degrade,
+    Delivered,
+    OnUncertain,
+    Outcome,
+    Policy,
+    Refused,
+    Repeats,
+    Scope,
+    State,
+    TryLater,
+    Uncertain,
+    Verdict,
+    retry_wait,
+    verdict,
+)
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+POLICY = Policy()
+
+
+def judge(
+    outcome: Outcome,
+    *,
+    number: int = 1,
+    age: timedelta = timedelta(),
+    repeats: Repeats = Repeats.UNKNOWN,
+    policy: Policy = POLICY,
+) -> Verdict:
+    attempt = Attempt(number=number, created_at=NOW - age, repeats=repeats)
+    return verdict(outcome, attempt, policy, NOW, 0.5)
+
+
+def test_what_was_delivered_has_ended() -> None:
+    assert judge(Delivered()) == Verdict(state=State.DELIVERED, reason="delivered")
+
+
+def test_what_surely_failed_waits_and_is_no_repeat() -> None:
+    decided = judge(TryLater(reason="connect"))
+    assert (decided.state, decided.reason, decided.may_be_repeat) == (State.PENDING, "connect", False)
+    assert decided.next_at is not None
+    assert NOW < decided.next_at <= NOW + POLICY.first_retry
+
+
+@pytest.mark.parametrize(("wish", "wait"), [(7.0, 7.0), (-5.0, 0.0), (1e9, MAX_RETRY_AFTER_SECONDS)])
+def test_the_receivers_own_wish_goes_first_within_reason(wish: float, wait: float) -> None:
+    assert judge(TryLater(reason="rate", after_seconds=wish)).next_at == NOW + timedelta(seconds=wait)
+
+
+def test_an_uncertain_send_is_repeated_and_says_so_where_repeats_are_not_marked() -> None:
+    assert judge(Uncertain(reason="reset")).may_be_repeat
+    assert not judge(Uncertain(reason="reset"), repeats=Repeats.MARKED).may_be_repeat
+
+
+def test_an_uncertain_send_is_held_where_a_person_wants_to_decide() -> None:
+    hold = Policy(on_uncertain=OnUncertain.HOLD)
+    assert judge(Uncertain(reason="reset"), policy=hold) == Verdict(state=State.HELD, reason="reset")
+    assert judge(Uncertain(reason="reset"), policy=hold, repeats=Repeats.MARKED).state is State.PENDING
+
+
+def test_refused_content_is_sent_simpler_at_once() -> None:
+    decided = judge(Degrade(reason="invalid_blocks"))
+    assert (decided.state, decided.next_at, decided.degrade) == (State.PENDING, NOW, 1)
+
+
+def test_a_receiver_that_refuses_is_tried_hourly() -> None:
+    assert judge(Refused(reason="no_service")).next_at == NOW + timedelta(hours=1)
+
+
+def test_a_message_that_can_never_pass_is_dead_at_once() -> None:
+    assert judge(Refused(reason="bug", scope=Scope.MESSAGE)).state is State.DEAD
+
+
+@pytest.mark.parametrize("outcome", [TryLater(reason="dns"), Uncertain(reason="reset"), Refused(reason="gone")])
+def test_what_is_older_than_the_limit_is_dead_and_never_before(outcome: Outcome) -> None:
+    assert judge(outcome, age=POLICY.give_up_after).state is State.DEAD
+    nearly = judge(outcome, age=POLICY.give_up_after - timedelta(seconds=1), number=99)
+    assert (nearly.state, nearly.next_at) == (State.PENDING, NOW + timedelta(seconds=1))
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_waits_double_within_their_bounds_whatever_the_number(number: int, unit: float) -> None:
+    wait = retry_wait(number, POLICY, unit)
+    longest = min(POLICY.first_retry * 2 ** min(number - 1, 20), POLICY.max_retry)
+    assert longest / 2 <= wait <= longest
+
+
+def test_an_uncertain_send_that_can_be_looked_up_stays_in_doubt_until_then() -> None:
+    for policy in (POLICY, Policy(on_uncertain=OnUncertain.HOLD)):
+        decided = judge(Uncertain(reason="reset"), number=7, repeats=Repeats.LOOKED_UP, policy=policy)
+        assert (decided.state, decided.next_at) == (State.UNCERTAIN, NOW + policy.first_retry)
+        assert decided.may_be_repeat
+        assert not decided.certain
+
+
+def test_an_attempt_that_came_too_fast_makes_no_later_wait_longer() -> None:
+    assert judge(TryLater(reason="rate_limited", throttled=True)).uncounted
+    assert not judge(TryLater(reason="connect")).uncounted

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+
+from tests.unit.receivers.samples import (
+    CASES,
+    HOSTILE,
+    RECORDED,
+    hostile_events,
+    sample_event,
+)
+from watcher.core.event import Event, Kind
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, Line, plain_text
+from watcher.core.messages.training import DESCRIPTION_LIMIT, Message, Severity, compose, repeat_note
+
+
+def told(event: Event) -> str:
+    message = compose(event)
+    return "\n".join(plain_text(line) for line in (message.title, *message.lines))
+
+
+def facts(event: Event) -> dict[str, str]:
+    return {fact.label: plain_text(fact.value) for fact in compose(event).facts}
+
+
+def pieces(message: Message) -> list[object]:
+    lines: list[Line] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
+    return [piece for line in lines for piece in line]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_has_words_of_its_own(kind: Kind) -> None:
+    message = compose(sample_event(kind=kind))
+    others = [compose(sample_event(kind=other)) for other in Kind if other is not kind]
+    assert message.headline not in {other.headline for other in others}
+    assert message.emoji not in {other.emoji for other in others}
+
+
+def test_a_failure_is_an_error_and_a_success_is_not() -> None:
+    assert compose(sample_event()).severity is Severity.ERROR
+    assert compose(sample_event(kind=Kind.SUCCEEDED)).severity is Severity.OK
+    assert compose(sample_event(kind=Kind.UNKNOWN_STATUS)).severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("status", "headline"),
+    [
+        ("requestFailed", "Training request failed"),
+        ("refinedFailed", "Data refinement failed"),
+        ("learningFailed", "Training failed"),
+    ],
+)
+def test_the_three_failures_are_told_apart(status: str, headline: str) -> None:
+    assert compose(sample_event(to_status=status)).headline == headline
+
+
+def test_the_title_names_the_training_by_the_services_name_or_its_id() -> None:
+    named = compose(sample_event(service_name="shop-main"))
+    nameless = compose(sample_event(service_name=None))
+    assert plain_text(named.title) == "Training failed: shop-main · pop · maqll0abcde"
+    assert plain_text(nameless.title) == "Training failed: 6wxgu1abcde · pop · maqll0abcde"
+
+
+def test_the_change_is_said_as_a_move_between_the_two_words() -> None:
+    assert "failed: learning → learningFailed" in told(sample_event())
+
+
+def test_a_training_without_a_past_is_first_seen() -> None:
+    assert "failed: first seen as learningFailed" in told(sample_event(from_status=None, new=True))
+
+
+def test_the_time_is_said_as_bounds_and_never_as_a_point() -> None:
+    text = told(sample_event())
+    assert "Changed between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:10 UTC." in text
+
+
+def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
+    event = sample_event(
+        after=RECORDED - timedelta(seconds=31, microseconds=-900_000),
+        before=RECORDED - timedelta(microseconds=1),
+    )
+    assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in told(event)
+
+
+def test_a_late_change_says_that_the_watcher_could_not_look() -> None:
+    assert "could not look" in told(sample_event(late=True))
+    assert "could not look" not in told(sample_event(late=False))
+
+
+def test_skipped_stages_are_said_as_unseen_and_as_our_reading() -> None:
+    text = told(sample_event(skipped=("waiting", "learning")))
+    assert "Not seen on the way: waiting, learning" in text
+    assert "our reading" in text
+    assert "Not seen" not in told(sample_event(skipped=()))
+
+
+def test_an_unconfirmed_end_is_called_unconfirmed() -> None:
+    assert "Unconfirmed" in told(sample_event(confirmed=False))
+    assert "Unconfirmed" not in told(sample_event(confirmed=True))
+
+
+def test_a_new_version_is_called_new() -> None:
+    assert "New: this version was not known before." in told(sample_event(new=True, from_status=None))
+    assert "New:" not in told(sample_event(new=False))
+
+
+def test_an_unknown_status_is_shown_as_it_came() -> None:
+    text = told(sample_event(kind=Kind.UNKNOWN_STATUS, to_status="Paused (2)"))
+    assert "learning → Paused (2)" in text
+    assert "documents do not have the status Paused (2)" in text
+
+
+@pytest.mark.parametrize(
+    ("settings_of_hpo", "shown"),
+    [
+        ({"is_enabled": True, "item_top_n": 5}, "on"),
+        ({"is_enabled": False}, "off"),
+        ({}, "not given"),
+        (None, "not given"),
+        ("odd", "odd"),
+        ({"is_enabled": "true"}, "true"),
+        ([1], "(not a plain value)"),
+    ],
+)
+def test_hpo_is_on_off_or_as_it_came(settings_of_hpo: object, shown: str) -> None:
+    assert facts(sample_event(record={"hpConfig": settings_of_hpo}))["HPO"] == shown
+
+
+def test_the_created_date_is_shown_as_given_with_its_zone_unknown() -> None:
+    created = facts(sample_event())["Created"]
+    assert created == "2026-11-23T09:14:07.031 as AiTEMS gave it (zone unknown)"
+    assert "Created" not in facts(sample_event(record={}))
+
+
+def test_labels_and_description_stand_below() -> None:
+    shown = facts(sample_event(labels={"team": "search", "env": "prod"}, record={"description": "weekly"}))
+    assert shown["Labels"] == "team=search, env=prod"
+    assert shown["Description"] == "weekly"
+
+
+def test_more_labels_than_fit_are_counted() -> None:
+    labels = {f"label-{number}": "x" for number in range(LIST_LIMIT + 3)}
+    assert facts(sample_event(labels=labels))["Labels"].endswith("label-7=x… (cut, 3 more)")
+
+
+def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_last() -> None:
+    text = told(CASES["gone"])
+    assert "Training gone: shop-main · pop · maqll0abcde" in text
+    assert "gone: was learning; two looks in a row did not find it." in text
+    assert "Vanished between 2026-11-23 02:15:11 UTC and 2026-11-23 02:20:10 UTC." in text
+    assert "What became of it is not known." in text
+
+
+def test_a_training_that_is_back_is_told_with_its_recorded_status_and_no_other() -> None:
+    text = told(CASES["back"])
+    assert "back: found again; its recorded status is learning." in text
+    assert "Came back between 2026-11-23 00:20:11 UTC and 2026-11-23 02:20:10 UTC." in text
+    assert "→" not in text
+    assert "first seen" not in text
+
+
+@pytest.mark.parametrize("case", sorted(case for case, event in CASES.items() if event.incident is not None))
+def test_not_seeing_never_reads_as_a_failed_training(case: str) -> None:
+    message = compose(CASES[case])
+    assert "fail" not in plain_text(message.title).lower()
+    assert "training " not in plain_text(message.title).lower()
+    assert "🔴" not in message.emoji
+
+
+def test_the_title_names_what_cannot_be_seen() -> None:
+    titles = {case: plain_text(compose(CASES[case]).title) for case in CASES}
+    assert titles["account-unreachable"] == "Watcher cannot see: account main"
+    assert titles["service-not-found"] == "Not found at AiTEMS: service shop-main"
+    assert titles["training-not-found"] == "Not found at AiTEMS: shop-main · pop · maqll0abcde"
+    assert titles["account-reachable"] == "Watcher can see again: account main"
+    assert titles["training-found"] == "Found at AiTEMS: shop-main · pop · maqll0abcde"
+
+
+def test_an_incident_has_its_short_id_below_and_nothing_of_a_training() -> None:
+    assert list(facts(CASES["account-unreachable"])) == ["Account", "Incident"]
+    assert list(facts(CASES["service-unreachable"])) == ["Service", "Account", "Incident", "Labels"]
+    beginning, end = facts(CASES["account-unreachable"]), facts(CASES["account-reachable"])
+    assert beginning["Incident"] == end["Incident"]
+    assert str((CASES["account-unreachable"].incident or {})["id"]).startswith(beginning["Incident"])
+
+
+def test_a_repeat_of_several_says_how_many_there_are() -> None:
+    event = sample_event()
+    assert plain_text(repeat_note(event, 4)).endswith(f"Events {event.short_id} and 4 more.")
+
+
+def test_a_repeat_is_called_one_under_the_events_short_id() -> None:
+    event = sample_event()
+    assert "may be a repeat" in plain_text(repeat_note(event))
+    assert event.short_id in plain_text(repeat_note(event))
+
+
+def test_the_same_event_gives_the_same_message() -> None:
+    assert [compose(event) for event in CASES.values()] == [compose(event) for event in CASES.values()]
+
+
+def test_an_empty_value_is_said_to_be_empty() -> None:
+    assert "failed: learning → (empty)" in told(sample_event(to_status="\x00"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(event=hostile_events)
+def test_whatever_comes_from_outside_stays_in_short_clean_code_pieces(event: Event) -> None:
+    for piece in pieces(compose(event)):
+        text = piece.text if isinstance(piece, Code) else ""
+        assert len(text) <= max(WORD_LIMIT, DESCRIPTION_LIMIT)
+        assert all(unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"} for character in text)
+        assert not isinstance(piece, Code) or text
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
+def test_no_hostile_text_reaches_a_piece_of_our_own_words(text: str) -> None:
+    plain = {piece for piece in pieces(compose(sample_event())) if isinstance(piece, str)}
+    event = sample_event(version=text, service_name=text, to_status=text, record={"description": text})
+    hostile = {piece for piece in pieces(compose(event)) if isinstance(piece, str)}
+    assert hostile - plain <= {
+        "AiTEMS' documents do not have the status ",
+        "; it is shown as it came.",
+        "not given",
+    }

@@ -1,0 +1,94 @@
+"""When to look again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.core.polling.schedule import Agenda, Cadence, first_start, interval_after, interval_for, next_start
+from watcher.core.training.model import Sighting, Snapshot, Source, TrainingRef
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+CADENCE = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5))
+PENDING = Sighting(status="learning", asked_at=NOW, answered_at=NOW, source=Source.LIST)
+
+
+def snapshot(status: str | None, *, age: timedelta = timedelta(), pending: Sighting | None = None) -> Snapshot:
+    since = NOW - age
+    ref = TrainingRef("main", "s", "pop", "v")
+    return Snapshot(
+        ref=ref, status=status, seen_after=since, first_seen_at=since, changed_before=since, pending=pending
+    )
+
+
+@pytest.mark.parametrize("status", ["requesting", "waiting", "learning", "stopping", "paused", None])
+def test_what_is_in_progress_or_unclear_is_looked_at_fast(status: str | None) -> None:
+    assert interval_for(CADENCE, [snapshot("completed"), snapshot(status)], NOW) == CADENCE.interval
+
+
+@pytest.mark.parametrize("status", ["ready", "completed", "learningFailed", "requestFailed", "refinedFailed"])
+def test_what_has_ended_is_looked_at_slowly(status: str) -> None:
+    assert interval_for(CADENCE, [snapshot(status)], NOW) == CADENCE.idle_interval
+
+
+def test_an_empty_service_is_looked_at_slowly() -> None:
+    assert interval_for(CADENCE, [], NOW) == CADENCE.idle_interval
+
+
+def test_a_sighting_that_waits_for_its_second_is_looked_at_fast() -> None:
+    assert interval_for(CADENCE, [snapshot("completed", pending=PENDING)], NOW) == CADENCE.interval
+
+
+def test_the_fast_interval_ends_after_a_day_without_a_change() -> None:
+    assert interval_for(CADENCE, [snapshot("waiting", age=timedelta(hours=23))], NOW) == CADENCE.interval
+    assert interval_for(CADENCE, [snapshot("waiting", age=timedelta(hours=24))], NOW) == CADENCE.idle_interval
+
+
+@given(st.floats(0, 1e6), st.floats(0, 100), st.floats(0, 1, exclude_max=True))
+def test_a_look_is_never_later_than_its_interval_and_never_overlaps_the_last(
+    started: float, took: float, unit: float
+) -> None:
+    start = next_start(started, started + took, CADENCE.interval, unit)
+    assert start >= started + took
+    assert start <= max(started + 30, started + took)
+
+
+def test_first_looks_are_spread_within_their_interval() -> None:
+    starts = [first_start(10.0, index, 4, timedelta(seconds=2)) for index in range(4)]
+    assert starts == [10.0, 10.5, 11.0, 11.5]
+
+
+def test_the_longest_waiting_comes_out_first_and_once() -> None:
+    agenda = Agenda()
+    for key, start in [("b", 2.0), ("a", 1.0), ("c", 9.0)]:
+        agenda.put(key, start)
+    assert list(agenda.take_due(2.0)) == ["a", "b"]
+    assert agenda.take_due(2.0) == {}
+
+
+def test_a_later_word_replaces_an_earlier_one() -> None:
+    agenda = Agenda()
+    agenda.put("a", 1.0)
+    agenda.put("a", 5.0)
+    assert agenda.take_due(4.0) == {}
+    assert list(agenda.take_due(5.0)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 30), (3, 30), (4, 60), (5, 120), (6, 240), (7, 300), (100, 300), (10**6, 300)]
+)
+def test_failed_looks_are_repeated_ever_more_slowly_down_to_the_idle_pace(failures: int, seconds: int) -> None:
+    assert interval_after(CADENCE, failures) == timedelta(seconds=seconds)
+
+
+def test_a_start_can_be_brought_forward_but_not_put_off() -> None:
+    agenda = Agenda()
+    agenda.put("a", 9.0)
+    agenda.hurry("a", 2.0)
+    agenda.hurry("a", 5.0)
+    agenda.hurry("unknown", 1.0)
+    assert list(agenda.take_due(2.0)) == ["a"]
+    assert agenda.take_due(99.0) == {}

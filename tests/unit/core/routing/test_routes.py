@@ -1,0 +1,213 @@
+"""Where an event goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.core.event import DEFAULT_KINDS, Event, Kind
+from watcher.core.routing.matcher import Match
+from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, joined, plan
+
+MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def event(kind: Kind) -> Event:
+    return Event(
+        id="evt_x",
+        kind=kind,
+        subject="training:main/s/pop/v",
+        seq=1,
+        reason="ended",
+        account="main",
+        service="s",
+        training_type="pop",
+        version="v",
+        from_status="a",
+        to_status="b",
+        after=MOMENT,
+        before=MOMENT,
+        recorded_at=MOMENT,
+    )
+
+
+EVERY_KIND = Match(kinds=frozenset({"*"}))
+
+
+def of(*kinds: str) -> Match:
+    return Match(kinds=frozenset(kinds))
+
+
+def group_of(told: Event, *routes: Route, recent: int = 1, flap_limit: int = 10) -> Group | None:
+    (addressee,) = plan(told, routes, recent, flap_limit).to
+    return addressee.group
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_route_without_kinds_takes_the_default_kinds_only(kind: Kind) -> None:
+    planned = plan(event(kind), (Route(number=1, to=("a",)),))
+    assert planned.receivers == (("a",) if kind in DEFAULT_KINDS else ())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_star_takes_every_kind(kind: Kind) -> None:
+    assert plan(event(kind), (Route(number=1, match=EVERY_KIND, to=("a",)),)).receivers == ("a",)
+
+
+def test_the_first_route_that_matches_wins() -> None:
+    routes = (Route(number=1, match=of("failed"), to=("a",)), Route(number=2, to=("b",)))
+    assert plan(event(Kind.FAILED), routes).reason == "route 1"
+    assert plan(event(Kind.SUCCEEDED), routes).receivers == ("b",)
+
+
+def test_a_receiver_named_twice_is_told_once() -> None:
+    assert plan(event(Kind.FAILED), (Route(number=1, to=("a", "b", "a")),)).receivers == ("a", "b")
+
+
+def test_a_route_to_nobody_drops_on_purpose_and_says_which() -> None:
+    routes = (Route(number=1, to=()), Route(number=2, to=("a",)))
+    planned = plan(event(Kind.FAILED), routes)
+    assert (planned.to, planned.reason) == ((), "route 1: dropped on purpose")
+
+
+def test_a_kind_that_no_route_names_goes_nowhere_and_says_why() -> None:
+    planned = plan(event(Kind.PROGRESS), (Route(number=1, to=("a",)),))
+    assert (planned.to, planned.reason) == ((), NO_ROUTE)
+
+
+def test_where_a_route_goes_on_the_first_to_name_a_receiver_says_how_and_the_reason_names_all() -> None:
+    routes = (
+        Route(number=1, match=of("failed"), to=("a", "b"), goes_on=True, mentions=("<!here>",)),
+        Route(number=2, match=of("gone"), to=("d",), goes_on=True),
+        Route(number=3, to=("b", "c"), mentions=("<@U1>",)),
+        Route(number=4, match=EVERY_KIND, to=("e",)),
+    )
+    planned = plan(event(Kind.FAILED), routes)
+    assert planned.receivers == ("a", "b", "c")
+    assert [addressee.mentions for addressee in planned.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
+    assert planned.reason == "route 1, route 3"
+
+
+def test_what_a_route_drops_after_another_told_it_is_no_drop() -> None:
+    routes = (Route(number=1, to=("a",), goes_on=True), Route(number=2, to=()))
+    assert plan(event(Kind.FAILED), routes).reason == "route 1, route 2"
+
+
+ALL = Route(number=1, match=EVERY_KIND, to=("a",))
+
+
+def test_late_changes_of_one_occasion_go_together_but_for_failures() -> None:
+    late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
+    group = group_of(late, ALL)
+    assert group is not None
+    assert group.key == "inc_1"
+    assert group_of(replace(late, kind=Kind.FAILED), ALL) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.FAILED])
+def test_a_training_that_does_not_come_to_rest_is_told_in_digests(kind: Kind) -> None:
+    assert group_of(event(kind), ALL, recent=10) is None
+    digest = group_of(event(kind), ALL, recent=11)
+    assert digest is not None
+    assert digest.key == "digest service:main/s"
+
+
+def test_restless_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
+    first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
+    assert first == other
+    told = replace(event(Kind.RECEIVER_BROKEN), account=None, service=None, subject="receiver:hook")
+    digest = group_of(told, ALL, recent=11)
+    assert digest is not None
+    assert digest.key == "digest receiver:hook"
+
+
+def test_what_cannot_be_seen_is_always_told_by_itself() -> None:
+    incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
+    assert group_of(incident, replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
+
+
+def test_a_route_collects_what_is_not_urgent() -> None:
+    collecting = replace(ALL, number=7, group_for=timedelta(seconds=30))
+    assert group_of(event(Kind.PROGRESS), collecting) == Group(key="route 7", patience=timedelta(seconds=30))
+    assert group_of(event(Kind.FAILED), collecting) is None
+
+
+def test_a_late_change_goes_with_those_of_its_occasion_rather_than_with_its_route() -> None:
+    late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
+    group = group_of(late, replace(ALL, group_for=timedelta(seconds=30)))
+    assert group is not None
+    assert group.key == "inc_1"
+
+
+def test_each_receiver_is_collected_for_as_its_own_route_says() -> None:
+    routes = (
+        Route(number=1, match=EVERY_KIND, to=("a",), goes_on=True, group_for=timedelta(seconds=30)),
+        Route(number=2, match=EVERY_KIND, to=("b",)),
+    )
+    first, second = plan(event(Kind.PROGRESS), routes).to
+    assert (first.group is not None, second.group) == (True, None)
+
+
+def test_a_group_mentions_each_once_in_order_and_no_more_than_fit() -> None:
+    assert joined(("<@U1>", "<!here>"), ("<!here>", "<@U2>")) == ("<@U1>", "<!here>", "<@U2>")
+    assert len(joined((), [f"<@U{number}>" for number in range(30)])) == MENTIONS_MAX
+
+
+RECEIVERS = ("a", "b", "c")
+matches = st.builds(
+    Match,
+    kinds=st.none() | st.sets(st.sampled_from(["*", *(kind.value for kind in Kind)]), min_size=1).map(frozenset),
+    words=st.dictionaries(
+        st.sampled_from(["account", "service", "type", "version", "status", "labels.env"]),
+        st.lists(st.sampled_from(["main", "s", "pop", "v", "b", "prod", "*", "p*", "?", "x"]), min_size=1).map(tuple),
+        max_size=2,
+    ),
+)
+routes_before = st.lists(
+    st.builds(
+        Route,
+        number=st.just(0),
+        match=matches,
+        to=st.lists(st.sampled_from(RECEIVERS)).map(tuple),
+        goes_on=st.booleans(),
+        mentions=st.sampled_from([(), ("<!here>",)]),
+        group_for=st.none() | st.just(timedelta(seconds=30)),
+    ),
+    max_size=6,
+)
+events = st.builds(
+    replace,
+    st.builds(event, st.sampled_from(Kind)),
+    service=st.sampled_from([None, "s"]),
+    version=st.sampled_from([None, "v"]),
+    to_status=st.sampled_from([None, "b", "x"]),
+    labels=st.sampled_from([{}, {"env": "prod"}, {"env": "test", "team": "x"}]),
+)
+
+
+@given(told=events, before=routes_before, recent=st.integers(1, 20))
+def test_whatever_the_routes_each_receiver_is_told_once_by_the_first_that_takes_the_event(
+    told: Event, before: list[Route], recent: int
+) -> None:
+    last = Route(number=0, to=("last",))
+    routes = [replace(route, number=number) for number, route in enumerate([*before, last], start=1)]
+    planned = plan(told, routes, recent)
+    takers = [route for route in routes if route.match.difference(told) is None]
+    stop = next((route for route in takers if not route.goes_on), None)
+    reached = takers if stop is None else takers[: takers.index(stop) + 1]
+
+    assert len(set(planned.receivers)) == len(planned.receivers)
+    assert set(planned.receivers) == {receiver for route in reached for receiver in route.to}
+    for addressee in planned.to:
+        first = next(route for route in reached if addressee.receiver in route.to)
+        assert addressee.mentions == first.mentions
+        assert addressee.group is None or told.incident is None
+    if told.kind in DEFAULT_KINDS:
+        assert stop is not None, "the last route catches the default kinds"
+    names = ", ".join(f"route {route.number}" for route in reached)
+    assert planned.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}
+    assert planned.reason.endswith("on purpose") is (bool(reached) and not planned.to)

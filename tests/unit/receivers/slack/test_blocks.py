@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, finished, golden, hostile_events, sample_event
+from tests.unit.receivers.slack import slack_rules
+from watcher.core.delivery.model import Parcel
+from watcher.core.event import Event
+from watcher.core.routing.routes import MENTIONS_MAX, Group
+from watcher.receivers.slack.blocks import payload
+from watcher.receivers.slack.group import EVENTS_MAX, PREVIEW_LIMIT, TEXT_LIMIT
+from watcher.receivers.slack.webhook import render
+
+
+def parcel(*events: Event, degrade: int = 0, may_be_repeat: bool = False, also: tuple[Event, ...] = ()) -> Parcel:
+    return Parcel(
+        delivery_id="msg_1", events=events, also=also, body=None, degrade=degrade, may_be_repeat=may_be_repeat
+    )
+
+
+def shown(body: Mapping[str, object]) -> str:
+    """Return what Slack shows: the blocks, or the text where there are none."""
+    return "\n".join(slack_rules.texts(body.get("blocks", [])) or [str(body["text"])])
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> None:
+    body = json.loads(render(parcel(CASES[case], degrade=degrade)))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden(f"{case}.slack{degrade}.json", text)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_several_events_look_as_it_was_agreed(name: str, degrade: int) -> None:
+    events, also = GROUPS[name]
+    body = json.loads(render(parcel(*events, also=tuple(also), degrade=degrade)))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden(f"{name}.slack{degrade}.json", text)
+
+
+def test_a_possible_repeat_looks_as_it_was_agreed() -> None:
+    body = json.loads(render(parcel(sample_event(), may_be_repeat=True)))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden("repeat.slack0.json", text)
+
+
+@settings(deadline=None, max_examples=150)
+@given(event=hostile_events, degrade=st.integers(0, 2), may_be_repeat=st.booleans())
+def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
+    event: Event, degrade: int, *, may_be_repeat: bool
+) -> None:
+    body = json.loads(render(parcel(event, degrade=degrade, may_be_repeat=may_be_repeat)))
+    assert slack_rules.faults(body) == []
+    assert ("may be a repeat" in body["text"]) is may_be_repeat
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    events=st.lists(hostile_events, min_size=2, max_size=4),
+    repeated=st.integers(1, 30),
+    also=st.lists(hostile_events, max_size=12),
+    degrade=st.integers(0, 2),
+)
+def test_several_events_keep_to_the_limits_too(
+    events: list[Event], repeated: int, also: list[Event], degrade: int
+) -> None:
+    body = json.loads(render(parcel(*(events * repeated), also=tuple(also), degrade=degrade, may_be_repeat=True)))
+    assert slack_rules.faults(body) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_worst_text_in_every_place_at_once_keeps_to_the_limits(text: str) -> None:
+    event = sample_event(
+        account=text,
+        service=text,
+        service_name=text or None,
+        training_type=text,
+        version=text,
+        from_status=text,
+        to_status=text,
+        skipped=(text,) * 20,
+        late=True,
+        confirmed=False,
+        new=True,
+        labels={f"{text}{n}": text for n in range(20)},
+        record={"description": text, "createdDate": text, "inference": text, "hpConfig": {"is_enabled": text}},
+    )
+    for degrade in (0, 1, 2):
+        body = json.loads(render(parcel(event, degrade=degrade, may_be_repeat=True)))
+        assert slack_rules.faults(body) == []
+
+
+def test_a_mention_from_outside_is_shown_and_not_made() -> None:
+    body = render(parcel(sample_event(record={"description": "<!channel> & <@U1>"}))).decode()
+    assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in body
+    assert "&amp;lt;" not in body
+    assert "<!channel" not in body
+
+
+def test_every_step_of_simplifying_is_simpler_and_says_what_happened() -> None:
+    bodies = [payload([sample_event()], degrade, may_be_repeat=False) for degrade in (0, 1, 2)]
+    sizes = [len(json.dumps(body)) for body in bodies]
+    assert sizes == sorted(sizes, reverse=True)
+    assert "blocks" not in bodies[2]
+    for body in bodies:
+        assert "Training failed: `shop-main` · `pop` · `maqll0abcde`" in str(body["text"])
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_possible_repeat_says_so_in_text_and_blocks_with_the_events_id(degrade: int) -> None:
+    event = sample_event()
+    first = payload([event], degrade, may_be_repeat=False)
+    again = payload([event], degrade, may_be_repeat=True)
+    assert "may be a repeat" not in json.dumps(first)
+    assert f"`{event.short_id}`" in str(again["text"])
+    for part in ("text", "blocks") if degrade < 2 else ("text",):
+        assert "may be a repeat" in json.dumps(again[part])
+
+
+def test_links_are_never_unfolded_and_bare_words_never_become_links() -> None:
+    body = payload([sample_event()], 0, may_be_repeat=False)
+    assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
+    assert json.dumps(body["blocks"]).count('"type": "mrkdwn"') == json.dumps(body["blocks"]).count('"verbatim": true')
+
+
+LONGEST = "".join(chr(0xAC00 + number) for number in range(100))
+"""As long as an id is shown."""
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("word", ["completed", LONGEST, "&" * 200, "`" * 200], ids=["usual", "long", "&", "`"])
+@pytest.mark.parametrize("also", [0, 100])
+def test_none_of_twenty_events_is_cut_away_however_long_its_names(degrade: int, word: str, also: int) -> None:
+    events = [
+        finished(
+            f"{number:02}{word}",
+            seq=number,
+            service_name=word,
+            training_type=word,
+            to_status=word,
+            new=True,
+            confirmed=False,
+        )
+        for number in range(1, 21)
+    ]
+    alone = tuple(finished(word, service_name=word) for _ in range(also))
+    body = payload(events, degrade, may_be_repeat=True, also=alone)
+    assert slack_rules.faults(body) == []
+    assert len(str(body["text"])) <= (TEXT_LIMIT if degrade == 2 else PREVIEW_LIMIT)
+    lines = re.findall("^🟢.*(?:\n`.*)?", shown(body), re.MULTILINE)
+    assert len(lines) == 20
+    for number, line in enumerate(lines, start=1):
+        assert f" · `{number:02}" in line
+        # Only where each character of every name takes five, the end of a line of a text goes too.
+        assert ("UTC" in line and "late, new, unconfirmed" in line) or (degrade == 2 and "&" in word)
+    assert "by themselves" in shown(body) if also else "themselves" not in shown(body)
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_twenty_ordinary_events_are_listed_whole_and_in_their_order(degrade: int) -> None:
+    events, also = GROUPS["group-full"]
+    text = shown(payload(events, degrade, may_be_repeat=True, also=also))
+    places = [text.index(f"`{event.version}`") for event in events]
+    assert places == sorted(places)
+    assert text.count("`requesting` → (`waiting`, `learning`) → `completed`") == 20
+    assert text.count("2026-11-22 12:20:11") == 20
+    assert text.count("2026-11-23 02:20:10") == 20
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_group_that_is_larger_than_any_we_make_counts_what_it_leaves_out(degrade: int) -> None:
+    body = payload([sample_event(seq=number) for number in range(1, 26)], degrade, may_be_repeat=False)
+    assert "(cut, 5 more)" in shown(body)
+
+
+def test_no_larger_group_is_made_than_one_message_lists() -> None:
+    assert Group(key="x", patience=timedelta()).largest <= EVENTS_MAX
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_one_event_alone_looks_the_same_whatever_else_was_told(degrade: int) -> None:
+    alone = payload([sample_event()], degrade, may_be_repeat=False)
+    assert alone == payload([sample_event()], degrade, may_be_repeat=False, also=[sample_event(version="other")])
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_repeated_group_says_so_under_the_first_events_id(degrade: int) -> None:
+    events, also = GROUPS["group-late"]
+    body = payload(events, degrade, may_be_repeat=True, also=also)
+    note = f"Events `{events[0].short_id}` and 4 more."
+    assert "may be a repeat" in shown(body)
+    assert note in shown(body)
+    assert note in str(body["text"])
+
+
+def test_the_preview_of_a_group_names_each_training_and_what_became_of_it() -> None:
+    events, also = GROUPS["group-full"]
+    text = str(payload(events, 0, may_be_repeat=False, also=also)["text"])
+    assert all(f"`{event.version}` → `completed`" in text for event in events)
+
+
+TEAM = "<!subteam^S0123456789>"
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_a_mention_looks_as_it_was_agreed(degrade: int) -> None:
+    body = json.loads(render(replace(parcel(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
+    text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    assert text == golden(f"mention.slack{degrade}.json", text)
+    assert slack_rules.faults(body, (TEAM, "<!here>")) == []
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    events=st.lists(hostile_events, min_size=1, max_size=2),
+    repeated=st.integers(1, 20),
+    degrade=st.integers(0, 2),
+    count=st.integers(1, MENTIONS_MAX),
+)
+def test_mentions_of_the_routes_are_the_only_markup_and_keep_to_the_limits(
+    events: list[Event], repeated: int, degrade: int, count: int
+) -> None:
+    mentions = tuple(f"<!subteam^S{number:020}>" for number in range(count))
+    told = parcel(*(events * repeated), degrade=degrade, may_be_repeat=True)
+    body = json.loads(render(replace(told, mentions=mentions)))
+    assert slack_rules.faults(body, mentions) == []
+    assert " ".join(mentions) in shown(body).split("\n")

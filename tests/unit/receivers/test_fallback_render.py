@@ -1,0 +1,81 @@
+"""R26: whatever an event holds, its alert goes out with the built-in text."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.unit.receivers.samples import sample_event
+from tests.unit.receivers.test_streams import receiver
+from watcher.core.delivery.model import Delivered, Parcel
+from watcher.core.event import Event
+from watcher.receivers.payload import sealed
+from watcher.receivers.slack.blocks import TEXT_ONLY, payload
+
+TEMPLATE = "{{ 7 * 7 }} {% for _ in range(10 ** 9) %}x{% endfor %} ${jndi:x} %(x)s {0}"
+HUGE = "x" * 10_000_000
+
+
+class Raising(Mapping[str, Any]):
+    """A record that cannot be read."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise RuntimeError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        return 1
+
+
+def told_by_slack(event: Event, degrade: int) -> str:
+    return json.dumps(payload([event], degrade, may_be_repeat=False), ensure_ascii=False)
+
+
+async def told_at_the_console(event: Event) -> str:
+    stream = io.StringIO()
+    sent = await receiver("console", stream).send(Parcel(delivery_id="msg_1", events=(event,), body=None))
+    assert isinstance(sent, Delivered)
+    return stream.getvalue()
+
+
+async def everywhere(event: Event) -> list[str]:
+    """Return what each kind of receiver is told."""
+    slack = [told_by_slack(event, step) for step in range(TEXT_ONLY + 1)]
+    return [sealed([(event, 1)]).decode(), await told_at_the_console(event), *slack]
+
+
+@pytest.mark.parametrize("field", ["record", "labels"])
+async def test_r26_an_event_that_cannot_be_rendered_is_told_in_the_built_in_words(field: str) -> None:
+    for text in await everywhere(sample_event(**{field: Raising()})):
+        assert "learningFailed" in text
+        assert "maqll0abcde" in text
+
+
+async def test_r26_a_group_that_cannot_be_rendered_is_told_all_the_same() -> None:
+    events = [sample_event(), sample_event(seq=5, record=Raising())]
+    body = json.loads(sealed([(event, event.seq) for event in events], [sample_event(seq=6, labels=Raising())]))
+    assert [(item["id"], item["receiver_seq"]) for item in body["data"]["events"]] == [
+        (events[0].id, 4),
+        (events[1].id, 5),
+    ]
+    told = json.dumps(payload(events, 0, may_be_repeat=False))
+    assert told.count("learningFailed") >= len(events)
+
+
+async def test_r26_what_looks_like_a_template_is_text() -> None:
+    event = sample_event(record={"description": TEMPLATE})
+    for text in await everywhere(event):
+        assert "49" not in text.replace(event.id, "").replace(event.short_id, "")
+    assert "{{ 7 * 7 }}" in sealed([(event, 1)]).decode()
+
+
+async def test_r26_ten_megabytes_are_cut() -> None:
+    for text in await everywhere(sample_event(record={"description": HUGE, "more": [HUGE]}, service_name=HUGE)):
+        assert len(text) < 40_000
+        assert "learningFailed" in text

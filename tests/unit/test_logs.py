@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+
+from watcher.logs import Redactor, configure
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    configure(Redactor(), stream=stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def test_a_moment_in_a_log_line_is_written_as_everywhere_else(lines: io.StringIO) -> None:
+    structlog.get_logger().warning("delivery.retry", next_at=datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), odd={1})
+    written = json.loads(lines.getvalue())
+    assert (written["next_at"], written["odd"]) == ("2026-11-26T01:02:03.000000Z", "{1}")

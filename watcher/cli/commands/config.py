@@ -1,0 +1,46 @@
+"""``config schema`` and ``config example``: what helps to write a configuration."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.options import HelpOption
+
+SCHEMA_END: Final = help_end(
+    "aitems-watcher config schema > aitems-watcher.schema.json",
+    "#:schema ./aitems-watcher.schema.json   # as the first line of config.toml, for editors",
+    statuses={ExitStatus.OK: ""},
+)
+EXAMPLE_END: Final = help_end("aitems-watcher config example > config.toml", statuses={ExitStatus.OK: ""})
+END: Final = help_end("aitems-watcher config example", "aitems-watcher config schema", statuses={ExitStatus.OK: ""})
+
+group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@group.callback(epilog=END, add_help_option=False)
+def config(wants_help: HelpOption = False) -> None:
+    """Print what helps to write a configuration."""
+
+
+@group.command("schema", epilog=SCHEMA_END)
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors.
+
+    Taplo, Even Better TOML and others complete and check a file by it. `aitems-watcher check` knows more.
+    """
+    from watcher.cli.text.output import screen
+    from watcher.config.json_schema import config_schema
+
+    screen().json(config_schema())
+
+
+@group.command("example", epilog=EXAMPLE_END)
+def example() -> None:
+    """Print an example with every key, its default and what it does."""
+    from watcher.config.example import example_text
+
+    sys.stdout.write(example_text())

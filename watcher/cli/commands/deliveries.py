@@ -1,0 +1,216 @@
+"""``deliveries``: what waits, what is held or dead, and what a person does about it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, HelpOption, JsonOption, load_config
+from watcher.cli.store_access import change, reading
+from watcher.cli.text.output import screen
+from watcher.core.delivery.model import State
+
+if TYPE_CHECKING:
+    from watcher.clock import Clock
+    from watcher.store.delivery_views import Letter
+    from watcher.store.sqlite.database import Database
+
+RETRY_ALL: Final = "aitems-watcher deliveries retry --all-dead --receiver ml-ops"
+LIST_END: Final = help_end(
+    "aitems-watcher deliveries list",
+    "aitems-watcher deliveries list --state dead,held --receiver ml-ops",
+    "aitems-watcher deliveries list --state delivered --json | jq -r .id",
+    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+)
+SHOW_END: Final = help_end(
+    "aitems-watcher deliveries show msg_01jdxq5k",
+    statuses={
+        ExitStatus.OK: "",
+        ExitStatus.FAILED: "there is no such delivery",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+RETRY_END: Final = help_end(
+    "aitems-watcher deliveries retry msg_01jdxq5k",
+    RETRY_ALL,
+    statuses={
+        ExitStatus.OK: "they are sent again",
+        ExitStatus.FAILED: "one is not there or cannot be sent again; none was changed",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+DROP_END: Final = help_end(
+    "aitems-watcher deliveries drop msg_01jdxq5k --by mina",
+    statuses={
+        ExitStatus.OK: "they are dropped",
+        ExitStatus.FAILED: "one is not there or has ended; none was changed",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+END: Final = help_end(
+    "aitems-watcher deliveries list --state dead",
+    RETRY_ALL,
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+)
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A delivery's id, or its beginning.")]
+IdsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID...", help="Ids of deliveries, or their beginnings.", show_default=False),
+]
+StateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--state", "-s", metavar="WORD,...", help=f"Only these states ({', '.join(State)}); else all that are not over."
+    ),
+]
+ReceiverOption = Annotated[str | None, typer.Option("--receiver", "-r", metavar="NAME", help="Only this receiver's.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The latest so many.")]
+AllDeadOption = Annotated[bool, typer.Option("--all-dead", help="Every dead letter, instead of ids.")]
+ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who drops them; else who runs this.")]
+
+group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@group.callback(epilog=END, add_help_option=False)
+def deliveries(wants_help: HelpOption = False) -> None:
+    """List, show, retry or drop deliveries, dead letters among them."""
+
+
+@group.command("list", epilog=LIST_END)
+def list_deliveries(
+    state: StateOption = None,
+    receiver: ReceiverOption = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List deliveries, the latest last.
+
+    Without --state those that wait, are held or are dead. Reads the store beside a running daemon and needs no
+    secret. With --json it prints one object a line.
+    """
+    states = _states(state)
+    with plain_errors():
+        from watcher.store.delivery_views import NOT_WELL, LetterFilter
+
+        wanted = LetterFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
+        with reading(load_config(config), os.environ) as views:
+            letters = views.deliveries(wanted)
+    _print_list(letters, as_json=as_json)
+
+
+def _states(text: str | None) -> frozenset[State]:
+    words = [] if text is None else [word.strip() for word in text.split(",")]
+    try:
+        return frozenset(State(word) for word in words)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}; states are {', '.join(State)}", param_hint="--state") from None
+
+
+def _print_list(letters: list[Letter], *, as_json: bool) -> None:
+    from watcher.cli.text.deliveries import letter_json, letter_table
+
+    out = screen()
+    if as_json:
+        for letter in letters:
+            out.json(letter_json(letter), indent=None)
+    elif letters:
+        out.table(letter_table(letters))
+    else:
+        out.line("no deliveries")
+
+
+@group.command("show", epilog=SHOW_END)
+def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one delivery: what it tells, where it stands, and what the receiver answered last."""
+    with plain_errors():
+        from watcher.store.delivery_views import LetterFilter
+
+        wanted = LetterFilter(states=frozenset(State), beginning=identity, limit=2)
+        with reading(load_config(config), os.environ) as views:
+            letter = _the_one(views.deliveries(wanted), identity)
+            silence = views.silence(letter.reason) if letter.state is State.SILENCED else None
+    from watcher.cli.text.deliveries import letter_json, show_letter
+
+    out = screen()
+    if as_json:
+        out.json(letter_json(letter))
+    else:
+        show_letter(letter, out, silence)
+
+
+def _the_one(letters: list[Letter], beginning: str) -> Letter:
+    from watcher.control.protocol import ControlError
+
+    if not letters:
+        raise ControlError(f"there is no delivery {beginning!r}; see aitems-watcher deliveries list")
+    if len(letters) > 1:
+        raise ControlError(f"several deliveries begin with {beginning!r}; write more of the id")
+    return letters[0]
+
+
+@group.command("retry", epilog=RETRY_END)
+def retry(
+    ids: IdsArgument = None,
+    all_dead: AllDeadOption = False,
+    receiver: ReceiverOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send deliveries again that are dead or held, or that wait.
+
+    They go at once and out of order; one that may have arrived before says so. Beside a running daemon this goes over
+    its control socket; without one they go with its next start.
+    """
+    if bool(ids) == all_dead:
+        raise typer.BadParameter("write ids, or --all-dead", param_hint="ID")
+    if receiver is not None and not all_dead:
+        raise typer.BadParameter("goes with --all-dead", param_hint="--receiver")
+    _change("deliveries.retry", {"ids": ids or [], "all_dead": all_dead, "receiver": receiver}, config, as_json=as_json)
+
+
+@group.command("drop", epilog=DROP_END)
+def drop(
+    ids: IdsArgument = None, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """End deliveries without sending them, for good.
+
+    The store keeps who did it.
+    """
+    if not ids:
+        raise typer.BadParameter("write at least one", param_hint="ID")
+    _change("deliveries.drop", {"ids": ids, "by": by or getpass.getuser()}, config, as_json=as_json)
+
+
+def _change(command: str, arguments: Mapping[str, object], config: ConfigOption, *, as_json: bool) -> None:
+    with plain_errors():
+        settings = load_config(config)
+        alone = partial(_alone, command, arguments, frozenset(settings.receivers))
+        answer = change(settings, command, arguments, alone)
+    from watcher.cli.text.deliveries import show_changes
+
+    out = screen()
+    if as_json:
+        out.json(answer)
+    else:
+        show_changes(answer, out)
+
+
+async def _alone(
+    command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
+) -> Mapping[str, object]:
+    from watcher.store.operator_actions import Manual
+    from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
+
+    perform = perform_retry if command == RETRY else perform_drop
+    return changes_json(await perform(Manual(database, receivers), arguments, clock))

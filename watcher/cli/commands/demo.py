@@ -1,0 +1,218 @@
+"""``demo``: the real daemon against the built-in AiTEMS, in one process and a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.commands.demo_configuration import CONSOLE, URL_VARIABLES, demo_configuration
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import VerboseOption, duration
+from watcher.cli.runtime import run_async, stop_on_signals
+from watcher.cli.text.output import Screen, cell, say, screen
+from watcher.core.delivery.model import State
+from watcher.core.plural import counted
+
+if TYPE_CHECKING:
+    from watcher.config import Config
+    from watcher.logs import Redactor
+    from watcher.pipeline.ports import Receiver
+    from watcher.simulator import Running
+    from watcher.store.views import Told
+    from watcher.wiring.runtime import Surroundings
+
+END: Final = help_end(
+    "aitems-watcher demo",
+    "aitems-watcher demo --for 5m --to-slack https://hooks.slack.com/services/…",
+    statuses={
+        ExitStatus.OK: "its time is over, or it was stopped",
+        ExitStatus.FAILED: "a receiver of --to-slack or --to-webhook could not be told, or a fault of the watcher",
+    },
+)
+EVERYTHING: Final = 1_000_000
+LOG: Final = "demo.log"
+FAULT_LEVELS: Final = frozenset({"error", "critical"})
+
+ForOption = Annotated[str, typer.Option("--for", "-f", metavar="DURATION", help="When to end by itself.")]
+SlackOption = Annotated[
+    str | None, typer.Option("--to-slack", metavar="URL", help="An incoming webhook of Slack to tell too.")
+]
+WebhookOption = Annotated[
+    str | None, typer.Option("--to-webhook", metavar="URL", help="A webhook to tell too; unsigned.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What was asked for."""
+
+    length: timedelta
+    addresses: Mapping[str, str]
+    """By kind of receiver."""
+    folder: Path
+    redactor: Redactor
+
+
+def demo(
+    length: ForOption = "60s",
+    to_slack: SlackOption = None,
+    to_webhook: WebhookOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show the daemon at work against a simulated AiTEMS.
+
+    It is the real one, and needs no account and no file. Within a minute a training appears, one completes, one
+    fails. Alerts are shown here; those that a first configuration would send go to --to-slack and --to-webhook too,
+    each marked DEMO.
+    """
+    seconds = duration(length, "--for")
+    given = {"slack-webhook": to_slack, "webhook": to_webhook}
+    addresses = {kind: _address(kind, url) for kind, url in given.items() if url is not None}
+    out = screen()
+    out.line(f"A demo of aitems-watcher against a simulated AiTEMS, for {length}; Ctrl-C ends it.")
+    out.flush()
+    with plain_errors(), _folder() as folder, _logs(folder.path, verbose=verbose) as redactor:
+        wanted = Demo(length=seconds, addresses=addresses, folder=folder.path, redactor=redactor)
+        told = run_async(_watch(wanted, out))
+        folder.keep = has_faults(folder.path / LOG)
+    out.line()
+    out.line(summary(told))
+    failed = failures(told)
+    for line in failed:
+        out.line(cell(line))
+    raise typer.Exit(ExitStatus.FAILED if failed or folder.keep else ExitStatus.OK)
+
+
+def _address(kind: str, url: str) -> str:
+    from watcher.config import receiver_url_problem
+
+    problem = receiver_url_problem(url)
+    if problem is not None:
+        option = "--to-slack" if kind == "slack-webhook" else "--to-webhook"
+        raise typer.BadParameter(f"{problem.problem}; {problem.remedy}", param_hint=option)
+    return url
+
+
+@dataclass(slots=True)
+class Folder:
+    """The demo's folder; removed at the end unless its log is worth reading."""
+
+    path: Path
+    keep: bool = True
+
+
+@contextmanager
+def _folder() -> Iterator[Folder]:
+    folder = Folder(Path(tempfile.mkdtemp(prefix="aitems-watcher-demo-")))
+    try:
+        yield folder
+    finally:
+        if folder.keep:
+            say(f"something went wrong within the watcher; its log is kept: {folder.path / LOG}")
+        else:
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def has_faults(log: Path) -> bool:
+    """Say whether a log has a line of a fault."""
+    with log.open(encoding="utf-8") as lines:
+        return any(json.loads(line).get("level") in FAULT_LEVELS for line in lines)
+
+
+@contextmanager
+def _logs(folder: Path, *, verbose: bool) -> Iterator[Redactor]:
+    from watcher import logs as telemetry
+
+    redactor = telemetry.Redactor()
+    with (folder / LOG).open("w", encoding="utf-8") as file:
+        telemetry.configure(redactor, stream=sys.stderr if verbose else file, verbose=verbose)
+        yield redactor
+
+
+async def _watch(wanted: Demo, out: Screen) -> Sequence[Told]:
+    from watcher.app import open_daemon
+    from watcher.simulator import Simulator, demo_world, serve
+    from watcher.store.views import HistoryFilter, open_views
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with serve(Simulator(demo_world())) as running, _console(out) as console:
+        config = _configuration(wanted, running)
+        around = _surroundings(wanted)
+        async with open_daemon(config, around, purpose="demo", extra_receivers={CONSOLE: console}) as daemon:
+            _introduce(wanted, running, out)
+            asyncio.get_running_loop().call_later(wanted.length.total_seconds(), stop.set)
+            await daemon.run(stop)
+            with open_views(daemon.database.path) as views:
+                return views.history(HistoryFilter(limit=EVERYTHING))
+
+
+def _configuration(wanted: Demo, running: Running) -> Config:
+    from watcher.config import load
+
+    services = [(service.id, service.name) for service in running.simulator.truth.services]
+    text = demo_configuration(running.base_url, services, wanted.addresses)
+    return load(wanted.folder / "config.toml", text=text)
+
+
+def _surroundings(wanted: Demo) -> Surroundings:
+    from watcher.clock import Clock
+    from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+    from watcher.wiring.runtime import Surroundings
+
+    environ = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
+    environ |= {URL_VARIABLES[kind]: url for kind, url in wanted.addresses.items()}
+    return Surroundings(environ=environ, redactor=wanted.redactor, clock=Clock(), output=sys.stdout)
+
+
+@asynccontextmanager
+async def _console(out: Screen) -> AsyncIterator[Receiver]:
+    from watcher.clock import Clock
+    from watcher.http import HttpClient, HttpSettings
+    from watcher.receivers import KINDS, Spec
+
+    clock = Clock()
+    http = HttpClient(HttpSettings(), clock)
+    try:
+        yield KINDS["console"](Spec(name=CONSOLE, http=http, clock=clock, stream=out.stream))
+    finally:
+        await http.aclose()
+
+
+def _introduce(wanted: Demo, running: Running, out: Screen) -> None:
+    names = ", ".join(service.name for service in running.simulator.truth.services)
+    out.line(f"The simulator is at {running.base_url}; the services {names} are watched.")
+    out.line(f"What the daemon remembers and logs is in {wanted.folder} until the end.")
+    out.line("The first look at a service makes no alert; what changes from then on does.")
+    out.line()
+    out.flush()
+
+
+def summary(told: Sequence[Told]) -> str:
+    """Count the alerts by kind, in one line."""
+    kinds = Counter(str(item.event.kind) for item in told)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"{counted(len(told), 'alert')}: {counts}" if told else "no alerts: nothing changed meanwhile"
+
+
+def failures(told: Sequence[Told]) -> list[str]:
+    """Name each receiver that was tried and did not get an alert, once for each reason."""
+    found = Counter(
+        (handover.receiver, handover.reason)
+        for item in told
+        for handover in item.handovers
+        if handover.attempts and handover.state is not State.DELIVERED
+    )
+    return [f"{receiver}: {count} not delivered: {reason}" for (receiver, reason), count in sorted(found.items())]

@@ -1,0 +1,65 @@
+"""``history``: what changed, where it was sent, and how that ended."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.store_access import reading
+from watcher.cli.text.output import screen
+from watcher.core.event import Kind
+
+END: Final = help_end(
+    "aitems-watcher history --kind failed --limit 10",
+    "aitems-watcher history 6wxgu1abcde/pop",
+    "aitems-watcher history --json | jq 'select(.late)'",
+    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+)
+
+TextArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TEXT",
+        help="Part of a training (account/service/type/version) or the beginning of an event's id.",
+        show_default=False,
+    ),
+]
+KindOption = Annotated[Kind | None, typer.Option("--kind", "-k", help="Only this kind of events.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The latest so many events.")]
+
+
+def history(
+    text: TextArgument = None,
+    kind: KindOption = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the latest events and how they were told.
+
+    Newest last, with what became of each at every receiver. Reads the store beside a running daemon and needs no
+    secret. With --json it prints one object a line: the event with its route and deliveries.
+    """
+    with plain_errors():
+        from watcher.store.views import HistoryFilter
+
+        settings = load_config(config)
+        with reading(settings, os.environ) as views:
+            told = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
+    out = screen()
+    if as_json:
+        from watcher.cli.text.history import told_json
+
+        for item in told:
+            out.json(told_json(item), indent=None)
+        return
+    from watcher.cli.text.history import history_table
+
+    if told:
+        out.table(history_table(told))
+    else:
+        out.line("no events" if text is None and kind is None else "no events match")

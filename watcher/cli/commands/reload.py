@@ -1,0 +1,88 @@
+"""``reload``: the running daemon reads its configuration again."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, JsonOption, find_config
+from watcher.cli.text.output import cell, say, screen
+
+END: Final = help_end(
+    "aitems-watcher reload --config /etc/aitems-watcher/config.toml",
+    "systemctl reload aitems-watcher",
+    statuses={
+        ExitStatus.OK: "the daemon goes by the file as it is now",
+        ExitStatus.FAILED: "no daemon runs, or it could not answer",
+        ExitStatus.CONFIG: "the file is faulty; the daemon goes on by what it had",
+    },
+)
+
+
+def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Let the running daemon read its configuration again.
+
+    Accounts, watches, routes, receivers, delivery and incident settings and the secrets in files are taken over
+    while it runs. A faulty file is refused whole. What needs a restart is said: another store, and secrets from the
+    environment or from systemd credentials, which a running process cannot get anew.
+    """
+    from watcher.control.client import request
+
+    with plain_errors():
+        found = find_config(config)
+        answer = request(_socket(found.path, os.environ), "reload", {})
+    refused = answer["outcome"] == "refused"
+    if as_json:
+        screen().json(answer)
+    elif refused:
+        say("\n".join(_texts(answer, "faults")))
+    else:
+        _show(answer)
+    raise typer.Exit(ExitStatus.CONFIG if refused else ExitStatus.OK)
+
+
+def _show(answer: Mapping[str, object]) -> None:
+    out = screen()
+    out.line("reloaded ", cell(answer["file"]))
+    for line in _texts(answer, "changes") or ["no setting differs"]:
+        out.line("  ", cell(line))
+    for key in _texts(answer, "needs_restart"):
+        out.line("  ", cell(key), ": needs a restart")
+    if kept := _texts(answer, "secrets_of_start"):
+        out.line("as at the start, a change of them needs a restart:")
+        for key in kept:
+            out.line("  ", cell(key))
+
+
+def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:
+    found = answer.get(key, [])
+    return [str(item) for item in found] if isinstance(found, list) else []
+
+
+def _socket(path: Path, environ: Mapping[str, str]) -> Path:
+    """Return the daemon's socket, also where the file is faulty: it is the daemon that says so."""
+    from watcher.config import ConfigError, StateSettings, load
+    from watcher.control.socket_path import socket_path
+
+    try:
+        database = load(path).state.sqlite_path(environ)
+    except ConfigError:
+        database = _written_store(path) or StateSettings().sqlite_path(environ)
+    return socket_path(database, environ)
+
+
+def _written_store(path: Path) -> Path | None:
+    """Return the store's file as far as a faulty configuration tells."""
+    from watcher.config.models.state import SQLITE
+
+    try:
+        url = tomllib.loads(path.read_text())["state"]["url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return path.parent / url.removeprefix(SQLITE) if isinstance(url, str) and url.startswith(SQLITE) else None

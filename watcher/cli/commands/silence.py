@@ -1,0 +1,194 @@
+"""``silence``: quiet for a matcher, for a while, by somebody and for a reason."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, HelpOption, JsonOption, duration, load_config
+from watcher.cli.store_access import change, reading
+from watcher.cli.text.output import cell, screen
+
+if TYPE_CHECKING:
+    from watcher.clock import Clock
+    from watcher.config import Config
+    from watcher.core.routing.matcher import Match
+    from watcher.store.sqlite.database import Database
+
+ADD_EXAMPLE: Final = 'aitems-watcher silence add service=6wxgu1abcde type=pop --for 4h --why "moving the data"'
+CHANGED: Final = {
+    ExitStatus.OK: "",
+    ExitStatus.FAILED: "it was refused; nothing was changed",
+    ExitStatus.STORE: "",
+    ExitStatus.CONFIG: "",
+}
+ADD_END: Final = help_end(
+    ADD_EXAMPLE,
+    "aitems-watcher silence add kind=succeeded,restarted labels.env=dev --for 3d --why backfill --by mina",
+    statuses=CHANGED,
+)
+LIST_END: Final = help_end(
+    "aitems-watcher silence list",
+    "aitems-watcher silence list --all --json | jq -r .why",
+    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+)
+END_END: Final = help_end("aitems-watcher silence end sil_3f9c2a", statuses=CHANGED)
+END: Final = help_end(
+    ADD_EXAMPLE,
+    "aitems-watcher silence list",
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+)
+
+MatcherArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MATCHER...",
+        help="KEY=WORD,... with the keys of a route's match (kind, account, service, type, version, status, "
+        "labels.NAME); all must fit. Words may be patterns with * and ?.",
+        show_default=False,
+    ),
+]
+ForOption = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long, e.g. 4h; required.")]
+WhyOption = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; required.")]
+ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Whose it is; else who runs this.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A silence's id, or its beginning.")]
+AllOption = Annotated[bool, typer.Option("--all", "-a", help="Those that are over, too.")]
+
+group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@group.callback(epilog=END, add_help_option=False)
+def silence(wants_help: HelpOption = False) -> None:
+    """Be quiet about some events: add, list or end silences."""
+
+
+@group.command("add", epilog=ADD_END)
+def add(  # noqa: PLR0913 - one parameter an option
+    matchers: MatcherArgument = None,
+    *,
+    for_: ForOption = None,
+    why: WhyOption = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell nobody of the events that fit, from now until the silence ends.
+
+    They are recorded as silenced and are not told later. Without a matcher for kind all kinds fit. Trouble with the
+    store or with a receiver is told all the same. Works beside a running daemon and without one.
+    """
+    lasts, reason, author = _lasts(for_), _reason(why), _author(by)
+    with plain_errors():
+        from watcher.core.routing.matcher import words_of
+
+        settings = load_config(config)
+        match = _match(matchers or (), settings)
+        arguments = {"match": words_of(match), "seconds": lasts.total_seconds(), "why": reason, "by": author}
+        added = change(settings, "silence.add", arguments, partial(_add, arguments))
+    from watcher.cli.text.silence import show_added
+
+    if as_json:
+        screen().json(added)
+    else:
+        show_added(added, screen())
+
+
+@group.command("list", epilog=LIST_END)
+def list_silences(all_: AllOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the silences that hold, with their ends; the oldest first.
+
+    Reads the store beside a running daemon and needs no secret. With --json it prints one object a line.
+    """
+    with plain_errors():
+        from watcher.clock import Clock
+        from watcher.core.routing.silence import to_json
+
+        with reading(load_config(config), os.environ) as views:
+            silences = views.every_silence() if all_ else views.silences(Clock().utc_now())
+    from watcher.cli.text.silence import silence_table
+
+    out = screen()
+    if as_json:
+        for item in silences:
+            out.json(to_json(item), indent=None)
+    elif silences:
+        out.table(silence_table(silences))
+    else:
+        out.line("no silences")
+
+
+@group.command("end", epilog=END_END)
+def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """End a silence before its time; what was silenced by it stays so."""
+    arguments = {"id": identity, "by": _author(by)}
+    with plain_errors():
+        ended = change(load_config(config), "silence.end", arguments, partial(_end, arguments))
+    if as_json:
+        screen().json(ended)
+    else:
+        screen().line(cell(f"{ended['id']} is over: events that fit are told again"))
+
+
+def _lasts(text: str | None) -> timedelta:
+    from watcher.core.routing.silence import LONGEST
+
+    if text is None:
+        raise typer.BadParameter("a silence always has an end; write e.g. --for 4h", param_hint="--for")
+    lasts = duration(text, "--for")
+    if not timedelta() < lasts <= LONGEST:
+        problem = f"{text} is too {'long' if lasts else 'short'}; write more than 0s and at most {LONGEST.days}d"
+        raise typer.BadParameter(problem, param_hint="--for")
+    return lasts
+
+
+def _reason(text: str | None) -> str:
+    if not (text or "").strip():
+        raise typer.BadParameter(
+            'a silence always has a reason; write e.g. --why "moving the data"', param_hint="--why"
+        )
+    return str(text).strip()
+
+
+def _author(name: str | None) -> str:
+    if name is None:
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            raise typer.BadParameter("this user has no login name; write --by NAME", param_hint="--by") from None
+    if not name.strip():
+        raise typer.BadParameter("is empty; write --by NAME, or leave it out", param_hint="--by")
+    return name.strip()
+
+
+def _match(texts: Sequence[str], settings: Config) -> Match:
+    from watcher.config.models.matchers import MatcherError, matcher, silenced
+
+    if not texts:
+        problem = "name what is silenced, e.g. service=6wxgu1abcde; write kind=* for everything"
+        raise typer.BadParameter(problem, param_hint="MATCHER")
+    ids = {watch.name: watch.service for watch in settings.watches if watch.name}
+    try:
+        return silenced(matcher(texts, settings.accounts, ids))
+    except MatcherError as error:
+        raise typer.BadParameter(str(error), param_hint="MATCHER") from None
+
+
+async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
+    from watcher.core.routing.silence import to_json
+    from watcher.wiring.silences import perform_add
+
+    return to_json(await perform_add(database, arguments, clock))
+
+
+async def _end(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
+    from watcher.core.routing.silence import to_json
+    from watcher.wiring.silences import perform_end
+
+    return to_json(await perform_end(database, arguments, clock))

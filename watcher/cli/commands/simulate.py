@@ -1,0 +1,189 @@
+"""``simulate``: the built-in AiTEMS alone, for people who write against the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+from urllib.parse import quote
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end
+from watcher.cli.runtime import run_async, stop_on_signals
+from watcher.cli.text.output import Screen, say, screen
+
+if TYPE_CHECKING:
+    from watcher.simulator import Running, SimulatorSettings
+
+END: Final = help_end(
+    "aitems-watcher simulate --port 8080 --services 5 --pace 10s --seed 7",
+    "aitems-watcher simulate --script world.toml",
+    statuses={
+        ExitStatus.OK: "stopped",
+        ExitStatus.FAILED: "the address cannot be listened on",
+        ExitStatus.CONFIG: "the script file is faulty",
+    },
+)
+NO_SERVICE: Final = "6wxgu1abcde"
+
+HostOption = Annotated[str, typer.Option("--host", "-H", metavar="ADDRESS", help="Where to listen.")]
+PortOption = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port; 0 takes a free one.")]
+ScriptOption = Annotated[
+    Path | None, typer.Option("--script", "-s", metavar="FILE", help="A world in TOML; without it, a random one.")
+]
+PaceOption = Annotated[
+    str, typer.Option("--pace", metavar="DURATION", help="How long a random training stays in a stage, on average.")
+]
+ServicesOption = Annotated[int, typer.Option("--services", "-n", min=0, max=1000, help="How many random services.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same random world.")]
+AccessKeyOption = Annotated[str | None, typer.Option("--access-key", metavar="KEY", help="The access key to accept.")]
+SecretKeyOption = Annotated[
+    str | None,
+    typer.Option("--secret-key", metavar="KEY", help="Its secret key; it is printed, so take no real one."),
+]
+OffsetOption = Annotated[
+    str, typer.Option("--clock-offset", metavar="DURATION", help='How far its clock is ahead, e.g. "10m" or "-10m".')
+]
+ControlOption = Annotated[
+    Literal["loopback", "anyone", "nobody"], typer.Option("--control", help="Who may use the control endpoint.")
+]
+
+
+def simulate(  # noqa: PLR0913 - one each for what a user may choose
+    *,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    script: ScriptOption = None,
+    pace: PaceOption = "5s",
+    services: ServicesOption = 3,
+    seed: SeedOption = None,
+    access_key: AccessKeyOption = None,
+    secret_key: SecretKeyOption = None,
+    clock_offset: OffsetOption = "0s",
+    control: ControlOption = "loopback",
+) -> None:
+    """Serve a simulated AiTEMS until Ctrl-C.
+
+    It checks signatures as the real one does and answers the calls to list and view services and trainings. Its
+    control endpoint changes trainings and makes faults on demand.
+    """
+    from watcher.core.secret import Secret
+    from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, SimulatorSettings
+
+    settings = SimulatorSettings(
+        host=host,
+        port=port,
+        script=script,
+        pace_seconds=_seconds(pace, "--pace"),
+        services=services,
+        seed=seed,
+        access_key=access_key or SIMULATOR_ACCESS_KEY,
+        secret_key=Secret(secret_key or SIMULATOR_SECRET_KEY),
+        clock_offset_seconds=_seconds(clock_offset, "--clock-offset"),
+        control=ControlAccess(control),
+    )
+    _serve(settings)
+
+
+def _seconds(text: str, option: str) -> float:
+    from watcher.simulator.durations import read_signed_seconds
+
+    try:
+        seconds = read_signed_seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    if option == "--pace" and seconds <= 0:
+        raise typer.BadParameter("must be more than nothing", param_hint=option)
+    return seconds
+
+
+def _serve(settings: SimulatorSettings) -> None:
+    from watcher.simulator import ScriptError
+
+    try:
+        run_async(_until_stopped(settings))
+    except ScriptError as error:
+        say(f"{error}")
+        raise typer.Exit(ExitStatus.CONFIG) from None
+    except OSError as error:
+        problem = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        say(f"cannot listen on {settings.host}:{settings.port}: {problem}; give another --host or --port")
+        raise typer.Exit(ExitStatus.FAILED) from None
+
+
+async def _until_stopped(settings: SimulatorSettings) -> None:
+    from watcher.simulator import run_forever
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    out = screen()
+    serving = asyncio.create_task(run_forever(settings, lambda running: show_running(running, settings, out)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    serving.cancel()
+    stopping.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+def show_running(running: Running, settings: SimulatorSettings, out: Screen) -> None:
+    """Write where the simulator is and how to watch and change it."""
+    secret = settings.secret_key.reveal()
+    lines = (
+        "A simulated AiTEMS account is being served; Ctrl-C ends it.",
+        "",
+        f"base URL    {running.base_url}",
+        f"access key  {settings.access_key}",
+        f"secret key  {secret}",
+        f"control     {running.control_url}",
+        "",
+        "Change a training's status (everything else it can do: GET the control address):",
+        "",
+        *_curl(running),
+        "",
+        "Watch it with this config.toml:",
+        "",
+        *_configuration(running),
+        "",
+        "and these variables:",
+        "",
+        f"  export NCP_ACCESS_KEY={settings.access_key} NCP_SECRET_KEY={secret}",
+        "  aitems-watcher run --config config.toml",
+    )
+    for line in lines:
+        out.line(line)
+    out.flush()
+
+
+def _service(running: Running) -> str:
+    services = running.simulator.truth.services
+    return services[0].id if services else NO_SERVICE
+
+
+def _curl(running: Running) -> tuple[str, ...]:
+    return (
+        f"  curl -X PUT {running.control_url}/services/{quote(_service(running), safe='')}/trains/pop/versions/mine \\",
+        "    -H 'Content-Type: application/json' -d '{\"status\": \"learning\"}'",
+    )
+
+
+def _configuration(running: Running) -> tuple[str, ...]:
+    return (
+        "  [account.main]",
+        f'  base_url = "{running.base_url}"',
+        '  access_key = { env = "NCP_ACCESS_KEY" }',
+        '  secret_key = { env = "NCP_SECRET_KEY" }',
+        "",
+        "  [[watch]]",
+        # A JSON string is a TOML string too.
+        f"  service = {json.dumps(_service(running), ensure_ascii=False)}",
+        '  interval = "2s"',
+        "",
+        "  [receiver.console]",
+        '  kind = "log"',
+    )

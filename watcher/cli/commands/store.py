@@ -1,0 +1,136 @@
+"""``backup``, ``restore`` and ``migrate``: the store as a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, load_config
+from watcher.cli.text.output import cell, say, screen
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from watcher.store.sqlite.database import Opening
+
+BACKUP_END: Final = help_end(
+    "aitems-watcher backup /var/backups/watcher.db",
+    "aitems-watcher backup --force --config /etc/aitems-watcher/config.toml nightly.db",
+    statuses={
+        ExitStatus.OK: "the backup is whole and on the disk",
+        ExitStatus.FAILED: "it cannot be made, or the file exists",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+RESTORE_END: Final = help_end(
+    "aitems-watcher restore   # the newest sound automatic backup",
+    "aitems-watcher restore /var/backups/watcher.db",
+    statuses={
+        ExitStatus.OK: "the backup is in the place of the store",
+        ExitStatus.FAILED: "there is no such backup, or it is not sound",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+MIGRATE_END: Final = help_end(
+    "aitems-watcher migrate --check",
+    "aitems-watcher migrate",
+    statuses={
+        ExitStatus.OK: "the store has this version's schema",
+        ExitStatus.FAILED: "--check: it has an older one; else: the backup before it cannot be made",
+        ExitStatus.STORE: "",
+        ExitStatus.CONFIG: "",
+    },
+)
+
+ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite a file that exists.")]
+CheckOption = Annotated[bool, typer.Option("--check", help="Say whether there is anything to do, and change nothing.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Where the backup is written.")]
+BackupArgument = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="A backup; else the newest sound automatic one.")
+]
+
+
+def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption = False) -> None:
+    """Write a whole copy of the store to FILE.
+
+    Also beside a running daemon. It is checked before it gets its name; what exists is not overwritten. The
+    daemon makes one a day by itself, in the folder `backups` beside the store, and keeps them for a week.
+    """
+    with plain_errors():
+        from watcher.store.sqlite.backup import write_backup
+
+        store = _store_that_is_there(config)
+        write_backup(store, file, _now(), force=force)
+    screen().line(cell(f"{store} -> {file}, {file.stat().st_size:,} bytes, checked"))
+
+
+def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
+    """Put a backup in the place of the store.
+
+    The daemon must be stopped. The store that was there is kept beside it. What changed since the backup is found
+    anew and told, marked as restored: some of it may have been told before.
+    """
+    with plain_errors():
+        from watcher.store.sqlite.database import restore_database
+
+        store = _store_path(config)
+        database = restore_database(store, file, now=_now())
+        database.close()
+    _show_opening(database.opening)
+
+
+def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
+    """Bring the store to this version's schema.
+
+    The daemon must be stopped; `run` does so by itself. A backup is made before, in the folder `backups` beside
+    the store.
+    """
+    with plain_errors():
+        from watcher.store.schema_version import revision_in, this_revision
+
+        store = _store_that_is_there(config)
+        if check:
+            found = revision_in(store)
+            screen().line(cell(f"schema {found}, this version has {this_revision()}"))
+            raise typer.Exit(ExitStatus.OK if found == this_revision() else ExitStatus.FAILED)
+        from watcher.store.sqlite.database import open_database
+
+        database = open_database(store, purpose="migrate", now=_now())
+        database.close()
+        _show_opening(database.opening)
+        old = database.opening.migrated_from
+        screen().line(f"schema {this_revision()} already" if old is None else f"schema {old} -> {this_revision()}")
+
+
+def _show_opening(opening: Opening) -> None:
+    if opening.backup is not None:
+        say(f"backup before the migration: {opening.backup}")
+    if (recovery := opening.recovery) is not None:
+        say(recovery.problem)
+        if recovery.backup is not None:
+            screen().line(cell(f"restored from {recovery.backup}, made at {recovery.backup_made_at}"))
+        if recovery.set_aside is not None:
+            screen().line(cell(f"what was there before: {recovery.set_aside}"))
+
+
+def _store_path(config: Path | None) -> Path:
+    return load_config(config).state.sqlite_path(os.environ)
+
+
+def _store_that_is_there(config: Path | None) -> Path:
+    from watcher.cli.store_access import require_store
+
+    settings = load_config(config)
+    return require_store(settings, os.environ)
+
+
+def _now() -> datetime:
+    from watcher.clock import Clock
+
+    return Clock().utc_now()

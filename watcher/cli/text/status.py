@@ -1,0 +1,228 @@
+"""A survey as tables and lines for a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.text.silence import silence_text
+from watcher.cli.text.times import age_text, moment_text, since_text
+from watcher.core.delivery.model import State
+from watcher.core.event import SHORT_ID_LENGTH
+from watcher.core.incidents.advice import advice
+from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.training import compose, plain_text
+from watcher.core.polling.drift import Drift
+from watcher.core.routing.silence import Silence
+from watcher.core.training.model import Phase, Snapshot, phase_of
+from watcher.reports.polls import target_text
+from watcher.reports.status import Known, Looked, Stuck, Survey
+
+if TYPE_CHECKING:
+    from watcher.store.views import QueueState
+
+PHASE_STYLES: Final = {
+    Phase.IDLE: "",
+    Phase.IN_PROGRESS: BUSY,
+    Phase.SUCCEEDED: GOOD,
+    Phase.FAILED: BAD,
+    Phase.UNKNOWN: WARN,
+}
+WAITING: Final = (State.PENDING, State.SENDING)
+NAMED: Final = 10
+"""Deliveries that are named one by one."""
+NO_COUNT: Final = Cell("")
+
+
+def show_survey(survey: Survey, out: Screen) -> None:
+    """Write everything, what is not well last, where it is seen."""
+    _show_trainings(survey, out)
+    _show_queues(survey, out)
+    _show_drifts(survey.drifts, out)
+    show_looks(survey.looks, out)
+    _show_incidents(survey.incidents, out)
+    _show_stuck(survey.stuck, out)
+    _show_broken(survey, out)
+    _show_store(survey, out)
+    _show_silences(survey.silences, out)
+    out.line()
+    out.line(Cell("not all is well, see above", BAD) if survey.problems else Cell("all well", GOOD))
+
+
+def _show_trainings(survey: Survey, out: Screen) -> None:
+    if not survey.trainings:
+        out.line("no training is known yet")
+        return
+    several = len({item.snapshot.ref.account for item in survey.trainings}) > 1
+    rows = [_training_row(item, survey.at, several_accounts=several) for item in survey.trainings]
+    out.table(Table(("ACCOUNT", "SERVICE", "TYPE", "VERSION", "STATUS", "SINCE (UTC)", "LAST SEEN", "NOTE"), rows))
+
+
+def _training_row(item: Known, now: datetime, *, several_accounts: bool) -> tuple[Cell, ...]:
+    snapshot, ref = item.snapshot, item.snapshot.ref
+    return (
+        cell(ref.account) if several_accounts else Cell(""),
+        cell(item.name or ref.service),
+        cell(ref.type),
+        cell(ref.version),
+        status_cell(snapshot),
+        cell(since_text(snapshot)),
+        cell(age_text(now - item.last_seen)),
+        Cell(_note(item), FAINT),
+    )
+
+
+def status_cell(snapshot: Snapshot) -> Cell:
+    """Show the recorded status, and one that still waits to be confirmed as that."""
+    if snapshot.pending is None:
+        status = snapshot.status or ""
+        return cell(status, PHASE_STYLES[phase_of(status)])
+    waiting = f"{snapshot.pending.status}, not confirmed yet"
+    return cell(f"{snapshot.status} ({waiting})" if snapshot.status else f"({waiting})", WARN)
+
+
+def _note(item: Known) -> str:
+    notes = [] if item.watched else ["not watched any more"]
+    if item.snapshot.gone:
+        notes.append("gone: not found any more")
+    elif item.snapshot.absent:
+        notes.append("not found by the latest look")
+    return ", ".join(notes)
+
+
+def _show_queues(survey: Survey, out: Screen) -> None:
+    table = queue_table(survey.queues, survey.receivers, survey.at)
+    if table.rows:
+        out.line()
+        out.table(table)
+
+
+def queue_table(queues: Iterable[QueueState], receivers: frozenset[str], now: datetime) -> Table:
+    """Return one row a receiver: how many deliveries stand where, and the age of the oldest that waits."""
+    by_receiver: dict[str, dict[State, QueueState]] = defaultdict(dict)
+    for queue in queues:
+        by_receiver[queue.receiver][queue.state] = queue
+    columns = ("RECEIVER", "DELIVERED", "WAITING", "UNCERTAIN", "OLDEST", "HELD", "DEAD", "NOTE")
+    return Table(columns, [_queue_row(name, states, receivers, now) for name, states in sorted(by_receiver.items())])
+
+
+def _queue_row(
+    name: str, states: dict[State, QueueState], receivers: frozenset[str], now: datetime
+) -> tuple[Cell, ...]:
+    waiting = [states[state] for state in (*WAITING, State.UNCERTAIN) if state in states]
+    oldest = min((queue.oldest for queue in waiting), default=None)
+    return (
+        cell(name),
+        _count(states, State.DELIVERED),
+        _count(states, *WAITING, style=WARN),
+        _count(states, State.UNCERTAIN, style=WARN),
+        NO_COUNT if oldest is None else Cell(age_text(now - oldest)),
+        _count(states, State.HELD, style=BAD),
+        _count(states, State.DEAD, style=BAD),
+        Cell("" if name in receivers else "not configured any more", WARN),
+    )
+
+
+def _count(states: dict[State, QueueState], *wanted: State, style: str = "") -> Cell:
+    count = sum(states[state].count for state in wanted if state in states)
+    return Cell(str(count), style if count else FAINT)
+
+
+def show_looks(looks: Sequence[Looked], out: Screen) -> None:
+    """Write each look that fails with what to do, then those that were never tried."""
+    for looked in looks:
+        if looked.failing:
+            out.line()
+            _show_failing(looked, out)
+    untried = [looked for looked in looks if looked.untried]
+    if untried:
+        out.line()
+        out.line(cell(f"not looked at yet: {', '.join(target_text(looked.look) for looked in untried)}", WARN))
+
+
+def _show_failing(looked: Looked, out: Screen) -> None:
+    state = looked.state
+    since = f" since {moment_text(state.failed_since)} UTC" if state.failed_since else ""
+    tries = "once" if state.failures == 1 else f"{state.failures} times in a row"
+    out.line(cell(f"cannot see {target_text(looked.look)}{since}, {tries}: {state.cause}", BAD))
+    if state.detail:
+        out.line("  ", cell(state.detail))
+    if state.cause is not None:
+        out.line("  ", advice(state.cause))
+
+
+def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
+    if not incidents:
+        return
+    rows = [
+        (
+            cell(incident.id[:SHORT_ID_LENGTH]),
+            cell(incident.kind, BAD),
+            cell(unquote(incident.subject)),
+            cell(moment_text(incident.since)),
+            cell(incident.cause),
+        )
+        for incident in incidents
+    ]
+    out.line()
+    out.table(Table(("INCIDENT", "KIND", "ABOUT", "SINCE (UTC)", "CAUSE"), rows))
+    # One cause needs its advice once, however many services it keeps out of sight.
+    for cause in dict.fromkeys(incident.cause for incident in incidents):
+        out.line("  ", cell(f"{cause}: {advice(cause)}"))
+
+
+def _show_drifts(drifts: Sequence[Drift], out: Screen) -> None:
+    if not drifts:
+        return
+    rows = [(cell(drift.oddity, WARN), cell(moment_text(drift.seen_at)), cell(unquote(drift.look))) for drift in drifts]
+    out.line()
+    out.table(Table(("AITEMS DIFFERS FROM ITS DOCUMENTS", "SINCE (UTC)", "SEEN BY"), rows[:NAMED]))
+    if len(rows) > NAMED:
+        out.line(f"and {len(rows) - NAMED} more: see aitems-watcher status --json")
+
+
+def _show_store(survey: Survey, out: Screen) -> None:
+    problems = [] if survey.store is None else survey.store.problems
+    if problems:
+        out.line()
+    for problem in problems:
+        out.line(cell(problem, BAD))
+
+
+def _show_silences(silences: Sequence[Silence], out: Screen) -> None:
+    if silences:
+        out.line()
+    for item in silences:
+        out.line(cell(f"silenced by {silence_text(item)}", WARN))
+
+
+def _show_broken(survey: Survey, out: Screen) -> None:
+    rows = [
+        (
+            cell(item.name, BAD),
+            cell("" if item.broken_since is None else moment_text(item.broken_since)),
+            cell(item.reason),
+            cell(item.answer),
+        )
+        for item in survey.broken
+    ]
+    if rows:
+        out.line()
+        out.table(Table(("RECEIVER REFUSES", "SINCE (UTC)", "REASON", "ANSWER"), rows))
+        out.line("  mend it, then run aitems-watcher reload; where a secret is given by env or credential, restart")
+    for news in survey.untold:
+        out.line(cell(f"nobody could be told: {plain_text(compose(news.event).title)}: {news.reason}", BAD))
+
+
+def _show_stuck(stuck: Sequence[Stuck], out: Screen) -> None:
+    if not stuck:
+        return
+    rows = [(cell(item.event_id), cell(item.receiver), cell(item.state, BAD), cell(item.reason)) for item in stuck]
+    out.line()
+    out.table(Table(("EVENT", "RECEIVER", "STATE", "REASON"), rows[:NAMED]))
+    if len(rows) > NAMED:
+        out.line(f"and {len(rows) - NAMED} more: see aitems-watcher history")

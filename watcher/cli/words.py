@@ -1,5 +1,0 @@
-"""Counting in words, for the commands."""
-
-from watcher.core.words import counted
-
-__all__ = ["counted"]

@@ -1,0 +1,1 @@
+"""Settings of the configuration file, as typed models."""

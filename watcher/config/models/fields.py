@@ -1,0 +1,225 @@
+"""The kinds of values that settings are made of, each with its own check and remedy."""
+
+# No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from watcher.config.duration import format_duration, parse_duration
+from watcher.config.faults import did_you_mean, key_text, shown, wrong
+from watcher.config.models.urls import UrlProblem, account_url_problem, receiver_url_problem
+from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.training.model import TRAIN_TYPES
+
+Value = TypeVar("Value")
+
+LONGEST_NAME: Final = 64
+LONGEST_ID: Final = 200
+LONGEST_PATH: Final = 4096
+SLACK_CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,40}")
+"""A channel, a conversation of two, or a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a value is checked against besides itself."""
+
+    folder: Path
+    """What relative paths are relative to; absolute."""
+    accounts: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+
+
+def folder_of(info: ValidationInfo) -> Path:
+    """Return what relative paths are relative to; without a file, the current folder."""
+    around = info.context
+    return around.folder if isinstance(around, Surroundings) else Path.cwd()
+
+
+def frozen_mapping(mapping: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return a copy that cannot be changed."""
+    return MappingProxyType(dict(mapping))
+
+
+# Durations
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        if isinstance(value, timedelta):
+            return value
+        raise wrong("is not a duration", 'write a number and its unit in quotes, e.g. "30s"')
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        raise wrong(f"{shown(value)} is {problem}", remedy) from None
+
+
+def _within(shortest: str, longest: str) -> Callable[[timedelta], timedelta]:
+    def check(value: timedelta) -> timedelta:
+        if value < parse_duration(shortest):
+            raise wrong(f'"{format_duration(value)}" is too short', f'write "{shortest}" or more')
+        if value > parse_duration(longest):
+            raise wrong(f'"{format_duration(value)}" is too long', f'write "{longest}" or less')
+        return value
+
+    return check
+
+
+Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
+IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "7d"))]
+Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
+RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
+HeartbeatInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1d"))]
+Patience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
+GroupPatience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
+Endurance = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
+Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1d", "36500d"))]
+
+
+# Names and identifiers
+
+
+def _one_line(text: str, longest: int) -> str:
+    if not text:
+        raise wrong("is empty", "write something between the quotes, or take the key out")
+    if text != text.strip() or not text.isprintable():
+        raise wrong(f"{shown(text)} has blanks around it or a control character", "take them out")
+    if len(text) > longest:
+        raise wrong(f"{shown(text)} is longer than {longest} characters", "write a shorter one")
+    return text
+
+
+def _name(text: str) -> str:
+    if "/" in text:
+        raise wrong(f"{shown(text)} has a slash", "write another name")
+    return _one_line(text, LONGEST_NAME)
+
+
+def _label(text: str) -> str:
+    return _one_line(text, LONGEST_ID)
+
+
+def _identifier(text: str) -> str:
+    if text in {".", ".."}:
+        raise wrong(f"{shown(text)} is no id: it would change the path of the call", "copy the id from the console")
+    return _one_line(text, LONGEST_ID)
+
+
+def _service(text: str) -> str:
+    return text if text == EVERY_SERVICE else _identifier(text)
+
+
+def _train_type(text: str) -> str:
+    if text not in TRAIN_TYPES:
+        raise wrong(f"{shown(text)} is no type of training", did_you_mean(text, TRAIN_TYPES))
+    return text
+
+
+def _time_zone(name: str) -> str:
+    # A name may also lead to a folder of the zone database, hence OSError.
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise wrong(f"{shown(name)} is no time zone", 'write a name such as "Asia/Seoul" or "UTC"') from None
+    return name
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Service = Annotated[str, AfterValidator(_service)]
+TrainType = Annotated[str, AfterValidator(_train_type)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Label = Annotated[str, AfterValidator(_label)]
+Labels = Annotated[Mapping[Label, Label], AfterValidator(frozen_mapping)]
+
+
+# References to what else stands in the file
+
+
+def _account(name: str, info: ValidationInfo) -> str:
+    around = info.context
+    if not isinstance(around, Surroundings) or not around.accounts:
+        return name
+    if name in around.accounts:
+        return name
+    if name:
+        raise wrong(f"there is no [{key_text(('account', name))}]", did_you_mean(name, around.accounts))
+    if len(around.accounts) > 1:
+        names = ", ".join(shown(account) for account in around.accounts)
+        raise wrong("is missing where there are several accounts", f"write account = one of {names}")
+    return around.accounts[0]
+
+
+def _receiver(name: str, info: ValidationInfo) -> str:
+    around = info.context
+    if isinstance(around, Surroundings) and around.receivers and name not in around.receivers:
+        raise wrong(f"there is no [{key_text(('receiver', name))}]", did_you_mean(name, around.receivers))
+    return name
+
+
+AccountName = Annotated[str, AfterValidator(_account)]
+ReceiverName = Annotated[str, AfterValidator(_receiver)]
+
+
+# URLs and files
+
+
+def checked_url(problem_of: Callable[[str], UrlProblem | None]) -> Callable[[str], str]:
+    """Return the validator that refuses what ``problem_of`` finds."""
+
+    def check(url: str) -> str:
+        found = problem_of(url)
+        if found is not None:
+            raise wrong(*found)
+        return url
+
+    return check
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _with_slash(url: str) -> str:
+    return f"{url.rstrip('/')}/"
+
+
+def _slack_channel(text: str) -> str:
+    if SLACK_CHANNEL.fullmatch(text):
+        return text
+    problem = "is the name of a channel" if text.startswith("#") else "is no id of a channel"
+    remedy = 'write its id, e.g. "C0123456789": in Slack, open the channel\'s details, it stands at the bottom'
+    raise wrong(f"{shown(text)} {problem}", remedy)
+
+
+def anchored(text: str, info: ValidationInfo) -> Path:
+    """Return a path in full: ``~`` is a home folder, anything relative is beside the file.
+
+    Raises:
+        PydanticCustomError: there is no such home folder.
+    """
+    try:
+        return folder_of(info) / Path(text).expanduser()
+    except RuntimeError:
+        raise wrong("begins with ~ and there is no such home folder", "write the path in full") from None
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    return anchored(_one_line(value, LONGEST_PATH), info) if isinstance(value, str) else value
+
+
+AccountUrl = Annotated[str, AfterValidator(checked_url(account_url_problem)), AfterValidator(_without_slash)]
+SlackApiUrl = Annotated[str, AfterValidator(checked_url(account_url_problem)), AfterValidator(_with_slash)]
+SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
+PlainUrl = Annotated[str, AfterValidator(checked_url(receiver_url_problem))]
+FilePath = Annotated[Path, BeforeValidator(_path)]

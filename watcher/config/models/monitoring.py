@@ -1,0 +1,102 @@
+"""How the watcher itself is watched: its listener and its heartbeat."""
+
+# No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
+
+from datetime import timedelta
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from watcher.config.faults import shown, wrong
+from watcher.config.models.base import Settings
+from watcher.config.models.fields import HeartbeatInterval, checked_url
+from watcher.config.models.secret_fields import secret_from, secret_reference
+from watcher.config.models.urls import is_loopback, receiver_url_problem
+from watcher.config.secrets import SecretRef
+
+LISTEN: Final = "127.0.0.1:8787"
+SWITCHED_OFF: Final = ""
+
+_REMEDY: Final = f'write host:port, e.g. "{LISTEN}" or "[::1]:8787", or "" for none'
+
+
+class Address(NamedTuple):
+    """Where the listener is; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+def address_of(listen: str) -> Address:
+    """Read ``host:port``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(f"//{listen}")
+    if not (listen.isascii() and listen.isprintable()) or parts.netloc != listen:
+        raise ValueError(listen)
+    if not parts.hostname or parts.port is None or "@" in listen:
+        raise ValueError(listen)
+    return Address(parts.hostname, parts.port)
+
+
+def _listen(text: str) -> str:
+    if text == SWITCHED_OFF:
+        return text
+    try:
+        address_of(text)
+    except ValueError:
+        raise wrong(f"{shown(text)} is no address to listen on", _REMEDY) from None
+    return text
+
+
+def _token_where_others_reach(token: SecretRef | None, info: ValidationInfo) -> SecretRef | None:
+    listen = info.data.get("listen", SWITCHED_OFF)
+    if token is None and listen and not address_of(listen).is_loopback:
+        raise wrong(
+            f"is missing where others can reach listen = {shown(listen)}",
+            f'write token = {{ file = "/path" }}, or listen = "{LISTEN}" for this machine alone',
+        )
+    return token
+
+
+class WebSettings(Settings):
+    """The table ``[web]``: health and metrics over HTTP."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = LISTEN
+    """``host:port``, or empty for none."""
+    token: Annotated[
+        Annotated[SecretRef, secret_from("WEB_TOKEN")] | None, AfterValidator(_token_where_others_reach)
+    ] = None
+    """What ``Authorization: Bearer`` must hold."""
+
+    @property
+    def address(self) -> Address | None:
+        """Where to listen; ``None`` for nowhere."""
+        return address_of(self.listen) if self.listen else None
+
+
+def _heartbeat_url(value: object, info: ValidationInfo) -> object:
+    match value:
+        case dict():
+            return secret_reference(value, "HEARTBEAT_URL", info)
+        case str():
+            return checked_url(receiver_url_problem)(value)
+        case SecretRef():
+            return value
+    raise wrong("is no URL", 'write it in quotes, or { env = "HEARTBEAT_URL" } where it is a secret')
+
+
+class HeartbeatSettings(Settings):
+    """The table ``[heartbeat]``: a dead man's switch elsewhere that is told that the watcher is well."""
+
+    url: Annotated[str | SecretRef, BeforeValidator(_heartbeat_url)] | None = None
+    """Pinged by GET; without it there is no heartbeat."""
+    every: HeartbeatInterval = timedelta(minutes=1)

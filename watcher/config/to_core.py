@@ -1,0 +1,52 @@
+"""What the settings mean to the core: looks, routes, policy, thresholds."""
+
+from __future__ import annotations
+
+from watcher.config.models.settings import Config, WatchSettings
+from watcher.core.delivery.model import Policy
+from watcher.core.incidents.tracker import Thresholds
+from watcher.core.polling.plan import Look, Watch, plan_looks
+from watcher.core.polling.schedule import Cadence
+from watcher.core.routing.routes import Routes
+from watcher.core.training.model import ServiceRef, TrainingRef
+
+
+def policy_of(config: Config) -> Policy:
+    """Return how deliveries are repeated."""
+    delivery = config.delivery
+    return Policy(
+        first_retry=delivery.first_retry,
+        max_retry=delivery.max_retry,
+        give_up_after=delivery.give_up_after,
+        on_uncertain=delivery.on_uncertain,
+    )
+
+
+def thresholds_of(config: Config) -> Thresholds:
+    """Return when not seeing becomes an incident, and what ends it."""
+    incident = config.incident
+    return Thresholds(failures=incident.after_failures, after=incident.after, good_looks=incident.good_looks)
+
+
+def routes_of(config: Config) -> Routes:
+    """Return who is told what."""
+    return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit)
+
+
+def looks_of(config: Config) -> tuple[Look, ...]:
+    """Return the questions that serve the configured watches."""
+    return plan_looks(_watch(settings) for settings in config.watches)
+
+
+def _watch(settings: WatchSettings) -> Watch:
+    service = ServiceRef(settings.account, settings.service)
+    training = None
+    if settings.type is not None and settings.version is not None:
+        training = TrainingRef(settings.account, settings.service, settings.type, settings.version)
+    return Watch(
+        service=service,
+        training=training,
+        name=settings.name,
+        labels=settings.labels,
+        cadence=Cadence(interval=settings.interval, idle_interval=settings.idle_interval),
+    )

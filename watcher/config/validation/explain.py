@@ -1,0 +1,179 @@
+"""Pydantic's errors in words for the person who wrote the file, with what to write instead.
+
+An error's input is looked at for its type alone: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from watcher.config.document import (
+    HEADERS,
+    LATER,
+    RECEIVER_KINDS,
+    shape_of,
+    table_at,
+)
+from watcher.config.faults import KeyPath, Problem, did_you_mean, nearest, shown
+from watcher.config.models.base import Settings, keys_of
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+NOT_YET: Final = "this version does not have it yet"
+
+FOUND: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        str: "text",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number with a point",
+        datetime: "a date with a time",
+        date: "a date",
+        time: "a time of day",
+        list: "a list",
+        tuple: "a list",
+        dict: "a table",
+    }
+)
+
+_TABLE: Final = ("a table", "write it as { key = value } or under a header of its own")
+_LIST: Final = ("a list", 'write it in brackets, e.g. ["a", "b"]')
+
+EXPECTED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "string_type": ("text", "write it in quotes"),
+        "bool_type": ("true or false", "write true or false without quotes"),
+        "int_type": ("a whole number", "write it without quotes and without a point"),
+        "float_type": ("a number", "write it without quotes"),
+        "is_instance_of": ("the path of a file", "write it in quotes"),
+        "list_type": _LIST,
+        "tuple_type": _LIST,
+        "dict_type": _TABLE,
+        "mapping_type": _TABLE,
+        "model_type": _TABLE,
+        "model_attributes_type": _TABLE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """One error of pydantic, with its place in the file."""
+
+    path: KeyPath
+    receiver_kind: str | None
+    code: str
+    input: object
+    context: Mapping[str, object]
+
+    @property
+    def key(self) -> str:
+        return str(self.path[-1])
+
+    @property
+    def table(self) -> type[Settings] | None:
+        return table_at(self.path[:-1], self.receiver_kind)
+
+    @property
+    def known_keys(self) -> tuple[str, ...]:
+        return tuple(keys_of(self.table)) if self.table else ()
+
+
+def explain(errors: Iterable[ErrorDetails]) -> tuple[Problem, ...]:
+    """Say what each error means and what to do about it."""
+    read = [_read(details) for details in errors]
+    misspelt = {_meant(error) for error in read if error.code == "extra_forbidden"}
+    # A misspelt key is one fault, not two.
+    return tuple(_explained(error) for error in read if error.code != "missing" or error.path not in misspelt)
+
+
+def _read(details: ErrorDetails) -> _Error:
+    path, receiver_kind = _path_of(details["loc"])
+    return _Error(path, receiver_kind, details["type"], details["input"], details.get("ctx", {}))
+
+
+def _path_of(loc: KeyPath) -> tuple[KeyPath, str | None]:
+    """Return the path in the file, without what pydantic adds, and the kind of the receiver that it is in."""
+    path = loc[:-1] if loc[-1] == "[key]" else loc
+    if len(path) > len(("receiver", "NAME")) and path[0] == "receiver" and path[2] in RECEIVER_KINDS:
+        return path[:2] + path[3:], str(path[2])
+    return path, None
+
+
+def _meant(error: _Error) -> KeyPath:
+    return (*error.path[:-1], nearest(error.key, error.known_keys) or "")
+
+
+def _explained(error: _Error) -> Problem:
+    words = HANDLERS.get(error.code)
+    if words is not None:
+        return words(error)
+    if error.code in EXPECTED:
+        return _wrong_type(error)
+    return Problem(error.path, "is not taken", f"see docs/configuration.md ({error.code})")
+
+
+def _wrong(error: _Error) -> Problem:
+    return Problem(error.path, str(error.context["problem"]), str(error.context["remedy"]))
+
+
+def _missing(error: _Error) -> Problem:
+    examples = keys_of(error.table)[error.key].examples if error.table else None
+    return Problem(error.path, "is missing", f"write {error.key} = {examples[0]}" if examples else "write it")
+
+
+def _unknown_key(error: _Error) -> Problem:
+    if error.key in LATER.get(shape_of(error.path[:-1]), ()):
+        return Problem(error.path, NOT_YET, "take it out")
+    return Problem(error.path, "is no known key", did_you_mean(error.key, error.known_keys))
+
+
+def _receiver_kind(error: _Error) -> Problem:
+    path = (*error.path, "kind")
+    kind = error.input.get("kind") if isinstance(error.input, dict) else None
+    remedy = f"write kind = {' or '.join(shown(known) for known in RECEIVER_KINDS)}"
+    if kind is None:
+        return Problem(path, "is missing", remedy)
+    if not isinstance(kind, str):
+        return Problem(path, "is no kind of receiver", remedy)
+    return Problem(path, f"{shown(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
+
+
+def _too_small(error: _Error) -> Problem:
+    return Problem(error.path, "is too small", f"write {error.context['ge']} or more")
+
+
+def _too_large(error: _Error) -> Problem:
+    return Problem(error.path, "is too large", f"write {error.context['le']} or less")
+
+
+def _not_finite(error: _Error) -> Problem:
+    return Problem(error.path, "is no finite number", "write a number such as 1.0")
+
+
+def _wrong_type(error: _Error) -> Problem:
+    what, remedy = EXPECTED[error.code]
+    header = HEADERS.get(str(error.path[0]))
+    if header and len(error.path) < len(("account", "NAME", "key")) and (what, remedy) in {_TABLE, _LIST}:
+        return Problem(error.path, f"is not written as {header}", f"begin it with the line {header}")
+    found = FOUND.get(type(error.input), "something else")
+    return Problem(error.path, f"is {found} where {what} is expected", remedy)
+
+
+HANDLERS: Final[Mapping[str, Callable[[_Error], Problem]]] = MappingProxyType(
+    {
+        "wrong": _wrong,
+        "missing": _missing,
+        "extra_forbidden": _unknown_key,
+        "union_tag_invalid": _receiver_kind,
+        "union_tag_not_found": _receiver_kind,
+        "greater_than_equal": _too_small,
+        "less_than_equal": _too_large,
+        "finite_number": _not_finite,
+    }
+)

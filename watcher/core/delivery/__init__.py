@@ -1,0 +1,1 @@
+"""Deliveries: requests, outcomes, and the decision after each attempt."""

@@ -1,0 +1,1 @@
+"""Health of the watcher: liveness of its loops, and readiness."""

@@ -1,0 +1,1 @@
+"""Incidents: periods in which AiTEMS or the store cannot be reached."""

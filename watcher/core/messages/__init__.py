@@ -1,0 +1,1 @@
+"""Messages: the text of each event, without markup."""

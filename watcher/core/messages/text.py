@@ -1,0 +1,164 @@
+"""Lines for people: made of pieces, neutral to the medium that shows them, safe whatever came from outside.
+
+The words are ours; whatever came from AiTEMS or the configuration stands in a ``Code`` piece, so that a renderer
+can set it apart and escape it for its own medium. Times stay times, so that Slack can show them in the reader's zone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from watcher.core.timestamps import require_utc
+
+WORD_LIMIT: Final = 100
+"""Characters of an id, a name or a status word that are shown."""
+CUT_MARK: Final = "… (cut, "
+"""How the note at the end of a text that was cut begins."""
+LOOKED_AT: Final = 4_000
+"""Characters of a text from outside that are looked at; more could hold up everything else."""
+LIST_LIMIT: Final = 8
+"""Labels, stages or the like that are shown of one list."""
+SHORT_SPAN: Final = timedelta(hours=12)
+"""In less than this, the second of two times needs no date, in whichever zone it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A text that came from outside: one line, without control characters, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The two times between which something happened, UTC, in whole seconds."""
+
+    after: datetime
+    before: datetime
+
+    @classmethod
+    def around(cls, after: datetime, before: datetime) -> Bounds:
+        """Round outwards: what is said stays true."""
+        fraction = timedelta(microseconds=before.microsecond)
+        up = timedelta(seconds=1) if fraction else timedelta()
+        return cls(after.replace(microsecond=0), before - fraction + up)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the second time needs no date beside the first."""
+        return self.before - self.after < SHORT_SPAN
+
+
+Piece = str | Code | datetime | Bounds
+Line = tuple[Piece, ...]
+
+
+def plain_text(line: Line) -> str:
+    """Return a line without any markup, times in UTC."""
+    return "".join(plain_piece(piece) for piece in line)
+
+
+def plain_piece(piece: Piece) -> str:
+    """Return one piece without any markup."""
+    match piece:
+        case datetime():
+            return utc_text(piece)
+        case Bounds():
+            return bounds_text(piece)
+        case Code():
+            return piece.text
+        case _:
+            return piece
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a time for people, to the second, e.g. ``2026-11-23 02:20:11 UTC``."""
+    return f"{require_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def bounds_text(bounds: Bounds) -> str:
+    """Write two times, e.g. ``2026-11-23 02:19:40 to 02:20:11 UTC``."""
+    after, before = require_utc(bounds.after), require_utc(bounds.before)
+    ending = f"{before:%H:%M:%S}" if bounds.is_short else f"{before:%Y-%m-%d %H:%M:%S}"
+    return f"{after:%Y-%m-%d %H:%M:%S} to {ending} UTC"
+
+
+def span_text(seconds: float) -> str:
+    """Write a span in its largest unit and the next one, e.g. ``12 h 3 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
+
+
+# Text from outside.
+
+_ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
+_NOT_PLAIN: Final = re.compile(r"[^ -~]")
+"""What needs a second look; nearly all that comes does not."""
+_JOINERS: Final = "\u200c\u200d"
+"""Format characters that scripts and emoji need; the others reorder or hide text."""
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return text from outside as one line of at most ``limit`` characters that can be shown anywhere.
+
+    Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
+    replaced, white space is folded, and what is too long is cut with a note of how much.
+    """
+    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:LOOKED_AT]))
+    return cut(" ".join(visible.split()), limit, beyond=len(text[LOOKED_AT:]))
+
+
+def _visible(character: str) -> str:
+    match unicodedata.category(character):
+        case "Cs":
+            return "\N{REPLACEMENT CHARACTER}"
+        case "Cc" | "Zl" | "Zp":
+            return " " if character.isspace() else ""
+        case "Cf":
+            return character if character in _JOINERS else ""
+        case _:
+            return character
+
+
+def cut(text: str, limit: int, *, beyond: int = 0) -> str:
+    """Return ``text`` in at most ``limit`` characters; what was left out is counted at the end.
+
+    ``beyond`` counts characters that were left out before and makes a note certain.
+    """
+    if len(text) <= limit and not beyond:
+        return text
+    keep = max(0, limit - len(cut_note(len(text) + beyond)))
+    return (text[:keep] + cut_note(len(text[keep:]) + beyond))[:limit]
+
+
+def cut_note(left_out: int) -> str:
+    """Return the mark at the end of a text of which ``left_out`` characters are not shown."""
+    return f"{CUT_MARK}{left_out} more)"
+
+
+def code(value: object, limit: int = WORD_LIMIT) -> Code:
+    """Return a value from outside as a piece that can be shown anywhere."""
+    text = str(value) if isinstance(value, str | int | float) else "(not a plain value)"
+    return Code(one_line(text, limit) or "(empty)")
+
+
+def listed(items: Iterable[Line], separator: str = ", ", most: int = LIST_LIMIT) -> Line:
+    """Join lines into one; those above ``most`` are counted at the end."""
+    every = list(items)
+    shown = [piece for item in every[:most] for piece in (separator, *item)]
+    more = len(every) - most
+    return (*shown[1:], cut_note(more)) if more > 0 else tuple(shown[1:])
+
+
+def codes(values: Iterable[object]) -> Line:
+    """List values from outside."""
+    return listed((code(value),) for value in values)

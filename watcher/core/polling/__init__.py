@@ -1,0 +1,1 @@
+"""Polls: their plan, their times, their results, and the request rate."""

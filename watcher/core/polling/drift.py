@@ -1,0 +1,59 @@
+"""Where AiTEMS differs from its documents without being wrong: said once, kept with a sample that holds no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from watcher.core.polling.result import Seen
+
+DEPTH_LIMIT: Final = 4
+FIELD_LIMIT: Final = 60
+ODDITY_LIMIT: Final = 200
+"""An API that makes up fields without end is not written down without end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One difference."""
+
+    oddity: str
+    """What differs, e.g. ``new field: foo``."""
+    look: str
+    """The look that showed it first."""
+    seen_at: datetime
+    sample: Mapping[str, object]
+    """The names and types of a training's fields; no value of theirs."""
+
+
+def drifts_in(seen: Seen, known: frozenset[str], look: str) -> tuple[Drift, ...]:
+    """Return the differences of an answer that are not known yet."""
+    room = max(ODDITY_LIMIT - len(known), 0)
+    news = [oddity for oddity in seen.oddities if oddity not in known][:room]
+    if not news:
+        return ()
+    sample = _sample(seen)
+    return tuple(Drift(oddity=oddity, look=look, seen_at=seen.answered_at, sample=sample) for oddity in news)
+
+
+def _sample(seen: Seen) -> Mapping[str, object]:
+    """Join the shapes of all trainings of the answer, so that a field that few have is in it."""
+    shape: dict[str, object] = {}
+    for observation in seen.observations:
+        for name, value in observation.record.items():
+            if len(shape) < FIELD_LIMIT:
+                shape.setdefault(name, shape_of(value))
+    return shape
+
+
+def shape_of(value: object, depth: int = 0) -> object:
+    """Return the type's name in the place of every value."""
+    if depth >= DEPTH_LIMIT:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(name): shape_of(item, depth + 1) for name, item in list(value.items())[:FIELD_LIMIT]}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [shape_of(item, depth + 1) for item in value[:1]]
+    return "null" if value is None else type(value).__name__

@@ -1,0 +1,1 @@
+"""Routing: which receivers an event goes to."""

@@ -1,0 +1,1 @@
+"""Trainings: their model, their life cycle, and the decision about each answer."""

@@ -1,0 +1,133 @@
+"""The way to a host: trust, client certificate, and the proxy of the settings or of the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from typing import TYPE_CHECKING, NoReturn
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2 as httpx
+
+from watcher.core.secret import Secret
+from watcher.http.exchange import HttpSettings, HttpSetupError
+from watcher.http.ssrf_guard import guard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROXY_SCHEMES = ("http", "https")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether ``host`` is ``localhost`` or a loopback address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Routes:
+    """Keeps one connection pool for each proxy in use, and one for the direct way."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._tls = tls_context(settings)
+        self._own_proxy = _checked(_text(settings.proxy)) if settings.proxy is not None else None
+        self._pools: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._proxies: dict[tuple[str, str], str | None] = {}
+
+    def pool_for(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+        """Return the pool that leads to ``url``.
+
+        Raises:
+            HttpSetupError: the environment names a proxy of an unknown kind.
+        """
+        proxy = self._own_proxy or self._environment_proxy(url.scheme, url.host)
+        if proxy not in self._pools:
+            self._pools[proxy] = self._open(proxy)
+        return self._pools[proxy]
+
+    def _environment_proxy(self, scheme: str, host: str) -> str | None:
+        if (scheme, host) not in self._proxies:
+            self._proxies[scheme, host] = environment_proxy(scheme, host)
+        return self._proxies[scheme, host]
+
+    def _open(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        limits = httpx.Limits(
+            max_connections=self._settings.max_connections,
+            max_keepalive_connections=self._settings.max_connections,
+            keepalive_expiry=self._settings.keep_alive_seconds,
+        )
+        tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None
+        transport = httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
+        # The proxy is the operator's own choice, wherever it stands.
+        return guard(transport) if self._settings.guarded and tunnel is None else transport
+
+    def _proxy_tls(self, proxy: str) -> ssl.SSLContext | None:
+        return self._tls if proxy.startswith("https://") else None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+
+def environment_proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` give for a host.
+
+    A loopback address is never proxied: the environment's proxy stands on another machine.
+    """
+    proxies = getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or is_loopback(host) or proxy_bypass(host):
+        return None
+    return _checked(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _checked(proxy: str) -> str:
+    try:
+        scheme = httpx.URL(proxy).scheme
+    except httpx.InvalidURL:
+        scheme = ""
+    if scheme not in PROXY_SCHEMES:
+        # The text itself stays out of the message: it may hold a password.
+        raise HttpSetupError("the proxy's URL must begin with http:// or https://; other kinds are not supported")
+    return proxy
+
+
+def _text(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def tls_context(settings: HttpSettings) -> ssl.SSLContext:
+    """Build the trust for a peer: its ``ca_file``, else ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, else the system's.
+
+    Raises:
+        HttpSetupError: a file cannot be read or is no PEM.
+    """
+    context = _trust(settings.ca_file)
+    if settings.client_cert is not None:
+        _add_client_cert(context, settings.client_cert)
+    return context
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        source = f"ca_file {ca_file}" if ca_file else "the authorities of SSL_CERT_FILE or SSL_CERT_DIR"
+        raise HttpSetupError(f"{source} cannot be read as PEM: {error}") from error
+
+
+def _add_client_cert(context: ssl.SSLContext, path: Path) -> None:
+    def no_passphrase() -> NoReturn:
+        # Without a callback OpenSSL would ask on the terminal and wait.
+        raise HttpSetupError(f"client_cert {path} has a passphrase; give a key without one")
+
+    try:
+        context.load_cert_chain(path, password=no_passphrase)
+    except (OSError, ssl.SSLError) as error:
+        raise HttpSetupError(f"client_cert {path} cannot be read as PEM with certificate and key: {error}") from error

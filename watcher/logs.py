@@ -1,0 +1,109 @@
+"""Logs: structlog as JSON lines with one redaction step last, over exceptions and other libraries' lines too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TextIO, cast
+from urllib.parse import quote
+
+import structlog
+
+from watcher.core.secret import STARS, Secret
+from watcher.core.timestamps import to_text
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+MIN_REDACTED_LENGTH: Final = 4
+"""Shorter texts would star out ordinary words; the configuration refuses secrets that short."""
+
+
+class Redactor:
+    """Replaces every secret it knows by stars, in any spelling that a log line may hold."""
+
+    def __init__(self) -> None:
+        self._spellings: set[str] = set()
+
+    def learn(self, secret: Secret) -> Secret:
+        """Remember a secret that was just read, and return it."""
+        text = secret.reveal()
+        if len(text) >= MIN_REDACTED_LENGTH:
+            self._spellings |= {text, json.dumps(text)[1:-1], quote(text), quote(text, safe=""), repr(text)[1:-1]}
+        return secret
+
+    def clean(self, text: str) -> str:
+        """Return ``text`` with every known secret replaced; the longest first, as one may contain another."""
+        for spelling in sorted(self._spellings, key=len, reverse=True):
+            text = text.replace(spelling, STARS)
+        return text
+
+
+class Unbreakable:
+    """A stream for log lines that a full disk does not make an error of: what cannot be written is lost, no more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return 0
+
+    def flush(self) -> None:
+        """Send what can be sent."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return
+
+
+def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool = False) -> None:
+    """Send structlog's and the standard library's lines as JSON to ``stream`` (standard output by default)."""
+    output = cast("TextIO", Unbreakable(stream or sys.stdout))
+    level = logging.DEBUG if verbose else logging.INFO
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+    ]
+    last: list[Processor] = [structlog.processors.JSONRenderer(sort_keys=False, default=_plain), _redaction(redactor)]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(output),
+        cache_logger_on_first_use=False,
+    )
+    _configure_standard_library(shared, last, output)
+
+
+def _redaction(redactor: Redactor) -> Processor:
+    def redact(_logger: WrappedLogger, _method: str, event: EventDict | str) -> str:
+        return redactor.clean(str(event))
+
+    return redact
+
+
+def _plain(value: object) -> str:
+    """Write what JSON has no word for: a moment as everywhere, anything else so that it can be recognised."""
+    return to_text(value) if isinstance(value, datetime) and value.tzinfo else repr(value)
+
+
+def _configure_standard_library(shared: list[Processor], last: list[Processor], output: TextIO) -> None:
+    # The libraries' own lines at INFO name every request; only their warnings are worth a line of ours.
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, *last])
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""Delivery stage: lease what is due, send it, and settle the outcome."""

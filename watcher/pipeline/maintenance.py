@@ -1,0 +1,121 @@
+"""Upkeep: what nobody waits for, done beside the river."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from watcher.core.delivery.receiver_health import RECEIVER_REMOVED, REMOVED_REMEDY
+from watcher.pipeline.clock_trust import ClockDoubt
+from watcher.pipeline.ports import Backups, Clock, Retention, Strays
+from watcher.pipeline.wakeup import Wake
+
+log = structlog.get_logger()
+
+EVERY_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long what is kept."""
+
+    keep_history: timedelta
+    longest_wait: timedelta
+    """No delivery waits longer than this for its next attempt."""
+    give_up_after: timedelta
+    receivers: frozenset[str]
+    """Those that are configured; what goes to others has nobody to send it."""
+
+
+class Upkeep:
+    """Looks after rows that no stage would touch again: once an hour, and when the wall clock has stepped."""
+
+    def __init__(  # noqa: PLR0913 - wired once, in app.py
+        self,
+        retention: Retention,
+        strays: Strays,
+        backups: Backups,
+        limits: Limits,
+        clock: Clock,
+        *,
+        doubt: ClockDoubt,
+        on_events: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_events = on_events
+        self._retention = retention
+        self._strays = strays
+        self._backups = backups
+        self._limits = limits
+        self._clock = clock
+        self._doubt = doubt
+        self.wake = Wake()
+        # What waited for the clock to be believed is done then, not an hour later.
+        doubt.on_end = self.wake.ring
+
+    def take_over(self, limits: Limits) -> None:
+        """Keep other limits from now on."""
+        self._limits = limits
+        self.wake.ring()
+
+    def clock_stepped(self) -> None:
+        """Mend at once what a step of the wall clock has put out of place."""
+        self._doubt.begin()
+        self.wake.ring()
+
+    async def run(self) -> None:
+        """Do the upkeep for ever."""
+        while True:
+            try:
+                await self.once()
+            except Exception:
+                log.exception("upkeep.failed")
+            await self.wake.wait(EVERY_SECONDS)
+
+    async def once(self) -> None:
+        """Do everything there is to do."""
+        await self._strays.rein(self._clock.utc_now(), self._limits.longest_wait)
+        await self._note_removed()
+        if not self._doubt.lasts:
+            await self._abandon()
+            await self._forget()
+        await self.back_up()
+
+    async def back_up(self) -> None:
+        """Make the day's backup; one that cannot be made is a warning here and a problem of ``status``."""
+        now = self._clock.utc_now()
+        try:
+            made = await self._backups.make_due(now)
+            if not self._doubt.lasts:
+                await self._backups.prune(now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watching goes on
+            log.warning("backup.failed", problem=str(error))
+            return
+        if made is not None:
+            log.info("backup.made", file=made)
+
+    async def _note_removed(self) -> None:
+        removed = await self._strays.note_removed(self._limits.receivers, self._clock.utc_now())
+        if removed:
+            log.error("receiver.removed", receivers=removed, remedy=REMOVED_REMEDY)
+            self._on_events()
+
+    async def _abandon(self) -> None:
+        now = self._clock.utc_now()
+        before, ended = now - self._limits.give_up_after, list[str]()
+        while batch := await self._strays.abandon(self._limits.receivers, before, now):
+            ended += batch
+        await self._strays.announce(None, now)
+        if ended:
+            log.error("delivery.given_up", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
+
+    async def _forget(self) -> None:
+        before = self._clock.utc_now() - self._limits.keep_history
+        forgotten = 0
+        while batch := await self._retention.forget(before):
+            forgotten += batch
+        if forgotten:
+            log.info("history.forgotten", events=forgotten, before=before)

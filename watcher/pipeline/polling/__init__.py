@@ -1,0 +1,1 @@
+"""Polling stage: ask AiTEMS, decide, and record."""

@@ -1,0 +1,77 @@
+"""Reading a receiver's answer: what is kept of it, how long it asks us to wait, and what no answer at all means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, Refused, TryLater, Uncertain
+from watcher.core.messages.training import one_line
+from watcher.core.secret import Secret
+from watcher.http import Answered, NotSent, Reason, retry_after_seconds
+from watcher.http import Uncertain as NoAnswer
+from watcher.logs import Redactor
+
+ANSWER_LIMIT: Final = 200
+"""Characters of an answer that are kept with the delivery."""
+BODY_LIMIT: Final = 16_384
+"""Bytes of an answer that are looked at."""
+SHORTEST_SECRET: Final = 8
+"""Shorter parts of a header or an address are words like ``Bearer``: hiding them would only spoil the text."""
+SHORTEST_PATH_SECRET: Final = 16
+
+
+def wanted_pause_seconds(answered: Answered) -> float | None:
+    """Return what ``Retry-After`` asks for, at most an hour; ``None`` where it asks for nothing, or nonsense.
+
+    Zero asks for nothing: our own back-off goes on, or a receiver that always says so would be hammered.
+    """
+    wish = retry_after_seconds(answered.headers, answered.answered_at, at_most=MAX_RETRY_AFTER_SECONDS)
+    return wish or None
+
+
+def redactor_for(url: Secret | None, others: Iterable[Secret]) -> Redactor:
+    """Return what hides in an answer the things that a receiver was given: its address, its key, its own headers."""
+    redactor = Redactor()
+    pieces = {piece for secret in others for piece in _pieces(secret.reveal())}
+    pieces |= set(_url_pieces(url.reveal())) if url else set()
+    for piece in pieces:
+        redactor.learn(Secret(piece))
+        # Some JSON writers escape the slash.
+        redactor.learn(Secret(piece.replace("/", "\\/")))
+    return redactor
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    yield secret.strip()
+    yield from (part for part in secret.split() if len(part) >= SHORTEST_SECRET)
+    yield from (part.removeprefix("whsec_") for part in secret.split() if part.startswith("whsec_"))
+
+
+def _url_pieces(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    yield url
+    yield from (part for part in (parts.username, parts.password) if part)
+    yield from (value for _, value in parse_qsl(parts.query) if len(value) >= SHORTEST_SECRET)
+    yield from (part for part in parts.path.split("/") if len(part) >= SHORTEST_PATH_SECRET)
+    if len(parts.path) >= SHORTEST_PATH_SECRET:
+        yield parts.path
+
+
+def kept_answer(answered: Answered, redactor: Redactor) -> str:
+    """Return the status and the beginning of the answer, fit to be stored and shown."""
+    body = redactor.clean(answered.body.decode("utf-8", "replace"))
+    return one_line(f"{answered.status} {body[:BODY_LIMIT]}", ANSWER_LIMIT)
+
+
+def without_answer(call: NotSent | NoAnswer, redactor: Redactor) -> Outcome:
+    """Return the outcome of a call that no whole answer came back from."""
+    detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
+    if isinstance(call, NoAnswer):
+        return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
+    if call.reason is Reason.ADDRESS:
+        return Refused(reason=f"not sent: {call.reason}; give another host as url", answer=detail)
+    if call.reason is Reason.INVALID:
+        return Refused(reason=f"not sent: {call.reason}; look at url and headers", answer=detail)
+    return TryLater(reason=f"not sent: {call.reason}", answer=detail)

@@ -1,0 +1,1 @@
+"""Receivers for Slack: a bot with a token, and incoming webhooks."""

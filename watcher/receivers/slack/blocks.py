@@ -1,0 +1,125 @@
+"""Messages as Slack's JSON, within Slack's limits: rich blocks, short blocks, or text alone.
+
+Limits: https://docs.slack.dev/reference/block-kit/blocks/ (3,000 characters a section, 2,000 a field, 10 fields or
+context elements, 50 blocks). Above about 13,000 characters in all Slack refuses a message without documenting it; the
+limits here and in ``slack_group`` add up to less than 10,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
+
+from watcher.core.event import Event
+from watcher.core.messages.group import GroupMessage, compose_group
+from watcher.core.messages.text import Code, Line
+from watcher.core.messages.training import Fact, Message, compose, repeat_note
+from watcher.receivers.fallback_render import rendered
+from watcher.receivers.slack import group as slack_group
+from watcher.receivers.slack.text import join_lines, markup_free, mrkdwn
+
+TEXT_LIMIT: Final = 2_500
+SECTION_LIMIT: Final = 2_900
+"""Slack takes 3,000."""
+FIELD_LIMIT: Final = 340
+FIELDS_MAX: Final = 10
+CONTEXT_LIMIT: Final = 400
+TEXT_ONLY: Final = 2
+"""The last step of simplifying the content: there is nothing simpler than text."""
+METADATA_STEP: Final = 4
+"""What the steps of a message without metadata are higher by; it may be rich all the same."""
+
+
+def content_step(degrade: int) -> int:
+    """Return the step of the content alone."""
+    return degrade % METADATA_STEP
+
+
+def payload(
+    events: Sequence[Event],
+    degrade: int,
+    *,
+    may_be_repeat: bool,
+    also: Sequence[Event] = (),
+    mentions: Sequence[str] = (),
+) -> dict[str, object]:
+    """Return the body of one post, not yet encoded.
+
+    Args:
+        events: What is told; at least one.
+        degrade: 0 for rich blocks, 1 for short ones, 2 for text alone.
+        may_be_repeat: Whether an earlier copy may have arrived; the message then says so.
+        also: Events of the same occasion that were told by themselves; one event alone does not name them.
+        mentions: Slack's markup as the configuration has checked it; it stands nowhere else unescaped.
+    """
+    mention = " ".join(mentions)
+
+    def render(told: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
+        if len(told) == 1:
+            return _about_one(told[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
+        together = compose_group(told, others)
+        return _about_many(together, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+
+    text, blocks = rendered(render, events, also)
+    if mention:
+        text = _below_title(text, mention)
+        blocks.append(SectionBlock(text=_markdown(mention)))
+    body: dict[str, object] = {"text": text, "unfurl_links": False, "unfurl_media": False}
+    if degrade < TEXT_ONLY:
+        body["blocks"] = [block.to_dict() for block in blocks]
+    return body
+
+
+def _below_title(text: str, mention: str) -> str:
+    # In the text too: where blocks are refused it is all there is. The title stays what a phone shows first.
+    title, line_end, rest = text.partition("\n")
+    return f"{title}\n{mention}{line_end}{rest}"
+
+
+def _about_one(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list[Block]]:
+    message = compose(event)
+    notes = [repeat_note(event)] if may_be_repeat else []
+    blocks: list[Block] = [SectionBlock(text=_markdown(_section_text(message, SECTION_LIMIT)))]
+    if rich:
+        blocks.append(SectionBlock(fields=[_field(fact) for fact in message.facts[:FIELDS_MAX]]))
+        blocks.append(_context(("Event ", Code(message.event_id))))
+    return _text(message, notes), [*blocks, *map(_context, notes)]
+
+
+def _text(message: Message, notes: Sequence[Line]) -> str:
+    # The title is what a phone shows; the notes come next, as the end may be cut.
+    lines = [(f"{message.emoji} ", *message.title), *notes, *message.lines]
+    return join_lines([markup_free(line, TEXT_LIMIT // 2) for line in lines], TEXT_LIMIT)
+
+
+def _about_many(message: GroupMessage, degrade: int, *, may_be_repeat: bool, spare: int) -> tuple[str, list[Block]]:
+    if degrade >= TEXT_ONLY:
+        return slack_group.text_alone(message, may_be_repeat=may_be_repeat, spare=spare), []
+    rich = degrade == 0
+    sections = [slack_group.head_section(message), *slack_group.entry_sections(message, rich=rich)]
+    below = slack_group.closing_lines(message, rich=rich)
+    below += [mrkdwn(message.repeat, CONTEXT_LIMIT)] if may_be_repeat else []
+    blocks: list[Block] = [SectionBlock(text=_markdown(text)) for text in sections]
+    blocks += [ContextBlock(elements=[_markdown(text)]) for text in below]
+    return slack_group.preview(message, may_be_repeat=may_be_repeat), blocks
+
+
+def _section_text(message: Message, limit: int) -> str:
+    subject = mrkdwn(message.subject, limit // 2)
+    title = f"{message.emoji} *{message.headline}*: {subject}"
+    return join_lines([title, *(mrkdwn(line, limit // 2) for line in message.lines)], limit)
+
+
+def _field(fact: Fact) -> MarkdownTextObject:
+    return _markdown(f"*{fact.label}*\n{mrkdwn(fact.value, FIELD_LIMIT)}")
+
+
+def _context(line: Line) -> ContextBlock:
+    return ContextBlock(elements=[_markdown(mrkdwn(line, CONTEXT_LIMIT))])
+
+
+def _markdown(text: str) -> MarkdownTextObject:
+    # Verbatim keeps Slack from making links, channels and mentions out of bare words.
+    return MarkdownTextObject(text=text, verbatim=True)

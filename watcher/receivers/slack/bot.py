@@ -1,0 +1,225 @@
+"""A Slack bot: posts, and when an answer is missing looks the message up in the channel's history.
+
+Each message carries the delivery's id, and the events' ids, in its metadata; by that it is known again. How answers
+are read stands in ``slack_errors``, how a message looks in ``slack_blocks``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from watcher.core.delivery.lookup import Finding, Found, NotAllowed, NotFound, Unanswered
+from watcher.core.delivery.model import Outcome, Parcel, Refused, Repeats, TryLater, Uncertain
+from watcher.core.event import Event
+from watcher.receivers.slack.api import Reply, SlackApi
+from watcher.receivers.slack.blocks import METADATA_STEP, content_step, payload
+from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
+from watcher.receivers.slack.errors import classify
+from watcher.receivers.spec import LANE_LENGTH, InvalidReceiverError, Spec, is_http_url
+
+KIND: Final = "slack"
+API_URL: Final = "https://slack.com/api/"
+PACE_SECONDS: Final = 1.0
+"""Slack allows one post a second and channel, with short bursts that it promises nothing about."""
+EVENT_TYPE: Final = "aitems_training"
+BEFORE: Final = timedelta(seconds=60)
+"""So much earlier than the attempt the history is read from, besides what our clock is seen to be before Slack's."""
+DATE_SECONDS: Final = 5.0
+"""Answers date their clock by the second, and take their time; less than this is no reason to read anew."""
+PAGE: Final = 100
+"""Messages a page; Slack advises at most 200, and a page must fit into the byte cap."""
+PAGES_MAX: Final = 200
+LOOK_UP_SECONDS: Final = 60.0
+"""Pages are asked for no longer than this; with the last call it stays below a lease."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a token may do, as Slack says it."""
+
+    identity: str
+    """The bot and its workspace; empty where the token is refused."""
+    scopes: tuple[str, ...]
+    answer: str
+    refused: str | None = None
+    """Which call failed and why: with this token, nothing can be posted into this channel now."""
+    unreadable: str | None = None
+    """Why the channel's history cannot be read; ``None`` where it can."""
+
+
+class SlackReceiver:
+    """Posts into one channel with one token."""
+
+    kind = KIND
+    pace_seconds = PACE_SECONDS
+    repeats = Repeats.LOOKED_UP
+
+    def __init__(self, spec: Spec) -> None:
+        self.name = spec.name
+        base_url = spec.api_url if spec.api_url.endswith("/") else f"{spec.api_url}/"
+        if not is_http_url(base_url):
+            raise InvalidReceiverError(spec.name, "api_url", f'give an address, e.g. "{API_URL}"')
+        if not spec.channel:
+            raise InvalidReceiverError(spec.name, "channel", 'give the id of a channel, e.g. "C0123456789"')
+        if spec.secret is None:
+            raise InvalidReceiverError(spec.name, "token", 'give the token of a bot, e.g. { env = "SLACK_TOKEN" }')
+        token = spec.secret().reveal()
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise InvalidReceiverError(spec.name, "token", "this is no token: give the text that begins with xoxb-")
+        self.lane = _lane(base_url, token, spec.channel)
+        self._channel = spec.channel
+        self._clock = spec.clock
+        self._api = SlackApi(spec.http, base_url, spec.secret)
+
+    def seal(self, event: Event, receiver_seq: int) -> None:
+        """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
+        """Keep no bytes, see ``seal``."""
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Post once."""
+        reply = await self._api.post("chat.postMessage", render(parcel, self._channel))
+        return classify(reply.answer, parcel.degrade, WEB_API) if isinstance(reply, Reply) else reply
+
+    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+        """Read the channel's history since the earliest of the attempts, to its last page."""
+        sought = {parcel.delivery_id for parcel in parcels}
+        # After a step of the wall clock the attempt may lie in the future.
+        oldest = min(_oldest(parcels), self._clock.utc_now())
+        arguments = self._history(oldest)
+        found: dict[str, Finding] = {}
+        ends_at = self._clock.monotonic() + LOOK_UP_SECONDS
+        for _ in range(PAGES_MAX):
+            reply = await self._api.ask("conversations.history", arguments)
+            if not isinstance(reply, Reply) or not reply.good:
+                return found | dict.fromkeys(sought - found.keys(), _unread(reply))
+            found |= _recognized(reply, sought)
+            if self._begins_later(arguments, oldest):
+                arguments = self._history(oldest)
+                continue
+            cursor = _next_cursor(reply)
+            if not cursor or found.keys() == sought:
+                missing = NotFound(answer="not in the channel's history")
+                return found | dict.fromkeys(sought - found.keys(), missing)
+            if self._clock.monotonic() > ends_at:
+                break
+            arguments["cursor"] = cursor
+        return found | dict.fromkeys(sought - found.keys(), Unanswered(reason="the history is too long"))
+
+    async def access(self) -> Access:
+        """Ask what the token may do: who it is, its scopes, and whether the channel's history may be read."""
+        reply = await self._api.ask("auth.test")
+        if not isinstance(reply, Reply) or not reply.good:
+            refused = classify(reply.answer, 0, WEB_API) if isinstance(reply, Reply) else reply
+            return Access(identity="", scopes=(), answer=refused.answer, refused=f"auth.test: {_reason(refused)}")
+        unread = await self._try_history()
+        return Access(
+            identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
+            scopes=reply.scopes,
+            answer=reply.answer.kept,
+            refused=f"conversations.history: {unread.reason}" if isinstance(unread, Unanswered) else None,
+            unreadable=unread.reason if isinstance(unread, NotAllowed) else None,
+        )
+
+    async def _try_history(self) -> Unanswered | NotAllowed | None:
+        arguments = self._history(self._clock.utc_now()) | {"limit": "1"}
+        reply = await self._api.ask("conversations.history", arguments)
+        if isinstance(reply, Reply) and reply.good:
+            return None
+        return _unread(reply)
+
+    def _begins_later(self, arguments: Mapping[str, str], oldest: datetime) -> bool:
+        """Say whether the history began too late for Slack's clock, which its answer has shown by now."""
+        return float(arguments["oldest"]) > float(self._history(oldest)["oldest"]) + DATE_SECONDS
+
+    def _history(self, oldest: datetime) -> dict[str, str]:
+        return {
+            "channel": self._channel,
+            "oldest": f"{(oldest - BEFORE - self._api.ahead).timestamp():.6f}",
+            "limit": str(PAGE),
+            "include_all_metadata": "true",
+        }
+
+
+def render(parcel: Parcel, channel: str) -> dict[str, object]:
+    """Return the body of this attempt."""
+    body = payload(
+        parcel.events,
+        content_step(parcel.degrade),
+        may_be_repeat=parcel.may_be_repeat,
+        also=parcel.also,
+        mentions=parcel.mentions,
+    )
+    body |= {"channel": channel, "link_names": False}
+    if parcel.degrade >= METADATA_STEP:
+        # Without metadata the message is known again by its text.
+        return body | {"text": f"{body['text']}\nDelivery `{parcel.delivery_id}`"}
+    events = " ".join(event.id for event in parcel.events)
+    facts = {"delivery_id": parcel.delivery_id, "event_ids": events}
+    return body | {"metadata": {"event_type": EVENT_TYPE, "event_payload": facts}}
+
+
+def _lane(base_url: str, token: str, channel: str) -> str:
+    # A unit separator between the parts keeps ("a", "bc") and ("ab", "c") apart.
+    return hashlib.sha256(f"{base_url}\x1f{token}\x1f{channel}".encode()).hexdigest()[:LANE_LENGTH]
+
+
+def _oldest(parcels: Sequence[Parcel]) -> datetime:
+    """Return the start of the earliest attempt; for one whose start is not known, of what it tells."""
+    return min(parcel.attempted_at or parcel.events[0].recorded_at for parcel in parcels)
+
+
+def _recognized(reply: Reply, sought: set[str]) -> dict[str, Finding]:
+    found: dict[str, Finding] = {}
+    messages = reply.document.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        identity = _delivery_of(message, sought) if isinstance(message, dict) else None
+        if identity is not None:
+            found[identity] = Found(receipt=str(message.get("ts")), answer="found in the channel's history")
+    return found
+
+
+def _delivery_of(message: Mapping[str, Any], sought: set[str]) -> str | None:
+    metadata = message.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("event_type") == EVENT_TYPE:
+        facts = metadata.get("event_payload")
+        identity = facts.get("delivery_id") if isinstance(facts, dict) else None
+        return identity if identity in sought else None
+    text = message.get("text")
+    return next((identity for identity in sought if isinstance(text, str) and f"`{identity}`" in text), None)
+
+
+def _next_cursor(reply: Reply) -> str:
+    more = reply.document.get("response_metadata")
+    cursor = more.get("next_cursor") if isinstance(more, dict) else None
+    return cursor if isinstance(cursor, str) else ""
+
+
+def _unread(reply: Reply | Outcome) -> Unanswered | NotAllowed:
+    if not isinstance(reply, Reply):
+        wish = reply.after_seconds if isinstance(reply, TryLater | Uncertain) else None
+        return Unanswered(reason=_reason(reply), answer=reply.answer, after_seconds=wish)
+    answer = reply.answer
+    if answer.name in UNREADABLE_HISTORY:
+        return NotAllowed(reason=_why_not(reply), answer=answer.kept)
+    outcome = classify(answer, METADATA_STEP, WEB_API)
+    wish = outcome.after_seconds if isinstance(outcome, TryLater | Uncertain) else None
+    return Unanswered(reason=_reason(outcome), answer=answer.kept, after_seconds=wish)
+
+
+def _why_not(reply: Reply) -> str:
+    needed = reply.document.get("needed")
+    if reply.answer.name == MISSING_SCOPE and isinstance(needed, str):
+        return f"{MISSING_SCOPE}: give the app {needed}, install it again"
+    if reply.answer.name == "not_in_channel":
+        return "not_in_channel: invite the app to the channel"
+    return reply.answer.name
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.reason if isinstance(outcome, Refused | TryLater | Uncertain) else "unreadable"

@@ -1,0 +1,1 @@
+"""Read models that the commands, the web listener and ``--json`` show."""

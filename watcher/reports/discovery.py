@@ -1,0 +1,110 @@
+"""What ``discover`` found, as ``[[watch]]`` blocks to paste and as JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from watcher.core.incidents.advice import advice
+from watcher.core.messages.training import one_line
+from watcher.core.polling.result import Unseen
+from watcher.core.training.model import Observation, ServiceRef
+
+NAME_LIMIT: Final = 100
+ID_LIMIT: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundService:
+    """A service of an account, with its trainings or why they cannot be seen."""
+
+    ref: ServiceRef
+    name: str | None
+    trainings: Sequence[Observation] | Unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundAccount:
+    """An account, with its services or why they cannot be seen."""
+
+    account: str
+    services: Sequence[FoundService] | Unseen
+
+    @property
+    def unseen(self) -> Iterator[tuple[str, Unseen]]:
+        """What could not be seen, with what it is about."""
+        if isinstance(self.services, Unseen):
+            yield f"the services of account {self.account}", self.services
+            return
+        for found in self.services:
+            if isinstance(found.trainings, Unseen):
+                yield f"the trainings of {found.ref.service} of account {self.account}", found.trainings
+
+
+def toml_string(text: str, limit: int = ID_LIMIT) -> str:
+    """Write a basic string of TOML 1.0 in one line, without what could steer a terminal.
+
+    JSON's escapes for quotes and backslashes are TOML's too, and ``one_line`` leaves no other character to escape.
+    """
+    return json.dumps(one_line(text, limit), ensure_ascii=False)
+
+
+def blocks(found: FoundAccount) -> Iterator[str]:
+    """Return the lines to paste: a block for each service, and a comment for each training by itself."""
+    if isinstance(found.services, Unseen):
+        return
+    for service in found.services:
+        yield from _service_block(service)
+        if not isinstance(service.trainings, Unseen):
+            for training in service.trainings:
+                yield from _training_block(training)
+
+
+def _service_block(found: FoundService) -> Iterator[str]:
+    yield "[[watch]]"
+    yield f"account = {toml_string(found.ref.account)}"
+    yield f"service = {toml_string(found.ref.service)}"
+    # A name of characters that cannot be shown alone is none.
+    name = one_line(found.name or "", NAME_LIMIT)
+    if name:
+        yield f"name = {toml_string(name, NAME_LIMIT)}"
+    yield ""
+
+
+def _training_block(training: Observation) -> Iterator[str]:
+    ref = training.ref
+    yield f"# {one_line(training.status, NAME_LIMIT)}; watched by the block above, or by itself with:"
+    yield "# [[watch]]"
+    yield f"# account = {toml_string(ref.account)}"
+    yield f"# service = {toml_string(ref.service)}"
+    yield f"# type = {toml_string(ref.type)}"
+    yield f"# version = {toml_string(ref.version)}"
+    yield ""
+
+
+def complaints(found: FoundAccount) -> Iterator[str]:
+    """Return a line on each thing that could not be seen, and one on what to do."""
+    for about, unseen in found.unseen:
+        yield f"cannot see {about}: {unseen.cause}: {unseen.detail}"
+        yield f"  {advice(unseen.cause)}"
+
+
+def account_json(found: FoundAccount) -> dict[str, object]:
+    """Return it for programs; text from AiTEMS stays as it came."""
+    services = [] if isinstance(found.services, Unseen) else [_service_json(item) for item in found.services]
+    return {"account": found.account, "services": services, "unseen": [_unseen_json(*item) for item in found.unseen]}
+
+
+def _service_json(found: FoundService) -> dict[str, object]:
+    trainings = None if isinstance(found.trainings, Unseen) else [_training_json(item) for item in found.trainings]
+    return {"service": found.ref.service, "name": found.name, "trainings": trainings}
+
+
+def _training_json(training: Observation) -> dict[str, object]:
+    return {"training_type": training.ref.type, "version": training.ref.version, "status": training.status}
+
+
+def _unseen_json(about: str, unseen: Unseen) -> dict[str, object]:
+    return {"about": about, "cause": unseen.cause.value, "detail": unseen.detail, "advice": advice(unseen.cause)}

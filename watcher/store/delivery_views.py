@@ -1,0 +1,80 @@
+"""Deliveries as a person looks at them: where each stands, why, and what it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, select
+
+from watcher.core.delivery.model import State
+from watcher.core.event import Event
+from watcher.core.timestamps import from_text
+from watcher.store import schema
+from watcher.store.receivers import events_of
+from watcher.store.rows import to_moment
+
+NOT_WELL: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN, State.HELD, State.DEAD})
+"""What is not delivered, and not given up on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One delivery."""
+
+    id: str
+    receiver: str
+    state: State
+    reason: str
+    attempts: int
+    may_be_repeat: bool
+    created_at: datetime
+    attempted_at: datetime | None
+    next_at: datetime | None
+    settled_at: datetime | None
+    answer: str | None
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which deliveries to show."""
+
+    states: frozenset[State] = NOT_WELL
+    receiver: str | None = None
+    beginning: str | None = None
+    """Of the id."""
+    limit: int = 50
+
+
+def letters(connection: Connection, wanted: LetterFilter) -> list[Letter]:
+    """Return the latest deliveries that fit, the oldest of them first."""
+    table = schema.delivery.c
+    states = sorted(state.value for state in wanted.states)
+    query = select(schema.delivery).where(table.state.in_(states)).order_by(table.position.desc()).limit(wanted.limit)
+    if wanted.receiver is not None:
+        query = query.where(table.receiver == wanted.receiver)
+    if wanted.beginning is not None:
+        query = query.where(table.id.startswith(wanted.beginning, autoescape=True))
+    rows = connection.execute(query).mappings().all()
+    return [_letter(connection, row) for row in reversed(rows)]
+
+
+def _letter(connection: Connection, row: RowMapping) -> Letter:
+    waits = row["state"] in {State.PENDING, State.UNCERTAIN}
+    return Letter(
+        id=row["id"],
+        receiver=row["receiver"],
+        state=State(row["state"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        may_be_repeat=row["may_be_repeat"],
+        created_at=from_text(row["created_at"]),
+        attempted_at=to_moment(row["attempted_at"]),
+        # A dead row's is that of telling its death.
+        next_at=to_moment(row["next_at"]) if waits else None,
+        settled_at=to_moment(row["settled_at"]),
+        answer=row["answer"],
+        events=tuple(events_of(connection, row["id"])),
+    )

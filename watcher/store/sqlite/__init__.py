@@ -1,0 +1,1 @@
+"""Storage in one SQLite file: connections, lock, integrity, backups and disk space."""

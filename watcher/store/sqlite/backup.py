@@ -1,0 +1,123 @@
+"""A backup: a whole copy of the store in one file, made beside running writes, checked before it has its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from watcher.core.timestamps import from_text, to_text
+from watcher.store.errors import BackupError, StoreUnusable
+from watcher.store.sqlite.integrity import BACKUP_MARK, BUSY_TIMEOUT_SECONDS, read_facts
+
+PARTIAL: Final = ".partial"
+PRIVATE: Final = 0o600
+
+
+def write_backup(store: Path, target: Path, now: datetime, *, force: bool = False) -> None:
+    """Copy the store to ``target``, which then is whole or is not there.
+
+    Raises:
+        BackupError: the target exists, or the copy cannot be made or is not sound.
+    """
+    _refuse_target(store, target, force=force)
+    with _partial(target) as partial:
+        try:
+            _copy(store, partial, now)
+            read_facts(partial)
+        except (sqlite3.Error, StoreUnusable) as error:
+            raise BackupError(f"cannot back {store} up to {target}: {error}") from error
+        _publish(partial, target)
+
+
+def _refuse_target(store: Path, target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise BackupError(f"{target} is a folder; name a file in it")
+    if not target.exists():
+        return
+    if target.samefile(store):
+        raise BackupError(f"{target} is the store itself; name another file")
+    if not force:
+        raise BackupError(f"{target} exists; name another file, or overwrite it with --force")
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """Give an empty private file beside the target; it is gone after the block, moved or removed."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
+    try:
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE))
+        yield partial
+    except OSError as error:
+        raise BackupError(f"cannot write {target}: {error.strerror}; check its folder and the space there") from error
+    finally:
+        for suffix in ("", "-journal"):
+            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+
+
+def _copy(store: Path, partial: Path, now: datetime) -> None:
+    address = f"file:{quote(str(store))}?mode=ro"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as source,
+        closing(sqlite3.connect(partial, isolation_level=None)) as copy,
+    ):
+        # All pages in one step: one moment of the store, and no writer waits for a reader.
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+        # Who opens it as a store sees that it is an older one.
+        copy.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_MARK, to_text(now)))
+
+
+def _publish(partial: Path, target: Path) -> None:
+    sync(partial)
+    partial.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def backup_moment(path: Path) -> datetime:
+    """Return when a backup was made, after reading the whole of it.
+
+    Raises:
+        BackupError: it is no sound backup.
+    """
+    try:
+        facts = read_facts(path) or {}
+    except (OSError, StoreUnusable) as error:
+        raise BackupError(f"{path} is no sound backup: {error}") from error
+    if BACKUP_MARK not in facts:
+        raise BackupError(f"{path} is a store, but no backup of one; make backups with `aitems-watcher backup FILE`")
+    return from_text(facts[BACKUP_MARK])
+
+
+def install(backup: Path, store: Path) -> None:
+    """Put a copy of a backup in the place of the store, where nothing may be any more.
+
+    Raises:
+        BackupError: it cannot be copied.
+    """
+    with _partial(store) as partial:
+        shutil.copyfile(backup, partial)
+        _publish(partial, store)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what backups that were cut short left in a folder."""
+    for path in folder.glob(f".*{PARTIAL}*"):
+        with suppress(OSError):
+            path.unlink()

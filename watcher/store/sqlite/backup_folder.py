@@ -1,0 +1,88 @@
+"""The folder of automatic backups beside the store: one a day, kept for a week, named by their time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from watcher.store.errors import BackupError
+from watcher.store.sqlite.backup import backup_moment, remove_partials, write_backup
+from watcher.store.sqlite.disk_reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
+
+FOLDER: Final = "backups"
+EVERY: Final = timedelta(days=1)
+KEPT: Final = timedelta(days=7)
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+
+
+class Shelf:
+    """The automatic backups of one store."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self.folder = store.parent / FOLDER
+        self._name = re.compile(rf"{re.escape(store.stem)}-(\d{{8}}T\d{{6}}Z){re.escape(store.suffix)}")
+
+    def backups(self) -> list[tuple[datetime, Path]]:
+        """Return the backups with the times of their names, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = ((self._name.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return sorted(((_moment(match[1]), path) for match, path in found if match), reverse=True)
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether the newest is a day old, or of a time to come, which a clock that stepped back leaves."""
+        newest = next(iter(self.backups()), None)
+        return newest is None or not timedelta() <= now - newest[0] < EVERY
+
+    def add(self, now: datetime) -> Path:
+        """Make one more backup.
+
+        Raises:
+            BackupError: it cannot be made.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise BackupError(f"cannot make the folder {self.folder}: {error.strerror}") from error
+        self._refuse_to_fill_the_disk()
+        target = self.folder / f"{self._store.stem}-{now.astimezone(UTC):{_STAMP}}{self._store.suffix}"
+        write_backup(self._store, target, now, force=True)
+        return target
+
+    def _refuse_to_fill_the_disk(self) -> None:
+        needed = self._store.stat().st_size + FLOOR_BYTES + RESERVE_BYTES
+        free = Reserve(self._store).free_bytes()
+        if free < needed:
+            raise BackupError(f"too little room for a backup in {self.folder}: {free:,} bytes free, {needed:,} needed")
+
+    def prune(self, now: datetime) -> list[Path]:
+        """Remove what is older than a week, but never the newest, and what is of a time to come; return what went.
+
+        To be called when the wall clock is believed: one that ran ahead has dated those of a time to come, and they
+        would be taken for the newest for as long as it did.
+        """
+        found = self.backups()
+        past = [(moment, path) for moment, path in found if moment <= now]
+        ahead = [path for moment, path in found if moment > now] if past else []
+        old = [*ahead, *(path for moment, path in past[1:] if now - moment > KEPT)]
+        for path in old:
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir():
+            remove_partials(self.folder)
+        return old
+
+    def newest_sound(self) -> tuple[datetime, Path] | None:
+        """Return the newest backup that can be used, and when it was made."""
+        for _, path in self.backups():
+            try:
+                return backup_moment(path), path
+            except BackupError:
+                continue
+        return None
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)

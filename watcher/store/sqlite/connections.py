@@ -1,0 +1,54 @@
+"""Connections to the SQLite file: the one that writes, and those that only read."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, StaticPool
+
+from watcher.store.errors import StoreUnusable
+from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS
+
+
+def writer_engine(path: Path) -> Engine:
+    """Return the engine of the one writing connection."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL, since NORMAL may lose the last commits at power loss: an alert would be sent again or never.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reader_engine(path: Path) -> Engine:
+    """Return an engine that can only read; raise ``StoreUnusable`` when there is no store yet."""
+    if not path.exists():
+        raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
+    address = f"file:{quote(str(path))}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # A plain BEGIN gives all reads of one command the same moment of the file.
+        connection.exec_driver_sql("BEGIN")
+
+    return engine

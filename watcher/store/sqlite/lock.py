@@ -1,0 +1,96 @@
+"""One daemon a file: a lock that names its holder and that the kernel drops when the holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from watcher.core.timestamps import to_text
+from watcher.store.errors import StoreInUse, StoreUnusable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+NOTE_LIMIT: Final = 4096
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class FileLock:
+    """An advisory lock on ``<database>.lock``, held until ``release`` or the end of the process.
+
+    The file names its holder. A holder that ends in order empties it, so what stands in it when it is acquired was
+    left behind by one that died.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._descriptor: int | None = None
+        self._holder: dict[str, object] = {}
+        self.left_behind: Mapping[str, object] = NOTHING
+        """The note of a holder that died; empty when the last one ended in order."""
+
+    def acquire(self, purpose: str, now: datetime) -> None:
+        """Take the lock or raise ``StoreInUse`` with the holder's process number, purpose and start."""
+        descriptor = self._open()
+        found = os.pread(descriptor, NOTE_LIMIT, 0)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise StoreInUse(
+                f"{self._path.with_suffix('')} is in use by {_describe(found)}; "
+                "stop it first, or give this one another [state] url"
+            ) from error
+        self._descriptor = descriptor
+        self.left_behind = _parse(os.pread(descriptor, NOTE_LIMIT, 0))
+        self._holder = {"pid": os.getpid(), "purpose": purpose, "since": to_text(now)}
+        # What was left behind stays readable until the store is open: dying before that must not lose it.
+        self._write({**self.left_behind, **self._holder})
+
+    def note(self, facts: Mapping[str, object]) -> None:
+        """Let the next holder know this, should we die: of what store the file is, and that it has a log."""
+        self._write({**self._holder, **facts})
+
+    def release(self) -> None:
+        """Drop the lock; the file stays, since removing it would let two processes lock two files."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnusable(
+                f"cannot open {self._path}: {error.strerror}; check the folder's permissions"
+            ) from error
+
+    def _write(self, note: Mapping[str, object]) -> None:
+        if self._descriptor is None:
+            return
+        # On a full disk the note is lost, and with it only what it tells the next holder.
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(dict(note)).encode(), 0)
+
+
+def _parse(raw: bytes) -> Mapping[str, object]:
+    with suppress(ValueError):
+        note = json.loads(raw)
+        if isinstance(note, dict):
+            return note
+    return NOTHING
+
+
+def _describe(raw: bytes) -> str:
+    holder = _parse(raw)
+    if {"pid", "purpose", "since"} <= holder.keys():
+        return f"process {holder['pid']} ({holder['purpose']}, since {holder['since']})"
+    return "another process"

@@ -1,0 +1,52 @@
+"""Whether the store can be written, as the storekeeper sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from watcher.core.timestamps import to_text
+from watcher.store.epoch import keep_fact
+from watcher.store.sqlite.database import Database
+from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
+from watcher.store.sqlite.write_faults import WriteFault
+
+PATIENCE_SECONDS: Final = 10.0
+"""A write that fails once may pass at the next try; after this long without one that passes, it is worth a word."""
+
+
+class Room:
+    """The room that one store has."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reserve = database.reserve
+        self._failing_since: float | None = None
+
+    async def fault(self, now: float) -> str | None:
+        """Return what keeps the store from being written, if anything; ``now`` in monotonic seconds."""
+        if await asyncio.to_thread(self._reserve.free_bytes) < FLOOR_BYTES:
+            return WriteFault.FULL.value
+        fault = self._database.failing
+        if fault is None:
+            self._failing_since = None
+            return None
+        self._failing_since = since = now if self._failing_since is None else self._failing_since
+        return fault.value if fault is WriteFault.FULL or now - since >= PATIENCE_SECONDS else None
+
+    async def free_bytes(self) -> int:
+        """Return how much is free besides the reserve."""
+        return await asyncio.to_thread(self._reserve.free_bytes)
+
+    async def mended(self, now: datetime) -> bool:
+        """Say whether there is room again, for the reserve too, and a write passes."""
+        if not await asyncio.to_thread(self._reserve.hold) or await self.free_bytes() < FLOOR_BYTES:
+            return False
+        try:
+            await self._database.write(lambda connection: keep_fact(connection, "probed_at", to_text(now)))
+        except DBAPIError:
+            return False
+        return True

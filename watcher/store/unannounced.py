@@ -1,0 +1,104 @@
+"""What nobody could be told: a broken receiver, or dead letters, of which no other receiver has the news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, exists, select
+
+from watcher.core.delivery.model import OPEN_STATES, State
+from watcher.core.delivery.receiver_health import Standing
+from watcher.core.event import Event, Kind
+from watcher.core.routing.fallback import Untold, nobody_in
+from watcher.store import schema
+from watcher.store.receivers import read_standing
+from watcher.store.rows import read_event
+from watcher.store.sqlite.database import Database
+
+LATEST: Final = 50
+"""Events of one receiver that are looked at; older ones are about what is long settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntoldNews:
+    """An event about a receiver that reaches nobody, and why."""
+
+    event: Event
+    reason: Untold
+
+
+class Unheard:
+    """The store as health sees it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def untold(self) -> list[UntoldNews]:
+        """Return what nobody could be told, the oldest first; empty when all is told or on its way."""
+        return await self._database.write(untold)
+
+
+def untold(connection: Connection) -> list[UntoldNews]:
+    """Return what nobody could be told, the oldest first."""
+    rows = connection.execute(select(schema.receiver)).mappings().all()
+    standings = [read_standing(row) for row in rows]
+    broken = frozenset(standing.name for standing in standings if standing.broken_since is not None)
+    found = [news for standing in standings for news in _about(connection, standing, broken)]
+    return sorted(found, key=lambda news: news.event.recorded_at)
+
+
+def _about(connection: Connection, standing: Standing, broken: frozenset[str]) -> Iterator[UntoldNews]:
+    table = schema.event.c
+    query = (
+        select(table.id, table.body, table.route)
+        .where(table.subject == standing.subject, table.routed_at.is_not(None))
+        .order_by(table.seq.desc())
+        .limit(LATEST)
+    )
+    is_latest = True
+    for row in connection.execute(query).mappings().all():
+        event = read_event(row["body"])
+        matters = _matters(connection, standing, event, is_latest=is_latest)
+        is_latest = is_latest and event.kind is Kind.UNDELIVERED
+        if matters and (reason := _why(connection, row, broken)) is not None:
+            yield UntoldNews(event=event, reason=reason)
+
+
+def _matters(connection: Connection, standing: Standing, event: Event, *, is_latest: bool) -> bool:
+    """Say whether there is still something to do about it; ``is_latest``: no later word on whether it passes."""
+    match event.kind:
+        case Kind.RECEIVER_BROKEN:
+            return is_latest and standing.broken_since is not None
+        case Kind.UNDELIVERED:
+            return _any_dead(connection, event)
+        case _:
+            return False
+
+
+def _any_dead(connection: Connection, event: Event) -> bool:
+    listed = (event.receiver or {}).get("deliveries")
+    ids = [str(item["id"]) for item in listed] if isinstance(listed, list) else []
+    table = schema.delivery.c
+    return bool(connection.scalar(select(exists().where(table.id.in_(ids), table.state == State.DEAD.value))))
+
+
+def _why(connection: Connection, row: RowMapping, broken: frozenset[str]) -> Untold | None:
+    table = schema.delivery.c
+    query = (
+        select(table.receiver, table.state)
+        .join(schema.ledger, schema.ledger.c.delivery_id == table.id)
+        .where(schema.ledger.c.event_id == row["id"])
+    )
+    handovers = connection.execute(query).all()
+    if any(item.state == State.DELIVERED or _on_its_way(item.receiver, item.state, broken) for item in handovers):
+        return None
+    if not handovers:
+        # Without a word for it, a route drops it on purpose.
+        return nobody_in(row["route"] or "")
+    return Untold.ALL_BROKEN if any(item.state in OPEN_STATES for item in handovers) else Untold.NOT_DELIVERED
+
+
+def _on_its_way(receiver: str, state: str, broken: frozenset[str]) -> bool:
+    return state in OPEN_STATES and receiver not in broken

@@ -1,0 +1,166 @@
+"""How the watcher shows itself: the listener and the heartbeat, which say the same of its health."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
+from watcher.core.health.readiness import Reason, Vitals, ailments
+from watcher.core.secret import Secret
+from watcher.http import HttpClient, HttpSettings
+from watcher.metrics import CONTENT_TYPE, Metrics, Reading
+from watcher.pipeline.heartbeat import Heartbeat
+from watcher.store.errors import StoreError
+from watcher.store.health_stats import read_vitals
+from watcher.web import Listener, Pages, Pinger, Readiness, build_app
+from watcher.wiring.pipeline import Stages
+from watcher.wiring.reload import Reloader
+from watcher.wiring.runtime import Surroundings
+from watcher.wiring.secret_sources import CurrentSecret
+
+log = structlog.get_logger()
+
+EVERY_HOST: Final = ("*",)
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
+FRESH_SECONDS: Final = 1.0
+"""Whoever asks more often than that is told what the store said last, so that asking costs it nothing."""
+
+
+class Examiner:
+    """Says how the watcher is, from the store, the loops and the first round."""
+
+    def __init__(self, path: Path, metrics: Metrics, stages: Stages, surroundings: Surroundings) -> None:
+        self._path = path
+        self._metrics = metrics
+        self._first_round = stages.poller.first_round
+        self._storekeeper = stages.storekeeper
+        self._clock = surroundings.clock
+        self._asking = asyncio.Lock()
+        self._vitals: Vitals | None = None
+        self._vitals_at = -math.inf
+        self._unreadable = False
+
+    async def reading(self) -> Reading:
+        """Return everything as it is now."""
+        async with self._asking:
+            if self._clock.monotonic() - self._vitals_at >= FRESH_SECONDS:
+                self._vitals = await self._read()
+                self._vitals_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        late = self._metrics.pulse.late(now)
+        reasons = ailments(
+            self._vitals,
+            late,
+            first_round_done=self._first_round.is_set(),
+            store_trouble=self._storekeeper.cause,
+        )
+        return Reading(at=self._clock.utc_now(), monotonic=now, vitals=self._vitals, reasons=reasons)
+
+    async def reasons(self) -> Sequence[Reason]:
+        """Return every reason to call the watcher unwell."""
+        return (await self.reading()).reasons
+
+    async def readiness(self) -> Readiness:
+        """Return the same as an answer."""
+        return Readiness(await self.reasons())
+
+    async def metrics(self) -> bytes:
+        """Return the metrics."""
+        return self._metrics.exposition(await self.reading())
+
+    async def _read(self) -> Vitals | None:
+        try:
+            vitals = await asyncio.to_thread(read_vitals, self._path, self._clock.utc_now())
+        except (StoreError, OSError) as error:
+            if not self._unreadable:
+                log.warning("store.unreadable", problem=str(error), remedy="run aitems-watcher doctor")
+            self._unreadable = True
+            return None
+        self._unreadable = False
+        return vitals
+
+
+class Face:
+    """The listener and the heartbeat of one configuration; a change of either needs a restart."""
+
+    def __init__(self, config: Config, examiner: Examiner, metrics: Metrics, surroundings: Surroundings) -> None:
+        self._examiner = examiner
+        self._metrics = metrics
+        self._surroundings = surroundings
+        self.listener = self._listener(config.web)
+        self._heartbeat = config.heartbeat
+        self._url = self._heartbeat_url(config.heartbeat)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Show and ping as long as the block runs."""
+        http = HttpClient(HttpSettings(), self._surroundings.clock)
+        loops = [] if self.listener is None else [self.listener.run()]
+        if self._url is not None:
+            ping = Pinger(http, self._url).ping
+            beat = Heartbeat(ping, self._examiner.reasons, self._heartbeat.every, self._metrics.heartbeat)
+            loops.append(beat.run())
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await http.aclose()
+
+    def _listener(self, settings: WebSettings) -> Listener | None:
+        # The token is fetched where nothing listens too, so that a faulty one is said at the start.
+        token = None if settings.token is None else CurrentSecret(settings.token, self._surroundings)
+        if settings.address is None:
+            return None
+        pages = Pages(
+            readiness=self._examiner.readiness,
+            metrics=self._examiner.metrics,
+            metrics_type=CONTENT_TYPE,
+            token=token,
+            # Whoever has no token to show must at least ask for this machine by its own name.
+            hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
+        )
+        return Listener(build_app(pages), settings.address.host, settings.address.port)
+
+    def _heartbeat_url(self, settings: HeartbeatSettings) -> Callable[[], Secret] | None:
+        if settings.url is None:
+            return None
+        if isinstance(settings.url, SecretRef):
+            return CurrentSecret(settings.url, self._surroundings)
+        plain = Secret(settings.url)
+        return lambda: plain
+
+
+def count_reloads(reloader: Reloader, metrics: Metrics) -> None:
+    """Let the metrics know what each reload came to, and what the accounts are allowed from then on."""
+    taken_over = False
+
+    async def begin() -> None:
+        nonlocal taken_over
+        taken_over = False
+
+    async def take_over() -> None:
+        nonlocal taken_over
+        taken_over = True
+
+    async def end() -> None:
+        metrics.reloaded(good=taken_over)
+        _allow(metrics, reloader.config)
+
+    reloader.before.append(begin)
+    reloader.taken_over.append(take_over)
+    reloader.after.append(end)
+    _allow(metrics, reloader.config)
+
+
+def _allow(metrics: Metrics, config: Config) -> None:
+    metrics.budgets({name: account.requests_per_second for name, account in config.accounts.items()})
