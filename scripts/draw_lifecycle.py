@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from watcher.core.training.lifecycle import MOVES, STAGES, Move
+from watcher.core.training.lifecycle import STAGES, TRANSITIONS, Transition
 from watcher.core.training.model import is_final
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "architecture.md"
@@ -29,24 +29,24 @@ def _diagram() -> Iterator[str]:
     yield from (f"        {stage}" for stage in ENDS)
     yield "    }"
     for known in OPEN:
-        yield from (f"    {known} --> {seen}" for seen in OPEN if MOVES[known, seen] is Move.FORWARD)
-    yield from (f"    {known} --> ended" for known in OPEN if _all_ends(known, Move.END))
-    yield from (f"    ended --> {seen} : restarted" for seen in OPEN if _from_all_ends(seen, Move.RESTART))
+        yield from (f"    {known} --> {seen}" for seen in OPEN if TRANSITIONS[known, seen] is Transition.FORWARD)
+    yield from (f"    {known} --> ended" for known in OPEN if _all_ends(known, Transition.END))
+    yield from (f"    ended --> {seen} : restarted" for seen in OPEN if _from_all_ends(seen, Transition.RESTART))
 
 
-def _all_ends(known: str, move: Move) -> bool:
-    return all(MOVES[known, seen] is move for seen in ENDS)
+def _all_ends(known: str, move: Transition) -> bool:
+    return all(TRANSITIONS[known, seen] is move for seen in ENDS)
 
 
-def _from_all_ends(seen: str, move: Move) -> bool:
-    return all(MOVES[known, seen] is move for known in ENDS)
+def _from_all_ends(seen: str, move: Transition) -> bool:
+    return all(TRANSITIONS[known, seen] is move for known in ENDS)
 
 
 def _table() -> Iterator[str]:
     yield f"| recorded ╲ seen | {' | '.join(STAGES)} |"
     yield f"|---|{'---|' * len(STAGES)}"
     for known in STAGES:
-        yield f"| **{known}** | {' | '.join(f'`{MOVES[known, seen].value}`' for seen in STAGES)} |"
+        yield f"| **{known}** | {' | '.join(f'`{TRANSITIONS[known, seen].value}`' for seen in STAGES)} |"
 
 
 def drawn(page: str) -> str:

@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant(
         "settling without the token",
         "watcher/store/deliveries.py",
-        "        _delivery.c.token == claimed.token,\n",
+        "        _delivery.c.token == leased.token,\n",
         "",
         DELIVERIES,
     ),
@@ -94,7 +94,7 @@ MUTANTS: Final = (
         "an event is marked as routed before its deliveries are made",
         "watcher/store/outbox.py",
         "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
-        "        early = [(event, plan.__class__(to=(), reason='')) for event, plan in plans]\n"
+        "        early = [(event, decision.__class__(to=(), reason='')) for event, decision in plans]\n"
         "        await self._database.write(lambda connection: enqueue(connection, early, seal, now))\n"
         "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
         SEAMS,
@@ -152,28 +152,28 @@ MUTANTS: Final = (
     Mutant(
         "what a failed flush held is forgotten",
         "watcher/pipeline/polling/cache.py",
-        "                self._unwritten_trainings |= trainings\n                self._unwritten_looks |= looks\n",
+        "                self._unwritten_trainings |= trainings\n                self._unwritten_polls |= polls\n",
         "",
         MEMORY,
     ),
     Mutant(
         "the memory runs ahead of the store",
         "watcher/pipeline/polling/cache.py",
-        "            written = await self._polls.record(replace(",
-        "            self._keep(snapshots)\n            written = await self._polls.record(replace(",
+        "            written = await self._poll_store.record(replace(",
+        "            self._keep(snapshots)\n            written = await self._poll_store.record(replace(",
         MEMORY,
     ),
     Mutant(
         "a move back needs no second sight",
         "watcher/core/training/lifecycle.py",
-        "    if move in SECOND_SIGHT:",
+        "    if move in NEEDS_CONFIRMATION:",
         "    if move in frozenset():",
         LIFECYCLE,
     ),
     Mutant(
         "an end in a list needs no confirmation",
         "watcher/core/training/lifecycle.py",
-        "    return move is not Move.END or source is Source.VIEW",
+        "    return move is not Transition.END or source is Source.VIEW",
         "    return True",
         LIFECYCLE,
     ),
@@ -229,7 +229,7 @@ MUTANTS: Final = (
     Mutant(
         "the budget takes no pause",
         "watcher/aitems/budget.py",
-        "        self._pacer = self._pacer.paused(self._clock.monotonic() + seconds)\n",
+        "        self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)\n",
         "        assert seconds >= 0\n",
         "tests/unit/aitems/test_budget.py",
     ),
@@ -243,21 +243,21 @@ MUTANTS: Final = (
     Mutant(
         "history forgets a training's newest event",
         "watcher/store/retention.py",
-        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
-        ".where(~waiting, ~untold, newest.exists())",
+        ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
+        ".where(~waiting, ~unannounced, newest.exists())",
         DELIVERIES,
     ),
     Mutant(
         "history forgets what still waits",
         "watcher/store/retention.py",
-        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
+        ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), waiting.is_not(None))",
         DELIVERIES,
     ),
     Mutant(
         "what is too old by a clock that stepped is given up",
         "watcher/pipeline/delivery/worker.py",
-        "if self._doubt.lasts else self._policy",
+        "if self._clock_trust.lasts else self._policy",
         "if False else self._policy",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
@@ -292,7 +292,7 @@ MUTANTS: Final = (
     Mutant(
         "history forgets a death before it is told",
         "watcher/store/retention.py",
-        ".where(event.c.position.not_in(newest), ~waiting, ~untold)",
+        ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), ~waiting)",
         DELIVERIES,
     ),
@@ -306,15 +306,15 @@ MUTANTS: Final = (
     Mutant(
         "one answer counts again for its oddity",
         "watcher/pipeline/polling/recorder.py",
-        'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            return',
-        'log.debug("contract.drift_not_kept", look=look.key, reason=str(error))\n            raise',
+        'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            return',
+        'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            raise',
         REFUSED_WRITES,
     ),
     Mutant(
         "what was told from memory is routed, too",
         "watcher/pipeline/store_outage.py",
-        "posting = self._posting(trouble, mended)",
-        "posting = None",
+        "prerouted = self._prerouted(failing, recovered)",
+        "prerouted = None",
         STOREKEEPER,
     ),
     Mutant(
@@ -327,7 +327,7 @@ MUTANTS: Final = (
     Mutant(
         "that a training is gone ends no outage of its service",
         "watcher/pipeline/polling/incidents.py",
-        "succeeded([self.subject_of(look)], now), now)",
+        "succeeded([self.subject_of(poll)], now), now)",
         "succeeded([], now), now)",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),

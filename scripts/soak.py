@@ -22,7 +22,7 @@ def draw(minutes: float, result: Soak) -> str:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     title = (
         f"500 trainings at a 1 s interval for {minutes:g} minutes, {result.struck:,} faults, {result.events:,} events, "
-        f"{len(result.broken)} broken promises ({platform.machine()}, {today})"
+        f"{len(result.violated)} broken promises ({platform.machine()}, {today})"
     )
     panels = [
         ("memory of the daemon, MB", [sample.memory_megabytes for sample in samples]),
@@ -41,7 +41,7 @@ def summary(samples: list[Sample], result: Soak) -> str:
     descriptors = sorted(sample.descriptors for sample in samples)
     lateness = sorted(sample.lateness_seconds for sample in samples)
     return (
-        f"{result.events} events, {result.struck} faults struck, broken promises: {result.broken or 'none'}\n"
+        f"{result.events} events, {result.struck} faults struck, broken promises: {result.violated or 'none'}\n"
         f"memory {latest.memory_megabytes:.1f} MB at the end, grown by {result.growth_megabytes:.1f} MB; "
         f"descriptors {descriptors[0]} to {descriptors[-1]}; "
         f"log at most {max(sample.journal_megabytes for sample in samples):.1f} MB; "
@@ -56,7 +56,7 @@ def main(minutes: float) -> int:
         result = asyncio.run(soak.run(Path(folder), minutes))
     print(summary(result.samples, result))  # noqa: T201 - what the script is for
     PICTURE.write_text(draw(minutes, result), encoding="utf-8")
-    return 1 if result.broken else 0
+    return 1 if result.violated else 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def draw(plan: Plan, result: LongSoak) -> str:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     title = (
         f"{plan.hours:g} h of faked time, a look each {plan.interval_seconds} s: {result.struck:,} faults, "
-        f"{result.events:,} events, {len(result.broken)} broken promises ({platform.machine()}, {today})"
+        f"{result.events:,} events, {len(result.violated)} broken promises ({platform.machine()}, {today})"
     )
     panels = [
         ("memory of the process, MB", [sample.memory_megabytes for sample in samples]),
@@ -43,7 +43,7 @@ def summary(result: LongSoak, seconds: float) -> str:
     latest, descriptors = samples[-1], sorted(sample.descriptors for sample in samples)
     return (
         f"{seconds:.0f} s: {result.events} events, {result.struck} faults struck, {result.lives} lives of the daemon, "
-        f"{result.beats} heartbeats, broken promises: {result.broken or 'none'}\n"
+        f"{result.deadlines} heartbeats, broken promises: {result.violated or 'none'}\n"
         f"memory {latest.memory_megabytes:.1f} MB at the end, grown by {result.growth_megabytes:.1f} MB; "
         f"descriptors {descriptors[0]} to {descriptors[-1]}; "
         f"log at most {max(sample.journal_megabytes for sample in samples):.1f} MB; "
@@ -59,7 +59,7 @@ def main(hours: float) -> int:
         result = long_soak.run(Path(folder), plan)
     print(summary(result, time.monotonic() - start))  # noqa: T201 - what the script is for
     PICTURE.write_text(draw(plan, result), encoding="utf-8")
-    return 1 if result.broken else 0
+    return 1 if result.violated else 0
 
 
 if __name__ == "__main__":

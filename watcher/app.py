@@ -17,32 +17,32 @@ from watcher.config import Config
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
-from watcher.core.polling.result import LookState
+from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
 from watcher.pipeline.ports import Receiver
-from watcher.scheduler import Engine
+from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
-from watcher.wiring.connections import Parts, make_parts
+from watcher.wiring.connections import Connections, make_connections
 from watcher.wiring.deliveries import delivery_handlers
-from watcher.wiring.health_endpoints import Examiner, Face, count_reloads
-from watcher.wiring.pipeline import Stages, wire
+from watcher.wiring.health_endpoints import HealthEndpoints, HealthReporter, count_reloads
+from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader
-from watcher.wiring.runtime import Surroundings
+from watcher.wiring.runtime import Runtime
 from watcher.wiring.silences import silence_handlers
-from watcher.wiring.status_line import how_it_goes
-from watcher.wiring.supervisor import Crew, Stage
-from watcher.wiring.systemd_notifier import Herald
+from watcher.wiring.status_line import status_line
+from watcher.wiring.supervisor import Stage, Supervisor
+from watcher.wiring.systemd_notifier import SystemdNotifier
 
-__all__ = ["Daemon", "Surroundings", "make_api", "make_receiver", "open_daemon"]
+__all__ = ["Daemon", "Runtime", "make_api", "make_receiver", "open_daemon"]
 
 log = structlog.get_logger()
 
-STOP_LOOKS_SECONDS: Final = 5.0
+STOP_POLLS_SECONDS: Final = 5.0
 STOP_STORE_SECONDS: Final = 8.0
 """So long what is to be written waits for another process that holds the store."""
 STOP_SECONDS: Final = 13.0
@@ -53,65 +53,65 @@ class Daemon:
     """The stages at work, beside what serves them; made by ``open_daemon``."""
 
     def __init__(
-        self, database: Database, stages: Stages, reloader: Reloader, metrics: Metrics, surroundings: Surroundings
+        self, database: Database, pipeline: Pipeline, reloader: Reloader, metrics: Metrics, runtime: Runtime
     ) -> None:
         self.database = database
-        examiner = Examiner(database.path, metrics, stages, surroundings)
-        self.face = Face(reloader.config, examiner, metrics, surroundings)
-        self.poller = stages.poller
+        health_reporter = HealthReporter(database.path, metrics, pipeline, runtime)
+        self.health_endpoints = HealthEndpoints(reloader.config, health_reporter, metrics, runtime)
+        self.poller = pipeline.poller
         self.reloader = reloader
         self.handlers: dict[str, Handler] = {}
         """What the control socket answers to, by command."""
-        self._stages = stages
+        self._stages = pipeline
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
-        self._environ = surroundings.environ
-        self.clock = surroundings.clock
-        self._herald = Herald(
-            Systemd(surroundings.environ),
-            stages.poller.first_round,
-            late=lambda: metrics.pulse.late(surroundings.clock.monotonic()),
-            words=partial(how_it_goes, stages.poller, database.path),
+        self._environ = runtime.environ
+        self.clock = runtime.clock
+        self._herald = SystemdNotifier(
+            Systemd(runtime.environ),
+            pipeline.poller.first_round,
+            late=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
+            words=partial(status_line, pipeline.poller, database.path),
         )
         reloader.before.append(self._herald.reload_begins)
         reloader.after.append(self._herald.reload_ended)
 
     def receivers(self) -> Collection[str]:
         """Return the names of the receivers that something is sent to now."""
-        return self._stages.carriers.by_receiver.keys()
+        return self._stages.delivery_workers.by_receiver.keys()
 
-    def wake_courier(self, receiver: str) -> None:
+    def wake_worker(self, receiver: str) -> None:
         """Let what was made due for a receiver go at once."""
-        if (courier := self._stages.carriers.by_receiver.get(receiver)) is not None:
-            courier.wake.ring()
+        if (worker := self._stages.delivery_workers.by_receiver.get(receiver)) is not None:
+            worker.wake.tick()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
         async with AsyncExitStack() as beside:
             await self._listen(beside)
             await self._start()
-            await beside.enter_async_context(self.face.at_work())
+            await beside.enter_async_context(self.health_endpoints.at_work())
             await self._turn(stop)
 
-    async def once(self) -> list[LookState]:
+    async def once(self) -> list[PollState]:
         """Look at everything once, tell what is due, and return the looks that failed."""
         await self._start()
         await self.poller.sweep()
         await self._stages.router.drain()
         # Nobody comes back in two minutes to see whether a catch-up has become whole.
         await self._outbox.release(None, self.clock.utc_now())
-        await self._tell()
+        await self._report_opening()
         # What that brought to light about receivers is told through others at once.
         if await self._stages.router.drain():
-            await self._tell()
-        await self._stages.upkeep.back_up()
+            await self._report_opening()
+        await self._stages.maintenance.back_up()
         return self.poller.failing()
 
-    async def _tell(self) -> None:
-        couriers = self._stages.carriers.by_receiver.values()
-        await asyncio.gather(*(courier.sweep() for courier in couriers))
-        for courier in couriers:
-            await courier.give_up()
+    async def _report_opening(self) -> None:
+        workers = self._stages.delivery_workers.by_receiver.values()
+        await asyncio.gather(*(worker.sweep() for worker in workers))
+        for worker in workers:
+            await worker.give_up()
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)
@@ -122,7 +122,7 @@ class Daemon:
             version=__version__,
             store=str(self.database.path),
             store_made_anew=self.database.created,
-            receivers=sorted(self._stages.carriers.by_receiver),
+            receivers=sorted(self._stages.delivery_workers.by_receiver),
             half_sent=reclaimed,
         )
 
@@ -135,35 +135,35 @@ class Daemon:
             log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path and restart")
 
     async def _turn(self, stop: asyncio.Event) -> None:
-        crew, stages = Crew(), self._stages
-        looking = [
-            crew.start(Engine(self.poller.ring, self.clock, stages.upkeep.clock_stepped).run()),
-            crew.start(self.poller.flusher.for_ever()),
-            crew.start(stages.upkeep.run()),
-            crew.start(stages.storekeeper.run()),
+        supervisor, pipeline = Supervisor(), self._stages
+        polling = [
+            supervisor.start(Scheduler(self.poller.tick, self.clock, pipeline.maintenance.clock_stepped).run()),
+            supervisor.start(self.poller.flusher.for_ever()),
+            supervisor.start(pipeline.maintenance.run()),
+            supervisor.start(pipeline.store_outage.run()),
         ]
-        crew.start(stages.router.run())
-        crew.start(self._herald.run())
-        stages.carriers.start(crew)
-        self.reloader.start(crew)
+        supervisor.start(pipeline.router.run())
+        supervisor.start(self._herald.run())
+        pipeline.delivery_workers.start(supervisor)
+        self.reloader.start(supervisor)
         try:
-            await crew.until(stop)
-            await self._stop(crew, looking)
+            await supervisor.until(stop)
+            await self._stop(supervisor, polling)
         finally:
             self.reloader.stop()
-            await crew.cancel()
+            await supervisor.cancel()
 
-    async def _stop(self, crew: Crew, looking: Sequence[Stage]) -> None:
+    async def _stop(self, supervisor: Supervisor, polling: Sequence[Stage]) -> None:
         log.info("watcher.stopping")
         end = self.clock.monotonic() + STOP_SECONDS
         self._herald.stopping()
         self.database.last_call(STOP_STORE_SECONDS)
         self.reloader.stop()
-        await crew.cancel(looking)
-        await self.poller.stop(STOP_LOOKS_SECONDS)
-        if ending := self._stages.carriers.dismiss(crew):
+        await supervisor.cancel(polling)
+        await self.poller.stop(STOP_POLLS_SECONDS)
+        if ending := self._stages.delivery_workers.dismiss(supervisor):
             await asyncio.wait(ending, timeout=max(end - self.clock.monotonic(), 0.0))
-        await crew.cancel()
+        await supervisor.cancel()
         await self._route_the_last()
         log.info("watcher.stopped")
 
@@ -172,7 +172,7 @@ class Daemon:
         try:
             await self._stages.router.drain()
         except Exception:
-            log.exception("route.left_to_next_start")
+            log.exception("routing.postponed")
 
 
 def _log_opening(opening: Opening) -> None:
@@ -187,7 +187,7 @@ def _log_opening(opening: Opening) -> None:
 @asynccontextmanager
 async def open_daemon(
     config: Config,
-    surroundings: Surroundings,
+    runtime: Runtime,
     *,
     purpose: str,
     extra_receivers: Mapping[str, Receiver] | None = None,
@@ -196,7 +196,7 @@ async def open_daemon(
 
     Args:
         config: what to watch and whom to tell.
-        surroundings: environment, clock and streams.
+        runtime: environment, clock and streams.
         purpose: what a second daemon is told about this one, e.g. ``run``.
         extra_receivers: receivers that no configuration describes, by name; the demo's console.
 
@@ -205,23 +205,23 @@ async def open_daemon(
         InvalidReceiverError: a receiver's secret or address cannot be used.
         StoreError: the store cannot be opened, or another process holds it.
     """
-    metrics = Metrics(surroundings.clock)
+    metrics = Metrics(runtime.clock)
     budgets = Budgets(metrics.granted)
 
-    async def make(config: Config) -> Parts:
-        return await make_parts(config, surroundings, extra_receivers or {}, budgets, metrics)
+    async def make(config: Config) -> Connections:
+        return await make_connections(config, runtime, extra_receivers or {}, budgets, metrics)
 
     async with AsyncExitStack() as stack:
-        parts = await make(config)
-        stack.push_async_callback(parts.connections.aclose)
-        path = config.state.sqlite_path(surroundings.environ)
-        database = open_database(path, purpose=purpose, now=surroundings.clock.utc_now())
+        connections = await make(config)
+        stack.push_async_callback(connections.connections.aclose)
+        path = config.state.sqlite_path(runtime.environ)
+        database = open_database(path, purpose=purpose, now=runtime.clock.utc_now())
         stack.callback(database.close)
-        stages = wire(parts, database, surroundings.clock, metrics)
-        reloader = Reloader(parts, stages, make)
+        pipeline = wire(connections, database, runtime.clock, metrics)
+        reloader = Reloader(connections, pipeline, make)
         stack.push_async_callback(reloader.close)
         count_reloads(reloader, metrics)
-        daemon = Daemon(database, stages, reloader, metrics, surroundings)
+        daemon = Daemon(database, pipeline, reloader, metrics, runtime)
         daemon.handlers |= _handlers(daemon)
         yield daemon
 
@@ -240,6 +240,6 @@ def _handlers(daemon: Daemon) -> dict[str, Handler]:
     return {
         "ping": ping,
         "reload": daemon.reloader.serve,
-        **delivery_handlers(daemon.database, daemon.receivers, daemon.clock, daemon.wake_courier),
+        **delivery_handlers(daemon.database, daemon.receivers, daemon.clock, daemon.wake_worker),
         **silence_handlers(daemon.database, daemon.clock),
     }

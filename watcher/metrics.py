@@ -19,8 +19,8 @@ from watcher import __version__
 from watcher.clock import Clock
 from watcher.core.delivery.model import OPEN_STATES, Verdict
 from watcher.core.event import Event
-from watcher.core.health.liveness import Pulse
-from watcher.core.health.readiness import Ailment, Reason, Vitals
+from watcher.core.health.liveness import LoopMonitor
+from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
 
 PREFIX: Final = "aitems_watcher_"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -40,26 +40,26 @@ class Reading:
 
     at: datetime
     monotonic: float
-    vitals: Vitals | None
+    health_stats: HealthStats | None
     """``None`` when the store could not be read."""
-    reasons: Sequence[Reason]
+    reasons: Sequence[NotReadyReason]
 
 
 class Metrics:
     """Counts what the stages report; fits ``flow.ports.Observer`` without knowing it."""
 
     def __init__(self, clock: Clock) -> None:
-        self.pulse = Pulse()
+        self.loop_monitor = LoopMonitor()
         self._clock = clock
         self._registry = CollectorRegistry()
-        self._moment = _Moment(self.pulse)
+        self._moment = _CurrentState(self.loop_monitor)
         self._registry.register(self._moment)
         self._reasons: set[str] = set()
-        self._looks = self._counter("looks", "Calls of AiTEMS, by what came of them.", "account", "call", "outcome")
+        self._polls = self._counter("polls", "Calls of AiTEMS, by what came of them.", "account", "call", "outcome")
         self._requests = self._counter("requests", "Requests put on the wire within the budget.", "account")
         self._budget = self._gauge("requests_allowed_per_second", "The account's request budget.", "account")
         self._lateness = self._histogram(
-            "look_lateness_seconds", "How long after it was due a look started.", LATENESS_BUCKETS
+            "poll_lateness_seconds", "How long after it was due a look started.", LATENESS_BUCKETS
         )
         self._events = self._counter("events", "Events on their way to whom they concern, by kind.", "kind")
         self._bounds = self._histogram(
@@ -88,21 +88,21 @@ class Metrics:
         build.labels(__version__, platform.python_version(), sqlite3.sqlite_version).set(1)
         self.reloaded(good=True)
 
-    def turned(self, loop: str, within_seconds: float) -> None:
+    def progressed(self, loop: str, within_seconds: float) -> None:
         """Note that a loop turns, and that it will again within so long."""
-        self.pulse.turned(loop, within_seconds, self._clock.monotonic())
+        self.loop_monitor.progressed(loop, within_seconds, self._clock.monotonic())
 
     def ended(self, loop: str) -> None:
         """Note that a loop has stopped in order."""
-        self.pulse.ended(loop)
+        self.loop_monitor.ended(loop)
 
-    def look_started(self, late_seconds: float) -> None:
+    def poll_started(self, late_seconds: float) -> None:
         """Note how long after it was due a look starts."""
         self._lateness.observe(max(late_seconds, 0.0))
 
     def asked(self, account: str, call: str, outcome: str) -> None:
         """Note what came of a call."""
-        self._looks.labels(account, call, outcome).inc()
+        self._polls.labels(account, call, outcome).inc()
 
     def routed(self, event: Event) -> None:
         """Note an event; for a change of status, also how narrow its bounds are and how fast it was recorded."""
@@ -160,11 +160,11 @@ class Metrics:
         return Histogram(PREFIX + name, text, labels, registry=self._registry, buckets=buckets)
 
 
-class _Moment(Collector):
+class _CurrentState(Collector):
     """What is true at the moment of asking: a series lasts no longer than what it is about."""
 
-    def __init__(self, pulse: Pulse) -> None:
-        self._pulse = pulse
+    def __init__(self, loop_monitor: LoopMonitor) -> None:
+        self._loop_monitor = loop_monitor
         self.reading: Reading | None = None
 
     def describe(self) -> Iterator[Metric]:
@@ -176,20 +176,20 @@ class _Moment(Collector):
         if self.reading is None:
             return
         yield from self._of_process(self.reading)
-        if self.reading.vitals is not None:
+        if self.reading.health_stats is not None:
             for make in _OF_STORE:
-                yield make(self.reading.vitals, self.reading.at)
+                yield make(self.reading.health_stats, self.reading.at)
 
     def _of_process(self, reading: Reading) -> Iterator[Metric]:
         loops = _family("loop_age_seconds", "How long ago each loop turned.", "loop")
-        for loop, seconds in self._pulse.ages(reading.monotonic).items():
+        for loop, seconds in self._loop_monitor.ages(reading.monotonic).items():
             loops.add_metric([loop], seconds)
         yield loops
-        unwell = _family("unwell", "1 for each reason that /readyz gives.", "reason")
-        given = {reason.ailment for reason in reading.reasons}
-        for ailment in Ailment:
-            unwell.add_metric([ailment.value], float(ailment in given))
-        yield unwell
+        states = _family("not_ready", "1 for each reason that /readyz gives.", "reason")
+        given = {reason.not_ready for reason in reading.reasons}
+        for not_ready in NotReady:
+            states.add_metric([not_ready.value], float(not_ready in given))
+        yield states
         yield _single("ready", "Whether /readyz says yes.", float(not reading.reasons))
 
 
@@ -201,28 +201,28 @@ def _single(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
-def _in_progress(vitals: Vitals, _at: datetime) -> Metric:
+def _in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
     family = _family(
         "training_in_progress",
         "1 for each training under way; the series ends with it.",
         *("account", "service", "type", "version", "status"),
     )
-    for ref, status in vitals.in_progress:
+    for ref, status in health_stats.in_progress:
         family.add_metric([ref.account, ref.service, ref.type, ref.version, status], 1)
     return family
 
 
-def _deliveries(vitals: Vitals, _at: datetime) -> Metric:
+def _deliveries(health_stats: HealthStats, _at: datetime) -> Metric:
     family = _family("deliveries", "Deliveries that are not delivered, by receiver and state.", "receiver", "state")
-    for queue in vitals.queues:
+    for queue in health_stats.queues:
         family.add_metric([queue.receiver, queue.state.value], queue.count)
     return family
 
 
-def _oldest(vitals: Vitals, at: datetime) -> Metric:
+def _oldest(health_stats: HealthStats, at: datetime) -> Metric:
     family = _family("oldest_pending_delivery_age_seconds", "Age of the oldest delivery that is still due.", "receiver")
     oldest: dict[str, datetime] = {}
-    for queue in vitals.queues:
+    for queue in health_stats.queues:
         if queue.state in OPEN_STATES:
             oldest[queue.receiver] = min(queue.oldest, oldest.get(queue.receiver, queue.oldest))
     for receiver, since in oldest.items():
@@ -230,32 +230,34 @@ def _oldest(vitals: Vitals, at: datetime) -> Metric:
     return family
 
 
-def _incidents(vitals: Vitals, _at: datetime) -> Metric:
+def _incidents(health_stats: HealthStats, _at: datetime) -> Metric:
     family = _family("incidents_open", "What cannot be seen, by cause.", "cause")
-    for cause, count in vitals.incidents.items():
+    for cause, count in health_stats.incidents.items():
         family.add_metric([cause], count)
     return family
 
 
-def _untold(vitals: Vitals, _at: datetime) -> Metric:
-    return _single("troubles_untold", "Incidents and broken receivers that nobody was told of.", len(vitals.untold))
+def _unannounced(health_stats: HealthStats, _at: datetime) -> Metric:
+    return _single(
+        "problems_unannounced", "Incidents and broken receivers that nobody was told of.", len(health_stats.unannounced)
+    )
 
 
-def _untold_dead(vitals: Vitals, _at: datetime) -> Metric:
-    count = sum(vitals.untold_dead.values())
-    return _single("dead_letters_untold", "Deliveries given up without anybody being told.", count)
+def _unannounced_dead_letters(health_stats: HealthStats, _at: datetime) -> Metric:
+    count = sum(health_stats.unannounced_dead_letters.values())
+    return _single("dead_letters_unannounced", "Deliveries given up without anybody being told.", count)
 
 
-def _store_size(vitals: Vitals, _at: datetime) -> Metric:
-    return _single("store_bytes", "Size of the store's file and its write-ahead log.", vitals.store_bytes)
+def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
+    return _single("store_bytes", "Size of the store's file and its write-ahead log.", health_stats.store_bytes)
 
 
-_OF_STORE: Final[tuple[Callable[[Vitals, datetime], Metric], ...]] = (
+_OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
     _in_progress,
     _deliveries,
     _oldest,
     _incidents,
-    _untold,
-    _untold_dead,
+    _unannounced,
+    _unannounced_dead_letters,
     _store_size,
 )

@@ -18,7 +18,7 @@ Question = tuple[bytes | str | None, bytes | str | int | None, int, int, int, in
 """Host, port, family, type, protocol, flags."""
 
 
-class NamesAside(asyncio.AbstractEventLoop):
+class ThreadedResolver(asyncio.AbstractEventLoop):
     """How an event loop looks names up: with as many threads as there are different questions without an answer."""
 
     def __init__(self) -> None:
@@ -70,6 +70,6 @@ def _give(answer: asyncio.Future[Answer], found: Answer, error: Exception | None
     answer.exception()
 
 
-def with_names_aside(loop: type[asyncio.AbstractEventLoop]) -> type[asyncio.AbstractEventLoop]:
+def with_threaded_resolver(loop: type[asyncio.AbstractEventLoop]) -> type[asyncio.AbstractEventLoop]:
     """Return the same kind of loop with this way of looking names up."""
-    return cast("type[asyncio.AbstractEventLoop]", type(loop.__name__, (NamesAside, loop), {}))
+    return cast("type[asyncio.AbstractEventLoop]", type(loop.__name__, (ThreadedResolver, loop), {}))

@@ -37,11 +37,11 @@ class FromNow(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
         return now + self._every
 
 
-class Engine:
-    """Rings ``ring`` ten times a second, through steps of the wall clock too."""
+class Scheduler:
+    """Rings ``tick`` ten times a second, through steps of the wall clock too."""
 
-    def __init__(self, ring: Callable[[], None], clock: Clock, on_step: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, tick: Callable[[], None], clock: Clock, on_step: Callable[[], None]) -> None:
+        self._ring = tick
         self._on_step = on_step
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)

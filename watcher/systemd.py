@@ -43,7 +43,7 @@ class Systemd:
         """Whether this process was started with a place to report to."""
         return bool(self._address)
 
-    def tell(self, *lines: str) -> None:
+    def notify(self, *lines: str) -> None:
         """Send one message; what cannot be sent is said once in the log and changes nothing else."""
         if not self._address or not lines:
             return
@@ -53,7 +53,7 @@ class Systemd:
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                log.warning("systemd.not_told", problem=str(error))
+                log.warning("systemd.notify_failed", problem=str(error))
 
 
 def status(text: str) -> str:

@@ -194,7 +194,7 @@ class Simulated:
         """Set a training's status; service and training are made where they are missing."""
         self.control("PUT", f"/services/{service}/trains/pop/versions/{version}", {"status": status})
 
-    def wait_for_looks(self, count: int) -> None:
+    def wait_for_polls(self, count: int) -> None:
         """Wait until so many more requests have come in."""
         self.control("DELETE", "/requests")
         eventually(lambda: self.control("GET", "/requests")["total"] >= count)

@@ -73,7 +73,7 @@ def test_a_refusing_receiver_is_told_of_through_another_and_its_delivery_dropped
         workplace.command("once", env=KEYS)
         workplace.set_training("v1", "completed")
         swept = workplace.command("once", env=KEYS)
-        assert '"type":"receiver.receiver-broken"' in swept.stdout
+        assert '"type":"receiver.failing"' in swept.stdout
         assert len(hook.got) == 1
         status = workplace.command("status")
         assert status.returncode == 1
@@ -95,7 +95,7 @@ def test_beside_a_daemon_a_retry_goes_over_its_socket_and_is_sent_at_once(workpl
         workplace.write(ROUTED.format(url=url))
         workplace.command("once", env=KEYS)
         with started("run", "--config", workplace.config, env=KEYS):
-            workplace.simulator.wait_for_looks(2)
+            workplace.simulator.wait_for_polls(2)
             workplace.set_training("v1", "learningFailed")
             eventually(lambda: len(listed(workplace, "--receiver", "hook")) == 1 and len(hook.got) == 1)
             eventually(lambda: listed(workplace)[0]["state"] == "pending")

@@ -29,7 +29,7 @@ def examined(workplace: Workplace, *args: str) -> tuple[int, dict[str, dict[str,
 def test_beside_a_running_daemon_everything_is_well(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
-        workplace.simulator.wait_for_looks(2)
+        workplace.simulator.wait_for_polls(2)
         status, found = examined(workplace, "--online")
     assert status == 0, found
     assert found["daemon"]["detail"].startswith(f"process {daemon.pid}, version ")

@@ -47,11 +47,11 @@ def test_what_cannot_be_seen_or_delivered_fails_and_is_named(workplace: Workplac
     assert undelivered.returncode == 1
     assert "away: pending (not sent: connect)" in undelivered.stdout
     workplace.simulator.control("DELETE", f"/services/{workplace.service}")
-    unseen = workplace.command("once", env=KEYS)
-    assert unseen.returncode == 1
-    assert "cannot see shop-main since " in unseen.stdout
-    assert "not-found" in unseen.stdout
-    assert "take its [[watch]] out" in unseen.stdout
+    failure = workplace.command("once", env=KEYS)
+    assert failure.returncode == 1
+    assert "cannot see shop-main since " in failure.stdout
+    assert "not-found" in failure.stdout
+    assert "take its [[watch]] out" in failure.stdout
 
 
 def test_history_is_filtered_by_training_id_kind_and_number(workplace: Workplace) -> None:

@@ -56,14 +56,14 @@ def test_r20_a_faulty_file_is_refused_with_each_fault_on_the_terminal_and_in_the
         assert refused.returncode == 78
         assert "receiver.more.kind: " in refused.stderr
         assert "surprise: " in refused.stderr
-        logged = json.loads(read_until(daemon, "config.refused")[-1])
+        logged = json.loads(read_until(daemon, "config.rejected")[-1])
         assert (logged["level"], len(logged["faults"])) == ("error", 2)
         as_json = workplace.json("reload")
         assert (as_json["outcome"], len(as_json["faults"])) == ("refused", 2)
 
         daemon.send_signal(signal.SIGHUP)
-        read_until(daemon, "config.refused")
-        workplace.simulator.wait_for_looks(2)
+        read_until(daemon, "config.rejected")
+        workplace.simulator.wait_for_polls(2)
         workplace.write()
         assert workplace.command("reload").returncode == 0
         assert stopped(daemon, signal.SIGTERM)[0] == 0

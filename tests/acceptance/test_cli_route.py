@@ -31,7 +31,9 @@ def test_an_invented_event_shows_each_route_and_who_is_told(workplace: Workplace
     assert "type is relatedItem, not pop" in shown.stdout
     assert "kind is failed, not succeeded" in shown.stdout
     mentioned = workplace.json("route", "--label", "env=prod")
-    assert [(told["receiver"], told["mention"]) for told in mentioned["told"]] == [("chat", ["<!here>"])]
+    assert [(announced["receiver"], announced["mention"]) for announced in mentioned["recipients"]] == [
+        ("chat", ["<!here>"])
+    ]
     assert mentioned["routes"][0]["takes"]
     assert not workplace.folder.joinpath("watcher.db").exists()
 

@@ -30,9 +30,9 @@ def test_it_tells_answers_beside_itself_and_stops_in_order(workplace: Workplace)
     workplace.write(EVERY_KIND)
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         lines = read_until(daemon, "watcher.started")
-        workplace.simulator.wait_for_looks(2)
+        workplace.simulator.wait_for_polls(2)
         workplace.set_training("v1", "completed")
-        lines += read_until(daemon, "delivery.delivered")
+        lines += read_until(daemon, "delivery.sent")
 
         shown = workplace.command("status")
         assert shown.returncode == 0, shown.stdout + shown.stderr

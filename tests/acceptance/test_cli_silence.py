@@ -20,7 +20,7 @@ def test_beside_a_daemon_nothing_arrives_until_the_silence_is_ended(workplace: W
         workplace.write(ROUTED.format(url=url))
         workplace.command("once", env=KEYS)
         with started("run", "--config", workplace.config, env=KEYS):
-            workplace.simulator.wait_for_looks(2)
+            workplace.simulator.wait_for_polls(2)
             what = ("--for", "4h", "--why", "moving the data", "--by", "mina")
             added = json.loads(
                 workplace.silence("add", f"service={workplace.service}", "type=pop", *what, "--json").stdout
@@ -71,7 +71,7 @@ def test_without_a_daemon_it_holds_at_its_next_run(workplace: Workplace) -> None
         (("service=a", "--for", "9999999d", "--why", "x"), "at most 365d"),
         (("service=a", "--for", "4h", "--why", "x", "--by", " "), "write --by NAME"),
         (("servce=a", "--for", "4h", "--why", "x"), 'did you mean "service"?'),
-        (("kind=receiver-broken", "--for", "4h", "--why", "x"), "is never silenced"),
+        (("kind=receiver-failing", "--for", "4h", "--why", "x"), "is never silenced"),
     ],
 )
 def test_what_is_wrong_is_refused_with_what_to_write_instead(

@@ -56,15 +56,15 @@ def test_r18_a_damaged_store_is_restored_loudly_and_what_comes_after_is_marked(w
     garbage(store)
 
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
-        lines = read_until(daemon, "delivery.delivered")
+        lines = read_until(daemon, "delivery.sent")
         status, _ = stopped(daemon, signal.SIGTERM)
     assert status == 0
     logged = {entry["event"]: entry for entry in map(json.loads, lines) if "event" in entry}
     assert logged["store.restored"]["level"] == "error"
     assert logged["watcher.started"]["store_made_anew"] is False
-    (told,) = [json.loads(line) for line in lines if '"type":"training.succeeded"' in line]
-    assert told["data"]["restored"] is True
-    assert told["data"]["id"] != before["id"]
+    (announced,) = [json.loads(line) for line in lines if '"type":"training.succeeded"' in line]
+    assert announced["data"]["restored"] is True
+    assert announced["data"]["id"] != before["id"]
     assert Path(logged["store.restored"]["set_aside"]).read_bytes().startswith(b"not a database")
 
     shown = workplace.command("status")

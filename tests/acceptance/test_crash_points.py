@@ -18,18 +18,18 @@ import pytest
 from alembic import command
 
 from tests.support import crash_points as dying
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.allowed_repeats import half_sent, needless_repeats
-from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.crash_points import HIT, MOMENTS, Point
 from tests.support.fault_table import TALLY, remark, rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.timestamps import to_text
 from watcher.simulator import serve
 from watcher.store import migrate
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 
 pytestmark = pytest.mark.slow
@@ -44,10 +44,10 @@ EVERY_POINT: Final = {
 """Those that a daemon passes again and again; the rare ones have tests of their own."""
 
 
-class Scene:
+class ReloadScenario:
     """A folder with a configuration, an API whose trainings change, and two webhooks."""
 
-    def __init__(self, folder: Path, api: Witness, hooks: dict[str, Inbox]) -> None:
+    def __init__(self, folder: Path, api: RecordingSimulator, hooks: dict[str, Inbox]) -> None:
         self.folder = folder
         self.api = api
         self.hooks = hooks
@@ -56,15 +56,15 @@ class Scene:
     async def die_at(self, point: Point) -> None:
         """Let a daemon live until it dies at the point."""
         born = datetime.now(UTC)
-        process = dying.start(self.folder, house.ENVIRON, point)
+        process = dying.start(self.folder, daemon_in_process.ENVIRON, point)
         try:
-            await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+            await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
         except TimeoutError:
             pytest.fail(f"{point} was never reached")
         finally:
             process.kill()
             died = datetime.now(UTC)
-            await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+            await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
             self.lives.append(Life(born, died, half_sent(self.folder)))
         assert process.exitcode == -signal.SIGKILL, f"{point}: it ended by itself"
         assert (self.folder / HIT).read_text() == str(point)
@@ -73,36 +73,38 @@ class Scene:
     async def live_on(self) -> None:
         """Let a daemon live until everything is told, and stop it in order."""
         born = datetime.now(UTC)
-        process = dying.start(self.folder, house.ENVIRON, None)
+        process = dying.start(self.folder, daemon_in_process.ENVIRON, None)
         shown = len(self.api.shown)
-        await house.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
-        await house.eventually(lambda: everything_is_told(self.folder), BOUND_SECONDS)
+        await daemon_in_process.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
+        await daemon_in_process.eventually(lambda: all_delivered(self.folder), BOUND_SECONDS)
         await self._stop(process)
         self.lives.append(Life(born, datetime.now(UTC)))
 
     async def _stop(self, process: ForkServerProcess) -> None:
         process.terminate()
-        await house.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
+        await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
         assert process.exitcode == 0
 
-    def broken_promises(self) -> list[str]:
+    def broken_invariants(self) -> list[str]:
         received = {name: hook.received for name, hook in self.hooks.items()}
-        broken = violations(house.evidence(self.folder, self.api.shown, self.lives, received))
+        found = violations(daemon_in_process.evidence(self.folder, self.api.shown, self.lives, received))
         for items in received.values():
-            broken += [f"{identity} came again" for identity in needless_repeats(items, self.lives)]
-        return broken
+            found += [f"{identity} came again" for identity in needless_repeats(items, self.lives)]
+        return found
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
-    api = Witness()
+async def scene(folder: Path) -> AsyncIterator[ReloadScenario]:
+    api = RecordingSimulator()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as other:
         hooks = {"hook": hook, "other": other}
-        text = house.settings(simulator.base_url, list(SERVICES), {name: hook.url for name, hook in hooks.items()})
+        text = daemon_in_process.settings(
+            simulator.base_url, list(SERVICES), {name: hook.url for name, hook in hooks.items()}
+        )
         (folder / "config.toml").write_text(text.replace("200ms", "100ms"))
-        yield Scene(folder, api, hooks)
+        yield ReloadScenario(folder, api, hooks)
 
 
 async def test_r1_a_death_at_any_step_loses_nothing_and_tells_nothing_under_two_ids(tmp_path: Path) -> None:
@@ -120,25 +122,25 @@ async def test_r1_a_death_at_any_step_loses_nothing_and_tells_nothing_under_two_
             await place.die_at(point)
         changing.cancel()
         await place.live_on()
-    assert place.broken_promises() == []
+    assert place.broken_invariants() == []
     remark(f"{len(points)} deaths at {len(set(map(str, points)))} points")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_r25_a_death_while_migrating_leaves_the_old_store_or_the_new_one(moment: str, tmp_path: Path) -> None:
-    engine = writer_engine(tmp_path / "watcher.db")
-    with engine.begin() as connection:
+    scheduler = writer_engine(tmp_path / "watcher.db")
+    with scheduler.begin() as connection:
         config = migrate._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    engine.dispose()
+    scheduler.dispose()
     async with scene(tmp_path) as place:
         await place.die_at(Point("migrate", moment))
         changing = asyncio.create_task(keep_changing(place.api, random.Random(25)))  # noqa: S311 - what changes
         await place.live_on()
         changing.cancel()
         await place.live_on()
-    assert place.broken_promises() == []
+    assert place.broken_invariants() == []
 
 
 async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -> None:
@@ -147,14 +149,14 @@ async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -
         await place.live_on()
         changing.cancel()
         await place.live_on()
-        assert place.broken_promises() == []
+        assert place.broken_invariants() == []
         before = {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()}
         for moment in MOMENTS:
             _age_half(tmp_path)
             await place.die_at(Point("retention", moment))
         await place.live_on()
         assert {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()} == before
-    newest = {told.event.subject: told.event.seq for told in house.history(tmp_path)}
+    newest = {announced.event.subject: announced.event.seq for announced in daemon_in_process.history(tmp_path)}
     with closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
         known = dict(connection.execute("SELECT subject, seq FROM training WHERE seq > 0").fetchall())
         orphans = connection.execute("SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event)")
@@ -163,20 +165,20 @@ async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -
 
 
 async def test_r1_a_death_while_backing_up_leaves_no_half_backup(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "watcher.db")
+    backup_folder = BackupFolder(tmp_path / "watcher.db")
     async with scene(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, random.Random(7)))  # noqa: S311 - what changes
         for step in ("copy", "publish"):
             for moment in ("before", "after"):
                 await place.die_at(Point(step, moment))
-                names = [path for _, path in shelf.backups()]
+                names = [path for _, path in backup_folder.backups()]
                 assert len(names) == ((step, moment) == ("publish", "after"))
         changing.cancel()
         await place.live_on()
-        ((_, name),) = shelf.backups()
-        assert shelf.newest_sound() is not None
-        assert list(shelf.folder.iterdir()) == [name], "what was cut short is cleared away"
-    assert place.broken_promises() == []
+        ((_, name),) = backup_folder.backups()
+        assert backup_folder.newest_sound() is not None
+        assert list(backup_folder.folder.iterdir()) == [name], "what was cut short is cleared away"
+    assert place.broken_invariants() == []
 
 
 def _age_half(folder: Path) -> None:

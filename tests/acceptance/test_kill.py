@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.allowed_repeats import half_sent, needless_repeats
-from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Leisurely, listening
 from watcher.simulator import serve
 
@@ -34,7 +34,7 @@ async def daemon(
             *(sys.executable, *program, "run", "--config", str(folder / "config.toml")),
             stdout=log,
             stderr=log,
-            env={**os.environ, **house.ENVIRON, **environ},
+            env={**os.environ, **daemon_in_process.ENVIRON, **environ},
         )
     try:
         yield process
@@ -46,11 +46,11 @@ async def daemon(
         lives.append(Life(born, died, half_sent(folder)))
 
 
-async def far_enough(api: Witness, draw: random.Random) -> None:
+async def far_enough(api: RecordingSimulator, draw: random.Random) -> None:
     """Wait for a moment to kill: one in five is on the way up, the others come when it has begun to look."""
     if draw.random() > 0.2:
         shown = len(api.shown)
-        await house.eventually(lambda: len(api.shown) > shown)
+        await daemon_in_process.eventually(lambda: len(api.shown) > shown)
     await asyncio.sleep(draw.uniform(0.0, 1.5))
 
 
@@ -58,14 +58,14 @@ async def far_enough(api: Witness, draw: random.Random) -> None:
 async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_two_ids(tmp_path: Path) -> None:
     kills = rounds(few=10, full=300)
     draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     # One that takes its time, so that kills come while something is sent to it.
     hook, other = Leisurely(seconds=lambda: draw.choice((0.0, 0.3, 1.0))), Inbox()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     async with serve(api) as simulator, listening(hook), listening(other):
         receivers = {"hook": hook.url, "other": other.url}
-        text = house.settings(simulator.base_url, list(SERVICES), receivers).replace("200ms", "100ms")
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), receivers).replace("200ms", "100ms")
         (tmp_path / "config.toml").write_text(text)
         changing = asyncio.create_task(keep_changing(api, draw))
         for _ in range(kills):
@@ -75,14 +75,16 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_tw
         hook.seconds = lambda: 0.0
         async with daemon(tmp_path, lives, {}) as last:
             shown = len(api.shown)
-            await house.eventually(lambda: len(api.shown) > shown + 100)
-            await house.eventually(lambda: everything_is_told(tmp_path), 60)
+            await daemon_in_process.eventually(lambda: len(api.shown) > shown + 100)
+            await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 60)
             last.terminate()
             assert await last.wait() == 0
-        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received, "other": other.received})
+        evidence = daemon_in_process.evidence(
+            tmp_path, api.shown, lives, {"hook": hook.received, "other": other.received}
+        )
     assert violations(evidence) == []
     assert [*needless_repeats(hook.received, lives), *needless_repeats(other.received, lives)] == []
     half = [life.half_sent for life in lives if life.half_sent]
     remark(f"{len(half)} of {kills} kills while something was sent; each repeat is of that")
     assert len(half) > kills / 10, "kills that hit no sending show nothing of repeats"
-    assert len(evidence.told) > kills, "so many kills without changes would show nothing"
+    assert len(evidence.announced) > kills, "so many kills without changes would show nothing"

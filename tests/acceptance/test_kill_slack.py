@@ -13,11 +13,11 @@ from typing import Any, Final
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import everything_is_told
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import all_delivered
 from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, repeats, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.slack import CHANNEL, TOKEN, Fault, LocalSlack, local_slack
 from tests.support.slack_messages import as_received
 from watcher.core.delivery.model import State
@@ -44,7 +44,7 @@ class Trial:
     """What goes on around the daemon."""
 
     folder: Path
-    api: Witness
+    api: RecordingSimulator
     draw: random.Random
     post: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a post has arrived whole and nothing was done about it yet."""
@@ -86,33 +86,35 @@ async def one_round(trial: Trial) -> bool:
 @pytest.mark.slow
 async def test_r1_kills_around_sends_to_a_slack_bot_leave_one_message_in_effect_each(tmp_path: Path) -> None:
     kills = rounds(few=12, full=100)
-    trial = Trial(tmp_path, Witness(), random.Random(20261125))  # noqa: S311 - the moments of the kills
+    trial = Trial(tmp_path, RecordingSimulator(), random.Random(20261125))  # noqa: S311 - the moments of the kills
     slack = LocalSlack(fault=trial.fault, arrived=trial.post.set, delays=trial.delays)
     for version in range(VERSIONS):
         trial.api.set_training(SERVICE, "pop", f"v{version}", LIFE[0])
     async with serve(trial.api) as simulator, local_slack(slack):
-        text = house.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0]
+        text = daemon_in_process.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0]
         (tmp_path / "config.toml").write_text(text + BOT.replace("URL", slack.url))
         async with trial.living():
-            await house.eventually(lambda: len(trial.api.shown) > 2 * VERSIONS)
+            await daemon_in_process.eventually(lambda: len(trial.api.shown) > 2 * VERSIONS)
         sending = [await one_round(trial) for _ in range(kills)]
         slack.fault = lambda _: None
         async with trial.living() as last:
             seen = len(trial.api.shown)
-            await house.eventually(lambda: len(trial.api.shown) > seen + 3 * VERSIONS)
-            await house.eventually(lambda: everything_is_told(tmp_path), 300)
+            await daemon_in_process.eventually(lambda: len(trial.api.shown) > seen + 3 * VERSIONS)
+            await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 300)
             last.terminate()
             assert await last.wait() == 0
-    told = house.history(tmp_path)
-    messages = as_received(slack, "chat", told)
-    evidence = house.evidence(tmp_path, trial.api.shown, trial.lives, {"chat": messages})
+    announced = daemon_in_process.history(tmp_path)
+    messages = as_received(slack, "chat", announced)
+    evidence = daemon_in_process.evidence(tmp_path, trial.api.shown, trial.lives, {"chat": messages})
     assert violations(evidence) == []
-    assert {handover.state for item in told for handover in item.handovers} == {State.DELIVERED}
+    assert {delivery_outcome.state for item in announced for delivery_outcome in item.delivery_outcomes} == {
+        State.DELIVERED
+    }
     assert repeats(messages) == 0
     assert len(messages) == len(slack.messages), "each message says of what it is"
     assert slack.too_fast == 0, "faster than one a second"
     assert sum(sending) > kills / 2, "kills that hit no sending show nothing"
-    found = sum(handover.reason == "found" for item in told for handover in item.handovers)
+    found = sum(delivery_outcome.reason == "found" for item in announced for delivery_outcome in item.delivery_outcomes)
     remark(
         f"{sum(sending)} of {kills} kills while a bot was sending, {len(messages)} messages, {found} found in the "
         f"channel, {slack.calls['chat.postMessage']} posts"

@@ -10,11 +10,10 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support import soak
+from tests.support import daemon_in_process, soak
 from tests.support.fault_table import TALLY, remark
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -30,25 +29,25 @@ Name = tuple[str, str]
 
 async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_told_soon(tmp_path: Path) -> None:
     changes = 200 if TALLY.full else 40
-    draw, api, changed = random.Random(30), Witness(), dict[Name, datetime]()  # noqa: S311 - which changes when
+    draw, api, changed = random.Random(30), RecordingSimulator(), dict[Name, datetime]()  # noqa: S311 - which changes when
     names = [(service, f"v{n}") for service in soak.SERVICES for n in range(soak.TRAININGS_EACH)]
     for service, version in names:
         api.set_training(service, "pop", version, "waiting")
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(soak.SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(soak.SERVICES), {"hook": hook.url})
         (tmp_path / "config.toml").write_text(text.replace('interval = "200ms"', 'interval = "1s"'))
         born = datetime.now(UTC)
         async with soak.daemon(tmp_path) as process:
-            await house.eventually(lambda: len(api.shown) >= 2 * len(names), 60)
+            await daemon_in_process.eventually(lambda: len(api.shown) >= 2 * len(names), 60)
             for service, version in draw.sample(names, changes):
                 changed[service, version] = datetime.now(UTC)
                 api.set_training(service, "pop", version, draw.choice(WORDS))
                 await asyncio.sleep(draw.uniform(0.02, 0.2))
-            await house.eventually(lambda: len(hook.events()) >= changes, 60)
+            await daemon_in_process.eventually(lambda: len(hook.events()) >= changes, 60)
             process.terminate()
             assert await process.wait() == 0
         life = Life(born, datetime.now(UTC))
-    assert violations(house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
+    assert violations(daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
     waits = sorted(arrived - changed[name] for name, arrived in first_arrivals(hook).items())
     assert len(waits) == changes
     median, slow = (waits[int(changes * part)].total_seconds() for part in (0.5, 0.99))

@@ -15,10 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from tests.acceptance.cli_support import command
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import everything_is_told
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import Life, repeats, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, listening
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, local_slack
 from tests.support.slack_messages import as_received
@@ -39,7 +39,7 @@ kind = "webhook"
 url = "{ops}"
 
 [[route]]
-match = {{ kind = ["receiver-broken", "receiver-mended", "undelivered"] }}
+match = {{ kind = ["receiver-failing", "receiver-recovered", "undelivered"] }}
 to = ["ops"]
 
 [[route]]
@@ -62,24 +62,24 @@ class Gone:
 
     attempts: list[str] = field(default_factory=list)
     """What was tried, by its text."""
-    mend: Callable[[], None] = lambda: None
+    fix: Callable[[], None] = lambda: None
     settings: str = ""
     arrived: Callable[[Path], list[Received]] = lambda _: []
 
 
 @asynccontextmanager
 async def webhook_that_is_gone() -> AsyncIterator[Gone]:
-    gone, accepted, mended = Gone(), list[Received](), asyncio.Event()
+    gone, accepted, recovered = Gone(), list[Received](), asyncio.Event()
 
     def answer(item: Received) -> Response:
         gone.attempts.append(item.webhook_id)
-        if not mended.is_set():
+        if not recovered.is_set():
             return PlainTextResponse("no more", 410)
         accepted.append(item)
         return PlainTextResponse("ok")
 
     async with listening(Inbox(script=answer)) as inbox:
-        gone.mend, gone.arrived = mended.set, lambda _: accepted
+        gone.fix, gone.arrived = recovered.set, lambda _: accepted
         gone.settings = WEBHOOK.format(url=inbox.url)
         yield gone
 
@@ -94,12 +94,12 @@ async def channel_that_refuses(word: str) -> AsyncIterator[Gone]:
 
     slack = LocalSlack(fault=refuse)
 
-    def mend() -> None:
+    def fix() -> None:
         slack.fault = lambda _: None
 
     async with local_slack(slack):
-        gone.mend, gone.settings = mend, BOT.format(url=slack.url)
-        gone.arrived = lambda folder: as_received(slack, "gone", house.history(folder))
+        gone.fix, gone.settings = fix, BOT.format(url=slack.url)
+        gone.arrived = lambda folder: as_received(slack, "gone", daemon_in_process.history(folder))
         yield gone
 
 
@@ -111,8 +111,8 @@ FACES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Gone]]]] = {
 }
 WAYS: Final = ("beside the daemon", "without a daemon")
 CASES: Final = [
-    pytest.param(face, way, marks=() if place % 2 == number else pytest.mark.torture)
-    for place, face in enumerate(FACES)
+    pytest.param(health_endpoints, way, marks=() if place % 2 == number else pytest.mark.torture)
+    for place, health_endpoints in enumerate(FACES)
     for number, way in enumerate(WAYS)
 ]
 
@@ -120,7 +120,7 @@ CASES: Final = [
 async def asked(folder: Path, *args: str) -> list[Any]:
     """Run ``deliveries`` with these arguments; return what it printed."""
     done = await asyncio.to_thread(
-        command, "deliveries", *args, "--json", "--config", folder / "config.toml", env=house.ENVIRON
+        command, "deliveries", *args, "--json", "--config", folder / "config.toml", env=daemon_in_process.ENVIRON
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()] if args[0] == "list" else [json.loads(done.stdout)]
@@ -134,64 +134,64 @@ def receivers_of(event: Event) -> frozenset[str]:
     return frozenset({"ops" if event.receiver is not None else "gone"})
 
 
-@pytest.mark.parametrize(("face", "way"), CASES)
+@pytest.mark.parametrize(("health_endpoints", "way"), CASES)
 async def test_r15_what_refuses_for_good_is_a_dead_letter_that_is_told_listed_and_retried_by_a_command(
-    tmp_path: Path, face: str, way: str
+    tmp_path: Path, health_endpoints: str, way: str
 ) -> None:
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     for version in VERSIONS:
         api.set_training(SERVICE, "pop", version, "requesting")
-    async with serve(api) as simulator, listening(Inbox()) as ops, FACES[face]() as gone:
-        text = house.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0] + gone.settings
+    async with serve(api) as simulator, listening(Inbox()) as ops, FACES[health_endpoints]() as gone:
+        text = daemon_in_process.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0] + gone.settings
         text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{GIVE_UP}"')
         (tmp_path / "config.toml").write_text(text + ROUTES.format(ops=ops.url))
         async with daemon(tmp_path, lives, DAEMON) as process:
-            await house.eventually(lambda: len(api.shown) > 3 * len(VERSIONS), 60)
+            await daemon_in_process.eventually(lambda: len(api.shown) > 3 * len(VERSIONS), 60)
             for version in VERSIONS:
                 api.set_training(SERVICE, "pop", version, "waiting")
-            await house.eventually(lambda: kinds(ops) == ["receiver-broken"])
+            await daemon_in_process.eventually(lambda: kinds(ops) == ["receiver-failing"])
             assert len(gone.attempts) <= AT_FIRST
-            await house.eventually(lambda: "undelivered" in kinds(ops), 60)
-            await house.eventually(lambda: everything_is_told(tmp_path), 60)
+            await daemon_in_process.eventually(lambda: "undelivered" in kinds(ops), 60)
+            await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 60)
             # The oldest is tried once more at the end of its time, and while the others come to theirs.
             tried = len(gone.attempts)
             assert tried <= AT_FIRST + len(VERSIONS)
             dead = await asked(tmp_path, "list", "--receiver", "gone")
             assert [item["state"] for item in dead] == ["dead"] * len(VERSIONS)
-            assert all(face in item["reason"] for item in dead)
+            assert all(health_endpoints in item["reason"] for item in dead)
             await asyncio.sleep(2)
             assert len(gone.attempts) == tried, "what is dead is tried no more"
             facts = ops.events()[-1]["receiver"]
             assert facts["remedy"].endswith("aitems-watcher deliveries retry --all-dead --receiver gone"), facts
-            gone.mend()
+            gone.fix()
             if way == WAYS[0]:
                 await asked(tmp_path, "retry", "--all-dead", "--receiver", "gone")
-                await told_on(tmp_path, api, ops)
+                await announced_on(tmp_path, api, ops)
             process.terminate()
             assert await process.wait() == 0
         if way == WAYS[1]:
             await asked(tmp_path, "retry", "--all-dead", "--receiver", "gone")
             async with daemon(tmp_path, lives, DAEMON) as process:
-                await told_on(tmp_path, api, ops)
+                await announced_on(tmp_path, api, ops)
                 process.terminate()
                 assert await process.wait() == 0
         assert await asked(tmp_path, "list") == []
         judge(tmp_path, api, lives, {"gone": gone.arrived(tmp_path), "ops": ops.received})
 
 
-async def told_on(folder: Path, api: Witness, ops: Inbox) -> None:
+async def announced_on(folder: Path, api: RecordingSimulator, ops: Inbox) -> None:
     """Wait until what was dead is delivered; what changes then is told like everything else."""
-    await house.eventually(lambda: "receiver-mended" in kinds(ops), 60)
-    await house.eventually(lambda: everything_is_told(folder), 60)
+    await daemon_in_process.eventually(lambda: "receiver-recovered" in kinds(ops), 60)
+    await daemon_in_process.eventually(lambda: all_delivered(folder), 60)
     for version in VERSIONS[:3]:
         api.set_training(SERVICE, "pop", version, "learning")
     shown = len(api.shown)
-    await house.eventually(lambda: len(api.shown) > shown + 3 * len(VERSIONS), 60)
-    await house.eventually(lambda: everything_is_told(folder), 60)
+    await daemon_in_process.eventually(lambda: len(api.shown) > shown + 3 * len(VERSIONS), 60)
+    await daemon_in_process.eventually(lambda: all_delivered(folder), 60)
 
 
-def judge(folder: Path, api: Witness, lives: list[Life], received: dict[str, list[Received]]) -> None:
-    evidence = replace(house.evidence(folder, api.shown, lives, received), routed=receivers_of)
+def judge(folder: Path, api: RecordingSimulator, lives: list[Life], received: dict[str, list[Received]]) -> None:
+    evidence = replace(daemon_in_process.evidence(folder, api.shown, lives, received), routed=receivers_of)
     assert violations(evidence) == []
     assert sum(map(repeats, received.values())) == 0
     moves = [data["id"] for item in received["gone"] for data in item.events]

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.invariants import Evidence, Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -70,44 +70,44 @@ def stories(inbox: Inbox) -> list[str]:
 @pytest.mark.parametrize("leave", [2 * MEGABYTE, 0])
 async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave: int) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the changes
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     log = small_disk / "daemon.log"
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         (small_disk / "config.toml").write_text(text)
         async with daemon(small_disk, lives, {}) as process:
-            await house.eventually(lambda: "watcher.started" in log.read_text(), 60)
+            await daemon_in_process.eventually(lambda: "watcher.started" in log.read_text(), 60)
             changing = asyncio.create_task(keep_changing(api, draw))
-            await house.eventually(lambda: len(hook.received) > 5, 60)
+            await daemon_in_process.eventually(lambda: len(hook.received) > 5, 60)
             ballast = fill(small_disk, leave)
-            await house.eventually(lambda: "watcher.store-trouble" in stories(hook), 60)
+            await daemon_in_process.eventually(lambda: "watcher.store-failing" in stories(hook), 60)
             await asyncio.sleep(1.0)
             shown = len(api.shown)
             await asyncio.sleep(3.0)
             assert len(api.shown) == shown, "it goes on looking without room to keep what it sees"
             assert process.returncode is None
             ballast.unlink()
-            await house.eventually(lambda: "watcher.store-mended" in stories(hook), 60)
+            await daemon_in_process.eventually(lambda: "watcher.store-recovered" in stories(hook), 60)
             changing.cancel()
-            await house.eventually(lambda: len(api.shown) > shown + 20, 60)
-            await house.eventually(lambda: everything_is_told(small_disk), 60)
+            await daemon_in_process.eventually(lambda: len(api.shown) > shown + 20, 60)
+            await daemon_in_process.eventually(lambda: all_delivered(small_disk), 60)
             process.terminate()
             assert await process.wait() == 0
     assert integrity(small_disk / "watcher.db") == "ok"
     assert (small_disk / "watcher.db.reserve").stat().st_size > MEGABYTE
-    told = house.history(small_disk)
-    trainings = [item for item in told if item.event.subject.startswith("training:")]
+    announced = daemon_in_process.history(small_disk)
+    trainings = [item for item in announced if item.event.subject.startswith("training:")]
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
     evidence = Evidence(
         shown=api.shown,
         lives=lives,
-        told=trainings,
+        announced=trainings,
         received={"hook": received},
         patience=timedelta(minutes=1),
     )
     assert violations(evidence) == []
-    assert stories(hook).count("watcher.store-trouble") == 1
+    assert stories(hook).count("watcher.store-failing") == 1
     if leave:
-        assert '"event": "store.trouble_told"' in log.read_text(), "the log is on the full disk too"
+        assert '"event": "store.failure_notified"' in log.read_text(), "the log is on the full disk too"

@@ -16,13 +16,13 @@ import pytest
 from tests.acceptance.test_kill import daemon
 from tests.acceptance.test_r24_second_daemon import outcome
 from tests.integration.store.sqlite.test_r18_damage import emptied, flipped_bits, garbage, gone, truncated
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup_folder import BackupFolder
 
 pytestmark = pytest.mark.slow
 
@@ -50,23 +50,25 @@ def folded(damage: Damage) -> Damage:
 
 async def some(hook: Inbox, count: int = 8) -> None:
     """Wait for so many more deliveries."""
-    told = len(hook.received)
-    await house.eventually(lambda: len(hook.received) >= told + count, 60)
+    announced = len(hook.received)
+    await daemon_in_process.eventually(lambda: len(hook.received) >= announced + count, 60)
 
 
 @pytest.mark.parametrize("damage", [garbage, folded(flipped_bits), folded(truncated), emptied, gone, without_log])
 async def test_r18_what_is_told_after_a_restore_is_told_once_and_what_may_be_a_repeat_says_so(
     tmp_path: Path, damage: Damage
 ) -> None:
-    api, lives, store = Witness(), list[Life](), tmp_path / "watcher.db"
+    api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
-        async with unrest(api, 18):
+        (tmp_path / "config.toml").write_text(
+            daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        )
+        async with changes_under_way(api, 18):
             async with daemon(tmp_path, lives, {}) as process:
                 await some(hook)
-                Shelf(store).add(datetime.now(UTC))
+                BackupFolder(store).add(datetime.now(UTC))
                 await some(hook)
-                epoch = house.epoch(tmp_path)
+                epoch = daemon_in_process.epoch(tmp_path)
                 process.kill()
             # What the dead one sent last is read first.
             await asyncio.sleep(0.3)
@@ -79,13 +81,13 @@ async def test_r18_what_is_told_after_a_restore_is_told_once_and_what_may_be_a_r
             await quiet(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
-    assert house.epoch(tmp_path) != epoch
+    assert daemon_in_process.epoch(tmp_path) != epoch
     log = (tmp_path / "daemon.log").read_text()
     assert '"store.restored"' in log
     # What was told since the backup is forgotten, and told again: under other ids, and marked.
-    known = {told.event.id for told in house.history(tmp_path)}
-    remembered = [item for item in hook.received if {event["id"] for event in item.events} <= known]
-    evidence = house.evidence(tmp_path, api.shown, lives[1:], {"hook": remembered})
+    known = {announced.event.id for announced in daemon_in_process.history(tmp_path)}
+    saved = [item for item in hook.received if {event["id"] for event in item.events} <= known]
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, lives[1:], {"hook": saved})
     assert violations(replace(evidence, epoch=None, witnessed=False)) == []
     forgotten = [event for item in hook.received[:before] for event in item.events if event["id"] not in known]
     again = [event for item in hook.received[before:] for event in item.events if reaches_back(event, forgotten)]
@@ -101,10 +103,12 @@ def reaches_back(event: dict[str, Any], forgotten: Sequence[dict[str, Any]]) -> 
 
 
 async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
-    api, lives, store = Witness(), list[Life](), tmp_path / "watcher.db"
+    api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
-        async with unrest(api, 18):
+        (tmp_path / "config.toml").write_text(
+            daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        )
+        async with changes_under_way(api, 18):
             async with daemon(tmp_path, lives, {}) as process:
                 await some(hook)
                 process.terminate()
@@ -114,9 +118,9 @@ async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_
             kept = store.read_bytes()
             for damage in (garbage, flipped_bits, truncated, newer):
                 damage(store)
-                left, told = store.read_bytes(), len(hook.received)
+                left, announced = store.read_bytes(), len(hook.received)
                 assert (await outcome(tmp_path, "run"))[0] == 75
-                assert (store.read_bytes(), len(hook.received)) == (left, told)
+                assert (store.read_bytes(), len(hook.received)) == (left, announced)
                 store.write_bytes(kept)
             async with daemon(tmp_path, lives, {}) as process:
                 await some(hook)
@@ -125,7 +129,7 @@ async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_
             await quiet(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
-        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+        evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
     assert violations(evidence) == []
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.allowed_repeats import needless_repeats
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -28,7 +28,7 @@ async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
         *(sys.executable, "-m", "watcher", *arguments.split(), "--config", str(folder / "config.toml")),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **house.ENVIRON},
+        env={**os.environ, **daemon_in_process.ENVIRON},
     )
     _, said = await process.communicate()
     return process.returncode, said.decode()
@@ -36,22 +36,22 @@ async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
 
 @pytest.mark.slow
 async def test_r24_a_second_daemon_is_refused_and_told_who_is_there_while_the_first_goes_on(tmp_path: Path) -> None:
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         (tmp_path / "config.toml").write_text(text)
         async with daemon(tmp_path, lives, {}) as first:
-            async with unrest(api, 24):
-                await house.eventually(lambda: len(hook.received) > 3, 60)
+            async with changes_under_way(api, 24):
+                await daemon_in_process.eventually(lambda: len(hook.received) > 3, 60)
                 for number in range(rounds(few=3, full=60)):
-                    told = len(hook.received)
+                    announced = len(hook.received)
                     status, said = await outcome(tmp_path, COMMANDS[number % len(COMMANDS)])
                     assert (status, f"in use by process {first.pid} (run, since " in said) == (75, True), said
-                    await house.eventually(lambda told=told: len(hook.received) > told, 60)  # type: ignore[misc]
+                    await daemon_in_process.eventually(lambda announced=announced: len(hook.received) > announced, 60)  # type: ignore[misc]
                 assert (await outcome(tmp_path, "reload"))[0] == 0, "its socket is still the first one's"
             await quiet(tmp_path, api)
             first.terminate()
             assert await first.wait() == 0
-        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+        evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
     assert violations(evidence) == []
     assert needless_repeats(hook.received, lives) == []

@@ -17,11 +17,11 @@ from typing import Final
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -46,8 +46,8 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 def served(folder: Path, lives: list[Life]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """Start the daemon as systemd does, as long as the block runs."""
-    told = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
-    return daemon(folder, lives, told, ("-c", HANGING))
+    announced = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
+    return daemon(folder, lives, announced, ("-c", HANGING))
 
 
 async def silence(manager: socket.socket) -> str:
@@ -67,15 +67,17 @@ async def silence(manager: socket.socket) -> str:
 async def test_r29_a_loop_that_hangs_is_found_in_time_says_where_and_is_gone_on_from(
     tmp_path: Path, manager: socket.socket
 ) -> None:
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     hangs = rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        (tmp_path / "config.toml").write_text(house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url}))
-        async with unrest(api, 29):
+        (tmp_path / "config.toml").write_text(
+            daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        )
+        async with changes_under_way(api, 29):
             for _ in range(hangs):
                 shown = len(api.shown)
                 async with served(tmp_path, lives) as process:
-                    await house.eventually(lambda shown=shown: len(api.shown) > shown + 30, 60)  # type: ignore[misc]
+                    await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 30, 60)  # type: ignore[misc]
                     process.send_signal(signal.SIGUSR1)
                     hung = datetime.now(UTC)
                     assert await silence(manager) == "WATCHDOG_USEC=2700000", "sooner than the unit says"
@@ -87,7 +89,7 @@ async def test_r29_a_loop_that_hangs_is_found_in_time_says_where_and_is_gone_on_
             await quiet(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
-        evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+        evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
     assert violations(evidence) == []
     log = (tmp_path / "daemon.log").read_text()
     assert log.count("Fatal Python error: Aborted") == hangs

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_kill import daemon
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import TALLY
 from tests.support.invariants import Evidence, Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -68,18 +68,18 @@ async def readiness(page: str) -> int:
 @pytest.mark.parametrize("away", [locked, failing])
 async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_path: Path, away: Away) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the changes
-    api, lives = Witness(), list[Life]()
+    api, lives = RecordingSimulator(), list[Life]()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     store = tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
         page = free_address()
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace('listen = ""', f'listen = "{page}"')
         (tmp_path / "config.toml").write_text(text)
         async with daemon(tmp_path, lives, {}) as process:
             changing = asyncio.create_task(keep_changing(api, draw))
-            await house.eventually(lambda: len(hook.received) > 5, 60)
+            await daemon_in_process.eventually(lambda: len(hook.received) > 5, 60)
             assert await readiness(page) == HTTPStatus.OK
             async with away(store, process.pid):
                 async with asyncio.timeout(FAILING_SECONDS):
@@ -88,18 +88,18 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
             assert process.returncode is None
             changing.cancel()
             shown = len(api.shown)
-            await house.eventually(lambda: len(api.shown) > shown + 200, 60)
-            await house.eventually(lambda: everything_is_told(tmp_path), 90)
+            await daemon_in_process.eventually(lambda: len(api.shown) > shown + 200, 60)
+            await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 90)
             process.terminate()
             assert await process.wait() == 0
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    told = [item for item in house.history(tmp_path) if item.event.subject.startswith("training:")]
+    announced = [item for item in daemon_in_process.history(tmp_path) if item.event.subject.startswith("training:")]
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
     evidence = Evidence(
         shown=api.shown,
         lives=lives,
-        told=told,
+        announced=announced,
         received={"hook": received},
         patience=timedelta(seconds=LOCKED_SECONDS + 30),
     )

@@ -18,11 +18,11 @@ import pytest
 
 from tests.acceptance.test_kill import daemon
 from tests.acceptance.test_stop import STOP_SECONDS
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, repeats, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Leisurely, listening
 from watcher.simulator import Fault, serve
 
@@ -69,11 +69,11 @@ DARK: Final = '\n[[watch]]\naccount = "dark"\nservice = "dark{number}"\ninterval
 
 
 @dataclass(slots=True)
-class Scene:
+class ReloadScenario:
     """A folder with a configuration, an API whose trainings change, and a webhook."""
 
     folder: Path
-    api: Witness
+    api: RecordingSimulator
     hook: Inbox
     text: str
     lives: list[Life] = field(default_factory=list)
@@ -87,22 +87,22 @@ class Scene:
             if process.returncode is None:
                 await stop(process)
 
-    async def looked(self) -> None:
+    async def polled(self) -> None:
         """Wait until something was shown from now on."""
         shown = len(self.api.shown)
-        await house.eventually(lambda: len(self.api.shown) > shown, 60)
+        await daemon_in_process.eventually(lambda: len(self.api.shown) > shown, 60)
 
-    def broken_promises(self, patience: timedelta | None = None) -> list[str]:
-        evidence = house.evidence(self.folder, self.api.shown, self.lives, {"hook": self.hook.received})
+    def broken_invariants(self, patience: timedelta | None = None) -> list[str]:
+        evidence = daemon_in_process.evidence(self.folder, self.api.shown, self.lives, {"hook": self.hook.received})
         return violations(evidence if patience is None else replace(evidence, patience=patience))
 
 
 @asynccontextmanager
-async def scene(folder: Path, hook: Inbox | None = None) -> AsyncIterator[Scene]:
-    api = Witness()
+async def scene(folder: Path, hook: Inbox | None = None) -> AsyncIterator[ReloadScenario]:
+    api = RecordingSimulator()
     async with serve(api) as simulator, listening(hook or Inbox()) as inbox:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": inbox.url})
-        yield Scene(folder, api, inbox, text)
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": inbox.url})
+        yield ReloadScenario(folder, api, inbox, text)
 
 
 async def stop(process: Process) -> None:
@@ -119,15 +119,15 @@ async def test_r5_stops_at_random_moments_lose_nothing_and_repeat_nothing(tmp_pa
     hook = Leisurely()
     hook.seconds = lambda: draw.choice((0.0, 0.0, 0.3, 1.0))
     async with scene(tmp_path, hook) as place:
-        async with unrest(place.api, 5):
+        async with changes_under_way(place.api, 5):
             for _ in range(rounds(few=8, full=60)):
                 async with place.living():
-                    await place.looked()
+                    await place.polled()
                     await asyncio.sleep(draw.uniform(0.0, 1.5))
         hook.seconds = lambda: 0.0
         async with place.living():
             await quiet(tmp_path, place.api)
-    assert place.broken_promises() == []
+    assert place.broken_invariants() == []
     assert repeats(hook.received) == 0, "what is under way is ended and written down"
     assert len(hook.events()) > 8
 
@@ -144,16 +144,22 @@ async def test_r5_a_look_that_is_shown_a_change_at_sigterm_is_ended_or_left_to_t
             number = place.api.add_fault(replace(FAULTS[kind], service=SERVICES[0]))
             place.api.set_training(SERVICES[0], "pop", "v0", "waiting")
             place.api.set_training(SERVICES[1], "pop", "v0", "waiting")
-            await house.eventually(lambda: any(item["service"] == SERVICES[1] for item in place.hook.events()))
+            await daemon_in_process.eventually(
+                lambda: any(item["service"] == SERVICES[1] for item in place.hook.events())
+            )
             await asyncio.sleep(0.5)
-        at_the_end = [told.event.service for told in house.history(tmp_path) if told.routed_at is not None]
+        at_the_end = [
+            announced.event.service
+            for announced in daemon_in_process.history(tmp_path)
+            if announced.routed_at is not None
+        ]
         assert at_the_end.count(SERVICES[0]) == (kind == "slow"), "an answer that comes in time is taken in"
         place.api.faults.remove(number)
         async with place.living():
             await quiet(tmp_path, place.api)
             place.api.set_training(SERVICES[0], "pop", "v0", "learning")
             await quiet(tmp_path, place.api)
-        assert place.broken_promises() == []
+        assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0
         assert [event["to"] for event in place.hook.events() if event["service"] == SERVICES[0]] == [
             "waiting",
@@ -166,40 +172,40 @@ async def test_r5_names_that_nobody_resolves_hold_up_no_stop(tmp_path: Path) -> 
         bright = place.text
         place.text = bright.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
         place.text += "".join(DARK.format(number=number) for number in range(8))
-        async with unrest(place.api, 51), place.living(("-c", HANGING)):
-            told = len(place.hook.events())
-            await house.eventually(lambda: len(place.hook.events()) > told + 5, 60)
+        async with changes_under_way(place.api, 51), place.living(("-c", HANGING)):
+            announced = len(place.hook.events())
+            await daemon_in_process.eventually(lambda: len(place.hook.events()) > announced + 5, 60)
         place.text = bright
         async with place.living():
             await quiet(tmp_path, place.api)
-        assert place.broken_promises() == []
+        assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0
 
 
 async def test_r5_a_store_that_another_process_holds_holds_up_no_stop(tmp_path: Path) -> None:
     async with scene(tmp_path) as place:
-        async with unrest(place.api, 52), place.living() as process:
-            await house.eventually(lambda: len(place.hook.events()) > 5, 60)
+        async with changes_under_way(place.api, 52), place.living() as process:
+            await daemon_in_process.eventually(lambda: len(place.hook.events()) > 5, 60)
             with closing(sqlite3.connect(tmp_path / "watcher.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 await asyncio.sleep(1)
                 await stop(process)
         async with place.living():
             await quiet(tmp_path, place.api)
-        assert place.broken_promises(STARVED) == []
+        assert place.broken_invariants(STARVED) == []
         assert "watcher.stopped" in (tmp_path / "daemon.log").read_text()
 
 
 async def test_r5_a_backup_that_takes_a_minute_holds_up_no_stop_and_is_made_by_the_next_start(tmp_path: Path) -> None:
     backups = tmp_path / "backups"
     async with scene(tmp_path) as place:
-        async with unrest(place.api, 53):
+        async with changes_under_way(place.api, 53):
             async with place.living(("-c", COPYING)):
-                await house.eventually(lambda: len(place.hook.events()) > 5, 60)
+                await daemon_in_process.eventually(lambda: len(place.hook.events()) > 5, 60)
                 assert [file.suffix for file in backups.iterdir()] == [".partial"]
             async with place.living():
-                await house.eventually(lambda: [file.suffix for file in backups.iterdir()] == [".db"])
+                await daemon_in_process.eventually(lambda: [file.suffix for file in backups.iterdir()] == [".db"])
         async with place.living():
             await quiet(tmp_path, place.api)
-        assert place.broken_promises() == []
+        assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0

@@ -213,7 +213,7 @@ class Place:
         return [line for line in self.log() if line["event"] == name]
 
     def ask(self, path: str, token: str) -> tuple[int, str]:
-        (line,) = self.events("web.listening")
+        (line,) = self.events("web.started")
         request = Request(f"http://127.0.0.1:{line['port']}{path}", headers={"Authorization": f"Bearer {token}"})
         try:
             with urlopen(request) as answer:  # noqa: S310 - our own
@@ -276,7 +276,7 @@ def daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
         ) as process,
     ):
         try:
-            eventually(lambda: bool(place.events("web.listening")))
+            eventually(lambda: bool(place.events("web.started")))
             yield process
         finally:
             process.kill()
@@ -292,12 +292,12 @@ def test_while_everything_fails_no_secret_is_written_anywhere(place: Place) -> N
         process_number = process.pid
         for kind in FAULTS:
             place.simulator.control("POST", "/faults", {"kind": kind, "service": place.service, "times": 3})
-            place.simulator.wait_for_looks(2)
+            place.simulator.wait_for_polls(2)
         place.give("secret-key", SIMULATOR_SECRET_KEY)
-        place.simulator.wait_for_looks(2)
+        place.simulator.wait_for_polls(2)
         place.simulator.set_training(place.service, "v1", "learningFailed")
-        eventually(lambda: {"hook", "chat"} <= {line["receiver"] for line in place.events("receiver.broken")})
-        assert "http 500" in {line["reason"] for line in place.events("delivery.retry")}
+        eventually(lambda: {"hook", "chat"} <= {line["receiver"] for line in place.events("receiver.failing")})
+        assert "http 500" in {line["reason"] for line in place.events("delivery.retry_scheduled")}
         eventually(lambda: len(place.mirror.calls) >= 60)
         token = (place.folder / "secrets/web-token").read_text().strip()
         for path in ("/metrics", "/readyz", "/healthz", "/else"):
@@ -347,10 +347,10 @@ def test_a_secret_that_is_rotated_in_its_file_is_picked_up_without_a_restart(pla
     place.mirror.faulty = False
     with daemon(place):
         eventually(
-            lambda: any(line["cause"] == "key" for line in place.events("look.failed") if "echo" not in line["look"])
+            lambda: any(line["cause"] == "key" for line in place.events("poll.failed") if "echo" not in line["poll"])
         )
         place.give("secret-key", SIMULATOR_SECRET_KEY)
-        eventually(lambda: any(place.service in line["look"] for line in place.events("look.works_again")))
+        eventually(lambda: any(place.service in line["poll"] for line in place.events("poll.recovered")))
 
         token = distinct("new-token")
         place.give("web-token", token)

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.acceptance.cli_support import KEYS, Workplace, eventually, read_until, started, stopped
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.invariants import violations
 from tests.support.servers import Received
 
@@ -88,8 +88,8 @@ def deliveries(workplace: Workplace) -> list[str]:
     return [delivery["state"] for line in lines for delivery in json.loads(line)["deliveries"]]
 
 
-def broken_promises(workplace: Workplace, slow: Slow) -> list[str]:
-    evidence = house.evidence(workplace.folder, [], [], {"hook": slow.received})
+def broken_invariants(workplace: Workplace, slow: Slow) -> list[str]:
+    evidence = daemon_in_process.evidence(workplace.folder, [], [], {"hook": slow.received})
     return violations(replace(evidence, witnessed=False))
 
 
@@ -106,7 +106,7 @@ def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) ->
             assert stopped_in_time(daemon)[0] == 0
     assert deliveries(workplace) == ["delivered"]
     assert len(slow.ids) == 1
-    assert broken_promises(workplace, slow) == []
+    assert broken_invariants(workplace, slow) == []
 
 
 def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workplace: Workplace) -> None:
@@ -121,8 +121,8 @@ def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workp
         assert "watcher.stopped" in rest
         slow.let.set()
         with started("run", "--config", workplace.config, env=KEYS) as daemon:
-            read_until(daemon, "delivery.delivered")
+            read_until(daemon, "delivery.sent")
             assert stopped(daemon, signal.SIGTERM)[0] == 0
     assert deliveries(workplace) == ["delivered"]
     assert len(set(slow.ids)) == 1, "a repeat bears the same id"
-    assert broken_promises(workplace, slow) == []
+    assert broken_invariants(workplace, slow) == []

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
-from tests.support import daemon_in_process as house
-from tests.support.recording_simulator import Witness
+from tests.support import daemon_in_process
+from tests.support.recording_simulator import RecordingSimulator
 from watcher.core.delivery.model import OPEN_STATES
 from watcher.store.views import open_views
 
@@ -25,7 +25,7 @@ LIVES: Final = (
 )
 
 
-async def keep_changing(api: Witness, draw: random.Random) -> None:
+async def keep_changing(api: RecordingSimulator, draw: random.Random) -> None:
     """Let trainings go through their lives, some old and now and then a new one."""
     places: dict[tuple[str, str], int] = {}
     for turn in range(1_000_000):
@@ -39,7 +39,7 @@ async def keep_changing(api: Witness, draw: random.Random) -> None:
 
 
 @asynccontextmanager
-async def unrest(api: Witness, seed: int) -> AsyncIterator[None]:
+async def changes_under_way(api: RecordingSimulator, seed: int) -> AsyncIterator[None]:
     """Let trainings change as long as the block runs."""
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
@@ -50,14 +50,14 @@ async def unrest(api: Witness, seed: int) -> AsyncIterator[None]:
         changing.cancel()
 
 
-async def quiet(folder: Path, api: Witness) -> None:
+async def quiet(folder: Path, api: RecordingSimulator) -> None:
     """Wait until what was shown last was seen, and everything is told."""
     shown = len(api.shown)
-    await house.eventually(lambda: len(api.shown) > shown + 50, 60)
-    await house.eventually(lambda: everything_is_told(folder), 90)
+    await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50, 60)
+    await daemon_in_process.eventually(lambda: all_delivered(folder), 90)
 
 
-def everything_is_told(folder: Path) -> bool:
+def all_delivered(folder: Path) -> bool:
     """Say whether nothing waits for its route or its delivery any more."""
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
         if connection.execute("SELECT 1 FROM event WHERE routed_at IS NULL").fetchone():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from watcher.pipeline.clock_trust import ClockDoubt
+from watcher.pipeline.clock_trust import ClockTrust
 
 
-def believed() -> ClockDoubt:
+def believed() -> ClockTrust:
     """Return what the stages share once the first dated answer has come."""
-    doubt = ClockDoubt()
-    doubt.end()
-    return doubt
+    clock_trust = ClockTrust()
+    clock_trust.end()
+    return clock_trust

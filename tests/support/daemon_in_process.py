@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.invariants import Entry, Evidence, Life
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher import config
-from watcher.app import Daemon, Surroundings, open_daemon
+from watcher.app import Daemon, Runtime, open_daemon
 from watcher.clock import Clock
 from watcher.logs import Redactor
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
-from watcher.store.views import HistoryFilter, Told, open_views
+from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 WEBHOOK_SECRET: Final = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
@@ -91,10 +91,8 @@ def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, sl
 async def running(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
     """Run the daemon on this configuration as long as the block runs, then stop it in order."""
     loaded = config.load(folder / "config.toml", text=text)
-    surroundings = Surroundings(
-        environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=io.StringIO()
-    )
-    async with open_daemon(loaded, surroundings, purpose="test") as daemon:
+    runtime = Runtime(environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=io.StringIO())
+    async with open_daemon(loaded, runtime, purpose="test") as daemon:
         stop = asyncio.Event()
         task = asyncio.create_task(daemon.run(stop))
         try:
@@ -113,7 +111,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
             await asyncio.sleep(0.02)
 
 
-def history(folder: Path) -> list[Told]:
+def history(folder: Path) -> list[EventHistory]:
     """Return everything that the store recorded."""
     with open_views(folder / "watcher.db") as views:
         return views.history(HistoryFilter(limit=1_000_000))
@@ -133,14 +131,14 @@ def epoch(folder: Path) -> str:
 
 
 def evidence(
-    folder: Path, shown: Sequence[Shown], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
+    folder: Path, shown: Sequence[ShownAnswer], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
 ) -> Evidence:
     """Return all that the checker compares, of a configuration whose one route sends everything to everyone."""
     everyone = frozenset(received)
     return Evidence(
         shown=shown,
         lives=lives,
-        told=history(folder),
+        announced=history(folder),
         received=received,
         epoch=epoch(folder),
         ledger=ledger(folder),

@@ -147,7 +147,7 @@ def _peak_megabytes() -> float:
     return peak * (1 if sys.platform == "darwin" else KILOBYTE) / MEGABYTE
 
 
-def surroundings() -> str:
+def machine() -> str:
     """Return the day and the machine, as they stand above a table."""
     model = next((line.partition(": ")[2] for line in _cpu_lines() if line.startswith("model name")), "")
     machine = f"{os.cpu_count()} cores {model or platform.machine()}, {platform.system()} {platform.release()}"
@@ -170,7 +170,7 @@ def main(files: list[str]) -> None:
             whole.add(json.loads(path.read_text()))
         else:
             print(f"{path} is not there: that part did not come to its end")
-    print(surroundings(), *whole.lines(), sep="\n")
+    print(machine(), *whole.lines(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from tests.support.fault_table import TALLY
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.model import TrainingRef
-from watcher.store.views import Told
+from watcher.store.views import EventHistory
 
 RECORDING: Final = timedelta(seconds=1)
 """An answer counts as seen when its daemon lived so much longer."""
@@ -72,9 +72,9 @@ class Life:
 class Evidence:
     """Everything that the checker compares."""
 
-    shown: Sequence[Shown]
+    shown: Sequence[ShownAnswer]
     lives: Sequence[Life]
-    told: Sequence[Told]
+    announced: Sequence[EventHistory]
     received: Mapping[str, Sequence[Received]]
     """What each webhook receiver got, in the order of arrival."""
     epoch: str | None = None
@@ -100,9 +100,11 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
     if row is None:
         return
     row.judged = True
-    row.events += len(evidence.told)
-    handovers = [handover for told in evidence.told for handover in told.handovers]
-    row.delivered += sum(handover.state is State.DELIVERED for handover in handovers)
+    row.events += len(evidence.announced)
+    delivery_outcomes = [
+        delivery_outcome for announced in evidence.announced for delivery_outcome in announced.delivery_outcomes
+    ]
+    row.delivered += sum(delivery_outcome.state is State.DELIVERED for delivery_outcome in delivery_outcomes)
     row.lost += sum(violation.breach is Breach.LOST for violation in found)
     row.second_ids += sum(violation.breach is Breach.SECOND_ID for violation in found)
     row.repeats += sum(repeats(received) for received in evidence.received.values())
@@ -111,21 +113,21 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
 
 
 def _violations(evidence: Evidence) -> list[Violation]:
-    events = [told.event for told in evidence.told]
-    moves = [event for event in events if event.version is not None and _is_move(event)]
+    events = [announced.event for announced in evidence.announced]
+    moves = [event for event in events if event.version is not None and _is_transition(event)]
     return [
         *_gaps(events),
         *_broken_chains(moves),
         *_wrong_ids(events, evidence.epoch),
         *(_lost_runs(evidence, moves) if evidence.witnessed else ()),
-        *(_invented(evidence.shown, moves) if evidence.witnessed else ()),
-        *_open_ends(evidence.told),
+        *(_sample_event(evidence.shown, moves) if evidence.witnessed else ()),
+        *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
     ]
 
 
-def _is_move(event: Event) -> bool:
+def _is_transition(event: Event) -> bool:
     return event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}
 
 
@@ -160,7 +162,7 @@ def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation
     if len({event.id for event in events}) != len(events):
         yield Violation(Breach.SECOND_ID, "two events have one id")
     for event in events:
-        if event.kind is Kind.STORE_TROUBLE:
+        if event.kind is Kind.STORE_FAILING:
             # Told before it is recorded, and so named by its time, too.
             continue
         if epoch is not None and event.id != event_id(epoch, event.subject, event.seq):
@@ -182,18 +184,18 @@ def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violatio
                 )
 
 
-def _answers_by_subject(shown: Iterable[Shown]) -> dict[Subject, list[Shown]]:
-    groups: dict[Subject, list[Shown]] = defaultdict(list)
+def _answers_by_subject(shown: Iterable[ShownAnswer]) -> dict[Subject, list[ShownAnswer]]:
+    groups: dict[Subject, list[ShownAnswer]] = defaultdict(list)
     for answer in shown:
         groups[answer.subject].append(answer)
     return groups
 
 
-def _in_one_life(first: Shown, second: Shown, lives: Iterable[Life]) -> bool:
+def _in_one_life(first: ShownAnswer, second: ShownAnswer, lives: Iterable[Life]) -> bool:
     return any(life.surely_saw(first.at) and life.surely_saw(second.at) for life in lives)
 
 
-def _possible_baselines(answers: Iterable[Shown], lives: Sequence[Life]) -> set[str | None]:
+def _possible_baselines(answers: Iterable[ShownAnswer], lives: Sequence[Life]) -> set[str | None]:
     """Return the words that may be a training's first recorded one where no event says it.
 
     What a life was shown just before its end may have been recorded, and may not.
@@ -220,7 +222,7 @@ def _subject_key(subject: Subject) -> str:
     return TrainingRef("main", *subject).subject
 
 
-def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[Violation]:
+def _sample_event(shown: Sequence[ShownAnswer], events: Iterable[Event]) -> Iterator[Violation]:
     """Every event's word was really shown within its bounds."""
     answers = _answers_by_subject(shown)
     for event in events:
@@ -233,13 +235,15 @@ def _invented(shown: Sequence[Shown], events: Iterable[Event]) -> Iterator[Viola
             )
 
 
-def _open_ends(told: Iterable[Told]) -> Iterator[Violation]:
-    for item in told:
+def _open_ends(announced: Iterable[EventHistory]) -> Iterator[Violation]:
+    for item in announced:
         if item.routed_at is None:
             yield Violation(Breach.LOST, f"{item.event.short_id}: never routed")
-        for handover in item.handovers:
-            if handover.state in OPEN_STATES:
-                yield Violation(Breach.LOST, f"{item.event.short_id} to {handover.receiver}: still {handover.state}")
+        for delivery_outcome in item.delivery_outcomes:
+            if delivery_outcome.state in OPEN_STATES:
+                yield Violation(
+                    Breach.LOST, f"{item.event.short_id} to {delivery_outcome.receiver}: still {delivery_outcome.state}"
+                )
 
 
 def _ledger_faults(evidence: Evidence) -> Iterator[Violation]:
@@ -254,27 +258,33 @@ def _ledger_faults(evidence: Evidence) -> Iterator[Violation]:
         if entry.ending is None:
             yield Violation(Breach.LOST, f"{entry.event_id} to {entry.receiver}: the entry has no ending")
     if evidence.routed is not None:
-        for told in evidence.told:
-            entered = {receiver for event, receiver in counts if event == told.event.id}
-            if entered != evidence.routed(told.event):
-                names = f"entered for {sorted(entered)}, its route names {sorted(evidence.routed(told.event))}"
-                yield Violation(Breach.LOST, f"{told.event.short_id} is {names}")
+        for announced in evidence.announced:
+            entered = {receiver for event, receiver in counts if event == announced.event.id}
+            if entered != evidence.routed(announced.event):
+                names = f"entered for {sorted(entered)}, its route names {sorted(evidence.routed(announced.event))}"
+                yield Violation(Breach.LOST, f"{announced.event.short_id} is {names}")
 
 
 def _arrival_faults(evidence: Evidence) -> Iterator[Violation]:
     for receiver, received in evidence.received.items():
-        yield from _lost_on_the_way(receiver, received, evidence.told)
+        yield from _lost_on_the_way(receiver, received, evidence.announced)
         yield from _second_ids(receiver, received)
-        yield from _out_of_order(receiver, received, evidence.told)
+        yield from _out_of_order(receiver, received, evidence.announced)
 
 
-def _lost_on_the_way(receiver: str, received: Sequence[Received], told: Iterable[Told]) -> Iterator[Violation]:
+def _lost_on_the_way(
+    receiver: str, received: Sequence[Received], announced: Iterable[EventHistory]
+) -> Iterator[Violation]:
     arrived = {data["id"] for item in received for data in item.events}
     known: set[str] = set()
     due: set[str] = set()
     silenced: set[str] = set()
-    for item in told:
-        states = {handover.state for handover in item.handovers if handover.receiver == receiver}
+    for item in announced:
+        states = {
+            delivery_outcome.state
+            for delivery_outcome in item.delivery_outcomes
+            if delivery_outcome.receiver == receiver
+        }
         known |= {item.event.id} if states else set()
         due |= {item.event.id} if states & {*OPEN_STATES, State.DELIVERED} else set()
         silenced |= {item.event.id} if State.SILENCED in states else set()
@@ -303,24 +313,26 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violati
             yield Violation(Breach.SECOND_ID, f"{receiver}: {event} came under {len(deliveries)} ids")
 
 
-def _kept_back(receiver: str, arrived: Collection[str], told: Iterable[Told]) -> set[tuple[str, int]]:
+def _kept_back(receiver: str, arrived: Collection[str], announced: Iterable[EventHistory]) -> set[tuple[str, int]]:
     """Return the subjects and numbers of what ended without reaching a receiver."""
     return {
-        (item.event.subject, handover.receiver_seq)
-        for item in told
+        (item.event.subject, delivery_outcome.receiver_seq)
+        for item in announced
         if item.event.id not in arrived
-        for handover in item.handovers
-        if handover.receiver == receiver and handover.state not in {*OPEN_STATES, State.DELIVERED}
+        for delivery_outcome in item.delivery_outcomes
+        if delivery_outcome.receiver == receiver and delivery_outcome.state not in {*OPEN_STATES, State.DELIVERED}
     }
 
 
-def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[Told]) -> Iterator[Violation]:
-    subjects = {item.event.id: item.event.subject for item in told}
+def _out_of_order(
+    receiver: str, received: Sequence[Received], announced: Sequence[EventHistory]
+) -> Iterator[Violation]:
+    subjects = {item.event.id: item.event.subject for item in announced}
     arrivals = list(_first_arrivals(received))
-    kept_back = _kept_back(receiver, {data["id"] for data in arrivals}, told)
+    kept_back = _kept_back(receiver, {data["id"] for data in arrivals}, announced)
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in arrivals:
-        about = (data["service"], data["training_type"], data["version"], _told_of(data))
+        about = (data["service"], data["training_type"], data["version"], _announced_of(data))
         number, count = latest.get(about, (0, 0))
         # What is kept back uses a number up, so that a consumer sees that it missed something.
         while (subjects.get(data["id"], ""), count + 1) in kept_back:
@@ -333,7 +345,7 @@ def _out_of_order(receiver: str, received: Sequence[Received], told: Sequence[To
         latest[about] = (data["seq"], data["receiver_seq"])
 
 
-def _told_of(data: Any) -> str | None:
+def _announced_of(data: Any) -> str | None:
     """Return what an event tells of beside its training: not seeing, the clock and a receiver are numbered apart."""
     if data["incident"]:
         return "clock" if data["incident"]["kind"] == Kind.CLOCK_SKEW else "incident"
@@ -354,7 +366,7 @@ def repeats(received: Iterable[Received]) -> int:
 
 def slowest_seconds(evidence: Evidence) -> float:
     """Return the longest from an event's record to its first arrival at any receiver that got it."""
-    recorded = {told.event.id: told.event.recorded_at for told in evidence.told}
+    recorded = {announced.event.id: announced.event.recorded_at for announced in evidence.announced}
     slowest = 0.0
     for received in evidence.received.values():
         first: dict[str, datetime] = {}

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
-from tests.support import daemon_in_process as house
-from tests.support import virtual
-from tests.support import virtual_daemon as faked
-from tests.support.changing_trainings import LIVES, everything_is_told
+from tests.support import daemon_in_process, virtual, virtual_daemon
+from tests.support.changing_trainings import LIVES, all_delivered
 from tests.support.invariants import Entry, Evidence, violations
 from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
 from tests.support.virtual import VirtualClock
-from tests.support.virtual_services import Town
+from tests.support.virtual_services import VirtualServices
 from watcher.core.timestamps import from_text
-from watcher.pipeline import maintenance as upkeep
-from watcher.store.views import HistoryFilter, Told, open_views
+from watcher.pipeline import maintenance
+from watcher.store.views import EventHistory, HistoryFilter, open_views
 
-IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY_HOURS: Final = 24.0
@@ -90,7 +88,7 @@ class Act(NamedTuple):
 
 
 COUNT: Final = "SELECT count(*) FROM event"
-STRAYS: Final = """
+ORPHANS: Final = """
 SELECT (SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event))
      + (SELECT count(*) FROM delivery WHERE id NOT IN (SELECT delivery_id FROM ledger))
 """
@@ -134,7 +132,7 @@ class LongSample(Sample):
     events_kept: int
     overdue_hours: float
     """How long an event is kept, at most, that might be forgotten."""
-    strays: int
+    orphans: int
     """Deliveries and ledger entries of events that are forgotten."""
 
 
@@ -143,10 +141,10 @@ class LongSoak:
     """What came of it."""
 
     samples: list[LongSample]
-    broken: list[str]
+    violated: list[str]
     events: int
     struck: int
-    beats: int
+    deadlines: int
     lives: int
 
     @property
@@ -168,7 +166,7 @@ class Plan:
     """Between two changes of whatever training."""
     keep_hours: float = DAY_HOURS
     """How long history is kept; less than a configuration may say, where it is less than a day."""
-    upkeep_minutes: float = 60.0
+    maintenance_minutes: float = 60.0
 
     def acts(self) -> Iterator[Act]:
         """Return everything that happens, the archives and the end included."""
@@ -187,7 +185,7 @@ class Plan:
 
 def quick_place() -> Path | None:
     """Return where a folder is made whose files wait for no disk; days of commits would wait a quarter of an hour."""
-    return IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    return IN_CACHE if os.access(IN_CACHE, os.W_OK) else None
 
 
 def run(folder: Path, plan: Plan) -> LongSoak:
@@ -197,34 +195,34 @@ def run(folder: Path, plan: Plan) -> LongSoak:
 
 async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
     draw = random.Random(72)  # noqa: S311 - what happens
-    shown, arrived = faked.Drawer(folder / "shown"), faked.Drawer(folder / "arrived")
-    world = faked.Streets(clock, drawer=shown)
+    shown, arrived = virtual_daemon.Drawer(folder / "shown"), virtual_daemon.Drawer(folder / "arrived")
+    world = virtual_daemon.VirtualNetwork(clock, drawer=shown)
     world.trainings = {(service, f"v{n}"): "requesting" for service in SERVICES for n in range(TRAININGS_EACH)}
-    town = Town(world, draw, arrived)
-    world.trouble = town.trouble
+    services = VirtualServices(world, draw, arrived)
+    world.trouble = services.trouble
     samples: list[LongSample] = []
-    rarely = mock.patch.object(upkeep, "EVERY_SECONDS", plan.upkeep_minutes * MINUTE)
-    with faked.lines_to(town.peers), faked.logging_to(folder / "daemon.log"), rarely:
-        async with _beside(_keep_changing(town, plan), _keep_sampling(folder, town, plan, samples)):
-            await _live(folder, plan, town)
-    told, ledger = _everything(folder)
+    rarely = mock.patch.object(maintenance, "EVERY_SECONDS", plan.maintenance_minutes * MINUTE)
+    with virtual_daemon.lines_to(services.peers), virtual_daemon.logging_to(folder / "daemon.log"), rarely:
+        async with _beside(_keep_changing(services, plan), _keep_sampling(folder, services, plan, samples)):
+            await _live(folder, plan, services)
+    announced, ledger = _everything(folder)
     everyone = frozenset({"hook", "chat"})
     evidence = Evidence(
         shown=list(shown.all()),
         lives=world.lives,
-        told=told,
+        announced=announced,
         received={"hook": list(arrived.all())},
-        epoch=house.epoch(folder),
+        epoch=daemon_in_process.epoch(folder),
         ledger=ledger,
         routed=lambda _event: everyone,
         patience=timedelta(seconds=2 * plan.interval_seconds),
     )
     return LongSoak(
         samples=samples,
-        broken=violations(evidence),
-        events=len(told),
-        struck=town.struck,
-        beats=town.beats,
+        violated=violations(evidence),
+        events=len(announced),
+        struck=services.struck,
+        deadlines=services.deadlines,
         lives=len(world.lives),
     )
 
@@ -242,7 +240,7 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 raise result
 
 
-async def _live(folder: Path, plan: Plan, town: Town) -> None:
+async def _live(folder: Path, plan: Plan, services: VirtualServices) -> None:
     """Let one daemon follow the other through the acts."""
     acts = plan.acts()
     act = Act(0.0, "start")
@@ -254,80 +252,82 @@ async def _live(folder: Path, plan: Plan, town: Town) -> None:
                 break
         in_order = act.what != "crash"
         kept = timedelta(hours=plan.keep_hours)
-        living = faked.living(folder, plan.settings(), town.world, ENVIRON, ends_in_order=in_order, keep_history=kept)
+        living = virtual_daemon.living(
+            folder, plan.settings(), services.world, ENVIRON, ends_in_order=in_order, keep_history=kept
+        )
         async with living:
             for scene in life:
-                await asyncio.sleep(max(0.0, scene.hour * HOUR - town.world.clock.monotonic()))
-                await _play(folder, town, scene)
+                await asyncio.sleep(max(0.0, scene.hour * HOUR - services.world.clock.monotonic()))
+                await _play(folder, services, scene)
             if act.what == "end":
-                await _settle(folder, town)
+                await _settle(folder, services)
 
 
-async def _play(folder: Path, town: Town, act: Act) -> None:
-    weather, world = town.weather, town.world
+async def _play(folder: Path, services: VirtualServices, act: Act) -> None:
+    fault_schedule, world = services.fault_schedule, services.world
     match act.what.split():
         case ["archive"]:
             _archive(folder, act.hour)
         case ["storm", *over]:
-            weather.storm = not over
-            _disturb(town, lasts=not over)
+            fault_schedule.storm = not over
+            _disturb(services, lasts=not over)
         case ["api", state]:
-            weather.api_away = state == "away"
-            _disturb(town, lasts=weather.api_away)
+            fault_schedule.api_away = state == "away"
+            _disturb(services, lasts=fault_schedule.api_away)
         case ["chat", state]:
-            weather.chat_away = state == "away"
+            fault_schedule.chat_away = state == "away"
         case ["hook", state]:
-            weather.hook_away = state == "away"
+            fault_schedule.hook_away = state == "away"
         case ["clock", "right"]:
             world.step_the_clock(timedelta())
             await asyncio.sleep(CALM_SECONDS)
-            weather.calm = False
+            fault_schedule.calm = False
         case ["clock", hours, "h", way]:
-            weather.calm = True
+            fault_schedule.calm = True
             await asyncio.sleep(CALM_SECONDS)
             world.step_the_clock(timedelta(hours=int(hours) * (1 if way == "ahead" else -1)))
             await asyncio.sleep(MINUTE)
         case _:
-            _disturb(town, lasts=False)
+            _disturb(services, lasts=False)
 
 
-def _disturb(town: Town, *, lasts: bool) -> None:
+def _disturb(services: VirtualServices, *, lasts: bool) -> None:
     """Count no wait that is not the daemon's doing."""
-    town.world.quiet_since = float("inf") if lasts else town.world.clock.monotonic() + RECOVERY_SECONDS
+    services.world.quiet_since = float("inf") if lasts else services.world.clock.monotonic() + RECOVERY_SECONDS
 
 
-async def _settle(folder: Path, town: Town) -> None:
+async def _settle(folder: Path, services: VirtualServices) -> None:
     """Let nothing fail or change any more until everything is told."""
-    town.weather.calm = town.fair = True
+    services.fault_schedule.calm = services.fair = True
     async with asyncio.timeout(SETTLING.total_seconds()):
         await asyncio.sleep(CALM_SECONDS)
-        while not everything_is_told(folder):
+        while not all_delivered(folder):
             await asyncio.sleep(MINUTE)
 
 
-async def _keep_changing(town: Town, plan: Plan) -> None:
-    places = dict.fromkeys(town.world.trainings, 0)
+async def _keep_changing(services: VirtualServices, plan: Plan) -> None:
+    places = dict.fromkeys(services.world.trainings, 0)
     names = list(places)
     while True:
-        await asyncio.sleep(town.draw.uniform(*plan.change_seconds))
-        if not town.weather.calm:
-            service, version = name = town.draw.choice(names)
+        await asyncio.sleep(services.draw.uniform(*plan.change_seconds))
+        if not services.fault_schedule.calm:
+            service, version = name = services.draw.choice(names)
             places[name] += 1
             life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
-            town.world.change(name, life[places[name] % len(life)])
+            services.world.change(name, life[places[name] % len(life)])
 
 
-async def _keep_sampling(folder: Path, town: Town, plan: Plan, samples: list[LongSample]) -> None:
+async def _keep_sampling(folder: Path, services: VirtualServices, plan: Plan, samples: list[LongSample]) -> None:
     while True:
         await asyncio.sleep(plan.sample_minutes * MINUTE)
-        late = max(0.0, town.world.take_longest_wait() - plan.interval_seconds)
-        minute = town.world.clock.monotonic() / MINUTE
-        taken = take_sample(os.getpid(), folder, minute, late, town.take_longest_delay())
+        late = max(0.0, services.world.take_longest_wait() - plan.interval_seconds)
+        minute = services.world.clock.monotonic() / MINUTE
+        taken = take_sample(os.getpid(), folder, minute, late, services.take_longest_delay())
         samples.append(
             LongSample(
                 **{item.name: getattr(taken, item.name) for item in fields(taken)},
                 backups_megabytes=sum(file.stat().st_size for file in (folder / "backups").iterdir()) / MEGABYTE,
-                **_kept(folder, plan, town.world.clock.true_now()),
+                **_kept(folder, plan, services.world.clock.true_now()),
             )
         )
 
@@ -335,12 +335,12 @@ async def _keep_sampling(folder: Path, town: Town, plan: Plan, samples: list[Lon
 def _kept(folder: Path, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return what the store still has of its history."""
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
-        count, strays = (connection.execute(question).fetchone()[0] for question in (COUNT, STRAYS))
+        count, orphans = (connection.execute(question).fetchone()[0] for question in (COUNT, ORPHANS))
         over = connection.execute(OVER).fetchall()
     kept = timedelta(hours=plan.keep_hours)
     since = [max(from_text(recorded) + kept, from_text(next_at), from_text(ended)) for recorded, next_at, ended in over]
     overdue = (now - min(since, default=now)).total_seconds() / HOUR
-    return {"events_kept": count, "strays": strays, "overdue_hours": overdue}
+    return {"events_kept": count, "strays": orphans, "overdue_hours": overdue}
 
 
 def _archive(folder: Path, hour: float) -> None:
@@ -350,12 +350,12 @@ def _archive(folder: Path, hour: float) -> None:
         store.backup(copy)
 
 
-def _everything(folder: Path) -> tuple[list[Told], list[Entry]]:
+def _everything(folder: Path) -> tuple[list[EventHistory], list[Entry]]:
     """Return every event and ledger entry that ever was in the store, as each was when last seen."""
-    told: dict[str, Told] = {}
+    announced: dict[str, EventHistory] = {}
     entries: dict[tuple[str, str, str], Entry] = {}
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
         with open_views(store) as views:
-            told |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
-        entries |= {entry[:3]: entry for entry in house.ledger(folder, store.name)}
-    return list(told.values()), list(entries.values())
+            announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
+        entries |= {entry[:3]: entry for entry in daemon_in_process.ledger(folder, store.name)}
+    return list(announced.values()), list(entries.values())

@@ -15,7 +15,7 @@ CHUNK: Final = 4096
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
-class Trouble(StrEnum):
+class IncidentRow(StrEnum):
     """What is wrong with the line."""
 
     NONE = "none"
@@ -27,18 +27,18 @@ class Trouble(StrEnum):
     BANDWIDTH = "bandwidth"
 
 
-class Line:
+class WriteQueue:
     """Passes bytes on as its trouble lets it; made by ``line_to``."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.trouble = Trouble.NONE
+        self.trouble = IncidentRow.NONE
         self.url = ""
         self.struck = 0
         """How often bytes met with trouble."""
         self._upstream = (host, port)
         self._open: set[asyncio.StreamWriter] = set()
 
-    def set(self, trouble: Trouble) -> None:
+    def set(self, trouble: IncidentRow) -> None:
         """Change the trouble; what hangs in the old one is cut."""
         self.trouble = trouble
         for writer in tuple(self._open):
@@ -48,7 +48,7 @@ class Line:
         """Carry one connection."""
         self._open.add(writer)
         try:
-            if self.trouble is Trouble.BLACKHOLE:
+            if self.trouble is IncidentRow.BLACKHOLE:
                 self.struck += 1
                 await asyncio.Event().wait()
             theirs_in, theirs_out = await asyncio.open_connection(*self._upstream)
@@ -73,24 +73,24 @@ class Line:
 
     async def _spoil(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK):
-            self.struck += self.trouble is not Trouble.NONE
+            self.struck += self.trouble is not IncidentRow.NONE
             match self.trouble:
-                case Trouble.LATENCY:
+                case IncidentRow.LATENCY:
                     await asyncio.sleep(0.3)
                     sink.write(chunk)
-                case Trouble.DRIP:
+                case IncidentRow.DRIP:
                     await _in_pieces(chunk, sink, 1, 0.2)
-                case Trouble.BANDWIDTH:
+                case IncidentRow.BANDWIDTH:
                     await _in_pieces(chunk, sink, 200, 0.05)
-                case Trouble.RESET:
+                case IncidentRow.RESET:
                     _reset(sink)
-                case Trouble.HALF_CLOSE:
+                case IncidentRow.HALF_CLOSE:
                     sink.write(chunk[: len(chunk) // 2])
                     sink.write_eof()
                     return
-                case Trouble.BLACKHOLE:
+                case IncidentRow.BLACKHOLE:
                     continue
-                case Trouble.NONE:
+                case IncidentRow.NONE:
                     sink.write(chunk)
             await sink.drain()
 
@@ -108,12 +108,12 @@ def _reset(sink: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def line_to(url: str) -> AsyncIterator[Line]:
+async def line_to(url: str) -> AsyncIterator[WriteQueue]:
     """Stand before the server of this address as long as the block runs."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
-    line = Line(parts.hostname, parts.port)
+    line = WriteQueue(parts.hostname, parts.port)
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

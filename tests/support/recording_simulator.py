@@ -13,7 +13,7 @@ from watcher.simulator.calls import Answer, Call
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownAnswer:
     """One status of one training in one answer."""
 
     at: datetime
@@ -23,13 +23,13 @@ class Shown:
     kind: CallKind
 
 
-class Witness(Simulator):
+class RecordingSimulator(Simulator):
     """Answers as the simulator does and writes down each status that it shows."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.shown: list[Shown] = []
-        self.on_shown: Callable[[Shown], object] = lambda _: None
+        self.shown: list[ShownAnswer] = []
+        self.on_shown: Callable[[ShownAnswer], object] = lambda _: None
 
     def answer(self, call: Call, ago_seconds: float = 0.0) -> Answer:
         """Answer, and remember."""
@@ -43,5 +43,5 @@ class Witness(Simulator):
         now = datetime.now(UTC)
         for item in document.get("trains", [document]):
             subject = (item["serviceId"], item["type"], item["version"])
-            self.shown.append(Shown(now, subject, item["status"], kind))
+            self.shown.append(ShownAnswer(now, subject, item["status"], kind))
             self.on_shown(self.shown[-1])

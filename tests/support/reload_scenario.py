@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.simulator import serve
@@ -21,11 +21,11 @@ SECOND: Final = "7wxgu1abcde"
 
 
 @dataclass(slots=True)
-class Scene:
+class ReloadScenario:
     """Everything outside the daemon, and its configuration."""
 
     folder: Path
-    api: Witness
+    api: RecordingSimulator
     base_url: str
     hook: Inbox
     environ: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Scene:
 
     def text(self, *services: str, hooks: Mapping[str, str] | None = None) -> str:
         """Return a configuration that tells everything about these services."""
-        return house.settings(self.base_url, list(services), hooks or {"hook": self.hook.url})
+        return daemon_in_process.settings(self.base_url, list(services), hooks or {"hook": self.hook.url})
 
     @property
     def file(self) -> Path:
@@ -53,35 +53,37 @@ class Scene:
         """Run the daemon on this configuration."""
         self.write(text)
         born = datetime.now(UTC)
-        async with house.running(self.folder, text, self.environ) as daemon:
+        async with daemon_in_process.running(self.folder, text, self.environ) as daemon:
             yield daemon
         self.lives.append(Life(born, datetime.now(UTC)))
 
-    async def looked(self, service: str, times: int = 2) -> None:
+    async def polled(self, service: str, times: int = 2) -> None:
         """Wait until the API has shown a service so many times from now on."""
         start = len(self.api.shown)
-        await house.eventually(lambda: sum(s.subject[0] == service for s in self.api.shown[start:]) >= times)
+        await daemon_in_process.eventually(
+            lambda: sum(s.subject[0] == service for s in self.api.shown[start:]) >= times
+        )
 
-    async def told(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
+    async def announced(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
         """Wait for so many events at the webhook; return service and status of each."""
         inbox = hook or self.hook
-        await house.eventually(lambda: len(inbox.events()) >= count)
+        await daemon_in_process.eventually(lambda: len(inbox.events()) >= count)
         return [(event["service"], event["to"]) for event in inbox.events()]
 
-    def broken_promises(self, watched: Sequence[str] = (FIRST, SECOND)) -> list[str]:
+    def broken_invariants(self, watched: Sequence[str] = (FIRST, SECOND)) -> list[str]:
         """Compare what was shown of these services with what was recorded and what arrived."""
         shown = [item for item in self.api.shown if item.subject[0] in watched]
-        return violations(house.evidence(self.folder, shown, self.lives, {"hook": self.hook.received}))
+        return violations(daemon_in_process.evidence(self.folder, shown, self.lives, {"hook": self.hook.received}))
 
 
 @asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[Scene]:
+async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
     """Set up two services with a training each, and a webhook."""
-    api = Witness()
+    api = RecordingSimulator()
     for service in (FIRST, SECOND):
         api.set_training(service, "pop", "v1", "waiting")
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        yield Scene(folder, api, simulator.base_url, hook)
+        yield ReloadScenario(folder, api, simulator.base_url, hook)
 
 
 async def reload(daemon: Daemon) -> Mapping[str, object]:

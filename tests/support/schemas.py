@@ -13,10 +13,10 @@ from watcher.store.sqlite.connections import writer_engine
 def make_schema(path: Path, revision: str) -> None:
     """Make an empty store with this schema, or bring one up to it."""
     path.parent.mkdir(exist_ok=True)
-    engine = writer_engine(path)
-    with engine.begin() as connection:
+    scheduler = writer_engine(path)
+    with scheduler.begin() as connection:
         config = Config()
         config.set_main_option("script_location", "watcher.store:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-    engine.dispose()
+    scheduler.dispose()

@@ -10,21 +10,21 @@ from tests.support.servers import Received
 from tests.support.slack import LocalSlack
 from watcher.core.event import Event
 from watcher.receivers.payload import render_body, render_group
-from watcher.store.views import Told
+from watcher.store.views import EventHistory
 
 
-def as_received(slack: LocalSlack, receiver: str, told: Sequence[Told]) -> list[Received]:
+def as_received(slack: LocalSlack, receiver: str, announced: Sequence[EventHistory]) -> list[Received]:
     """Return the bot's messages, each as the webhook that would have told the same under the same id."""
-    known = {item.event.id: item for item in told}
+    known = {item.event.id: item for item in announced}
     return [_as_webhook(message, receiver, known) for message in slack.messages if "metadata" in message]
 
 
-def _as_webhook(message: dict[str, Any], receiver: str, known: dict[str, Told]) -> Received:
+def _as_webhook(message: dict[str, Any], receiver: str, known: dict[str, EventHistory]) -> Received:
     facts = message["metadata"]["event_payload"]
     entries = [_entry(known[identity], receiver) for identity in facts["event_ids"].split()]
     body = render_body(*entries[0]) if len(entries) == 1 else render_group(entries, ())
     return Received(datetime.fromtimestamp(float(message["ts"]), UTC), {"webhook-id": facts["delivery_id"]}, body)
 
 
-def _entry(told: Told, receiver: str) -> tuple[Event, int]:
-    return told.event, next(item.receiver_seq for item in told.handovers if item.receiver == receiver)
+def _entry(announced: EventHistory, receiver: str) -> tuple[Event, int]:
+    return announced.event, next(item.receiver_seq for item in announced.delivery_outcomes if item.receiver == receiver)

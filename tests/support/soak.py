@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from starlette.responses import PlainTextResponse, Response
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import LIVES, everything_is_told
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import LIVES, all_delivered
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Shown, Witness
+from tests.support.recording_simulator import RecordingSimulator, ShownAnswer
 from tests.support.servers import Inbox, Received, listening
 from watcher.simulator import CallKind, Fault, serve
 from watcher.simulator.calls import Call
@@ -58,7 +58,7 @@ class Sample:
     """The longest from an event's record to its arrival, since the sample before."""
 
 
-class Restless(Witness):
+class Flapping(RecordingSimulator):
     """Remembers of each run of equal words the first answers only, and none that a fault spoiled."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Restless(Witness):
             self.shown += [shown for shown in new if self._is_news(shown)]
         return answer
 
-    def _is_news(self, shown: Shown) -> bool:
+    def _is_news(self, shown: ShownAnswer) -> bool:
         word, times = self._runs.get(shown.subject, ("", 0))
         times = times + 1 if word == shown.status else 1
         self._runs[shown.subject] = (shown.status, times)
@@ -106,7 +106,7 @@ class Soak:
     """What came of it."""
 
     samples: list[Sample]
-    broken: list[str]
+    violated: list[str]
     events: int
     struck: int
     growth_megabytes: float
@@ -121,7 +121,7 @@ def growth(values: Iterable[float]) -> float:
     return sum(late) / len(late) - sum(early) / len(early)
 
 
-async def keep_changing(api: Witness, draw: random.Random) -> None:
+async def keep_changing(api: RecordingSimulator, draw: random.Random) -> None:
     """Let one training after another go on in its life, about two in a second."""
     places = {(service, f"v{n}"): 0 for service in SERVICES for n in range(TRAININGS_EACH)}
     names = list(places)
@@ -150,17 +150,19 @@ def moody(draw: random.Random) -> Any:
 async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak:
     """Watch for so many minutes with the real command in a process of its own."""
     draw = random.Random(500)  # noqa: S311 - what happens
-    api, samples = Restless(), list[Sample]()
+    api, samples = Flapping(), list[Sample]()
     for service in SERVICES:
         for number in range(TRAININGS_EACH):
             api.set_training(service, "pop", f"v{number}", "requesting")
     async with serve(api) as simulator, listening(Inbox(moody(draw))) as hook, listening(Inbox(moody(draw))) as other:
         hooks = {"hook": hook, "other": other}
-        text = house.settings(simulator.base_url, list(SERVICES), {name: item.url for name, item in hooks.items()})
+        text = daemon_in_process.settings(
+            simulator.base_url, list(SERVICES), {name: item.url for name, item in hooks.items()}
+        )
         (folder / "config.toml").write_text(text.replace('interval = "200ms"', f'interval = "{INTERVAL_SECONDS:.0f}s"'))
         born = datetime.now(UTC)
         async with daemon(folder) as process:
-            await house.eventually(lambda: len(api.asked) == len(SERVICES), 60)
+            await daemon_in_process.eventually(lambda: len(api.asked) == len(SERVICES), 60)
             _plan_faults(api)
             changing = asyncio.create_task(keep_changing(api, draw))
             api.take_longest_wait()
@@ -175,22 +177,22 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
             struck = sum(planned.struck for planned in api.faults.planned)
             api.faults.clear()
             await asyncio.sleep(3 * INTERVAL_SECONDS)
-            await house.eventually(lambda: everything_is_told(folder), 120)
+            await daemon_in_process.eventually(lambda: all_delivered(folder), 120)
             process.terminate()
             assert await process.wait() == 0
         life = Life(born, datetime.now(UTC))
     received = {name: item.received for name, item in hooks.items()}
-    evidence = replace(house.evidence(folder, api.shown, [life], received), patience=PATIENCE)
+    evidence = replace(daemon_in_process.evidence(folder, api.shown, [life], received), patience=PATIENCE)
     return Soak(
         samples=samples,
-        broken=violations(evidence),
-        events=len(evidence.told),
+        violated=violations(evidence),
+        events=len(evidence.announced),
         struck=struck,
         growth_megabytes=growth(sample.memory_megabytes for sample in samples),
     )
 
 
-def _plan_faults(api: Witness) -> None:
+def _plan_faults(api: RecordingSimulator) -> None:
     for kind in FAULTS:
         api.add_fault(Fault(kind=kind, rate=RATE))
     for kind in THROTTLES:
@@ -216,7 +218,7 @@ async def daemon(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
             *(sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")),
             stdout=log,
             stderr=log,
-            env={**os.environ, **house.ENVIRON},
+            env={**os.environ, **daemon_in_process.ENVIRON},
         )
     try:
         yield process

@@ -18,41 +18,41 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Repeats
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Thresholds
-from watcher.core.polling.plan import Look
+from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import Cadence
-from watcher.core.routing.matcher import Match
+from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef
 from watcher.http import Answered, Headers, HttpRequest, HttpResult
-from watcher.pipeline.clock_trust import ClockDoubt
-from watcher.pipeline.delivery.worker import couriers
+from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.delivery.worker import workers
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.routing import Router
 from watcher.receivers.payload import render_body, render_group
 from watcher.simulator import CallKind
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database
 
 T = TypeVar("T")
 
 START: Final = datetime(2026, 11, 23, tzinfo=UTC)
-RING_SECONDS: Final = 0.5
+TICK_SECONDS: Final = 0.5
 REAL_WAIT_SECONDS: Final = 0.001
 TURN_SECONDS: Final = 1e-9
-ALL: Final = Routes(routes=(Route(number=1, match=Match(kinds=frozenset({"*"})), to=("hook",)),))
+ALL: Final = Routes(routes=(Route(number=1, match=Matcher(kinds=frozenset({"*"})), to=("hook",)),))
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -157,7 +157,7 @@ class World:
     latency_seconds: float = 0.01
     date_off: timedelta = timedelta()
     """How much the server's clock is ahead of ours."""
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[ShownAnswer] = field(default_factory=list)
     """What honest answers showed, by a clock that nobody steps."""
     lives: list[Life] = field(default_factory=list)
     """The daemons that watched it."""
@@ -183,7 +183,7 @@ class World:
         kind = CallKind.LIST if "trains" in document else CallKind.VIEW
         for item in document.get("trains", [document]):
             subject = (item["serviceId"], item["type"], item["version"])
-            self.shown.append(Shown(self.clock.true_now(), subject, item["status"], kind))
+            self.shown.append(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
         return self.answer(200, document, asked_at=asked_at)
 
     def answer(
@@ -207,11 +207,11 @@ class World:
 
     def document(self, path: str) -> object:
         """Return what an honest answer to this path holds."""
-        parts = path.split("/")
-        service = parts[4]
+        connections = path.split("/")
+        service = connections[4]
         items = [_training(service, version, word) for (of, version), word in self.trainings.items() if of == service]
-        if "versions" in parts:
-            return next(item for item in items if item["version"] == parts[-1])
+        if "versions" in connections:
+            return next(item for item in items if item["version"] == connections[-1])
         return {"trains": items, "offset": 0, "limit": 1000}
 
 
@@ -232,15 +232,15 @@ class Ear:
     """A receiver that keeps what it is told; ``outcome`` answers."""
 
     name: str = "hook"
-    lane: str = "hook"
+    pace_key: str = "hook"
     pace_seconds: float = 0.0
-    repeats: Repeats = Repeats.MARKED
+    dedup: Dedup = Dedup.BY_ID
     heard: list[tuple[Event, ...]] = field(default_factory=list)
     also: list[tuple[Event, ...]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     """What a webhook would have got, for the invariant checker."""
-    outcome: Callable[[Parcel], Outcome] = lambda _: Delivered()
+    outcome: Callable[[DeliveryRequest], Outcome] = lambda _: Delivered()
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
         return render_body(event, receiver_seq)
@@ -248,22 +248,26 @@ class Ear:
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
         return render_group(entries, also)
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        outcome = self.outcome(parcel)
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
+        outcome = self.outcome(delivery_request)
         self.times.append(asyncio.get_running_loop().time())
         if isinstance(outcome, Delivered):
-            self.heard.append(parcel.events)
-            self.also.append(parcel.also)
-            assert parcel.body is not None
+            self.heard.append(delivery_request.events)
+            self.also.append(delivery_request.also)
+            assert delivery_request.body is not None
             self.received.append(
-                Received(START + timedelta(seconds=self.times[-1]), {"webhook-id": parcel.delivery_id}, parcel.body)
+                Received(
+                    START + timedelta(seconds=self.times[-1]),
+                    {"webhook-id": delivery_request.delivery_id},
+                    delivery_request.body,
+                )
             )
         return outcome
 
     @property
     def events(self) -> list[Event]:
         """Every event that was told, in order."""
-        return [event for parcel in self.heard for event in parcel]
+        return [event for delivery_request in self.heard for event in delivery_request]
 
     @property
     def kinds(self) -> list[str]:
@@ -271,10 +275,10 @@ class Ear:
         return [event.kind.value for event in self.events]
 
 
-def service_looks(services: Iterable[str], interval_seconds: float = 30, idle_seconds: float = 300) -> list[Look]:
+def service_polls(services: Iterable[str], interval_seconds: float = 30, idle_seconds: float = 300) -> list[Poll]:
     """Return a list call for each service."""
     cadence = Cadence(interval=timedelta(seconds=interval_seconds), idle_interval=timedelta(seconds=idle_seconds))
-    return [Look(service=ServiceRef("main", service), cadence=cadence) for service in services]
+    return [Poll(service=ServiceRef("main", service), cadence=cadence) for service in services]
 
 
 @asynccontextmanager
@@ -282,11 +286,11 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
     folder: Path,
     world: World,
     ear: Ear,
-    looks: Iterable[Look],
+    polls: Iterable[Poll],
     *,
     per_second: float = 100.0,
     thresholds: Thresholds | None = None,
-    ring_seconds: float = RING_SECONDS,
+    ring_seconds: float = TICK_SECONDS,
 ) -> AsyncIterator[Poller]:
     """Run the stages on a real store as long as the block runs."""
     clock, born = world.clock, world.clock.true_now()
@@ -295,22 +299,22 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
     account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
     api = AitemsClient(world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
-    doubt = ClockDoubt()
-    carriers = couriers({"hook": ear}, Deliveries(database), Policy(), clock, doubt)
-    router = Router(Outbox(database), ALL, {"hook": ear}, clock, carriers["hook"].wake.ring)
+    clock_trust = ClockTrust()
+    delivery_workers = workers({"hook": ear}, Deliveries(database), Policy(), clock, clock_trust)
+    router = Router(Outbox(database), ALL, {"hook": ear}, clock, delivery_workers["hook"].wake.tick)
     poller = Poller(
-        looks,
+        polls,
         {"main": api},
-        Polls(database),
+        PollStore(database),
         clock,
         thresholds=thresholds or Thresholds(),
-        doubt=doubt,
-        on_events=router.wake.ring,
+        clock_trust=clock_trust,
+        on_events=router.wake.tick,
         on_caught_up=router.let_go,
     )
     await poller.start()
-    stages = [_ring(poller, ring_seconds), router.run(), carriers["hook"].run(), poller.flusher.for_ever()]
-    tasks = [asyncio.create_task(stage) for stage in stages]
+    pipeline = [_ring(poller, ring_seconds), router.run(), delivery_workers["hook"].run(), poller.flusher.for_ever()]
+    tasks = [asyncio.create_task(stage) for stage in pipeline]
     try:
         yield poller
     finally:
@@ -322,7 +326,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         world.lives.append(Life(born, clock.true_now()))
 
 
-def broken_promises(folder: Path, world: World, ear: Ear, *, stepped: bool = False) -> list[str]:
+def broken_invariants(folder: Path, world: World, ear: Ear, *, stepped: bool = False) -> list[str]:
     """Compare what the API showed with what the store recorded and what arrived; return every broken promise.
 
     Args:
@@ -331,11 +335,11 @@ def broken_promises(folder: Path, world: World, ear: Ear, *, stepped: bool = Fal
         ear: it remembers what it was told.
         stepped: whether the wall clock was, so that its times say nothing.
     """
-    evidence = house.evidence(folder, world.shown, world.lives, {ear.name: ear.received})
+    evidence = daemon_in_process.evidence(folder, world.shown, world.lives, {ear.name: ear.received})
     return violations(replace(evidence, witnessed=not stepped))
 
 
 async def _ring(poller: Poller, ring_seconds: float) -> None:
     while True:
-        poller.ring()
+        poller.tick()
         await asyncio.sleep(ring_seconds)

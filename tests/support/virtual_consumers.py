@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support import daemon_in_process as house
-from tests.support import virtual_daemon as faked
-from tests.support.changing_trainings import everything_is_told
+from tests.support import daemon_in_process, virtual_daemon
+from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import violations
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from tests.support.virtual import VirtualClock
 from watcher.app import Daemon
@@ -66,7 +65,7 @@ ENVIRON: Final = {"SLACK_URL": "https://chat.example/services/T000/B000/secretpa
 Mood = Callable[["Consumer", HttpSettings], Awaitable[HttpResult | None] | HttpResult | None]
 
 
-class _Shelf(list[Shown]):
+class _Arrivals(list[ShownAnswer]):
     """What was shown, in memory."""
 
     put = list.append
@@ -111,7 +110,7 @@ class Consumer:
 
 
 @dataclass(slots=True)
-class Whole:
+class VirtualConsumers:
     """A daemon, what it watches and whom it tells."""
 
     folder: Path
@@ -123,14 +122,14 @@ class Whole:
     interval_seconds: int = 30
     delivery: str = ""
     chat: Consumer = field(init=False)
-    world: faked.Streets = field(init=False)
-    shown: list[Shown] = field(init=False)
+    world: virtual_daemon.VirtualNetwork = field(init=False)
+    shown: list[ShownAnswer] = field(init=False)
     """What answers showed."""
 
     def __post_init__(self) -> None:
         self.chat = Consumer(self.clock)
-        self.shown = shelf = _Shelf()
-        self.world = faked.Streets(self.clock, drawer=shelf)  # type: ignore[arg-type]  # a list does for it
+        self.shown = backup_folder = _Arrivals()
+        self.world = virtual_daemon.VirtualNetwork(self.clock, drawer=backup_folder)  # type: ignore[arg-type]  # a list does for it
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -141,7 +140,7 @@ class Whole:
         """Let a training have another status."""
         self.world.change((service or self.services[0], version), word)
 
-    def forget(self, version: str, service: str | None = None) -> None:
+    def prune(self, version: str, service: str | None = None) -> None:
         """Let a training be there no more."""
         name = (service or self.services[0], version)
         self.show(version, "", name[0])
@@ -150,26 +149,28 @@ class Whole:
     def settings(self) -> str:
         """Return the configuration."""
         names = ", ".join(f'"{name}"' for name in self.receivers)
-        parts = [CONFIG.format(api=API, delivery=self.delivery)]
-        parts += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
-        parts += [HOOK.format(name=name) for name in self.hooks]
-        parts += [CHAT.format(name=name) for name in self.chats]
-        return "".join([*parts, ROUTE.format(receivers=names)])
+        connections = [CONFIG.format(api=API, delivery=self.delivery)]
+        connections += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
+        connections += [HOOK.format(name=name) for name in self.hooks]
+        connections += [CHAT.format(name=name) for name in self.chats]
+        return "".join([*connections, ROUTE.format(receivers=names)])
 
     @asynccontextmanager
     async def living(self, *, ends_in_order: bool = True) -> AsyncIterator[Daemon]:
         """Let a daemon live as long as the block runs."""
-        peers: dict[str, faked.Peer] = {"api.example": self.world.ask, "chat.example": self.chat}
+        peers: dict[str, virtual_daemon.Peer] = {"api.example": self.world.ask, "chat.example": self.chat}
         peers |= {f"{name}.example": hook for name, hook in self.hooks.items()}
-        with faked.lines_to(peers), faked.logging_to(self.folder / "daemon.log"):
+        with virtual_daemon.lines_to(peers), virtual_daemon.logging_to(self.folder / "daemon.log"):
             text = self.settings()
-            async with faked.living(self.folder, text, self.world, ENVIRON, ends_in_order=ends_in_order) as daemon:
+            async with virtual_daemon.living(
+                self.folder, text, self.world, ENVIRON, ends_in_order=ends_in_order
+            ) as daemon:
                 yield daemon
 
     async def settled(self, seconds: float = 3600.0) -> None:
         """Wait until nothing waits for its route or its delivery any more."""
         async with asyncio.timeout(seconds):
-            while not everything_is_told(self.folder):
+            while not all_delivered(self.folder):
                 await asyncio.sleep(1)
 
     def hook_count(self) -> int:
@@ -178,12 +179,12 @@ class Whole:
 
     def recorded(self) -> list[Event]:
         """Return every event, in the order of recording."""
-        return [told.event for told in house.history(self.folder)]
+        return [announced.event for announced in daemon_in_process.history(self.folder)]
 
-    def broken_promises(self, *, witnessed: bool = True) -> list[str]:
+    def broken_invariants(self, *, witnessed: bool = True) -> list[str]:
         """Compare what was shown, recorded, and arrived; ``witnessed`` as the checker's."""
         received = {name: hook.received for name, hook in self.hooks.items()}
-        evidence = house.evidence(self.folder, self.shown, self.world.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, self.shown, self.world.lives, received)
         names = frozenset(self.receivers)
 
         def routed(event: Event) -> frozenset[str]:

@@ -18,17 +18,16 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.invariants import Life
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.soak import KEPT_OF_A_RUN
 from tests.support.virtual import VirtualClock, World
-from watcher import config
+from watcher import config, scheduler
 from watcher import logs as telemetry
-from watcher import scheduler as engine
-from watcher.app import Daemon, Surroundings, open_daemon
+from watcher.app import Daemon, Runtime, open_daemon
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpRequest, HttpResult, HttpSettings, Reason, Uncertain
+from watcher.http import Answered, FailureReason, HttpRequest, HttpResult, HttpSettings, MaybeSent
 from watcher.logs import Redactor
 from watcher.simulator import CallKind
 
@@ -61,12 +60,12 @@ class Drawer:
 class _List:
     """What is said of a service until something changes."""
 
-    told: int = 0
+    announced: int = 0
     answer: Answered | None = None
 
 
 @dataclass(slots=True)
-class Streets(World):
+class VirtualNetwork(World):
     """A world that remembers next to nothing itself."""
 
     drawer: Drawer | None = None
@@ -114,21 +113,21 @@ class Streets(World):
         """Return the answer that tells what is; put what is news into the drawer."""
         service = path.split("/")[4]
         if not path.endswith("/trains"):
-            return self._told(self.document(path), CallKind.VIEW, asked_at)
+            return self._event_history(self.document(path), CallKind.VIEW, asked_at)
         known = self._lists.setdefault(service, _List())
-        if known.told <= KEPT_OF_A_RUN:
-            known.told += not self.clock.step
-            known.answer = self._told(self.document(path), CallKind.LIST, asked_at)
+        if known.announced <= KEPT_OF_A_RUN:
+            known.announced += not self.clock.step
+            known.answer = self._event_history(self.document(path), CallKind.LIST, asked_at)
             return known.answer
         assert known.answer is not None
         return replace(self.answer(200, None, asked_at=asked_at), body=known.answer.body)
 
-    def _told(self, document: Any, kind: CallKind, asked_at: datetime | None) -> Answered:
+    def _event_history(self, document: Any, kind: CallKind, asked_at: datetime | None) -> Answered:
         if not self.clock.step and self.drawer is not None:
             for item in document.get("trains", [document]):
                 subject = (item["serviceId"], item["type"], item["version"])
                 if self._is_news(subject, item["status"]):
-                    self.drawer.put(Shown(self.clock.true_now(), subject, item["status"], kind))
+                    self.drawer.put(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
         return self.answer(200, document, asked_at=asked_at)
 
     def _is_news(self, subject: tuple[str, str, str], status: str) -> bool:
@@ -147,9 +146,11 @@ class Streets(World):
         self.clock.step, self.date_off = by, -by
 
 
-def late(clock: VirtualClock, *, asked_at: datetime) -> Uncertain:
+def late(clock: VirtualClock, *, asked_at: datetime) -> MaybeSent:
     """Return that no answer came in time."""
-    return Uncertain(reason=Reason.DEADLINE, detail="no whole answer", asked_at=asked_at, ended_at=clock.utc_now())
+    return MaybeSent(
+        reason=FailureReason.DEADLINE, detail="no whole answer", asked_at=asked_at, ended_at=clock.utc_now()
+    )
 
 
 class _Line:
@@ -174,7 +175,7 @@ def lines_to(peers: Mapping[str, Peer]) -> Iterator[None]:
         for module in OPENERS:
             stack.enter_context(mock.patch(f"{module}.HttpClient", lambda settings, _: _Line(peers, settings)))
         # The scheduler counts on the machine's clock, which stands nearly still here; the guard beside it rings.
-        stack.enter_context(mock.patch.object(engine, "RING_EVERY", timedelta(hours=1)))
+        stack.enter_context(mock.patch.object(scheduler, "RING_EVERY", timedelta(hours=1)))
         yield
 
 
@@ -215,7 +216,9 @@ async def living(  # noqa: PLR0913 - what a test sets up, the last ones optional
         loaded = replace(loaded, state=loaded.state.model_copy(update={"keep_history": keep_history}))
     with (folder / "told.log").open("a", encoding="utf-8") as output:
         clock: Any = world.clock
-        around = Surroundings(environ={**house.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output)
+        around = Runtime(
+            environ={**daemon_in_process.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output
+        )
         born = world.clock.true_now()
         async with open_daemon(loaded, around, purpose="test") as daemon:
             stop = asyncio.Event()

@@ -9,41 +9,41 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.clocks import believed
 from tests.support.invariants import violations
 from tests.support.virtual import Ear, VirtualClock
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Refused, TryLater
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, TryLater
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.routing.matcher import ALL_KINDS, Match
+from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.training.model import TrainingRef
-from watcher.pipeline.delivery.worker import Courier, couriers
+from watcher.pipeline.delivery.worker import DeliveryWorker, workers
 from watcher.pipeline.routing import Router
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.views import HistoryFilter, Told, open_views
+from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 
 @dataclass(slots=True)
-class Teller:
+class VirtualDeliveries:
     """The stages under test, and what they are given."""
 
     database: Database
     clock: VirtualClock
     router: Router
-    couriers: Mapping[str, Courier]
+    workers: Mapping[str, DeliveryWorker]
     ears: Sequence[Ear] = ()
     numbers: dict[str, int] = field(default_factory=dict)
 
     async def record(self, versions: Iterable[str], kind: Kind = Kind.PROGRESS) -> list[Event]:
         """Record an event of each of these trainings, as looking would."""
         events = [self._event(version, kind) for version in versions]
-        await Polls(self.database).record(Batch(events=tuple(events)))
-        self.router.wake.ring()
+        await PollStore(self.database).record(Batch(events=tuple(events)))
+        self.router.wake.tick()
         return events
 
     def _event(self, version: str, kind: Kind) -> Event:
@@ -66,23 +66,23 @@ class Teller:
             recorded_at=now,
         )
 
-    def told(self) -> list[Told]:
+    def announced(self) -> list[EventHistory]:
         """Return every event with its deliveries, the oldest first."""
         with open_views(self.database.path) as views:
             return views.history(HistoryFilter(limit=100_000))
 
-    def broken_promises(self) -> list[str]:
+    def broken_invariants(self) -> list[str]:
         """Compare what was recorded with what arrived; return every broken promise."""
         received = {ear.name: ear.received for ear in self.ears}
-        evidence = house.evidence(self.database.path.parent, [], [], received)
+        evidence = daemon_in_process.evidence(self.database.path.parent, [], [], received)
         # Nobody looked, and who is told of a receiver is not for its route alone to say.
         return violations(replace(evidence, witnessed=False, routed=None))
 
 
 @asynccontextmanager
-async def telling(
+async def recipient_report(
     folder: Path, clock: VirtualClock, ears: Sequence[Ear], *, to: Sequence[str] = (), policy: Policy | None = None
-) -> AsyncIterator[Teller]:
+) -> AsyncIterator[VirtualDeliveries]:
     """Run routing and delivering on a real store as long as the block runs.
 
     Args:
@@ -94,26 +94,28 @@ async def telling(
     """
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     receivers = {ear.name: ear for ear in ears}
-    everything = Match(kinds=frozenset({ALL_KINDS}))
+    everything = Matcher(kinds=frozenset({ALL_KINDS}))
     routes = Routes(
         routes=(Route(number=1, match=everything, to=tuple(to or receivers)),),
         flap_limit=100_000,
     )
 
     def wake_router() -> None:
-        router.wake.ring()
+        router.wake.tick()
 
-    def wake_couriers() -> None:
-        for courier in carriers.values():
-            courier.wake.ring()
+    def wake_workers() -> None:
+        for worker in delivery_workers.values():
+            worker.wake.tick()
 
-    carriers = couriers(receivers, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router)
-    router = Router(Outbox(database), routes, receivers, clock, wake_couriers)
+    delivery_workers = workers(
+        receivers, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
+    )
+    router = Router(Outbox(database), routes, receivers, clock, wake_workers)
     await Deliveries(database).reclaim(clock.utc_now())
-    stages = [router.run(), *(courier.run() for courier in carriers.values())]
+    stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:
-        yield Teller(database, clock, router, carriers, ears)
+        yield VirtualDeliveries(database, clock, router, delivery_workers, ears)
     finally:
         for task in tasks:
             task.cancel()
@@ -121,19 +123,19 @@ async def telling(
         database.close()
 
 
-def away(until_seconds: float, clock: VirtualClock) -> Callable[[Parcel], Outcome]:
+def away(until_seconds: float, clock: VirtualClock) -> Callable[[DeliveryRequest], Outcome]:
     """Return what answers 503 until so many virtual seconds have passed."""
 
-    def outcome(_: Parcel) -> Outcome:
+    def outcome(_: DeliveryRequest) -> Outcome:
         return TryLater(reason="http 503") if clock.monotonic() < until_seconds else Delivered()
 
     return outcome
 
 
-def refuses(reason: str) -> Callable[[Parcel], Outcome]:
+def refuses(reason: str) -> Callable[[DeliveryRequest], Outcome]:
     """Return what refuses everything for good."""
 
-    def outcome(_: Parcel) -> Outcome:
+    def outcome(_: DeliveryRequest) -> Outcome:
         return Refused(reason=reason, answer=f"404 {reason}")
 
     return outcome

@@ -11,9 +11,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from tests.support import virtual_daemon as faked
+from tests.support import virtual_daemon
 from tests.support.servers import Received
-from watcher.http import Answered, Headers, HttpRequest, HttpResult, HttpSettings, NotSent, Reason
+from watcher.http import Answered, FailureReason, Headers, HttpRequest, HttpResult, HttpSettings, NotSent
 
 RATE: Final = 0.001
 """How many of the requests each kind of fault strikes."""
@@ -35,7 +35,7 @@ RUBBISH: Final = (
 THROTTLES: Final = ("400", "410", "420")
 WISHES: Final = ("1", "30", "soon", "-5", "1000000000")
 
-Fault = Callable[[faked.Streets], HttpResult]
+Fault = Callable[[virtual_daemon.VirtualNetwork], HttpResult]
 
 
 def _refused(status: int, code: str = "200", headers: Mapping[str, str] = MappingProxyType({})) -> Fault:
@@ -50,9 +50,9 @@ def _rubbish(body: bytes) -> Fault:
     return lambda world: replace(world.answer(200, None), body=body)
 
 
-def _nameless(world: faked.Streets) -> HttpResult:
+def _nameless(world: virtual_daemon.VirtualNetwork) -> HttpResult:
     now = world.clock.utc_now()
-    return NotSent(reason=Reason.DNS, detail="no such name", asked_at=now, ended_at=now)
+    return NotSent(reason=FailureReason.DNS, detail="no such name", asked_at=now, ended_at=now)
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -60,13 +60,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *(_rubbish(body) for body in RUBBISH),
     *(_throttled(code, "1") for code in THROTTLES),
     _nameless,
-    lambda world: faked.late(world.clock, asked_at=world.clock.utc_now()),
+    lambda world: virtual_daemon.late(world.clock, asked_at=world.clock.utc_now()),
 )
 AWAY: Final = _refused(503, "500")
 
 
 @dataclass(slots=True)
-class Weather:
+class FaultSchedule:
     """What is away at the moment."""
 
     api_away: bool = False
@@ -78,23 +78,23 @@ class Weather:
 
 
 @dataclass(slots=True)
-class Town:
+class VirtualServices:
     """Everyone that the daemon talks to."""
 
-    world: faked.Streets
+    world: virtual_daemon.VirtualNetwork
     draw: random.Random
-    drawer: faked.Drawer
+    drawer: virtual_daemon.Drawer
     """What the webhook got."""
-    weather: Weather = field(default_factory=Weather)
+    fault_schedule: FaultSchedule = field(default_factory=FaultSchedule)
     fair: bool = False
     """Whether nothing fails any more."""
     struck: int = 0
     posts: int = 0
-    beats: int = 0
+    deadlines: int = 0
     longest_delay: float = 0.0
 
     @property
-    def peers(self) -> dict[str, faked.Peer]:
+    def peers(self) -> dict[str, virtual_daemon.Peer]:
         """Everyone by host."""
         return {
             "api.example": self.world.ask,
@@ -109,9 +109,9 @@ class Town:
         return None if fault is None or self.fair else fault(self.world)
 
     def _fault(self) -> Fault | None:
-        if self.weather.api_away:
+        if self.fault_schedule.api_away:
             return AWAY
-        if self.weather.storm:
+        if self.fault_schedule.storm:
             return _throttled(self.draw.choice(THROTTLES), self.draw.choice(WISHES))
         place = int(self.draw.random() / RATE)
         if place >= len(FAULTS):
@@ -121,16 +121,16 @@ class Town:
 
     async def hook(self, request: HttpRequest, _settings: HttpSettings) -> HttpResult:
         """Take a webhook in, or not."""
-        refusal = await self._refusal(request, away=self.weather.hook_away)
+        refusal = await self._refusal(request, away=self.fault_schedule.hook_away)
         if refusal is not None:
             return refusal
         assert request.body is not None
         item = Received(self.world.clock.true_now(), {"webhook-id": str(request.headers["webhook-id"])}, request.body)
         self.drawer.put(item)
-        if not self.weather.hook_away and not self.world.clock.step:
+        if not self.fault_schedule.hook_away and not self.world.clock.step:
             self._note_delay(item)
         if self.draw.random() < UNANSWERED and not self.fair:
-            return faked.late(self.world.clock, asked_at=self.world.clock.utc_now())
+            return virtual_daemon.late(self.world.clock, asked_at=self.world.clock.utc_now())
         return self._said(200)
 
     def _note_delay(self, item: Received) -> None:
@@ -144,7 +144,7 @@ class Town:
 
     async def chat(self, request: HttpRequest, _settings: HttpSettings) -> HttpResult:
         """Post into the channel, or not."""
-        refusal = await self._refusal(request, away=self.weather.chat_away)
+        refusal = await self._refusal(request, away=self.fault_schedule.chat_away)
         if refusal is not None:
             return refusal
         assert request.body is not None
@@ -154,7 +154,7 @@ class Town:
 
     async def beat(self, _request: HttpRequest, _settings: HttpSettings) -> HttpResult:
         """Hear the heart beat."""
-        self.beats += 1
+        self.deadlines += 1
         return self._said(200)
 
     async def _refusal(self, request: HttpRequest, *, away: bool) -> HttpResult | None:

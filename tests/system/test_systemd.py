@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import Slow, slow_receiver
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.fault_table import remark
 from tests.support.invariants import violations
 from tests.support.servers import Received
@@ -87,7 +87,7 @@ def test_r20_a_faulty_file_fails_the_reload_and_changes_nothing(machine: Machine
     assert machine.systemctl("reload").returncode != 0
     assert "receiver.more.kind" in machine.journal()
     assert (main_pid(machine), machine.shown("ActiveState")) == (before, "active")
-    machine.simulator.wait_for_looks(2)
+    machine.simulator.wait_for_polls(2)
     machine.write()
     machine.run("systemctl", "kill", "--kill-whom=main", "--signal=HUP", "aitems-watcher")
     eventually(lambda: machine.journal().count("config.reloaded") >= 3)
@@ -117,9 +117,9 @@ def test_r29_a_hang_ends_with_a_restart_by_the_watchdog_within_five_seconds_more
         took = monotonic(machine, "ExecMainStartTimestampMonotonic") - at
         eventually(lambda: len(hook.ids) >= 2 and machine.shown("ActiveState") == "active")
         ready = monotonic(machine, "ActiveEnterTimestampMonotonic") - at
-        eventually(lambda: told(hook) == {("v1", "stopping"), ("v1", "completed"), ("v2", "learning")})
+        eventually(lambda: announced(hook) == {("v1", "stopping"), ("v1", "completed"), ("v2", "learning")})
         assert machine.systemctl("stop").returncode == 0
-        assert broken_promises(machine, hook.received) == []
+        assert broken_invariants(machine, hook.received) == []
     remark(
         f"a real systemd with WatchdogSec={WATCHDOG_SECONDS} and RestartSec={RESTART_SECONDS}: "
         f"started again {took:.2f} s after the hang, ready after {ready:.2f} s"
@@ -131,14 +131,14 @@ def test_r29_a_hang_ends_with_a_restart_by_the_watchdog_within_five_seconds_more
     assert took <= WATCHDOG_SECONDS + RESTART_SECONDS
 
 
-def told(hook: Slow) -> set[tuple[str, str]]:
+def announced(hook: Slow) -> set[tuple[str, str]]:
     """Return what arrived: version and status."""
     return {(event["version"], event["to"]) for item in hook.received for event in item.events}
 
 
-def broken_promises(machine: Machine, received: Sequence[Received]) -> list[str]:
+def broken_invariants(machine: Machine, received: Sequence[Received]) -> list[str]:
     """Let the checker of the invariants compare the store within with what arrived."""
-    evidence = house.evidence(machine.root / "var/lib/private/aitems-watcher", [], [], {"hook": received})
+    evidence = daemon_in_process.evidence(machine.root / "var/lib/private/aitems-watcher", [], [], {"hook": received})
     everyone = frozenset({"console", "hook"})
     return violations(replace(evidence, witnessed=False, routed=lambda _event: everyone))
 

@@ -20,6 +20,8 @@ def lines() -> Iterator[io.StringIO]:
 
 
 def test_a_moment_in_a_log_line_is_written_as_everywhere_else(lines: io.StringIO) -> None:
-    structlog.get_logger().warning("delivery.retry", next_at=datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), odd={1})
+    structlog.get_logger().warning(
+        "delivery.retry_scheduled", next_at=datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), odd={1}
+    )
     written = json.loads(lines.getvalue())
     assert (written["next_at"], written["odd"]) == ("2026-11-26T01:02:03.000000Z", "{1}")

@@ -14,22 +14,22 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.pages import Pages, Whole
+from watcher.aitems.pages import CompleteList, Pages
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import BadAnswer, Item, Page, Service, Times
 from watcher.clock import Clock
 from watcher.core.messages.training import one_line
-from watcher.core.polling.result import Cause, Seen, Unseen
+from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.secret import STARS
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import (
     Answered,
+    FailureReason,
     HttpClient,
     HttpRequest,
     HttpResult,
+    MaybeSent,
     NotSent,
-    Reason,
-    Uncertain,
     content_encoding,
     is_loopback,
     server_date,
@@ -44,16 +44,16 @@ HEADERS: Final = {
 MAX_DETAIL_LENGTH: Final = 300
 
 CAUSES: Final = {
-    Reason.DNS: Cause.DNS,
-    Reason.CONNECT: Cause.CONNECT,
-    Reason.PROXY: Cause.CONNECT,
-    Reason.TLS: Cause.TLS,
-    Reason.DEADLINE: Cause.DEADLINE,
-    Reason.RESET: Cause.RESET,
-    Reason.TRUNCATED: Cause.RESET,
-    Reason.PROTOCOL: Cause.RESET,
-    Reason.TOO_LARGE: Cause.BAD_ANSWER,
-    Reason.INVALID: Cause.REFUSED,
+    FailureReason.DNS: Cause.DNS,
+    FailureReason.CONNECT: Cause.CONNECT,
+    FailureReason.PROXY: Cause.CONNECT,
+    FailureReason.TLS: Cause.TLS,
+    FailureReason.DEADLINE: Cause.DEADLINE,
+    FailureReason.RESET: Cause.RESET,
+    FailureReason.TRUNCATED: Cause.RESET,
+    FailureReason.PROTOCOL: Cause.RESET,
+    FailureReason.TOO_LARGE: Cause.BAD_ANSWER,
+    FailureReason.INVALID: Cause.REFUSED,
 }
 
 PAUSES: Final = {Cause.QUOTA: 300.0, Cause.THROTTLE: 5.0, Cause.RATE: 5.0}
@@ -87,7 +87,7 @@ class ServicesSeen:
     answered_at: datetime
     digest: bytes
     """SHA-256 over the bodies of all pages."""
-    oddities: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     server_date: datetime | None = None
 
 
@@ -108,91 +108,91 @@ class AitemsClient:
         self._slow: set[str] = set()
         """Paths that did not answer in time when they were asked last."""
 
-    async def view(self, ref: TrainingRef, *, first: bool = False) -> Seen | Unseen:
+    async def view(self, ref: TrainingRef, *, first: bool = False) -> PollResult | PollFailure:
         """Look at one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
         answer = await self._get(
             _path("services", ref.service, "trains", ref.type, "versions", ref.version), first=first
         )
-        if isinstance(answer, Unseen):
+        if isinstance(answer, PollFailure):
             return answer
         viewed = wire.read_training(answer.body, ref, _times(answer))
         if isinstance(viewed, BadAnswer):
             return self._bad(answer, viewed.reason)
-        return Seen(
+        return PollResult(
             observations=(viewed.observation,),
             asked_at=answer.asked_at,
             answered_at=answer.answered_at,
             digest=hashlib.sha256(answer.body).digest(),
-            oddities=viewed.oddities,
+            deviations=viewed.deviations,
             server_date=server_date(answer.headers),
         )
 
-    async def list(self, service: ServiceRef, *, first: bool = False) -> Seen | Unseen:
+    async def list(self, service: ServiceRef, *, first: bool = False) -> PollResult | PollFailure:
         """Look at all trainings of a service (``GET /services/{serviceId}/trains``): every page or nothing."""
 
         def read(answer: Answered) -> Page[Observation] | BadAnswer:
             return wire.read_trainings(answer.body, service, _times(answer))
 
-        whole = await self._pages(_path("services", service.service, "trains"), read, first=first)
-        if isinstance(whole, Unseen):
-            return whole
-        return Seen(
-            observations=whole.items,
-            asked_at=whole.times.asked_at,
-            answered_at=whole.times.answered_at,
-            digest=whole.digest,
-            oddities=whole.oddities,
-            server_date=whole.server_date,
+        complete = await self._pages(_path("services", service.service, "trains"), read, first=first)
+        if isinstance(complete, PollFailure):
+            return complete
+        return PollResult(
+            observations=complete.items,
+            asked_at=complete.times.asked_at,
+            answered_at=complete.times.answered_at,
+            digest=complete.digest,
+            deviations=complete.deviations,
+            server_date=complete.server_date,
         )
 
-    async def services(self, *, first: bool = False) -> ServicesSeen | Unseen:
+    async def services(self, *, first: bool = False) -> ServicesSeen | PollFailure:
         """List the account's services (``GET /services``): every page or nothing."""
 
         def read(answer: Answered) -> Page[Service] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
-        whole = await self._pages(_path("services"), read, first=first)
-        if isinstance(whole, Unseen):
-            return whole
+        complete = await self._pages(_path("services"), read, first=first)
+        if isinstance(complete, PollFailure):
+            return complete
         return ServicesSeen(
-            services=whole.items,
-            asked_at=whole.times.asked_at,
-            answered_at=whole.times.answered_at,
-            digest=whole.digest,
-            oddities=whole.oddities,
-            server_date=whole.server_date,
+            services=complete.items,
+            asked_at=complete.times.asked_at,
+            answered_at=complete.times.answered_at,
+            digest=complete.digest,
+            deviations=complete.deviations,
+            server_date=complete.server_date,
         )
 
-    async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | Unseen:
+    async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | PollFailure:
         """Look at one service (``GET /services/{serviceId}``)."""
         answer = await self._get(_path("services", ref.service), first=first)
-        if isinstance(answer, Unseen):
+        if isinstance(answer, PollFailure):
             return answer
         service = wire.read_service(answer.body, ref)
         return self._bad(answer, service.reason) if isinstance(service, BadAnswer) else service
 
     async def _pages(
         self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
-    ) -> Whole[Item] | Unseen:
+    ) -> CompleteList[Item] | PollFailure:
         pages = Pages[Item]()
         while True:
             answer = await self._get(path + pages.query, first=first)
-            if isinstance(answer, Unseen):
+            if isinstance(answer, PollFailure):
                 return answer
             page = read(answer)
             problem = page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
             if problem is not None:
                 return self._bad(answer, problem)
             if pages.complete:
-                return pages.whole()
+                return pages.complete_list()
 
-    async def _get(self, path: str, *, first: bool) -> Answered | Unseen:
+    async def _get(self, path: str, *, first: bool) -> Answered | PollFailure:
         # What did not answer in time the last time may hold half of the turns at most, so that the rest goes on.
         async with self._doubtful if path in self._slow else nullcontext():
             result = await self._call(path, first=first)
         self._note_pace(path, result)
-        if isinstance(result, NotSent | Uncertain):
-            return Unseen(
+        if isinstance(result, NotSent | MaybeSent):
+            return PollFailure(
                 cause=CAUSES[result.reason],
                 detail=self._line(result.detail),
                 asked_at=result.asked_at,
@@ -201,24 +201,24 @@ class AitemsClient:
         return self._accept(result)
 
     async def _call(self, path: str, *, first: bool) -> HttpResult:
-        async with self._budget.turn(first=first) as turn:
-            request = HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=turn.on_write)
+        async with self._budget.slot(first=first) as slot:
+            request = HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=slot.on_write)
             return await self._http.call(request)
 
     def _note_pace(self, path: str, result: HttpResult) -> None:
-        if isinstance(result, NotSent | Uncertain) and result.reason is Reason.DEADLINE:
+        if isinstance(result, NotSent | MaybeSent) and result.reason is FailureReason.DEADLINE:
             self._slow.add(path)
         else:
             self._slow.discard(path)
 
-    def _accept(self, answer: Answered) -> Answered | Unseen:
+    def _accept(self, answer: Answered) -> Answered | PollFailure:
         if answer.status not in SUCCESSES:
             return self._refused(answer)
         if encoding := content_encoding(answer.headers):
             return self._bad(answer, f"the body is encoded as {encoding}, which was not asked for")
         return answer
 
-    def _refused(self, answer: Answered) -> Unseen:
+    def _refused(self, answer: Answered) -> PollFailure:
         error = read_error(answer.headers, answer.body)
         date = server_date(answer.headers)
         cause = cause_of(answer.status, error, date, answer.answered_at)
@@ -229,7 +229,7 @@ class AitemsClient:
             words.append("a redirect, which is not followed")
         if cause is Cause.CLOCK and date is not None:
             words.append(f"the server's clock is {(date - answer.answered_at).total_seconds():+.0f} s from ours")
-        return Unseen(
+        return PollFailure(
             cause=cause,
             detail=self._line(", ".join(word for word in words if word)),
             asked_at=answer.asked_at,
@@ -245,8 +245,8 @@ class AitemsClient:
         if seconds:
             self._budget.pause_for(seconds)
 
-    def _bad(self, answer: Answered, reason: str) -> Unseen:
-        return Unseen(
+    def _bad(self, answer: Answered, reason: str) -> PollFailure:
+        return PollFailure(
             cause=Cause.BAD_ANSWER,
             detail=self._line(f"HTTP {answer.status}, {reason}"),
             asked_at=answer.asked_at,

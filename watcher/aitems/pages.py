@@ -18,7 +18,7 @@ MAX_ITEMS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole(Generic[Item]):
+class CompleteList(Generic[Item]):
     """A list of which every page was read."""
 
     items: tuple[Item, ...]
@@ -26,7 +26,7 @@ class Whole(Generic[Item]):
     """From the first page's request to the last page's answer."""
     digest: bytes
     """SHA-256 over the bodies of the pages."""
-    oddities: tuple[str, ...]
+    deviations: tuple[str, ...]
     server_date: datetime | None
 
 
@@ -44,7 +44,7 @@ class Pages(Generic[Item]):
         self._times: Times | None = None
         self._digest = hashlib.sha256()
         self._date: datetime | None = None
-        self._oddities: set[str] = set()
+        self._deviations: set[str] = set()
         self._offset = 0
         self._limit = 0
 
@@ -74,7 +74,7 @@ class Pages(Generic[Item]):
         self._times = Times(asked_at=begun, answered_at=answer.answered_at)
         self._digest.update(answer.body)
         self._date = server_date(answer.headers)
-        self._oddities.update(page.oddities)
+        self._deviations.update(page.deviations)
 
     def _go_on(self, page: Page[Item], *, brought_news: bool) -> None:
         full = page.limit is not None and 0 < page.limit <= len(page.items)
@@ -82,14 +82,14 @@ class Pages(Generic[Item]):
         self._offset += len(page.items)
         self._limit = page.limit or 0
 
-    def whole(self) -> Whole[Item]:
+    def complete_list(self) -> CompleteList[Item]:
         """Return the list; only once a page was taken and ``complete`` says so."""
         if self._times is None or not self.complete:
             raise ValueError("the list is not complete yet")
-        return Whole(
+        return CompleteList(
             items=tuple(self._found.values()),
             times=self._times,
             digest=self._digest.digest(),
-            oddities=tuple(sorted(self._oddities)),
+            deviations=tuple(sorted(self._deviations)),
             server_date=self._date,
         )

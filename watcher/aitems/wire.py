@@ -18,8 +18,8 @@ from watcher.core.training.model import TRAIN_TYPES, Observation, ServiceRef, So
 MAX_WORD_LENGTH: Final = 256
 """For ids, types and status words; AiTEMS' own have at most 17 characters."""
 
-MAX_ODDITIES: Final = 20
-MAX_ODDITY_LENGTH: Final = 100
+MAX_DEVIATIONS: Final = 20
+MAX_DEVIATION_LENGTH: Final = 100
 
 Record = dict[str, object]
 
@@ -61,7 +61,7 @@ class ViewedTraining:
     """The answer to a view."""
 
     observation: Observation
-    oddities: tuple[str, ...]
+    deviations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     offset: int | None
     limit: int | None
-    oddities: tuple[str, ...]
+    deviations: tuple[str, ...]
 
 
 class _BadAnswerError(ValueError):
@@ -108,19 +108,19 @@ def read_training(body: bytes, ref: TrainingRef, times: Times) -> ViewedTraining
     except _BadAnswerError as bad:
         return BadAnswer(str(bad))
     missing = [f"missing field: {name}" for name in DOCUMENTED.keys() - OPTIONAL - record.keys()]
-    return ViewedTraining(observation, _unique(missing + _oddities(record)))
+    return ViewedTraining(observation, _unique(missing + _deviations(record)))
 
 
 def read_trainings(body: bytes, service: ServiceRef, times: Times) -> Page[Observation] | BadAnswer:
     """Read one page of a service's trainings; one wrong item makes the whole page bad."""
-    oddities: list[str] = []
+    deviations: list[str] = []
 
     def read_item(record: Record) -> Observation:
         observation = _observation(record, service, times, Source.LIST)
-        oddities.extend(_oddities(record))
+        deviations.extend(_deviations(record))
         return observation
 
-    return _read_page(body, "trains", read_item, oddities)
+    return _read_page(body, "trains", read_item, deviations)
 
 
 def read_services(body: bytes, account: str) -> Page[Service] | BadAnswer:
@@ -158,16 +158,16 @@ def _service(record: Record, account: str) -> Service:
 
 
 def _read_page(
-    body: bytes, name: str, read_item: Callable[[Record], Item], oddities: list[str]
+    body: bytes, name: str, read_item: Callable[[Record], Item], deviations: list[str]
 ) -> Page[Item] | BadAnswer:
     try:
         page = _object(body)
         items = tuple(_items(page, name, read_item))
     except _BadAnswerError as bad:
         return BadAnswer(str(bad))
-    oddities += [f"new field beside {name}: {field}" for field in page.keys() - KNOWN_PAGE_FIELDS]
-    offset, limit = (_count(page, field, oddities) for field in ("offset", "limit"))
-    return Page(items, offset, limit, _unique(oddities))
+    deviations += [f"new field beside {name}: {field}" for field in page.keys() - KNOWN_PAGE_FIELDS]
+    offset, limit = (_count(page, field, deviations) for field in ("offset", "limit"))
+    return Page(items, offset, limit, _unique(deviations))
 
 
 def _items(page: Record, name: str, read_item: Callable[[Record], Item]) -> list[Item]:
@@ -185,11 +185,13 @@ def _items(page: Record, name: str, read_item: Callable[[Record], Item]) -> list
     return items
 
 
-def _count(page: Record, name: str, oddities: list[str]) -> int | None:
+def _count(page: Record, name: str, deviations: list[str]) -> int | None:
     value = page.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    oddities.append(f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}")
+    deviations.append(
+        f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}"
+    )
     return None
 
 
@@ -219,7 +221,7 @@ def _is_whole_in_spite_of(error: ApiError, record: Record) -> bool:
     )
 
 
-def _oddities(record: Record) -> list[str]:
+def _deviations(record: Record) -> list[str]:
     found = []
     if not record.keys() <= KNOWN_FIELDS:
         found += [f"new field: {name}" for name in record.keys() - KNOWN_FIELDS]
@@ -231,8 +233,8 @@ def _oddities(record: Record) -> list[str]:
     return found
 
 
-def _unique(oddities: list[str]) -> tuple[str, ...]:
-    return tuple(sorted({oddity[:MAX_ODDITY_LENGTH] for oddity in oddities})[:MAX_ODDITIES])
+def _unique(deviations: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({description[:MAX_DEVIATION_LENGTH] for description in deviations})[:MAX_DEVIATIONS])
 
 
 def _segment(record: Record, name: str) -> str:

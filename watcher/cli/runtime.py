@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from watcher.logs import Redactor
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
 Result = TypeVar("Result")
 
@@ -29,9 +29,9 @@ def run_async(main: Coroutine[object, object, Result]) -> Result:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """Return the loop that the program runs on: uvloop's where it is installed, with names looked up aside."""
-    from watcher.resolver import with_names_aside
+    from watcher.resolver import with_threaded_resolver
 
-    return with_names_aside(_kind_of_loop())()
+    return with_threaded_resolver(_kind_of_loop())()
 
 
 def _kind_of_loop() -> type[asyncio.AbstractEventLoop]:
@@ -49,12 +49,12 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-def surroundings(redactor: Redactor, output: TextIO | None = None) -> Surroundings:
+def runtime(redactor: Redactor, output: TextIO | None = None) -> Runtime:
     """Return what this process finds around it."""
     from watcher.clock import Clock
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
-    return Surroundings(environ=os.environ, redactor=redactor, clock=Clock(), output=output or sys.stdout)
+    return Runtime(environ=os.environ, redactor=redactor, clock=Clock(), output=output or sys.stdout)
 
 
 def quiet_logs(*, verbose: bool) -> Redactor:

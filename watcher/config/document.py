@@ -12,7 +12,7 @@ from watcher.config.faults import KeyPath
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import Name
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
-from watcher.config.models.routes import MatchTable, RouteTable
+from watcher.config.models.routes import MatcherTable, RouteTable
 from watcher.config.models.settings import (
     AccountSettings,
     DeliverySettings,
@@ -59,7 +59,7 @@ TABLES: Final[Mapping[Shape, type[Settings]]] = MappingProxyType(
         ("account", "*"): AccountSettings,
         ("watch", "*"): WatchSettings,
         ("route", "*"): RouteTable,
-        ("route", "*", "match"): MatchTable,
+        ("route", "*", "match"): MatcherTable,
     }
 )
 

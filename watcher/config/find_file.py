@@ -36,10 +36,10 @@ class Found:
 
 
 class ConfigNotFoundError(ConfigError):
-    """There is no file where one was looked for; ``looked`` says where that was."""
+    """There is no file where one was looked for; ``polled`` says where that was."""
 
-    def __init__(self, looked: tuple[Found, ...], *, explicit: bool) -> None:
-        self.looked = looked
+    def __init__(self, polled: tuple[Found, ...], *, explicit: bool) -> None:
+        self.polled = polled
         self.explicit = explicit
         super().__init__(
             Fault(
@@ -49,11 +49,11 @@ class ConfigNotFoundError(ConfigError):
                 problem="there is no such file",
                 remedy=f"it was looked for by {place.why}",
             )
-            for place in looked
+            for place in polled
         )
 
     def __str__(self) -> str:
-        places = "\n".join(f"  {place.path} ({place.why})" for place in self.looked)
+        places = "\n".join(f"  {place.path} ({place.why})" for place in self.polled)
         if self.explicit:
             return f"there is no configuration file; looked at\n{places}\ngive another path, or write it"
         example = "\n".join(f"  {line}".rstrip() for line in FIRST_CONFIGURATION.splitlines())

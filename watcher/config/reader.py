@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from watcher.config.document import Document
 from watcher.config.faults import ConfigError, Fault, KeyPath, Problem, key_text
-from watcher.config.models.fields import Surroundings
+from watcher.config.models.fields import ValidationContext
 from watcher.config.models.routes import routes_of
 from watcher.config.models.settings import Config
 from watcher.config.validation.consistency import NEEDED, inconsistencies, named_tables, nameless
@@ -91,7 +91,7 @@ def _check(
 
 
 def _validate(parsed: Mapping[str, object], folder: Path) -> Document | tuple[Problem, ...]:
-    around = Surroundings(folder, _names(parsed.get("account")), _names(parsed.get("receiver")))
+    around = ValidationContext(folder, _names(parsed.get("account")), _names(parsed.get("receiver")))
     try:
         return Document.model_validate(parsed, context=around)
     except ValidationError as error:

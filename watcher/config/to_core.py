@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher.config.models.settings import Config, WatchSettings
 from watcher.core.delivery.model import Policy
 from watcher.core.incidents.tracker import Thresholds
-from watcher.core.polling.plan import Look, Watch, plan_looks
+from watcher.core.polling.plan import Poll, Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.routes import Routes
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -25,7 +25,7 @@ def policy_of(config: Config) -> Policy:
 def thresholds_of(config: Config) -> Thresholds:
     """Return when not seeing becomes an incident, and what ends it."""
     incident = config.incident
-    return Thresholds(failures=incident.after_failures, after=incident.after, good_looks=incident.good_looks)
+    return Thresholds(failures=incident.after_failures, after=incident.after, good_polls=incident.recover_after)
 
 
 def routes_of(config: Config) -> Routes:
@@ -33,9 +33,9 @@ def routes_of(config: Config) -> Routes:
     return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit)
 
 
-def looks_of(config: Config) -> tuple[Look, ...]:
+def polls_of(config: Config) -> tuple[Poll, ...]:
     """Return the questions that serve the configured watches."""
-    return plan_looks(_watch(settings) for settings in config.watches)
+    return plan_polls(_watch(settings) for settings in config.watches)
 
 
 def _watch(settings: WatchSettings) -> Watch:

@@ -93,7 +93,7 @@ class ControlServer:
                 writer.write(line)
                 await writer.drain()
         except (OSError, TimeoutError) as error:
-            log.info("control.gone", problem=str(error) or type(error).__name__)
+            log.info("control.disconnected", problem=str(error) or type(error).__name__)
         finally:
             writer.close()
 
@@ -110,13 +110,13 @@ class ControlServer:
         if handler is None:
             known = ", ".join(sorted(self._handlers))
             raise ControlError(f"the daemon knows no command {asked.command!r}; it knows {known}")
-        log.info("control.asked", command=asked.command)
+        log.info("control.requested", command=asked.command)
         try:
             return await handler(asked.arguments)
         except ControlError:
             raise
         except Exception:
-            log.exception("control.fault", command=asked.command)
+            log.exception("control.crashed", command=asked.command)
             raise ControlError(f"{asked.command} failed by a fault of the daemon; see its log") from None
 
 

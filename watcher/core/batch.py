@@ -8,14 +8,14 @@ from datetime import datetime
 
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Incident
-from watcher.core.polling.drift import Drift
-from watcher.core.polling.result import LookState
-from watcher.core.routing.routes import Plan
+from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.result import PollState
+from watcher.core.routing.routes import RoutingDecision
 from watcher.core.training.model import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class IncidentRow:
     """What is remembered of a subject that could not be seen."""
 
     subject: str
@@ -30,11 +30,11 @@ Seal = Callable[[str, Event, int], bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posting:
+class Prerouted:
     """Where an event goes of which that is known as it is recorded, so that no route takes it."""
 
     event_id: str
-    plan: Plan
+    decision: RoutingDecision
     seal: Seal
     at: datetime
 
@@ -45,22 +45,22 @@ class Batch:
 
     snapshots: tuple[Snapshot, ...] = ()
     events: tuple[Event, ...] = ()
-    looks: tuple[LookState, ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-    drifts: tuple[Drift, ...] = ()
-    posting: Posting | None = None
+    polls: tuple[PollState, ...] = ()
+    incident_rows: tuple[IncidentRow, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    prerouted: Prerouted | None = None
 
 
-class NotKeptError(Exception):
+class NotSavedError(Exception):
     """The store cannot be written for a while (the word says why); the same may be kept later, and nothing was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class SavedState:
     """Everything that a restart knows."""
 
     snapshots: tuple[Snapshot, ...]
-    looks: tuple[LookState, ...]
-    troubles: tuple[Trouble, ...]
-    oddities: frozenset[str] = frozenset()
+    polls: tuple[PollState, ...]
+    incident_rows: tuple[IncidentRow, ...]
+    deviations: frozenset[str] = frozenset()
     """Differences from the documents that were said already."""

@@ -37,23 +37,23 @@ class Kind(StrEnum):
     THROTTLED = "throttled"
     CLOCK_SKEW = "clock-skew"
     NOT_FOUND = "not-found"
-    REACHABLE = "reachable"
-    STORE_TROUBLE = "store-trouble"
-    STORE_MENDED = "store-mended"
-    RECEIVER_BROKEN = "receiver-broken"
-    RECEIVER_MENDED = "receiver-mended"
+    RECOVERED = "recovered"
+    STORE_FAILING = "store-failing"
+    STORE_RECOVERED = "store-recovered"
+    RECEIVER_FAILING = "receiver-failing"
+    RECEIVER_RECOVERED = "receiver-recovered"
     UNDELIVERED = "undelivered"
 
 
 INCIDENT_KINDS: Final = frozenset(
-    {Kind.UNREACHABLE, Kind.DENIED, Kind.THROTTLED, Kind.CLOCK_SKEW, Kind.NOT_FOUND, Kind.REACHABLE}
+    {Kind.UNREACHABLE, Kind.DENIED, Kind.THROTTLED, Kind.CLOCK_SKEW, Kind.NOT_FOUND, Kind.RECOVERED}
 )
 """What is told about not seeing; a training's status never changes by them."""
 
-STORE_KINDS: Final = frozenset({Kind.STORE_TROUBLE, Kind.STORE_MENDED})
+STORE_KINDS: Final = frozenset({Kind.STORE_FAILING, Kind.STORE_RECOVERED})
 """What is told about the watcher's own store."""
 
-RECEIVER_KINDS: Final = frozenset({Kind.RECEIVER_BROKEN, Kind.RECEIVER_MENDED, Kind.UNDELIVERED})
+RECEIVER_KINDS: Final = frozenset({Kind.RECEIVER_FAILING, Kind.RECEIVER_RECOVERED, Kind.UNDELIVERED})
 """What is told about a receiver, through another one."""
 
 DEFAULT_KINDS: Final = (
@@ -135,7 +135,7 @@ class Event:
         if self.kind in STORE_KINDS:
             return f"watcher.{self.kind}"
         if self.receiver is not None:
-            return f"receiver.{self.kind}"
+            return f"receiver.{self.kind.removeprefix('receiver-')}"
         if self.version is not None:
             return f"training.{self.kind}"
         return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"

@@ -3,31 +3,31 @@
 from watcher.http.client import HttpClient
 from watcher.http.exchange import (
     Answered,
+    FailureReason,
     Headers,
     HttpRequest,
     HttpResult,
     HttpSettings,
     HttpSetupError,
+    MaybeSent,
     NotSent,
-    Reason,
     Signer,
-    Uncertain,
 )
 from watcher.http.fields import content_encoding, retry_after_seconds, server_date
 from watcher.http.transport_pool import is_loopback
 
 __all__ = [
     "Answered",
+    "FailureReason",
     "Headers",
     "HttpClient",
     "HttpRequest",
     "HttpResult",
     "HttpSettings",
     "HttpSetupError",
+    "MaybeSent",
     "NotSent",
-    "Reason",
     "Signer",
-    "Uncertain",
     "content_encoding",
     "is_loopback",
     "retry_after_seconds",

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2 as httpx
 
 from watcher.addresses import ForbiddenAddressError
-from watcher.http.exchange import Reason
+from watcher.http.exchange import FailureReason
 
 # The words by which the library tells an end of the stream from other breaches of HTTP; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
@@ -32,7 +32,7 @@ class Stage(IntEnum):
     WRITTEN_HEAD = 5
 
 
-class Attempt:
+class AttemptTrace:
     """Follows one attempt as its ``trace`` extension.
 
     The events are those of httpcore2, e.g. ``http11.send_request_headers.started``. Through a proxy the
@@ -96,34 +96,34 @@ class Attempt:
         refused_here = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
         return refused_here or self.stage < Stage.WRITING_HEAD
 
-    def reason(self, error: Exception) -> Reason:
+    def reason(self, error: Exception) -> FailureReason:
         """Classify what broke the attempt."""
         if self.surely_not_sent(error):
             return self._reason_before_writing()
         if isinstance(error, httpx.ProtocolError):
             return _reason_of_breach(str(error))
         if isinstance(error, ssl.SSLError):
-            return Reason.TLS
-        return Reason.RESET if self.status is None else Reason.TRUNCATED
+            return FailureReason.TLS
+        return FailureReason.RESET if self.status is None else FailureReason.TRUNCATED
 
-    def _reason_before_writing(self) -> Reason:
+    def _reason_before_writing(self) -> FailureReason:
         if self._address_refused:
-            return Reason.ADDRESS
+            return FailureReason.ADDRESS
         match self.stage:
             case Stage.CONNECTING:
-                return Reason.DNS if self._name_failed else Reason.CONNECT
+                return FailureReason.DNS if self._name_failed else FailureReason.CONNECT
             case Stage.SECURING:
-                return Reason.TLS
+                return FailureReason.TLS
             case Stage.ASKING_PROXY:
-                return Reason.PROXY
+                return FailureReason.PROXY
             case _:
-                return Reason.INVALID
+                return FailureReason.INVALID
 
 
-def _reason_of_breach(message: str) -> Reason:
+def _reason_of_breach(message: str) -> FailureReason:
     if message.startswith(ENDED_WITHOUT_ANSWER):
-        return Reason.RESET
-    return Reason.TRUNCATED if message.startswith(ENDED_WITHIN_BODY) else Reason.PROTOCOL
+        return FailureReason.RESET
+    return FailureReason.TRUNCATED if message.startswith(ENDED_WITHIN_BODY) else FailureReason.PROTOCOL
 
 
 def host_and_port(host: str, port: int) -> str:

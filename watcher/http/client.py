@@ -17,19 +17,19 @@ from watcher import __version__
 from watcher.addresses import ForbiddenAddressError, fault_of_host
 from watcher.clock import Clock
 from watcher.core.secret import Secret
-from watcher.http.attempt_trace import Attempt, host_and_port, system_words
+from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_words
 from watcher.http.exchange import (
     Answered,
+    FailureReason,
     Headers,
     HttpRequest,
     HttpResult,
     HttpSettings,
     HttpSetupError,
+    MaybeSent,
     NotSent,
-    Reason,
-    Uncertain,
 )
-from watcher.http.transport_pool import Routes
+from watcher.http.transport_pool import TransportPool
 
 DEFAULT_HEADERS: Final = {
     "User-Agent": f"aitems-watcher/{__version__}",
@@ -40,15 +40,15 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535
 
 WORDS: Final = {
-    Reason.ADDRESS: "this address is not connected to",
-    Reason.DNS: "the name cannot be resolved",
-    Reason.CONNECT: "no connection",
-    Reason.TLS: "TLS failed",
-    Reason.PROXY: "the proxy refused the way",
-    Reason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
-    Reason.RESET: "the connection ended without an answer",
-    Reason.TRUNCATED: "the connection ended within the body",
-    Reason.PROTOCOL: "what came back is not HTTP",
+    FailureReason.ADDRESS: "this address is not connected to",
+    FailureReason.DNS: "the name cannot be resolved",
+    FailureReason.CONNECT: "no connection",
+    FailureReason.TLS: "TLS failed",
+    FailureReason.PROXY: "the proxy refused the way",
+    FailureReason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
+    FailureReason.RESET: "the connection ended without an answer",
+    FailureReason.TRUNCATED: "the connection ended within the body",
+    FailureReason.PROTOCOL: "what came back is not HTTP",
 }
 
 
@@ -66,7 +66,7 @@ class HttpClient:
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._routes = Routes(settings)
+        self._pool = TransportPool(settings)
         self._under_way = 0
         self._closed = False
 
@@ -80,7 +80,7 @@ class HttpClient:
             await self._close_behind_the_last()
 
     async def _attempt(self, request: HttpRequest) -> HttpResult:
-        attempt = Attempt(request.on_write)
+        attempt = AttemptTrace(request.on_write)
         asked_at = self._clock.utc_now()
         deadline = asyncio.timeout(self._settings.timeout_seconds)
         try:
@@ -89,17 +89,17 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL, HttpSetupError, OSError, UnicodeError) as error:
             if deadline.expired():
                 return self._late(attempt, asked_at)
-            return self._broken(error, attempt, asked_at)
+            return self._failing_receivers(error, attempt, asked_at)
         except _TooLargeError:
             return self._too_large(attempt, asked_at)
         finally:
             await attempt.clean_up()
 
-    async def _exchange(self, request: HttpRequest, attempt: Attempt, asked_at: datetime) -> Answered:
+    async def _exchange(self, request: HttpRequest, attempt: AttemptTrace, asked_at: datetime) -> Answered:
         outgoing = _build(request, attempt)
         if self._settings.guarded:
             _guard(outgoing.url, attempt)
-        response = await self._routes.pool_for(outgoing.url).handle_async_request(outgoing)
+        response = await self._pool.pool_for(outgoing.url).handle_async_request(outgoing)
         attempt.status = response.status_code
         try:
             body = await _read(response, self._settings.max_body_bytes)
@@ -113,27 +113,27 @@ class HttpClient:
             answered_at=self._clock.utc_now(),
         )
 
-    def _late(self, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+    def _late(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: no whole answer within {self._settings.timeout_seconds:g} s"
-        return self._failure(attempt, Reason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
+        return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
 
-    def _too_large(self, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+    def _too_large(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: the body is larger than {self._settings.max_body_bytes} bytes"
-        return self._failure(attempt, Reason.TOO_LARGE, detail, asked_at, sent=True)
+        return self._failure(attempt, FailureReason.TOO_LARGE, detail, asked_at, sent=True)
 
-    def _broken(self, error: Exception, attempt: Attempt, asked_at: datetime) -> NotSent | Uncertain:
+    def _failing_receivers(self, error: Exception, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         reason = attempt.reason(error)
         words = [attempt.peer, WORDS[reason], system_words(error)]
         detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(word for word in words if word)
         return self._failure(attempt, reason, detail, asked_at, sent=not attempt.surely_not_sent(error))
 
     def _failure(
-        self, attempt: Attempt, reason: Reason, detail: str, asked_at: datetime, *, sent: bool
-    ) -> NotSent | Uncertain:
+        self, attempt: AttemptTrace, reason: FailureReason, detail: str, asked_at: datetime, *, sent: bool
+    ) -> NotSent | MaybeSent:
         ended_at = self._clock.utc_now()
         if not sent:
             return NotSent(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at)
-        return Uncertain(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at, status=attempt.status)
+        return MaybeSent(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at, status=attempt.status)
 
     async def aclose(self) -> None:
         """Keep no connection any more: calls under way, and any that still come, end first as they would."""
@@ -142,10 +142,10 @@ class HttpClient:
 
     async def _close_behind_the_last(self) -> None:
         if self._closed and not self._under_way:
-            await self._routes.aclose()
+            await self._pool.aclose()
 
 
-def _build(request: HttpRequest, attempt: Attempt) -> httpx.Request:
+def _build(request: HttpRequest, attempt: AttemptTrace) -> httpx.Request:
     outgoing = httpx.Request(
         request.method,
         _text(request.url),
@@ -160,7 +160,7 @@ def _build(request: HttpRequest, attempt: Attempt) -> httpx.Request:
     return outgoing
 
 
-def _guard(url: httpx.URL, attempt: Attempt) -> None:
+def _guard(url: httpx.URL, attempt: AttemptTrace) -> None:
     if url.userinfo:
         raise httpx.InvalidURL("a receiver's URL holds no user name or password")
     host = url.raw_host.decode("ascii")

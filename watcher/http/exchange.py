@@ -15,7 +15,7 @@ Signer = Callable[[str, bytes], Mapping[str, str]]
 """Takes the method and the path with query exactly as they go out, returns the headers that sign them."""
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """Why there is no answer; the word stands in logs and metrics."""
 
     ADDRESS = "address-refused"
@@ -120,7 +120,7 @@ class Answered:
 class NotSent:
     """Not a byte of the request was written: it surely had no effect."""
 
-    reason: Reason
+    reason: FailureReason
     detail: str
     """One line for a person; names the host and port at most, never the path or a header."""
     asked_at: datetime
@@ -128,10 +128,10 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Uncertain:
+class MaybeSent:
     """Writing had begun and no whole answer came: the request may have had its effect or not."""
 
-    reason: Reason
+    reason: FailureReason
     detail: str
     """As in ``NotSent``."""
     asked_at: datetime
@@ -140,4 +140,4 @@ class Uncertain:
     """The answer's status, where its head arrived before the body failed."""
 
 
-HttpResult = Answered | NotSent | Uncertain
+HttpResult = Answered | NotSent | MaybeSent

@@ -14,7 +14,7 @@ from watcher.addresses import ForbiddenAddressError
 from watcher.core.secret import Secret
 from watcher.http.attempt_trace import host_and_port, system_words
 from watcher.http.client import DEFAULT_PORTS, WORDS
-from watcher.http.exchange import HttpSettings, Reason
+from watcher.http.exchange import FailureReason, HttpSettings
 from watcher.http.ssrf_guard import checked_addresses
 from watcher.http.transport_pool import environment_proxy, tls_context
 
@@ -25,7 +25,7 @@ CLOSE_SECONDS: Final = 1.0
 class Probe:
     """What came of a probe."""
 
-    failure: Reason | None
+    failure: FailureReason | None
     """``None`` where the peer was reached."""
     detail: str
     """One line for a person: host and port at most, and what was seen or broke."""
@@ -47,12 +47,12 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
     where = host_and_port(host, port)
     try:
         async with asyncio.timeout(settings.timeout_seconds):
-            broken = await _reach(host, port, trust, guarded=settings.guarded and proxy is None)
+            failing_receivers = await _reach(host, port, trust, guarded=settings.guarded and proxy is None)
     except TimeoutError:
-        return Probe(failure=Reason.DEADLINE, detail=f"{where}: nothing within {settings.timeout_seconds:g} s")
-    if broken is not None:
-        words = (where, WORDS[broken.reason], system_words(broken.error))
-        return Probe(failure=broken.reason, detail=": ".join(word for word in words if word))
+        return Probe(failure=FailureReason.DEADLINE, detail=f"{where}: nothing within {settings.timeout_seconds:g} s")
+    if failing_receivers is not None:
+        words = (where, WORDS[failing_receivers.reason], system_words(failing_receivers.error))
+        return Probe(failure=failing_receivers.reason, detail=": ".join(word for word in words if word))
     return Probe(failure=None, detail=_reached(where, trust, behind_proxy=proxy is not None))
 
 
@@ -61,25 +61,25 @@ def _text(url: str | Secret) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Broken:
-    reason: Reason
+class _BrokenConnection:
+    reason: FailureReason
     error: Exception
 
 
-async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _Broken | None:
+async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _BrokenConnection | None:
     try:
         peer = (await checked_addresses(host, port))[0] if guarded else host
         _, writer = await asyncio.open_connection(peer, port)
     except ForbiddenAddressError as error:
-        return _Broken(Reason.ADDRESS, error)
+        return _BrokenConnection(FailureReason.ADDRESS, error)
     except (OSError, UnicodeError) as error:
         by_name = isinstance(error, socket.gaierror | UnicodeError)
-        return _Broken(Reason.DNS if by_name else Reason.CONNECT, error)
+        return _BrokenConnection(FailureReason.DNS if by_name else FailureReason.CONNECT, error)
     try:
         if trust is not None:
             await writer.start_tls(trust, server_hostname=host)
     except OSError as error:
-        return _Broken(Reason.TLS, error)
+        return _BrokenConnection(FailureReason.TLS, error)
     finally:
         await _hang_up(writer)
     return None

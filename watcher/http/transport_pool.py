@@ -29,7 +29,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Routes:
+class TransportPool:
     """Keeps one connection pool for each proxy in use, and one for the direct way."""
 
     def __init__(self, settings: HttpSettings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-class ClockDoubt:
+class ClockTrust:
     """While it lasts, nothing is given up or forgotten for its age.
 
     A process begins in doubt: the clock may have stepped while there was none, or under one that died.

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import structlog
 
-from watcher.core.health.readiness import Ailment, Reason
+from watcher.core.health.readiness import NotReady, NotReadyReason
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Heartbeat:
     def __init__(
         self,
         ping: Ping,
-        reasons: Callable[[], Awaitable[Sequence[Reason]]],
+        reasons: Callable[[], Awaitable[Sequence[NotReadyReason]]],
         every: timedelta,
         note: Callable[[str], None],
     ) -> None:
@@ -39,7 +39,7 @@ class Heartbeat:
         self._reasons = reasons
         self._every = every
         self._note = note
-        self._withheld_for: frozenset[Ailment] = frozenset()
+        self._withheld_for: frozenset[NotReady] = frozenset()
         self._fails = False
 
     async def run(self) -> None:
@@ -48,13 +48,13 @@ class Heartbeat:
             try:
                 self._note(await self.beat())
             except Exception:
-                log.exception("heartbeat.fault")
+                log.exception("heartbeat.crashed")
             await asyncio.sleep(self._every.total_seconds())
 
     async def beat(self) -> Outcome:
         """Ping once, or say why not."""
         # A first round may take long, and nothing is wrong meanwhile.
-        reasons = [reason for reason in await self._reasons() if reason.ailment is not Ailment.FIRST_ROUND]
+        reasons = [reason for reason in await self._reasons() if reason.not_ready is not NotReady.FIRST_ROUND]
         self._say_withheld(reasons)
         if reasons:
             return Outcome.WITHHELD
@@ -62,18 +62,18 @@ class Heartbeat:
         self._say_failed(problem)
         return Outcome.SENT if problem is None else Outcome.FAILED
 
-    def _say_withheld(self, reasons: Sequence[Reason]) -> None:
-        words = frozenset(reason.ailment for reason in reasons)
+    def _say_withheld(self, reasons: Sequence[NotReadyReason]) -> None:
+        words = frozenset(reason.not_ready for reason in reasons)
         if words and words != self._withheld_for:
-            details = {reason.ailment.value: reason.detail for reason in reasons}
+            details = {reason.not_ready.value: reason.detail for reason in reasons}
             log.error("heartbeat.withheld", reasons=details, remedy="see docs/operations.md, or run doctor")
         elif self._withheld_for and not words:
-            log.info("heartbeat.given_again")
+            log.info("heartbeat.resumed")
         self._withheld_for = words
 
     def _say_failed(self, problem: str | None) -> None:
         if problem is not None and not self._fails:
             log.warning("heartbeat.failed", problem=problem, remedy="look at [heartbeat] url; it is tried again")
         elif problem is None and self._fails:
-            log.info("heartbeat.works_again")
+            log.info("heartbeat.recovered")
         self._fails = problem is not None

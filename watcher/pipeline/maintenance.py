@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 
 from watcher.core.delivery.receiver_health import RECEIVER_REMOVED, REMOVED_REMEDY
-from watcher.pipeline.clock_trust import ClockDoubt
-from watcher.pipeline.ports import Backups, Clock, Retention, Strays
+from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.ports import Clock, DailyBackup, OrphanDeliveries, Retention
 from watcher.pipeline.wakeup import Wake
 
 log = structlog.get_logger()
@@ -31,40 +31,40 @@ class Limits:
     """Those that are configured; what goes to others has nobody to send it."""
 
 
-class Upkeep:
+class Maintenance:
     """Looks after rows that no stage would touch again: once an hour, and when the wall clock has stepped."""
 
     def __init__(  # noqa: PLR0913 - wired once, in app.py
         self,
         retention: Retention,
-        strays: Strays,
-        backups: Backups,
+        orphans: OrphanDeliveries,
+        backups: DailyBackup,
         limits: Limits,
         clock: Clock,
         *,
-        doubt: ClockDoubt,
+        clock_trust: ClockTrust,
         on_events: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_events = on_events
         self._retention = retention
-        self._strays = strays
+        self._orphans = orphans
         self._backups = backups
         self._limits = limits
         self._clock = clock
-        self._doubt = doubt
+        self._clock_trust = clock_trust
         self.wake = Wake()
         # What waited for the clock to be believed is done then, not an hour later.
-        doubt.on_end = self.wake.ring
+        clock_trust.on_end = self.wake.tick
 
-    def take_over(self, limits: Limits) -> None:
+    def apply_config(self, limits: Limits) -> None:
         """Keep other limits from now on."""
         self._limits = limits
-        self.wake.ring()
+        self.wake.tick()
 
     def clock_stepped(self) -> None:
         """Mend at once what a step of the wall clock has put out of place."""
-        self._doubt.begin()
-        self.wake.ring()
+        self._clock_trust.begin()
+        self.wake.tick()
 
     async def run(self) -> None:
         """Do the upkeep for ever."""
@@ -72,16 +72,16 @@ class Upkeep:
             try:
                 await self.once()
             except Exception:
-                log.exception("upkeep.failed")
+                log.exception("maintenance.failed")
             await self.wake.wait(EVERY_SECONDS)
 
     async def once(self) -> None:
         """Do everything there is to do."""
-        await self._strays.rein(self._clock.utc_now(), self._limits.longest_wait)
+        await self._orphans.cap_waits(self._clock.utc_now(), self._limits.longest_wait)
         await self._note_removed()
-        if not self._doubt.lasts:
-            await self._abandon()
-            await self._forget()
+        if not self._clock_trust.lasts:
+            await self._expire_orphans()
+            await self._prune()
         await self.back_up()
 
     async def back_up(self) -> None:
@@ -89,7 +89,7 @@ class Upkeep:
         now = self._clock.utc_now()
         try:
             made = await self._backups.make_due(now)
-            if not self._doubt.lasts:
+            if not self._clock_trust.lasts:
                 await self._backups.prune(now)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watching goes on
             log.warning("backup.failed", problem=str(error))
@@ -98,24 +98,24 @@ class Upkeep:
             log.info("backup.made", file=made)
 
     async def _note_removed(self) -> None:
-        removed = await self._strays.note_removed(self._limits.receivers, self._clock.utc_now())
+        removed = await self._orphans.note_removed(self._limits.receivers, self._clock.utc_now())
         if removed:
             log.error("receiver.removed", receivers=removed, remedy=REMOVED_REMEDY)
             self._on_events()
 
-    async def _abandon(self) -> None:
+    async def _expire_orphans(self) -> None:
         now = self._clock.utc_now()
         before, ended = now - self._limits.give_up_after, list[str]()
-        while batch := await self._strays.abandon(self._limits.receivers, before, now):
+        while batch := await self._orphans.expire_orphans(self._limits.receivers, before, now):
             ended += batch
-        await self._strays.announce(None, now)
+        await self._orphans.announce(None, now)
         if ended:
-            log.error("delivery.given_up", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
+            log.error("delivery.stopped", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
 
-    async def _forget(self) -> None:
+    async def _prune(self) -> None:
         before = self._clock.utc_now() - self._limits.keep_history
         forgotten = 0
-        while batch := await self._retention.forget(before):
+        while batch := await self._retention.prune(before):
             forgotten += batch
         if forgotten:
-            log.info("history.forgotten", events=forgotten, before=before)
+            log.info("history.pruned", events=forgotten, before=before)

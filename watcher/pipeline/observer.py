@@ -6,7 +6,7 @@ from typing import Final, final
 
 from watcher.core.delivery.model import Verdict
 from watcher.core.event import Event
-from watcher.core.polling.result import Sight, Unseen
+from watcher.core.polling.result import PollFailure, PollOutcome
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.ports import Api, Observer, ServicesSeen
 
@@ -15,13 +15,13 @@ from watcher.pipeline.ports import Api, Observer, ServicesSeen
 class Unobserved:
     """Takes every report and keeps none."""
 
-    def turned(self, loop: str, within_seconds: float) -> None:
+    def progressed(self, loop: str, within_seconds: float) -> None:
         """See ``Observer``."""
 
     def ended(self, loop: str) -> None:
         """See ``Observer``."""
 
-    def look_started(self, late_seconds: float) -> None:
+    def poll_started(self, late_seconds: float) -> None:
         """See ``Observer``."""
 
     def asked(self, account: str, call: str, outcome: str) -> None:
@@ -45,23 +45,23 @@ class ObservedApi:
         self._api = api
         self._observer = observer
 
-    async def view(self, ref: TrainingRef, *, first: bool = False) -> Sight:
+    async def view(self, ref: TrainingRef, *, first: bool = False) -> PollOutcome:
         """Ask for one training."""
-        sight = await self._api.view(ref, first=first)
-        self._note("view", sight)
-        return sight
+        outcome = await self._api.view(ref, first=first)
+        self._note("view", outcome)
+        return outcome
 
-    async def list(self, service: ServiceRef) -> Sight:
+    async def list(self, service: ServiceRef) -> PollOutcome:
         """Ask for all trainings of a service."""
-        sight = await self._api.list(service)
-        self._note("list", sight)
-        return sight
+        outcome = await self._api.list(service)
+        self._note("list", outcome)
+        return outcome
 
-    async def services(self) -> ServicesSeen | Unseen:
+    async def services(self) -> ServicesSeen | PollFailure:
         """Ask which services the account has."""
         found = await self._api.services()
         self._note("services", found)
         return found
 
-    def _note(self, call: str, answer: Sight | ServicesSeen) -> None:
-        self._observer.asked(self._account, call, answer.cause if isinstance(answer, Unseen) else "seen")
+    def _note(self, call: str, answer: PollOutcome | ServicesSeen) -> None:
+        self._observer.asked(self._account, call, answer.cause if isinstance(answer, PollFailure) else "seen")

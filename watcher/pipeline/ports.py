@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from watcher.core.batch import Batch, Remembered
-from watcher.core.delivery.lookup import Finding
-from watcher.core.delivery.model import Claim, Claimed, Outcome, Parcel, Repeats, Settlement, Verdict
+from watcher.core.batch import Batch, SavedState
+from watcher.core.delivery.lookup import LookupResult
+from watcher.core.delivery.model import Claim, Dedup, DeliveryRequest, LeasedDelivery, Outcome, Settlement, Verdict
 from watcher.core.event import Event
-from watcher.core.polling.result import Sight, Unseen
-from watcher.core.routing.routes import Plan
+from watcher.core.polling.result import PollFailure, PollOutcome
+from watcher.core.routing.routes import RoutingDecision
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 
 SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
@@ -33,7 +33,7 @@ class Clock(Protocol):
 class Observer(Protocol):
     """Who is told of the stages' work: the pulse and the metrics; it decides nothing and never raises."""
 
-    def turned(self, loop: str, within_seconds: float) -> None:
+    def progressed(self, loop: str, within_seconds: float) -> None:
         """Note that a loop turns, and that it will again within so long."""
         ...
 
@@ -41,7 +41,7 @@ class Observer(Protocol):
         """Note that a loop has stopped in order."""
         ...
 
-    def look_started(self, late_seconds: float) -> None:
+    def poll_started(self, late_seconds: float) -> None:
         """Note how long after it was due a look starts."""
         ...
 
@@ -99,20 +99,20 @@ class ServicesSeen(Protocol):
 class Api(Protocol):
     """One account of AiTEMS; every answer or failure comes back as a value."""
 
-    async def view(self, ref: TrainingRef, *, first: bool = False) -> Sight:
+    async def view(self, ref: TrainingRef, *, first: bool = False) -> PollOutcome:
         """Ask for one training; ``first`` puts a confirmation before routine looks in the budget."""
         ...
 
-    async def list(self, service: ServiceRef) -> Sight:
+    async def list(self, service: ServiceRef) -> PollOutcome:
         """Ask for all trainings of a service."""
         ...
 
-    async def services(self) -> ServicesSeen | Unseen:
+    async def services(self) -> ServicesSeen | PollFailure:
         """Ask which services the account has."""
         ...
 
 
-class Polls(Protocol):
+class PollStore(Protocol):
     """The memory of the looking stage."""
 
     @property
@@ -125,7 +125,7 @@ class Polls(Protocol):
         """Until when the store was another, newer one."""
         ...
 
-    async def load(self) -> Remembered:
+    async def load(self) -> SavedState:
         """Return everything that is remembered."""
         ...
 
@@ -146,7 +146,10 @@ class Outbox(Protocol):
         ...
 
     async def enqueue(
-        self, plans: Sequence[tuple[Event, Plan]], seal: Callable[[str, Event, int], bytes | None], now: datetime
+        self,
+        plans: Sequence[tuple[Event, RoutingDecision]],
+        seal: Callable[[str, Event, int], bytes | None],
+        now: datetime,
     ) -> Mapping[str, str]:
         """Make deliveries and ledger entries and mark the events routed, all of it or nothing.
 
@@ -158,7 +161,7 @@ class Outbox(Protocol):
         """Let the open groups of this key go now."""
         ...
 
-    async def broken(self) -> frozenset[str]:
+    async def failing_receivers(self) -> frozenset[str]:
         """Return the names of the receivers that refuse for good."""
         ...
 
@@ -170,11 +173,11 @@ class Deliveries(Protocol):
         """Take back what a process that died was sending."""
         ...
 
-    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[LeasedDelivery]:
         """Lease the heads of a receiver's due lines, and seal what was still open."""
         ...
 
-    async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
+    async def settle(self, leased: LeasedDelivery, settlement: Settlement) -> bool:
         """Write what became of an attempt, if it is still ours."""
         ...
 
@@ -203,10 +206,10 @@ class Deliveries(Protocol):
         ...
 
 
-class Strays(Protocol):
+class OrphanDeliveries(Protocol):
     """Deliveries that the couriers alone would leave where they are."""
 
-    async def rein(self, now: datetime, longest: timedelta) -> int:
+    async def cap_waits(self, now: datetime, longest: timedelta) -> int:
         """Shorten waits that are longer than any of ours may be."""
         ...
 
@@ -214,7 +217,7 @@ class Strays(Protocol):
         """Record that something waits for receivers that are not configured any more; return those it is news of."""
         ...
 
-    async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+    async def expire_orphans(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
         """End some of what is too old and goes to none of these receivers; return the ids, none at the end."""
         ...
 
@@ -226,12 +229,12 @@ class Strays(Protocol):
 class Retention(Protocol):
     """The memory of the upkeep."""
 
-    async def forget(self, before: datetime) -> int:
+    async def prune(self, before: datetime) -> int:
         """Forget a batch of what is over and older; return how much that was."""
         ...
 
 
-class Room(Protocol):
+class WriteHealth(Protocol):
     """Whether the memory can be written."""
 
     async def fault(self, now: float) -> str | None:
@@ -242,12 +245,12 @@ class Room(Protocol):
         """Return how much room there is."""
         ...
 
-    async def mended(self, now: datetime) -> bool:
+    async def recovered(self, now: datetime) -> bool:
         """Try whether it can be written again."""
         ...
 
 
-class Looking(Protocol):
+class Polling(Protocol):
     """The looking stage, as whoever must stop it sees it."""
 
     def pause(self) -> None:
@@ -259,7 +262,7 @@ class Looking(Protocol):
         ...
 
 
-class Backups(Protocol):
+class DailyBackup(Protocol):
     """The automatic backups of the memory."""
 
     async def make_due(self, now: datetime) -> str | None:
@@ -280,7 +283,7 @@ class Receiver(Protocol):
         ...
 
     @property
-    def lane(self) -> str:
+    def pace_key(self) -> str:
         """What shares one pace: two receivers of one Slack channel have the same."""
         ...
 
@@ -290,7 +293,7 @@ class Receiver(Protocol):
         ...
 
     @property
-    def repeats(self) -> Repeats:
+    def dedup(self) -> Dedup:
         """What the other side knows of a message that is sent twice."""
         ...
 
@@ -302,15 +305,15 @@ class Receiver(Protocol):
         """Render a group as ``seal`` renders one event; ``also`` names events that were told by themselves."""
         ...
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
         """Make one attempt; never raises for what the other side does."""
         ...
 
 
 @runtime_checkable
-class LooksUp(Protocol):
+class SupportsLookup(Protocol):
     """A receiver that can be asked what became of a message."""
 
-    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+    async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
         """Look for all of them at once; return what was found by delivery id. Never raises for the other side."""
         ...

@@ -9,7 +9,7 @@ import structlog
 
 from watcher.core.event import Event
 from watcher.core.routing.fallback import nobody, redirected
-from watcher.core.routing.routes import Plan, Routes, plan
+from watcher.core.routing.routes import Routes, RoutingDecision, route_event
 from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.ports import Clock, Observer, Outbox, Receiver
 from watcher.pipeline.wakeup import Wake
@@ -42,7 +42,7 @@ class Router:
         self._let_go: list[str | None] = []
         self.wake = Wake()
 
-    def take_over(self, routes: Routes, receivers: Mapping[str, Receiver]) -> None:
+    def apply_config(self, routes: Routes, receivers: Mapping[str, Receiver]) -> None:
         """Route by other routes from now on; a batch under way ends by those it began with."""
         self._routes = routes
         self._receivers = receivers
@@ -54,8 +54,8 @@ class Router:
                 await self.drain()
             except Exception:
                 # The rows are still unrouted: whatever it was, the next sweep tries again.
-                log.exception("route.failed")
-            self._observer.turned("routing", SWEEP_SECONDS)
+                log.exception("routing.failed")
+            self._observer.progressed("routing", SWEEP_SECONDS)
             await self.wake.wait(SWEEP_SECONDS)
 
     async def drain(self) -> int:
@@ -70,7 +70,7 @@ class Router:
     def let_go(self, group_key: str | None) -> None:
         """Let the open groups of an occasion (``None``: all) go once everything that was recorded is routed."""
         self._let_go.append(group_key)
-        self.wake.ring()
+        self.wake.tick()
 
     async def _release(self) -> None:
         while self._let_go:
@@ -80,27 +80,30 @@ class Router:
 
     async def _route(self, events: list[tuple[Event, int]]) -> None:
         receivers = self._receivers
-        plans = [(event, plan(event, self._routes.routes, recent, self._routes.flap_limit)) for event, recent in events]
+        plans = [
+            (event, route_event(event, self._routes.routes, recent, self._routes.flap_limit))
+            for event, recent in events
+        ]
         plans = await self._redirect(plans, receivers)
         silenced = await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
-            if untold := nobody(planned):
-                log.error("receiver.nobody_told", event_id=event.id, about=event.subject, reason=untold)
+            if unannounced := nobody(planned):
+                log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=unannounced)
             _log_routed(event, planned, silenced.get(event.id))
         self._on_routed()
 
     async def _redirect(
-        self, plans: list[tuple[Event, Plan]], receivers: Mapping[str, Receiver]
-    ) -> list[tuple[Event, Plan]]:
+        self, plans: list[tuple[Event, RoutingDecision]], receivers: Mapping[str, Receiver]
+    ) -> list[tuple[Event, RoutingDecision]]:
         """Let no receiver be told about itself."""
         if all(event.receiver is None for event, _ in plans):
             return plans
-        broken = await self._outbox.broken()
-        return [(event, redirected(planned, event, tuple(receivers), broken)) for event, planned in plans]
+        failing_receivers = await self._outbox.failing_receivers()
+        return [(event, redirected(planned, event, tuple(receivers), failing_receivers)) for event, planned in plans]
 
 
-def _log_routed(event: Event, planned: Plan, silence: str | None) -> None:
+def _log_routed(event: Event, planned: RoutingDecision, silence: str | None) -> None:
     to, why = list(planned.receivers), planned.reason
     if silence is None:
         log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
@@ -114,5 +117,5 @@ def _seal(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiv
     except Exception:
         # One event that cannot be rendered must not keep the others from being routed; its delivery
         # goes on without a body, and the receiver's refusal of that is told.
-        log.exception("event.seal_failed", receiver=receiver, event_id=event.id)
+        log.exception("event.render_failed", receiver=receiver, event_id=event.id)
         return None

@@ -11,7 +11,7 @@ class Wake:
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def tick(self) -> None:
         """End the current or the next wait."""
         self._event.set()
 

@@ -11,10 +11,10 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from watcher.core.delivery.model import Outcome, Parcel, Repeats
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, Code, Line, Piece, plain_piece, plain_text
+from watcher.core.messages.text import LIST_LIMIT, Code, Piece, WriteQueue, plain_piece, plain_text
 from watcher.core.messages.training import Message, Severity, compose, repeat_note
 from watcher.receivers.fallback_render import rendered
 from watcher.receivers.spec import Spec
@@ -35,9 +35,9 @@ class ConsoleReceiver:
     """Writes to a stream; a repeat says that it may be one."""
 
     kind = KIND
-    lane = KIND
+    pace_key = KIND
     pace_seconds = 0.0
-    repeats = Repeats.UNKNOWN
+    dedup = Dedup.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
@@ -50,13 +50,13 @@ class ConsoleReceiver:
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
         """Keep no bytes, see ``seal``."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Write the lines."""
 
         def render(events: Sequence[Event], also: Sequence[Event]) -> str:
-            return self._painted(_lines(replace(parcel, events=tuple(events), also=tuple(also))))
+            return self._painted(_lines(replace(request, events=tuple(events), also=tuple(also))))
 
-        return write(self._stream, rendered(render, parcel.events, parcel.also))
+        return write(self._stream, rendered(render, request.events, request.also))
 
     def _painted(self, lines: Iterable[Text]) -> str:
         # Painted in memory: on a broken pipe the library would end the process. It heeds NO_COLOR and FORCE_COLOR,
@@ -68,28 +68,28 @@ class ConsoleReceiver:
         return page.getvalue()
 
 
-def _lines(parcel: Parcel) -> Iterator[Text]:
-    if len(parcel.events) == 1:
-        return _about_one(compose(parcel.events[0]), repeat_note(parcel.events[0]) if parcel.may_be_repeat else ())
-    message = compose_group(parcel.events, parcel.also)
-    return _about_many(message, message.repeat if parcel.may_be_repeat else ())
+def _lines(request: DeliveryRequest) -> Iterator[Text]:
+    if len(request.events) == 1:
+        return _about_one(compose(request.events[0]), repeat_note(request.events[0]) if request.may_be_repeat else ())
+    message = compose_group(request.events, request.also)
+    return _about_many(message, message.repeat if request.may_be_repeat else ())
 
 
-def _about_one(message: Message, repeat: Line) -> Iterator[Text]:
+def _about_one(message: Message, repeat: WriteQueue) -> Iterator[Text]:
     yield _title(message)
     yield from _indented(repeat, *message.lines)
     yield Text(INDENT + " · ".join(_facts(message)), style="dim")
 
 
-def _about_many(message: GroupMessage, repeat: Line) -> Iterator[Text]:
+def _about_many(message: GroupMessage, repeat: WriteQueue) -> Iterator[Text]:
     yield Text(plain_text(message.title), style=TITLE_STYLES[message.severity])
     yield from _indented(repeat, *message.notes)
     yield from _indented(*(entry.whole(": ") for entry in message.entries))
-    yield from _indented(message.told_alone(LIST_LIMIT))
+    yield from _indented(message.sent_alone(LIST_LIMIT))
     yield Text(INDENT + plain_text(message.origin), style="dim")
 
 
-def _indented(*lines: Line) -> Iterator[Text]:
+def _indented(*lines: WriteQueue) -> Iterator[Text]:
     yield from (_text((INDENT, *line)) for line in lines if line)
 
 
@@ -98,7 +98,7 @@ def _title(message: Message) -> Text:
     return Text.assemble(title, ": ", _text(message.subject))
 
 
-def _text(line: Line) -> Text:
+def _text(line: WriteQueue) -> Text:
     return Text.assemble(*(_styled(piece) for piece in line))
 
 

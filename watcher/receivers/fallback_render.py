@@ -26,7 +26,7 @@ def rendered(render: Render[Rendered], events: Sequence[Event], also: Sequence[E
     try:
         return render(events, also)
     except Exception:
-        log.exception("event.laid_bare", event_ids=[event.id for event in events])
+        log.exception("event.fallback_rendered", event_ids=[event.id for event in events])
         return render([laid_bare(event) for event in events], [])
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.core.delivery.model import Outcome, Parcel, Refused, Repeats, Scope
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, Scope
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
 from watcher.receivers.spec import Spec
@@ -19,9 +19,9 @@ class LogReceiver:
     """Writes to a stream; the event's id in the line marks a repeat."""
 
     kind = KIND
-    lane = KIND
+    pace_key = KIND
     pace_seconds = 0.0
-    repeats = Repeats.MARKED
+    dedup = Dedup.BY_ID
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
@@ -35,8 +35,8 @@ class LogReceiver:
         """Return the body of a delivery of several events."""
         return sealed(entries, also)
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Write the line; a stream that blocks would block the daemon's own log just as well."""
-        if parcel.body is None:
+        if request.body is None:
             return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
-        return write(self._stream, parcel.body.decode() + "\n")
+        return write(self._stream, request.body.decode() + "\n")

@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, Refused, TryLater, Uncertain
 from watcher.core.messages.training import one_line
 from watcher.core.secret import Secret
-from watcher.http import Answered, NotSent, Reason, retry_after_seconds
-from watcher.http import Uncertain as NoAnswer
+from watcher.http import Answered, FailureReason, MaybeSent, NotSent, retry_after_seconds
 from watcher.logs import Redactor
 
 ANSWER_LIMIT: Final = 200
@@ -59,19 +58,19 @@ def _url_pieces(url: str) -> Iterator[str]:
         yield parts.path
 
 
-def kept_answer(answered: Answered, redactor: Redactor) -> str:
+def shortened_answer(answered: Answered, redactor: Redactor) -> str:
     """Return the status and the beginning of the answer, fit to be stored and shown."""
     body = redactor.clean(answered.body.decode("utf-8", "replace"))
     return one_line(f"{answered.status} {body[:BODY_LIMIT]}", ANSWER_LIMIT)
 
 
-def without_answer(call: NotSent | NoAnswer, redactor: Redactor) -> Outcome:
+def without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Outcome:
     """Return the outcome of a call that no whole answer came back from."""
     detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
-    if isinstance(call, NoAnswer):
+    if isinstance(call, MaybeSent):
         return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
-    if call.reason is Reason.ADDRESS:
+    if call.reason is FailureReason.ADDRESS:
         return Refused(reason=f"not sent: {call.reason}; give another host as url", answer=detail)
-    if call.reason is Reason.INVALID:
+    if call.reason is FailureReason.INVALID:
         return Refused(reason=f"not sent: {call.reason}; look at url and headers", answer=detail)
     return TryLater(reason=f"not sent: {call.reason}", answer=detail)

@@ -10,13 +10,13 @@ from typing import Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
-from watcher.core.delivery.model import Outcome, Parcel, Repeats
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient
 
 NO_HEADERS: Final[Mapping[str, Secret]] = MappingProxyType({})
-LANE_LENGTH: Final = 16
+PACE_KEY_LENGTH: Final = 16
 
 
 class InvalidReceiverError(ValueError):
@@ -80,7 +80,7 @@ class Receiver(Protocol):
         ...
 
     @property
-    def lane(self) -> str:
+    def pace_key(self) -> str:
         """The channel behind it: receivers of one lane share one pace. Never an address or a secret."""
         ...
 
@@ -90,8 +90,8 @@ class Receiver(Protocol):
         ...
 
     @property
-    def repeats(self) -> Repeats:
-        """What the other side knows of a message that is sent twice; ``LOOKED_UP`` needs a ``look_up``, see flow."""
+    def dedup(self) -> Dedup:
+        """What the other side knows of a message that is sent twice; ``BY_LOOKUP`` needs a ``look_up``, see flow."""
         ...
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:
@@ -102,11 +102,11 @@ class Receiver(Protocol):
         """Return what is kept of several events that go as one; ``also`` names those that went by themselves."""
         ...
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Make one attempt and say what came of it."""
         ...
 
 
-def lane_of(url: Secret) -> str:
+def pace_key_of(url: Secret) -> str:
     """Return the lane of an address: equal for equal addresses, and telling nothing about them."""
-    return hashlib.sha256(url.reveal().encode()).hexdigest()[:LANE_LENGTH]
+    return hashlib.sha256(url.reveal().encode()).hexdigest()[:PACE_KEY_LENGTH]

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpRequest, HttpResult
-from watcher.http import Uncertain as NoAnswer
+from watcher.http import Answered, HttpRequest, HttpResult, MaybeSent
 from watcher.logs import Redactor
 from watcher.receivers.payload import sealed
-from watcher.receivers.responses import kept_answer, redactor_for, wanted_pause_seconds, without_answer
+from watcher.receivers.responses import redactor_for, shortened_answer, wanted_pause_seconds, without_answer
 from watcher.receivers.signature import decode_keys, signed_headers
-from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
+from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
 KIND: Final = "webhook"
 OWN_HEADERS: Final = frozenset({"content-type", "content-length", "transfer-encoding", "connection", "host"})
@@ -39,11 +38,11 @@ class WebhookReceiver:
 
     kind = KIND
     pace_seconds = 0.0
-    repeats = Repeats.MARKED
+    dedup = Dedup.BY_ID
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self.lane = lane_of(spec.require_url())
+        self.pace_key = pace_key_of(spec.require_url())
         self._spec = spec
         self._http, self._clock, self._secret = spec.http, spec.clock, spec.secret
         _checked_headers(spec)
@@ -58,9 +57,9 @@ class WebhookReceiver:
         """Return the body of a delivery of several events."""
         return sealed(entries, also)
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
         """Post the sealed body once."""
-        if parcel.body is None:
+        if delivery_request.body is None:
             return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
         try:
             secret = None if self._secret is None else self._secret()
@@ -68,8 +67,10 @@ class WebhookReceiver:
             url, given = self._spec.require_url(), _checked_headers(self._spec)
         except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises: nothing was sent
             return Refused(reason=f"a secret cannot be had or used: {error}")
-        headers = given | signed_headers(parcel.delivery_id, parcel.body, self._clock.utc_now(), keys)
-        request = HttpRequest(method="POST", url=url, headers=headers, body=parcel.body)
+        headers = given | signed_headers(
+            delivery_request.delivery_id, delivery_request.body, self._clock.utc_now(), keys
+        )
+        request = HttpRequest(method="POST", url=url, headers=headers, body=delivery_request.body)
         hidden = [*given.values(), *([secret] if secret else [])]
         return outcome_of(await self._http.call(request), redactor_for(url, hidden))
 
@@ -77,9 +78,9 @@ class WebhookReceiver:
 def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
     """Return what came of a post."""
     if isinstance(call, Answered):
-        return classify(call.status, kept_answer(call, redactor), wanted_pause_seconds(call))
+        return classify(call.status, shortened_answer(call, redactor), wanted_pause_seconds(call))
     outcome = without_answer(call, redactor)
-    if isinstance(call, NoAnswer) and call.status is not None:
+    if isinstance(call, MaybeSent) and call.status is not None:
         # The status alone decides; only the rest of the answer was lost.
         return classify(call.status, outcome.answer)
     return outcome

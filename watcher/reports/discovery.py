@@ -9,7 +9,7 @@ from typing import Final
 
 from watcher.core.incidents.advice import advice
 from watcher.core.messages.training import one_line
-from watcher.core.polling.result import Unseen
+from watcher.core.polling.result import PollFailure
 from watcher.core.training.model import Observation, ServiceRef
 
 NAME_LIMIT: Final = 100
@@ -22,7 +22,7 @@ class FoundService:
 
     ref: ServiceRef
     name: str | None
-    trainings: Sequence[Observation] | Unseen
+    trainings: Sequence[Observation] | PollFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +30,16 @@ class FoundAccount:
     """An account, with its services or why they cannot be seen."""
 
     account: str
-    services: Sequence[FoundService] | Unseen
+    services: Sequence[FoundService] | PollFailure
 
     @property
-    def unseen(self) -> Iterator[tuple[str, Unseen]]:
+    def failure(self) -> Iterator[tuple[str, PollFailure]]:
         """What could not be seen, with what it is about."""
-        if isinstance(self.services, Unseen):
+        if isinstance(self.services, PollFailure):
             yield f"the services of account {self.account}", self.services
             return
         for found in self.services:
-            if isinstance(found.trainings, Unseen):
+            if isinstance(found.trainings, PollFailure):
                 yield f"the trainings of {found.ref.service} of account {self.account}", found.trainings
 
 
@@ -53,11 +53,11 @@ def toml_string(text: str, limit: int = ID_LIMIT) -> str:
 
 def blocks(found: FoundAccount) -> Iterator[str]:
     """Return the lines to paste: a block for each service, and a comment for each training by itself."""
-    if isinstance(found.services, Unseen):
+    if isinstance(found.services, PollFailure):
         return
     for service in found.services:
         yield from _service_block(service)
-        if not isinstance(service.trainings, Unseen):
+        if not isinstance(service.trainings, PollFailure):
             for training in service.trainings:
                 yield from _training_block(training)
 
@@ -86,19 +86,19 @@ def _training_block(training: Observation) -> Iterator[str]:
 
 def complaints(found: FoundAccount) -> Iterator[str]:
     """Return a line on each thing that could not be seen, and one on what to do."""
-    for about, unseen in found.unseen:
-        yield f"cannot see {about}: {unseen.cause}: {unseen.detail}"
-        yield f"  {advice(unseen.cause)}"
+    for about, failure in found.failure:
+        yield f"cannot see {about}: {failure.cause}: {failure.detail}"
+        yield f"  {advice(failure.cause)}"
 
 
 def account_json(found: FoundAccount) -> dict[str, object]:
     """Return it for programs; text from AiTEMS stays as it came."""
-    services = [] if isinstance(found.services, Unseen) else [_service_json(item) for item in found.services]
-    return {"account": found.account, "services": services, "unseen": [_unseen_json(*item) for item in found.unseen]}
+    services = [] if isinstance(found.services, PollFailure) else [_service_json(item) for item in found.services]
+    return {"account": found.account, "services": services, "unseen": [_failure_json(*item) for item in found.failure]}
 
 
 def _service_json(found: FoundService) -> dict[str, object]:
-    trainings = None if isinstance(found.trainings, Unseen) else [_training_json(item) for item in found.trainings]
+    trainings = None if isinstance(found.trainings, PollFailure) else [_training_json(item) for item in found.trainings]
     return {"service": found.ref.service, "name": found.name, "trainings": trainings}
 
 
@@ -106,5 +106,5 @@ def _training_json(training: Observation) -> dict[str, object]:
     return {"training_type": training.ref.type, "version": training.ref.version, "status": training.status}
 
 
-def _unseen_json(about: str, unseen: Unseen) -> dict[str, object]:
-    return {"about": about, "cause": unseen.cause.value, "detail": unseen.detail, "advice": advice(unseen.cause)}
+def _failure_json(about: str, failure: PollFailure) -> dict[str, object]:
+    return {"about": about, "cause": failure.cause.value, "detail": failure.detail, "advice": advice(failure.cause)}

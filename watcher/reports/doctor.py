@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class DoctorCheck:
     """One thing that was looked at."""
 
     about: str
@@ -55,22 +55,24 @@ class Examined:
         return asdict(self)
 
 
-def ok(about: str, detail: str) -> Examined:
+def ok(about: str, detail: str) -> DoctorCheck:
     """Say that something is well."""
-    return Examined(about=about, verdict=Verdict.OK, detail=detail)
+    return DoctorCheck(about=about, verdict=Verdict.OK, detail=detail)
 
 
-def warning(about: str, detail: str, remedy: str) -> Examined:
+def warning(about: str, detail: str, remedy: str) -> DoctorCheck:
     """Say that something may become a fault."""
-    return Examined(about=about, verdict=Verdict.WARNING, detail=detail, remedy=remedy)
+    return DoctorCheck(about=about, verdict=Verdict.WARNING, detail=detail, remedy=remedy)
 
 
-def fault(about: str, detail: str, remedy: str) -> Examined:
+def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
     """Say that something does not work, or must not stay as it is."""
-    return Examined(about=about, verdict=Verdict.FAULT, detail=detail, remedy=remedy)
+    return DoctorCheck(about=about, verdict=Verdict.FAULT, detail=detail, remedy=remedy)
 
 
-def examine(config: Config, environ: Mapping[str, str], resolve: Callable[[SecretRef], Secret]) -> Iterator[Examined]:
+def examine(
+    config: Config, environ: Mapping[str, str], resolve: Callable[[SecretRef], Secret]
+) -> Iterator[DoctorCheck]:
     """Look at everything that needs no network."""
     path = config.state.sqlite_path(environ)
     yield versions()
@@ -80,7 +82,7 @@ def examine(config: Config, environ: Mapping[str, str], resolve: Callable[[Secre
     yield from examine_secrets(config, resolve)
 
 
-def versions() -> Examined:
+def versions() -> DoctorCheck:
     """Say what runs here."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return ok(
@@ -90,7 +92,7 @@ def versions() -> Examined:
     )
 
 
-def examine_store(path: Path) -> Iterator[Examined]:
+def examine_store(path: Path) -> Iterator[DoctorCheck]:
     """Open the store for reading only, and read all of it."""
     if not path.exists():
         yield warning("store", f"there is none at {path}", "start the watcher once, or name the right configuration")
@@ -102,18 +104,18 @@ def examine_store(path: Path) -> Iterator[Examined]:
             yield _soundness(path, sound)
             if sound == "ok":
                 yield _revision(connection)
-                yield _drifts(connection)
+                yield _deviations(connection)
     except sqlite3.Error as error:
         yield fault("store", f"{path}: {error}", "run this as the watcher's user; if it is damaged, restore a backup")
 
 
-def _soundness(path: Path, sound: str) -> Examined:
+def _soundness(path: Path, sound: str) -> DoctorCheck:
     if sound != "ok":
         return fault("store", f"{path} is damaged: {sound}", "restore a backup, see docs/operations.md")
     return ok("store", f"{path}: sound, {path.stat().st_size / MEGABYTE:.1f} MB")
 
 
-def _revision(connection: sqlite3.Connection) -> Examined:
+def _revision(connection: sqlite3.Connection) -> DoctorCheck:
     from watcher.store.schema_version import known_revisions
 
     found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
@@ -127,15 +129,15 @@ def _revision(connection: sqlite3.Connection) -> Examined:
     return ok("schema", found)
 
 
-def _drifts(connection: sqlite3.Connection) -> Examined:
-    rows = connection.execute("SELECT oddity FROM drift ORDER BY seen_at").fetchall()
+def _deviations(connection: sqlite3.Connection) -> DoctorCheck:
+    rows = connection.execute("SELECT description FROM deviation ORDER BY seen_at").fetchall()
     if not rows:
         return ok("documents", "AiTEMS answers as its documents say")
     what = f"{counted(len(rows), 'difference')} of AiTEMS from its documents, e.g. {rows[0][0]}"
     return warning("documents", what, "aitems-watcher status lists them; report what is new")
 
 
-def free_space(path: Path) -> Examined:
+def free_space(path: Path) -> DoctorCheck:
     """Say how much room the store's disk has."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     free = shutil.disk_usage(folder).free
@@ -146,7 +148,7 @@ def free_space(path: Path) -> Examined:
     return warning("free space", detail, remedy) if free < LITTLE_SPACE else ok("free space", detail)
 
 
-def daemon_of(path: Path) -> Examined:
+def daemon_of(path: Path) -> DoctorCheck:
     """Ask the daemon of this store, over its socket."""
     from watcher.control.client import request
     from watcher.control.protocol import ControlError, NoDaemonError
@@ -165,13 +167,13 @@ def daemon_of(path: Path) -> Examined:
     return ok("daemon", detail)
 
 
-def examine_secrets(config: Config, resolve: Callable[[SecretRef], Secret]) -> Iterator[Examined]:
+def examine_secrets(config: Config, resolve: Callable[[SecretRef], Secret]) -> Iterator[DoctorCheck]:
     """Fetch every secret that the configuration names, and look at who else may read it."""
     for key, ref in secrets_of(config):
         yield _secret(f"secret {key}", ref, resolve)
 
 
-def _secret(about: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) -> Examined:
+def _secret(about: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) -> DoctorCheck:
     try:
         resolve(ref)
     except SecretError as error:
@@ -182,7 +184,7 @@ def _secret(about: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) 
     return _permissions(about, ref)
 
 
-def _permissions(about: str, ref: SecretRef) -> Examined:
+def _permissions(about: str, ref: SecretRef) -> DoctorCheck:
     mode = stat.S_IMODE(Path(ref.name).stat().st_mode)
     if mode & OTHERS_MAY:
         return fault(about, f"{ref} is open to others ({mode:04o})", f"chmod 600 {ref.name}")

@@ -23,8 +23,8 @@ from watcher.config import (
 )
 from watcher.core.delivery.model import OnUncertain
 from watcher.core.polling.capacity import Demand, delay_of, demand_of, rounded_up
-from watcher.core.polling.plan import Look
-from watcher.core.routing.matcher import ALL_KINDS, Match
+from watcher.core.polling.plan import Poll
+from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.polls import call_text, saving_text, serves
@@ -88,7 +88,7 @@ class RoutePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PollPlan:
     """A whole configuration, as ``check`` shows it."""
 
     file: str
@@ -105,32 +105,32 @@ class Plan:
         return asdict(self)
 
 
-def plan_of(config: Config, looks: Sequence[Look]) -> Plan:
+def plan_of(config: Config, polls: Sequence[Poll]) -> PollPlan:
     """Say what a configuration comes to."""
-    accounts = [_account_plan(name, settings, looks) for name, settings in config.accounts.items()]
+    accounts = [_account_plan(name, settings, polls) for name, settings in config.accounts.items()]
     receivers = [
         _receiver_plan(name, settings, config.delivery.on_uncertain) for name, settings in config.receivers.items()
     ]
     routes = [_route_plan(route) for route in config.routes]
-    return Plan(
+    return PollPlan(
         file=str(config.path),
         accounts=accounts,
-        watches=[_watch_plan(settings, looks, config) for settings in config.watches],
+        watches=[_watch_plan(settings, polls, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
         warnings=[*_lonely(config), *_receiver_warnings(receivers, routes), *route_warnings(config)],
-        refusals=over_budget(config, looks),
+        refusals=over_budget(config, polls),
     )
 
 
-def over_budget(config: Config, looks: Sequence[Look]) -> list[str]:
+def over_budget(config: Config, polls: Sequence[Poll]) -> list[str]:
     """Say for each account whose budget is not enough what is needed, what is allowed, and what to do."""
-    demands = {name: _demand(name, settings, looks) for name, settings in config.accounts.items()}
+    demands = {name: _demand(name, settings, polls) for name, settings in config.accounts.items()}
     return [_refusal(name, demand) for name, demand in demands.items() if demand.exceeds]
 
 
-def _demand(name: str, settings: AccountSettings, looks: Iterable[Look]) -> Demand:
-    intervals = (look.cadence.interval for look in looks if look.service.account == name)
+def _demand(name: str, settings: AccountSettings, polls: Iterable[Poll]) -> Demand:
+    intervals = (poll.cadence.interval for poll in polls if poll.service.account == name)
     return demand_of(intervals, settings.requests_per_second)
 
 
@@ -148,8 +148,8 @@ def _duration(duration: timedelta) -> str:
     return format_duration(rounded_up(duration))
 
 
-def _account_plan(name: str, settings: AccountSettings, looks: Iterable[Look]) -> AccountPlan:
-    cadences = [look.cadence for look in looks if look.service.account == name]
+def _account_plan(name: str, settings: AccountSettings, polls: Iterable[Poll]) -> AccountPlan:
+    cadences = [poll.cadence for poll in polls if poll.service.account == name]
     return AccountPlan(
         account=name,
         base_url=settings.base_url,
@@ -163,13 +163,13 @@ def _rounded(number: float) -> float:
     return float(f"{number:.3g}")
 
 
-def look_of(watch: WatchSettings, looks: Iterable[Look]) -> Look:
+def poll_of(watch: WatchSettings, polls: Iterable[Poll]) -> Poll:
     """Return the look that serves a watch; one list call may serve several."""
     training = None
     if watch.type is not None and watch.version is not None:
         training = TrainingRef(watch.account, watch.service, watch.type, watch.version)
     service = ServiceRef(watch.account, watch.service)
-    return next(look for look in looks if serves(look, service, training))
+    return next(poll for poll in polls if serves(poll, service, training))
 
 
 def watch_text(watch: WatchSettings) -> str:
@@ -178,20 +178,20 @@ def watch_text(watch: WatchSettings) -> str:
     return name if watch.type is None else f"{name} {watch.type} {watch.version}"
 
 
-def _watch_plan(watch: WatchSettings, looks: Sequence[Look], config: Config) -> WatchPlan:
-    look = look_of(watch, looks)
+def _watch_plan(watch: WatchSettings, polls: Sequence[Poll], config: Config) -> WatchPlan:
+    poll = poll_of(watch, polls)
     account = config.accounts[watch.account]
-    demand = _demand(watch.account, account, looks)
-    delay = delay_of(look.cadence.interval, account.timeout, demand, by_list=look.training is None)
+    demand = _demand(watch.account, account, polls)
+    delay = delay_of(poll.cadence.interval, account.timeout, demand, by_list=poll.training is None)
     return WatchPlan(
         watch=watch_text(watch),
         account=watch.account,
-        served_by=call_text(look),
-        interval=format_duration(look.cadence.interval),
-        idle_interval=format_duration(look.cadence.idle_interval),
+        served_by=call_text(poll),
+        interval=format_duration(poll.cadence.interval),
+        idle_interval=format_duration(poll.cadence.idle_interval),
         typical_delay=_duration(delay.typical),
         worst_delay=_duration(delay.worst),
-        saves=saving_text(look),
+        saves=saving_text(poll),
     )
 
 
@@ -242,7 +242,7 @@ def _route_plan(route: Route) -> RoutePlan:
     )
 
 
-def only_text(match: Match) -> str:
+def only_text(match: Matcher) -> str:
     """Write what an event must be besides its kind, e.g. ``type pop or relatedItem, labels.env prod``."""
     return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.words.items())
 

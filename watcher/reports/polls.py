@@ -6,26 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from watcher.core.plural import counted
-from watcher.core.polling.plan import Look, discovered
-from watcher.core.polling.result import LookState
+from watcher.core.polling.plan import Poll, discovered
+from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 
-def serves(look: Look, service: ServiceRef, training: TrainingRef | None) -> bool:
+def serves(poll: Poll, service: ServiceRef, training: TrainingRef | None) -> bool:
     """Say whether a look serves a watch of a service, or of one training of it."""
-    if look.service != service:
+    if poll.service != service:
         return False
-    if look.training is not None:
-        return look.training == training
-    return look.whole or training in look.single
+    if poll.training is not None:
+        return poll.training == training
+    return poll.whole or training in poll.single
 
 
-def with_discovered(looks: Iterable[Look], states: Mapping[str, LookState]) -> Iterator[Look]:
+def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
     """Return the planned looks and those that a look for every service has led to, as far as the store knows them."""
-    planned = tuple(looks)
+    planned = tuple(polls)
     yield from planned
-    keys = {look.key for look in planned}
-    discovering = {look.service.account: look for look in planned if look.discovers}
+    keys = {poll.key for poll in planned}
+    discovering = {poll.service.account: poll for poll in planned if poll.discovers}
     for key in states:
         service = service_of(key)
         if service is not None and key not in keys and service.account in discovering:
@@ -39,29 +39,29 @@ def service_of(subject: str) -> ServiceRef | None:
     return ServiceRef(unquote(account), unquote(service)) if kind == "service" and slash else None
 
 
-def target_text(look: Look) -> str:
+def target_text(poll: Poll) -> str:
     """Name what a look asks for."""
-    if look.discovers:
-        return f"the services of account {look.service.account}"
-    service = look.naming.name or look.service.service
-    if look.training is not None:
-        return f"{service} {look.training.type} {look.training.version}"
-    return service if look.whole else f"{counted(len(look.single), 'training')} of {service}"
+    if poll.discovers:
+        return f"the services of account {poll.service.account}"
+    service = poll.naming.name or poll.service.service
+    if poll.training is not None:
+        return f"{service} {poll.training.type} {poll.training.version}"
+    return service if poll.whole else f"{counted(len(poll.single), 'training')} of {service}"
 
 
-def call_text(look: Look) -> str:
+def call_text(poll: Poll) -> str:
     """Name the call that a look makes."""
-    if look.discovers:
+    if poll.discovers:
         return "list of all services, then a list of each"
-    return f"{'list' if look.training is None else 'view'} of {look.service.service}"
+    return f"{'list' if poll.training is None else 'view'} of {poll.service.service}"
 
 
-def saving_text(look: Look) -> str:
+def saving_text(poll: Poll) -> str:
     """Say what a list call saves; nothing for a view."""
-    if look.training is not None:
+    if poll.training is not None:
         return ""
-    if look.discovers:
+    if poll.discovers:
         return "1 list call a service for all its trainings"
-    if look.whole:
+    if poll.whole:
         return "1 list call for all its trainings"
-    return f"1 list call instead of {counted(len(look.single), 'view call')}"
+    return f"1 list call instead of {counted(len(poll.single), 'view call')}"

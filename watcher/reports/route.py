@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 
 from watcher.config import Config, format_duration
 from watcher.core.event import Event
-from watcher.core.routing.matcher import KIND, Difference
-from watcher.core.routing.routes import Addressee, Route, plan, taking
+from watcher.core.routing.matcher import KIND, Mismatch
+from watcher.core.routing.routes import Recipient, Route, route_event, taking
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RouteAnswer:
     """What one route says to an event."""
 
     route: int
@@ -26,7 +26,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class RecipientReport:
     """One receiver that is told, and how."""
 
     receiver: str
@@ -40,13 +40,13 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RouteReport:
     """Where an event goes."""
 
     reason: str
     """As the store keeps it."""
-    routes: Sequence[Answer]
-    told: Sequence[Telling]
+    routes: Sequence[RouteAnswer]
+    recipients: Sequence[RecipientReport]
     """Empty while a silence takes it."""
     silence: Silence | None = None
     """What takes it now."""
@@ -57,12 +57,12 @@ class Report:
         return {
             "reason": self.reason,
             "routes": [asdict(answer) for answer in self.routes],
-            "told": [asdict(telling) for telling in self.told],
+            "recipients": [asdict(recipient_report) for recipient_report in self.recipients],
             "silence": silence,
         }
 
 
-def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | None = None) -> Report:
+def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | None = None) -> RouteReport:
     """Ask every route about an event.
 
     Args:
@@ -71,22 +71,22 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
         recent: how many events its subject had within the hour, this one among them.
         silence: what takes it, if anything.
     """
-    planned = plan(event, config.routes, recent, config.delivery.flap_limit)
+    planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
     takers = tuple(taking(event, config.routes))
-    return Report(
+    return RouteReport(
         reason=planned.reason,
         routes=tuple(_answers(event, config.routes, takers)),
-        told=() if silence is not None else tuple(_telling(to, takers, config) for to in planned.to),
+        recipients=() if silence is not None else tuple(_notifying(to, takers, config) for to in planned.to),
         silence=silence,
     )
 
 
-def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> Iterator[Answer]:
+def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> Iterator[RouteAnswer]:
     last = takers[-1] if takers and not takers[-1].goes_on else None
     for route in routes:
         asked = last is None or route.number <= last.number
         difference = route.match.difference(event) if asked else None
-        yield Answer(
+        yield RouteAnswer(
             route=route.number,
             takes=route in takers,
             why=_why(route, difference) if last is None or asked else f"not asked: {last.name} took it",
@@ -95,13 +95,13 @@ def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> 
         )
 
 
-def _why(route: Route, difference: Difference | None) -> str:
+def _why(route: Route, difference: Mismatch | None) -> str:
     if difference is not None:
         return difference_text(difference)
     return "everything fits; the next ones are asked too" if route.goes_on else "everything fits"
 
 
-def difference_text(difference: Difference) -> str:
+def difference_text(difference: Mismatch) -> str:
     """Say by what an event is not taken."""
     if difference.found is None:
         return f"it has no {difference.key}"
@@ -110,13 +110,13 @@ def difference_text(difference: Difference) -> str:
     return f"{difference.key} is {difference.found}, not {' or '.join(difference.wanted)}"
 
 
-def _telling(addressee: Addressee, takers: Sequence[Route], config: Config) -> Telling:
-    name, group = addressee.receiver, addressee.group
+def _notifying(recipient: Recipient, takers: Sequence[Route], config: Config) -> RecipientReport:
+    name, group = recipient.receiver, recipient.group
     kind = config.receivers[name].kind
-    return Telling(
+    return RecipientReport(
         receiver=name,
         kind=kind,
         route=next(route.number for route in takers if name in route.to),
-        mention=addressee.mentions if kind in MENTIONING else (),
+        mention=recipient.mentions if kind in MENTIONING else (),
         group="" if group is None else f"{group.key}, within {format_duration(group.patience)}",
     )

@@ -19,7 +19,7 @@ def route_warnings(config: Config) -> Iterator[str]:
     for route in config.routes:
         yield from _unheard_of_statuses(route)
         yield from _unset_labels(route, config)
-        yield from _unseen_mentions(route, config)
+        yield from _ignored_mentions(route, config)
 
 
 def _unheard_of_statuses(route: Route) -> Iterator[str]:
@@ -35,6 +35,6 @@ def _unset_labels(route: Route, config: Config) -> Iterator[str]:
             yield f"{route.name} asks for the label {key.removeprefix(LABEL)}, which no watch has"
 
 
-def _unseen_mentions(route: Route, config: Config) -> Iterator[str]:
+def _ignored_mentions(route: Route, config: Config) -> Iterator[str]:
     if route.mentions and not any(config.receivers[name].kind in MENTIONING for name in route.to):
         yield f"{route.name} mentions {' '.join(route.mentions)}, and none of its receivers is in Slack"

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.config import Config, WatchSettings
-from watcher.config.to_core import looks_of
+from watcher.config.to_core import polls_of
 from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, Kind
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.training.model import Phase, ServiceRef, Status, TrainingRef, phase_of
@@ -38,7 +38,7 @@ EXAMPLE_VERSION: Final = "maqll0abcde"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SampleRequest:
     """What is given of an event; the rest is filled in from the configuration."""
 
     kind: Kind | None = None
@@ -50,7 +50,7 @@ class Wish:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
-def invented(wish: Wish, config: Config, now: datetime) -> Event:
+def sample_event(wish: SampleRequest, config: Config, now: datetime) -> Event:
     """Return an event as wished for; what it is about is a training of the first watch unless said otherwise."""
     kind = wish.kind or _kind_of(wish.status)
     ref = _target(wish, kind, config)
@@ -80,7 +80,7 @@ def _kind_of(status: str | None) -> Kind:
     return Kind.FAILED if status is None else KINDS_BY_PHASE.get(phase_of(status), Kind.PROGRESS)
 
 
-def _target(wish: Wish, kind: Kind, config: Config) -> TrainingRef:
+def _target(wish: SampleRequest, kind: Kind, config: Config) -> TrainingRef:
     """Return what it is about; a part is empty where an event of this kind has none and none is wished for."""
     if kind in STATUSES:
         return _training(wish, config)
@@ -88,7 +88,7 @@ def _target(wish: Wish, kind: Kind, config: Config) -> TrainingRef:
     return TrainingRef(wish.account or account, wish.service or "", wish.type or "", wish.version or "")
 
 
-def _training(wish: Wish, config: Config) -> TrainingRef:
+def _training(wish: SampleRequest, config: Config) -> TrainingRef:
     watch = next((watch for watch in config.watches if _suits(watch, wish)), None)
     if watch is None:
         account = wish.account or next(iter(config.accounts))
@@ -103,7 +103,7 @@ def _training(wish: Wish, config: Config) -> TrainingRef:
     )
 
 
-def _suits(watch: WatchSettings, wish: Wish) -> bool:
+def _suits(watch: WatchSettings, wish: SampleRequest) -> bool:
     wanted = ((wish.account, watch.account), (wish.type, watch.type), (wish.version, watch.version))
     service = watch.service in {wish.service or watch.service, EVERY_SERVICE}
     return service and all(asked is None or given is None or asked == given for asked, given in wanted)
@@ -111,8 +111,8 @@ def _suits(watch: WatchSettings, wish: Wish) -> bool:
 
 def _naming(ref: TrainingRef, config: Config) -> Naming:
     """Return the name and labels that the watches give."""
-    looks = [look for look in looks_of(config) if look.service.account == ref.account]
+    polls = [poll for poll in polls_of(config) if poll.service.account == ref.account]
     service = ServiceRef(ref.account, ref.service)
-    found = next((look for look in looks if serves(look, service, ref)), None)
-    found = found or next((look for look in looks if look.discovers and ref.service), None)
+    found = next((poll for poll in polls if serves(poll, service, ref)), None)
+    found = found or next((poll for poll in polls if poll.discovers and ref.service), None)
     return Naming() if found is None else found.naming_of(ref)

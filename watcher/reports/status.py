@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher.core.delivery.model import State
-from watcher.core.delivery.receiver_health import Standing
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.plural import counted
-from watcher.core.polling.drift import Drift
-from watcher.core.polling.plan import Look
-from watcher.core.polling.result import LookState
+from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import Silence, to_json
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -23,15 +23,15 @@ from watcher.reports.polls import serves, target_text, with_discovered
 
 if TYPE_CHECKING:
     from watcher.reports.store_health import StoreHealth
-    from watcher.store.unannounced import UntoldNews
-    from watcher.store.views import QueueState, Told
+    from watcher.store.unannounced import UnannouncedEvent
+    from watcher.store.views import EventHistory, QueueState
 
 ENDED_BADLY: Final = (State.DEAD, State.HELD)
 """What only a person can set going again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownTraining:
     """A training of the store, with what the configuration says of it."""
 
     snapshot: Snapshot
@@ -42,11 +42,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class PollReport:
     """A look and what the store remembers of it."""
 
-    look: Look
-    state: LookState
+    poll: Poll
+    state: PollState
 
     @property
     def failing(self) -> bool:
@@ -60,7 +60,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stuck:
+class FailedDelivery:
     """A delivery that only a person can set going again."""
 
     event_id: str
@@ -70,23 +70,23 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class StatusReport:
     """Everything that ``status`` shows."""
 
     at: datetime
-    trainings: Sequence[Known]
-    looks: Sequence[Looked]
+    trainings: Sequence[KnownTraining]
+    polls: Sequence[PollReport]
     incidents: Sequence[Incident]
     """Those that are open."""
     queues: Sequence[QueueState]
-    stuck: Sequence[Stuck]
+    failed_deliveries: Sequence[FailedDelivery]
     receivers: frozenset[str]
     """Those that the configuration has."""
-    drifts: Sequence[Drift] = ()
+    deviations: Sequence[Deviation] = ()
     """Where AiTEMS differs from its documents; worth knowing, and no problem by itself."""
-    broken: Sequence[Standing] = ()
+    failing_receivers: Sequence[ReceiverState] = ()
     """Receivers that refuse for good."""
-    untold: Sequence[UntoldNews] = ()
+    unannounced: Sequence[UnannouncedEvent] = ()
     """What nobody could be told."""
     store: StoreHealth | None = None
     silences: Sequence[Silence] = ()
@@ -98,33 +98,33 @@ class Survey:
         store = [] if self.store is None else self.store.problems
         return [
             *store,
-            *_look_problems(self.looks),
+            *_poll_problems(self.polls),
             *_incident_problems(self.incidents),
             *_queue_problems(self.queues),
             *_receiver_problems(self),
         ]
 
 
-def known(snapshots: Iterable[Snapshot], looks: Sequence[Looked]) -> Iterator[Known]:
+def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterator[KnownTraining]:
     """Join what is recorded of each training with the look that serves it."""
-    by_service: dict[ServiceRef, list[Looked]] = defaultdict(list)
-    for item in looks:
-        by_service[item.look.service].append(item)
+    by_service: dict[ServiceRef, list[PollReport]] = defaultdict(list)
+    for item in polls:
+        by_service[item.poll.service].append(item)
     for snapshot in snapshots:
-        looked = _serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
-        yield Known(
+        polled = _serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
+        yield KnownTraining(
             snapshot=snapshot,
-            name=None if looked is None else looked.look.naming_of(snapshot.ref).name,
-            last_seen=_last_seen(snapshot, None if looked is None else looked.state),
-            watched=looked is not None,
+            name=None if polled is None else polled.poll.naming_of(snapshot.ref).name,
+            last_seen=_last_seen(snapshot, None if polled is None else polled.state),
+            watched=polled is not None,
         )
 
 
-def _serving(ref: TrainingRef, looks: Iterable[Looked]) -> Looked | None:
-    return next((looked for looked in looks if serves(looked.look, ref.service_ref, ref)), None)
+def _serving(ref: TrainingRef, polls: Iterable[PollReport]) -> PollReport | None:
+    return next((polled for polled in polls if serves(polled.poll, ref.service_ref, ref)), None)
 
 
-def _last_seen(snapshot: Snapshot, state: LookState | None) -> datetime:
+def _last_seen(snapshot: Snapshot, state: PollState | None) -> datetime:
     # An answer that repeats the last one is noted with the look alone; it showed what the snapshot has.
     answered = None if state is None else state.good_answered_at
     if answered is None or snapshot.absent:
@@ -132,31 +132,31 @@ def _last_seen(snapshot: Snapshot, state: LookState | None) -> datetime:
     return max(answered, snapshot.seen_after)
 
 
-def looked_at(looks: Iterable[Look], states: Mapping[str, LookState]) -> list[Looked]:
+def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list[PollReport]:
     """Join each look with what is remembered of it."""
     return [
-        Looked(look=look, state=states.get(look.key) or LookState(key=look.key))
-        for look in with_discovered(looks, states)
+        PollReport(poll=poll, state=states.get(poll.key) or PollState(key=poll.key))
+        for poll in with_discovered(polls, states)
     ]
 
 
-def stuck_in(told: Iterable[Told]) -> Iterator[Stuck]:
+def failed_deliveries_in(events: Iterable[EventHistory]) -> Iterator[FailedDelivery]:
     """Find the deliveries that ended badly."""
-    for item in told:
-        for handover in item.handovers:
-            if handover.state in ENDED_BADLY:
-                yield Stuck(
+    for item in events:
+        for delivery_outcome in item.delivery_outcomes:
+            if delivery_outcome.state in ENDED_BADLY:
+                yield FailedDelivery(
                     event_id=item.event.short_id,
-                    receiver=handover.receiver,
-                    state=handover.state,
-                    reason=handover.reason,
+                    receiver=delivery_outcome.receiver,
+                    state=delivery_outcome.state,
+                    reason=delivery_outcome.reason,
                 )
 
 
-def _look_problems(looks: Iterable[Looked]) -> Iterator[str]:
-    for looked in looks:
-        if looked.failing:
-            yield f"cannot see {target_text(looked.look)}: {looked.state.cause}"
+def _poll_problems(polls: Iterable[PollReport]) -> Iterator[str]:
+    for polled in polls:
+        if polled.failing:
+            yield f"cannot see {target_text(polled.poll)}: {polled.state.cause}"
 
 
 def _incident_problems(incidents: Iterable[Incident]) -> Iterator[str]:
@@ -170,40 +170,40 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[str]:
             yield f"receiver {queue.receiver}: {counted(queue.count, 'delivery is', 'deliveries are')} {queue.state}"
 
 
-def _receiver_problems(survey: Survey) -> Iterator[str]:
+def _receiver_problems(report: StatusReport) -> Iterator[str]:
     # Also of one that is not configured any more: it counts as long as something waits for it.
-    for standing in survey.broken:
-        yield f"receiver {standing.name}: refuses for good: {standing.reason}"
-    for news in survey.untold:
+    for receiver_state in report.failing_receivers:
+        yield f"receiver {receiver_state.name}: refuses for good: {receiver_state.reason}"
+    for news in report.unannounced:
         yield f"nobody could be told of {news.event.subject}: {news.event.kind}: {news.reason}"
 
 
-def survey_json(survey: Survey) -> dict[str, object]:
+def status_json(report: StatusReport) -> dict[str, object]:
     """Return the survey for programs; text from AiTEMS stays as it came."""
     return {
-        "at": to_text(survey.at),
-        "trainings": [_known_json(item) for item in survey.trainings],
-        "looks": [looked_json(item) for item in survey.looks],
-        "incidents": [_incident_json(item) for item in survey.incidents],
-        "deliveries": [queue_json(item, survey.receivers) for item in survey.queues],
-        "stuck": [_stuck_json(item) for item in survey.stuck],
-        "drifts": [_drift_json(item) for item in survey.drifts],
-        "store": None if survey.store is None else survey.store.as_json(),
-        "broken": [_broken_json(item) for item in survey.broken],
-        "silences": [to_json(item) for item in survey.silences],
-        "untold": [_untold_json(item) for item in survey.untold],
-        "problems": survey.problems,
+        "at": to_text(report.at),
+        "trainings": [_known_json(item) for item in report.trainings],
+        "polls": [poll_json(item) for item in report.polls],
+        "incidents": [_incident_json(item) for item in report.incidents],
+        "deliveries": [queue_json(item, report.receivers) for item in report.queues],
+        "failed_deliveries": [_failed_delivery_json(item) for item in report.failed_deliveries],
+        "deviations": [_deviation_json(item) for item in report.deviations],
+        "store": None if report.store is None else report.store.as_json(),
+        "failing_receivers": [_failing_receiver_json(item) for item in report.failing_receivers],
+        "silences": [to_json(item) for item in report.silences],
+        "unannounced": [_unannounced_json(item) for item in report.unannounced],
+        "problems": report.problems,
     }
 
 
-def _known_json(item: Known) -> dict[str, object]:
+def _known_json(item: KnownTraining) -> dict[str, object]:
     snapshot = item.snapshot
     return {
         **_ref_json(snapshot.ref),
         "service_name": item.name,
         "status": snapshot.status,
         "unconfirmed_status": None if snapshot.pending is None else snapshot.pending.status,
-        "after": _moment_json(snapshot.changed_after),
+        "after": _time_json(snapshot.changed_after),
         "before": to_text(snapshot.changed_before or snapshot.first_seen_at),
         "last_seen_at": to_text(item.last_seen),
         "gone": snapshot.gone,
@@ -215,17 +215,17 @@ def _ref_json(ref: TrainingRef) -> dict[str, object]:
     return {"account": ref.account, "service": ref.service, "training_type": ref.type, "version": ref.version}
 
 
-def looked_json(looked: Looked) -> dict[str, object]:
+def poll_json(polled: PollReport) -> dict[str, object]:
     """Return a look with why it fails, if it does."""
-    look, state = looked.look, looked.state
+    poll, state = polled.poll, polled.state
     return {
-        "account": look.service.account,
-        "service": look.service.service,
-        "training_type": look.training.type if look.training else None,
-        "version": look.training.version if look.training else None,
-        "answered_at": _moment_json(state.good_answered_at),
+        "account": poll.service.account,
+        "service": poll.service.service,
+        "training_type": poll.training.type if poll.training else None,
+        "version": poll.training.version if poll.training else None,
+        "answered_at": _time_json(state.good_answered_at),
         "failures": state.failures,
-        "failed_since": _moment_json(state.failed_since),
+        "failed_since": _time_json(state.failed_since),
         "cause": None if state.cause is None else state.cause.value,
         "detail": state.detail,
         "advice": None if state.cause is None else advice(state.cause),
@@ -242,12 +242,17 @@ def _incident_json(incident: Incident) -> dict[str, object]:
         "advice": advice(incident.cause),
         "since": to_text(incident.since),
         "opened_at": to_text(incident.opened_at),
-        "last_good_at": _moment_json(incident.last_good_at),
+        "last_good_at": _time_json(incident.last_good_at),
     }
 
 
-def _drift_json(drift: Drift) -> dict[str, object]:
-    return {"oddity": drift.oddity, "since": to_text(drift.seen_at), "look": drift.look, "sample": dict(drift.sample)}
+def _deviation_json(deviation: Deviation) -> dict[str, object]:
+    return {
+        "description": deviation.description,
+        "since": to_text(deviation.seen_at),
+        "poll": deviation.poll,
+        "sample": dict(deviation.sample),
+    }
 
 
 def queue_json(queue: QueueState, receivers: frozenset[str]) -> dict[str, object]:
@@ -261,7 +266,7 @@ def queue_json(queue: QueueState, receivers: frozenset[str]) -> dict[str, object
     }
 
 
-def _stuck_json(item: Stuck) -> dict[str, object]:
+def _failed_delivery_json(item: FailedDelivery) -> dict[str, object]:
     return {
         "event_id": item.event_id,
         "receiver": item.receiver,
@@ -270,15 +275,15 @@ def _stuck_json(item: Stuck) -> dict[str, object]:
     }
 
 
-def _broken_json(item: Standing) -> dict[str, object]:
-    since = _moment_json(item.broken_since)
+def _failing_receiver_json(item: ReceiverState) -> dict[str, object]:
+    since = _time_json(item.failing_since)
     return {"receiver": item.name, "since": since, "reason": item.reason, "answer": item.answer}
 
 
-def _untold_json(item: UntoldNews) -> dict[str, object]:
+def _unannounced_json(item: UnannouncedEvent) -> dict[str, object]:
     event = item.event
     return {"event_id": event.id, "kind": event.kind.value, "subject": event.subject, "reason": item.reason.value}
 
 
-def _moment_json(moment: datetime | None) -> str | None:
+def _time_json(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)

@@ -63,11 +63,11 @@ class StoreHealth:
 
 def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
     """Read it from the store and from its folder."""
-    from watcher.store.sqlite.backup_folder import Shelf
+    from watcher.store.sqlite.backup_folder import BackupFolder
     from watcher.store.sqlite.recovery import kept_aside
 
     facts = views.facts()
-    newest = next(iter(Shelf(path).backups()), None)
+    newest = next(iter(BackupFolder(path).backups()), None)
     return StoreHealth(
         at=now,
         created_at=from_text(facts["created_at"]),

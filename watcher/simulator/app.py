@@ -113,7 +113,7 @@ class _Misbehaving(Response):
         try:
             await KINDS[self._fault.kind].act(exchange)
         except ClientGoneError:
-            await exchange.abandon()
+            await exchange.expire_orphans()
 
     def _honest(self, ago_seconds: float) -> Answer:
         return self._simulator.answer(self._call, ago_seconds)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from watcher.simulator import gateway, records
-from watcher.simulator.truth import Seen, Truth
+from watcher.simulator.truth import PollResult, Truth
 from watcher.simulator.world import Service
 
 PREFIX: Final = "/api/v1"
@@ -137,14 +137,14 @@ _ANSWERS: Final[Mapping[CallKind, Callable[[Call, Truth, Moment], Answer]]] = Ma
 )
 
 
-def _service_facts(service: Service, truth: Truth, moment: Moment) -> tuple[list[Seen], datetime, datetime]:
+def _service_facts(service: Service, truth: Truth, moment: Moment) -> tuple[list[PollResult], datetime, datetime]:
     trainings = truth.trainings(service.id, moment.seconds)
     updated_at = moment.at(truth.last_change_seconds(service.id, moment.seconds))
     return trainings, updated_at, moment.started_at
 
 
-def _latest_of_each_type(trainings: list[Seen]) -> list[Seen]:
-    latest: dict[str, Seen] = {}
+def _latest_of_each_type(trainings: list[PollResult]) -> list[PollResult]:
+    latest: dict[str, PollResult] = {}
     for seen in trainings:
         known = latest.get(seen.training.type)
         if known is None or seen.born_seconds >= known.born_seconds:

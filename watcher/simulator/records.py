@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from watcher.core.training.model import Phase, phase_of
-from watcher.simulator.truth import Seen
+from watcher.simulator.truth import PollResult
 from watcher.simulator.world import NO_HPO, Service, ServiceType
 
 _KOREA: Final = timezone(timedelta(hours=9))
@@ -19,7 +19,7 @@ def aitems_date(moment: datetime) -> str:
     return moment.astimezone(_KOREA).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
-def training_record(service_id: str, seen: Seen, started_at: datetime) -> dict[str, object]:
+def training_record(service_id: str, seen: PollResult, started_at: datetime) -> dict[str, object]:
     """Return the body of "View training"; ``started_at`` is when the simulator's time began, UTC."""
     training = seen.training
     record: dict[str, object] = {
@@ -36,7 +36,9 @@ def training_record(service_id: str, seen: Seen, started_at: datetime) -> dict[s
     return record
 
 
-def service_item(service: Service, trainings: Iterable[Seen], updated_at: datetime, started_at: datetime) -> object:
+def service_item(
+    service: Service, trainings: Iterable[PollResult], updated_at: datetime, started_at: datetime
+) -> object:
     """Return an item of "Get service list"."""
     return {
         "serviceId": service.id,
@@ -50,7 +52,7 @@ def service_item(service: Service, trainings: Iterable[Seen], updated_at: dateti
 
 
 def service_record(
-    service: Service, trainings: Iterable[Seen], updated_at: datetime, started_at: datetime
+    service: Service, trainings: Iterable[PollResult], updated_at: datetime, started_at: datetime
 ) -> dict[str, object]:
     """Return the body of "Get service"; some fields are there for a service of type ``interval`` only."""
     record: dict[str, object] = {"serviceId": service.id, "name": service.name}
@@ -70,7 +72,7 @@ def service_record(
     return record
 
 
-def service_status(service: Service, trainings: Iterable[Seen]) -> str:
+def service_status(service: Service, trainings: Iterable[PollResult]) -> str:
     """Return the service's own status word, which is not one of a training's."""
     if service.status is not None:
         return service.status

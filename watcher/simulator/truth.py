@@ -22,7 +22,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PollResult:
     """A training as it is at one moment."""
 
     training: Training
@@ -67,12 +67,12 @@ class Track:
             return self.training.life.step_at(seconds)
         return next(step for step in reversed(self.by_hand) if step.after_seconds <= seconds)
 
-    def seen_at(self, seconds: float) -> Seen | None:
+    def seen_at(self, seconds: float) -> PollResult | None:
         """Return the training as it is shown at a time, ``None`` where AiTEMS does not know it."""
         step = self.step_at(seconds)
         if step is None or step.status is None:
             return None
-        return Seen(
+        return PollResult(
             training=self.training, status=step.status, inference=step.has_result, born_seconds=self.born_seconds
         )
 
@@ -147,12 +147,12 @@ class Truth:
         track = self._track(service_id, train_type, version)
         return track.training if track else None
 
-    def training(self, service_id: str, train_type: str, version: str, seconds: float) -> Seen | None:
+    def training(self, service_id: str, train_type: str, version: str, seconds: float) -> PollResult | None:
         """Return one training as it is at a time."""
         track = self._track(service_id, train_type, version)
         return track.seen_at(seconds) if track else None
 
-    def trainings(self, service_id: str, seconds: float) -> list[Seen]:
+    def trainings(self, service_id: str, seconds: float) -> list[PollResult]:
         """Return the trainings of a service as they are at a time, in the order in which they were added."""
         seen = (track.seen_at(seconds) for track in self._tracks.get(service_id, {}).values())
         return [training for training in seen if training is not None]

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, select, update
 
-from watcher.core.delivery.model import OPEN_STATES, Claim, Claimed, Parcel, Settlement, State, Verdict
+from watcher.core.delivery.model import OPEN_STATES, Claim, DeliveryRequest, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.delivery.receiver_health import RECEIVER_REMOVED
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import receivers, schema
-from watcher.store.rows import Row, from_moment, read_event, read_mentions, to_moment
+from watcher.store.rows import Row, read_event, read_mentions, read_time, write_time
 from watcher.store.sqlite.database import Database
 
 SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
@@ -38,20 +38,20 @@ class Deliveries:
         """Take back what a process that died was sending; how its attempts ended is not known."""
         return await self._database.write(lambda connection: _reclaim(connection, None, now))
 
-    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[LeasedDelivery]:
         """Lease the heads of the receiver's due lines: urgent ones first, then the oldest; seal what is open."""
 
-        def work(connection: Connection) -> list[Claimed]:
+        def work(connection: Connection) -> list[LeasedDelivery]:
             _reclaim(connection, claim.receiver, now)
-            in_doubt = _claim_in_doubt(connection, claim, seal_group, now) if claim.looks_up else []
+            in_doubt = _claim_in_doubt(connection, claim, seal_group, now) if claim.by_lookup else []
             return in_doubt or _claim(connection, claim, seal_group, now)
 
         return await self._database.write(work)
 
-    async def settle(self, claimed: Claimed, settlement: Settlement) -> bool:
+    async def settle(self, leased: LeasedDelivery, settlement: Settlement) -> bool:
         """Write what became of an attempt; ``False`` when the lease was lost and another has settled it."""
         epoch = self._database.epoch
-        return await self._database.write(lambda connection: _settle(connection, claimed, settlement, epoch))
+        return await self._database.write(lambda connection: _settle(connection, leased, settlement, epoch))
 
     async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
         """Return when the next waiting delivery of a receiver is due; of a parked one when the oldest is."""
@@ -60,7 +60,7 @@ class Deliveries:
     async def is_parked(self, receiver: str) -> bool:
         """Say whether a receiver refuses for good."""
         return await self._database.write(
-            lambda connection: receivers.standing_of(connection, receiver).broken_since is not None
+            lambda connection: receivers.receiver_state_of(connection, receiver).failing_since is not None
         )
 
     async def probe(self, receiver: str, now: datetime) -> None:
@@ -80,21 +80,21 @@ class Deliveries:
         """Make everything that waits for a receiver due now, since it was just seen to work again."""
         return await self._database.write(lambda connection: _wake(connection, receiver, now))
 
-    async def rein(self, now: datetime, longest: timedelta) -> int:
+    async def cap_waits(self, now: datetime, longest: timedelta) -> int:
         """Bring what waits longer than any wait of ours may be to its end: the wall clock has stepped back."""
-        return await self._database.write(lambda connection: _rein(connection, now, longest))
+        return await self._database.write(lambda connection: _cap_waits(connection, now, longest))
 
     async def note_removed(self, configured: frozenset[str], now: datetime) -> list[str]:
         """Record that something waits for receivers that are not configured any more; return those it is news of."""
         epoch = self._database.epoch
         return await self._database.write(lambda connection: receivers.note_removed(connection, configured, epoch, now))
 
-    async def abandon(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
+    async def expire_orphans(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
         """End some of what is older than ``before`` and goes to none of these receivers; return them, none at last."""
-        return await self._database.write(lambda connection: _abandon(connection, receivers, before, now))
+        return await self._database.write(lambda connection: _expire_orphans(connection, receivers, before, now))
 
 
-def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
+def _cap_waits(connection: Connection, now: datetime, longest: timedelta) -> int:
     latest = to_text(now + longest)
     waiting = and_(_delivery.c.state.in_(_WAITING), _delivery.c.next_at > latest)
     leased = and_(_delivery.c.state == State.SENDING.value, _delivery.c.lease_until > latest)
@@ -102,23 +102,23 @@ def _rein(connection: Connection, now: datetime, longest: timedelta) -> int:
     return connection.execute(update(_delivery).where(waiting).values(next_at=latest)).rowcount
 
 
-def _abandon(connection: Connection, configured: frozenset[str], before: datetime, now: datetime) -> list[str]:
+def _expire_orphans(connection: Connection, configured: frozenset[str], before: datetime, now: datetime) -> list[str]:
     still_open = _delivery.c.state.in_(sorted(state.value for state in OPEN_STATES))
     orphaned = and_(still_open, _delivery.c.receiver.not_in(configured), _delivery.c.created_at < to_text(before))
     ids = list(connection.scalars(select(_delivery.c.id).where(orphaned).limit(BURIED_MAX)))
     for identity in ids:
-        bury(connection, identity, Verdict(state=State.DEAD, reason=RECEIVER_REMOVED), now)
+        mark_dead(connection, identity, Verdict(state=State.DEAD, reason=RECEIVER_REMOVED), now)
     return ids
 
 
 def _expire(connection: Connection, receiver: str, before: datetime, now: datetime) -> list[str]:
     old = receivers.too_old(connection, receiver, before, BURIED_MAX)
     for identity, reason in old:
-        bury(connection, identity, Verdict(state=State.DEAD, reason=reason), now)
+        mark_dead(connection, identity, Verdict(state=State.DEAD, reason=reason), now)
     return [identity for identity, _ in old]
 
 
-def bury(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
+def mark_dead(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
     """End a delivery that nobody is sending, with its ledger entries and its lines."""
     ended = {
         "state": verdict.state.value,
@@ -133,7 +133,7 @@ def bury(connection: Connection, identity: str, verdict: Verdict, now: datetime)
 
 def _when_next(verdict: Verdict, now: datetime) -> str | None:
     """Return when something is to be done with a row; a dead one waits until its death is told."""
-    return to_text(now) if verdict.state is State.DEAD else from_moment(verdict.next_at)
+    return to_text(now) if verdict.state is State.DEAD else write_time(verdict.next_at)
 
 
 def _reclaim(connection: Connection, receiver: str | None, now: datetime) -> int:
@@ -156,8 +156,8 @@ def _is_head() -> ColumnElement[bool]:
     return ~exists().where(earlier).correlate(_delivery)
 
 
-def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
-    states = (State.PENDING.value,) if claim.looks_up else _WAITING
+def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[LeasedDelivery]:
+    states = (State.PENDING.value,) if claim.by_lookup else _WAITING
     waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
     due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), _is_head())
     if claim.oldest_only:
@@ -167,10 +167,10 @@ def _claim(connection: Connection, claim: Claim, seal_group: SealGroup, now: dat
     if rows:
         attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
         _lease(connection, rows, claim, now, attempt)
-    return [_claimed(connection, row, claim.token, seal_group, began_at=now) for row in rows]
+    return [_leased(connection, row, claim.token, seal_group, began_at=now) for row in rows]
 
 
-def _claim_in_doubt(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[Claimed]:
+def _claim_in_doubt(connection: Connection, claim: Claim, seal_group: SealGroup, now: datetime) -> list[LeasedDelivery]:
     """Lease everything of the receiver whose outcome is not known, as soon as one of it is due to be looked up."""
     in_doubt = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state == State.UNCERTAIN.value)
     is_due = _delivery.c.next_at <= to_text(claim.due_by or now)
@@ -179,7 +179,7 @@ def _claim_in_doubt(connection: Connection, claim: Claim, seal_group: SealGroup,
     query = select(_delivery).where(in_doubt).order_by(_delivery.c.next_at).limit(IN_DOUBT_MAX)
     rows = connection.execute(query).mappings().all()
     _lease(connection, rows, claim, now, {})
-    return [_claimed(connection, row, claim.token, seal_group) for row in rows]
+    return [_leased(connection, row, claim.token, seal_group) for row in rows]
 
 
 def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now: datetime, more: Row) -> None:
@@ -188,13 +188,13 @@ def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now
     connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(lease))
 
 
-def _claimed(
+def _leased(
     connection: Connection, row: RowMapping, token: str, seal_group: SealGroup, began_at: datetime | None = None
-) -> Claimed:
+) -> LeasedDelivery:
     """Read a claimed row; ``began_at`` is the start of a new attempt, without it the last one is looked up."""
     entries = _entries(connection, row["id"])
-    also = _told_alone(connection, row["receiver"], entries)
-    parcel = Parcel(
+    also = _sent_alone(connection, row["receiver"], entries)
+    request = DeliveryRequest(
         delivery_id=row["id"],
         events=tuple(event for event, _ in entries),
         also=also,
@@ -203,11 +203,11 @@ def _claimed(
         may_be_repeat=row["may_be_repeat"],
         degrade=row["degrade"],
         mentions=read_mentions(row["mention"]),
-        attempted_at=began_at or to_moment(row["attempted_at"]),
+        attempted_at=began_at or read_time(row["attempted_at"]),
         lookups=row["lookups"],
     )
-    return Claimed(
-        parcel=parcel,
+    return LeasedDelivery(
+        request=request,
         token=token,
         created_at=from_text(row["created_at"]),
         due_at=from_text(row["next_at"]),
@@ -225,15 +225,15 @@ def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
     return [(read_event(row.body), row.receiver_seq) for row in connection.execute(query)]
 
 
-def _told_alone(connection: Connection, receiver: str, entries: Sequence[tuple[Event, int]]) -> tuple[Event, ...]:
+def _sent_alone(connection: Connection, receiver: str, entries: Sequence[tuple[Event, int]]) -> tuple[Event, ...]:
     """Return the events of a group's occasion that went to the receiver by themselves."""
-    if len(entries) == 1 or (occasion := entries[0][0].group) is None:
+    if len(entries) == 1 or (catch_up_id := entries[0][0].group) is None:
         return ()
     inside = [event.id for event, _ in entries]
     query = (
         select(schema.event.c.body)
         .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(schema.event.c.group_key == occasion, schema.ledger.c.receiver == receiver)
+        .where(schema.event.c.group_key == catch_up_id, schema.ledger.c.receiver == receiver)
         .where(schema.event.c.id.not_in(inside), schema.event.c.kind.in_(URGENT_KINDS))
         .where(schema.ledger.c.ending.is_distinct_from(State.SILENCED.value))
         .order_by(schema.event.c.position)
@@ -249,32 +249,32 @@ def _seal(connection: Connection, row: RowMapping, body: bytes | None) -> bytes 
     return body
 
 
-def _settle(connection: Connection, claimed: Claimed, settlement: Settlement, epoch: str) -> bool:
+def _settle(connection: Connection, leased: LeasedDelivery, settlement: Settlement, epoch: str) -> bool:
     ours = and_(
-        _delivery.c.id == claimed.parcel.delivery_id,
-        _delivery.c.token == claimed.token,
+        _delivery.c.id == leased.request.delivery_id,
+        _delivery.c.token == leased.token,
         _delivery.c.state == State.SENDING.value,
     )
     name = connection.scalar(select(_delivery.c.receiver).where(ours))
     if name is None:
         return False
-    connection.execute(update(_delivery).where(ours).values(_settled_columns(claimed.parcel, settlement)))
+    connection.execute(update(_delivery).where(ours).values(_settled_columns(leased.request, settlement)))
     if settlement.verdict.next_at is None:
-        _end(connection, claimed.parcel.delivery_id, settlement)
-    if settlement.sign is not None:
-        receivers.note_sign(connection, name, settlement.sign, epoch, settlement.at)
+        _end(connection, leased.request.delivery_id, settlement)
+    if settlement.signal is not None:
+        receivers.record_signal(connection, name, settlement.signal, epoch, settlement.at)
     return True
 
 
-def _settled_columns(parcel: Parcel, settlement: Settlement) -> Row:
+def _settled_columns(request: DeliveryRequest, settlement: Settlement) -> Row:
     verdict = settlement.verdict
     return {
         "state": verdict.state.value,
         "reason": verdict.reason,
         "next_at": _when_next(verdict, settlement.at),
-        "degrade": parcel.degrade + verdict.degrade,
-        "may_be_repeat": (parcel.may_be_repeat or verdict.may_be_repeat) and not verdict.certain,
-        "attempts": parcel.attempt - verdict.uncounted,
+        "degrade": request.degrade + verdict.degrade,
+        "may_be_repeat": (request.may_be_repeat or verdict.may_be_repeat) and not verdict.certain,
+        "attempts": request.attempt - verdict.uncounted,
         "lookups": verdict.lookups,
         "answer": settlement.answer,
         "receipt": settlement.receipt,
@@ -297,7 +297,7 @@ def _next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> da
     waiting = and_(_delivery.c.receiver == receiver, _delivery.c.state.in_(_WAITING))
     if oldest_only:
         waiting = and_(waiting, _delivery.c.position == receivers.oldest_waiting(receiver).scalar_subquery())
-    return to_moment(connection.scalar(select(func.min(_delivery.c.next_at)).where(waiting, _is_head())))
+    return read_time(connection.scalar(select(func.min(_delivery.c.next_at)).where(waiting, _is_head())))
 
 
 def _wake(connection: Connection, receiver: str, now: datetime) -> int:

@@ -13,14 +13,14 @@ from watcher.core.event import Event
 from watcher.core.timestamps import from_text
 from watcher.store import schema
 from watcher.store.receivers import events_of
-from watcher.store.rows import to_moment
+from watcher.store.rows import read_time
 
 NOT_WELL: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN, State.HELD, State.DEAD})
 """What is not delivered, and not given up on purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class DeliveryView:
     """One delivery."""
 
     id: str
@@ -38,7 +38,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LetterFilter:
+class DeliveryFilter:
     """Which deliveries to show."""
 
     states: frozenset[State] = NOT_WELL
@@ -48,7 +48,7 @@ class LetterFilter:
     limit: int = 50
 
 
-def letters(connection: Connection, wanted: LetterFilter) -> list[Letter]:
+def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
     """Return the latest deliveries that fit, the oldest of them first."""
     table = schema.delivery.c
     states = sorted(state.value for state in wanted.states)
@@ -58,12 +58,12 @@ def letters(connection: Connection, wanted: LetterFilter) -> list[Letter]:
     if wanted.beginning is not None:
         query = query.where(table.id.startswith(wanted.beginning, autoescape=True))
     rows = connection.execute(query).mappings().all()
-    return [_letter(connection, row) for row in reversed(rows)]
+    return [_delivery_view(connection, row) for row in reversed(rows)]
 
 
-def _letter(connection: Connection, row: RowMapping) -> Letter:
+def _delivery_view(connection: Connection, row: RowMapping) -> DeliveryView:
     waits = row["state"] in {State.PENDING, State.UNCERTAIN}
-    return Letter(
+    return DeliveryView(
         id=row["id"],
         receiver=row["receiver"],
         state=State(row["state"]),
@@ -71,10 +71,10 @@ def _letter(connection: Connection, row: RowMapping) -> Letter:
         attempts=row["attempts"],
         may_be_repeat=row["may_be_repeat"],
         created_at=from_text(row["created_at"]),
-        attempted_at=to_moment(row["attempted_at"]),
+        attempted_at=read_time(row["attempted_at"]),
         # A dead row's is that of telling its death.
-        next_at=to_moment(row["next_at"]) if waits else None,
-        settled_at=to_moment(row["settled_at"]),
+        next_at=read_time(row["next_at"]) if waits else None,
+        settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
         events=tuple(events_of(connection, row["id"])),
     )

@@ -14,7 +14,7 @@ from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.event import Event, again_under, delivery_id
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.rows import event_row, read_event, to_moment
+from watcher.store.rows import event_row, read_event, read_time
 from watcher.store.sqlite.integrity import BACKUP_MARK
 
 EPOCH_BYTES: Final = 8
@@ -27,7 +27,7 @@ def read_fact(connection: Connection, key: str) -> str | None:
     return connection.scalar(select(_meta.value).where(_meta.key == key))
 
 
-def keep_fact(connection: Connection, key: str, value: str | None) -> None:
+def write_fact(connection: Connection, key: str, value: str | None) -> None:
     """Keep a fact; ``None`` takes it away."""
     if value is None:
         connection.execute(delete(schema.meta).where(_meta.key == key))
@@ -38,7 +38,7 @@ def keep_fact(connection: Connection, key: str, value: str | None) -> None:
 
 def restored_at(connection: Connection) -> datetime | None:
     """Return until when the store was another, newer one."""
-    return to_moment(read_fact(connection, "restored_at"))
+    return read_time(read_fact(connection, "restored_at"))
 
 
 def first_epoch(connection: Connection, now: datetime) -> str:
@@ -59,11 +59,11 @@ def new_epoch(connection: Connection, reason: str, now: datetime) -> str:
     sealed yet may have gone out since in another shape, so it goes under a new id and is marked.
     """
     epoch = secrets.token_hex(EPOCH_BYTES)
-    keep_fact(connection, "epoch", epoch)
-    keep_fact(connection, "restored_at", to_text(now))
-    keep_fact(connection, "restored_because", reason)
-    keep_fact(connection, "restored_from", read_fact(connection, BACKUP_MARK))
-    keep_fact(connection, BACKUP_MARK, None)
+    write_fact(connection, "epoch", epoch)
+    write_fact(connection, "restored_at", to_text(now))
+    write_fact(connection, "restored_because", reason)
+    write_fact(connection, "restored_from", read_fact(connection, BACKUP_MARK))
+    write_fact(connection, BACKUP_MARK, None)
     _rename_unrouted(connection, epoch)
     _rename_open_groups(connection, epoch)
     _doubt_open_deliveries(connection)

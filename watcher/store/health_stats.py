@@ -13,16 +13,16 @@ from sqlalchemy import Connection, select
 
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.core.health.readiness import Queue, Vitals
+from watcher.core.health.readiness import HealthStats, Queue
 from watcher.core.incidents.tracker import Incident
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
 from watcher.store import schema
 from watcher.store.rows import read_snapshot
-from watcher.store.unannounced import UntoldNews, untold
+from watcher.store.unannounced import UnannouncedEvent, unannounced
 from watcher.store.views import Views, open_views
 
-TELLING: Final = timedelta(minutes=2)
+NOTIFYING: Final = timedelta(minutes=2)
 """So long the telling of something may take before it counts as untold."""
 NOT_DELIVERED: Final = frozenset(State) - {State.DELIVERED}
 IN_PROGRESS: Final = tuple(str(status) for status, phase in PHASES.items() if phase is Phase.IN_PROGRESS)
@@ -33,7 +33,7 @@ _TOLD: Final = (State.DELIVERED.value, State.SILENCED.value)
 _event, _ledger = schema.event.c, schema.ledger.c
 
 
-def read_vitals(path: Path, now: datetime) -> Vitals:
+def read_health_stats(path: Path, now: datetime) -> HealthStats:
     """Read everything at one moment of the file.
 
     Raises:
@@ -41,14 +41,14 @@ def read_vitals(path: Path, now: datetime) -> Vitals:
     """
     with open_views(path) as views:
         incidents = views.incidents()
-        news = untold(views.connection)
-        silent = [*_untold_incidents(views.connection, incidents, now - TELLING), *_broken(news)]
-        return Vitals(
+        news = unannounced(views.connection)
+        silent = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_receivers(news)]
+        return HealthStats(
             in_progress=tuple(_in_progress(views.connection)),
             queues=tuple(_queues(views)),
             incidents=_by_cause(incidents),
-            untold=tuple(silent),
-            untold_dead=_dead(news),
+            unannounced=tuple(silent),
+            unannounced_dead_letters=_dead(news),
             store_bytes=store_bytes(path),
         )
 
@@ -83,14 +83,14 @@ def _by_cause(incidents: Iterable[Incident]) -> Mapping[str, int]:
     return counted
 
 
-def _untold_incidents(connection: Connection, incidents: Iterable[Incident], before: datetime) -> Iterator[str]:
+def _unannounced_incidents(connection: Connection, incidents: Iterable[Incident], before: datetime) -> Iterator[str]:
     open_subjects = {incident.subject for incident in incidents}
     for subject, seq in connection.execute(select(schema.incident.c.subject, schema.incident.c.seq)).all():
-        if subject in open_subjects and not _was_told(connection, subject, seq, before):
+        if subject in open_subjects and not _was_announced(connection, subject, seq, before):
             yield subject
 
 
-def _was_told(connection: Connection, subject: str, seq: int, before: datetime) -> bool:
+def _was_announced(connection: Connection, subject: str, seq: int, before: datetime) -> bool:
     """Say whether an event reached somebody, or was routed to nobody on purpose."""
     query = (
         select(_event.routed_at, _event.recorded_at, _ledger.receiver, _ledger.ending)
@@ -105,11 +105,11 @@ def _was_told(connection: Connection, subject: str, seq: int, before: datetime) 
     return any(row.ending in _TOLD for row in rows)
 
 
-def _broken(news: Iterable[UntoldNews]) -> Iterator[str]:
-    return (item.event.subject for item in news if item.event.kind is Kind.RECEIVER_BROKEN)
+def _failing_receivers(news: Iterable[UnannouncedEvent]) -> Iterator[str]:
+    return (item.event.subject for item in news if item.event.kind is Kind.RECEIVER_FAILING)
 
 
-def _dead(news: Iterable[UntoldNews]) -> Mapping[str, int]:
+def _dead(news: Iterable[UnannouncedEvent]) -> Mapping[str, int]:
     """Count, by receiver, what was given up without anybody being told."""
     counted: Counter[str] = Counter()
     for item in news:

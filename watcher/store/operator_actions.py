@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, and_, select, true, update
 from watcher.core.delivery.model import State, Verdict
 from watcher.core.timestamps import to_text
 from watcher.store import receivers, schema
-from watcher.store.deliveries import bury
+from watcher.store.deliveries import mark_dead
 from watcher.store.sqlite.database import Database
 
 RETRIED = "retried by hand"
@@ -40,7 +40,7 @@ class Change:
     after: State
 
 
-class Manual:
+class OperatorActions:
     """The store as a person's commands see it; each call is done whole or not at all."""
 
     def __init__(self, database: Database, receivers: Collection[str]) -> None:
@@ -153,7 +153,7 @@ def _begun_anew(now: datetime) -> dict[str, object]:
 
 def _drop(connection: Connection, rows: list[RowMapping], by: str, now: datetime) -> list[Change]:
     for row in rows:
-        bury(connection, row["id"], Verdict(state=State.DROPPED, reason=f"dropped by {by}"), now)
+        mark_dead(connection, row["id"], Verdict(state=State.DROPPED, reason=f"dropped by {by}"), now)
     return [_change(row, State.DROPPED) for row in rows]
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from watcher.core.batch import Seal
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
-from watcher.core.routing.routes import FLAP_WINDOW, Addressee, Group, Plan, joined
+from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, RoutingDecision, joined
 from watcher.core.routing.silence import covering
 from watcher.core.timestamps import to_text
 from watcher.store import receivers, schema, silences
@@ -43,7 +43,9 @@ class Outbox:
         """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
         return await self._database.write(lambda connection: _unrouted(connection, limit))
 
-    async def enqueue(self, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
+    async def enqueue(
+        self, plans: Sequence[tuple[Event, RoutingDecision]], seal: Seal, now: datetime
+    ) -> dict[str, str]:
         """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing.
 
         Returns:
@@ -56,10 +58,12 @@ class Outbox:
         which = true() if group_key is None else schema.delivery.c.group_key == group_key
         await self._database.write(lambda connection: _release(connection, which, now))
 
-    async def broken(self) -> frozenset[str]:
+    async def failing_receivers(self) -> frozenset[str]:
         """Return the names of the receivers that refuse for good."""
         return await self._database.write(
-            lambda connection: frozenset(standing.name for standing in receivers.broken(connection))
+            lambda connection: frozenset(
+                receiver_state.name for receiver_state in receivers.failing_receivers(connection)
+            )
         )
 
 
@@ -80,15 +84,17 @@ def recent_of(connection: Connection, event: Event) -> int:
     return int(connection.execute(select(func.count()).where(mine)).scalar_one())
 
 
-def enqueue(connection: Connection, plans: Sequence[tuple[Event, Plan]], seal: Seal, now: datetime) -> dict[str, str]:
+def enqueue(
+    connection: Connection, plans: Sequence[tuple[Event, RoutingDecision]], seal: Seal, now: datetime
+) -> dict[str, str]:
     """Hand recorded events over in the caller's transaction, see ``Outbox.enqueue``."""
     desk = _Desk(connection, seal, now)
     quiet = silences.active(connection, now)
     silenced = {event.id: silence.id for event, _ in plans if (silence := covering(event, quiet, now)) is not None}
-    for event, plan in plans:
-        for addressee in plan.to:
-            desk.hand_over(event, addressee, silenced.get(event.id))
-    routed = [{"event_id": event.id, "at": to_text(now), "why": plan.reason} for event, plan in plans]
+    for event, decision in plans:
+        for recipient in decision.to:
+            desk.hand_over(event, recipient, silenced.get(event.id))
+    routed = [{"event_id": event.id, "at": to_text(now), "why": decision.reason} for event, decision in plans]
     connection.execute(_MARK_ROUTED, routed)
     return silenced
 
@@ -101,7 +107,7 @@ class _Desk:
         self._seal = seal
         self._now = now
 
-    def hand_over(self, event: Event, to: Addressee, silence: str | None) -> None:
+    def hand_over(self, event: Event, to: Recipient, silence: str | None) -> None:
         receiver = to.receiver
         number = _next_number(self._connection, receiver, event.subject)
         if silence is not None:
@@ -115,21 +121,21 @@ class _Desk:
         line = {"receiver": receiver, "subject": event.subject, "position": position}
         self._connection.execute(_INSERT_LINE, line)
 
-    def _keep_back(self, event: Event, to: Addressee, silence: str, number: int) -> None:
+    def _keep_back(self, event: Event, to: Recipient, silence: str, number: int) -> None:
         """Record that it is not told: it ends here, and stands in nobody's line."""
         at, state = to_text(self._now), State.SILENCED.value
         _, identity = self._insert(event, to, {"sealed": True, "state": state, "reason": silence, "settled_at": at})
         entry = _entry(event, to.receiver, identity, number)
         self._connection.execute(insert(schema.ledger), {**entry, "ending": state, "ended_at": at})
 
-    def _send_alone(self, event: Event, to: Addressee, number: int) -> tuple[int, str]:
+    def _send_alone(self, event: Event, to: Recipient, number: int) -> tuple[int, str]:
         # What goes by itself must not overtake a group that holds the same training.
         _release(self._connection, _groups_with(to.receiver, event.subject), self._now)
         body = self._seal(to.receiver, event, number)
         doubt: Row = {"state": State.UNCERTAIN.value, "may_be_repeat": True} if to.in_doubt else {}
         return self._insert(event, to, {"sealed": True, "body": body, "next_at": to_text(self._now), **doubt})
 
-    def _send_with(self, event: Event, to: Addressee, group: Group) -> tuple[int, str]:
+    def _send_with(self, event: Event, to: Recipient, group: Group) -> tuple[int, str]:
         waiting = _open_group(self._connection, to.receiver, group, event.subject)
         if waiting is None:
             unsealed = {"sealed": False, "group_key": group.key, "next_at": to_text(self._now + group.patience)}
@@ -137,13 +143,13 @@ class _Desk:
         self._mention_too(waiting, to)
         return waiting["position"], waiting["id"]
 
-    def _mention_too(self, waiting: RowMapping, to: Addressee) -> None:
+    def _mention_too(self, waiting: RowMapping, to: Recipient) -> None:
         mention = write_mentions(joined(read_mentions(waiting["mention"]), to.mentions))
         if mention != waiting["mention"]:
             mine = schema.delivery.c.position == waiting["position"]
             self._connection.execute(update(schema.delivery).where(mine).values(mention=mention))
 
-    def _insert(self, event: Event, to: Addressee, columns: Row) -> tuple[int, str]:
+    def _insert(self, event: Event, to: Recipient, columns: Row) -> tuple[int, str]:
         row = {
             "id": delivery_id((event.id,), to.receiver),
             "receiver": to.receiver,

@@ -11,26 +11,26 @@ from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from watcher.core.batch import Batch, NotKeptError, Remembered
+from watcher.core.batch import Batch, NotSavedError, SavedState
 from watcher.core.training.model import Snapshot
 from watcher.store import outbox, schema
 from watcher.store.errors import StaleSnapshot
 from watcher.store.rows import (
     Row,
-    drift_row,
+    deviation_row,
     event_row,
-    look_row,
-    read_look,
+    incident_columns,
+    poll_row,
+    read_incident_row,
+    read_poll,
     read_snapshot,
-    read_trouble,
     snapshot_row,
-    trouble_row,
 )
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.write_faults import fault_of
 
 
-class Polls:
+class PollStore:
     """The store as the looking stage sees it."""
 
     def __init__(self, database: Database) -> None:
@@ -46,7 +46,7 @@ class Polls:
         """Until when the store was another, newer one; ``None`` where it never was restored."""
         return self._database.restored_at
 
-    async def load(self) -> Remembered:
+    async def load(self) -> SavedState:
         """Return everything that is remembered."""
         return await self._database.write(_load)
 
@@ -61,20 +61,20 @@ class Polls:
             await self._database.write(lambda connection: _record(connection, batch))
         except DBAPIError as error:
             if (fault := fault_of(error)) is not None:
-                raise NotKeptError(fault.value) from error
+                raise NotSavedError(fault.value) from error
             raise
         return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
 
 
-def _load(connection: Connection) -> Remembered:
+def _load(connection: Connection) -> SavedState:
     def rows(table: Table) -> Iterable[RowMapping]:
         return connection.execute(select(table)).mappings()
 
-    return Remembered(
+    return SavedState(
         snapshots=tuple(read_snapshot(row) for row in rows(schema.training)),
-        looks=tuple(read_look(row) for row in rows(schema.look)),
-        troubles=tuple(read_trouble(row) for row in rows(schema.incident)),
-        oddities=frozenset(row["oddity"] for row in rows(schema.drift)),
+        polls=tuple(read_poll(row) for row in rows(schema.poll)),
+        incident_rows=tuple(read_incident_row(row) for row in rows(schema.incident)),
+        deviations=frozenset(row["description"] for row in rows(schema.deviation)),
     )
 
 
@@ -83,15 +83,15 @@ def _record(connection: Connection, batch: Batch) -> None:
     _update_snapshots(connection, [snapshot for snapshot in batch.snapshots if snapshot.revision > 0])
     if batch.events:
         connection.execute(insert(schema.event), [event_row(event) for event in batch.events])
-    if batch.looks:
-        connection.execute(_UPSERT_LOOK, [look_row(look) for look in batch.looks])
-    if batch.troubles:
-        connection.execute(_UPSERT_TROUBLE, [trouble_row(trouble) for trouble in batch.troubles])
-    if batch.drifts:
-        connection.execute(_INSERT_DRIFT, [drift_row(drift) for drift in batch.drifts])
-    if (posting := batch.posting) is not None:
-        plans = [(event, posting.plan) for event in batch.events if event.id == posting.event_id]
-        outbox.enqueue(connection, plans, posting.seal, posting.at)
+    if batch.polls:
+        connection.execute(_UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
+    if batch.incident_rows:
+        connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
+    if batch.deviations:
+        connection.execute(_INSERT_DEVIATION, [deviation_row(deviation) for deviation in batch.deviations])
+    if (prerouted := batch.prerouted) is not None:
+        decisions = [(event, prerouted.decision) for event in batch.events if event.id == prerouted.event_id]
+        outbox.enqueue(connection, decisions, prerouted.seal, prerouted.at)
 
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
@@ -123,6 +123,6 @@ def _upsert(table: Table, key: Column[str]) -> Insert:
     return row.on_conflict_do_update(index_elements=[key], set_=others)
 
 
-_UPSERT_LOOK = _upsert(schema.look, schema.look.c.key)
-_INSERT_DRIFT = upsert(schema.drift).on_conflict_do_nothing()
-_UPSERT_TROUBLE = _upsert(schema.incident, schema.incident.c.subject)
+_UPSERT_POLL = _upsert(schema.poll, schema.poll.c.key)
+_INSERT_DEVIATION = upsert(schema.deviation).on_conflict_do_nothing()
+_UPSERT_INCIDENT = _upsert(schema.incident, schema.incident.c.subject)

@@ -12,14 +12,14 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from watcher.core.delivery.model import PARKED_RETRY, Health, Sign, State
+from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind, State
 from watcher.core.delivery.receiver_health import (
-    LETTERS_MAX,
+    DEAD_LETTERS_MAX,
     RECEIVER_REMOVED,
     DeadLetter,
-    Standing,
+    ReceiverState,
     is_news,
-    turn,
+    state_change,
     undelivered,
 )
 from watcher.core.event import Event, Kind, after_restore
@@ -27,46 +27,46 @@ from watcher.core.messages.training import compose, plain_text
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.epoch import restored_at
-from watcher.store.rows import event_row, from_moment, read_event, to_moment
+from watcher.store.rows import event_row, read_event, read_time, write_time
 
 _delivery = schema.delivery
-REMOVED = Sign(health=Health.REFUSES, reason=RECEIVER_REMOVED)
+REMOVED = ReceiverSignal(health=SignalKind.REFUSES, reason=RECEIVER_REMOVED)
 _WAITING = (State.PENDING.value, State.UNCERTAIN.value)
 DOUBT_REST: Final = timedelta(seconds=10)
 """Between two looks for a message in doubt at least, also when its receiver is mended in between."""
 
 
-def standing_of(connection: Connection, name: str) -> Standing:
+def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
     """Return how a receiver stands; one that nothing was told about is well."""
     row = connection.execute(select(schema.receiver).where(schema.receiver.c.name == name)).mappings().one_or_none()
-    return Standing(name=name) if row is None else read_standing(row)
+    return ReceiverState(name=name) if row is None else read_receiver_state(row)
 
 
-def broken(connection: Connection) -> list[Standing]:
+def failing_receivers(connection: Connection) -> list[ReceiverState]:
     """Return the receivers that refuse for good."""
-    query = select(schema.receiver).where(schema.receiver.c.broken_since.is_not(None)).order_by(schema.receiver.c.name)
-    return [read_standing(row) for row in connection.execute(query).mappings()]
+    query = select(schema.receiver).where(schema.receiver.c.failing_since.is_not(None)).order_by(schema.receiver.c.name)
+    return [read_receiver_state(row) for row in connection.execute(query).mappings()]
 
 
-def read_standing(row: RowMapping) -> Standing:
+def read_receiver_state(row: RowMapping) -> ReceiverState:
     """Read a row of ``receiver``."""
-    return Standing(
+    return ReceiverState(
         name=row["name"],
         seq=row["seq"],
-        broken_since=to_moment(row["broken_since"]),
+        failing_since=read_time(row["failing_since"]),
         reason=row["reason"] or "",
         answer=row["answer"] or "",
     )
 
 
-def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: datetime) -> None:
+def record_signal(connection: Connection, name: str, signal: ReceiverSignal, epoch: str, now: datetime) -> None:
     """Keep what an attempt says of its receiver, with the event where that is news; after the row was settled."""
-    before = standing_of(connection, name)
-    if not is_news(before, sign):
+    before = receiver_state_of(connection, name)
+    if not is_news(before, signal):
         return
-    after, event = turn(before, sign, _count(connection, _waiting_for(name)), epoch, now)
+    after, event = state_change(before, signal, _count(connection, _waiting_for(name)), epoch, now)
     _keep(connection, after, event)
-    if sign.health is Health.REFUSES:
+    if signal.health is SignalKind.REFUSES:
         _put_off(connection, name, now)
     else:
         make_due(connection, _waiting_for(name, (State.PENDING.value,)), now)
@@ -74,14 +74,14 @@ def note_sign(connection: Connection, name: str, sign: Sign, epoch: str, now: da
         make_due(connection, _waiting_for(name, (State.UNCERTAIN.value,)), now + DOUBT_REST)
 
 
-def _keep(connection: Connection, standing: Standing, event: Event | None) -> Event | None:
-    """Write how a receiver stands, and the event about it as it is kept."""
+def _keep(connection: Connection, receiver_state: ReceiverState, event: Event | None) -> Event | None:
+    """Write how a receiver stands, and the event about it is kept."""
     row = {
-        "name": standing.name,
-        "seq": standing.seq,
-        "broken_since": from_moment(standing.broken_since),
-        "reason": standing.reason,
-        "answer": standing.answer,
+        "name": receiver_state.name,
+        "seq": receiver_state.seq,
+        "failing_since": write_time(receiver_state.failing_since),
+        "reason": receiver_state.reason,
+        "answer": receiver_state.answer,
     }
     others = {key: value for key, value in row.items() if key != "name"}
     query = upsert(schema.receiver).values(row)
@@ -103,10 +103,10 @@ def note_removed(connection: Connection, receivers: Iterable[str], epoch: str, n
     awaited = select(_delivery.c.receiver).where(_delivery.c.state.in_(_WAITING)).distinct()
     names = list(connection.scalars(awaited.where(_delivery.c.receiver.not_in(configured))))
     nothing_waits = schema.receiver.c.name.not_in([*configured, *names])
-    connection.execute(update(schema.receiver).where(nothing_waits).values(broken_since=None))
-    news = [name for name in names if standing_of(connection, name).broken_since is None]
+    connection.execute(update(schema.receiver).where(nothing_waits).values(failing_since=None))
+    news = [name for name in names if receiver_state_of(connection, name).failing_since is None]
     for name in names:
-        note_sign(connection, name, REMOVED, epoch, now)
+        record_signal(connection, name, REMOVED, epoch, now)
     return news
 
 
@@ -133,7 +133,7 @@ def make_due(connection: Connection, which: ColumnElement[bool], at: datetime) -
 
 def probe(connection: Connection, name: str, now: datetime) -> None:
     """Let the oldest row of a parked receiver be tried now."""
-    if standing_of(connection, name).broken_since is not None:
+    if receiver_state_of(connection, name).failing_since is not None:
         make_due(connection, _delivery.c.position == oldest_waiting(name).scalar_subquery(), now)
 
 
@@ -148,48 +148,50 @@ def too_old(connection: Connection, name: str, before: datetime, limit: int) -> 
     What is uncertain may have arrived: it is looked up or sent again before it is given up, but where the receiver is
     parked and nothing is tried at all.
     """
-    standing = standing_of(connection, name)
-    parked = standing.broken_since is not None
+    receiver_state = receiver_state_of(connection, name)
+    parked = receiver_state.failing_since is not None
     states = _WAITING if parked else (State.PENDING.value,)
     old = and_(_delivery.c.receiver == name, _delivery.c.state.in_(states), _delivery.c.created_at <= to_text(before))
     query = select(_delivery.c.id, _delivery.c.reason).where(old).order_by(_delivery.c.position).limit(limit)
     return [
-        (row.id, f"expired: {(standing.reason if parked else row.reason) or 'never attempted'}")
+        (row.id, f"expired: {(receiver_state.reason if parked else row.reason) or 'never attempted'}")
         for row in connection.execute(query)
     ]
 
 
 def announce(connection: Connection, name: str | None, epoch: str, now: datetime) -> list[Event]:
     """Tell the deaths that are not told yet, one event a receiver; ``None`` stands for every receiver."""
-    untold = and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
+    unannounced = and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
     if name is not None:
-        untold = and_(untold, _delivery.c.receiver == name)
+        unannounced = and_(unannounced, _delivery.c.receiver == name)
     columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at)
-    rows = connection.execute(select(*columns).where(untold).order_by(_delivery.c.position)).mappings().all()
+    rows = connection.execute(select(*columns).where(unannounced).order_by(_delivery.c.position)).mappings().all()
     if not rows:
         return []
     events = []
     for receiver in dict.fromkeys(row["receiver"] for row in rows):
-        letters = _letters(connection, untold, [row for row in rows if row["receiver"] == receiver])
-        if letters:
-            standing, event = undelivered(standing_of(connection, receiver), letters, epoch, now)
-            events.append(_keep(connection, standing, event) or event)
-    connection.execute(update(_delivery).where(untold).values(next_at=None))
+        dead_letters = _dead_letters(connection, unannounced, [row for row in rows if row["receiver"] == receiver])
+        if dead_letters:
+            receiver_state, event = undelivered(receiver_state_of(connection, receiver), dead_letters, epoch, now)
+            events.append(_keep(connection, receiver_state, event) or event)
+    connection.execute(update(_delivery).where(unannounced).values(next_at=None))
     return events
 
 
-def _letters(connection: Connection, untold: ColumnElement[bool], rows: Iterable[RowMapping]) -> list[DeadLetter]:
+def _dead_letters(
+    connection: Connection, unannounced: ColumnElement[bool], rows: Iterable[RowMapping]
+) -> list[DeadLetter]:
     # A dead letter about dead letters is told by status and /readyz: an event of it would go round in circles.
     ledger, event = schema.ledger.c, schema.event.c
-    telling = select(_delivery.c.id).join(schema.ledger, ledger.delivery_id == _delivery.c.id)
-    telling = telling.join(schema.event, event.id == ledger.event_id)
-    others = set(connection.scalars(telling.where(untold, event.kind != Kind.UNDELIVERED.value)))
+    recipient_report = select(_delivery.c.id).join(schema.ledger, ledger.delivery_id == _delivery.c.id)
+    recipient_report = recipient_report.join(schema.event, event.id == ledger.event_id)
+    others = set(connection.scalars(recipient_report.where(unannounced, event.kind != Kind.UNDELIVERED.value)))
     return [
         DeadLetter(
             id=row["id"],
             reason=row["reason"],
             # Thousands may die at once, and the events of each are read by a question of their own.
-            about=about_text(events_of(connection, row["id"])) if number < LETTERS_MAX else "",
+            about=about_text(events_of(connection, row["id"])) if number < DEAD_LETTERS_MAX else "",
             created_at=from_text(row["created_at"]),
         )
         for number, row in enumerate(row for row in rows if row["id"] in others)

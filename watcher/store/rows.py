@@ -9,25 +9,25 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from watcher.core.batch import Trouble
+from watcher.core.batch import IncidentRow
 from watcher.core.event import Event, from_json, to_json
 from watcher.core.incidents.tracker import Incident
-from watcher.core.polling.drift import Drift
-from watcher.core.polling.result import Cause, LookState
-from watcher.core.routing.matcher import match_of, words_of
+from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.result import Cause, PollState
+from watcher.core.routing.matcher import matcher_of, words_of
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
-from watcher.core.training.model import Sighting, Snapshot, Source, TrainingRef
+from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 
 Row = dict[str, Any]
 
 
-def to_moment(value: str | None) -> datetime | None:
+def read_time(value: str | None) -> datetime | None:
     """Read a nullable time column."""
     return None if value is None else from_text(value)
 
 
-def from_moment(moment: datetime | None) -> str | None:
+def write_time(moment: datetime | None) -> str | None:
     """Write a nullable time column."""
     return None if moment is None else to_text(moment)
 
@@ -45,14 +45,14 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "service": snapshot.ref.service,
         "status": snapshot.status,
         "seen_after": to_text(snapshot.seen_after),
-        "changed_after": from_moment(snapshot.changed_after),
-        "changed_before": from_moment(snapshot.changed_before),
+        "changed_after": write_time(snapshot.changed_after),
+        "changed_before": write_time(snapshot.changed_before),
         "first_seen_at": to_text(snapshot.first_seen_at),
-        "pending": None if snapshot.pending is None else dump(_sighting_json(snapshot.pending)),
+        "pending": None if snapshot.pending is None else dump(_unconfirmed_json(snapshot.pending)),
         "absent": snapshot.absent,
         "gone": snapshot.gone,
         "seq": snapshot.seq,
-        "words_told": dump(sorted(snapshot.words_told)),
+        "announced_statuses": dump(sorted(snapshot.announced_statuses)),
         "record": dump(dict(snapshot.record)),
         "revision": snapshot.revision + 1,
     }
@@ -64,80 +64,80 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         ref=TrainingRef.from_subject(row["subject"]),
         status=row["status"],
         seen_after=from_text(row["seen_after"]),
-        changed_after=to_moment(row["changed_after"]),
-        changed_before=to_moment(row["changed_before"]),
+        changed_after=read_time(row["changed_after"]),
+        changed_before=read_time(row["changed_before"]),
         first_seen_at=from_text(row["first_seen_at"]),
-        pending=None if row["pending"] is None else _read_sighting(json.loads(row["pending"])),
+        pending=None if row["pending"] is None else _read_unconfirmed(json.loads(row["pending"])),
         absent=row["absent"],
         gone=row["gone"],
         seq=row["seq"],
-        words_told=frozenset(json.loads(row["words_told"])),
+        announced_statuses=frozenset(json.loads(row["announced_statuses"])),
         record=json.loads(row["record"]),
         revision=row["revision"],
     )
 
 
-def _sighting_json(sighting: Sighting) -> Row:
+def _unconfirmed_json(unconfirmed: UnconfirmedStatus) -> Row:
     return {
-        "status": sighting.status,
-        "asked_at": to_text(sighting.asked_at),
-        "answered_at": to_text(sighting.answered_at),
-        "source": sighting.source.value,
-        "late": sighting.late,
-        "occasion": sighting.occasion,
+        "status": unconfirmed.status,
+        "asked_at": to_text(unconfirmed.asked_at),
+        "answered_at": to_text(unconfirmed.answered_at),
+        "source": unconfirmed.source.value,
+        "late": unconfirmed.late,
+        "catch_up_id": unconfirmed.catch_up_id,
     }
 
 
-def _read_sighting(data: Mapping[str, Any]) -> Sighting:
-    return Sighting(
+def _read_unconfirmed(data: Mapping[str, Any]) -> UnconfirmedStatus:
+    return UnconfirmedStatus(
         status=data["status"],
         asked_at=from_text(data["asked_at"]),
         answered_at=from_text(data["answered_at"]),
         source=Source(data["source"]),
         late=data["late"],
-        occasion=data["occasion"],
+        catch_up_id=data["catch_up_id"],
     )
 
 
-def look_row(state: LookState) -> Row:
+def poll_row(state: PollState) -> Row:
     """Return the columns of a look's state."""
     return {
         "key": state.key,
-        "good_asked_at": from_moment(state.good_asked_at),
-        "good_answered_at": from_moment(state.good_answered_at),
+        "good_asked_at": write_time(state.good_asked_at),
+        "good_answered_at": write_time(state.good_answered_at),
         "digest": state.digest,
         "failures": state.failures,
-        "failed_since": from_moment(state.failed_since),
+        "failed_since": write_time(state.failed_since),
         "cause": None if state.cause is None else state.cause.value,
         "detail": state.detail,
     }
 
 
-def read_look(row: RowMapping) -> LookState:
-    """Read a row of ``look``."""
-    return LookState(
+def read_poll(row: RowMapping) -> PollState:
+    """Read a row of ``poll``."""
+    return PollState(
         key=row["key"],
-        good_asked_at=to_moment(row["good_asked_at"]),
-        good_answered_at=to_moment(row["good_answered_at"]),
+        good_asked_at=read_time(row["good_asked_at"]),
+        good_answered_at=read_time(row["good_answered_at"]),
         digest=row["digest"],
         failures=row["failures"],
-        failed_since=to_moment(row["failed_since"]),
+        failed_since=read_time(row["failed_since"]),
         cause=None if row["cause"] is None else Cause(row["cause"]),
         detail=row["detail"],
     )
 
 
-def trouble_row(trouble: Trouble) -> Row:
+def incident_columns(row: IncidentRow) -> Row:
     """Return the columns of what is remembered of a trouble."""
-    incident = trouble.incident
+    incident = row.incident
     body = None if incident is None else dump(incident_json(incident))
-    return {"subject": trouble.subject, "seq": trouble.seq, "body": body}
+    return {"subject": row.subject, "seq": row.seq, "body": body}
 
 
-def read_trouble(row: RowMapping) -> Trouble:
+def read_incident_row(row: RowMapping) -> IncidentRow:
     """Read a row of ``incident``."""
     incident = None if row["body"] is None else _read_incident(json.loads(row["body"]))
-    return Trouble(subject=row["subject"], seq=row["seq"], incident=incident)
+    return IncidentRow(subject=row["subject"], seq=row["seq"], incident=incident)
 
 
 def incident_json(incident: Incident) -> Row:
@@ -148,10 +148,10 @@ def incident_json(incident: Incident) -> Row:
         "cause": incident.cause.value,
         "detail": incident.detail,
         "since": to_text(incident.since),
-        "last_good_at": from_moment(incident.last_good_at),
+        "last_good_at": write_time(incident.last_good_at),
         "opened_at": to_text(incident.opened_at),
         "covers": sorted(incident.covers),
-        "good_looks": incident.good_looks,
+        "good_polls": incident.good_polls,
     }
 
 
@@ -162,27 +162,30 @@ def _read_incident(data: Mapping[str, Any]) -> Incident:
         cause=Cause(data["cause"]),
         detail=data["detail"],
         since=from_text(data["since"]),
-        last_good_at=to_moment(data["last_good_at"]),
+        last_good_at=read_time(data["last_good_at"]),
         opened_at=from_text(data["opened_at"]),
         covers=frozenset(data["covers"]),
-        good_looks=data["good_looks"],
+        good_polls=data["good_polls"],
     )
 
 
-def drift_row(drift: Drift) -> Row:
+def deviation_row(deviation: Deviation) -> Row:
     """Return the columns of a difference from the documents."""
     return {
-        "oddity": drift.oddity,
-        "look": drift.look,
-        "seen_at": to_text(drift.seen_at),
-        "sample": dump(dict(drift.sample)),
+        "description": deviation.description,
+        "poll": deviation.poll,
+        "seen_at": to_text(deviation.seen_at),
+        "sample": dump(dict(deviation.sample)),
     }
 
 
-def read_drift(row: RowMapping) -> Drift:
-    """Read a row of ``drift``."""
-    return Drift(
-        oddity=row["oddity"], look=row["look"], seen_at=from_text(row["seen_at"]), sample=json.loads(row["sample"])
+def read_deviation(row: RowMapping) -> Deviation:
+    """Read a row of ``deviation``."""
+    return Deviation(
+        description=row["description"],
+        poll=row["poll"],
+        seen_at=from_text(row["seen_at"]),
+        sample=json.loads(row["sample"]),
     )
 
 
@@ -213,7 +216,7 @@ def silence_row(silence: Silence) -> Row:
         "ends_at": to_text(silence.ends_at),
         "author": silence.author,
         "reason": silence.reason,
-        "ended_at": from_moment(silence.ended_at),
+        "ended_at": write_time(silence.ended_at),
         "ended_by": silence.ended_by,
     }
 
@@ -222,12 +225,12 @@ def read_silence(row: RowMapping) -> Silence:
     """Read a row of ``silence``."""
     return Silence(
         id=row["id"],
-        match=match_of(json.loads(row["match"])),
+        match=matcher_of(json.loads(row["match"])),
         starts_at=from_text(row["starts_at"]),
         ends_at=from_text(row["ends_at"]),
         author=row["author"],
         reason=row["reason"],
-        ended_at=to_moment(row["ended_at"]),
+        ended_at=read_time(row["ended_at"]),
         ended_by=row["ended_by"],
     )
 

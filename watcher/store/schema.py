@@ -44,14 +44,14 @@ training = Table(
     Column("absent", Integer, nullable=False, server_default="0"),
     Column("gone", Boolean, nullable=False, server_default=text("0")),
     Column("seq", Integer, nullable=False),
-    Column("words_told", Text, nullable=False),
+    Column("announced_statuses", Text, nullable=False),
     Column("record", Text, nullable=False),
     Column("revision", Integer, nullable=False),
 )
 """One row a training: the snapshot."""
 
-look = Table(
-    "look",
+poll = Table(
+    "poll",
     metadata,
     Column("key", Text, primary_key=True),
     Column("good_asked_at", Text),
@@ -73,11 +73,11 @@ incident = Table(
 )
 """What cannot be seen: one row a subject (account, service, training); ``body`` is the open incident, if any."""
 
-drift = Table(
-    "drift",
+deviation = Table(
+    "deviation",
     metadata,
-    Column("oddity", Text, primary_key=True),
-    Column("look", Text, nullable=False),
+    Column("description", Text, primary_key=True),
+    Column("poll", Text, nullable=False),
     Column("seen_at", Text, nullable=False),
     Column("sample", Text, nullable=False),
 )
@@ -191,8 +191,8 @@ receiver = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
-    Column("broken_since", Text),
+    Column("failing_since", Text),
     Column("reason", Text),
     Column("answer", Text),
 )
-"""One row a receiver that something was told about: ``broken_since`` is set while it refuses for good."""
+"""One row a receiver that something was told about: ``failing_since`` is set while it refuses for good."""

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, delete, exists, insert, select, update
 
 from watcher.core.delivery.model import State
-from watcher.core.routing.matcher import Match
+from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import to_text
 from watcher.store import schema
@@ -32,7 +32,7 @@ class Silences:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, match: Match, lasts: timedelta, author: str, reason: str, now: datetime) -> Silence:
+    async def add(self, match: Matcher, lasts: timedelta, author: str, reason: str, now: datetime) -> Silence:
         """Keep a silence that holds from now on."""
         silence = Silence(
             id=f"sil_{secrets.token_hex(ID_BYTES)}",
@@ -74,7 +74,7 @@ def by_id(connection: Connection, identity: str) -> Silence | None:
     return None if row is None else read_silence(row)
 
 
-def forget_silences(connection: Connection, before: datetime) -> None:
+def prune_silences(connection: Connection, before: datetime) -> None:
     """Forget what was over before this time and what no delivery names any more."""
     named = exists().where(schema.delivery.c.state == State.SILENCED.value, schema.delivery.c.reason == _silence.c.id)
     connection.execute(delete(_silence).where(_silence.c.ends_at < to_text(before), ~named))

@@ -9,11 +9,11 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, exists, select
 
 from watcher.core.delivery.model import OPEN_STATES, State
-from watcher.core.delivery.receiver_health import Standing
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event, Kind
-from watcher.core.routing.fallback import Untold, nobody_in
+from watcher.core.routing.fallback import NotAnnounced, nobody_in
 from watcher.store import schema
-from watcher.store.receivers import read_standing
+from watcher.store.receivers import read_receiver_state
 from watcher.store.rows import read_event
 from watcher.store.sqlite.database import Database
 
@@ -22,11 +22,11 @@ LATEST: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UntoldNews:
+class UnannouncedEvent:
     """An event about a receiver that reaches nobody, and why."""
 
     event: Event
-    reason: Untold
+    reason: NotAnnounced
 
 
 class Unheard:
@@ -35,42 +35,48 @@ class Unheard:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def untold(self) -> list[UntoldNews]:
+    async def unannounced(self) -> list[UnannouncedEvent]:
         """Return what nobody could be told, the oldest first; empty when all is told or on its way."""
-        return await self._database.write(untold)
+        return await self._database.write(unannounced)
 
 
-def untold(connection: Connection) -> list[UntoldNews]:
+def unannounced(connection: Connection) -> list[UnannouncedEvent]:
     """Return what nobody could be told, the oldest first."""
     rows = connection.execute(select(schema.receiver)).mappings().all()
-    standings = [read_standing(row) for row in rows]
-    broken = frozenset(standing.name for standing in standings if standing.broken_since is not None)
-    found = [news for standing in standings for news in _about(connection, standing, broken)]
+    receiver_states = [read_receiver_state(row) for row in rows]
+    failing_receivers = frozenset(
+        receiver_state.name for receiver_state in receiver_states if receiver_state.failing_since is not None
+    )
+    found = [
+        news for receiver_state in receiver_states for news in _about(connection, receiver_state, failing_receivers)
+    ]
     return sorted(found, key=lambda news: news.event.recorded_at)
 
 
-def _about(connection: Connection, standing: Standing, broken: frozenset[str]) -> Iterator[UntoldNews]:
+def _about(
+    connection: Connection, receiver_state: ReceiverState, failing_receivers: frozenset[str]
+) -> Iterator[UnannouncedEvent]:
     table = schema.event.c
     query = (
         select(table.id, table.body, table.route)
-        .where(table.subject == standing.subject, table.routed_at.is_not(None))
+        .where(table.subject == receiver_state.subject, table.routed_at.is_not(None))
         .order_by(table.seq.desc())
         .limit(LATEST)
     )
     is_latest = True
     for row in connection.execute(query).mappings().all():
         event = read_event(row["body"])
-        matters = _matters(connection, standing, event, is_latest=is_latest)
+        matters = _matters(connection, receiver_state, event, is_latest=is_latest)
         is_latest = is_latest and event.kind is Kind.UNDELIVERED
-        if matters and (reason := _why(connection, row, broken)) is not None:
-            yield UntoldNews(event=event, reason=reason)
+        if matters and (reason := _why(connection, row, failing_receivers)) is not None:
+            yield UnannouncedEvent(event=event, reason=reason)
 
 
-def _matters(connection: Connection, standing: Standing, event: Event, *, is_latest: bool) -> bool:
+def _matters(connection: Connection, receiver_state: ReceiverState, event: Event, *, is_latest: bool) -> bool:
     """Say whether there is still something to do about it; ``is_latest``: no later word on whether it passes."""
     match event.kind:
-        case Kind.RECEIVER_BROKEN:
-            return is_latest and standing.broken_since is not None
+        case Kind.RECEIVER_FAILING:
+            return is_latest and receiver_state.failing_since is not None
         case Kind.UNDELIVERED:
             return _any_dead(connection, event)
         case _:
@@ -84,21 +90,28 @@ def _any_dead(connection: Connection, event: Event) -> bool:
     return bool(connection.scalar(select(exists().where(table.id.in_(ids), table.state == State.DEAD.value))))
 
 
-def _why(connection: Connection, row: RowMapping, broken: frozenset[str]) -> Untold | None:
+def _why(connection: Connection, row: RowMapping, failing_receivers: frozenset[str]) -> NotAnnounced | None:
     table = schema.delivery.c
     query = (
         select(table.receiver, table.state)
         .join(schema.ledger, schema.ledger.c.delivery_id == table.id)
         .where(schema.ledger.c.event_id == row["id"])
     )
-    handovers = connection.execute(query).all()
-    if any(item.state == State.DELIVERED or _on_its_way(item.receiver, item.state, broken) for item in handovers):
+    delivery_outcomes = connection.execute(query).all()
+    if any(
+        item.state == State.DELIVERED or _on_its_way(item.receiver, item.state, failing_receivers)
+        for item in delivery_outcomes
+    ):
         return None
-    if not handovers:
+    if not delivery_outcomes:
         # Without a word for it, a route drops it on purpose.
         return nobody_in(row["route"] or "")
-    return Untold.ALL_BROKEN if any(item.state in OPEN_STATES for item in handovers) else Untold.NOT_DELIVERED
+    return (
+        NotAnnounced.ALL_FAILING
+        if any(item.state in OPEN_STATES for item in delivery_outcomes)
+        else NotAnnounced.NOT_DELIVERED
+    )
 
 
-def _on_its_way(receiver: str, state: str, broken: frozenset[str]) -> bool:
-    return state in OPEN_STATES and receiver not in broken
+def _on_its_way(receiver: str, state: str, failing_receivers: frozenset[str]) -> bool:
+    return state in OPEN_STATES and receiver not in failing_receivers

@@ -12,21 +12,21 @@ from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import DatabaseError
 
 from watcher.core.delivery.model import State
-from watcher.core.delivery.receiver_health import Standing
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Incident
-from watcher.core.polling.drift import Drift
-from watcher.core.polling.result import LookState
+from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import Snapshot
 from watcher.store import receivers, schema, silences
-from watcher.store.delivery_views import Letter, LetterFilter, letters
+from watcher.store.delivery_views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
-from watcher.store.rows import read_drift, read_event, read_look, read_snapshot, read_trouble, to_moment
+from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
 from watcher.store.sqlite.connections import reader_engine
-from watcher.store.unannounced import UntoldNews, untold
+from watcher.store.unannounced import UnannouncedEvent, unannounced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
+class DeliveryOutcome:
     """How one event fared with one receiver."""
 
     receiver: str
@@ -54,13 +54,13 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class EventHistory:
     """An event with its route and what became of its deliveries."""
 
     event: Event
     routed_at: datetime | None
     route: str | None
-    handovers: tuple[Handover, ...]
+    delivery_outcomes: tuple[DeliveryOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +94,21 @@ class Views:
         rows = self._connection.execute(select(schema.training)).mappings()
         return sorted((read_snapshot(row) for row in rows), key=lambda snapshot: snapshot.ref)
 
-    def looks(self) -> dict[str, LookState]:
+    def polls(self) -> dict[str, PollState]:
         """Return what is remembered of each look, by key."""
-        rows = self._connection.execute(select(schema.look)).mappings()
-        return {row["key"]: read_look(row) for row in rows}
+        rows = self._connection.execute(select(schema.poll)).mappings()
+        return {row["key"]: read_poll(row) for row in rows}
 
     def incidents(self) -> list[Incident]:
         """Return the open incidents, the oldest first."""
         rows = self._connection.execute(select(schema.incident)).mappings()
-        found = (read_trouble(row).incident for row in rows)
+        found = (read_incident_row(row).incident for row in rows)
         return sorted((item for item in found if item is not None), key=lambda incident: incident.since)
 
-    def drifts(self) -> list[Drift]:
+    def deviations(self) -> list[Deviation]:
         """Return where AiTEMS differs from its documents, the oldest first."""
-        rows = self._connection.execute(select(schema.drift).order_by(schema.drift.c.seen_at)).mappings()
-        return [read_drift(row) for row in rows]
+        rows = self._connection.execute(select(schema.deviation).order_by(schema.deviation.c.seen_at)).mappings()
+        return [read_deviation(row) for row in rows]
 
     def queues(self, states: Iterable[State] | None = None) -> list[QueueState]:
         """Return how many deliveries stand where, by receiver and state; ``None`` counts what was delivered too.
@@ -122,9 +122,9 @@ class Views:
             query = query.where(table.state.in_(sorted(states)))
         return [_queue_state(row) for row in self._connection.execute(query).mappings()]
 
-    def deliveries(self, wanted: LetterFilter) -> list[Letter]:
+    def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryView]:
         """Return the latest deliveries that fit, newest last."""
-        return letters(self._connection, wanted)
+        return delivery_views(self._connection, wanted)
 
     def silences(self, now: datetime) -> list[Silence]:
         """Return the silences that hold at this time, the first that was added first."""
@@ -138,15 +138,15 @@ class Views:
         """Return one silence."""
         return silences.by_id(self._connection, identity)
 
-    def broken(self) -> list[Standing]:
+    def failing_receivers(self) -> list[ReceiverState]:
         """Return the receivers that refuse for good."""
-        return receivers.broken(self._connection)
+        return receivers.failing_receivers(self._connection)
 
-    def untold(self) -> list[UntoldNews]:
+    def unannounced(self) -> list[UnannouncedEvent]:
         """Return what nobody could be told about receivers."""
-        return untold(self._connection)
+        return unannounced(self._connection)
 
-    def history(self, wanted: HistoryFilter) -> list[Told]:
+    def history(self, wanted: HistoryFilter) -> list[EventHistory]:
         """Return the latest events, newest last."""
         table = schema.event.c
         query = select(schema.event).order_by(table.position.desc()).limit(wanted.limit)
@@ -155,28 +155,28 @@ class Views:
         if wanted.text is not None:
             query = query.where(table.subject.contains(wanted.text, autoescape=True) | table.id.startswith(wanted.text))
         rows = self._connection.execute(query).mappings().all()
-        return [self._told(row) for row in reversed(rows)]
+        return [self._event_history(row) for row in reversed(rows)]
 
-    def by_id(self, beginning: str, limit: int) -> list[Told]:
+    def by_id(self, beginning: str, limit: int) -> list[EventHistory]:
         """Return the latest events whose id begins so; one alone where it is an id."""
         table = schema.event.c
         begins = table.id.startswith(beginning, autoescape=True)
         query = select(schema.event).where(begins).order_by(table.position.desc()).limit(limit)
-        return [self._told(row) for row in self._connection.execute(query).mappings().all()]
+        return [self._event_history(row) for row in self._connection.execute(query).mappings().all()]
 
     def recent(self, event: Event) -> int:
         """Return how many events a subject had within the hour to one of them, that one among them."""
         return recent_of(self._connection, event)
 
-    def _told(self, row: RowMapping) -> Told:
-        return Told(
+    def _event_history(self, row: RowMapping) -> EventHistory:
+        return EventHistory(
             event=read_event(row["body"]),
-            routed_at=to_moment(row["routed_at"]),
+            routed_at=read_time(row["routed_at"]),
             route=row["route"],
-            handovers=tuple(self._handovers(row["id"])),
+            delivery_outcomes=tuple(self._delivery_outcomes(row["id"])),
         )
 
-    def _handovers(self, event_id: str) -> Iterator[Handover]:
+    def _delivery_outcomes(self, event_id: str) -> Iterator[DeliveryOutcome]:
         query = (
             select(schema.ledger.c.receiver_seq, schema.delivery)
             .join(schema.delivery, schema.delivery.c.id == schema.ledger.c.delivery_id)
@@ -184,7 +184,7 @@ class Views:
             .order_by(schema.delivery.c.receiver)
         )
         for row in self._connection.execute(query).mappings():
-            yield _handover(row)
+            yield _delivery_outcome(row)
 
 
 def _queue_state(row: RowMapping) -> QueueState:
@@ -193,15 +193,15 @@ def _queue_state(row: RowMapping) -> QueueState:
     )
 
 
-def _handover(row: RowMapping) -> Handover:
-    return Handover(
+def _delivery_outcome(row: RowMapping) -> DeliveryOutcome:
+    return DeliveryOutcome(
         receiver=row["receiver"],
         receiver_seq=row["receiver_seq"],
         delivery_id=row["id"],
         state=State(row["state"]),
         reason=row["reason"],
         attempts=row["attempts"],
-        settled_at=to_moment(row["settled_at"]),
+        settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
     )
 

@@ -46,7 +46,7 @@ class Listener:
                 warned = True
             except Exception:
                 # Showing is beside the work: a fault here must not end it.
-                log.exception("web.fault")
+                log.exception("web.crashed")
             await asyncio.sleep(self._retry_seconds)
 
     def _say(self, write: Callable[..., None], error: OSError) -> None:
@@ -63,7 +63,7 @@ class Listener:
             server = prepare(self._app, _Impatient, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
             self.port = listener.getsockname()[1]
-            log.info("web.listening", host=self._host, port=self.port)
+            log.info("web.started", host=self._host, port=self.port)
             try:
                 yield
             finally:

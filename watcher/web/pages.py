@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watcher.core.health.readiness import Reason
+from watcher.core.health.readiness import NotReadyReason
 from watcher.core.secret import Secret
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -34,7 +34,7 @@ OPEN_PATHS: Final = frozenset({"/healthz"})
 class Readiness:
     """Whether the watcher does its work, and every reason why not."""
 
-    reasons: Sequence[Reason]
+    reasons: Sequence[NotReadyReason]
 
     @property
     def ready(self) -> bool:
@@ -43,7 +43,7 @@ class Readiness:
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
-        reasons = [{"reason": reason.ailment.value, "detail": reason.detail} for reason in self.reasons]
+        reasons = [{"reason": reason.not_ready.value, "detail": reason.detail} for reason in self.reasons]
         return {"ready": self.ready, "reasons": reasons}
 
 

@@ -14,7 +14,7 @@ from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
 from watcher.http import HttpClient, HttpSettings
-from watcher.wiring.runtime import Surroundings
+from watcher.wiring.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -22,9 +22,9 @@ log = structlog.get_logger()
 class AccountKeys:
     """An account's keys, read anew for each request, so that a file that was rotated is picked up."""
 
-    def __init__(self, settings: AccountSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: AccountSettings, runtime: Runtime) -> None:
         self._settings = settings
-        self._surroundings = surroundings
+        self._runtime = runtime
         self._pair = self._read()
 
     def current(self) -> KeyPair:
@@ -32,11 +32,11 @@ class AccountKeys:
         try:
             self._pair = self._read()
         except SecretError as error:
-            log.warning("secret.unreadable", problem=str(error))
+            log.warning("secret.read_failed", problem=str(error))
         return self._pair
 
     def _read(self) -> KeyPair:
-        secret = self._surroundings.secret
+        secret = self._runtime.secret
         return KeyPair(secret(self._settings.access_key), secret(self._settings.secret_key))
 
 
@@ -65,7 +65,7 @@ class Budgets:
 def make_api(
     name: str,
     settings: AccountSettings,
-    surroundings: Surroundings,
+    runtime: Runtime,
     stack: AsyncExitStack,
     budgets: Budgets | None = None,
 ) -> AitemsClient:
@@ -78,9 +78,9 @@ def make_api(
             ca_file=settings.ca_file,
             client_cert=settings.client_cert,
         ),
-        surroundings.clock,
+        runtime.clock,
     )
     stack.push_async_callback(http.aclose)
-    budget = (budgets or Budgets()).of(name, settings, surroundings.clock)
-    account = AccountSpec(name=name, base_url=settings.base_url, keys=AccountKeys(settings, surroundings))
-    return AitemsClient(http, account, surroundings.clock, budget)
+    budget = (budgets or Budgets()).of(name, settings, runtime.clock)
+    account = AccountSpec(name=name, base_url=settings.base_url, keys=AccountKeys(settings, runtime))
+    return AitemsClient(http, account, runtime.clock, budget)

@@ -12,11 +12,11 @@ from watcher.pipeline.observer import ObservedApi
 from watcher.pipeline.ports import Api, Observer, Receiver
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
-from watcher.wiring.runtime import Surroundings
+from watcher.wiring.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Connections:
     """Everything of one configuration that holds connections."""
 
     config: Config
@@ -26,13 +26,13 @@ class Parts:
     """Closes all of them."""
 
 
-async def make_parts(
+async def make_connections(
     config: Config,
-    surroundings: Surroundings,
+    runtime: Runtime,
     extra_receivers: Mapping[str, Receiver],
     budgets: Budgets,
     observer: Observer,
-) -> Parts:
+) -> Connections:
     """Make the parts, or none of them.
 
     Raises:
@@ -40,18 +40,20 @@ async def make_parts(
         InvalidReceiverError: a receiver's secret or address cannot be used.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
-    check_secrets(config, surroundings)
+    check_secrets(config, runtime)
     async with AsyncExitStack() as stack:
         receivers: dict[str, Receiver] = {}
         for name, settings in config.receivers.items():
-            receivers[name] = make_receiver(name, settings, surroundings, stack)
+            receivers[name] = make_receiver(name, settings, runtime, stack)
         apis: dict[str, Api] = {}
         for name, account in config.accounts.items():
-            apis[name] = ObservedApi(name, make_api(name, account, surroundings, stack, budgets), observer)
-        return Parts(config=config, apis=apis, receivers=receivers | dict(extra_receivers), connections=stack.pop_all())
+            apis[name] = ObservedApi(name, make_api(name, account, runtime, stack, budgets), observer)
+        return Connections(
+            config=config, apis=apis, receivers=receivers | dict(extra_receivers), connections=stack.pop_all()
+        )
 
 
-def check_secrets(config: Config, surroundings: Surroundings) -> None:
+def check_secrets(config: Config, runtime: Runtime) -> None:
     """Fetch every secret once, so that whoever mends one of them knows of the others too.
 
     Raises:
@@ -60,7 +62,7 @@ def check_secrets(config: Config, surroundings: Surroundings) -> None:
     problems = []
     for key, ref in secrets_of(config):
         try:
-            surroundings.secret(ref)
+            runtime.secret(ref)
         except SecretError as error:
             problems.append(f"{key}: {error}")
     if problems:

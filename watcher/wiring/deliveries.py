@@ -9,7 +9,7 @@ import structlog
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler
-from watcher.store.operator_actions import Change, DeliveryRefusedError, Manual
+from watcher.store.operator_actions import Change, DeliveryRefusedError, OperatorActions
 from watcher.store.sqlite.database import Database
 
 log = structlog.get_logger()
@@ -31,29 +31,33 @@ def delivery_handlers(
     """
 
     async def retry(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(RETRY, await perform_retry(Manual(database, receivers()), arguments, clock), wake)
+        return _answer(RETRY, await perform_retry(OperatorActions(database, receivers()), arguments, clock), wake)
 
     async def drop(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(DROP, await perform_drop(Manual(database, receivers()), arguments, clock), wake)
+        return _answer(DROP, await perform_drop(OperatorActions(database, receivers()), arguments, clock), wake)
 
     return {RETRY: retry, DROP: drop}
 
 
-async def perform_retry(manual: Manual, arguments: Mapping[str, object], clock: Clock) -> list[Change]:
+async def perform_retry(
+    operator_actions: OperatorActions, arguments: Mapping[str, object], clock: Clock
+) -> list[Change]:
     """Send again what the arguments name; also for a command without a daemon."""
     try:
         if arguments.get("all_dead") is True:
             receiver = arguments.get("receiver")
-            return await manual.retry_all_dead(None if receiver is None else str(receiver), clock.utc_now())
-        return await manual.retry(_ids(arguments), clock.utc_now())
+            return await operator_actions.retry_all_dead(None if receiver is None else str(receiver), clock.utc_now())
+        return await operator_actions.retry(_ids(arguments), clock.utc_now())
     except DeliveryRefusedError as error:
         raise ControlError(str(error)) from None
 
 
-async def perform_drop(manual: Manual, arguments: Mapping[str, object], clock: Clock) -> list[Change]:
+async def perform_drop(
+    operator_actions: OperatorActions, arguments: Mapping[str, object], clock: Clock
+) -> list[Change]:
     """Drop what the arguments name; also for a command without a daemon."""
     try:
-        return await manual.drop(_ids(arguments), str(arguments.get("by", "")), clock.utc_now())
+        return await operator_actions.drop(_ids(arguments), str(arguments.get("by", "")), clock.utc_now())
     except DeliveryRefusedError as error:
         raise ControlError(str(error)) from None
 
@@ -76,7 +80,7 @@ def _ids(arguments: Mapping[str, object]) -> list[str]:
 
 
 def _answer(command: str, changes: list[Change], wake: Callable[[str], None]) -> Mapping[str, object]:
-    log.info("delivery.changed_by_hand", command=command, deliveries=[item.id for item in changes])
+    log.info("delivery.changed_by_operator", command=command, deliveries=[item.id for item in changes])
     for receiver in dict.fromkeys(item.receiver for item in changes):
         wake(receiver)
     return changes_json(changes)

@@ -7,36 +7,36 @@ from dataclasses import dataclass
 
 from watcher.clock import Clock
 from watcher.config import Config
-from watcher.config.to_core import looks_of, policy_of, routes_of, thresholds_of
+from watcher.config.to_core import policy_of, polls_of, routes_of, thresholds_of
 from watcher.core.delivery.model import PARKED_RETRY
 from watcher.core.routing.routes import DIGEST_PATIENCE
-from watcher.pipeline.clock_trust import ClockDoubt
-from watcher.pipeline.delivery.pace import Lane
-from watcher.pipeline.delivery.worker import Courier, couriers
-from watcher.pipeline.maintenance import Limits, Upkeep
+from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.delivery.pace import ChannelPace
+from watcher.pipeline.delivery.worker import DeliveryWorker, workers
+from watcher.pipeline.maintenance import Limits, Maintenance
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.ports import Observer, Receiver
 from watcher.pipeline.routing import Router
-from watcher.pipeline.store_outage import Herald, Storekeeper
+from watcher.pipeline.store_outage import DirectNotifier, StoreOutageHandler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
-from watcher.store.sqlite.daily_backup import Backups
+from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database
-from watcher.store.sqlite.write_health import Room
-from watcher.wiring.connections import Parts
-from watcher.wiring.supervisor import Crew, Stage
+from watcher.store.sqlite.write_health import WriteHealth
+from watcher.wiring.connections import Connections
+from watcher.wiring.supervisor import Stage, Supervisor
 
 
-class Carriers:
+class DeliveryWorkers:
     """A courier for each receiver; others take their place at a reload."""
 
     def __init__(
         self,
         deliveries: Deliveries,
         clock: Clock,
-        doubt: ClockDoubt,
+        clock_trust: ClockTrust,
         observer: Observer,
         *,
         on_events: Callable[[], None],
@@ -45,104 +45,110 @@ class Carriers:
         self._deliveries = deliveries
         self._observer = observer
         self._clock = clock
-        self._doubt = doubt
-        self._lanes: dict[str, Lane] = {}
+        self._clock_trust = clock_trust
+        self._paces: dict[str, ChannelPace] = {}
         self._at_work: set[Stage] = set()
-        self.by_receiver: Mapping[str, Courier] = {}
+        self.by_receiver: Mapping[str, DeliveryWorker] = {}
 
     def take_on(self, config: Config, receivers: Mapping[str, Receiver]) -> None:
         """Make couriers for these receivers; the lanes keep their pace and pauses."""
-        self.by_receiver = couriers(
+        self.by_receiver = workers(
             receivers,
             self._deliveries,
             policy_of(config),
             self._clock,
-            self._doubt,
+            self._clock_trust,
             observer=self._observer,
-            lanes=self._lanes,
+            paces=self._paces,
             on_events=self._on_events,
         )
 
-    def start(self, crew: Crew) -> None:
+    def start(self, supervisor: Supervisor) -> None:
         """Let the present couriers work."""
-        for courier in self.by_receiver.values():
-            task = crew.start(courier.run())
+        for worker in self.by_receiver.values():
+            task = supervisor.start(worker.run())
             self._at_work.add(task)
             task.add_done_callback(self._at_work.discard)
 
-    def dismiss(self, crew: Crew) -> frozenset[Stage]:
+    def dismiss(self, supervisor: Supervisor) -> frozenset[Stage]:
         """Let them claim no more; return those that have still to end their attempts."""
-        for courier in self.by_receiver.values():
-            courier.stop()
-        crew.let_go(self._at_work)
+        for worker in self.by_receiver.values():
+            worker.stop()
+        supervisor.let_go(self._at_work)
         return frozenset(self._at_work)
 
     def wake(self) -> None:
         """Let all of them see what there is to do."""
-        for courier in self.by_receiver.values():
-            courier.wake.ring()
+        for worker in self.by_receiver.values():
+            worker.wake.tick()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
+class Pipeline:
     """The river and what is done beside it."""
 
     poller: Poller
     router: Router
-    carriers: Carriers
-    upkeep: Upkeep
-    storekeeper: Storekeeper
+    delivery_workers: DeliveryWorkers
+    maintenance: Maintenance
+    store_outage: StoreOutageHandler
 
 
-def wire(parts: Parts, database: Database, clock: Clock, observer: Observer) -> Stages:
+def wire(connections: Connections, database: Database, clock: Clock, observer: Observer) -> Pipeline:
     """Make the stages; they share the store, the clock and one doubt about the wall clock."""
-    config, receivers = parts.config, parts.receivers
-    doubt = ClockDoubt()
+    config, receivers = connections.config, connections.receivers
+    clock_trust = ClockTrust()
 
     def wake_router() -> None:
-        router.wake.ring()
+        router.wake.tick()
 
-    carriers = Carriers(Deliveries(database), clock, doubt, observer, on_events=wake_router)
-    carriers.take_on(config, receivers)
-    router = Router(Outbox(database), routes_of(config), receivers, clock, carriers.wake, observer=observer)
+    delivery_workers = DeliveryWorkers(Deliveries(database), clock, clock_trust, observer, on_events=wake_router)
+    delivery_workers.take_on(config, receivers)
+    router = Router(Outbox(database), routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
     poller = Poller(
-        looks_of(config),
-        parts.apis,
-        Polls(database),
+        polls_of(config),
+        connections.apis,
+        PollStore(database),
         clock,
         thresholds=thresholds_of(config),
-        doubt=doubt,
-        on_events=router.wake.ring,
+        clock_trust=clock_trust,
+        on_events=router.wake.tick,
         on_caught_up=router.let_go,
         observer=observer,
     )
-    upkeep = Upkeep(
+    maintenance = Maintenance(
         Retention(database),
         Deliveries(database),
-        Backups(database),
-        limits_of(parts),
+        DailyBackup(database),
+        limits_of(connections),
         clock,
-        doubt=doubt,
-        on_events=router.wake.ring,
+        clock_trust=clock_trust,
+        on_events=router.wake.tick,
     )
-    storekeeper = Storekeeper(
-        Room(database),
-        poller.memory,
+    store_outage = StoreOutageHandler(
+        WriteHealth(database),
+        poller.cache,
         poller,
         clock,
-        herald=Herald(parts.receivers, routes_of(config)),
-        on_events=router.wake.ring,
+        notifier=DirectNotifier(connections.receivers, routes_of(config)),
+        on_events=router.wake.tick,
         observer=observer,
     )
-    return Stages(poller=poller, router=router, carriers=carriers, upkeep=upkeep, storekeeper=storekeeper)
+    return Pipeline(
+        poller=poller,
+        router=router,
+        delivery_workers=delivery_workers,
+        maintenance=maintenance,
+        store_outage=store_outage,
+    )
 
 
-def limits_of(parts: Parts) -> Limits:
+def limits_of(connections: Connections) -> Limits:
     """Return how long what is kept."""
-    config = parts.config
+    config = connections.config
     return Limits(
         keep_history=config.state.keep_history,
         longest_wait=max(config.delivery.max_retry, PARKED_RETRY, DIGEST_PATIENCE),
         give_up_after=config.delivery.give_up_after,
-        receivers=frozenset(parts.receivers),
+        receivers=frozenset(connections.receivers),
     )

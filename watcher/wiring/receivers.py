@@ -18,25 +18,25 @@ from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.pipeline.ports import Receiver
 from watcher.receivers import KINDS, Spec
-from watcher.wiring.runtime import Surroundings
+from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
 """A deadline for one whole attempt; Standard Webhooks advises 15 to 30 s."""
 
 
-def make_receiver(name: str, settings: ReceiverSettings, surroundings: Surroundings, stack: AsyncExitStack) -> Receiver:
+def make_receiver(name: str, settings: ReceiverSettings, runtime: Runtime, stack: AsyncExitStack) -> Receiver:
     """Make one receiver from its settings; its connections are closed with ``stack``."""
-    http = HttpClient(_receiver_http(settings), surroundings.clock)
+    http = HttpClient(_receiver_http(settings), runtime.clock)
     stack.push_async_callback(http.aclose)
     spec = Spec(
         name=name,
         http=http,
-        clock=surroundings.clock,
-        stream=surroundings.output,
-        url=_url(settings, surroundings),
-        secret=_secret_source(settings, surroundings),
-        headers=_headers(settings, surroundings),
+        clock=runtime.clock,
+        stream=runtime.output,
+        url=_url(settings, runtime),
+        secret=_secret_source(settings, runtime),
+        headers=_headers(settings, runtime),
         channel=settings.channel if isinstance(settings, SlackSettings) else "",
         api_url=settings.api_url if isinstance(settings, SlackSettings) else "",
     )
@@ -55,26 +55,26 @@ def _receiver_http(settings: ReceiverSettings) -> HttpSettings:
     )
 
 
-def _url(settings: ReceiverSettings, surroundings: Surroundings) -> Callable[[], Secret] | Secret | None:
+def _url(settings: ReceiverSettings, runtime: Runtime) -> Callable[[], Secret] | Secret | None:
     match settings:
         case WebhookSettings(url=SecretRef() as ref) | SlackWebhookSettings(url=ref):
-            return CurrentSecret(ref, surroundings)
+            return CurrentSecret(ref, runtime)
         case WebhookSettings(url=str() as plain):
             return Secret(plain)
         case _:
             return None
 
 
-def _secret_source(settings: ReceiverSettings, surroundings: Surroundings) -> Callable[[], Secret] | None:
+def _secret_source(settings: ReceiverSettings, runtime: Runtime) -> Callable[[], Secret] | None:
     match settings:
         case WebhookSettings(secret=SecretRef() as ref) | SlackSettings(token=ref):
             pass
         case _:
             return None
-    return CurrentSecret(ref, surroundings)
+    return CurrentSecret(ref, runtime)
 
 
-def _headers(settings: ReceiverSettings, surroundings: Surroundings) -> Mapping[str, Secret]:
+def _headers(settings: ReceiverSettings, runtime: Runtime) -> Mapping[str, Secret]:
     if not isinstance(settings, WebhookSettings):
         return {}
-    return CurrentHeaders(settings.headers, surroundings)
+    return CurrentHeaders(settings.headers, runtime)

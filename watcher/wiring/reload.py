@@ -16,32 +16,32 @@ import structlog
 from watcher.config import Config, ConfigError, SecretError, SecretsError, load
 from watcher.config.difference import changes, restarts
 from watcher.config.references import fixed_secrets
-from watcher.config.to_core import looks_of, routes_of, thresholds_of
+from watcher.config.to_core import polls_of, routes_of, thresholds_of
 from watcher.control.protocol import ControlError
 from watcher.http import HttpSetupError
-from watcher.pipeline.store_outage import Herald
+from watcher.pipeline.store_outage import DirectNotifier
 from watcher.receivers.spec import InvalidReceiverError
-from watcher.wiring.connections import Parts
-from watcher.wiring.pipeline import Stages, limits_of
-from watcher.wiring.supervisor import Crew
+from watcher.wiring.connections import Connections
+from watcher.wiring.pipeline import Pipeline, limits_of
+from watcher.wiring.supervisor import Supervisor
 
 log = structlog.get_logger()
 
-Remake = Callable[[Config], Awaitable[Parts]]
+Remake = Callable[[Config], Awaitable[Connections]]
 Hook = Callable[[], Awaitable[None]]
 
 
 class Reloader:
     """Reads the file again and hands it to the stages; one reload at a time."""
 
-    def __init__(self, parts: Parts, stages: Stages, remake: Remake) -> None:
-        self._parts = parts
-        self._started_with = parts.config
-        self._stages = stages
+    def __init__(self, connections: Connections, pipeline: Pipeline, remake: Remake) -> None:
+        self._parts = connections
+        self._started_with = connections.config
+        self._stages = pipeline
         self._remake = remake
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._crew: Crew | None = None
+        self._supervisor: Supervisor | None = None
         self._started = asyncio.Event()
         self.before: list[Hook] = []
         """Called before the file is read."""
@@ -55,14 +55,14 @@ class Reloader:
         """The configuration that holds now."""
         return self._parts.config
 
-    def start(self, crew: Crew) -> None:
+    def start(self, supervisor: Supervisor) -> None:
         """Know the stages at work; a reload that was asked for before waits for this."""
-        self._crew = crew
+        self._supervisor = supervisor
         self._started.set()
 
     def stop(self) -> None:
         """Take nothing over any more."""
-        self._crew = None
+        self._supervisor = None
 
     async def serve(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
         """Reload for the control socket; a faulty file is an answer, too."""
@@ -97,15 +97,15 @@ class Reloader:
     async def _reload(self) -> Mapping[str, object]:
         path = self.config.path
         try:
-            parts = await self._remake(await asyncio.to_thread(load, path))
+            connections = await self._remake(await asyncio.to_thread(load, path))
         except ConfigError as error:
             return _refused(path, [str(fault) for fault in error.faults])
         except SecretsError as error:
             return _refused(path, error.problems)
         except (SecretError, InvalidReceiverError, HttpSetupError) as error:
             return _refused(path, [str(error)])
-        changed, kept = changes(self.config, parts.config), restarts(self._started_with, parts.config)
-        await self._switch(parts)
+        changed, kept = changes(self.config, connections.config), restarts(self._started_with, connections.config)
+        await self._switch(connections)
         log.info("config.reloaded", file=str(path), changes=list(changed), needs_restart=list(kept))
         for hook in self.taken_over:
             await hook()
@@ -114,24 +114,24 @@ class Reloader:
             "file": str(path),
             "changes": list(changed),
             "needs_restart": list(kept),
-            "secrets_of_start": list(fixed_secrets(parts.config)),
+            "secrets_of_start": list(fixed_secrets(connections.config)),
         }
 
-    async def _switch(self, parts: Parts) -> None:
-        if (crew := self._crew) is None:
-            await parts.connections.aclose()
+    async def _switch(self, connections: Connections) -> None:
+        if (supervisor := self._supervisor) is None:
+            await connections.connections.aclose()
             raise ControlError("the daemon is stopping; its next start reads the file")
-        old, self._parts = self._parts, parts
-        config, stages = parts.config, self._stages
-        stages.carriers.dismiss(crew)
-        stages.router.take_over(routes_of(config), parts.receivers)
-        stages.carriers.take_on(config, parts.receivers)
-        stages.carriers.start(crew)
-        stages.upkeep.take_over(limits_of(parts))
-        stages.storekeeper.take_over(Herald(parts.receivers, routes_of(config)))
+        old, self._parts = self._parts, connections
+        config, pipeline = connections.config, self._stages
+        pipeline.delivery_workers.dismiss(supervisor)
+        pipeline.router.apply_config(routes_of(config), connections.receivers)
+        pipeline.delivery_workers.take_on(config, connections.receivers)
+        pipeline.delivery_workers.start(supervisor)
+        pipeline.maintenance.apply_config(limits_of(connections))
+        pipeline.store_outage.apply_config(DirectNotifier(connections.receivers, routes_of(config)))
         # Looks go on by the old ones until they are done; each client closes behind its last call.
         await old.connections.aclose()
-        await stages.poller.take_over(looks_of(config), parts.apis, thresholds_of(config))
+        await pipeline.poller.apply_config(polls_of(config), connections.apis, thresholds_of(config))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._under_way.add(task)
@@ -139,5 +139,5 @@ class Reloader:
 
 
 def _refused(path: Path, faults: Sequence[str]) -> Mapping[str, object]:
-    log.error("config.refused", file=str(path), faults=list(faults), remedy="mend the file and reload again")
+    log.error("config.rejected", file=str(path), faults=list(faults), remedy="mend the file and reload again")
     return {"outcome": "refused", "file": str(path), "faults": list(faults)}

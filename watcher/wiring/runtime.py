@@ -13,7 +13,7 @@ from watcher.logs import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Runtime:
     """What the program finds around it; tests and the demo bring their own."""
 
     environ: Mapping[str, str]

@@ -8,7 +8,7 @@ import structlog
 
 from watcher.config import SecretError, SecretRef
 from watcher.core.secret import Secret
-from watcher.wiring.runtime import Surroundings
+from watcher.wiring.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -16,26 +16,26 @@ log = structlog.get_logger()
 class CurrentSecret:
     """A secret that is read anew at each use; while its file is being replaced, it is as it was."""
 
-    def __init__(self, ref: SecretRef, surroundings: Surroundings) -> None:
+    def __init__(self, ref: SecretRef, runtime: Runtime) -> None:
         self._ref = ref
-        self._surroundings = surroundings
-        self._latest = surroundings.secret(ref)
+        self._runtime = runtime
+        self._latest = runtime.secret(ref)
 
     def __call__(self) -> Secret:
-        """Return it as it is now."""
+        """Return it is now."""
         try:
-            self._latest = self._surroundings.secret(self._ref)
+            self._latest = self._runtime.secret(self._ref)
         except SecretError as error:
-            log.warning("secret.unreadable", problem=str(error))
+            log.warning("secret.read_failed", problem=str(error))
         return self._latest
 
 
 class CurrentHeaders(Mapping[str, Secret]):
     """Headers of a receiver, each read anew when it is asked for."""
 
-    def __init__(self, headers: Mapping[str, SecretRef | str], surroundings: Surroundings) -> None:
+    def __init__(self, headers: Mapping[str, SecretRef | str], runtime: Runtime) -> None:
         self._values: dict[str, CurrentSecret | Secret] = {
-            name: CurrentSecret(value, surroundings) if isinstance(value, SecretRef) else Secret(value)
+            name: CurrentSecret(value, runtime) if isinstance(value, SecretRef) else Secret(value)
             for name, value in headers.items()
         }
 

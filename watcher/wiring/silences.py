@@ -10,7 +10,7 @@ import structlog
 
 from watcher.clock import Clock
 from watcher.control.protocol import ControlError, Handler
-from watcher.core.routing.matcher import Match, match_of
+from watcher.core.routing.matcher import Matcher, matcher_of
 from watcher.core.routing.silence import LONGEST, Silence, to_json
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.database import Database
@@ -52,11 +52,11 @@ async def perform_end(database: Database, arguments: Mapping[str, object], clock
         raise ControlError(str(error)) from None
 
 
-def _match(arguments: Mapping[str, object]) -> Match:
+def _match(arguments: Mapping[str, object]) -> Matcher:
     words = arguments.get("match")
     if not isinstance(words, dict) or not words or not all(isinstance(found, list) for found in words.values()):
         raise ControlError('name what is silenced, e.g. {"service": ["6wxgu1abcde"]}')
-    return match_of({str(key): [str(word) for word in found] for key, found in words.items()})
+    return matcher_of({str(key): [str(word) for word in found] for key, found in words.items()})
 
 
 def _lasts(arguments: Mapping[str, object]) -> timedelta:

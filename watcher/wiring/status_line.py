@@ -14,19 +14,19 @@ from watcher.store.delivery_views import NOT_WELL
 from watcher.store.views import open_views
 
 
-async def how_it_goes(poller: Poller, database: Path) -> str:
+async def status_line(poller: Poller, database: Path) -> str:
     """Return what is watched, what cannot be seen, and what is not told yet."""
     queues = await asyncio.to_thread(_queues, database)
     trainings, services = poller.watched()
     waiting = sum(queues.get(state, 0) for state in OPEN_STATES)
-    parts = [
+    connections = [
         f"watching {counted(trainings, 'training')} in {counted(services, 'service')}",
-        counted(len(poller.memory.open_incidents()), "incident"),
+        counted(len(poller.cache.open_incidents()), "incident"),
         f"{counted(waiting, 'alert')} waiting",
     ]
     if lost := queues.get(State.DEAD, 0) + queues.get(State.HELD, 0):
-        parts.append(f"{counted(lost, 'alert')} not told, see aitems-watcher status")
-    return "; ".join(parts)
+        connections.append(f"{counted(lost, 'alert')} not told, see aitems-watcher status")
+    return "; ".join(connections)
 
 
 def _queues(database: Path) -> Mapping[State, int]:

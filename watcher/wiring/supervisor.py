@@ -13,7 +13,7 @@ log = structlog.get_logger()
 Stage = asyncio.Task[None]
 
 
-class Crew:
+class Supervisor:
     """Those at work; some may be let go and others taken on while the rest goes on."""
 
     def __init__(self) -> None:
@@ -28,9 +28,9 @@ class Crew:
         task.add_done_callback(self._note_end)
         return task
 
-    def let_go(self, stages: Iterable[Stage]) -> None:
+    def let_go(self, pipeline: Iterable[Stage]) -> None:
         """Expect these to end by themselves."""
-        self._let_go |= set(stages) & self._stages
+        self._let_go |= set(pipeline) & self._stages
 
     async def until(self, stop: asyncio.Event) -> None:
         """Wait for ``stop``, or raise what ended a stage."""
@@ -45,9 +45,9 @@ class Crew:
                 task.result()
                 raise RuntimeError(f"a stage ended by itself: {task.get_coro()}")
 
-    async def cancel(self, stages: Iterable[Stage] | None = None) -> None:
+    async def cancel(self, pipeline: Iterable[Stage] | None = None) -> None:
         """End these (all, when none are named) where they are."""
-        ending = self._stages.copy() if stages is None else set(stages)
+        ending = self._stages.copy() if pipeline is None else set(pipeline)
         self.let_go(ending)
         for task in ending:
             task.cancel()
@@ -58,6 +58,6 @@ class Crew:
             self._let_go.discard(task)
             self._stages.discard(task)
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("stage.failed_at_its_end", problem=repr(error))
+                log.error("stage.stop_failed", problem=repr(error))
         else:
             self._ended.set()

@@ -27,7 +27,7 @@ Late = Callable[[], Mapping[str, float]]
 Words = Callable[[], Awaitable[str]]
 
 
-class Herald:
+class SystemdNotifier:
     """Tells systemd; without one it does nothing.
 
     Args:
@@ -48,38 +48,38 @@ class Herald:
     async def run(self) -> None:
         """Tell for ever."""
         turn = 0
-        self._systemd.tell(*self._systemd.sooner_watchdog)
+        self._systemd.notify(*self._systemd.sooner_watchdog)
         while True:
             if not self._ready:
-                self._tell_start()
+                self._report_start()
             if self._turning():
-                self._systemd.tell(WATCHDOG)
+                self._systemd.notify(WATCHDOG)
             if turn % STATUS_EVERY == 0:
-                await self._tell_status()
+                await self._report_status()
             turn += 1
             await asyncio.sleep(EVERY_SECONDS)
 
     async def reload_begins(self) -> None:
         """Tell that the configuration is being read; the start is no place for it."""
         if self._ready:
-            self._systemd.tell(*reloading())
+            self._systemd.notify(*reloading())
 
     async def reload_ended(self) -> None:
         """Tell that what holds now will hold."""
         if self._ready:
-            self._systemd.tell(READY)
-            await self._tell_status()
+            self._systemd.notify(READY)
+            await self._report_status()
 
     def stopping(self) -> None:
         """Tell that the end has begun."""
-        self._systemd.tell(STOPPING, status("stopping"))
+        self._systemd.notify(STOPPING, status("stopping"))
 
-    def _tell_start(self) -> None:
+    def _report_start(self) -> None:
         if not self._first_round.is_set():
-            self._systemd.tell(more_time(START_SECONDS))
+            self._systemd.notify(more_time(START_SECONDS))
             return
         self._ready = True
-        self._systemd.tell(READY)
+        self._systemd.notify(READY)
         log.info("watcher.ready")
 
     def _turning(self) -> bool:
@@ -89,16 +89,16 @@ class Herald:
             if late:
                 log.error("watchdog.withheld", late_seconds=dict(late))
             else:
-                log.info("watchdog.goes_on")
+                log.info("watchdog.resumed")
         return not late
 
-    async def _tell_status(self) -> None:
+    async def _report_status(self) -> None:
         if not self._systemd.listens:
             return
         try:
             # Whoever keeps the line waiting must not keep the watchdog waiting.
             async with asyncio.timeout(STATUS_SECONDS):
-                self._systemd.tell(status(await self._words()))
+                self._systemd.notify(status(await self._words()))
         except Exception:
             # The line is for people; that it cannot be had now must not end the watching.
-            log.exception("status.unknown")
+            log.exception("status.read_failed")

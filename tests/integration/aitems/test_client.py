@@ -19,7 +19,7 @@ from watcher.aitems.client import AccountSpec, AitemsClient, ServicesSeen
 from watcher.aitems.pages import MAX_PAGES
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.aitems.wire import Service
-from watcher.core.polling.result import Cause, Seen, Sight, Unseen
+from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -44,23 +44,23 @@ def page(items: list[dict[str, object]], offset: int, limit: int) -> dict[str, o
     return {"trains": items, "offset": offset, "limit": limit}
 
 
-def seen(sight: Sight) -> Seen:
-    assert isinstance(sight, Seen), sight
-    return sight
+def seen(outcome: PollOutcome) -> PollResult:
+    assert isinstance(outcome, PollResult), outcome
+    return outcome
 
 
-def unseen(sight: object) -> Unseen:
-    assert isinstance(sight, Unseen), sight
-    return sight
+def failure(outcome: object) -> PollFailure:
+    assert isinstance(outcome, PollFailure), outcome
+    return outcome
 
 
 async def test_a_view_gives_one_observation_with_bounds_and_digest(api: AitemsClient, script: Script) -> None:
     script.add(RECORD, head="Date: Mon, 23 Nov 2026 02:20:00 GMT\r\n")
-    sight = seen(await api.view(REF))
-    assert [(item.ref, item.status) for item in sight.observations] == [(REF, "learning")]
-    assert sight.digest == hashlib.sha256(json.dumps(RECORD).encode()).digest()
-    assert sight.asked_at <= sight.answered_at
-    assert sight.server_date == datetime(2026, 11, 23, 2, 20, tzinfo=UTC)
+    outcome = seen(await api.view(REF))
+    assert [(item.ref, item.status) for item in outcome.observations] == [(REF, "learning")]
+    assert outcome.digest == hashlib.sha256(json.dumps(RECORD).encode()).digest()
+    assert outcome.asked_at <= outcome.answered_at
+    assert outcome.server_date == datetime(2026, 11, 23, 2, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "203 Non-Authoritative Information"])
@@ -73,8 +73,8 @@ async def test_a_list_of_one_page_is_asked_for_without_paging(
     api: AitemsClient, server: RawServer, script: Script
 ) -> None:
     script.add(page([item(1), item(2)], 0, 1000))
-    sight = seen(await api.list(SERVICE))
-    assert [item.ref.version for item in sight.observations] == ["v1", "v2"]
+    outcome = seen(await api.list(SERVICE))
+    assert [item.ref.version for item in outcome.observations] == ["v1", "v2"]
     assert server.request_lines == ["GET /api/v1/services/6wxgu1abcde/trains HTTP/1.1"]
 
 
@@ -82,11 +82,11 @@ async def test_full_pages_are_followed_to_the_end(api: AitemsClient, server: Raw
     pages = [page([item(1), item(2)], 0, 2), page([item(3), item(4)], 2, 2), page([item(5)], 4, 2)]
     for body in pages:
         script.add(body)
-    sight = seen(await api.list(SERVICE))
-    assert [item.ref.version for item in sight.observations] == ["v1", "v2", "v3", "v4", "v5"]
-    assert sight.asked_at == sight.observations[0].asked_at < sight.observations[2].asked_at
-    assert sight.answered_at == sight.observations[4].answered_at > sight.observations[2].answered_at
-    assert sight.digest == hashlib.sha256("".join(map(json.dumps, pages)).encode()).digest()
+    outcome = seen(await api.list(SERVICE))
+    assert [item.ref.version for item in outcome.observations] == ["v1", "v2", "v3", "v4", "v5"]
+    assert outcome.asked_at == outcome.observations[0].asked_at < outcome.observations[2].asked_at
+    assert outcome.answered_at == outcome.observations[4].answered_at > outcome.observations[2].answered_at
+    assert outcome.digest == hashlib.sha256("".join(map(json.dumps, pages)).encode()).digest()
     assert [line.partition("trains")[2] for line in server.request_lines] == [
         " HTTP/1.1",
         "?offset=2&limit=2 HTTP/1.1",
@@ -104,7 +104,7 @@ async def test_a_server_that_ignores_the_offset_does_not_pass_for_a_whole_list(
     api: AitemsClient, script: Script
 ) -> None:
     script.add(page([item(1), item(2)], 0, 2))
-    problem = unseen(await api.list(SERVICE))
+    problem = failure(await api.list(SERVICE))
     assert problem.cause is Cause.BAD_ANSWER
     assert "begins at 0, not at 2" in problem.detail
 
@@ -112,7 +112,7 @@ async def test_a_server_that_ignores_the_offset_does_not_pass_for_a_whole_list(
 async def test_one_bad_page_makes_the_whole_list_unseen(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1)], 0, 1))
     script.add({"error": {"errorCode": "900", "message": "Unexpected Error"}}, status="500 Internal Server Error")
-    assert unseen(await api.list(SERVICE)).cause is Cause.SERVER
+    assert failure(await api.list(SERVICE)).cause is Cause.SERVER
 
 
 async def test_a_list_without_end_is_given_up(make_api: MakeApi) -> None:
@@ -124,7 +124,7 @@ async def test_a_list_without_end_is_given_up(make_api: MakeApi) -> None:
             offset += 1
 
     async with raw_server(lie) as liar:
-        problem = unseen(await make_api(f"{liar.url}/api/v1").list(SERVICE))
+        problem = failure(await make_api(f"{liar.url}/api/v1").list(SERVICE))
     assert problem.cause is Cause.BAD_ANSWER
     assert len(liar.received) == MAX_PAGES
 
@@ -136,7 +136,7 @@ async def test_the_same_training_twice_with_one_status_is_one(api: AitemsClient,
 
 async def test_the_same_training_twice_with_two_statuses_is_a_bad_answer(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1, "learning"), item(1, "completed")], 0, 1000))
-    problem = unseen(await api.list(SERVICE))
+    problem = failure(await api.list(SERVICE))
     assert problem.cause is Cause.BAD_ANSWER
     assert "twice" in problem.detail
 
@@ -180,7 +180,7 @@ async def test_a_refusal_has_its_cause_and_its_words(
     api: AitemsClient, script: Script, status: str, body: object, expected: tuple[Cause, str | None]
 ) -> None:
     script.add(body, status=status)
-    problem = unseen(await api.view(REF))
+    problem = failure(await api.view(REF))
     assert (problem.cause, problem.code) == expected
     assert problem.http_status == int(status[:3])
     assert status[:3] in problem.detail
@@ -189,7 +189,7 @@ async def test_a_refusal_has_its_cause_and_its_words(
 async def test_a_clock_that_is_off_is_told_with_how_much(api: AitemsClient, script: Script) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     script.add({"error": {"errorCode": "200"}}, status="401 Unauthorized", head=f"Date: {date}\r\n")
-    problem = unseen(await api.view(REF))
+    problem = failure(await api.view(REF))
     assert problem.cause is Cause.CLOCK
     assert "s from ours" in problem.detail
 
@@ -214,7 +214,7 @@ async def test_a_success_that_is_no_training_is_a_bad_answer(
     api: AitemsClient, script: Script, body: bytes, head: str
 ) -> None:
     script.add(body, head=head)
-    problem = unseen(await api.view(REF))
+    problem = failure(await api.view(REF))
     assert problem.cause is Cause.BAD_ANSWER
     assert problem.http_status == 200
 
@@ -248,7 +248,7 @@ async def test_a_broken_connection_has_its_cause(
     make_api: MakeApi, behave: Callable[[Exchange], asyncio.Future[None]], cause: Cause
 ) -> None:
     async with raw_server(behave) as server:
-        problem = unseen(await make_api(f"{server.url}/api/v1").view(REF))
+        problem = failure(await make_api(f"{server.url}/api/v1").view(REF))
     assert problem.cause is cause
     assert problem.http_status is None
 
@@ -261,7 +261,7 @@ async def test_a_broken_connection_has_its_cause(
     ],
 )
 async def test_a_host_that_cannot_be_reached_has_its_cause(make_api: MakeApi, base_url: str, cause: Cause) -> None:
-    assert unseen(await make_api(base_url).view(REF)).cause is cause
+    assert failure(await make_api(base_url).view(REF)).cause is cause
 
 
 async def test_tls_that_fails_has_its_cause(make_api: MakeApi, server: RawServer) -> None:
@@ -270,7 +270,7 @@ async def test_tls_that_fails_has_its_cause(make_api: MakeApi, server: RawServer
         await exchange.write(b"plain text\r\n\r\n")
 
     async with raw_server(no_tls) as plain:
-        problem = unseen(await make_api(f"https://127.0.0.1:{plain.port}/api/v1").view(REF))
+        problem = failure(await make_api(f"https://127.0.0.1:{plain.port}/api/v1").view(REF))
     assert problem.cause is Cause.TLS
 
 
@@ -279,7 +279,7 @@ async def test_a_wait_is_capped_and_nonsense_ignored(
     api: AitemsClient, script: Script, head: str, seconds: float | None
 ) -> None:
     script.add(b"", status="503 Service Unavailable", head=head)
-    assert unseen(await api.view(REF)).retry_after_seconds == seconds
+    assert failure(await api.view(REF)).retry_after_seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ async def test_a_server_that_asks_for_rest_gets_it_for_the_whole_account(
     begun = time.monotonic()
     script.add(b"", status=refusal[0], head=refusal[1])
     await api.view(REF)
-    assert api._budget._pacer.free_at >= begun + seconds
+    assert api._budget._rate_limiter.free_at >= begun + seconds
     waiting = asyncio.create_task(api.list(SERVICE))
     await asyncio.sleep(0.05)
     assert len(server.received) == 1
@@ -314,7 +314,7 @@ async def test_the_servers_words_are_shown_short_on_one_line_and_without_the_key
     api: AitemsClient, script: Script
 ) -> None:
     script.add(f"bad key {ACCESS_KEY}\r\n\x1b[31m{'x' * 5000}".encode(), status="401 Unauthorized")
-    detail = unseen(await api.view(REF)).detail
+    detail = failure(await api.view(REF)).detail
     assert "bad key **********" in detail
     assert ACCESS_KEY not in detail
     assert len(detail) <= 300
@@ -337,8 +337,8 @@ async def test_a_slow_answer_does_not_hold_the_next_request_back(make_api: MakeA
 
     async with raw_server(answer_two_together) as server:
         api = make_api(f"{server.url}/api/v1")
-        sights = await asyncio.gather(api.view(REF), api.view(REF))
-    assert all(isinstance(sight, Seen) for sight in sights)
+        outcomes = await asyncio.gather(api.view(REF), api.view(REF))
+    assert all(isinstance(outcome, PollResult) for outcome in outcomes)
 
 
 async def test_the_rate_holds_where_the_requests_arrive(make_api: MakeApi) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.aitems.conftest import ACCESS_KEY, SECRET_KEY, Script
 from tests.integration.http.raw_server import RawServer
 from watcher.aitems.client import AitemsClient
-from watcher.core.polling.result import Seen
+from watcher.core.polling.result import PollResult
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
@@ -49,7 +49,7 @@ async def test_every_character_of_an_id_is_encoded_once_and_signed_as_sent(
 
     seen = await api.view(TrainingRef("main", service, train_type, version))
 
-    assert isinstance(seen, Seen), seen
+    assert isinstance(seen, PollResult), seen
     _, target, headers = fields_of(server.received[0])
     parts = [encoded_once(part) for part in (service, train_type, version)]
     assert target == "/api/v1/services/{}/trains/{}/versions/{}".format(*parts)
@@ -70,7 +70,7 @@ async def test_an_id_that_looks_like_a_path_stays_one_segment(
 async def test_the_query_of_a_further_page_is_signed_too(api: AitemsClient, server: RawServer, script: Script) -> None:
     script.add({"trains": [training("s", "pop", "a")], "offset": 0, "limit": 1})
     script.add({"trains": [], "offset": 1, "limit": 1})
-    assert isinstance(await api.list(ServiceRef("main", "s")), Seen)
+    assert isinstance(await api.list(ServiceRef("main", "s")), PollResult)
     _, target, headers = fields_of(server.received[1])
     assert target == "/api/v1/services/s/trains?offset=1&limit=1"
     assert headers["x-ncp-apigw-signature-v2"] == signature_of(server.received[1])

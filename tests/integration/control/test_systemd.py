@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from tests.support.daemon_in_process import eventually
 from watcher.systemd import READY, Systemd, more_time, reloading, status
-from watcher.wiring import systemd_notifier as herald
-from watcher.wiring.systemd_notifier import Herald
+from watcher.wiring import systemd_notifier as notifier
+from watcher.wiring.systemd_notifier import SystemdNotifier
 
 
 def heard(listener: socket.socket) -> list[str]:
@@ -36,7 +36,7 @@ def listener(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_a_message_is_one_datagram(listener: socket.socket) -> None:
-    Systemd({"NOTIFY_SOCKET": listener.getsockname()}).tell(READY, status("all\nwell"))
+    Systemd({"NOTIFY_SOCKET": listener.getsockname()}).notify(READY, status("all\nwell"))
     assert listener.recv(4096) == b"READY=1\nSTATUS=all well"
 
 
@@ -44,7 +44,7 @@ def test_an_abstract_socket_is_reached_too() -> None:
     name = f"aitems-watcher-{secrets.token_hex(8)}"
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as abstract:
         abstract.bind(f"\0{name}")
-        Systemd({"NOTIFY_SOCKET": f"@{name}"}).tell(READY)
+        Systemd({"NOTIFY_SOCKET": f"@{name}"}).notify(READY)
         assert abstract.recv(4096) == b"READY=1"
 
 
@@ -56,16 +56,16 @@ def test_a_hang_is_to_be_found_a_little_sooner_than_the_unit_says(unit: int, ask
 
 def test_without_systemd_nothing_is_said() -> None:
     with capture_logs() as logs:
-        Systemd({}).tell(READY)
+        Systemd({}).notify(READY)
     assert logs == []
 
 
 def test_a_socket_that_is_gone_is_said_once_and_ends_nothing(tmp_path: Path) -> None:
     systemd = Systemd({"NOTIFY_SOCKET": str(tmp_path / "none")})
     with capture_logs() as logs:
-        systemd.tell(READY)
-        systemd.tell(READY)
-    assert [line["event"] for line in logs] == ["systemd.not_told"]
+        systemd.notify(READY)
+        systemd.notify(READY)
+    assert [line["event"] for line in logs] == ["systemd.notify_failed"]
 
 
 def test_a_reload_is_told_with_its_monotonic_microseconds() -> None:
@@ -89,14 +89,16 @@ async def words() -> str:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(herald, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(notifier, "EVERY_SECONDS", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
 async def test_it_is_ready_after_the_first_looks_and_asks_for_time_until_then(listener: socket.socket) -> None:
     state, said = State(), list[str]()
-    told = Herald(Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words)
-    running = asyncio.create_task(told.run())
+    announced = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words
+    )
+    running = asyncio.create_task(announced.run())
 
     def has_said(line: str) -> bool:
         said.extend(heard(listener))
@@ -104,7 +106,7 @@ async def test_it_is_ready_after_the_first_looks_and_asks_for_time_until_then(li
 
     await eventually(lambda: has_said("EXTEND_TIMEOUT_USEC=30000000"))
     assert "READY=1" not in said
-    await told.reload_begins()
+    await announced.reload_begins()
     state.first_round.set()
     await eventually(lambda: has_said("READY=1"))
     assert "RELOADING=1" not in said, "a reload within the start is part of the start"
@@ -115,8 +117,10 @@ async def test_it_is_ready_after_the_first_looks_and_asks_for_time_until_then(li
 @pytest.mark.usefixtures("quick")
 async def test_r29_the_watchdog_is_fed_only_while_every_stage_turns(listener: socket.socket) -> None:
     state = State()
-    told = Herald(Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words)
-    running = asyncio.create_task(told.run())
+    announced = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words
+    )
+    running = asyncio.create_task(announced.run())
     await eventually(lambda: "WATCHDOG=1" in heard(listener))
     with capture_logs() as logs:
         state.late = {"routing": 50.0}
@@ -127,18 +131,20 @@ async def test_r29_the_watchdog_is_fed_only_while_every_stage_turns(listener: so
         state.late = {}
         await eventually(lambda: "WATCHDOG=1" in heard(listener))
     said = [line["event"] for line in logs if line["event"].startswith("watchdog")]
-    assert said == ["watchdog.withheld", "watchdog.goes_on"]
+    assert said == ["watchdog.withheld", "watchdog.resumed"]
     running.cancel()
 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_status_that_cannot_be_had_ends_nothing(listener: socket.socket) -> None:
-    async def broken() -> str:
+    async def failing() -> str:
         raise OSError("no store")
 
     state = State()
-    told = Herald(Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, broken)
-    running = asyncio.create_task(told.run())
+    announced = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, failing
+    )
+    running = asyncio.create_task(announced.run())
     await eventually(lambda: heard(listener).count("WATCHDOG=1") >= 1)
     await eventually(lambda: heard(listener).count("WATCHDOG=1") >= 1)
     assert not running.done()

@@ -13,7 +13,7 @@ import uvloop
 
 from watcher.clock import Clock
 from watcher.http import HttpClient, HttpSettings
-from watcher.resolver import with_names_aside
+from watcher.resolver import with_threaded_resolver
 
 TLS = Path(__file__).parent / "tls"
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -21,7 +21,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run everything on both loops: what they raise differs, and what is made of it must not."""
-    return {"asyncio": with_names_aside(asyncio.SelectorEventLoop), "uvloop": with_names_aside(uvloop.Loop)}
+    return {"asyncio": with_threaded_resolver(asyncio.SelectorEventLoop), "uvloop": with_threaded_resolver(uvloop.Loop)}
 
 
 @pytest.fixture(autouse=True)

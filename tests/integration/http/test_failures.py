@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.http.raw_server import Exchange, forever, raw_server
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpClient, HttpRequest, HttpResult, NotSent, Reason, Uncertain
+from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpResult, MaybeSent, NotSent
 
 MakeClient = Callable[..., HttpClient]
 
@@ -134,35 +134,35 @@ async def chunks_without_end(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [
-        (hang, Reason.DEADLINE),
-        (drip_head, Reason.DEADLINE),
-        (drip_body, Reason.DEADLINE),
-        (interim_without_end, Reason.DEADLINE),
-        (close_unread, Reason.RESET),
-        (close_after_reading, Reason.RESET),
-        (reset_after_reading, Reason.RESET),
-        (half_head, Reason.RESET),
-        (half_body, Reason.TRUNCATED),
-        (half_body_then_reset, Reason.TRUNCATED),
-        (half_chunk, Reason.TRUNCATED),
-        (bad_chunk, Reason.PROTOCOL),
-        (no_http, Reason.PROTOCOL),
-        (echo, Reason.PROTOCOL),
-        (head_without_end, Reason.PROTOCOL),
-        (wrong_length, Reason.PROTOCOL),
-        (two_lengths, Reason.PROTOCOL),
-        (body_without_end, Reason.TOO_LARGE),
-        (chunks_without_end, Reason.TOO_LARGE),
+        (hang, FailureReason.DEADLINE),
+        (drip_head, FailureReason.DEADLINE),
+        (drip_body, FailureReason.DEADLINE),
+        (interim_without_end, FailureReason.DEADLINE),
+        (close_unread, FailureReason.RESET),
+        (close_after_reading, FailureReason.RESET),
+        (reset_after_reading, FailureReason.RESET),
+        (half_head, FailureReason.RESET),
+        (half_body, FailureReason.TRUNCATED),
+        (half_body_then_reset, FailureReason.TRUNCATED),
+        (half_chunk, FailureReason.TRUNCATED),
+        (bad_chunk, FailureReason.PROTOCOL),
+        (no_http, FailureReason.PROTOCOL),
+        (echo, FailureReason.PROTOCOL),
+        (head_without_end, FailureReason.PROTOCOL),
+        (wrong_length, FailureReason.PROTOCOL),
+        (two_lengths, FailureReason.PROTOCOL),
+        (body_without_end, FailureReason.TOO_LARGE),
+        (chunks_without_end, FailureReason.TOO_LARGE),
     ],
 )
 async def test_after_the_first_byte_was_written_a_failure_is_uncertain(
-    make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]], reason: Reason
+    make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]], reason: FailureReason
 ) -> None:
     async with raw_server(behave) as server:
-        client = make_client(timeout_seconds=0.3 if reason is Reason.DEADLINE else 5.0)
+        client = make_client(timeout_seconds=0.3 if reason is FailureReason.DEADLINE else 5.0)
         result = await client.call(HttpRequest(method="POST", url=server.url, body=b"{}"))
 
-    assert isinstance(result, Uncertain), result
+    assert isinstance(result, MaybeSent), result
     assert result.reason is reason
     assert result.asked_at <= result.ended_at
 
@@ -170,7 +170,7 @@ async def test_after_the_first_byte_was_written_a_failure_is_uncertain(
 async def test_the_status_is_kept_where_only_the_body_failed(make_client: MakeClient) -> None:
     async with raw_server(half_body) as server:
         result = await make_client().call(HttpRequest(url=server.url))
-    assert isinstance(result, Uncertain)
+    assert isinstance(result, MaybeSent)
     assert result.status == 200
 
 
@@ -186,8 +186,8 @@ async def test_a_kept_connection_that_died_in_use_is_uncertain(make_client: Make
         assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
         result = await client.call(HttpRequest(method="POST", url=server.url, body=b"{}"))
 
-    assert isinstance(result, Uncertain)
-    assert result.reason is Reason.RESET
+    assert isinstance(result, MaybeSent)
+    assert result.reason is FailureReason.RESET
 
 
 async def test_a_kept_connection_that_died_in_rest_is_replaced_before_writing(make_client: MakeClient) -> None:
@@ -213,12 +213,12 @@ def refused_port() -> int:
 
 async def test_a_refused_connection_is_not_sent(make_client: MakeClient) -> None:
     result = await make_client().call(HttpRequest(url=f"http://127.0.0.1:{refused_port()}/"))
-    assert_not_sent(result, Reason.CONNECT)
+    assert_not_sent(result, FailureReason.CONNECT)
 
 
 async def test_a_name_that_does_not_exist_is_told_from_a_host_that_is_down(make_client: MakeClient) -> None:
     result = await make_client().call(HttpRequest(url="http://no-such-host.invalid/"))
-    assert_not_sent(result, Reason.DNS)
+    assert_not_sent(result, FailureReason.DNS)
 
 
 async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: MakeClient) -> None:
@@ -226,7 +226,7 @@ async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: Ma
         client = make_client(max_connections=1, timeout_seconds=0.3)
         results = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(6)))
 
-    assert all(isinstance(result, NotSent | Uncertain) for result in results)
+    assert all(isinstance(result, NotSent | MaybeSent) for result in results)
     # One call's end may give its connection to another; they do not take it in turns, each for a full deadline.
     assert sum(isinstance(result, NotSent) for result in results) > len(server.received)
 
@@ -235,7 +235,7 @@ async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: Ma
     "url", ["", "nonsense", "ftp://127.0.0.1/", "http:///path", "http://127.0.0.1:99999/", "http://\x00/"]
 )
 async def test_a_url_that_cannot_be_asked_is_not_sent(make_client: MakeClient, url: str) -> None:
-    assert_not_sent(await make_client().call(HttpRequest(url=url)), Reason.INVALID)
+    assert_not_sent(await make_client().call(HttpRequest(url=url)), FailureReason.INVALID)
 
 
 @pytest.mark.parametrize(
@@ -253,11 +253,11 @@ async def test_a_malformed_header_or_method_is_not_sent(
     async with raw_server(close_after_reading) as server:
         result = await make_client().call(request_of(server.url))
 
-    assert_not_sent(result, Reason.INVALID)
+    assert_not_sent(result, FailureReason.INVALID)
     assert server.received == []
 
 
-def assert_not_sent(result: HttpResult, reason: Reason) -> None:
+def assert_not_sent(result: HttpResult, reason: FailureReason) -> None:
     assert isinstance(result, NotSent), result
     assert result.reason is reason
 
@@ -275,7 +275,7 @@ async def test_a_failure_names_the_host_and_never_path_query_or_header(
         )
         result = await make_client(timeout_seconds=0.3).call(request)
 
-    assert isinstance(result, Uncertain)
+    assert isinstance(result, MaybeSent)
     assert f"127.0.0.1:{server.port}" in result.detail
     assert SECRET not in repr(result) + repr(request)
 

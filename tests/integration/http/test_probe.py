@@ -10,7 +10,7 @@ import pytest
 from tests.integration.http.conftest import TLS
 from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_server
 from watcher.core.secret import Secret
-from watcher.http import HttpSettings, HttpSetupError, Reason
+from watcher.http import FailureReason, HttpSettings, HttpSetupError
 from watcher.http.probe import probe
 
 SETTINGS = HttpSettings(timeout_seconds=5.0)
@@ -52,7 +52,7 @@ async def test_tls_is_shaken_hands_on_and_checked(server_tls: ssl.SSLContext) ->
 async def test_a_certificate_of_nobody_we_trust_is_a_failure_of_tls(server_tls: ssl.SSLContext) -> None:
     async with raw_server(keep, server_tls) as server:
         found = await probe(f"https://localhost:{server.port}/hook", SETTINGS)
-    assert found.failure is Reason.TLS
+    assert found.failure is FailureReason.TLS
     assert "the certificate is not accepted" in found.detail
 
 
@@ -62,18 +62,18 @@ async def test_a_peer_that_hangs_up_in_the_handshake_is_a_failure_of_tls() -> No
 
     async with raw_server(hang_up) as server:
         found = await probe(f"https://127.0.0.1:{server.port}/hook", TRUSTING)
-    assert found.failure is Reason.TLS
+    assert found.failure is FailureReason.TLS
 
 
 async def test_a_closed_port_is_a_failure_to_connect() -> None:
     found = await probe("http://127.0.0.1:1/hook", SETTINGS)
-    assert (found.failure, found.detail) == (Reason.CONNECT, "127.0.0.1:1: no connection: Connection refused")
+    assert (found.failure, found.detail) == (FailureReason.CONNECT, "127.0.0.1:1: no connection: Connection refused")
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid"])
 async def test_a_name_that_leads_nowhere_is_a_failure_of_dns(host: str) -> None:
     found = await probe(f"https://{host}/hook", SETTINGS)
-    assert found.failure is Reason.DNS
+    assert found.failure is FailureReason.DNS
     assert found.detail.startswith(f"{host}:443: the name cannot be resolved")
 
 
@@ -81,7 +81,7 @@ async def test_a_peer_that_says_nothing_is_waited_for_until_the_deadline() -> No
     async with raw_server(say_nothing) as server:
         settings = HttpSettings(timeout_seconds=0.2, ca_file=TLS / "ca.pem")
         found = await probe(f"https://127.0.0.1:{server.port}/hook", settings)
-    assert (found.failure, found.detail) == (Reason.DEADLINE, f"127.0.0.1:{server.port}: nothing within 0.2 s")
+    assert (found.failure, found.detail) == (FailureReason.DEADLINE, f"127.0.0.1:{server.port}: nothing within 0.2 s")
 
 
 async def test_through_a_proxy_the_proxy_alone_is_tried() -> None:

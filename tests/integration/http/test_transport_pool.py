@@ -12,7 +12,7 @@ import pytest
 from tests.integration.http.conftest import TLS
 from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_server
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpClient, HttpRequest, HttpSetupError, NotSent, Reason, Uncertain
+from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSetupError, MaybeSent, NotSent
 
 MakeClient = Callable[..., HttpClient]
 
@@ -51,7 +51,7 @@ async def test_a_certificate_of_an_unknown_authority_is_not_sent_to(
         result = await make_client().call(HttpRequest(url=https(server)))
 
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.TLS
+    assert result.reason is FailureReason.TLS
     assert "certificate" in result.detail
     assert server.received == []
 
@@ -62,7 +62,7 @@ async def test_a_certificate_for_another_host_is_not_sent_to(
     async with raw_server(answer_all, server_tls) as server:
         result = await make_client(ca_file=TLS / "ca.pem").call(HttpRequest(url=f"https://127.0.0.2:{server.port}/"))
     assert isinstance(result, NotSent)
-    assert result.reason in {Reason.TLS, Reason.CONNECT}
+    assert result.reason in {FailureReason.TLS, FailureReason.CONNECT}
 
 
 async def test_tls_to_a_port_that_speaks_none_is_not_sent(make_client: MakeClient) -> None:
@@ -73,7 +73,7 @@ async def test_tls_to_a_port_that_speaks_none_is_not_sent(make_client: MakeClien
     async with raw_server(answer_plainly) as server:
         result = await make_client().call(HttpRequest(url=https(server)))
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.TLS
+    assert result.reason is FailureReason.TLS
 
 
 async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClient) -> None:
@@ -84,7 +84,7 @@ async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClien
     async with raw_server(reset) as server:
         result = await make_client().call(HttpRequest(url=https(server)))
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.TLS
+    assert result.reason is FailureReason.TLS
 
 
 async def test_a_handshake_that_hangs_is_not_sent_and_its_connection_is_closed(make_client: MakeClient) -> None:
@@ -99,7 +99,7 @@ async def test_a_handshake_that_hangs_is_not_sent_and_its_connection_is_closed(m
         async with asyncio.timeout(5):
             await closed.wait()
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.DEADLINE
+    assert result.reason is FailureReason.DEADLINE
 
 
 async def test_a_client_certificate_is_shown(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
@@ -118,8 +118,8 @@ async def test_a_client_certificate_asked_for_after_the_request_left_makes_it_un
     server_tls.minimum_version = ssl.TLSVersion.TLSv1_3
     async with raw_server(answer_all, server_tls) as server:
         result = await make_client(ca_file=TLS / "ca.pem").call(HttpRequest(url=https(server)))
-    assert isinstance(result, Uncertain)
-    assert result.reason in {Reason.TLS, Reason.RESET}
+    assert isinstance(result, MaybeSent)
+    assert result.reason in {FailureReason.TLS, FailureReason.RESET}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ async def test_a_proxy_that_refuses_the_way_means_not_sent(make_client: MakeClie
         result = await client.call(HttpRequest(method="POST", url="https://aitems.invalid/", body=b"{}"))
 
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.PROXY
+    assert result.reason is FailureReason.PROXY
     assert f"aitems.invalid:443 through the proxy 127.0.0.1:{proxy.port}" in result.detail
     assert ("407" in result.detail) is not breaks_off
 
@@ -205,7 +205,7 @@ async def test_a_proxy_that_does_not_answer_means_not_sent(make_client: MakeClie
         client = make_client(proxy=f"http://127.0.0.1:{proxy.port}", timeout_seconds=0.3)
         result = await client.call(HttpRequest(method="POST", url="https://aitems.invalid/", body=b"{}"))
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.DEADLINE
+    assert result.reason is FailureReason.DEADLINE
 
 
 @pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
@@ -225,7 +225,7 @@ async def test_hosts_of_no_proxy_are_asked_directly(make_client: MakeClient, mon
         monkeypatch.setenv("NO_PROXY", "example.com,.invalid")
         result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.DNS
+    assert result.reason is FailureReason.DNS
 
 
 async def test_loopback_never_goes_through_the_environments_proxy(
@@ -243,6 +243,6 @@ async def test_a_proxy_of_an_unknown_kind_in_the_environment_is_told(
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:hunter2@127.0.0.1:1")
     result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.INVALID
+    assert result.reason is FailureReason.INVALID
     assert "proxy" in result.detail
     assert "hunter2" not in result.detail

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from watcher.simulator import CallKind, Fault
 from watcher.simulator.calls import Call
 
@@ -24,7 +24,7 @@ class Arrival:
     struck: bool
 
 
-class Clerk(Witness):
+class Clerk(RecordingSimulator):
     """Remembers each arrival; where ``every`` is given, a fault strikes each so-manieth request only."""
 
     def __init__(self, *args: Any, every: int = 1, **options: Any) -> None:

@@ -11,16 +11,16 @@ from watcher.core.event import Kind
 from watcher.core.polling.result import Cause
 from watcher.simulator import CallKind, Fault
 
-Move = tuple[str, str | None, str | None]
+Transition = tuple[str, str | None, str | None]
 """Kind, from, to."""
-Moves = Mapping[str, list[Move]]
+Transitions = Mapping[str, list[Transition]]
 """What is told of each version of the struck service, in order."""
 
 BEFORE: Final[Mapping[str, str]] = MappingProxyType({"v1": "learning", "v2": "completed"})
 """The trainings of the struck service when the fault begins. While it lasts, ``v1`` becomes ``completed``."""
 
-FINISHED: Final[Move] = ("succeeded", "learning", "completed")
-ENDS: Final[Moves] = MappingProxyType({"v1": [FINISHED]})
+FINISHED: Final[Transition] = ("succeeded", "learning", "completed")
+ENDS: Final[Transitions] = MappingProxyType({"v1": [FINISHED]})
 
 NEW_FIELDS: Final = "new-fields"
 """Stands for an answer with fields that the documents do not have, which is no kind of the simulator's own."""
@@ -35,7 +35,7 @@ class Case:
     causes: frozenset[Cause] = frozenset()
     """What a failed look may be put down to; empty: the looks do not fail."""
     incident: Kind | None = None
-    told: Moves = field(default_factory=lambda: ENDS)
+    announced: Transitions = field(default_factory=lambda: ENDS)
     every: int = 1
     """The fault strikes each so-manieth request."""
 
@@ -63,9 +63,9 @@ def unreachable(*kinds: str, cause: Cause = Cause.BAD_ANSWER) -> list[Case]:
     return [failing(kind, Kind.UNREACHABLE, cause) for kind in kinds]
 
 
-def harmless(kind: str, told: Moves = ENDS, *, name: str = "", every: int = 1, **options: object) -> Case:
+def harmless(kind: str, announced: Transitions = ENDS, *, name: str = "", every: int = 1, **options: object) -> Case:
     """Return a kind whose answers count."""
-    return Case(name=name or kind, fault=Fault(kind=kind, **options), told=told, every=every)  # type: ignore[arg-type]  # as above
+    return Case(name=name or kind, fault=Fault(kind=kind, **options), announced=announced, every=every)  # type: ignore[arg-type]  # as above
 
 
 # Retry-After: 0, as any other 429 rests the whole account on purpose.

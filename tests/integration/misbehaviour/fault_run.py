@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.integration.misbehaviour.call_log import Clerk, longest_gap
-from tests.integration.misbehaviour.cases import BEFORE, NEW_FIELDS, Case, Move, Moves
-from tests.support import daemon_in_process as house
+from tests.integration.misbehaviour.cases import BEFORE, NEW_FIELDS, Case, Transition, Transitions
+from tests.support import daemon_in_process
 from tests.support.invariants import Evidence, Life, violations
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
@@ -24,16 +24,16 @@ from watcher.simulator import CallKind, Fault, Service, Step, Training, World, s
 from watcher.simulator import Life as Steps
 from watcher.simulator.calls import Call
 from watcher.simulator.world import NO_HPO
-from watcher.store.views import Told
+from watcher.store.views import EventHistory
 
 INTERVAL_SECONDS: Final = 0.2
 ON_TIME_SECONDS: Final = 1.0
 """A look is on time when it starts no later than its interval and this after the one before."""
 DEADLINE: Final = "1500ms"
 """Longer than the moments for which eight daemons that start in one loop hold up each other's answers."""
-SENSITIVE: Final = '\n[incident]\nafter_failures = 2\nafter = "300ms"\ngood_looks = 2\n'
+SENSITIVE: Final = '\n[incident]\nafter_failures = 2\nafter = "300ms"\nrecover_after = 2\n'
 CHANGES_OF_OTHERS: Final = 4
-SECOND_LOOKS: Final = 2
+SECOND_POLLS: Final = 2
 
 
 @dataclass(slots=True)
@@ -89,15 +89,15 @@ class Trial:
     async def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until it holds; what never comes is a problem of this row and ends no other."""
         try:
-            await house.eventually(condition)
+            await daemon_in_process.eventually(condition)
         except TimeoutError:
             self.row.problems.append(f"never came: {what}")
 
-    async def told(self, service: str, count: int) -> None:
+    async def announced(self, service: str, count: int) -> None:
         """Wait for so many changes of a service's trainings at the webhook."""
-        await self.until(f"{count} changes of {service}", lambda: self._told(service) >= count)
+        await self.until(f"{count} changes of {service}", lambda: self._event_history(service) >= count)
 
-    def _told(self, service: str) -> int:
+    def _event_history(self, service: str) -> int:
         return sum(event["service"] == service and event["incident"] is None for event in self.hook.events())
 
     async def kind(self, kind: Kind) -> None:
@@ -119,7 +119,7 @@ class Trial:
         if not self.case.fails:
             return
         for version, status in BEFORE.items():
-            known = self.daemon.poller.memory.training(ref(self.case, version))
+            known = self.daemon.poller.cache.training(ref(self.case, version))
             if known is None or known.status != status or known.pending or known.absent or known.gone:
                 self.row.problems.append(f"{version} is recorded as {known}")
 
@@ -141,7 +141,7 @@ async def run_trial(case: Case, folder: Path, log: Sequence[Mapping[str, object]
         await _happen(case, folder, row)
     except Exception as error:  # noqa: BLE001 - a daemon that breaks is a verdict, and ends no other trial
         row.problems.append(f"broke: {error!r}")
-    row.problems += [f"logged: {entry}" for entry in log if _is_about(entry, case) and is_trouble(entry)]
+    row.problems += [f"logged: {entry}" for entry in log if _is_about(entry, case) and is_store_failure(entry)]
     return row
 
 
@@ -150,16 +150,16 @@ async def _happen(case: Case, folder: Path, row: Row) -> None:
     async with _trial(case, folder, row) as trial:
         await _play(trial)
         _note_lateness(trial)
-    _judge(trial, house.history(folder), Life(born, datetime.now(UTC)))
+    _judge(trial, daemon_in_process.history(folder), Life(born, datetime.now(UTC)))
 
 
 @asynccontextmanager
 async def _trial(case: Case, folder: Path, row: Row) -> AsyncIterator[Trial]:
     api = Clerk(_world(case), every=case.every)
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(services(case)), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(services(case)), {"hook": hook.url})
         text = text.replace('timeout = "2s"', f'timeout = "{DEADLINE}"') + SENSITIVE
-        async with house.running(folder, text) as daemon:
+        async with daemon_in_process.running(folder, text) as daemon:
             yield Trial(case, folder, api, hook, row, daemon)
 
 
@@ -185,7 +185,7 @@ async def _play(trial: Trial) -> None:
     api.set_training(first, "pop", "v1", "completed")
     api.set_training(second, "pop", "v1", "learningFailed")
     await _first_half(trial)
-    await trial.told(first, 1)
+    await trial.announced(first, 1)
     api.set_training(first, "pop", "v1", "learning")
     api.set_training(third, "pop", "v2", "waiting")
     await _second_half(trial)
@@ -224,7 +224,7 @@ async def _second_half(trial: Trial) -> None:
     trial.api.set_training(trial.case.struck_service, "pop", "v1", "completed")
     await trial.struck(4)
     trial.expect_unchanged()
-    state = trial.daemon.poller.memory.look(ServiceRef("main", trial.case.struck_service).subject)
+    state = trial.daemon.poller.cache.poll(ServiceRef("main", trial.case.struck_service).subject)
     trial.row.failures, trial.row.cause = state.failures, state.cause or ""
     if trial.case.fails and state.cause not in trial.case.causes:
         trial.row.problems.append(f"the cause is {state.cause}: {state.detail}")
@@ -233,10 +233,10 @@ async def _second_half(trial: Trial) -> None:
 async def _afterwards(trial: Trial) -> None:
     """The fault is over: everything behind it is told, and nothing else follows."""
     if trial.case.incident is not None:
-        await trial.kind(Kind.REACHABLE)
-    await trial.told(trial.case.struck_service, sum(map(len, trial.case.told.values())))
+        await trial.kind(Kind.RECOVERED)
+    await trial.announced(trial.case.struck_service, sum(map(len, trial.case.announced.values())))
     for service, count in zip(trial.case.others, (2, 1, 1), strict=True):
-        await trial.told(service, count)
+        await trial.announced(service, count)
     await trial.asked(4)
 
 
@@ -246,24 +246,24 @@ def _note_lateness(trial: Trial) -> None:
     trial.row.lateness_seconds = max(0.0, max(gaps) - INTERVAL_SECONDS)
 
 
-def _judge(trial: Trial, told: list[Told], life: Life) -> None:
-    events = [item.event for item in told]
+def _judge(trial: Trial, announced: list[EventHistory], life: Life) -> None:
+    events = [item.event for item in announced]
     row = trial.row
     row.events = sum(event.incident is None for event in events)
-    row.problems += _wrong_moves(trial, events)
+    row.problems += _wrong_transitions(trial, events)
     row.problems += _wrong_incidents(trial, events)
-    row.problems += _wrong_for_others(trial, told, life)
+    row.problems += _wrong_for_others(trial, announced, life)
     row.problems += _not_arrived_once(trial.hook, events)
 
 
-def _wrong_moves(trial: Trial, events: list[Event]) -> list[str]:
+def _wrong_transitions(trial: Trial, events: list[Event]) -> list[str]:
     case = trial.case
-    moves = _moves_of(case.struck_service, events)
-    return [] if moves == {version: list(chain) for version, chain in case.told.items()} else [f"told {moves}"]
+    moves = _transitions_of(case.struck_service, events)
+    return [] if moves == {version: list(chain) for version, chain in case.announced.items()} else [f"told {moves}"]
 
 
-def _moves_of(service: str, events: list[Event]) -> Moves:
-    moves: dict[str, list[Move]] = {}
+def _transitions_of(service: str, events: list[Event]) -> Transitions:
+    moves: dict[str, list[Transition]] = {}
     for event in events:
         if event.service == service and event.incident is None:
             moves.setdefault(event.version or "", []).append((event.kind.value, event.from_status, event.to_status))
@@ -272,20 +272,20 @@ def _moves_of(service: str, events: list[Event]) -> Moves:
 
 def _wrong_incidents(trial: Trial, events: list[Event]) -> list[str]:
     incidents = [event for event in events if event.incident is not None]
-    ended = [event for event in incidents if event.kind is Kind.REACHABLE]
-    begun = [event for event in incidents if event.kind is not Kind.REACHABLE]
+    ended = [event for event in incidents if event.kind is Kind.RECOVERED]
+    begun = [event for event in incidents if event.kind is not Kind.RECOVERED]
     trial.row.incidents, trial.row.recoveries = len(begun), len(ended)
     expected = [] if trial.case.incident is None else [(trial.case.incident, trial.case.struck_service)]
     found = [(event.kind, event.service) for event in begun]
     return [] if found == expected and len(ended) == len(begun) else [f"incidents {found}, ended {len(ended)}"]
 
 
-def _wrong_for_others(trial: Trial, told: list[Told], life: Life) -> list[str]:
+def _wrong_for_others(trial: Trial, announced: list[EventHistory], life: Life) -> list[str]:
     """What is told of the services that nothing struck is what really happened, and what was shown."""
     others = set(trial.case.others)
-    of_others = [item for item in told if item.event.service in others]
+    of_others = [item for item in announced if item.event.service in others]
     shown = [answer for answer in trial.api.shown if answer.subject[0] in others]
-    problems = violations(Evidence(shown=shown, lives=[life], told=of_others, received={}))
+    problems = violations(Evidence(shown=shown, lives=[life], announced=of_others, received={}))
     changes = [dated.change for dated in trial.api.history(trial.baseline_seconds)]
     true = Counter((c.service, c.version, c.previous, c.status) for c in changes if c.service in others)
     events = [item.event for item in of_others]
@@ -300,12 +300,12 @@ def _not_arrived_once(hook: Inbox, events: list[Event]) -> list[str]:
 
 
 def _is_about(entry: Mapping[str, object], case: Case) -> bool:
-    return f"/{case.name}-" in f"{entry.get('look', '')}"
+    return f"/{case.name}-" in f"{entry.get('poll', '')}"
 
 
-def is_trouble(entry: Mapping[str, object]) -> bool:
+def is_store_failure(entry: Mapping[str, object]) -> bool:
     """Say whether a line of the log tells of a fault of the program's own."""
-    return entry["log_level"] in {"error", "critical"} or entry["event"] == "look.not_recorded"
+    return entry["log_level"] in {"error", "critical"} or entry["event"] == "poll.record_failed"
 
 
 async def run_trials(
@@ -324,7 +324,7 @@ async def run_trials(
 
 async def _settled(row: Row, folder: Path, log: Sequence[Mapping[str, object]]) -> Row:
     """Look again at a row that was merely late: a wait that the watcher causes comes back."""
-    for number in range(SECOND_LOOKS):
+    for number in range(SECOND_POLLS):
         if row.problems or not row.late:
             break
         row = await run_trial(row.case, _made(folder / f"{row.case.name}-alone-{number}"), log)

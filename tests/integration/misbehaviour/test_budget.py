@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 
 from tests.integration.misbehaviour.call_log import Clerk, busiest_second
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
 from tests.support.servers import Inbox, listening
@@ -57,15 +57,15 @@ async def watched(
     for service, version in trainings:
         api.set_training(service, "pop", version, "learning")
     async with serve(api) as simulator, listening(hook or Inbox()) as inbox:
-        text = house.settings(simulator.base_url, [], {"hook": inbox.url}) + watches
+        text = daemon_in_process.settings(simulator.base_url, [], {"hook": inbox.url}) + watches
         text = text.replace("requests_per_second = 100.0", f"requests_per_second = {rate}")
-        async with house.running(folder, text.replace('timeout = "2s"', 'timeout = "10s"')) as daemon:
+        async with daemon_in_process.running(folder, text.replace('timeout = "2s"', 'timeout = "10s"')) as daemon:
             yield api, daemon
 
 
 async def arrived(api: Clerk, count: int) -> None:
     """Wait for so many requests in all."""
-    await house.eventually(lambda: len(api.arrivals) >= count, seconds=120.0)
+    await daemon_in_process.eventually(lambda: len(api.arrivals) >= count, seconds=120.0)
 
 
 def recorded(folder: Path) -> list[Snapshot]:
@@ -74,7 +74,7 @@ def recorded(folder: Path) -> list[Snapshot]:
         return views.trainings()
 
 
-def looks_ahead(services: Iterable[str]) -> int:
+def polls_ahead(services: Iterable[str]) -> int:
     """Return by how many looks one service was ever ahead of another."""
     counts = Counter(dict.fromkeys(sorted(set(services)), 0))
     ahead = 0
@@ -101,7 +101,7 @@ async def test_a_tight_budget_is_never_exceeded_and_served_in_turn(tmp_path: Pat
     assert busiest_second(item.at for item in api.arrivals) <= 5
     asked = [item.service for item in api.arrivals]
     assert set(asked) == {service for service, _ in trainings}
-    assert looks_ahead(asked) <= 2, "no service is looked at a third time before each was looked at"
+    assert polls_ahead(asked) <= 2, "no service is looked at a third time before each was looked at"
 
 
 @pytest.mark.parametrize("watches", [whole, single])
@@ -134,7 +134,7 @@ async def test_an_end_is_confirmed_before_the_looks_that_queue(tmp_path: Path) -
         await arrived(api, 30)
         service, version = trainings[0]
         api.set_training(service, "pop", version, "completed")
-        await house.eventually(lambda: bool(hook.events()), seconds=30.0)
+        await daemon_in_process.eventually(lambda: bool(hook.events()), seconds=30.0)
         (event,) = hook.events()
     assert (event["service"], event["to"], event["confirmed"]) == (service, "completed", True)
     view = next(place for place, item in enumerate(api.arrivals) if item.kind is CallKind.VIEW)
@@ -155,18 +155,18 @@ STORM: Final = (
 async def test_r7_a_storm_of_429s_at_a_real_server_is_within_the_budget_and_loses_no_change(tmp_path: Path) -> None:
     api, lives, seconds = Clerk(), list[Life](), rounds(few=20, full=120)
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace("requests_per_second = 100.0", "requests_per_second = 4.0")
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text):
-            async with unrest(api, 7):
+        async with daemon_in_process.running(tmp_path, text):
+            async with changes_under_way(api, 7):
                 numbers = [api.add_fault(fault) for fault in STORM]
                 await asyncio.sleep(seconds)
                 for number in numbers:
                     api.faults.remove(number)
             await quiet(tmp_path, api)
         lives.append(Life(born, datetime.now(UTC)))
-    assert violations(house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})) == []
+    assert violations(daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})) == []
     assert busiest_second(item.at for item in api.arrivals) <= 4
     assert api.struck() > 10, "a storm that strikes nothing shows nothing"
     remark(f"at a real server {api.struck()} of {len(api.arrivals)} requests refused")

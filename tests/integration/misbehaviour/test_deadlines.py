@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
 from watcher.clock import Clock
-from watcher.core.polling.result import Seen
+from watcher.core.polling.result import PollResult
 from watcher.core.secret import Secret
 from watcher.core.training.model import TrainingRef
 from watcher.http import HttpClient, HttpSettings
@@ -34,7 +34,7 @@ DARK = "7wxgu1abcde"
 
 @pytest.mark.parametrize("kind", STALLS)
 async def test_r9_a_call_ends_at_its_deadline(kind: str) -> None:
-    api, clock = Witness(), Clock()
+    api, clock = RecordingSimulator(), Clock()
     api.add_fault(Fault(kind=kind))
     api.set_training(DARK, "pop", "v1", "learning")
     http = HttpClient(HttpSettings(timeout_seconds=DEADLINE_SECONDS), clock)
@@ -46,28 +46,31 @@ async def test_r9_a_call_ends_at_its_deadline(kind: str) -> None:
         answer = await client.view(TrainingRef("main", DARK, "pop", "v1"))
         took = clock.monotonic() - began
         await http.aclose()
-    assert not isinstance(answer, Seen)
+    assert not isinstance(answer, PollResult)
     assert took <= DEADLINE_SECONDS + GRACE_SECONDS
     remark(f"{kind} ended after {took:.2f} s of {DEADLINE_SECONDS:.0f} s")
 
 
 async def test_r9_a_service_that_stalls_costs_the_others_no_event(tmp_path: Path) -> None:
-    api = Witness()
+    api = RecordingSimulator()
     api.set_training(DARK, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, [DARK, *SERVICES], {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, [DARK, *SERVICES], {"hook": hook.url})
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "500ms"')):
-            async with unrest(api, 9):
+        async with daemon_in_process.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "500ms"')):
+            async with changes_under_way(api, 9):
                 for _ in range(rounds(few=1, full=5)):
                     for kind in STALLS:
                         api.add_fault(Fault(kind=kind, service=DARK))
-                        told = len(hook.received)
-                        await house.eventually(lambda told=told: len(hook.received) > told + 5, 60)  # type: ignore[misc]
+                        announced = len(hook.received)
+                        await daemon_in_process.eventually(
+                            lambda announced=announced: len(hook.received) > announced + 5,  # type: ignore[misc]
+                            60,
+                        )
                         api.faults.clear()
             await quiet(tmp_path, api)
         life = Life(born, datetime.now(UTC))
     # What a fault spoiled was not shown, though it was on its way.
     shown = [answer for answer in api.shown if answer.subject[0] != DARK]
-    evidence = house.evidence(tmp_path, shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, shown, [life], {"hook": hook.received})
     assert violations(evidence) == []

@@ -12,12 +12,12 @@ import pytest
 
 from watcher.core.batch import Batch
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.pipeline.polling.cache import Memory
-from watcher.store.polls import Polls
+from watcher.pipeline.polling.cache import PollCache
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import open_database
 
 
-class SlowPolls(Polls):
+class SlowPolls(PollStore):
     """The real store, whose writes wait until they are let go."""
 
     def __init__(self, *args: object) -> None:
@@ -38,9 +38,9 @@ def seen(version: str, status: str, second: int) -> Snapshot:
     return Snapshot(ref=ref, status=status, seen_after=moment, first_seen_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def again(memory: Memory, version: str, second: int) -> Snapshot:
+def again(cache: PollCache, version: str, second: int) -> Snapshot:
     """Return what is recorded, as a look of this second decides on it."""
-    known = memory.training(TrainingRef("main", "shop", "pop", version))
+    known = cache.training(TrainingRef("main", "shop", "pop", version))
     assert known is not None
     return known.seen(seen(version, "", second).seen_after)
 
@@ -48,20 +48,20 @@ def again(memory: Memory, version: str, second: int) -> Snapshot:
 async def test_what_is_noted_after_a_commit_that_waited_for_the_flush_can_be_written(tmp_path: Path) -> None:
     database = open_database(tmp_path / "watcher.db", purpose="test", now=datetime(2026, 1, 1, tzinfo=UTC))
     try:
-        memory = Memory(polls := SlowPolls(database))
-        await memory.load()
-        await memory.commit(Batch(snapshots=(seen("v1", "learning", 0), seen("v2", "learning", 0))))
-        memory.note([again(memory, "v1", 1)], None)
-        polls.go.clear()
-        flush = asyncio.create_task(memory.flush())
+        cache = PollCache(poll_store := SlowPolls(database))
+        await cache.load()
+        await cache.commit(Batch(snapshots=(seen("v1", "learning", 0), seen("v2", "learning", 0))))
+        cache.note([again(cache, "v1", 1)], None)
+        poll_store.go.clear()
+        flush = asyncio.create_task(cache.flush())
         await asyncio.sleep(0)
         # One answer: v1 repeats what is known, v2 has to be written at once and waits for the flush.
-        light, weighty = again(memory, "v1", 2), again(memory, "v2", 2)
-        commit = asyncio.create_task(memory.commit(Batch(snapshots=(weighty,))))
-        polls.go.set()
+        light, weighty = again(cache, "v1", 2), again(cache, "v2", 2)
+        commit = asyncio.create_task(cache.commit(Batch(snapshots=(weighty,))))
+        poll_store.go.set()
         await asyncio.gather(flush, commit)
-        memory.note([light], None)
-        await memory.flush()
+        cache.note([light], None)
+        await cache.flush()
     finally:
         database.close()
 
@@ -72,21 +72,21 @@ async def test_a_write_that_commits_after_its_stage_was_cancelled_is_known_to_th
 ) -> None:
     database = open_database(tmp_path / "watcher.db", purpose="test", now=datetime(2026, 1, 1, tzinfo=UTC))
     try:
-        memory = Memory(Polls(database))
-        await memory.commit(Batch(snapshots=(seen("v1", "learning", 0),)))
-        memory.note([again(memory, "v1", 1)], None)
+        cache = PollCache(PollStore(database))
+        await cache.commit(Batch(snapshots=(seen("v1", "learning", 0),)))
+        cache.note([again(cache, "v1", 1)], None)
         free = threading.Event()
         before = asyncio.create_task(database.write(lambda _connection: free.wait()))
-        commit = Batch(snapshots=(replace(again(memory, "v1", 1), status="completed"),))
-        writing = asyncio.create_task(memory.flush() if stage == "flush" else memory.commit(commit))
+        commit = Batch(snapshots=(replace(again(cache, "v1", 1), status="completed"),))
+        writing = asyncio.create_task(cache.flush() if stage == "flush" else cache.commit(commit))
         await asyncio.sleep(0.01)
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         assert writing.cancelled()
         free.set()
         await before
-        memory.note([again(memory, "v1", 2)], None)
-        await memory.flush()
-        assert (await Polls(database).load()).snapshots == (memory.training(seen("v1", "", 0).ref),)
+        cache.note([again(cache, "v1", 2)], None)
+        await cache.flush()
+        assert (await PollStore(database).load()).snapshots == (cache.training(seen("v1", "", 0).ref),)
     finally:
         database.close()

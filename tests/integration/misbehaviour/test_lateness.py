@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.misbehaviour.call_log import Clerk, longest_gap
 from tests.integration.misbehaviour.fault_run import INTERVAL_SECONDS, ON_TIME_SECONDS
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.servers import Inbox, listening
 from watcher.simulator import Fault, serve
 
@@ -25,13 +25,13 @@ async def longest_wait(tmp_path: Path, hanging: int, strikes: int, *, from_strik
     for service in (*dark, *OTHERS):
         api.set_training(service, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, [*dark, *OTHERS], {"hook": hook.url})
-        async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "3s"')):
+        text = daemon_in_process.settings(simulator.base_url, [*dark, *OTHERS], {"hook": hook.url})
+        async with daemon_in_process.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "3s"')):
             for service in dark:
                 api.add_fault(Fault(kind="hang", service=service))
-            await house.eventually(lambda: api.struck() >= from_strike * hanging)
+            await daemon_in_process.eventually(lambda: api.struck() >= from_strike * hanging)
             since = api.monotonic()
-            await house.eventually(lambda: api.struck() >= strikes * hanging, 60)
+            await daemon_in_process.eventually(lambda: api.struck() >= strikes * hanging, 60)
             times = {service: [at for at in api.listed(service) if at >= since] for service in OTHERS}
             gaps = [longest_gap([*moments, api.monotonic()]) for moments in times.values()]
     print(f"\n{hanging} hang: the others waited at most {max(gaps):.2f} s")

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.misbehaviour.cases import THEMES
-from tests.integration.misbehaviour.fault_run import HEADER, Row, is_trouble, run_trials
+from tests.integration.misbehaviour.fault_run import HEADER, Row, is_store_failure, run_trials
 from watcher.simulator.faults.kinds import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -40,7 +40,7 @@ async def test_r8_to_r11_one_service_misbehaves_while_three_others_are_watched(
         rows = await run_trials(THEMES[theme], tmp_path, log, AT_ONCE)
     table += rows
     assert [row.line() for row in rows if not row.holds] == []
-    assert [entry for entry in log if is_trouble(entry)] == []
+    assert [entry for entry in log if is_store_failure(entry)] == []
     assert [record.message for record in caplog.records if _is_forgotten_fault(record)] == []
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import slow_receiver
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.fault_table import grew
 from tests.support.invariants import violations
 
@@ -26,13 +26,13 @@ pytestmark = pytest.mark.slow
 
 SERVICE: Final = "6wxgu1abcde"
 LIMIT_BYTES: Final = 20_000_000
-LOOKS_TO_WARM_UP: Final = 25
+POLLS_TO_WARM_UP: Final = 25
 STRIKES: Final = 6
 KINDS: Final = (
     *("huge", "endless", "gzip-bomb", "deep", "huge-headers", "garbage"),
     *("nan", "duplicate-keys", "wrong-types", "html-200", "envelope-200"),
 )
-SECRETS: Final = {name: house.ENVIRON[name] for name in ("NCP_ACCESS_KEY", "NCP_SECRET_KEY")}
+SECRETS: Final = {name: daemon_in_process.ENVIRON[name] for name in ("NCP_ACCESS_KEY", "NCP_SECRET_KEY")}
 TO_HOOK: Final = (
     '\n[receiver.hook]\nkind = "webhook"\nurl = "{url}"\n\n[[route]]\nmatch = {{ kind = "*" }}\nto = ["hook"]\n'
 )
@@ -113,11 +113,11 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
         assert found
         control = Control(found[0])
         control.show("learning")
-        text = house.ACCOUNT.format(base_url=found[0]) + house.WATCH.format(service=SERVICE)
+        text = daemon_in_process.ACCOUNT.format(base_url=found[0]) + daemon_in_process.WATCH.format(service=SERVICE)
         text += TO_HOOK.format(url=hook.url) + SEEN_LATE
         settings.write_text(text.replace('timeout = "2s"', 'timeout = "1s"'), encoding="utf-8")
         with started("run", "--config", str(settings), log=daemon_log) as daemon:
-            eventually(lambda: control.requests() >= LOOKS_TO_WARM_UP)
+            eventually(lambda: control.requests() >= POLLS_TO_WARM_UP)
             # An outage that is small warms up what deals with failures.
             strike_all(control, daemon, ["500"])
             before = peak_bytes(daemon)
@@ -125,10 +125,10 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
 
             def change(kind: str) -> None:
                 """Let the training change behind the fault, and be told of that and of nothing else."""
-                told = len(hook.received)
+                announced = len(hook.received)
                 control.show(next(statuses))
-                eventually(lambda: len(hook.received) > told)
-                assert len(hook.received) == told + 1, f"{kind} changed something"
+                eventually(lambda: len(hook.received) > announced)
+                assert len(hook.received) == announced + 1, f"{kind} changed something"
 
             peaks = strike_all(control, daemon, KINDS, change)
             control.show("completed")
@@ -139,5 +139,5 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
     print(f"\npeak before: {before / 1e6:.1f} MB; above it after each, in MB: {growth}")
     grew((max(peaks.values()) - before) / 1e6)
     assert max(peaks.values()) - before < LIMIT_BYTES, growth
-    evidence = house.evidence(tmp_path, [], [], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, [], [], {"hook": hook.received})
     assert violations(replace(evidence, witnessed=False)) == []

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import TALLY
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Shown, Witness
+from tests.support.recording_simulator import RecordingSimulator, ShownAnswer
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
@@ -39,11 +39,11 @@ SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
 
 async def test_r19_a_name_that_does_not_resolve_is_an_incident_of_its_cause(tmp_path: Path) -> None:
     async with listening(Inbox()) as hook:
-        text = house.settings("https://no-such-host.invalid/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
-        async with house.running(tmp_path, text):
-            await house.eventually(lambda: bool(hook.received))
+        text = daemon_in_process.settings("https://no-such-host.invalid/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
+        async with daemon_in_process.running(tmp_path, text):
+            await daemon_in_process.eventually(lambda: bool(hook.received))
     assert hook.events()[0]["incident"]["cause"] == "dns"
-    assert broken_promises(tmp_path, hook) == []
+    assert broken_invariants(tmp_path, hook) == []
 
 
 async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
@@ -58,11 +58,11 @@ async def test_r19_a_resolver_that_hangs_is_ended_by_the_deadline(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
     async with listening(Inbox()) as hook:
-        text = house.settings("https://slow.example/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
-        async with house.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "300ms"')):
-            await house.eventually(lambda: bool(hook.received))
+        text = daemon_in_process.settings("https://slow.example/api/v1", ["s1"], {"hook": hook.url}) + SENSITIVE
+        async with daemon_in_process.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "300ms"')):
+            await daemon_in_process.eventually(lambda: bool(hook.received))
     assert hook.events()[0]["incident"]["cause"] == "deadline"
-    assert broken_promises(tmp_path, hook) == []
+    assert broken_invariants(tmp_path, hook) == []
 
 
 @pytest.mark.slow
@@ -81,22 +81,22 @@ async def test_r19_a_resolver_whose_threads_hang_keeps_no_other_account_waiting(
         return resolve(host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    api = Witness()
+    api = RecordingSimulator()
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(by_name(simulator.base_url), list(SERVICES), {"hook": by_name(hook.url)})
+        text = daemon_in_process.settings(by_name(simulator.base_url), list(SERVICES), {"hook": by_name(hook.url)})
         text = text.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
         text += "".join(DARK.format(service=f"dark{number}") for number in range(8))
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text):
-            async with unrest(api, 19):
+        async with daemon_in_process.running(tmp_path, text):
+            async with changes_under_way(api, 19):
                 until = asyncio.get_running_loop().time() + 2 * seconds
                 while asyncio.get_running_loop().time() < until:
-                    told = len(hook.received)
-                    await house.eventually(lambda told=told: len(hook.received) > told)  # type: ignore[misc]
+                    announced = len(hook.received)
+                    await daemon_in_process.eventually(lambda announced=announced: len(hook.received) > announced)  # type: ignore[misc]
             over.set()
             await quiet(tmp_path, api)
         life = Life(born, datetime.now(UTC))
-    assert violations(house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
+    assert violations(daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
     causes = {event["incident"]["cause"] for event in hook.events() if event["incident"] and event["account"] == "main"}
     assert len(hung) > 1
     assert causes == set(), "an account whose name resolves is none the worse"
@@ -108,21 +108,21 @@ def by_name(url: str) -> str:
 
 
 async def test_r19_an_aitems_on_ipv6_alone_is_watched_like_any_other(tmp_path: Path) -> None:
-    api = Witness()
+    api = RecordingSimulator()
     api.set_training("s1", "pop", "v1", "learning")
     async with serve(api, host="::1") as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, ["s1"], {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, ["s1"], {"hook": hook.url})
         await _see_it_complete(tmp_path, text, api, hook)
     assert [event["kind"] for event in hook.events()] == ["succeeded"]
-    assert broken_promises(tmp_path, hook, api.shown) == []
+    assert broken_invariants(tmp_path, hook, api.shown) == []
 
 
-def broken_promises(folder: Path, hook: Inbox, shown: Sequence[Shown] = ()) -> list[str]:
+def broken_invariants(folder: Path, hook: Inbox, shown: Sequence[ShownAnswer] = ()) -> list[str]:
     """Compare what was shown, recorded and told; return every broken promise."""
-    return violations(house.evidence(folder, shown, [], {"hook": hook.received}))
+    return violations(daemon_in_process.evidence(folder, shown, [], {"hook": hook.received}))
 
 
-async def _see_it_complete(folder: Path, text: str, api: Witness, hook: Inbox) -> None:
-    async with house.running(folder, text):
+async def _see_it_complete(folder: Path, text: str, api: RecordingSimulator, hook: Inbox) -> None:
+    async with daemon_in_process.running(folder, text):
         api.set_training("s1", "pop", "v1", "completed")
-        await house.eventually(lambda: bool(hook.received))
+        await daemon_in_process.eventually(lambda: bool(hook.received))

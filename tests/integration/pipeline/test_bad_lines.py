@@ -12,23 +12,23 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, everything_is_told, keep_changing
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.proxy import Trouble, line_to
-from tests.support.recording_simulator import Witness
+from tests.support.proxy import IncidentRow, line_to
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
 from watcher.core.event import Event, Kind
 from watcher.simulator import serve
 
 pytestmark = pytest.mark.slow
 
-TROUBLES: Final = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
+TROUBLES: Final = tuple(trouble for trouble in IncidentRow if trouble is not IncidentRow.NONE)
 
 
 async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    draw, api = random.Random(8), Witness()  # noqa: S311 - what changes
+    draw, api = random.Random(8), RecordingSimulator()  # noqa: S311 - what changes
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     async with AsyncExitStack() as stack:
@@ -39,13 +39,13 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
         urls = (simulator.base_url, hook.url, chat.url, switch.url)
         lines = [await stack.enter_async_context(line_to(url)) for url in urls]
         to_api, to_hook, to_chat, to_switch = lines
-        text = house.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
-        text += house.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
+        text = daemon_in_process.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
+        text += daemon_in_process.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
         text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
         text = text.replace('to = ["hook"]', 'continue = true\nto = ["hook"]')
         text += '\n[[route]]\nmatch = { kind = "failed" }\nto = ["chat"]\n\n[[route]]\nto = []\n'
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
+        async with daemon_in_process.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
             changing = asyncio.create_task(keep_changing(api, draw))
             for _ in range(rounds(few=1, full=10)):
                 for trouble in TROUBLES:
@@ -53,18 +53,20 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
                         line.set(trouble)
                         struck = line.struck
                         await asyncio.sleep(1.0)
-                        await house.eventually(lambda line=line, struck=struck: line.struck > struck or line is to_chat)  # type: ignore[misc]
-                        line.set(Trouble.NONE)
+                        await daemon_in_process.eventually(
+                            lambda line=line, struck=struck: line.struck > struck or line is to_chat  # type: ignore[misc]
+                        )
+                        line.set(IncidentRow.NONE)
                         await asyncio.sleep(0.3)
             changing.cancel()
-            shown, beats = len(api.shown), len(switch.received)
-            await house.eventually(lambda: len(switch.received) > beats)
-            await house.eventually(lambda: len(api.shown) > shown + 50)
-            await house.eventually(lambda: everything_is_told(tmp_path), 90)
+            shown, deadlines = len(api.shown), len(switch.received)
+            await daemon_in_process.eventually(lambda: len(switch.received) > deadlines)
+            await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50)
+            await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 90)
         life = Life(born, datetime.now(UTC))
-    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(replace(evidence, witnessed=False, routed=receivers_of)) == []
-    failed = [told.event for told in evidence.told if told.event.kind is Kind.FAILED]
+    failed = [announced.event for announced in evidence.announced if announced.event.kind is Kind.FAILED]
     assert len(chat.received) >= len(failed) > 0
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from starlette.responses import RedirectResponse
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Kind
 from watcher.simulator import serve
@@ -50,33 +50,38 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_told_everything(
     tmp_path: Path, connected: set[str]
 ) -> None:
-    api = Witness()
+    api = RecordingSimulator()
     moved = Inbox(lambda _received: RedirectResponse(f"http://{METADATA}/latest/", 302))
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(moved):
         hooks = {"hook": hook.url}
         forbidden = {name: f"http://{name}.example:9/hook" for name in FORBIDDEN} | {"moved": moved.url}
         lives, born = [], datetime.now(UTC)
-        async with house.running(tmp_path, house.settings(simulator.base_url, list(SERVICES), hooks | forbidden)):
-            async with unrest(api, 27):
+        async with daemon_in_process.running(
+            tmp_path, daemon_in_process.settings(simulator.base_url, list(SERVICES), hooks | forbidden)
+        ):
+            async with changes_under_way(api, 27):
                 for _ in range(rounds(few=1, full=10)):
-                    told = len(hook.received)
-                    await house.eventually(lambda told=told: len(hook.received) > told + 10, 60)  # type: ignore[misc]
-            await house.eventually(lambda: broken(hook) == set(forbidden))
+                    announced = len(hook.received)
+                    await daemon_in_process.eventually(
+                        lambda announced=announced: len(hook.received) > announced + 10,  # type: ignore[misc]
+                        60,
+                    )
+            await daemon_in_process.eventually(lambda: failing(hook) == set(forbidden))
             lives.append(Life(born, datetime.now(UTC)))
         # What waited for them is given up by the next start, and that is told through the one that is left.
         await asyncio.sleep(1.5)
-        text = house.settings(simulator.base_url, list(SERVICES), hooks)
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), hooks)
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text.replace("[delivery]", '[delivery]\ngive_up_after = "1s"')):
+        async with daemon_in_process.running(tmp_path, text.replace("[delivery]", '[delivery]\ngive_up_after = "1s"')):
             await quiet(tmp_path, api)
         lives.append(Life(born, datetime.now(UTC)))
     assert connected == {"127.0.0.1"}
-    evidence = house.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
     assert evidence.ledger is not None
     assert {entry.ending for entry in evidence.ledger if entry.receiver in forbidden} == {"dead"}
     assert violations(replace(evidence, ledger=[entry for entry in evidence.ledger if entry.receiver == "hook"])) == []
 
 
-def broken(hook: Inbox) -> set[str]:
+def failing(hook: Inbox) -> set[str]:
     """Return the receivers that were said to be broken."""
-    return {event["receiver"]["name"] for event in hook.events() if event["kind"] == Kind.RECEIVER_BROKEN}
+    return {event["receiver"]["name"] for event in hook.events() if event["kind"] == Kind.RECEIVER_FAILING}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, local_slack
 from tests.unit.receivers.samples import HOSTILE
@@ -27,28 +27,33 @@ MARKUP = (b"<!channel", b"<!everyone", b"<@U123>", b"<https://evil.example")
 
 
 def configuration(base_url: str, hook: str, slack: LocalSlack) -> str:
-    text = house.settings(base_url, [SERVICE], {"hook": hook}).replace('to = ["hook"]', 'to = ["hook", "chat"]')
+    text = daemon_in_process.settings(base_url, [SERVICE], {"hook": hook}).replace(
+        'to = ["hook"]', 'to = ["hook", "chat"]'
+    )
     bot = f'[receiver.chat]\nkind = "slack"\ntoken = {{ env = "SLACK_TOKEN" }}\nchannel = "{CHANNEL}"\n'
     return f'{text}\n{bot}api_url = "{slack.url}"\n'
 
 
 async def test_r28_hostile_words_are_told_as_text_and_each_event_once(tmp_path: Path) -> None:
-    api, slack = Witness(), LocalSlack(pace=Bucket(1_000, 100.0))
+    api, slack = RecordingSimulator(), LocalSlack(pace=Bucket(1_000, 100.0))
     for number in range(len(WORDS)):
         api.set_training(SERVICE, "pop", f"v{number}", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook, local_slack(slack):
         born = datetime.now(UTC)
         text = configuration(simulator.base_url, hook.url, slack)
-        async with house.running(tmp_path, text, {"SLACK_TOKEN": TOKEN}):
+        async with daemon_in_process.running(tmp_path, text, {"SLACK_TOKEN": TOKEN}):
             for turn in range(rounds(few=1, full=5)):
                 for number in range(len(WORDS)):
                     api.set_training(SERVICE, "pop", f"v{number}", WORDS[(number + turn) % len(WORDS)])
-                told = (turn + 1) * len(WORDS)
-                await house.eventually(lambda told=told: len(hook.events()) == told == len(in_slack(slack)), 60)  # type: ignore[misc]
+                announced = (turn + 1) * len(WORDS)
+                await daemon_in_process.eventually(
+                    lambda announced=announced: len(hook.events()) == announced == len(in_slack(slack)),  # type: ignore[misc]
+                    60,
+                )
         life = Life(born, datetime.now(UTC))
-    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(replace(evidence, routed=lambda _event: frozenset({"hook", "chat"}))) == []
-    assert Counter(in_slack(slack)) == Counter(told.event.id for told in evidence.told)
+    assert Counter(in_slack(slack)) == Counter(announced.event.id for announced in evidence.announced)
     assert {event["to"] for event in hook.events()} == set(WORDS)
     assert not slack.refused
     assert [raw for raw in slack.raw for markup in MARKUP if markup in raw] == []

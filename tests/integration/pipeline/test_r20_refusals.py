@@ -12,11 +12,11 @@ from typing import Final
 import pytest
 from starlette.responses import PlainTextResponse
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import everything_is_told
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import all_delivered
 from tests.support.fault_table import rounds
 from tests.support.paths import DATA
-from tests.support.reload_scenario import FIRST, SECOND, Scene, reload, staged
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, reload, staged
 from watcher.app import Daemon
 from watcher.config import ConfigError, load
 from watcher.store.sqlite import database
@@ -29,25 +29,31 @@ WORDS: Final = ("learning", "stopping", "learning", "completed") * 4
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     async with staged(tmp_path) as made:
         yield made
 
 
 @asynccontextmanager
-async def undisturbed(scene: Scene) -> AsyncIterator[Daemon]:
+async def undisturbed(scene: ReloadScenario) -> AsyncIterator[Daemon]:
     """Run the daemon; after the block it must be at work as it was before it, and have kept every promise."""
     async with scene.running(scene.text(FIRST)) as daemon:
-        config, looks, couriers = daemon.reloader.config, daemon.poller._looks, daemon._stages.carriers.by_receiver
+        config, polls, workers = (
+            daemon.reloader.config,
+            daemon.poller._polls,
+            daemon._stages.delivery_workers.by_receiver,
+        )
         yield daemon
         assert daemon.reloader.config is config
-        assert daemon.poller._looks is looks
-        assert daemon._stages.carriers.by_receiver is couriers
+        assert daemon.poller._polls is polls
+        assert daemon._stages.delivery_workers.by_receiver is workers
         scene.show("learningFailed")
-        await house.eventually(lambda: scene.hook.events()[-1:] != [] and scene.hook.events()[-1]["kind"] == "failed")
-        await house.eventually(lambda: everything_is_told(scene.folder))
+        await daemon_in_process.eventually(
+            lambda: scene.hook.events()[-1:] != [] and scene.hook.events()[-1]["kind"] == "failed"
+        )
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
     assert {shown.subject[0] for shown in scene.api.shown} == {FIRST}
-    assert scene.broken_promises([FIRST]) == []
+    assert scene.broken_invariants([FIRST]) == []
 
 
 async def refusal(daemon: Daemon) -> list[str]:
@@ -64,7 +70,7 @@ def faults_of(file: Path) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
-async def test_r20_no_kind_of_fault_in_the_file_takes_anything_over(scene: Scene) -> None:
+async def test_r20_no_kind_of_fault_in_the_file_takes_anything_over(scene: ReloadScenario) -> None:
     words = iter(WORDS)
     async with undisturbed(scene) as daemon:
         for number, bad in enumerate(BAD):
@@ -72,7 +78,7 @@ async def test_r20_no_kind_of_fault_in_the_file_takes_anything_over(scene: Scene
             assert await refusal(daemon) == faults_of(scene.file), bad.stem
             if number % A_WORD_EVERY == 0:
                 scene.show(next(words))
-                await scene.looked(FIRST)
+                await scene.polled(FIRST)
     rounds(few=len(BAD), full=len(BAD))
 
 
@@ -126,7 +132,7 @@ def zeros(file: Path) -> None:
     ],
 )
 async def test_r20_a_file_that_cannot_be_read_or_is_no_configuration_takes_nothing_over(
-    scene: Scene, spoil: Callable[[Path], None], said: str
+    scene: ReloadScenario, spoil: Callable[[Path], None], said: str
 ) -> None:
     async with undisturbed(scene) as daemon:
         scene.write(scene.text(SECOND))
@@ -165,7 +171,7 @@ NAMED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-async def test_r20_what_the_file_names_and_cannot_be_had_takes_nothing_over(scene: Scene) -> None:
+async def test_r20_what_the_file_names_and_cannot_be_had_takes_nothing_over(scene: ReloadScenario) -> None:
     (scene.folder / "empty").write_text("")
     (scene.folder / "bytes").write_bytes(b"\xff\xfe")
     (scene.folder / "lines").write_text("https://a.example/\nhttps://b.example/\n")
@@ -179,7 +185,7 @@ async def test_r20_what_the_file_names_and_cannot_be_had_takes_nothing_over(scen
     rounds(few=len(NAMED), full=len(NAMED))
 
 
-async def test_r20_two_secrets_that_are_missing_are_both_named(scene: Scene) -> None:
+async def test_r20_two_secrets_that_are_missing_are_both_named(scene: ReloadScenario) -> None:
     one = receiver("slack-webhook", 'url = { env = "NOT_SET" }')
     async with undisturbed(scene) as daemon:
         scene.write(scene.text(SECOND) + one + one.replace("late", "other").replace("NOT_SET", "NEITHER"))
@@ -189,20 +195,22 @@ async def test_r20_two_secrets_that_are_missing_are_both_named(scene: Scene) -> 
         ]
 
 
-async def test_r20_a_refused_file_is_taken_over_once_it_is_mended(scene: Scene) -> None:
+async def test_r20_a_refused_file_is_taken_over_once_it_is_mended(scene: ReloadScenario) -> None:
     async with scene.running(scene.text(FIRST)) as daemon:
         scene.write(scene.text(SECOND) + "[")
         await refusal(daemon)
         scene.write(scene.text(FIRST, SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {SECOND}: added"]
-        await scene.looked(SECOND)
+        await scene.polled(SECOND)
         scene.show("completed", SECOND)
-        assert await scene.told(1) == [(SECOND, "completed")]
-        await house.eventually(lambda: everything_is_told(scene.folder))
-    assert scene.broken_promises() == []
+        assert await scene.announced(1) == [(SECOND, "completed")]
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
+    assert scene.broken_invariants() == []
 
 
-async def test_r20_all_that_waits_when_a_watch_is_taken_out_still_goes_out_once_and_in_order(scene: Scene) -> None:
+async def test_r20_all_that_waits_when_a_watch_is_taken_out_still_goes_out_once_and_in_order(
+    scene: ReloadScenario,
+) -> None:
     away = True
     scene.hook.script = lambda _received: PlainTextResponse("", 503 if away else 200)
     versions = [f"v{number}" for number in range(1, 6)]
@@ -212,35 +220,41 @@ async def test_r20_all_that_waits_when_a_watch_is_taken_out_still_goes_out_once_
         for word in ("waiting", "learning", "learningFailed"):
             for version in versions:
                 scene.show(word, version=version)
-            await scene.looked(FIRST, 3 * len(versions))
-        await house.eventually(lambda: len(house.history(scene.folder)) == 3 * len(versions))
+            await scene.polled(FIRST, 3 * len(versions))
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 3 * len(versions))
         scene.write(scene.text(SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {FIRST}: removed"]
-        await scene.looked(SECOND)
+        await scene.polled(SECOND)
     async with scene.running(scene.text(SECOND)):
         away = False
-        await house.eventually(lambda: everything_is_told(scene.folder))
-    states = {handover.state for told in house.history(scene.folder) for handover in told.handovers}
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
+    states = {
+        delivery_outcome.state
+        for announced in daemon_in_process.history(scene.folder)
+        for delivery_outcome in announced.delivery_outcomes
+    }
     assert states == {"delivered"}
-    assert len(house.history(scene.folder)) == 3 * len(versions)
-    assert scene.broken_promises() == []
+    assert len(daemon_in_process.history(scene.folder)) == 3 * len(versions)
+    assert scene.broken_invariants() == []
 
 
 async def test_r20_a_reload_while_the_store_cannot_be_written_is_taken_over_whole_and_says_so(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: ReloadScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
     text = scene.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
     async with scene.running(text) as daemon:
-        await house.eventually(lambda: len(daemon.poller.memory.open_incidents()) == 1)
-        await house.eventually(lambda: everything_is_told(scene.folder))
+        await daemon_in_process.eventually(lambda: len(daemon.poller.cache.open_incidents()) == 1)
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
         scene.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
         with closing(sqlite3.connect(scene.folder / "watcher.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert (await reload(daemon))["outcome"] == "reloaded"
             other.execute("ROLLBACK")
-        await house.eventually(lambda: daemon.poller.memory.open_incidents() == [])
+        await daemon_in_process.eventually(lambda: daemon.poller.cache.open_incidents() == [])
         scene.show("learning", SECOND)
-        await house.eventually(lambda: (SECOND, "learning") in [(e["service"], e["to"]) for e in scene.hook.events()])
-        await house.eventually(lambda: everything_is_told(scene.folder))
-    assert scene.broken_promises() == []
+        await daemon_in_process.eventually(
+            lambda: (SECOND, "learning") in [(e["service"], e["to"]) for e in scene.hook.events()]
+        )
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
+    assert scene.broken_invariants() == []

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from starlette.responses import PlainTextResponse
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import everything_is_told
-from tests.support.reload_scenario import FIRST, SECOND, Scene, staged
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import all_delivered
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, staged
 from tests.support.schemas import make_schema
 from watcher.store.schema_version import known_revisions
 
@@ -20,7 +20,7 @@ OLD = sorted(known_revisions())[:-1]
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     async with staged(tmp_path) as made:
         yield made
 
@@ -41,29 +41,29 @@ def bring_back(store: Path, revision: str) -> None:
 
 @pytest.mark.parametrize("old", OLD)
 async def test_r25_what_waited_in_an_older_store_goes_out_under_its_ids_and_looking_goes_on(
-    scene: Scene, old: str
+    scene: ReloadScenario, old: str
 ) -> None:
     away = True
     scene.hook.script = lambda _received: PlainTextResponse("", 503 if away else 200)
     async with scene.running(scene.text(FIRST, SECOND)):
         for word in ("learning", "completed"):
             scene.show(word, FIRST)
-            await scene.looked(FIRST, 3)
-        await house.eventually(lambda: len(house.history(scene.folder)) == 2)
-        await house.eventually(lambda: len(scene.hook.received) > 0)
-    before = [told.event for told in house.history(scene.folder)]
+            await scene.polled(FIRST, 3)
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 2)
+        await daemon_in_process.eventually(lambda: len(scene.hook.received) > 0)
+    before = [announced.event for announced in daemon_in_process.history(scene.folder)]
     bring_back(scene.folder / "watcher.db", old)
     scene.show("learningFailed", SECOND)
     async with scene.running(scene.text(FIRST, SECOND)) as daemon:
         assert daemon.database.opening.migrated_from == old
         away = False
         scene.show("learning", FIRST)
-        await house.eventually(lambda: len(house.history(scene.folder)) == 4)
-        await house.eventually(lambda: everything_is_told(scene.folder))
-    assert [told.event for told in house.history(scene.folder)][:2] == before
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 4)
+        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
+    assert [announced.event for announced in daemon_in_process.history(scene.folder)][:2] == before
     assert [event["to"] for event in scene.hook.events() if event["service"] == FIRST] == [
         "learning",
         "completed",
         "learning",
     ]
-    assert scene.broken_promises() == []
+    assert scene.broken_invariants() == []

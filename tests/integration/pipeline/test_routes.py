@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import daemon_in_process as house
-from tests.support.recording_simulator import Witness
+from tests.support import daemon_in_process
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
 from watcher.simulator import serve
 
@@ -30,25 +30,27 @@ group_for = "3s"
 
 
 def text_for(base_url: str, hook: str) -> str:
-    whole = house.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
+    whole = daemon_in_process.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
     before, _, _ = whole.partition("[[route]]")
     labelled = before.replace(f'service = "{SHOP}"', f'service = "{SHOP}"\nlabels = {{ env = "prod-eu" }}')
     return labelled + ROUTES
 
 
 async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Path) -> None:
-    api = Witness()
+    api = RecordingSimulator()
     for number in range(3):
         api.set_training(SHOP, "pop", f"v{number}", "requesting")
     api.set_training(LAB, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox(as_slack)) as slack:
-        async with house.running(tmp_path, text_for(simulator.base_url, hook.url), {"SLACK_URL": slack.url}):
+        async with daemon_in_process.running(
+            tmp_path, text_for(simulator.base_url, hook.url), {"SLACK_URL": slack.url}
+        ):
             api.set_training(LAB, "pop", "v1", "completed")
             api.set_training(SHOP, "pop", "v0", "learningFailed")
             for number in (1, 2):
                 api.set_training(SHOP, "pop", f"v{number}", "waiting")
-            await house.eventually(lambda: len(hook.events()) == 3 and len(slack.received) == 2)
-        routes = {item.event.subject: item.route for item in house.history(tmp_path)}
+            await daemon_in_process.eventually(lambda: len(hook.events()) == 3 and len(slack.received) == 2)
+        routes = {item.event.subject: item.route for item in daemon_in_process.history(tmp_path)}
     assert routes == {
         f"training:main/{LAB}/pop/v1": "route 2: dropped on purpose",
         f"training:main/{SHOP}/pop/v0": "route 1, route 3",

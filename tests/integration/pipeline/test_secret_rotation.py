@@ -13,11 +13,11 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.responses import PlainTextResponse, Response
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, listening
 from watcher.core.secret import Secret
 from watcher.simulator import SIMULATOR_ACCESS_KEY, serve
@@ -34,7 +34,7 @@ class Keys:
     secret_key: str = ""
     hook_secrets: tuple[str, ...] = ()
 
-    def rotate(self, api: Witness) -> None:
+    def rotate(self, api: RecordingSimulator) -> None:
         """Put new ones into the files. AiTEMS takes the old key no more, the consumer the secret before until the next.
 
         A consumer that refused what was signed a moment before would be a broken receiver, and be parked as one.
@@ -59,26 +59,31 @@ class Keys:
 async def test_r21_secrets_rotated_amid_changes_lose_and_double_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    home, state, api = tmp_path / "secrets", tmp_path / "state", Witness()
+    home, state, api = tmp_path / "secrets", tmp_path / "state", RecordingSimulator()
     home.mkdir()
     state.mkdir()
     keys = Keys(home)
     keys.rotate(api)
     async with serve(api) as simulator, listening(Inbox(keys.consume)) as hook:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{home}/secret-key" }}')
         text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{home}/hook-secret" }}')
         text += '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
         born = datetime.now(UTC)
-        async with house.running(state, text):
-            async with unrest(api, 21):
+        async with daemon_in_process.running(state, text):
+            async with changes_under_way(api, 21):
                 for _ in range(rounds(few=4, full=100)):
-                    told, shown = len(hook.received), len(api.shown)
+                    announced, shown = len(hook.received), len(api.shown)
                     keys.rotate(api)
-                    await house.eventually(lambda: len(hook.received) > told + 2 and len(api.shown) > shown + 9, 60)  # noqa: B023 - at once
+                    await daemon_in_process.eventually(
+                        lambda announced=announced, shown=shown: (
+                            len(hook.received) > announced + 2 and len(api.shown) > shown + 9
+                        ),  # type: ignore[misc]
+                        60,
+                    )
             await quiet(state, api)
         life = Life(born, datetime.now(UTC))
-    evidence = house.evidence(state, api.shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(state, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
     kept = b"".join(file.read_bytes() for file in state.rglob("*") if file.is_file())
     written = "".join(capfd.readouterr()).encode() + kept

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.clocks import believed
 from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
 from tests.unit.receivers.samples import of_version
@@ -21,16 +21,16 @@ from watcher.clock import Clock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
 from watcher.core.event import Event
-from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
-from watcher.pipeline.delivery.worker import Courier, couriers
+from watcher.pipeline.delivery.worker import DeliveryWorker, workers
 from watcher.receivers import Spec
 from watcher.receivers.slack.bot import SlackReceiver
 from watcher.store.deliveries import Deliveries
-from watcher.store.operator_actions import Manual
+from watcher.store.operator_actions import OperatorActions
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.views import open_views
 
@@ -49,7 +49,7 @@ class Hasty(SlackReceiver):
 @asynccontextmanager
 async def sending(
     folder: Path, slack: LocalSlack, policy: Policy = FAST, kind: type[SlackReceiver] = Hasty
-) -> AsyncIterator[tuple[Database, Courier, SlackReceiver]]:
+) -> AsyncIterator[tuple[Database, DeliveryWorker, SlackReceiver]]:
     """Give a store and a courier for the bot; what was being sent when the last one ended is in doubt."""
     clock = Clock()
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
@@ -57,15 +57,15 @@ async def sending(
     spec = Spec(name=NAME, http=http, clock=clock, secret=lambda: Secret(TOKEN), channel=CHANNEL, api_url=slack.url)
     await Deliveries(database).reclaim(clock.utc_now())
     receiver = kind(spec)
-    made = couriers({NAME: receiver}, Deliveries(database), policy, clock, believed())
+    made = workers({NAME: receiver}, Deliveries(database), policy, clock, believed())
     yield database, made[NAME], receiver
     await http.aclose()
     database.close()
 
 
 async def enqueue(database: Database, events: Sequence[Event]) -> None:
-    await Polls(database).record(Batch(events=tuple(events)))
-    plans = [(event, Plan(to=(Addressee(receiver=NAME),), reason="route 1")) for event in events]
+    await PollStore(database).record(Batch(events=tuple(events)))
+    plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason="route 1")) for event in events]
     await Outbox(database).enqueue(plans, lambda *_: None, Clock().utc_now())
 
 
@@ -79,14 +79,14 @@ def states(folder: Path) -> Mapping[State, int]:
         return {queue.state: queue.count for queue in views.queues()}
 
 
-async def until_settled(folder: Path, courier: Courier, seconds: float = 60.0) -> None:
-    task = asyncio.create_task(courier.run())
-    await house.eventually(lambda: not OPEN_STATES & states(folder).keys(), seconds)
-    courier.stop()
+async def until_settled(folder: Path, worker: DeliveryWorker, seconds: float = 60.0) -> None:
+    task = asyncio.create_task(worker.run())
+    await daemon_in_process.eventually(lambda: not OPEN_STATES & states(folder).keys(), seconds)
+    worker.stop()
     await task
 
 
-def told(slack: LocalSlack) -> list[str]:
+def announced(slack: LocalSlack) -> list[str]:
     """Return the ids of the events in the channel, in its order; of a message without metadata, the delivery's."""
     known = [message.get("metadata", {}).get("event_payload", {}) for message in slack.messages]
     return [
@@ -96,11 +96,11 @@ def told(slack: LocalSlack) -> list[str]:
 
 
 def assert_one_each_in_order(slack: LocalSlack, events: Sequence[Event]) -> None:
-    assert len(slack.messages) == len(events), Counter(told(slack)).most_common(3)
+    assert len(slack.messages) == len(events), Counter(announced(slack)).most_common(3)
     # Each message names its training and how often that had changed by then; also where the metadata was dropped.
     place = {f"v{number}": 0 for number in range(100)}
     order = {event.id: (event.version, event.seq) for event in events}
-    for identity in told(slack):
+    for identity in announced(slack):
         if identity in order:
             version, seq = order[identity]
             assert version is not None
@@ -115,9 +115,9 @@ async def test_every_fault_leaves_one_message_in_effect_each_in_order(tmp_path: 
     draw.shuffle(faults)
     events = changes(versions=5, each=4)
     slack = LocalSlack(fault=in_turn(faults), pace=Bucket(3, 10.0), tier=Bucket(1e9, 1.0))
-    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier)
+        await until_settled(tmp_path, worker)
     assert states(tmp_path) == {State.DELIVERED: len(events)}
     assert slack.too_fast == 0
     assert_one_each_in_order(slack, events)
@@ -131,9 +131,9 @@ async def test_at_slacks_own_pace_nothing_is_throttled_and_nothing_dropped(tmp_p
     draw.shuffle(faults)
     events = changes(versions=10, each=3)
     slack = LocalSlack(fault=in_turn(faults))
-    async with local_slack(slack), sending(tmp_path, slack, kind=SlackReceiver) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack, kind=SlackReceiver) as (database, worker, _):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier, 180)
+        await until_settled(tmp_path, worker, 180)
     assert slack.too_fast == 0
     assert_one_each_in_order(slack, events)
 
@@ -144,12 +144,12 @@ async def test_one_sweep_settles_everything_that_a_crash_left_in_doubt(tmp_path:
     async with local_slack(slack):
         async with sending(tmp_path, slack) as (database, _, receiver):
             await enqueue(database, events)
-            claim = Claim(receiver=NAME, limit=6, token="t1", lease=timedelta(minutes=1), looks_up=True)
-            claimed = await Deliveries(database).claim(claim, lambda *_: None, Clock().utc_now())
-            for each in claimed[:4]:
-                await receiver.send(each.parcel)
-        async with sending(tmp_path, slack) as (_, courier, _):
-            await until_settled(tmp_path, courier)
+            claim = Claim(receiver=NAME, limit=6, token="t1", lease=timedelta(minutes=1), by_lookup=True)
+            leased = await Deliveries(database).claim(claim, lambda *_: None, Clock().utc_now())
+            for each in leased[:4]:
+                await receiver.send(each.request)
+        async with sending(tmp_path, slack) as (_, worker, _):
+            await until_settled(tmp_path, worker)
     assert states(tmp_path) == {State.DELIVERED: 6}
     assert_one_each_in_order(slack, events)
     assert slack.calls["chat.postMessage"] == 6
@@ -160,10 +160,10 @@ async def test_what_is_in_doubt_blocks_its_line_and_no_other(tmp_path: Path) -> 
     slow = Policy(first_retry=timedelta(seconds=1))
     events = changes(versions=2, each=2)
     slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0))
-    async with local_slack(slack), sending(tmp_path, slack, slow) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack, slow) as (database, worker, _):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier)
-    assert [order.split()[0] for order in told(slack)] == [
+        await until_settled(tmp_path, worker)
+    assert [order.split()[0] for order in announced(slack)] == [
         events[0].id,
         events[1].id,
         events[3].id,
@@ -176,9 +176,9 @@ async def test_without_the_scope_the_policy_decides(tmp_path: Path, policy: OnUn
     events = changes(versions=1, each=1)
     slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=policy)
-    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, worker, _):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier)
+        await until_settled(tmp_path, worker)
     assert len(slack.messages) == texts
     assert states(tmp_path) == {State.DELIVERED if texts == 2 else State.HELD: 1}
     assert ["may be a repeat" in text for text in slack.texts] == [False, True][:texts]
@@ -188,10 +188,14 @@ async def test_without_the_scope_the_policy_decides(tmp_path: Path, policy: OnUn
 async def test_a_throttled_lane_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
     events = changes(versions=4, each=1)
     slack = LocalSlack(fault=in_turn([Fault.THROTTLED]), pace=Bucket(3, 10.0))
-    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier)
-        attempts = [handover.attempts for told in house.history(tmp_path) for handover in told.handovers]
+        await until_settled(tmp_path, worker)
+        attempts = [
+            delivery_outcome.attempts
+            for announced in daemon_in_process.history(tmp_path)
+            for delivery_outcome in announced.delivery_outcomes
+        ]
     assert slack.refused["ratelimited"] == 1, "nothing was sent into the pause"
     assert attempts == [1] * 4, "too fast costs no attempt"
 
@@ -199,10 +203,14 @@ async def test_a_throttled_lane_waits_as_long_as_slack_asks(tmp_path: Path) -> N
 async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_path: Path) -> None:
     events = changes(versions=2, each=1)
     slack = LocalSlack(fault=lambda _: "is_archived", pace=Bucket(3, 10.0))
-    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
-        await courier.sweep()
-        reasons = {handover.reason for told in house.history(tmp_path) for handover in told.handovers}
+        await worker.sweep()
+        reasons = {
+            delivery_outcome.reason
+            for announced in daemon_in_process.history(tmp_path)
+            for delivery_outcome in announced.delivery_outcomes
+        }
     assert any(reason.startswith("is_archived: unarchive the channel") for reason in reasons), reasons
     assert slack.messages == []
 
@@ -210,11 +218,11 @@ async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_pat
 async def test_a_parked_channel_is_mended_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
     events = changes(versions=3, each=1)
     slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
-    async with local_slack(slack), sending(tmp_path, slack) as (database, courier, _):
+    async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
-        await courier.sweep()
+        await worker.sweep()
         assert await Deliveries(database).is_parked(NAME)
-        await until_settled(tmp_path, courier)
+        await until_settled(tmp_path, worker)
         assert not await Deliveries(database).is_parked(NAME)
     assert_one_each_in_order(slack, events)
 
@@ -224,12 +232,12 @@ async def test_what_surely_failed_after_a_person_decided_is_not_held_again(tmp_p
     faults = in_turn([Fault.LATE_RESET, "brand_new_error", "brand_new_error"])
     slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=OnUncertain.HOLD)
-    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, courier, receiver):
+    async with local_slack(slack), sending(tmp_path, slack, waits) as (database, worker, receiver):
         await enqueue(database, events)
-        await until_settled(tmp_path, courier)
+        await until_settled(tmp_path, worker)
         assert states(tmp_path) == {State.HELD: 1}
-        await Manual(database, {NAME}).retry(["msg_"], Clock().utc_now())
-        again = couriers({NAME: receiver}, Deliveries(database), waits, Clock(), believed())
+        await OperatorActions(database, {NAME}).retry(["msg_"], Clock().utc_now())
+        again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), believed())
         await until_settled(tmp_path, again[NAME])
     assert states(tmp_path) == {State.DELIVERED: 1}
     assert [event.short_id in text and "may be a repeat" in text for text in slack.texts] == [False, True]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Kind
 from watcher.simulator import serve
@@ -24,23 +24,25 @@ TYPES = ("pop", "quantum-pop", "새로운")
 
 
 async def test_r11_an_unheard_of_word_is_kept_as_it_came_and_told_once_a_training(tmp_path: Path) -> None:
-    api, turns = Witness(), rounds(few=2, full=20)
+    api, turns = RecordingSimulator(), rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         born = datetime.now(UTC)
-        async with house.running(tmp_path, house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})):
-            async with unrest(api, 11):
+        async with daemon_in_process.running(
+            tmp_path, daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        ):
+            async with changes_under_way(api, 11):
                 for _ in range(turns):
                     for word in (*WORDS, "learning"):
                         shown = len(api.shown)
                         for training_type in TYPES:
                             api.set_training(SERVICES[0], training_type, "odd", word)
-                        await house.eventually(lambda shown=shown: len(api.shown) > shown + 60, 60)  # type: ignore[misc]
+                        await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 60, 60)  # type: ignore[misc]
             await quiet(tmp_path, api)
         life = Life(born, datetime.now(UTC))
-    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
-    odd = [told.event for told in evidence.told if told.event.version == "odd"]
-    told = {(event.training_type, event.to_status) for event in odd}
-    assert told >= {(training_type, word) for training_type in TYPES for word in WORDS[1:]}
+    odd = [announced.event for announced in evidence.announced if announced.event.version == "odd"]
+    announced = {(event.training_type, event.to_status) for event in odd}
+    assert announced >= {(training_type, word) for training_type in TYPES for word in WORDS[1:]}
     alerts = Counter((event.training_type, event.to_status) for event in odd if event.kind is Kind.UNKNOWN_STATUS)
     assert set(alerts.values()) == {1}, "once a word and training, and no loop"

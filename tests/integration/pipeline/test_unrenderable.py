@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support.changing_trainings import SERVICES, quiet, unrest
+from tests.support import daemon_in_process
+from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.recording_simulator import Witness
+from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Event
 from watcher.receivers import payload
@@ -35,18 +35,21 @@ async def test_r26_what_cannot_be_rendered_is_told_in_the_built_in_words_and_onc
         return render(event, *args)
 
     monkeypatch.setattr(payload, "_data", fail)
-    api = Witness()
+    api = RecordingSimulator()
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        text = house.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
+        text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         born = datetime.now(UTC)
-        async with house.running(tmp_path, text):
-            async with unrest(api, 26):
+        async with daemon_in_process.running(tmp_path, text):
+            async with changes_under_way(api, 26):
                 for _ in range(rounds(few=2, full=20)):
-                    told = len(hook.received)
-                    await house.eventually(lambda told=told: len(hook.received) > told + 5, 60)  # type: ignore[misc]
+                    announced = len(hook.received)
+                    await daemon_in_process.eventually(
+                        lambda announced=announced: len(hook.received) > announced + 5,  # type: ignore[misc]
+                        60,
+                    )
             await quiet(tmp_path, api)
         life = Life(born, datetime.now(UTC))
-    evidence = house.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
     assert len(set(struck)) > 5
     assert {event["id"] for event in hook.events()} >= set(struck)

@@ -12,7 +12,7 @@ import pytest
 
 from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
-from watcher.http import Answered, HttpClient, HttpRequest, HttpSettings, NotSent, Reason
+from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSettings, NotSent
 from watcher.http.probe import probe
 from watcher.receivers.responses import redactor_for, without_answer
 
@@ -105,7 +105,7 @@ async def test_r27_a_forbidden_address_in_any_way_of_writing_is_refused_with_no_
     result = await call(url)
     assert isinstance(result, NotSent)
     # Some of them the library itself takes for no URL.
-    assert result.reason in {Reason.ADDRESS, Reason.INVALID}
+    assert result.reason in {FailureReason.ADDRESS, FailureReason.INVALID}
     assert isinstance(without_answer(result, redactor_for(None, ())), Refused)
     assert connected == []
 
@@ -125,8 +125,8 @@ async def test_r27_a_name_that_leads_there_is_refused_with_no_connection(
     names("hook.example", answers)
     result = await call("http://hook.example:9/")
     assert isinstance(result, NotSent)
-    assert result.reason is Reason.ADDRESS
-    assert (await probe("http://hook.example:9/", GUARDED)).failure is Reason.ADDRESS
+    assert result.reason is FailureReason.ADDRESS
+    assert (await probe("http://hook.example:9/", GUARDED)).failure is FailureReason.ADDRESS
     assert connected == []
 
 
@@ -140,7 +140,7 @@ async def test_r27_dns_that_changes_between_check_and_connect_is_asked_once_and_
         assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
         second = await call(f"http://hook.example:{port}/")
     assert isinstance(second, NotSent)
-    assert second.reason is Reason.ADDRESS
+    assert second.reason is FailureReason.ADDRESS
     assert connected == ["127.0.0.1"]
 
 
@@ -157,7 +157,7 @@ async def test_r27_behind_a_proxy_the_address_itself_is_refused_all_the_same(con
         settings = HttpSettings(timeout_seconds=5.0, guarded=True, proxy=f"http://127.0.0.1:{port}")
         result = await call(f"http://{METADATA}/", settings)
     assert isinstance(result, NotSent)
-    assert (result.reason, connected) == (Reason.ADDRESS, [])
+    assert (result.reason, connected) == (FailureReason.ADDRESS, [])
 
 
 async def test_a_name_with_an_address_that_does_not_answer_is_reached_by_its_next(

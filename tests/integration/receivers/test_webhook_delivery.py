@@ -14,7 +14,7 @@ from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -52,8 +52,8 @@ async def webhook(
     await http.aclose()
 
 
-def sealed(receiver: Receiver, event: Event) -> Parcel:
-    return Parcel(delivery_id="msg_2kq4", events=(event,), body=receiver.seal(event, 3))
+def sealed(receiver: Receiver, event: Event) -> DeliveryRequest:
+    return DeliveryRequest(delivery_id="msg_2kq4", events=(event,), body=receiver.seal(event, 3))
 
 
 async def outcome_at(url: str, settings: HttpSettings | None = None) -> Outcome:
@@ -64,10 +64,10 @@ async def outcome_at(url: str, settings: HttpSettings | None = None) -> Outcome:
 @pytest.mark.parametrize("case", sorted(CASES))
 async def test_the_standards_own_library_verifies_the_bytes_that_arrived(case: str) -> None:
     async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
-        parcel = sealed(receiver, CASES[case])
-        assert await receiver.send(parcel) == Delivered(answer="200 ok")
+        request = sealed(receiver, CASES[case])
+        assert await receiver.send(request) == Delivered(answer="200 ok")
     (received,) = inbox.received
-    assert received.body == parcel.body
+    assert received.body == request.body
     assert Webhook(SECRET).verify(received.body, received.headers)["data"]["id"] == CASES[case].id
     assert received.headers["webhook-id"] == "msg_2kq4"
     assert received.headers["content-type"] == "application/json"
@@ -79,8 +79,8 @@ async def test_several_events_arrive_as_one_signed_body(name: str) -> None:
     events, also = GROUPS[name]
     async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
         body = receiver.seal_group([(event, number) for number, event in enumerate(events, start=1)], also)
-        parcel = Parcel(delivery_id="msg_2kq4", events=tuple(events), also=tuple(also), body=body)
-        assert await receiver.send(parcel) == Delivered(answer="200 ok")
+        request = DeliveryRequest(delivery_id="msg_2kq4", events=tuple(events), also=tuple(also), body=body)
+        assert await receiver.send(request) == Delivered(answer="200 ok")
     (received,) = inbox.received
     read = Webhook(SECRET).verify(received.body, received.headers)
     assert read["type"] == "group"
@@ -110,10 +110,10 @@ async def test_hostile_texts_arrive_signed_and_as_json() -> None:
 async def test_each_attempt_has_the_same_bytes_and_id_and_a_time_and_signature_of_its_own() -> None:
     clock = ShiftedClock()
     async with listening(Inbox()) as inbox, webhook(inbox.url, clock=clock) as receiver:
-        parcel = sealed(receiver, sample_event())
-        await receiver.send(parcel)
+        request = sealed(receiver, sample_event())
+        await receiver.send(request)
         clock.ahead = timedelta(minutes=1)
-        await receiver.send(parcel)
+        await receiver.send(request)
     first, second = inbox.received
     assert first.body == second.body
     assert first.headers["webhook-id"] == second.headers["webhook-id"]

@@ -118,12 +118,12 @@ async def test_the_history_tells_what_script_and_control_made_true(running: Runn
     await changed(running, "DELETE", "/services/shop")
     history = await changed(running, "GET", "/history")
     assert (history["started_at"][:19], history["until"]) == ("2026-11-23T02:00:00", 61.5)
-    told = [
+    announced = [
         (change["previous"], change["status"], change["seconds"], change["cause"])
         for change in history["changes"]
         if change["version"] == "p1"
     ]
-    assert told == [
+    assert announced == [
         (None, "learning", 0, "script"),
         ("learning", "requesting", 60, "control"),
         ("requesting", None, 61.5, "control"),
@@ -262,5 +262,5 @@ def test_only_addresses_of_this_machine_count_as_such(host: str, *, local: bool)
 def test_the_document_tells_of_every_control() -> None:
     text = DOCUMENT.read_text().replace("accessKey", "access_key").replace("{type}", "{train_type}")
     for method, path in _HANDLERS:
-        told = path.replace("{service}", "{id}").replace("{fault}", "{id}")
-        assert f"`{method} {told}" in text or (method == "DELETE" and "keys" in path)
+        announced = path.replace("{service}", "{id}").replace("{fault}", "{id}")
+        assert f"`{method} {announced}" in text or (method == "DELETE" and "keys" in path)

@@ -15,16 +15,16 @@ from sqlalchemy.event import listen
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue, settle
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Health, Settlement, Sign, State, Verdict
+from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.delivery.receiver_health import REMOVED_REMEDY
 from watcher.core.event import Event, Kind
-from watcher.core.routing.routes import Addressee, Group, Plan
+from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.epoch import new_epoch
-from watcher.store.health_stats import NOT_DELIVERED, read_vitals
+from watcher.store.health_stats import NOT_DELIVERED, read_health_stats
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 from watcher.store.views import HistoryFilter, open_views
 
@@ -33,20 +33,20 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
-    (claimed,) = await claim(database)
+    (leased,) = await claim(database)
     again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
-    sign = Sign(health=Health.REFUSES, reason="http 410", answer="")
+    signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="")
     deliveries, outbox = Deliveries(database), Outbox(database)
-    await deliveries.settle(claimed, Settlement(verdict=again, at=NOW, sign=sign))
-    ((broken, _),) = await outbox.unrouted(9)
-    nobody = Plan(to=(), reason="route 1; nobody: no-other-receiver")
-    await outbox.enqueue([(broken, nobody)], lambda *_: None, NOW)
-    assert read_vitals(path, NOW).untold == ("receiver:hook",)
+    await deliveries.settle(leased, Settlement(verdict=again, at=NOW, signal=signal))
+    ((failing, _),) = await outbox.unrouted(9)
+    nobody = RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
+    await outbox.enqueue([(failing, nobody)], lambda *_: None, NOW)
+    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",)
     assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
-    assert read_vitals(path, NOW).untold == ("receiver:hook",), "something still waits for it"
-    await deliveries.abandon(frozenset({"renamed"}), NOW + SECOND, NOW)
+    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",), "something still waits for it"
+    await deliveries.expire_orphans(frozenset({"renamed"}), NOW + SECOND, NOW)
     await deliveries.note_removed(frozenset({"renamed"}), NOW)
-    assert read_vitals(path, NOW).untold == ()
+    assert read_health_stats(path, NOW).unannounced == ()
 
 
 async def test_what_is_told_of_a_receiver_after_a_restore_is_marked(
@@ -67,9 +67,9 @@ async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
 ) -> None:
     event = make_event()
     group = Group(key="route 1", patience=timedelta(minutes=10))
-    await Polls(database).record(Batch(events=(event,)))
-    plan = Plan(to=(Addressee(receiver="hook", group=group),), reason="route 1")
-    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    await PollStore(database).record(Batch(events=(event,)))
+    decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason="route 1")
+    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
 
@@ -78,15 +78,15 @@ async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
-    await Polls(database).record(Batch(events=(event,)))
-    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
-    await Outbox(database).enqueue([(event, plan)], lambda *_: None, NOW)
+    await PollStore(database).record(Batch(events=(event,)))
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
-    assert first.parcel.body is not None
+    assert first.request.body is not None
     later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
     await Deliveries(database).settle(first, Settlement(verdict=later, at=NOW))
     (second,) = await claim(database, token="t2")
-    assert second.parcel.body == first.parcel.body
+    assert second.request.body == first.request.body
 
 
 class DiesAfterOneWrite:
@@ -107,15 +107,15 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
-    await Polls(database).record(Batch(events=(event,)))
-    plan = Plan(to=(Addressee(receiver="hook"),), reason="route 1")
+    await PollStore(database).record(Batch(events=(event,)))
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
     dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
     with suppress(InterruptedError):
-        await dying.enqueue([(event, plan)], lambda *_: b"body", NOW)
+        await dying.enqueue([(event, decision)], lambda *_: b"body", NOW)
     with open_views(path) as views:
-        (told,) = views.history(HistoryFilter(limit=9))
-    assert told.routed_at is not None
-    assert [handover.receiver for handover in told.handovers] == ["hook"]
+        (announced,) = views.history(HistoryFilter(limit=9))
+    assert announced.routed_at is not None
+    assert [delivery_outcome.receiver for delivery_outcome in announced.delivery_outcomes] == ["hook"]
 
 
 async def test_what_waits_for_a_receiver_that_was_removed_is_told_at_once_and_goes_when_it_is_back(
@@ -127,7 +127,7 @@ async def test_what_waits_for_a_receiver_that_was_removed_is_told_at_once_and_go
     assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
     ((event, _),) = await outbox.unrouted(9)
     facts = event.receiver or {}
-    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_BROKEN, "receiver-removed", 1)
+    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
     assert facts["remedy"] == REMOVED_REMEDY
     await deliveries.probe("hook", NOW)
     assert len(await claim(database)) == 1
@@ -137,8 +137,8 @@ async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivere
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event(1), make_event(1, "v2"))
-    for claimed in (await claim(database))[:1]:
-        await settle(database, claimed)
+    for leased in (await claim(database))[:1]:
+        await settle(database, leased)
     read: list[str] = []
     with open_views(path) as views:
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Claim, Claimed, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
-from watcher.core.routing.routes import Addressee, Group, Plan
+from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.sqlite.database import Database
 from watcher.store.views import HistoryFilter, open_views
@@ -39,9 +39,9 @@ async def enqueue(
     group: Group | None = None,
     mentions: tuple[str, ...] = (),
 ) -> None:
-    await Polls(database).record(Batch(events=events))
-    addressees = tuple(Addressee(receiver=name, group=group, mentions=mentions) for name in to)
-    plans = [(event, Plan(to=addressees, reason="route 1")) for event in events]
+    await PollStore(database).record(Batch(events=events))
+    recipients = tuple(Recipient(receiver=name, group=group, mentions=mentions) for name in to)
+    plans = [(event, RoutingDecision(to=recipients, reason="route 1")) for event in events]
     await Outbox(database).enqueue(plans, seal, NOW)
 
 
@@ -52,15 +52,15 @@ async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store opt
     limit: int = 9,
     token: str = "t1",
     now: datetime = NOW,
-    looks_up: bool = False,
-) -> list[Claimed]:
-    wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE, looks_up=looks_up)
+    by_lookup: bool = False,
+) -> list[LeasedDelivery]:
+    wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE, by_lookup=by_lookup)
     return await Deliveries(database).claim(wanted, seal_group, now)
 
 
-async def settle(database: Database, claimed: Claimed, state: State = State.DELIVERED, **changes: object) -> bool:
+async def settle(database: Database, leased: LeasedDelivery, state: State = State.DELIVERED, **changes: object) -> bool:
     facts = {"state": state, "reason": state.value, **changes}
-    return await Deliveries(database).settle(claimed, Settlement(verdict=Verdict(**facts), at=NOW))  # type: ignore[arg-type]
+    return await Deliveries(database).settle(leased, Settlement(verdict=Verdict(**facts), at=NOW))  # type: ignore[arg-type]
 
 
 async def test_an_event_becomes_one_sealed_delivery_for_each_receiver(
@@ -70,8 +70,8 @@ async def test_an_event_becomes_one_sealed_delivery_for_each_receiver(
     await enqueue(database, event, to=("hook", "chat"))
     assert await Outbox(database).unrouted(9) == []
     (hook,), (chat,) = await claim(database), await claim(database, receiver="chat")
-    assert (hook.parcel.events, hook.parcel.body) == ((event,), b"hook:1:1")
-    assert hook.parcel.delivery_id != chat.parcel.delivery_id
+    assert (hook.request.events, hook.request.body) == ((event,), b"hook:1:1")
+    assert hook.request.delivery_id != chat.request.delivery_id
 
 
 async def test_the_receivers_number_has_no_gap_for_each_subject(database: Database, make_event: MakeEvent) -> None:
@@ -80,9 +80,9 @@ async def test_the_receivers_number_has_no_gap_for_each_subject(database: Databa
     await enqueue(database, make_event(3))
     bodies = []
     while batch := await claim(database):
-        bodies += [claimed.parcel.body for claimed in batch]
-        for claimed in batch:
-            await settle(database, claimed)
+        bodies += [leased.request.body for leased in batch]
+        for leased in batch:
+            await settle(database, leased)
     assert bodies == [b"hook:1:1", b"hook:1:1", b"hook:3:2"]
 
 
@@ -91,17 +91,17 @@ async def test_a_line_keeps_its_order_and_lines_do_not_wait_for_each_other(
 ) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(1, "v2"))
     batch = await claim(database)
-    assert [(item.parcel.events[0].version, item.parcel.events[0].seq) for item in batch] == [("v1", 1), ("v2", 1)]
+    assert [(item.request.events[0].version, item.request.events[0].seq) for item in batch] == [("v1", 1), ("v2", 1)]
     assert await claim(database, token="t2") == []
     await settle(database, batch[0])
     (second,) = await claim(database, token="t3")
-    assert second.parcel.events[0].seq == 2
+    assert second.request.events[0].seq == 2
 
 
 async def test_a_failure_goes_before_what_is_older_on_other_lines(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED))
     (first,) = await claim(database, limit=1)
-    assert first.parcel.events[0].kind is Kind.FAILED
+    assert first.request.events[0].kind is Kind.FAILED
 
 
 async def test_what_waits_for_its_retry_blocks_its_line_until_it_is_due(
@@ -113,25 +113,25 @@ async def test_what_waits_for_its_retry_blocks_its_line_until_it_is_due(
     assert await claim(database, token="t2") == []
     assert await Deliveries(database).next_due("hook") == NOW + SECOND
     (again,) = await claim(database, token="t3", now=NOW + SECOND)
-    assert (again.parcel.delivery_id, again.parcel.attempt) == (first.parcel.delivery_id, 2)
-    assert again.parcel.body == first.parcel.body
+    assert (again.request.delivery_id, again.request.attempt) == (first.request.delivery_id, 2)
+    assert again.request.body == first.request.body
 
 
 async def test_held_and_dead_rows_release_their_line(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(3))
     for seq, state in [(1, State.HELD), (2, State.DEAD)]:
-        (claimed,) = await claim(database, token=f"t{seq}")
-        assert claimed.parcel.events[0].seq == seq
-        await settle(database, claimed, state)
+        (leased,) = await claim(database, token=f"t{seq}")
+        assert leased.request.events[0].seq == seq
+        await settle(database, leased, state)
     (last,) = await claim(database)
-    assert last.parcel.events[0].seq == 3
+    assert last.request.events[0].seq == 3
 
 
 async def test_a_stale_token_settles_nothing(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (lost,) = await claim(database)
     (taken,) = await claim(database, token="t2", now=NOW + LEASE)
-    assert taken.parcel.may_be_repeat
+    assert taken.request.may_be_repeat
     assert not await settle(database, lost)
     assert await settle(database, taken)
 
@@ -143,24 +143,24 @@ async def test_what_a_dead_process_was_sending_is_uncertain_and_due_at_once(
     (sent,) = await claim(database)
     assert await Deliveries(database).reclaim(NOW) == 1
     (again,) = await claim(database, token="t2")
-    assert (again.parcel.may_be_repeat, again.parcel.delivery_id) == (True, sent.parcel.delivery_id)
+    assert (again.request.may_be_repeat, again.request.delivery_id) == (True, sent.request.delivery_id)
 
 
 async def test_waking_a_receiver_makes_its_waiting_rows_due(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (claimed,) = await claim(database)
-    await settle(database, claimed, State.PENDING, next_at=NOW + timedelta(hours=1))
+    (leased,) = await claim(database)
+    await settle(database, leased, State.PENDING, next_at=NOW + timedelta(hours=1))
     assert await Deliveries(database).wake("hook", NOW) == 1
     assert len(await claim(database, token="t2")) == 1
 
 
 async def test_the_ledger_says_how_each_handover_ended(path: Path, database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(), to=("hook", "chat"))
-    (claimed,) = await claim(database)
-    await settle(database, claimed)
+    (leased,) = await claim(database)
+    await settle(database, leased)
     with open_views(path) as views:
-        (told,) = views.history(HistoryFilter())
-        states = {handover.receiver: handover.state for handover in told.handovers}
+        (announced,) = views.history(HistoryFilter())
+        states = {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes}
         assert states == {"hook": State.DELIVERED, "chat": State.PENDING}
         assert {(queue.receiver, queue.state): queue.count for queue in views.queues()} == {
             ("hook", State.DELIVERED): 1,
@@ -173,10 +173,10 @@ async def test_history_is_filtered_by_subject_id_and_kind(
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED), make_event(2, "v1"))
     with open_views(path) as views:
-        assert [told.event.seq for told in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
+        assert [announced.event.seq for announced in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
         assert len(views.history(HistoryFilter(kind="failed"))) == 1
         assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
-        assert [told.event.version for told in views.history(HistoryFilter(limit=2))] == ["v2", "v1"]
+        assert [announced.event.version for announced in views.history(HistoryFilter(limit=2))] == ["v2", "v1"]
 
 
 GROUP = Group(key="outage-1", patience=timedelta(minutes=2))
@@ -186,11 +186,11 @@ async def test_a_group_waits_and_goes_as_one_sealed_delivery(database: Database,
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
     assert await claim(database) == []
     (group,) = await claim(database, token="t2", now=NOW + GROUP.patience)
-    assert group.parcel.body == b"group v1:1:1,v2:1:1 also "
-    assert [event.version for event in group.parcel.events] == ["v1", "v2"]
+    assert group.request.body == b"group v1:1:1,v2:1:1 also "
+    assert [event.version for event in group.request.events] == ["v1", "v2"]
     await settle(database, group, State.PENDING, next_at=NOW)
     (again,) = await claim(database, token="t3")
-    assert (again.parcel.body, again.parcel.delivery_id) == (group.parcel.body, group.parcel.delivery_id)
+    assert (again.request.body, again.request.delivery_id) == (group.request.body, group.request.delivery_id)
 
 
 async def test_a_group_that_is_let_go_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
@@ -198,14 +198,14 @@ async def test_a_group_that_is_let_go_takes_nothing_more(database: Database, mak
     await Outbox(database).release(GROUP.key, NOW)
     await enqueue(database, make_event(1, "v2"), group=GROUP)
     (first,) = await claim(database)
-    assert [event.version for event in first.parcel.events] == ["v1"]
+    assert [event.version for event in first.request.events] == ["v1"]
 
 
 async def test_a_full_group_is_followed_by_another(database: Database, make_event: MakeEvent) -> None:
     small = replace(GROUP, largest=2)
     await enqueue(database, *(make_event(1, f"v{number}") for number in range(5)), group=small)
     groups = await claim(database, now=NOW + GROUP.patience)
-    assert [len(group.parcel.events) for group in groups] == [2, 2, 1]
+    assert [len(group.request.events) for group in groups] == [2, 2, 1]
 
 
 async def test_a_sealed_group_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
@@ -214,7 +214,7 @@ async def test_a_sealed_group_takes_nothing_more(database: Database, make_event:
     await enqueue(database, make_event(1, "v2"), group=GROUP)
     await settle(database, sealed, State.DELIVERED)
     (later,) = await claim(database, token="t2", now=NOW + 2 * GROUP.patience)
-    assert [event.version for event in later.parcel.events] == ["v2"]
+    assert [event.version for event in later.request.events] == ["v2"]
 
 
 async def test_an_event_joins_no_group_that_goes_before_an_earlier_message_of_its_training(
@@ -224,7 +224,7 @@ async def test_an_event_joins_no_group_that_goes_before_an_earlier_message_of_it
     await enqueue(database, make_event(1, "v1"))
     await enqueue(database, make_event(2, "v1"), group=GROUP)
     due = await claim(database, now=NOW + GROUP.patience)
-    assert [[(event.version, event.seq) for event in claimed.parcel.events] for claimed in due] == [
+    assert [[(event.version, event.seq) for event in leased.request.events] for leased in due] == [
         [("v2", 1)],
         [("v1", 1)],
     ]
@@ -236,26 +236,26 @@ async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_firs
     await enqueue(database, make_event(1, "v1"), group=GROUP)
     await enqueue(database, make_event(2, "v1"))
     (group,) = await claim(database)
-    assert group.parcel.events[0].seq == 1
+    assert group.request.events[0].seq == 1
     await settle(database, group)
     (alone,) = await claim(database, token="t2")
-    assert (alone.parcel.events[0].seq, alone.parcel.body) == (2, b"hook:2:2")
+    assert (alone.request.events[0].seq, alone.request.body) == (2, b"hook:2:2")
 
 
 async def test_a_group_names_the_failures_that_were_told_by_themselves(
     database: Database, make_event: MakeEvent
 ) -> None:
-    occasion = {"group": GROUP.key}
-    quiet = [replace(make_event(1, version), **occasion) for version in ("v1", "v2")]  # type: ignore[arg-type]
-    failed = replace(make_event(1, "v3", Kind.FAILED), **occasion)  # type: ignore[arg-type]
+    catch_up_id = {"group": GROUP.key}
+    quiet = [replace(make_event(1, version), **catch_up_id) for version in ("v1", "v2")]  # type: ignore[arg-type]
+    failed = replace(make_event(1, "v3", Kind.FAILED), **catch_up_id)  # type: ignore[arg-type]
     await enqueue(database, failed)
     await enqueue(database, *quiet, group=GROUP)
     (alone,) = await claim(database)
-    assert alone.parcel.events == (failed,)
+    assert alone.request.events == (failed,)
     await settle(database, alone)
     (group,) = await claim(database, token="t2", now=NOW + GROUP.patience)
-    assert group.parcel.also == (failed,)
-    assert group.parcel.body == b"group v1:1:1,v2:1:1 also v3"
+    assert group.request.also == (failed,)
+    assert group.request.body == b"group v1:1:1,v2:1:1 also v3"
 
 
 async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
@@ -265,7 +265,11 @@ async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
     (group,) = await claim(database, now=NOW + GROUP.patience)
     await settle(database, group)
     with open_views(path) as views:
-        ends = [handover.state for told in views.history(HistoryFilter()) for handover in told.handovers]
+        ends = [
+            delivery_outcome.state
+            for announced in views.history(HistoryFilter())
+            for delivery_outcome in announced.delivery_outcomes
+        ]
     assert ends == [State.DELIVERED, State.DELIVERED]
 
 
@@ -274,32 +278,32 @@ async def test_history_that_is_over_and_old_is_forgotten_but_never_a_trainings_n
 ) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(3), make_event(1, "v2"))
     for token in ("t1", "t2"):
-        for claimed in await claim(database, token=token):
-            await settle(database, claimed)
+        for leased in await claim(database, token=token):
+            await settle(database, leased)
     later = NOW + timedelta(days=1)
-    assert await Retention(database).forget(NOW) == 0
-    assert await Retention(database).forget(later) == 2
-    assert await Retention(database).forget(later) == 0
+    assert await Retention(database).prune(NOW) == 0
+    assert await Retention(database).prune(later) == 2
+    assert await Retention(database).prune(later) == 0
     with open_views(path) as views:
-        left = [(told.event.version, told.event.seq) for told in views.history(HistoryFilter())]
+        left = [(announced.event.version, announced.event.seq) for announced in views.history(HistoryFilter())]
     assert left == [("v1", 3), ("v2", 1)]
     (last,) = await claim(database, token="t3")
-    assert last.parcel.events[0].seq == 3
+    assert last.request.events[0].seq == 3
 
 
 async def test_what_still_waits_for_its_end_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
-    assert await Retention(database).forget(NOW + timedelta(days=1)) == 0
+    assert await Retention(database).prune(NOW + timedelta(days=1)) == 0
 
 
 async def test_a_death_that_nobody_was_told_of_yet_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     later, store = NOW + timedelta(days=5), Deliveries(database)
     assert len(await store.expire("hook", later, later)) == 2
-    assert await Retention(database).forget(later) == 0
-    (told,) = await store.announce("hook", later)
-    assert (told.receiver or {})["count"] == 2
-    assert await Retention(database).forget(later) == 1
+    assert await Retention(database).prune(later) == 0
+    (announced,) = await store.announce("hook", later)
+    assert (announced.receiver or {})["count"] == 2
+    assert await Retention(database).prune(later) == 1
 
 
 async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind_what_goes_alone(
@@ -310,12 +314,12 @@ async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind
     await enqueue(database, make_event(2), group=GROUP)
     await enqueue(database, make_event(3))
     await enqueue(database, make_event(4), group=GROUP)
-    told = []
+    announced = []
     for turn in range(4):
-        for claimed in await claim(database, token=f"t{turn}", now=late + GROUP.patience):
-            told.append([event.seq for event in claimed.parcel.events])
-            await settle(database, claimed)
-    assert told == [[1], [2], [3], [4]]
+        for leased in await claim(database, token=f"t{turn}", now=late + GROUP.patience):
+            announced.append([event.seq for event in leased.request.events])
+            await settle(database, leased)
+    assert announced == [[1], [2], [3], [4]]
 
 
 async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
@@ -323,11 +327,11 @@ async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
 ) -> None:
     await enqueue(database, make_event(), to=("hook", "removed"))
     deliveries = Deliveries(database)
-    assert await deliveries.abandon(frozenset({"hook"}), NOW, NOW) == []
-    assert len(await deliveries.abandon(frozenset({"hook"}), NOW + SECOND, NOW)) == 1
+    assert await deliveries.expire_orphans(frozenset({"hook"}), NOW, NOW) == []
+    assert len(await deliveries.expire_orphans(frozenset({"hook"}), NOW + SECOND, NOW)) == 1
     with open_views(path) as views:
-        (told,) = views.history(HistoryFilter())
-    assert {handover.receiver: handover.state for handover in told.handovers} == {
+        (announced,) = views.history(HistoryFilter())
+    assert {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes} == {
         "hook": State.PENDING,
         "removed": State.DEAD,
     }
@@ -338,7 +342,7 @@ async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_long
 ) -> None:
     await enqueue(database, make_event())
     stepped = NOW - timedelta(hours=6)
-    assert await Deliveries(database).rein(stepped, timedelta(hours=1)) == 1
+    assert await Deliveries(database).cap_waits(stepped, timedelta(hours=1)) == 1
     assert await Deliveries(database).next_due("hook") == stepped + timedelta(hours=1)
 
 
@@ -352,17 +356,17 @@ async def test_a_delivery_keeps_whom_it_mentions(database: Database, make_event:
     await enqueue(database, make_event(1, "v1"), mentions=("<!here>", "<@U1>"))
     await enqueue(database, make_event(1, "v2"))
     first, second = await claim(database)
-    assert (first.parcel.mentions, second.parcel.mentions) == (("<!here>", "<@U1>"), ())
+    assert (first.request.mentions, second.request.mentions) == (("<!here>", "<@U1>"), ())
     await settle(database, first, State.PENDING, next_at=NOW)
     (again,) = await claim(database, token="t2")
-    assert again.parcel.mentions == ("<!here>", "<@U1>")
+    assert again.request.mentions == ("<!here>", "<@U1>")
 
 
 async def test_a_group_mentions_whom_its_entries_mention_each_once(database: Database, make_event: MakeEvent) -> None:
     for version, mentions in (("v1", ()), ("v2", ("<@U1>",)), ("v3", ("<!here>", "<@U1>")), ("v4", ())):
         await enqueue(database, make_event(1, version), group=GROUP, mentions=mentions)
     (group,) = await claim(database, now=NOW + GROUP.patience)
-    assert group.parcel.mentions == ("<@U1>", "<!here>")
+    assert group.request.mentions == ("<@U1>", "<!here>")
 
 
 async def test_no_event_joins_a_group_that_goes_before_its_trainings_earlier_message(
@@ -372,12 +376,12 @@ async def test_no_event_joins_a_group_that_goes_before_its_trainings_earlier_mes
     await enqueue(database, make_event(1, "v1"))
     await enqueue(database, make_event(2, "v1"), group=GROUP)
     await enqueue(database, make_event(1, "v3"), group=GROUP)
-    told = []
+    announced = []
     now = NOW + GROUP.patience
     while batch := await claim(database, limit=1, now=now):
-        told += [(event.version, event.seq) for event in batch[0].parcel.events]
+        announced += [(event.version, event.seq) for event in batch[0].request.events]
         await settle(database, batch[0])
-    assert told == [("v2", 1), ("v1", 1), ("v1", 2), ("v3", 1)]
+    assert announced == [("v2", 1), ("v1", 1), ("v1", 2), ("v3", 1)]
 
 
 async def test_two_kinds_of_groups_keep_the_order_of_a_training(database: Database, make_event: MakeEvent) -> None:
@@ -385,27 +389,27 @@ async def test_two_kinds_of_groups_keep_the_order_of_a_training(database: Databa
     await enqueue(database, make_event(1, "v2"), make_event(1, "v1"), group=GROUP)
     await enqueue(database, make_event(2, "v1"), group=other)
     await enqueue(database, make_event(3, "v1"), group=GROUP)
-    told = []
+    announced = []
     while batch := await claim(database, limit=1, now=NOW + GROUP.patience):
-        told += [event.seq for event in batch[0].parcel.events if event.version == "v1"]
+        announced += [event.seq for event in batch[0].request.events if event.version == "v1"]
         await settle(database, batch[0])
-    assert told == [1, 2, 3]
+    assert announced == [1, 2, 3]
 
 
 async def test_what_is_in_doubt_is_looked_up_all_at_once_before_anything_is_sent(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), make_event(1, "v3"), make_event(2, "v1"))
-    sent = await claim(database, looks_up=True, limit=2)
+    sent = await claim(database, by_lookup=True, limit=2)
     assert [item.in_doubt for item in sent] == [False, False]
     for item, due in zip(sent, (NOW + SECOND, NOW + 9 * SECOND), strict=True):
         await settle(database, item, State.UNCERTAIN, next_at=due, may_be_repeat=True)
-    (third,) = await claim(database, looks_up=True, token="t2")
-    assert third.parcel.events[0].version == "v3", "nothing is due to be looked up yet"
-    in_doubt = await claim(database, looks_up=True, limit=1, token="t3", now=NOW + SECOND)
-    assert [item.parcel.events[0].version for item in in_doubt] == ["v1", "v2"]
-    assert all(item.in_doubt and item.parcel.attempt == 1 for item in in_doubt)
-    assert all(item.parcel.attempted_at == NOW for item in in_doubt), "the look is no attempt"
+    (third,) = await claim(database, by_lookup=True, token="t2")
+    assert third.request.events[0].version == "v3", "nothing is due to be looked up yet"
+    in_doubt = await claim(database, by_lookup=True, limit=1, token="t3", now=NOW + SECOND)
+    assert [item.request.events[0].version for item in in_doubt] == ["v1", "v2"]
+    assert all(item.in_doubt and item.request.attempt == 1 for item in in_doubt)
+    assert all(item.request.attempted_at == NOW for item in in_doubt), "the look is no attempt"
     assert [item.due_at for item in in_doubt] == [NOW + SECOND, NOW + 9 * SECOND]
 
 
@@ -413,50 +417,50 @@ async def test_a_delivery_in_doubt_blocks_its_line_until_it_is_settled(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1), make_event(2))
-    (first,) = await claim(database, looks_up=True)
+    (first,) = await claim(database, by_lookup=True)
     await settle(database, first, State.UNCERTAIN, next_at=NOW + SECOND)
-    assert await claim(database, looks_up=True, token="t2") == []
+    assert await claim(database, by_lookup=True, token="t2") == []
     assert await Deliveries(database).next_due("hook") == NOW + SECOND
-    (again,) = await claim(database, looks_up=True, token="t3", now=NOW + SECOND)
+    (again,) = await claim(database, by_lookup=True, token="t3", now=NOW + SECOND)
     await settle(database, again, State.DELIVERED)
-    (second,) = await claim(database, looks_up=True, token="t4")
-    assert second.parcel.events[0].seq == 2
+    (second,) = await claim(database, by_lookup=True, token="t4")
+    assert second.request.events[0].seq == 2
 
 
 async def test_looks_are_counted_until_an_attempt_is_made(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (sent,) = await claim(database, looks_up=True)
+    (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, may_be_repeat=True)
-    (once,) = await claim(database, looks_up=True, token="t2")
+    (once,) = await claim(database, by_lookup=True, token="t2")
     await settle(database, once, State.UNCERTAIN, next_at=NOW, lookups=1)
-    (twice,) = await claim(database, looks_up=True, token="t3")
-    assert (twice.parcel.lookups, twice.parcel.may_be_repeat) == (1, True)
+    (twice,) = await claim(database, by_lookup=True, token="t3")
+    assert (twice.request.lookups, twice.request.may_be_repeat) == (1, True)
     await settle(database, twice, State.PENDING, next_at=NOW, certain=True)
-    (again,) = await claim(database, looks_up=True, token="t4")
-    assert (again.parcel.lookups, again.parcel.may_be_repeat, again.parcel.attempt) == (0, False, 2)
+    (again,) = await claim(database, by_lookup=True, token="t4")
+    assert (again.request.lookups, again.request.may_be_repeat, again.request.attempt) == (0, False, 2)
 
 
 async def test_a_crash_while_looking_up_leaves_it_in_doubt(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (sent,) = await claim(database, looks_up=True)
+    (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, lookups=1)
-    await claim(database, looks_up=True, token="t2")
+    await claim(database, by_lookup=True, token="t2")
     assert await Deliveries(database).reclaim(NOW + SECOND) == 1
-    (again,) = await claim(database, looks_up=True, token="t3", now=NOW + SECOND)
-    assert (again.in_doubt, again.parcel.lookups, again.parcel.attempted_at) == (True, 1, NOW)
+    (again,) = await claim(database, by_lookup=True, token="t3", now=NOW + SECOND)
+    assert (again.in_doubt, again.request.lookups, again.request.attempted_at) == (True, 1, NOW)
 
 
 async def test_an_attempt_that_only_came_too_fast_is_not_counted(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     for token in ("t1", "t2"):
-        (claimed,) = await claim(database, token=token)
-        assert claimed.parcel.attempt == 1
-        await settle(database, claimed, State.PENDING, next_at=NOW, uncounted=True)
+        (leased,) = await claim(database, token=token)
+        assert leased.request.attempt == 1
+        await settle(database, leased, State.PENDING, next_at=NOW, uncounted=True)
 
 
 async def test_after_an_outage_what_is_in_doubt_still_waits(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"))
-    doubtful, failed = await claim(database, looks_up=True)
+    doubtful, failed = await claim(database, by_lookup=True)
     await settle(database, doubtful, State.UNCERTAIN, next_at=NOW + SECOND)
     await settle(database, failed, State.PENDING, next_at=NOW + SECOND)
     assert await Deliveries(database).wake("hook", NOW) == 1
@@ -464,7 +468,7 @@ async def test_after_an_outage_what_is_in_doubt_still_waits(database: Database, 
 
 async def test_content_is_simplified_by_as_many_steps_as_asked(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (claimed,) = await claim(database)
-    await settle(database, claimed, State.PENDING, next_at=NOW, degrade=4)
+    (leased,) = await claim(database)
+    await settle(database, leased, State.PENDING, next_at=NOW, degrade=4)
     (again,) = await claim(database, token="t2")
-    assert again.parcel.degrade == 4
+    assert again.request.degrade == 4

@@ -7,20 +7,20 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, insert
 
-from watcher.core.batch import Batch, Trouble
+from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import State
-from watcher.core.health.readiness import Vitals
+from watcher.core.health.readiness import HealthStats
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.result import Cause
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot
 from watcher.store import schema
-from watcher.store.health_stats import TELLING, read_vitals
-from watcher.store.polls import Polls
+from watcher.store.health_stats import NOTIFYING, read_health_stats
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 
 NOW = from_text("2026-11-23T02:00:00.000000Z")
-LATER = NOW + TELLING + timedelta(seconds=1)
+LATER = NOW + NOTIFYING + timedelta(seconds=1)
 INCIDENT = Incident(
     id="inc_1",
     subject="account:main",
@@ -50,13 +50,15 @@ def add_delivery(connection: Connection, name: str, receiver: str, state: State)
 
 
 async def open_incident(database: Database) -> None:
-    await Polls(database).record(Batch(troubles=(Trouble(subject="account:main", seq=1, incident=INCIDENT),)))
+    await PollStore(database).record(
+        Batch(incident_rows=(IncidentRow(subject="account:main", seq=1, incident=INCIDENT),))
+    )
 
 
-async def vitals(database: Database, *work: Callable[[Connection], None]) -> Vitals:
+async def health_stats(database: Database, *work: Callable[[Connection], None]) -> HealthStats:
     for step in work:
         await database.write(step)
-    return read_vitals(database.path, LATER)
+    return read_health_stats(database.path, LATER)
 
 
 async def test_trainings_under_way_are_named_and_others_are_not(
@@ -68,52 +70,52 @@ async def test_trainings_under_way_are_named_and_others_are_not(
         make_snapshot("v3", "waiting", gone=True),
         make_snapshot("v4", "hibernating"),
     )
-    await Polls(database).record(Batch(snapshots=snapshots))
-    assert [(ref.version, status) for ref, status in (await vitals(database)).in_progress] == [("v1", "learning")]
+    await PollStore(database).record(Batch(snapshots=snapshots))
+    assert [(ref.version, status) for ref, status in (await health_stats(database)).in_progress] == [("v1", "learning")]
 
 
 async def test_an_incident_is_untold_until_one_receiver_has_it(database: Database) -> None:
     await open_incident(database)
     subject = "account:main"
-    found = await vitals(
+    found = await health_stats(
         database,
         lambda connection: add_event(connection, subject, 1, "unreachable"),
         lambda connection: add_entry(connection, subject, 1, "a", None),
         lambda connection: add_entry(connection, subject, 1, "b", "dead"),
     )
     assert found.incidents == {"connect": 1}
-    assert found.untold == (subject,)
-    assert read_vitals(database.path, NOW).untold == ()
-    found = await vitals(database, lambda connection: add_entry(connection, subject, 1, "c", "delivered"))
-    assert found.untold == ()
+    assert found.unannounced == (subject,)
+    assert read_health_stats(database.path, NOW).unannounced == ()
+    found = await health_stats(database, lambda connection: add_entry(connection, subject, 1, "c", "delivered"))
+    assert found.unannounced == ()
 
 
 async def test_an_incident_that_is_silenced_is_not_missed(database: Database) -> None:
     await open_incident(database)
-    found = await vitals(
+    found = await health_stats(
         database,
         lambda connection: add_event(connection, "account:main", 1, "unreachable"),
         lambda connection: add_entry(connection, "account:main", 1, "a", "silenced"),
     )
-    assert found.untold == ()
+    assert found.unannounced == ()
 
 
 async def test_an_incident_that_is_routed_to_nobody_on_purpose_is_not_missed(database: Database) -> None:
     await open_incident(database)
-    found = await vitals(database, lambda connection: add_event(connection, "account:main", 1, "unreachable"))
-    assert found.untold == ()
+    found = await health_stats(database, lambda connection: add_event(connection, "account:main", 1, "unreachable"))
+    assert found.unannounced == ()
 
 
 async def test_an_incident_that_was_never_routed_is_untold(database: Database) -> None:
     await open_incident(database)
-    found = await vitals(
+    found = await health_stats(
         database, lambda connection: add_event(connection, "account:main", 1, "unreachable", routed=False)
     )
-    assert found.untold == ("account:main",)
+    assert found.unannounced == ("account:main",)
 
 
 async def test_what_was_delivered_is_not_counted_among_what_waits(database: Database) -> None:
-    found = await vitals(
+    found = await health_stats(
         database,
         lambda connection: add_delivery(connection, "d1", "hook", State.DEAD),
         lambda connection: add_delivery(connection, "d2", "hook", State.DELIVERED),

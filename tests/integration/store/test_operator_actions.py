@@ -9,13 +9,13 @@ import pytest
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
-from watcher.core.delivery.model import PARKED_RETRY, Health, Settlement, Sign, State, Verdict
+from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Kind
-from watcher.core.routing.fallback import Untold
-from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.routing.fallback import NotAnnounced
+from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery_views import Letter, LetterFilter
-from watcher.store.operator_actions import RETRIED, DeliveryRefusedError, Manual
+from watcher.store.delivery_views import DeliveryFilter, DeliveryView
+from watcher.store.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
 from watcher.store.unannounced import Unheard
@@ -24,28 +24,37 @@ from watcher.store.views import open_views
 LATER = NOW + 60 * SECOND
 
 
-def listed(path: Path, **wanted: object) -> list[Letter]:
+def listed(path: Path, **wanted: object) -> list[DeliveryView]:
     with open_views(path) as views:
-        return views.deliveries(LetterFilter(**wanted))  # type: ignore[arg-type]  # as the test says
+        return views.deliveries(DeliveryFilter(**wanted))  # type: ignore[arg-type]  # as the test says
 
 
 async def dead(database: Database, make_event: MakeEvent, seq: int = 1) -> str:
     await enqueue(database, make_event(seq))
-    (claimed,) = await claim(database)
-    await settle(database, claimed, State.DEAD, reason="http 400")
-    return claimed.parcel.delivery_id
+    (leased,) = await claim(database)
+    await settle(database, leased, State.DEAD, reason="http 400")
+    return leased.request.delivery_id
 
 
 async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    (change,) = await Manual(database, {"hook", "chat"}).retry([identity[:12]], LATER)
+    (change,) = await OperatorActions(database, {"hook", "chat"}).retry([identity[:12]], LATER)
     assert (change.id, change.before, change.after) == (identity, State.DEAD, State.PENDING)
-    (letter,) = listed(path)
-    assert (letter.state, letter.reason, letter.attempts, letter.created_at) == (State.PENDING, RETRIED, 0, LATER)
+    (delivery,) = listed(path)
+    assert (delivery.state, delivery.reason, delivery.attempts, delivery.created_at) == (
+        State.PENDING,
+        RETRIED,
+        0,
+        LATER,
+    )
     (again,) = await claim(database, now=LATER)
-    assert (again.parcel.delivery_id, again.parcel.body, again.parcel.may_be_repeat) == (identity, b"hook:1:1", False)
+    assert (again.request.delivery_id, again.request.body, again.request.may_be_repeat) == (
+        identity,
+        b"hook:1:1",
+        False,
+    )
     await settle(database, again)
     assert listed(path) == []
 
@@ -53,32 +62,34 @@ async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
 async def test_a_retry_goes_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
     first = await dead(database, make_event)
     await enqueue(database, make_event(2))
-    await Manual(database, {"hook", "chat"}).retry([first], NOW)
-    assert [claimed.parcel.events[0].seq for claimed in await claim(database)] == [1, 2]
+    await OperatorActions(database, {"hook", "chat"}).retry([first], NOW)
+    assert [leased.request.events[0].seq for leased in await claim(database)] == [1, 2]
 
 
 async def test_what_is_held_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (claimed,) = await claim(database)
-    await settle(database, claimed, State.HELD, may_be_repeat=True)
-    await Manual(database, {"hook", "chat"}).retry([claimed.parcel.delivery_id], NOW)
+    (leased,) = await claim(database)
+    await settle(database, leased, State.HELD, may_be_repeat=True)
+    await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
     (again,) = await claim(database)
-    assert (again.parcel.may_be_repeat, again.parcel.attempt) == (True, 1)
+    assert (again.request.may_be_repeat, again.request.attempt) == (True, 1)
 
 
 async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Database, make_event: MakeEvent) -> None:
     ids = {await dead(database, make_event, seq) for seq in (1, 2, 3)}
-    assert await Manual(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
-    assert {change.id for change in await Manual(database, {"hook", "chat"}).retry_all_dead("hook", NOW)} == ids
+    assert await OperatorActions(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
+    assert {
+        change.id for change in await OperatorActions(database, {"hook", "chat"}).retry_all_dead("hook", NOW)
+    } == ids
 
 
 async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path: Path, make_event: MakeEvent) -> None:
     identity = await dead(database, make_event)
     await enqueue(database, make_event(2))
     (waiting,) = listed(path, states=frozenset({State.PENDING}))
-    await Manual(database, {"hook", "chat"}).drop([identity, waiting.id], "mina", NOW)
+    await OperatorActions(database, {"hook", "chat"}).drop([identity, waiting.id], "mina", NOW)
     dropped = listed(path, states=frozenset({State.DROPPED}))
-    assert [letter.reason for letter in dropped] == ["dropped by mina"] * 2
+    assert [delivery.reason for delivery in dropped] == ["dropped by mina"] * 2
     assert await claim(database) == []
     await enqueue(database, make_event(3))
     assert len(await claim(database)) == 1
@@ -91,40 +102,40 @@ async def test_an_id_that_names_none_or_several_changes_nothing(
     known = await dead(database, make_event)
     await dead(database, make_event, 2)
     with pytest.raises(DeliveryRefusedError):
-        await Manual(database, {"hook", "chat"}).retry([known, beginning], NOW)
-    assert {letter.state for letter in listed(path)} == {State.DEAD}
+        await OperatorActions(database, {"hook", "chat"}).retry([known, beginning], NOW)
+    assert {delivery.state for delivery in listed(path)} == {State.DEAD}
 
 
 async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
-    (claimed,) = await claim(database)
+    (leased,) = await claim(database)
     with pytest.raises(DeliveryRefusedError, match="being sent at this moment"):
-        await Manual(database, {"hook", "chat"}).drop([claimed.parcel.delivery_id], "mina", NOW)
-    await settle(database, claimed)
+        await OperatorActions(database, {"hook", "chat"}).drop([leased.request.delivery_id], "mina", NOW)
+    await settle(database, leased)
     with pytest.raises(DeliveryRefusedError, match="was delivered"):
-        await Manual(database, {"hook", "chat"}).retry([claimed.parcel.delivery_id], NOW)
+        await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
 
 
 async def route_news(database: Database, to: tuple[str, ...] = (), reason: str = "route 1") -> None:
     news = [event for event, _ in await Outbox(database).unrouted(9)]
-    addressees = tuple(Addressee(receiver=name) for name in to)
-    plans = [(event, Plan(to=addressees, reason=reason)) for event in news]
+    recipients = tuple(Recipient(receiver=name) for name in to)
+    plans = [(event, RoutingDecision(to=recipients, reason=reason)) for event in news]
     await Outbox(database).enqueue(plans, lambda *_: b"", NOW)
 
 
 async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: datetime = NOW) -> None:
     await enqueue(database, make_event(seq))
-    (claimed,) = await claim(database)
-    sign = Sign(health=Health.REFUSES, reason="http 410", answer="410")
+    (leased,) = await claim(database)
+    signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="410")
     verdict = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
-    assert await Deliveries(database).settle(claimed, Settlement(verdict=verdict, at=at, sign=sign))
+    assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
 
 
-async def mended(database: Database, at: datetime) -> None:
-    (claimed,) = await claim(database, now=at)
+async def recovered(database: Database, at: datetime) -> None:
+    (leased,) = await claim(database, now=at)
     verdict = Verdict(state=State.DELIVERED, reason="delivered")
-    settlement = Settlement(verdict=verdict, at=at, sign=Sign(health=Health.PASSES))
-    assert await Deliveries(database).settle(claimed, settlement)
+    settlement = Settlement(verdict=verdict, at=at, signal=ReceiverSignal(health=SignalKind.PASSES))
+    assert await Deliveries(database).settle(leased, settlement)
 
 
 async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_told(
@@ -132,8 +143,8 @@ async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_to
 ) -> None:
     await refused(database, make_event)
     await route_news(database, reason="route 1; nobody: no-other-receiver")
-    (news,) = await Unheard(database).untold()
-    assert (news.event.kind, news.reason) == (Kind.RECEIVER_BROKEN, Untold.NO_OTHER)
+    (news,) = await Unheard(database).unannounced()
+    assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
 
 async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_nobody_hears_of(
@@ -141,27 +152,27 @@ async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_n
 ) -> None:
     ahead = NOW + timedelta(days=3)
     await refused(database, make_event, at=ahead)
-    await mended(database, at=ahead + PARKED_RETRY)
+    await recovered(database, at=ahead + PARKED_RETRY)
     await refused(database, make_event, seq=2)
     await route_news(database, reason="route 1; nobody: no-other-receiver")
-    (news,) = await Unheard(database).untold()
-    assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_BROKEN, 3)
+    (news,) = await Unheard(database).unannounced()
+    assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
 
 async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, reason="route 1: dropped on purpose")
-    assert await Unheard(database).untold() == []
+    assert await Unheard(database).unannounced() == []
 
 
 async def test_news_on_its_way_is_not_missed_and_dead_news_is(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, to=("ops",))
-    assert await Unheard(database).untold() == []
-    (claimed,) = await claim(database, receiver="ops")
-    await settle(database, claimed, State.DEAD)
-    (news,) = await Unheard(database).untold()
-    assert news.reason is Untold.NOT_DELIVERED
+    assert await Unheard(database).unannounced() == []
+    (leased,) = await claim(database, receiver="ops")
+    await settle(database, leased, State.DEAD)
+    (news,) = await Unheard(database).unannounced()
+    assert news.reason is NotAnnounced.NOT_DELIVERED
 
 
 async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
@@ -170,38 +181,38 @@ async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
     identity = await dead(database, make_event)
     (event,) = await Deliveries(database).announce("hook", NOW)
     assert await Deliveries(database).announce("hook", NOW) == []
-    await route_news(database, reason="route 1; nobody: every-other-receiver-broken")
-    (news,) = await Unheard(database).untold()
-    assert (news.event.id, news.reason) == (event.id, Untold.ALL_BROKEN)
-    await Manual(database, {"hook", "chat"}).drop([identity], "mina", NOW)
-    assert await Unheard(database).untold() == []
+    await route_news(database, reason="route 1; nobody: every-other-receiver-failing")
+    (news,) = await Unheard(database).unannounced()
+    assert (news.event.id, news.reason) == (event.id, NotAnnounced.ALL_FAILING)
+    await OperatorActions(database, {"hook", "chat"}).drop([identity], "mina", NOW)
+    assert await Unheard(database).unannounced() == []
 
 
 async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    manual = Manual(database, {"renamed"})
+    operator_actions = OperatorActions(database, {"renamed"})
     with pytest.raises(DeliveryRefusedError, match="'hook', which is not in the configuration"):
-        await manual.retry([identity], LATER)
+        await operator_actions.retry([identity], LATER)
     with pytest.raises(DeliveryRefusedError, match="'hook' is not in the configuration"):
-        await manual.retry_all_dead("hook", LATER)
-    (left,) = await manual.retry_all_dead(None, LATER)
+        await operator_actions.retry_all_dead("hook", LATER)
+    (left,) = await operator_actions.retry_all_dead(None, LATER)
     assert (left.receiver, left.before, left.after) == ("hook", State.DEAD, State.DEAD)
-    assert [letter.state for letter in listed(path)] == [State.DEAD]
+    assert [delivery.state for delivery in listed(path)] == [State.DEAD]
 
 
 async def test_what_is_in_doubt_is_not_looked_for_again_at_once_when_its_receiver_passes_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
-    async def doubted(at: datetime, sign: Sign) -> datetime | None:
-        (claimed,) = await claim(database, now=at)
+    async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:
+        (leased,) = await claim(database, now=at)
         verdict = Verdict(state=State.UNCERTAIN, reason="not found once", next_at=at + 10 * SECOND)
-        assert await Deliveries(database).settle(claimed, Settlement(verdict=verdict, at=at, sign=sign))
-        (letter,) = listed(path)
-        return letter.next_at
+        assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
+        (delivery,) = listed(path)
+        return delivery.next_at
 
     await enqueue(database, make_event())
     again = NOW + PARKED_RETRY
-    assert await doubted(NOW, Sign(health=Health.REFUSES, reason="channel_is_archived")) == again
-    assert await doubted(again, Sign(health=Health.PASSES)) == again + 10 * SECOND
+    assert await doubted(NOW, ReceiverSignal(health=SignalKind.REFUSES, reason="channel_is_archived")) == again
+    assert await doubted(again, ReceiverSignal(health=SignalKind.PASSES)) == again + 10 * SECOND

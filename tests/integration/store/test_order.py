@@ -16,12 +16,12 @@ from tests.integration.store.conftest import NOW
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, Settlement, State, Verdict
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.routing.matcher import Match
-from watcher.core.routing.routes import Route, plan
+from watcher.core.routing.matcher import Matcher
+from watcher.core.routing.routes import Route, route_event
 from watcher.core.training.model import TrainingRef
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
 
 RECEIVERS = ("a", "b")
@@ -63,25 +63,28 @@ class Table:
             recorded_at=self.now,
             group="inc_1" if late else None,
         )
-        await Polls(self.database).record(Batch(events=(event,)))
+        await PollStore(self.database).record(Batch(events=(event,)))
         outbox = Outbox(self.database)
-        plans = [(told, plan(told, self.routes, recent, 4)) for told, recent in await outbox.unrouted(9)]
-        for told, made in plans:
+        plans = [
+            (announced, route_event(announced, self.routes, recent, 4))
+            for announced, recent in await outbox.unrouted(9)
+        ]
+        for announced, made in plans:
             for receiver in made.receivers:
-                self.planned[receiver].append((str(told.version), told.seq))
+                self.planned[receiver].append((str(announced.version), announced.seq))
         await outbox.enqueue(plans, lambda *_: b"", self.now)
 
     async def attempt(self, receiver: str, *, passes: bool) -> bool:
         """Make one attempt at what is due; say whether anything was."""
         claim = Claim(receiver=receiver, limit=1, token="t", lease=LEASE)
         batch = await Deliveries(self.database).claim(claim, lambda *_: b"", self.now)
-        for claimed in batch:
+        for leased in batch:
             verdict = Verdict(state=State.DELIVERED, reason="delivered")
             if not passes:
                 verdict = Verdict(state=State.PENDING, reason="http 503", next_at=self.now + timedelta(seconds=5))
-            assert await Deliveries(self.database).settle(claimed, Settlement(verdict=verdict, at=self.now))
+            assert await Deliveries(self.database).settle(leased, Settlement(verdict=verdict, at=self.now))
             if passes:
-                self.got[receiver] += [(str(event.version), event.seq) for event in claimed.parcel.events]
+                self.got[receiver] += [(str(event.version), event.seq) for event in leased.request.events]
         return bool(batch)
 
     async def end(self) -> None:
@@ -101,7 +104,7 @@ routes_drawn = st.lists(
     st.builds(
         Route,
         number=st.just(0),
-        match=st.builds(Match, kinds=kinds_drawn),
+        match=st.builds(Matcher, kinds=kinds_drawn),
         to=st.sampled_from([(), ("a",), ("b",), ("a", "b")]),
         goes_on=st.booleans(),
         group_for=st.none() | st.sampled_from([timedelta(seconds=30), timedelta(seconds=120)]),
@@ -133,8 +136,8 @@ async def _play(folder: Path, routes: tuple[Route, ...], steps: list[tuple[str, 
     for receiver in RECEIVERS:
         assert sorted(table.got[receiver]) == sorted(table.planned[receiver])
         for version in ("v1", "v2"):
-            told = [seq for of, seq in table.got[receiver] if of == version]
-            assert told == sorted(told), f"{receiver} got {version} out of order"
+            announced = [seq for of, seq in table.got[receiver] if of == version]
+            assert announced == sorted(announced), f"{receiver} got {version} out of order"
 
 
 async def _step(table: Table, what: str, first: object, second: object, third: object) -> None:

@@ -8,12 +8,12 @@ from typing import Final
 
 from tests.integration.store.conftest import NOW
 from watcher.core.batch import Batch
-from watcher.core.delivery.receiver_health import LETTERS_MAX
+from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX
 from watcher.core.event import Event
-from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.store.deliveries import BURIED_MAX, Deliveries
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 
 MakeEvent = Callable[..., Event]
@@ -24,8 +24,8 @@ LATER: Final = NOW + timedelta(days=4)
 async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str) -> None:
     """Let so many deliveries wait for a receiver."""
     events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
-    await Polls(database).record(Batch(events=tuple(events)))
-    plan = Plan(to=(Addressee(receiver=receiver),), reason="route 1")
+    await PollStore(database).record(Batch(events=tuple(events)))
+    plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason="route 1")
     await Outbox(database).enqueue([(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
@@ -37,12 +37,12 @@ async def test_r14_what_is_too_old_is_given_up_in_parts_and_told_as_one(
     while ended := await deliveries.expire("hook", LATER, LATER):
         parts.append(len(ended))
     assert parts == [BURIED_MAX, BURIED_MAX, 50]
-    (told,) = await deliveries.announce("hook", LATER)
-    facts = told.receiver or {}
+    (announced,) = await deliveries.announce("hook", LATER)
+    facts = announced.receiver or {}
     named = facts["deliveries"]
     assert isinstance(named, list)
-    assert (facts["count"], len(named)) == (MANY, LETTERS_MAX)
-    assert all(letter["about"] for letter in named)
+    assert (facts["count"], len(named)) == (MANY, DEAD_LETTERS_MAX)
+    assert all(delivery["about"] for delivery in named)
     assert await deliveries.announce("hook", LATER) == []
 
 
@@ -51,6 +51,6 @@ async def test_r14_what_went_to_a_receiver_that_was_removed_is_given_up_in_parts
 ) -> None:
     await wait_in_vain(database, make_event, "removed")
     deliveries, parts = Deliveries(database), list[int]()
-    while ended := await deliveries.abandon(frozenset({"hook"}), LATER, LATER):
+    while ended := await deliveries.expire_orphans(frozenset({"hook"}), LATER, LATER):
         parts.append(len(ended))
     assert parts == [BURIED_MAX, BURIED_MAX, 50]

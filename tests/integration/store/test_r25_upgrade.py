@@ -18,7 +18,7 @@ from tests.integration.store.conftest import NOW
 from tests.support.schemas import make_schema
 from watcher.store.errors import BackupError
 from watcher.store.schema_version import known_revisions
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import open_database
 from watcher.store.sqlite.integrity import BACKUP_MARK
 
@@ -105,12 +105,12 @@ def test_r25_a_migrated_store_opens_without_another_backup(path: Path) -> None:
     again = open_database(path, purpose="test", now=NOW + timedelta(hours=1))
     again.close()
     assert again.opening.migrated_from is None
-    assert len(Shelf(path).backups()) == 1
+    assert len(BackupFolder(path).backups()) == 1
 
 
 def test_r25_without_the_backup_nothing_is_migrated(path: Path) -> None:
     make_old(path, OLD[0])
-    Shelf(path).folder.write_text("in the way")
+    BackupFolder(path).folder.write_text("in the way")
     with pytest.raises(BackupError, match="cannot make the folder"):
         open_database(path, purpose="test", now=NOW)
     assert revision(path) == OLD[0]

@@ -17,11 +17,11 @@ from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import seal
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.routing.routes import Addressee, Plan
+from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store import schema
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.sqlite.database import Database, open_database
 
@@ -85,11 +85,11 @@ async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
     events = events_of(history)
     refs = {TrainingRef.from_subject(event.subject) for event in events}
     snapshots = tuple(Snapshot(ref=ref, status="learning", seen_after=NOW, first_seen_at=NOW) for ref in sorted(refs))
-    await Polls(database).record(Batch(snapshots=snapshots, events=tuple(events)))
+    await PollStore(database).record(Batch(snapshots=snapshots, events=tuple(events)))
     for event, past in zip(events, history, strict=True):
         if past.routed:
-            to = tuple(Addressee(receiver=f"hook{number}") for number in range(len(past.endings)))
-            await Outbox(database).enqueue([(event, Plan(to=to, reason="route 1"))], seal, NOW)
+            to = tuple(Recipient(receiver=f"hook{number}") for number in range(len(past.endings)))
+            await Outbox(database).enqueue([(event, RoutingDecision(to=to, reason="route 1"))], seal, NOW)
             await database.write(lambda connection, event=event, past=past: end(connection, event, past))  # type: ignore[misc]
     return events
 
@@ -112,11 +112,11 @@ def kept(connection: Connection) -> tuple[set[str], set[tuple[str, str]], set[st
     )
 
 
-async def forget_all(history: Sequence[Past]) -> None:
+async def prune_all(history: Sequence[Past]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(Path(folder) / "watcher.db", purpose="test", now=NOW)
         events = await fill(database, history)
-        while await Retention(database).forget(CUTOFF):
+        while await Retention(database).prune(CUTOFF):
             pass
         left, entries, deliveries, trainings = await database.write(kept)
         database.close()
@@ -136,4 +136,4 @@ async def forget_all(history: Sequence[Past]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(pasts, max_size=10))
 def test_the_newest_state_and_the_open_ledger_are_never_forgotten(history: list[Past]) -> None:
-    asyncio.run(forget_all(history))
+    asyncio.run(prune_all(history))

@@ -16,21 +16,21 @@ from tests.integration.store.test_deliveries import MakeEvent, claim
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind
-from watcher.core.routing.matcher import ALL_KINDS, Match, match_of
+from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.routing.silence import Silence
 from watcher.pipeline.routing import Router
-from watcher.store.delivery_views import Letter, LetterFilter
-from watcher.store.operator_actions import DeliveryRefusedError, Manual
+from watcher.store.delivery_views import DeliveryFilter, DeliveryView
+from watcher.store.operator_actions import DeliveryRefusedError, OperatorActions
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.database import Database
 from watcher.store.views import open_views
 
 HOUR = timedelta(hours=1)
-EVERY_KIND = Match(kinds=frozenset({ALL_KINDS}))
+EVERY_KIND = Matcher(kinds=frozenset({ALL_KINDS}))
 
 
 class Hands:
@@ -69,11 +69,11 @@ class Desk:
         self.router = Router(Outbox(database), routes, receivers, self.clock, lambda: None)  # type: ignore[arg-type]
 
     async def route(self, *events: Event) -> None:
-        await Polls(self.database).record(Batch(events=events))
+        await PollStore(self.database).record(Batch(events=events))
         await self.router.drain()
 
     async def silence(self, lasts: timedelta = HOUR, **words: str) -> Silence:
-        match = match_of({"kind": ["*"]} | {key: [word] for key, word in words.items()})
+        match = matcher_of({"kind": ["*"]} | {key: [word] for key, word in words.items()})
         return await Silences(self.database).add(match, lasts, "mina", "moving the data", self.clock.now)
 
 
@@ -82,9 +82,9 @@ def desk(database: Database) -> Desk:
     return Desk(database)
 
 
-def letters(path: Path, *states: State, receiver: str = "hook") -> list[Letter]:
+def delivery_views(path: Path, *states: State, receiver: str = "hook") -> list[DeliveryView]:
     with open_views(path) as views:
-        return views.deliveries(LetterFilter(states=frozenset(states or State), receiver=receiver))
+        return views.deliveries(DeliveryFilter(states=frozenset(states or State), receiver=receiver))
 
 
 async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_none(
@@ -93,8 +93,8 @@ async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_non
     silence = await desk.silence(service="s")
     await desk.route(make_event(1))
     for receiver in ("hook", "chat"):
-        (letter,) = letters(path, receiver=receiver)
-        assert (letter.state, letter.reason, letter.settled_at) == (State.SILENCED, silence.id, NOW)
+        (delivery,) = delivery_views(path, receiver=receiver)
+        assert (delivery.state, delivery.reason, delivery.settled_at) == (State.SILENCED, silence.id, NOW)
         assert await claim(desk.database, receiver=receiver, now=NOW + 100 * HOUR) == []
     assert desk.hook.sealed == []
     with closing(sqlite3.connect(path)) as connection:
@@ -111,8 +111,8 @@ async def test_what_comes_after_its_end_is_told_with_a_number_that_shows_the_gap
     await desk.route(make_event(1))
     desk.clock.now += HOUR
     await desk.route(make_event(2))
-    (claimed,) = await claim(desk.database, now=desk.clock.now)
-    assert claimed.parcel.body == b"2:2"
+    (leased,) = await claim(desk.database, now=desk.clock.now)
+    assert leased.request.body == b"2:2"
 
 
 async def test_one_that_is_ended_by_hand_takes_nothing_more(desk: Desk, path: Path, make_event: MakeEvent) -> None:
@@ -121,7 +121,7 @@ async def test_one_that_is_ended_by_hand_takes_nothing_more(desk: Desk, path: Pa
     ended = await Silences(desk.database).end(silence.id[:8], "jun", desk.clock.now)
     assert (ended.ended_at, ended.ended_by) == (NOW + SECOND, "jun")
     await desk.route(make_event(1))
-    assert [letter.state for letter in letters(path)] == [State.PENDING]
+    assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING]
     with open_views(path) as views:
         assert views.silences(desk.clock.now) == []
         assert views.every_silence() == [ended]
@@ -133,7 +133,7 @@ async def test_one_that_starts_after_an_event_was_routed_changes_nothing(
     await desk.route(make_event(1))
     await desk.silence()
     await desk.router.drain()
-    assert [letter.state for letter in letters(path)] == [State.PENDING]
+    assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING]
     assert len(await claim(desk.database)) == 1
 
 
@@ -143,8 +143,8 @@ async def test_another_service_and_trouble_with_the_watcher_itself_are_told(
     await desk.silence(service="another")
     await desk.route(make_event(1))
     await desk.silence()
-    await desk.route(make_event(2, kind=Kind.STORE_TROUBLE))
-    assert [letter.state for letter in letters(path)] == [State.PENDING] * 2
+    await desk.route(make_event(2, kind=Kind.STORE_FAILING))
+    assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING] * 2
 
 
 async def test_a_silenced_event_joins_no_group_and_holds_none_up(
@@ -154,8 +154,8 @@ async def test_a_silenced_event_joins_no_group_and_holds_none_up(
     await desk.route(make_event(1, "v1"))
     silence = await desk.silence(version="v2")
     await desk.route(make_event(1, "v2"), make_event(1, "v3"))
-    assert [len(letter.events) for letter in letters(path, State.PENDING)] == [2]
-    assert [letter.reason for letter in letters(path, State.SILENCED)] == [silence.id]
+    assert [len(delivery.events) for delivery in delivery_views(path, State.PENDING)] == [2]
+    assert [delivery.reason for delivery in delivery_views(path, State.SILENCED)] == [silence.id]
 
 
 async def test_a_group_does_not_name_what_was_silenced_as_told_by_itself(desk: Desk, make_event: MakeEvent) -> None:
@@ -163,8 +163,8 @@ async def test_a_group_does_not_name_what_was_silenced_as_told_by_itself(desk: D
     late = [replace(make_event(1, version), group="start 1", late=True) for version in ("v1", "v2")]
     await desk.route(*late, replace(make_event(1, "v3", Kind.FAILED), group="start 1", late=True))
     await desk.route(replace(make_event(1, "v4", Kind.FAILED), group="start 1", late=True))
-    claimed = await claim(desk.database, now=NOW + HOUR)
-    assert [event.version for item in claimed for event in item.parcel.also] == ["v4"]
+    leased = await claim(desk.database, now=NOW + HOUR)
+    assert [event.version for item in leased for event in item.request.also] == ["v4"]
 
 
 async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(
@@ -172,10 +172,10 @@ async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(
 ) -> None:
     await desk.silence()
     await desk.route(make_event(1))
-    (letter,) = letters(path)
+    (delivery,) = delivery_views(path)
     for change in (
-        Manual(desk.database, {"hook", "chat"}).retry([letter.id], NOW),
-        Manual(desk.database, {"hook", "chat"}).drop([letter.id], "m", NOW),
+        OperatorActions(desk.database, {"hook", "chat"}).retry([delivery.id], NOW),
+        OperatorActions(desk.database, {"hook", "chat"}).drop([delivery.id], "m", NOW),
     ):
         with pytest.raises(DeliveryRefusedError, match="was silenced"):
             await change
@@ -202,11 +202,11 @@ async def test_it_is_forgotten_with_the_history_but_not_while_a_delivery_names_i
     await desk.silence(lasts=SECOND, service="another")
     named = await desk.silence(lasts=SECOND)
     await desk.route(make_event(1))
-    await Retention(desk.database).forget(NOW + HOUR)
+    await Retention(desk.database).prune(NOW + HOUR)
     with open_views(path) as views:
         assert views.every_silence() == [named]
     desk.clock.now += HOUR
     await desk.route(make_event(2))
-    await Retention(desk.database).forget(NOW + HOUR)
+    await Retention(desk.database).prune(NOW + HOUR)
     with open_views(path) as views:
         assert views.every_silence() == []

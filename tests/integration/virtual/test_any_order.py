@@ -23,44 +23,44 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy.exc import OperationalError
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support import fault_table as tally
-from tests.support.changing_trainings import everything_is_told
+from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import Life, repeats, violations
-from tests.support.recording_simulator import Shown
-from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_looks
+from tests.support.recording_simulator import ShownAnswer
+from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_polls
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.core.batch import NotKeptError
-from watcher.core.delivery.lookup import Finding, Found, NotFound
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Policy, Repeats, State, TryLater, Uncertain
+from watcher.core.batch import NotSavedError
+from watcher.core.delivery.lookup import Found, LookupResult, NotFound
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.tracker import Thresholds
-from watcher.core.polling.plan import Look, Naming
-from watcher.core.routing.matcher import ALL_KINDS, Match, match_of, words_of
+from watcher.core.polling.plan import Naming, Poll
+from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, words_of
 from watcher.core.routing.routes import Routes
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.secret import Secret
-from watcher.core.training.lifecycle import SECOND_SIGHT, Move, move_between
+from watcher.core.training.lifecycle import NEEDS_CONFIRMATION, Transition, transition_between
 from watcher.core.training.model import ServiceRef
-from watcher.pipeline.clock_trust import ClockDoubt
-from watcher.pipeline.delivery.pace import Lane
-from watcher.pipeline.delivery.worker import Courier, couriers
-from watcher.pipeline.maintenance import Limits, Upkeep
+from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.delivery.pace import ChannelPace
+from watcher.pipeline.delivery.worker import DeliveryWorker, workers
+from watcher.pipeline.maintenance import Limits, Maintenance
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.routing import Router
 from watcher.simulator import CallKind
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery_views import LetterFilter
-from watcher.store.operator_actions import DeliveryRefusedError, Manual
+from watcher.store.delivery_views import DeliveryFilter
+from watcher.store.operator_actions import DeliveryRefusedError, OperatorActions
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
-from watcher.store.sqlite.daily_backup import Backups
+from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.views import HistoryFilter, Told, open_views
+from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ class Death(BaseException):
     """The process is gone: nothing of it goes on."""
 
 
-class NoRoomError(OperationalError):
+class DiskFullError(OperationalError):
     """The store refuses a write, as it does on a full disk."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class NoRoomError(OperationalError):
         super().__init__("BEGIN", {}, cause)
 
 
-REFUSED: Final = (NoRoomError, NotKeptError)
+REFUSED: Final = (DiskFullError, NotSavedError)
 """What a stage hears of it; it logs that, and does the same later."""
 
 
@@ -110,18 +110,18 @@ class Reaper:
 
     def wrap(self, database: Database) -> None:
         """Stand between the stages and their store."""
-        whole = database.write
+        consumers = database.write
 
         async def write(work: Callable[[Any], Any]) -> Any:
             if self.dead:
                 raise Death
             if self.refusals:
                 self.refusals -= 1
-                raise NoRoomError
+                raise DiskFullError
             self.writes_left -= 1
             if self.writes_left == 0 and not self.after:
                 self.come()
-            result = await whole(work)
+            result = await consumers(work)
             if self.writes_left == 0:
                 self.come()
             return result
@@ -141,51 +141,51 @@ class Model:
     word: str | None = None
     first: str | None = None
     """A word that needs a second sight."""
-    told: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
     def see(self, word: str, kind: CallKind, *, baseline: bool) -> None:
         """Take one counting answer in."""
         if self.word is None and baseline:
             self.word = word
             return
-        move = move_between(self.word, word)
-        if move is Move.SAME:
+        move = transition_between(self.word, word)
+        if move is Transition.SAME:
             self.first = None
         elif self.first == word or not self._needs_two(move, kind):
             self.word, self.first = word, None
-            self.told.append(word)
+            self.announced.append(word)
         else:
             self.first = word
 
     @staticmethod
-    def _needs_two(move: Move, kind: CallKind) -> bool:
-        return move in SECOND_SIGHT or (move is Move.END and kind is CallKind.LIST)
+    def _needs_two(move: Transition, kind: CallKind) -> bool:
+        return move in NEEDS_CONFIRMATION or (move is Transition.END and kind is CallKind.LIST)
 
 
 class Mouth(Ear):
     """A receiver with whom each attempt has the fate that is drawn for it."""
 
     def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
-        super().__init__(name=name, lane=name)
+        super().__init__(name=name, pace_key=name)
         self.fates: list[str] = []
         self._reaper = reaper
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Let the drawn fate happen."""
         await asyncio.sleep(SENDING_SECONDS)
         fate = self.fates.pop(0) if self.fates else "arrives"
         if fate == "dies-before":
             self._reaper().come()
         if fate in {"arrives", "arrives-unanswered", "dies-after"}:
-            await super().send(parcel)
-            self.note_arrival(parcel)
+            await super().send(request)
+            self.note_arrival(request)
         if fate == "dies-after":
             self._reaper().come()
         if fate.endswith("unanswered"):
             return Uncertain(reason="timeout")
         return Delivered() if fate == "arrives" else TryLater(reason="http 503")
 
-    def note_arrival(self, parcel: Parcel) -> None:
+    def note_arrival(self, request: DeliveryRequest) -> None:
         """Know that it is here."""
 
 
@@ -194,19 +194,19 @@ class Channel(Mouth):
 
     def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
         super().__init__(name, reaper)
-        self.repeats = Repeats.LOOKED_UP
+        self.repeats = Dedup.BY_LOOKUP
         self._shows_from: dict[str, float] = {}
 
-    def note_arrival(self, parcel: Parcel) -> None:
+    def note_arrival(self, request: DeliveryRequest) -> None:
         """Show it from a moment later on."""
-        self._shows_from[parcel.delivery_id] = asyncio.get_running_loop().time() + SHOWN_AFTER_SECONDS
+        self._shows_from[request.delivery_id] = asyncio.get_running_loop().time() + SHOWN_AFTER_SECONDS
 
-    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+    async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
         """Say which of them it shows."""
         await asyncio.sleep(SENDING_SECONDS)
         now = asyncio.get_running_loop().time()
         shown = {identity for identity, since in self._shows_from.items() if since <= now}
-        sought = [parcel.delivery_id for parcel in parcels]
+        sought = [request.delivery_id for request in requests]
         return {identity: Found(receipt="1") if identity in shown else NotFound() for identity in sought}
 
 
@@ -220,10 +220,10 @@ class Plan:
     receivers: tuple[str, ...] = RECEIVERS
 
     @property
-    def looks(self) -> list[Look]:
+    def polls(self) -> list[Poll]:
         """A list call for each service."""
-        plain = service_looks(self.services, self.interval_seconds, self.interval_seconds)
-        return [replace(look, naming=Naming(labels=dict(self.labels))) for look in plain]
+        plain = service_polls(self.services, self.interval_seconds, self.interval_seconds)
+        return [replace(poll, naming=Naming(labels=dict(self.labels))) for poll in plain]
 
     @property
     def routes(self) -> Routes:
@@ -270,7 +270,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.mouths = {"hook": Mouth("hook", lambda: self.reaper), "more": Channel("more", lambda: self.reaper)}
         self.quiet: list[Silence] = []
         self.fates: dict[str, Fate] = {}
-        self.uncounted: list[Shown] = []
+        self.uncounted: list[ShownAnswer] = []
         """What was answered to looks that another plan had taken the place of."""
         self.models = {name: Model() for name in NAMES}
         self.listed: set[str] = set()
@@ -298,21 +298,23 @@ class AnyOrder(RuleBasedStateMachine):
         keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
         account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
         api = AitemsClient(self.world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
-        self.doubt = ClockDoubt()
+        self.clock_trust = ClockTrust()
         self.apis = {"main": api}
-        self.lanes: dict[str, Lane] = {}
+        self.paces: dict[str, ChannelPace] = {}
         deliveries = Deliveries(self.database)
-        self.couriers = self._couriers()
+        self.workers = self._workers()
         self.router = Router(Outbox(self.database), self.plan.routes, self._receivers(), clock, lambda: None)
-        backups = Backups(self.database)
-        self.upkeep = Upkeep(Retention(self.database), deliveries, backups, self._limits(), clock, doubt=self.doubt)
+        backups = DailyBackup(self.database)
+        self.maintenance = Maintenance(
+            Retention(self.database), deliveries, backups, self._limits(), clock, clock_trust=self.clock_trust
+        )
         self.poller = Poller(
-            self.plan.looks,
+            self.plan.polls,
             self.apis,
-            Polls(self.database),
+            PollStore(self.database),
             clock,
             thresholds=Thresholds(),
-            doubt=self.doubt,
+            clock_trust=self.clock_trust,
             on_events=lambda: None,
             on_caught_up=self.router.let_go,
         )
@@ -322,16 +324,16 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _probe(self) -> None:
         """Try parked receivers at once, as couriers begin with."""
-        for courier in self.couriers.values():
+        for worker in self.workers.values():
             with suppress(*REFUSED):
-                await courier.probe()
+                await worker.probe()
 
     def _receivers(self) -> dict[str, Mouth]:
         return {name: self.mouths[name] for name in self.plan.receivers}
 
-    def _couriers(self) -> Mapping[str, Courier]:
+    def _workers(self) -> Mapping[str, DeliveryWorker]:
         deliveries, receivers = Deliveries(self.database), self._receivers()
-        return couriers(receivers, deliveries, Policy(), self.world.clock, self.doubt, lanes=self.lanes)
+        return workers(receivers, deliveries, Policy(), self.world.clock, self.clock_trust, paces=self.paces)
 
     def _limits(self) -> Limits:
         return Limits(
@@ -369,17 +371,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.trainings |= words
 
     @rule()
-    def look(self) -> None:
-        self.do(self._look())
+    def poll(self) -> None:
+        self.do(self._poll())
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         await asyncio.sleep(INTERVAL_SECONDS * 1.2)
         for _ in range(3):
-            self.poller.ring()
-            await self._looks_end()
+            self.poller.tick()
+            await self._polls_end()
             await asyncio.sleep(0.1)
 
-    async def _looks_end(self) -> None:
+    async def _polls_end(self) -> None:
         while tasks := set(self.poller._tasks):
             await asyncio.wait(tasks)
             if self.reaper.dead:
@@ -394,22 +396,22 @@ class AnyOrder(RuleBasedStateMachine):
         under_way: list[asyncio.Task[None]] = []
         if busy_seconds:
             await asyncio.sleep(INTERVAL_SECONDS * 1.2)
-            self.poller.ring()
-            under_way = [asyncio.create_task(self._swept(courier)) for courier in self.couriers.values()]
+            self.poller.tick()
+            under_way = [asyncio.create_task(self._swept(worker)) for worker in self.workers.values()]
             await asyncio.sleep(busy_seconds)
         before, self.plan = self.plan, plan
-        for courier in self.couriers.values():
-            courier.stop()
-        self.router.take_over(plan.routes, self._receivers())
-        self.couriers = self._couriers()
-        self.upkeep.take_over(self._limits())
+        for worker in self.workers.values():
+            worker.stop()
+        self.router.apply_config(plan.routes, self._receivers())
+        self.workers = self._workers()
+        self.maintenance.apply_config(self._limits())
         seen = len(self.world.shown)
-        await self.poller.take_over(plan.looks, self.apis, Thresholds())
+        await self.poller.apply_config(plan.polls, self.apis, Thresholds())
         await self._probe()
-        under_way += [asyncio.create_task(self._swept(courier)) for courier in self.couriers.values() if busy_seconds]
+        under_way += [asyncio.create_task(self._swept(worker)) for worker in self.workers.values() if busy_seconds]
         await asyncio.gather(*under_way)
-        await self._looks_end()
-        retired = {look.service.service for look in before.looks if look not in plan.looks}
+        await self._polls_end()
+        retired = {poll.service.service for poll in before.polls if poll not in plan.polls}
         self.uncounted += [shown for shown in self.world.shown[seen:] if shown.subject[0] in retired]
 
     @rule(
@@ -419,10 +421,10 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def silence(self, service: str, kind: str, seconds: int) -> None:
         words = {"kind": [kind], **({} if service == "*" else {"service": [service]})}
-        self.do(self._silence(match_of(words), timedelta(seconds=seconds)))
+        self.do(self._silence(matcher_of(words), timedelta(seconds=seconds)))
         self.quiet = self._silences()
 
-    async def _silence(self, match: Match, lasts: timedelta) -> None:
+    async def _silence(self, match: Matcher, lasts: timedelta) -> None:
         added = await Silences(self.database).add(match, lasts, "mina", "known", self.world.clock.utc_now())
         assert self._silences() == [*self.quiet, added]
 
@@ -449,14 +451,14 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def live(self, words: dict[Name, str], fates: list[str]) -> None:
         self.change(words)
-        self.look()
-        self.look()
+        self.poll()
+        self.poll()
         self.route()
         self.deliver(fates)
 
     @rule()
     def flush(self) -> None:
-        self.do(self.poller.memory.flush())
+        self.do(self.poller.cache.flush())
 
     @rule()
     def route(self) -> None:
@@ -469,29 +471,29 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _sweep(self) -> None:
         # Beside each other, as they are: else the second would hardly live to see an attempt without an answer.
-        await asyncio.gather(*(self._swept(courier) for courier in self.couriers.values()))
+        await asyncio.gather(*(self._swept(worker) for worker in self.workers.values()))
 
     @staticmethod
-    async def _swept(courier: Courier) -> None:
+    async def _swept(worker: DeliveryWorker) -> None:
         with suppress(*REFUSED):
-            await courier.sweep()
+            await worker.sweep()
 
     @rule(number=st.integers(0, 9), drop=st.booleans())
     def send_or_drop_by_hand(self, number: int, *, drop: bool) -> None:
         with open_views(self.folder / "watcher.db") as views:
-            waiting = views.deliveries(LetterFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
+            waiting = views.deliveries(DeliveryFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
         if waiting:
             self.do(self._by_hand(waiting[number % len(waiting)].id, drop=drop))
 
     async def _by_hand(self, identity: str, *, drop: bool) -> None:
-        manual, now = Manual(self.database, self.plan.receivers), self.world.clock.utc_now()
+        operator_actions, now = OperatorActions(self.database, self.plan.receivers), self.world.clock.utc_now()
         # Nobody would send what goes to a receiver that is not configured.
         with suppress(DeliveryRefusedError):
-            await (manual.drop([identity], "mina", now) if drop else manual.retry([identity], now))
+            await (operator_actions.drop([identity], "mina", now) if drop else operator_actions.retry([identity], now))
 
     @rule()
-    def look_after(self) -> None:
-        self.do(self.upkeep.once())
+    def poll_after(self) -> None:
+        self.do(self.maintenance.once())
 
     @rule(seconds=st.sampled_from((1, 200, 8000)))
     def wait(self, seconds: int) -> None:
@@ -528,25 +530,27 @@ class AnyOrder(RuleBasedStateMachine):
         self.stepped = True
         self.world.clock.step += timedelta(hours=hours)
         self.world.date_off -= timedelta(hours=hours)
-        self.upkeep.clock_stepped()
-        self.do(self.upkeep.once())
+        self.maintenance.clock_stepped()
+        self.do(self.maintenance.once())
 
     # What must hold
 
-    def _note_routed(self, history: Sequence[Told]) -> None:
+    def _note_routed(self, history: Sequence[EventHistory]) -> None:
         """Note what is due to the events that were routed just now, and that silences took those that are theirs."""
-        for told in history:
-            if told.routed_at is None or told.event.id in self.fates:
+        for announced in history:
+            if announced.routed_at is None or announced.event.id in self.fates:
                 continue
-            at, event = told.routed_at, told.event
+            at, event = announced.routed_at, announced.event
             quiet = frozenset(silence.id for silence in self.quiet if self._is_quiet(silence, event, at))
             # Nobody is told about himself.
             whom = frozenset(self.plan.receivers) - {str((event.receiver or {}).get("name"))}
             fate = self.fates[event.id] = Fate(receivers=whom, silences=quiet)
-            for handover in told.handovers:
-                silenced = handover.state is State.SILENCED
-                assert silenced is bool(fate.silences), f"{event.short_id}: {handover} is recorded, {fate} is due"
-                assert not silenced or handover.reason in fate.silences, f"{handover} is not of {fate}"
+            for delivery_outcome in announced.delivery_outcomes:
+                silenced = delivery_outcome.state is State.SILENCED
+                assert silenced is bool(fate.silences), (
+                    f"{event.short_id}: {delivery_outcome} is recorded, {fate} is due"
+                )
+                assert not silenced or delivery_outcome.reason in fate.silences, f"{delivery_outcome} is not of {fate}"
 
     @staticmethod
     def _is_quiet(silence: Silence, event: Event, at: datetime) -> bool:
@@ -555,15 +559,15 @@ class AnyOrder(RuleBasedStateMachine):
         fits = fits and event.kind not in EXEMPT
         return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at
 
-    def _history(self) -> list[Told]:
+    def _history(self) -> list[EventHistory]:
         with open_views(self.folder / "watcher.db") as views:
             return views.history(HistoryFilter(limit=1_000_000))
 
-    def _compare(self, history: Sequence[Told], *, torn: bool) -> None:
+    def _compare(self, history: Sequence[EventHistory], *, torn: bool) -> None:
         """Compare every training with the model; what a dying process saw may be recorded or not."""
         new, self.read = self.world.shown[self.read :], len(self.world.shown)
-        before = {name: (model.word, model.told) for name, model in self.models.items()}
-        self.models = {name: replace(model, told=list(model.told)) for name, model in self.models.items()}
+        before = {name: (model.word, model.announced) for name, model in self.models.items()}
+        self.models = {name: replace(model, announced=list(model.announced)) for name, model in self.models.items()}
         for shown in new:
             service, _, version = shown.subject
             self.models[service, version].see(shown.status, shown.kind, baseline=service not in self.listed)
@@ -571,17 +575,19 @@ class AnyOrder(RuleBasedStateMachine):
         for name, model in self.models.items():
             kept = recorded.get(name, Model())
             if not torn:
-                assert (kept.word, kept.told) == (model.word, model.told), f"{name}: {kept} is recorded, {model} is due"
+                assert (kept.word, kept.announced) == (model.word, model.announced), (
+                    f"{name}: {kept} is recorded, {model} is due"
+                )
                 continue
             words = {shown.status for shown in new if name == (shown.subject[0], shown.subject[2])}
-            assert kept.told[: len(before[name][1])] == before[name][1], f"{name}: {kept} forgot {before[name]}"
+            assert kept.announced[: len(before[name][1])] == before[name][1], f"{name}: {kept} forgot {before[name]}"
             assert kept.word in words | {before[name][0]}, f"{name}: {kept} was not shown"
             self.models[name] = kept
 
     def _is_listed(self, service: str) -> bool:
-        return self.poller.memory.look(ServiceRef("main", service).subject).good_asked_at is not None
+        return self.poller.cache.poll(ServiceRef("main", service).subject).good_asked_at is not None
 
-    def _recorded(self, history: Sequence[Told]) -> dict[Name, Model]:
+    def _recorded(self, history: Sequence[EventHistory]) -> dict[Name, Model]:
         with open_views(self.folder / "watcher.db") as views:
             known = views.trainings()
         models = {
@@ -591,7 +597,7 @@ class AnyOrder(RuleBasedStateMachine):
         for item in history:
             # What is told of receivers is about no training.
             if item.event.incident is None and item.event.version is not None:
-                models[item.event.service or "", item.event.version].told.append(item.event.to_status or "")
+                models[item.event.service or "", item.event.version].announced.append(item.event.to_status or "")
         return models
 
     def teardown(self) -> None:
@@ -611,11 +617,11 @@ class AnyOrder(RuleBasedStateMachine):
             mouth.fates = []
         self.do(self._reload(Plan()))
         for _ in range(3):
-            self.do(self._look())
+            self.do(self._poll())
         for _ in range(20):
             self.do(self.router.drain())
             self.do(self._sweep())
-            if everything_is_told(self.folder):
+            if all_delivered(self.folder):
                 return
             self.do(asyncio.sleep(8000))
 
@@ -624,7 +630,7 @@ class AnyOrder(RuleBasedStateMachine):
             tally.TALLY.current.rounds += 1
         counted = [shown for shown in self.world.shown if not any(shown is item for item in self.uncounted)]
         received = {name: mouth.received for name, mouth in self.mouths.items()}
-        evidence = house.evidence(self.folder, counted, self.world.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, counted, self.world.lives, received)
         routed = {identity: fate.receivers for identity, fate in self.fates.items()}
         evidence = replace(
             evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support.fault_table import TALLY
-from tests.support.virtual import Ear, VirtualClock, World, broken_promises, run, service_looks, watching
+from tests.support.virtual import Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
 from watcher.core.event import Event
 from watcher.core.routing.routes import DIGEST_PATIENCE, FLAP_LIMIT, Group
 
@@ -67,26 +67,26 @@ def watch(folder: Path, before: str, word: Word, after: str, trainings: int = 1)
 
     async def main(clock: VirtualClock) -> tuple[World, Ear]:
         world, ear = World(clock, trainings=dict.fromkeys(names, before)), Ear()
-        await unrest(folder, world, ear, word, after)
+        await changes_under_way(folder, world, ear, word, after)
         return world, ear
 
     world, ear = run(main, threads=False)
-    assert broken_promises(folder, world, ear) == []
+    assert broken_invariants(folder, world, ear) == []
     assert {event.version: event.to_status for event in ear.events} == {version: after for _, version in names}
     return ear
 
 
-async def unrest(folder: Path, world: World, ear: Ear, word: Word, after: str) -> None:
+async def changes_under_way(folder: Path, world: World, ear: Ear, word: Word, after: str) -> None:
     """Watch a world that comes to rest in the end."""
     names = [*world.trainings]
 
-    def restless(now: float, path: str) -> None:
+    def flapping(now: float, path: str) -> None:
         shown = word(now, path)
         world.trainings = dict.fromkeys(names, shown)
 
-    async with watching(folder, world, ear, service_looks(["s1"]), ring_seconds=5):
+    async with watching(folder, world, ear, service_polls(["s1"]), ring_seconds=5):
         await asyncio.sleep(600)
-        world.trouble = restless
+        world.trouble = flapping
         await asyncio.sleep(hours() * HOUR)
         world.trouble = lambda _now, _path: None
         world.trainings = dict.fromkeys(names, after)
@@ -139,8 +139,8 @@ def test_r12_what_does_not_come_to_rest_is_capped_told_in_digests_and_told_whole
 def test_r12_a_service_whose_every_training_flaps_is_told_in_digests_that_they_share(tmp_path: Path) -> None:
     trainings = 30
     ear = watch(tmp_path, "waiting", at_random("waiting", "learning"), "learning", trainings)
-    alone = [moment for parcel, moment in zip(ear.heard, ear.times, strict=True) if len(parcel) == 1]
-    together = [len(parcel) for parcel in ear.heard if len(parcel) > 1]
+    alone = [moment for request, moment in zip(ear.heard, ear.times, strict=True) if len(request) == 1]
+    together = [len(request) for request in ear.heard if len(request) > 1]
     assert len(ear.events) > 8 * trainings
     assert busiest_hour(alone) <= trainings * FLAP_LIMIT
     assert len(together) <= sum(together) / LARGEST + (hours() + 1) * DIGESTS_AN_HOUR, "not one digest a training"

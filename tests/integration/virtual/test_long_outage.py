@@ -12,13 +12,13 @@ from typing import Final
 import pytest
 
 from tests.support.daemon_in_process import history
-from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
+from tests.support.virtual import START, Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import compose_group
 from watcher.core.messages.incident import CHANGES_FOLLOW
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
-from watcher.http import HttpResult, NotSent, Reason, Uncertain
+from watcher.http import FailureReason, HttpResult, MaybeSent, NotSent
 from watcher.receivers.slack.group import text_alone
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ TOLD: Final = {
 }
 """Each change once, with what was skipped where our order of the stages says it; a new one; nothing unchanged."""
 
-Face = Callable[[World], HttpResult | Awaitable[HttpResult]]
+HealthEndpoints = Callable[[World], HttpResult | Awaitable[HttpResult]]
 
 
 def server_error(world: World) -> HttpResult:
@@ -60,21 +60,21 @@ def server_error(world: World) -> HttpResult:
 
 def no_name(world: World) -> HttpResult:
     now = world.clock.utc_now()
-    return NotSent(reason=Reason.DNS, detail="no such name", asked_at=now, ended_at=now)
+    return NotSent(reason=FailureReason.DNS, detail="no such name", asked_at=now, ended_at=now)
 
 
 async def no_answer(world: World) -> HttpResult:
     began = world.clock.utc_now()
     await asyncio.sleep(10)
-    return Uncertain(reason=Reason.DEADLINE, detail="silence", asked_at=began, ended_at=world.clock.utc_now())
+    return MaybeSent(reason=FailureReason.DEADLINE, detail="silence", asked_at=began, ended_at=world.clock.utc_now())
 
 
-def in_turn(*faces: Face) -> Face:
+def in_turn(*health_endpoints: HealthEndpoints) -> HealthEndpoints:
     """Return what has another face each half hour."""
-    return lambda world: faces[int(world.clock.monotonic() // (HOUR / 2)) % len(faces)](world)
+    return lambda world: health_endpoints[int(world.clock.monotonic() // (HOUR / 2)) % len(health_endpoints)](world)
 
 
-FACES: Final[Mapping[str, Face]] = {
+FACES: Final[Mapping[str, HealthEndpoints]] = {
     "server errors": server_error,
     "no name": no_name,
     "no answer": no_answer,
@@ -83,8 +83,8 @@ FACES: Final[Mapping[str, Face]] = {
 
 
 CASES: Final = [
-    pytest.param(face, restarts, marks=() if place % 2 == number else pytest.mark.torture)
-    for place, face in enumerate(FACES)
+    pytest.param(health_endpoints, restarts, marks=() if place % 2 == number else pytest.mark.torture)
+    for place, health_endpoints in enumerate(FACES)
     for number, restarts in enumerate((0, 2))
 ]
 
@@ -97,27 +97,27 @@ async def live_on(world: World) -> None:
         world.trainings["s3", "v9"] = "waiting"
 
 
-@pytest.mark.parametrize(("face", "restarts"), CASES)
+@pytest.mark.parametrize(("health_endpoints", "restarts"), CASES)
 def test_r6_six_hours_out_of_sight_are_one_incident_and_one_recovery_with_what_changed(
-    tmp_path: Path, face: str, restarts: int
+    tmp_path: Path, health_endpoints: str, restarts: int
 ) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {name: life[0] for name, life in LIVES.items()}
-        looks = service_looks(SERVICES)
-        async with watching(tmp_path, world, ear, looks, ring_seconds=5):
+        polls = service_polls(SERVICES)
+        async with watching(tmp_path, world, ear, polls, ring_seconds=5):
             await asyncio.sleep(HOUR)
             living = asyncio.create_task(live_on(world))
-            world.trouble = lambda _now, _path: FACES[face](world)
+            world.trouble = lambda _now, _path: FACES[health_endpoints](world)
             await asyncio.sleep(AWAY / 2 * HOUR if restarts else AWAY * HOUR)
             if not restarts:
                 await come_back(world, living)
         for _ in range(restarts):
-            async with watching(tmp_path, world, ear, looks, ring_seconds=5):
+            async with watching(tmp_path, world, ear, polls, ring_seconds=5):
                 await asyncio.sleep(AWAY / 2 / restarts * HOUR)
                 if clock.monotonic() > AWAY * HOUR:
                     await come_back(world, living)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return ear
 
     ear = run(main, threads=False)
@@ -132,24 +132,26 @@ async def come_back(world: World, living: asyncio.Task[None]) -> None:
 
 
 def assert_one_incident(ear: Ear) -> None:
-    told = [event for event in ear.events if event.incident]
-    assert [event.kind for event in told] == [Kind.UNREACHABLE, Kind.REACHABLE]
-    opened, closed = (event.incident for event in told)
+    announced = [event for event in ear.events if event.incident]
+    assert [event.kind for event in announced] == [Kind.UNREACHABLE, Kind.RECOVERED]
+    opened, closed = (event.incident for event in announced)
     assert opened is not None
     assert closed is not None
     assert opened["id"] == closed["id"]
     assert AWAY * HOUR - 400 < float(str(closed["lasted_seconds"])) < AWAY * HOUR + 400
-    assert CHANGES_FOLLOW in [plain_text(line) for line in compose(told[1]).lines]
+    assert CHANGES_FOLLOW in [plain_text(line) for line in compose(announced[1]).lines]
 
 
 def assert_what_changed(folder: Path, ear: Ear) -> None:
     """Everything once, late, within its bounds, in one message but for the failure, which is named in it."""
-    moves = [told.event for told in history(folder) if not told.event.incident]
+    moves = [announced.event for announced in history(folder) if not announced.event.incident]
     assert {facts(event) for event in moves} == TOLD
     assert len(moves) == len(TOLD)
     assert all(event.late for event in moves)
     assert all(event.after <= START + timedelta(seconds=HOUR + 400) for event in moves)
-    (catch_up, also) = next((parcel, also) for parcel, also in zip(ear.heard, ear.also, strict=True) if len(parcel) > 1)
+    (catch_up, also) = next(
+        (request, also) for request, also in zip(ear.heard, ear.also, strict=True) if len(request) > 1
+    )
     assert len(catch_up) == len(TOLD) - 1
     assert [event.kind for event in also] == [Kind.FAILED]
     assert len(ear.heard) == 4, "the incident, its end, the failure, and all the rest together"

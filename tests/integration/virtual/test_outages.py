@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon_in_process import history
-from tests.support.virtual import START, Ear, VirtualClock, World, broken_promises, run, service_looks, watching
-from watcher.core.delivery.model import Outcome, Parcel, TryLater
+from tests.support.virtual import START, Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
+from watcher.core.delivery.model import DeliveryRequest, Outcome, TryLater
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +25,12 @@ def test_r13_hours_without_slack_delivers_everything_in_order_at_its_pace(tmp_pa
         world, ear = World(clock), Ear(pace_seconds=1.0)
         down = True
 
-        def moody(_parcel: Parcel) -> Outcome:
-            return TryLater(reason="http 503") if down else good(_parcel)
+        def moody(_request: DeliveryRequest) -> Outcome:
+            return TryLater(reason="http 503") if down else good(_request)
 
         good, ear.outcome = ear.outcome, moody
         world.trainings = {("s1", f"v{number}"): "learning" for number in range(100)}
-        async with watching(tmp_path, world, ear, service_looks(["s1"]), ring_seconds=5):
+        async with watching(tmp_path, world, ear, service_polls(["s1"]), ring_seconds=5):
             await asyncio.sleep(60)
             for word in ("stopping", "learningFailed"):
                 world.trainings = dict.fromkeys(world.trainings, word)
@@ -38,7 +38,7 @@ def test_r13_hours_without_slack_delivers_everything_in_order_at_its_pace(tmp_pa
             await asyncio.sleep(3 * HOUR)
             down = False
             await asyncio.sleep(2 * HOUR)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return ear
 
     ear = run(main)
@@ -53,7 +53,7 @@ def test_r16_a_step_of_the_wall_clock_changes_no_cadence_and_doubles_nothing(tmp
     async def main(clock: VirtualClock) -> tuple[World, Ear]:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(300)
             for step in (timedelta(hours=-1), timedelta(hours=3), timedelta(days=3650)):
                 clock.step += step
@@ -61,7 +61,7 @@ def test_r16_a_step_of_the_wall_clock_changes_no_cadence_and_doubles_nothing(tmp
             clock.step = timedelta()
             world.trainings["s1", "v"] = "completed"
             await asyncio.sleep(300)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return world, ear
 
     world, ear = run(main)
@@ -80,13 +80,13 @@ def test_r16_what_changes_after_a_step_is_told_once_and_in_order(tmp_path: Path,
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v"): "requesting"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(300)
             clock.step = step
             for word in ("waiting", "learning", "completed"):
                 world.trainings["s1", "v"] = word
                 await asyncio.sleep(300)
-        assert broken_promises(tmp_path, world, ear, stepped=True) == []
+        assert broken_invariants(tmp_path, world, ear, stepped=True) == []
         return ear
 
     ear = run(main)
@@ -112,11 +112,11 @@ def test_r16_the_night_the_clocks_are_changed_is_a_night_like_any_other(
         clock.step = turn - timedelta(minutes=10) - START
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(590)
             world.trainings["s1", "v"] = "completed"
             await asyncio.sleep(600)
-        assert broken_promises(tmp_path, world, ear, stepped=True) == []
+        assert broken_invariants(tmp_path, world, ear, stepped=True) == []
         return world, ear
 
     try:
@@ -135,11 +135,11 @@ def test_r16_a_server_whose_clock_is_five_seconds_off_is_no_trouble(tmp_path: Pa
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock, date_off=timedelta(seconds=seconds)), Ear()
         world.trainings = {("s1", "v"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(HOUR)
             world.trainings["s1", "v"] = "completed"
             await asyncio.sleep(300)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return ear
 
     assert run(main).kinds == ["succeeded"]
@@ -149,14 +149,14 @@ def test_r23_a_restart_after_three_days_tells_what_changed_once_and_late(tmp_pat
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {(service, f"v{number}"): "learning" for service in SERVICES for number in range(5)}
-        async with watching(tmp_path, world, ear, service_looks(SERVICES)):
+        async with watching(tmp_path, world, ear, service_polls(SERVICES)):
             await asyncio.sleep(300)
         await asyncio.sleep(3 * 24 * HOUR)
         world.trainings = dict.fromkeys(world.trainings, "completed")
         for _ in range(2):
-            async with watching(tmp_path, world, ear, service_looks(SERVICES)):
+            async with watching(tmp_path, world, ear, service_polls(SERVICES)):
                 await asyncio.sleep(600)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return ear
 
     ear = run(main)
@@ -169,7 +169,7 @@ def test_a_stop_waits_also_for_the_view_that_a_look_under_way_wants(tmp_path: Pa
     async def main(clock: VirtualClock) -> None:
         world, ear = World(clock, latency_seconds=0.3), Ear()
         world.trainings = {("s1", "v"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"], 1, 1)) as poller:
+        async with watching(tmp_path, world, ear, service_polls(["s1"], 1, 1)) as poller:
             await asyncio.sleep(10)
             world.trainings["s1", "v"] = "completed"
             asked = len(world.asked)
@@ -179,8 +179,8 @@ def test_a_stop_waits_also_for_the_view_that_a_look_under_way_wants(tmp_path: Pa
         assert not poller._tasks
 
     run(main)
-    (told,) = history(tmp_path)
-    assert (told.event.to_status, told.event.confirmed) == ("completed", True)
+    (announced,) = history(tmp_path)
+    assert (announced.event.to_status, announced.event.confirmed) == ("completed", True)
 
 
 @pytest.mark.parametrize("services", [10])
@@ -189,7 +189,7 @@ def test_a_thousand_trainings_in_ten_services_take_ten_list_calls_a_round(tmp_pa
         world, ear = World(clock), Ear()
         names = [f"s{number}" for number in range(services)]
         world.trainings = {(name, f"v{number}"): "learning" for name in names for number in range(100)}
-        async with watching(tmp_path, world, ear, service_looks(names, 1, 1)):
+        async with watching(tmp_path, world, ear, service_polls(names, 1, 1)):
             await asyncio.sleep(30)
         return world
 

@@ -10,14 +10,13 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process as house
-from tests.support import virtual_daemon as faked
+from tests.support import daemon_in_process, virtual_daemon
 from tests.support.fault_table import remark
 from tests.support.virtual import VirtualClock, run
-from tests.support.virtual_consumers import Consumer, Mood, Whole
+from tests.support.virtual_consumers import Consumer, Mood, VirtualConsumers
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.http import HttpResult, HttpSettings, NotSent, Reason, Uncertain
+from watcher.http import FailureReason, HttpResult, HttpSettings, MaybeSent, NotSent
 
 pytestmark = pytest.mark.slow
 
@@ -30,17 +29,17 @@ LIFE: Final = ("requesting", "waiting", "learning", "completed")
 async def hang(consumer: Consumer, settings: HttpSettings) -> HttpResult:
     asked_at = consumer.clock.utc_now()
     await asyncio.sleep(settings.timeout_seconds)
-    return faked.late(consumer.clock, asked_at=asked_at)
+    return virtual_daemon.late(consumer.clock, asked_at=asked_at)
 
 
 def reset(consumer: Consumer, _settings: HttpSettings) -> HttpResult:
     now = consumer.clock.utc_now()
-    return Uncertain(reason=Reason.RESET, detail="reset", asked_at=now, ended_at=now)
+    return MaybeSent(reason=FailureReason.RESET, detail="reset", asked_at=now, ended_at=now)
 
 
 def nobody(consumer: Consumer, _settings: HttpSettings) -> HttpResult:
     now = consumer.clock.utc_now()
-    return NotSent(reason=Reason.CONNECT, detail="refused", asked_at=now, ended_at=now)
+    return NotSent(reason=FailureReason.CONNECT, detail="refused", asked_at=now, ended_at=now)
 
 
 def says(status: int, headers: Mapping[str, str] | None = None) -> Mood:
@@ -66,37 +65,42 @@ RARER: Final = frozenset({"resets", "503", "redirects"})
 def test_r14_one_of_five_that_is_dead_in_any_way_delays_no_other_and_is_told_through_another(
     tmp_path: Path, death: str
 ) -> None:
-    async def main(clock: VirtualClock) -> Whole:
+    async def main(clock: VirtualClock) -> VirtualConsumers:
         hooks = {f"hook-{number}": Consumer(clock) for number in range(5)}
         hooks["hook-2"].mood = DEATHS[death]
-        whole = Whole(tmp_path, clock, hooks, interval_seconds=5, delivery='give_up_after = "1h"')
+        consumers = VirtualConsumers(tmp_path, clock, hooks, interval_seconds=5, delivery='give_up_after = "1h"')
         for number in range(10):
-            whole.show(f"v{number}", "ready")
-        async with whole.living():
+            consumers.show(f"v{number}", "ready")
+        async with consumers.living():
             await asyncio.sleep(60)
             for word in LIFE:
                 for number in range(10):
-                    whole.show(f"v{number}", word)
+                    consumers.show(f"v{number}", word)
                     await asyncio.sleep(7)
             await asyncio.sleep(1.5 * HOUR)
-            await whole.settled()
-        assert whole.broken_promises() == []
-        return whole
+            await consumers.settled()
+        assert consumers.broken_invariants() == []
+        return consumers
 
-    whole = run(main, threads=False)
-    recorded = {event.id: event for event in whole.recorded()}
+    consumers = run(main, threads=False)
+    recorded = {event.id: event for event in consumers.recorded()}
     waits: list[float] = []
-    for name, hook in whole.hooks.items():
+    for name, hook in consumers.hooks.items():
         first = {event["id"]: item.at for item in reversed(hook.received) for event in item.events}
         if name == "hook-2":
             assert first == {}
             continue
         waits += [(at - recorded[identity].recorded_at).total_seconds() for identity, at in first.items()]
-        assert {Kind.RECEIVER_BROKEN, Kind.UNDELIVERED} & {recorded[identity].kind for identity in first}
+        assert {Kind.RECEIVER_FAILING, Kind.UNDELIVERED} & {recorded[identity].kind for identity in first}
         assert {identity for identity, event in recorded.items() if event.version is not None} <= first.keys()
     remark(f"one of five is dead: the others have it after {max(waits):.2f} s at most")
     assert max(waits) <= BAR_SECONDS
-    ends = [item for told in house.history(tmp_path) for item in told.handovers if item.receiver == "hook-2"]
+    ends = [
+        item
+        for announced in daemon_in_process.history(tmp_path)
+        for item in announced.delivery_outcomes
+        if item.receiver == "hook-2"
+    ]
     assert {item.state for item in ends} == {State.DEAD}
 
 
@@ -109,39 +113,45 @@ def test_r13_two_receivers_of_one_channel_that_was_away_get_everything_in_order_
 ) -> None:
     trainings = alerts // len(LIFE)
 
-    async def main(clock: VirtualClock) -> Whole:
-        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat", "same"), interval_seconds=60)
-        whole.chat.mood = lambda chat, _: chat.says(503) if clock.monotonic() < seconds_away else None
+    async def main(clock: VirtualClock) -> VirtualConsumers:
+        consumers = VirtualConsumers(
+            tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat", "same"), interval_seconds=60
+        )
+        consumers.chat.mood = lambda chat, _: chat.says(503) if clock.monotonic() < seconds_away else None
         for number in range(trainings):
-            whole.show(f"v{number}", "ready")
+            consumers.show(f"v{number}", "ready")
         start = seconds_away / 10
-        async with whole.living():
+        async with consumers.living():
             await asyncio.sleep(start)
             for word in LIFE[:2]:
                 for number in range(trainings):
-                    whole.show(f"v{number}", word)
+                    consumers.show(f"v{number}", word)
                     await asyncio.sleep(seconds_away / 4 / trainings)
         # What waits outlives a restart, and so does the pace.
-        async with whole.living():
+        async with consumers.living():
             for word in LIFE[2:]:
                 for number in range(trainings):
-                    whole.show(f"v{number}", word)
+                    consumers.show(f"v{number}", word)
                     await asyncio.sleep(seconds_away / 8 / trainings)
             await asyncio.sleep(max(0.0, seconds_away - clock.monotonic()))
-            await whole.settled(3 * HOUR + 4 * alerts)
-        assert whole.broken_promises() == []
-        return whole
+            await consumers.settled(3 * HOUR + 4 * alerts)
+        assert consumers.broken_invariants() == []
+        return consumers
 
-    whole = run(main, threads=False)
-    told = house.history(tmp_path)
-    assert len(told) == alerts
-    assert {item.state for event in told for item in event.handovers} == {State.DELIVERED}
-    deliveries = {item.delivery_id for event in told for item in event.handovers if item.receiver in whole.chats}
-    assert len(whole.chat.received) == len(deliveries)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(whole.chat.tries)]
+    consumers = run(main, threads=False)
+    announced = daemon_in_process.history(tmp_path)
+    assert len(announced) == alerts
+    assert {item.state for event in announced for item in event.delivery_outcomes} == {State.DELIVERED}
+    deliveries = {
+        item.delivery_id for event in announced for item in event.delivery_outcomes if item.receiver in consumers.chats
+    }
+    assert len(consumers.chat.received) == len(deliveries)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(consumers.chat.tries)]
     assert min(gaps) >= 1.0 - 1e-6
-    for name in whole.chats:
-        for subject in {event.event.subject for event in told}:
-            chain = [event for event in told if event.event.subject == subject]
-            ended = [str(item.settled_at) for event in chain for item in event.handovers if item.receiver == name]
+    for name in consumers.chats:
+        for subject in {event.event.subject for event in announced}:
+            chain = [event for event in announced if event.event.subject == subject]
+            ended = [
+                str(item.settled_at) for event in chain for item in event.delivery_outcomes if item.receiver == name
+            ]
             assert ended == sorted(ended), "in order"

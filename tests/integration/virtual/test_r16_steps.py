@@ -11,12 +11,12 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.virtual import VirtualClock, run
-from tests.support.virtual_consumers import Consumer, Whole
+from tests.support.virtual_consumers import Consumer, VirtualConsumers
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.store.sqlite import backup_folder as shelf
+from watcher.store.sqlite import backup_folder
 
 pytestmark = pytest.mark.slow
 
@@ -31,17 +31,17 @@ AWAY: Final = ("stopping", "completed")
 """What happens while one receiver is away, just before the clock steps."""
 
 
-def right(whole: Whole) -> None:
-    whole.world.step_the_clock(timedelta())
+def right(consumers: VirtualConsumers) -> None:
+    consumers.world.step_the_clock(timedelta())
 
 
-async def change(whole: Whole, words: tuple[str, ...]) -> None:
+async def change(consumers: VirtualConsumers, words: tuple[str, ...]) -> None:
     for word in words:
-        whole.show("v1", word)
+        consumers.show("v1", word)
         await asyncio.sleep(EVERY)
 
 
-def told_of(hook: Consumer, version: str) -> list[str]:
+def announced_of(hook: Consumer, version: str) -> list[str]:
     return [event["to"] for event in hook.events if event["version"] == version]
 
 
@@ -49,66 +49,70 @@ def told_of(hook: Consumer, version: str) -> list[str]:
 def test_r16_with_alerts_waiting_a_step_and_its_mending_double_lose_and_give_up_nothing(
     tmp_path: Path, step: timedelta, *, dies: bool
 ) -> None:
-    async def main(clock: VirtualClock) -> Whole:
+    async def main(clock: VirtualClock) -> VirtualConsumers:
         hooks = {"well": Consumer(clock), "away": Consumer(clock)}
-        whole = Whole(tmp_path, clock, hooks, chats=("chat",))
+        consumers = VirtualConsumers(tmp_path, clock, hooks, chats=("chat",))
         for version in ("v1", "v2"):
-            whole.show(version, "ready")
-        async with whole.living(ends_in_order=not dies):
+            consumers.show(version, "ready")
+        async with consumers.living(ends_in_order=not dies):
             await asyncio.sleep(10 * MINUTE)
-            whole.world.take_longest_wait()
-            await change(whole, BEFORE)
+            consumers.world.take_longest_wait()
+            await change(consumers, BEFORE)
             hooks["away"].mood = lambda hook, _: hook.says(503)
             for word in AWAY:
-                whole.show("v2", word)
+                consumers.show("v2", word)
                 await asyncio.sleep(EVERY)
-            whole.world.step_the_clock(step)
-            await change(whole, MEANWHILE)
-        async with whole.living():
+            consumers.world.step_the_clock(step)
+            await change(consumers, MEANWHILE)
+        async with consumers.living():
             await asyncio.sleep(EVERY)
             hooks["away"].mood = lambda _hook, _settings: None
-            right(whole)
-            whole.world.quiet_since = clock.monotonic()
-            await change(whole, AFTER)
-            await whole.settled(2 * HOUR)
-            assert whole.world.take_longest_wait() <= whole.interval_seconds + 1.0
+            right(consumers)
+            consumers.world.quiet_since = clock.monotonic()
+            await change(consumers, AFTER)
+            await consumers.settled(2 * HOUR)
+            assert consumers.world.take_longest_wait() <= consumers.interval_seconds + 1.0
             await asyncio.sleep(HOUR)
-        assert whole.broken_promises(witnessed=False) == []
-        return whole
+        assert consumers.broken_invariants(witnessed=False) == []
+        return consumers
 
-    whole = run(main, threads=False)
-    for hook in whole.hooks.values():
-        assert told_of(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
-        assert told_of(hook, "v2") == [*AWAY]
+    consumers = run(main, threads=False)
+    for hook in consumers.hooks.values():
+        assert announced_of(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
+        assert announced_of(hook, "v2") == [*AWAY]
         assert len(hook.received) == len({item.webhook_id for item in hook.received})
-    assert len(whole.chat.received) == len(whole.hooks["well"].received)
-    states = {handover.state for told in house.history(tmp_path) for handover in told.handovers}
+    assert len(consumers.chat.received) == len(consumers.hooks["well"].received)
+    states = {
+        delivery_outcome.state
+        for announced in daemon_in_process.history(tmp_path)
+        for delivery_outcome in announced.delivery_outcomes
+    }
     assert states == {State.DELIVERED}
-    others = {event.kind for event in whole.recorded() if event.version is None}
-    assert others <= {Kind.CLOCK_SKEW, Kind.REACHABLE}
+    others = {event.kind for event in consumers.recorded() if event.version is None}
+    assert others <= {Kind.CLOCK_SKEW, Kind.RECOVERED}
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_r16_after_a_step_the_newest_backup_has_what_is_newest_and_no_more_are_made_than_are_due(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
-    monkeypatch.setattr(shelf, "EVERY", timedelta(hours=3))
+    monkeypatch.setattr(backup_folder, "EVERY", timedelta(hours=3))
 
-    async def main(clock: VirtualClock) -> Whole:
-        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)}, interval_seconds=300)
-        whole.show("v1", "waiting")
-        async with whole.living():
+    async def main(clock: VirtualClock) -> VirtualConsumers:
+        consumers = VirtualConsumers(tmp_path, clock, {"hook": Consumer(clock)}, interval_seconds=300)
+        consumers.show("v1", "waiting")
+        async with consumers.living():
             await asyncio.sleep(HOUR)
-            whole.world.step_the_clock(step)
+            consumers.world.step_the_clock(step)
             await asyncio.sleep(12 * MINUTE)
-            right(whole)
+            right(consumers)
             await asyncio.sleep(HOUR)
-            whole.show("v1", "learning")
+            consumers.show("v1", "learning")
             await asyncio.sleep(7 * HOUR)
-        return whole
+        return consumers
 
     run(main, threads=False)
-    backups = shelf.Shelf(tmp_path / "watcher.db")
+    backups = backup_folder.BackupFolder(tmp_path / "watcher.db")
     newest = backups.newest_sound()
     assert newest is not None
     with closing(sqlite3.connect(newest[1])) as backup:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.fault_table import rounds
 from tests.support.virtual import VirtualClock, run
-from tests.support.virtual_consumers import Consumer, Mood, Whole
+from tests.support.virtual_consumers import Consumer, Mood, VirtualConsumers
 from watcher.core.training.model import Status
 from watcher.http import HttpResult, HttpSettings
 
@@ -24,56 +24,56 @@ WORDS: Final = (*(status.value for status in Status), "paused")
 EACH: Final = 50
 
 
-def crowded(folder: Path, clock: VirtualClock) -> Whole:
+def crowded(folder: Path, clock: VirtualClock) -> VirtualConsumers:
     """Return a daemon before its first start, on five hundred trainings in every word."""
-    whole = Whole(folder, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES)
+    consumers = VirtualConsumers(folder, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES)
     for service in SERVICES:
         for number in range(EACH):
-            whole.show(f"v{number}", WORDS[number % len(WORDS)], service)
-    return whole
+            consumers.show(f"v{number}", WORDS[number % len(WORDS)], service)
+    return consumers
 
 
 def test_r23_a_first_start_on_five_hundred_trainings_in_every_word_tells_nothing(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
-        whole = crowded(tmp_path, clock)
-        async with whole.living() as daemon:
+        consumers = crowded(tmp_path, clock)
+        async with consumers.living() as daemon:
             await asyncio.sleep(HOUR)
             assert daemon.poller.watched() == (len(SERVICES) * EACH, len(SERVICES))
-            assert (whole.recorded(), whole.hook_count()) == ([], 0)
-            whole.show("v3", "completed", "s7")
+            assert (consumers.recorded(), consumers.hook_count()) == ([], 0)
+            consumers.show("v3", "completed", "s7")
             await asyncio.sleep(120)
-            await whole.settled()
-        assert [(event["service"], event["version"]) for event in whole.hooks["hook"].events] == [("s7", "v3")]
-        assert whole.broken_promises() == []
+            await consumers.settled()
+        assert [(event["service"], event["version"]) for event in consumers.hooks["hook"].events] == [("s7", "v3")]
+        assert consumers.broken_invariants() == []
 
     run(main, threads=False)
 
 
 def test_r23_a_first_start_that_dies_again_and_again_in_its_first_round_tells_nothing(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
-        whole = crowded(tmp_path, clock)
+        consumers = crowded(tmp_path, clock)
         for life in range(rounds(few=12, full=60)):
-            async with whole.living(ends_in_order=False):
+            async with consumers.living(ends_in_order=False):
                 await asyncio.sleep(0.1 + 2.7 * (life % 12))
-        async with whole.living():
+        async with consumers.living():
             await asyncio.sleep(600)
-        assert (whole.recorded(), whole.hook_count()) == ([], 0)
-        assert whole.broken_promises() == []
+        assert (consumers.recorded(), consumers.hook_count()) == ([], 0)
+        assert consumers.broken_invariants() == []
 
     run(main, threads=False)
 
 
 def test_r23_a_first_start_while_the_api_is_away_tells_of_that_alone(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
-        whole = crowded(tmp_path, clock)
-        whole.world.trouble = lambda _now, _path: whole.world.answer(503, {"error": {"errorCode": "500"}})
-        async with whole.living():
+        consumers = crowded(tmp_path, clock)
+        consumers.world.trouble = lambda _now, _path: consumers.world.answer(503, {"error": {"errorCode": "500"}})
+        async with consumers.living():
             await asyncio.sleep(2 * HOUR)
-            whole.world.trouble = lambda _now, _path: None
+            consumers.world.trouble = lambda _now, _path: None
             await asyncio.sleep(HOUR)
-            await whole.settled()
-        assert [event.kind for event in whole.recorded()] == ["unreachable", "reachable"]
-        assert whole.broken_promises() == []
+            await consumers.settled()
+        assert [event.kind for event in consumers.recorded()] == ["unreachable", "recovered"]
+        assert consumers.broken_invariants() == []
 
     run(main, threads=False)
 
@@ -106,33 +106,33 @@ OF_EACH: Final = 3
 
 
 def test_r23_after_three_days_off_each_change_of_every_kind_is_told_once_and_late(tmp_path: Path) -> None:
-    async def main(clock: VirtualClock) -> Whole:
-        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES[:3])
-        names = [(service, name, n) for service in whole.services for name in CHANGES for n in range(OF_EACH)]
+    async def main(clock: VirtualClock) -> VirtualConsumers:
+        consumers = VirtualConsumers(tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES[:3])
+        names = [(service, name, n) for service in consumers.services for name in CHANGES for n in range(OF_EACH)]
         for service, name, n in names:
             if (word := CHANGES[name][0]) is not None:
-                whole.show(f"{name}-{n}", word, service)
-        async with whole.living():
+                consumers.show(f"{name}-{n}", word, service)
+        async with consumers.living():
             await asyncio.sleep(HOUR)
         await asyncio.sleep(3 * DAY)
         for service, name, n in names:
             if (word := CHANGES[name][1]) is not None:
-                whole.show(f"{name}-{n}", word, service)
+                consumers.show(f"{name}-{n}", word, service)
             else:
-                whole.forget(f"{name}-{n}", service)
+                consumers.prune(f"{name}-{n}", service)
         for _ in range(3):
-            async with whole.living():
+            async with consumers.living():
                 await asyncio.sleep(HOUR)
-                await whole.settled()
-        assert whole.broken_promises() == []
-        return whole
+                await consumers.settled()
+        assert consumers.broken_invariants() == []
+        return consumers
 
-    whole = run(main, threads=False)
-    events = whole.hooks["hook"].events
-    told = Counter((event["service"], event["version"], event["kind"]) for event in events)
-    assert told == Counter(
+    consumers = run(main, threads=False)
+    events = consumers.hooks["hook"].events
+    announced = Counter((event["service"], event["version"], event["kind"]) for event in events)
+    assert announced == Counter(
         (service, f"{name}-{n}", kind)
-        for service in whole.services
+        for service in consumers.services
         for name, kind in KINDS.items()
         for n in range(OF_EACH)
     )
@@ -140,7 +140,7 @@ def test_r23_after_three_days_off_each_change_of_every_kind_is_told_once_and_lat
     assert all(event["skipped"] == SKIPPED.get(event["version"].rpartition("-")[0], []) for event in events)
     failures = sum(event["kind"] == "failed" for event in events)
     largest = 20
-    assert len(whole.hooks["hook"].received) <= failures + -(-(len(events) - failures) // largest) + 1
+    assert len(consumers.hooks["hook"].received) <= failures + -(-(len(events) - failures) // largest) + 1
 
 
 def at_once(_hook: Consumer, _settings: HttpSettings) -> None:
@@ -157,23 +157,23 @@ def not_so_fast(hook: Consumer, _settings: HttpSettings) -> HttpResult | None:
 def test_r23_what_waited_when_it_went_off_for_longer_than_is_tried_is_told_before_it_is_given_up(
     tmp_path: Path, mood: Mood
 ) -> None:
-    async def main(clock: VirtualClock) -> Whole:
-        whole = Whole(tmp_path, clock, {"hook": Consumer(clock)})
+    async def main(clock: VirtualClock) -> VirtualConsumers:
+        consumers = VirtualConsumers(tmp_path, clock, {"hook": Consumer(clock)})
         for number in range(10):
-            whole.show(f"v{number}", "learning")
-        async with whole.living():
+            consumers.show(f"v{number}", "learning")
+        async with consumers.living():
             await asyncio.sleep(120)
-            whole.hooks["hook"].mood = lambda hook, _: hook.says(503)
+            consumers.hooks["hook"].mood = lambda hook, _: hook.says(503)
             for word in ("stopping", "completed"):
                 for number in range(10):
-                    whole.show(f"v{number}", word)
+                    consumers.show(f"v{number}", word)
                 await asyncio.sleep(120)
         await asyncio.sleep(4 * DAY)
-        whole.hooks["hook"].mood = mood
-        async with whole.living():
-            await whole.settled(HOUR)
-        assert whole.broken_promises() == []
-        return whole
+        consumers.hooks["hook"].mood = mood
+        async with consumers.living():
+            await consumers.settled(HOUR)
+        assert consumers.broken_invariants() == []
+        return consumers
 
     events = run(main, threads=False).hooks["hook"].events
     # What was put off itself was tried, and is too old to be tried again.

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.virtual import Ear, VirtualClock, World, run, service_looks, watching
-from watcher.core.batch import Batch, NotKeptError
+from tests.support.virtual import Ear, VirtualClock, World, run, service_polls, watching
+from watcher.core.batch import Batch, NotSavedError
 from watcher.core.training.model import Snapshot
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
@@ -17,22 +17,22 @@ ANSWERS = 10
 
 def refuse(poller: Poller, is_refused: Callable[[Batch], bool]) -> None:
     """Let the store refuse what this says."""
-    polls = poller.memory._polls
-    whole = polls.record
+    poll_store = poller.cache._poll_store
+    consumers = poll_store.record
 
     async def record(batch: Batch) -> list[Snapshot]:
         if is_refused(batch):
-            raise NotKeptError("io-error")
-        return await whole(batch)
+            raise NotSavedError("io-error")
+        return await consumers(batch)
 
-    polls.record = record  # type: ignore[method-assign]  # for this test
+    poll_store.record = record  # type: ignore[method-assign]  # for this test
 
 
 def test_one_answer_is_not_taken_for_two_because_its_oddity_could_not_be_kept_at_once(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "completed"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])) as poller:
+        async with watching(tmp_path, world, ear, service_polls(["s1"])) as poller:
             await asyncio.sleep(1000)
             stale, refusals = [True], [True]
 
@@ -44,7 +44,7 @@ def test_one_answer_is_not_taken_for_two_because_its_oddity_could_not_be_kept_at
                 return world.answer(200, {"trains": [item | {"unheard": 1}], "offset": 0, "limit": 1000})
 
             world.trouble = replica
-            refuse(poller, lambda batch: bool(batch.drifts and refusals) and refusals.pop())
+            refuse(poller, lambda batch: bool(batch.deviations and refusals) and refusals.pop())
             await asyncio.sleep(2000)
             assert (stale, refusals) == ([], [])
         return ear
@@ -65,11 +65,11 @@ def test_one_failure_of_another_kind_counts_once_however_often_its_keeping_is_tr
             return None if answers[-1] == 200 else world.answer(answers[-1], {})
 
         world.trouble = away
-        async with watching(tmp_path, world, ear, service_looks(["s1", "s2"])) as poller:
+        async with watching(tmp_path, world, ear, service_polls(["s1", "s2"])) as poller:
             refusals = [True] * 5
             refuse(
                 poller,
-                lambda batch: len(answers) == ANSWERS + 2 and bool(batch.troubles and refusals) and refusals.pop(),
+                lambda batch: len(answers) == ANSWERS + 2 and bool(batch.incident_rows and refusals) and refusals.pop(),
             )
             await asyncio.sleep(1500)
             assert refusals == []

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from tests.support.virtual import Ear, VirtualClock, World, run, service_looks, watching
+from tests.support.virtual import Ear, VirtualClock, World, run, service_polls, watching
 from watcher.core.delivery.model import Delivered, Policy, TryLater
-from watcher.core.polling.plan import Look
+from watcher.core.polling.plan import Poll
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.http import HttpResult
-from watcher.pipeline.clock_trust import ClockDoubt
-from watcher.pipeline.delivery.worker import couriers
+from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.delivery.worker import workers
 from watcher.store.deliveries import Deliveries
 from watcher.store.sqlite.database import open_database
 
@@ -26,7 +26,7 @@ def end_with_one_stale_view(folder: Path, shows: str) -> Ear:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "learning"}
-        async with watching(folder, world, ear, service_looks(["s1"])):
+        async with watching(folder, world, ear, service_polls(["s1"])):
             await asyncio.sleep(600)
             world.trainings = {("s1", "v1"): "completed"}
             stale = [True]
@@ -68,7 +68,7 @@ def test_one_dark_service_is_not_taken_for_the_account_because_others_are_not_du
             return world.answer(503, {}) if now > 1000 and "/s1/" in path else None
 
         world.trouble = dark
-        async with watching(tmp_path, world, ear, service_looks(["s1", "s2"]), ring_seconds=2):
+        async with watching(tmp_path, world, ear, service_polls(["s1", "s2"]), ring_seconds=2):
             await asyncio.sleep(4 * HOUR)
         return ear
 
@@ -81,12 +81,12 @@ def test_an_incident_of_what_is_no_longer_watched_is_closed_without_a_word(tmp_p
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "learning", ("s2", "v1"): "learning"}
         world.trouble = lambda _now, path: world.answer(503, {}) if "/s1/" in path else None
-        async with watching(tmp_path, world, ear, service_looks(["s1", "s2"])) as poller:
+        async with watching(tmp_path, world, ear, service_polls(["s1", "s2"])) as poller:
             await asyncio.sleep(600)
-            assert len(poller.memory.open_incidents()) == 1
-        async with watching(tmp_path, world, ear, service_looks(["s2"])) as poller:
+            assert len(poller.cache.open_incidents()) == 1
+        async with watching(tmp_path, world, ear, service_polls(["s2"])) as poller:
             await asyncio.sleep(60)
-            assert poller.memory.open_incidents() == []
+            assert poller.cache.open_incidents() == []
         return ear
 
     assert run(main).kinds == ["unreachable"]
@@ -97,8 +97,8 @@ def test_a_training_that_was_never_found_is_found_by_its_services_list(tmp_path:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v0"): "learning"}
         ref = TrainingRef("main", "s1", "pop", "v1")
-        (listed,) = service_looks(["s1"])
-        alone = Look(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
+        (listed,) = service_polls(["s1"])
+        alone = Poll(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
         world.trouble = lambda _now, path: world.answer(404, {}) if path.endswith("v1") and not found else None
         found = False
         async with watching(tmp_path, world, ear, [alone]):
@@ -108,10 +108,10 @@ def test_a_training_that_was_never_found_is_found_by_its_services_list(tmp_path:
         joined = replace(listed, single={ref: alone.naming})
         async with watching(tmp_path, world, ear, [joined]) as poller:
             await asyncio.sleep(600)
-            assert poller.memory.open_incidents() == []
+            assert poller.cache.open_incidents() == []
         return ear
 
-    assert run(main).kinds == ["not-found", "reachable"]
+    assert run(main).kinds == ["not-found", "recovered"]
 
 
 def test_a_list_that_shows_other_ends_at_each_answer_is_not_asked_for_without_a_pause(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_list_that_shows_other_ends_at_each_answer_is_not_asked_for_without_a_
 
         world.trouble = turning
         world.trainings = {("s1", f"v{number}"): "learning" for number in range(9)}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(660)
         return world
 
@@ -138,21 +138,21 @@ def test_nothing_is_given_up_for_its_age_by_a_clock_that_no_server_agreed_with_y
     tmp_path: Path,
 ) -> None:
     async def main(clock: VirtualClock) -> Ear:
-        world, ear, doubt = World(clock), Ear(), ClockDoubt()
+        world, ear, clock_trust = World(clock), Ear(), ClockTrust()
         world.trainings = {("s1", "v1"): "learning"}
-        async with watching(tmp_path, world, ear, service_looks(["s1"])):
+        async with watching(tmp_path, world, ear, service_polls(["s1"])):
             await asyncio.sleep(60)
             ear.outcome = lambda _: TryLater(reason="http 503")
             world.trainings = {("s1", "v1"): "completed"}
             await asyncio.sleep(60)
         database = open_database(tmp_path / "watcher.db", purpose="test", now=clock.utc_now())
         try:
-            courier = couriers({"hook": ear}, Deliveries(database), Policy(), clock, doubt)["hook"]
+            worker = workers({"hook": ear}, Deliveries(database), Policy(), clock, clock_trust)["hook"]
             clock.step += timedelta(days=3650)
-            await courier.sweep()
+            await worker.sweep()
             ear.outcome = lambda _: Delivered()
             clock.step = timedelta(days=3651)
-            await courier.sweep()
+            await worker.sweep()
         finally:
             database.close()
         return ear
@@ -164,8 +164,8 @@ def test_one_failure_after_a_training_was_gone_for_long_is_no_outage_since_befor
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "learning"}
-        (listed,) = service_looks(["s1"])
-        alone = Look(
+        (listed,) = service_polls(["s1"])
+        alone = Poll(
             service=ServiceRef("main", "s1"), training=TrainingRef("main", "s1", "pop", "v1"), cadence=listed.cadence
         )
         failures: list[bool] = []
@@ -173,13 +173,13 @@ def test_one_failure_after_a_training_was_gone_for_long_is_no_outage_since_befor
         def deleted(_now: float, path: str) -> HttpResult | None:
             return world.answer(503 if failures and failures.pop() else 404, {}) if "versions" in path else None
 
-        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2"])]):
+        async with watching(tmp_path, world, ear, [alone, *service_polls(["s2"])]):
             await asyncio.sleep(60)
             world.trouble = deleted
             for number in (2, 1):
                 failures += [True] * number
                 await asyncio.sleep(1500)
-        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2"])]):
+        async with watching(tmp_path, world, ear, [alone, *service_polls(["s2"])]):
             await asyncio.sleep(60)
             failures += [True]
             await asyncio.sleep(1500)
@@ -193,7 +193,7 @@ def test_an_outage_of_a_service_ends_also_where_its_one_training_is_gone_after_i
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "learning"}
         ref = TrainingRef("main", "s1", "pop", "v1")
-        (listed,) = service_looks(["s1"])
+        (listed,) = service_polls(["s1"])
 
         def away(now: float, path: str) -> HttpResult | None:
             if now < 600 or "/s1/" not in path:
@@ -201,9 +201,9 @@ def test_an_outage_of_a_service_ends_also_where_its_one_training_is_gone_after_i
             return world.answer(503 if now < 1200 else 404, {})
 
         world.trouble = away
-        alone = Look(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
-        async with watching(tmp_path, world, ear, [alone, *service_looks(["s2", "s3"], idle_seconds=30)]):
+        alone = Poll(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
+        async with watching(tmp_path, world, ear, [alone, *service_polls(["s2", "s3"], idle_seconds=30)]):
             await asyncio.sleep(4000)
         return ear
 
-    assert sorted(run(main).kinds) == ["gone", "reachable", "unreachable"]
+    assert sorted(run(main).kinds) == ["gone", "recovered", "unreachable"]

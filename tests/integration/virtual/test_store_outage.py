@@ -12,21 +12,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tests.support.virtual import Ear, VirtualClock, run
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, State, TryLater, Uncertain
-from watcher.core.incidents.store_event import store_trouble
-from watcher.core.routing.matcher import ALL_KINDS, Match
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
+from watcher.core.incidents.store_event import store_failing
+from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route, Routes
-from watcher.pipeline.polling.cache import Memory
+from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.routing import Router
-from watcher.pipeline.store_outage import Hearing, Herald, Storekeeper
-from watcher.store.delivery_views import LetterFilter
+from watcher.pipeline.store_outage import DirectNotifier, Receipts, StoreOutageHandler
+from watcher.store.delivery_views import DeliveryFilter
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.views import HistoryFilter, open_views
 
 
-class Room:
+class WriteHealth:
     """A store that cannot be written until it is mended."""
 
     def __init__(self) -> None:
@@ -38,62 +38,65 @@ class Room:
     async def free_bytes(self) -> int:
         return 0
 
-    async def mended(self, _now: datetime) -> bool:
+    async def recovered(self, _now: datetime) -> bool:
         return self.good
 
 
-class Looking:
+class Polling:
     """Looks that are told to rest and to go on."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.announced: list[str] = []
 
     def pause(self) -> None:
-        self.told.append("pause")
+        self.announced.append("pause")
 
     def resume(self) -> None:
-        self.told.append("resume")
+        self.announced.append("resume")
 
 
 @contextmanager
 def keeping(
-    folder: Path, clock: VirtualClock, ears: Sequence[Ear], room: Room, looking: Looking
-) -> Iterator[tuple[Storekeeper, Database]]:
+    folder: Path, clock: VirtualClock, ears: Sequence[Ear], write_health: WriteHealth, polling: Polling
+) -> Iterator[tuple[StoreOutageHandler, Database]]:
     by_name = {ear.name: ear for ear in ears}
-    herald = Herald(by_name, everything_to(by_name))
+    herald = DirectNotifier(by_name, everything_to(by_name))
     with closing(open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())) as database:
-        memory = Memory(Polls(database))
-        yield Storekeeper(room, memory, looking, clock, herald=herald, on_events=lambda: None), database
+        memory = PollCache(PollStore(database))
+        yield (
+            StoreOutageHandler(write_health, memory, polling, clock, notifier=herald, on_events=lambda: None),
+            database,
+        )
 
 
 def everything_to(receivers: Iterable[str]) -> Routes:
-    return Routes(routes=(Route(number=1, match=Match(kinds=frozenset({ALL_KINDS})), to=tuple(receivers)),))
+    return Routes(routes=(Route(number=1, match=Matcher(kinds=frozenset({ALL_KINDS})), to=tuple(receivers)),))
 
 
-async def see_trouble_and_its_end(keeper: Storekeeper, room: Room) -> None:
-    await keeper.once()
+async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health: WriteHealth) -> None:
+    await store_outage.once()
     await asyncio.sleep(3)
-    room.good = True
-    await keeper.once()
+    write_health.good = True
+    await store_outage.once()
 
 
 def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_path: Path) -> None:
     heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
-        room, looking = Room(), Looking()
-        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, _):
-            await see_trouble_and_its_end(keeper, room)
-        assert looking.told == ["pause", "resume"]
+        write_health, polling = WriteHealth(), Polling()
+        with keeping(tmp_path, clock, [heard, away], write_health, polling) as (store_outage, _):
+            await see_outage_and_its_end(store_outage, write_health)
+        assert polling.announced == ["pause", "resume"]
 
     run(main)
-    assert heard.kinds == ["store-trouble"]
+    assert heard.kinds == ["store-failing"]
     assert away.kinds == []
     with open_views(tmp_path / "watcher.db") as views:
-        trouble, mended = views.history(HistoryFilter(limit=10))
-    assert [handover.receiver for handover in trouble.handovers] == ["away"]
+        trouble, recovered = views.history(HistoryFilter(limit=10))
+    assert [delivery_outcome.receiver for delivery_outcome in trouble.delivery_outcomes] == ["away"]
     assert trouble.route == "route 1; told-from-memory"
-    assert (mended.event.kind, mended.routed_at) == ("store-mended", None)
+    assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
 def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as_one_in_doubt(tmp_path: Path) -> None:
@@ -101,14 +104,14 @@ def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as
     silent = Ear(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
 
     async def main(clock: VirtualClock) -> None:
-        room = Room()
-        with keeping(tmp_path, clock, [heard, away, silent], room, Looking()) as (keeper, _):
-            await see_trouble_and_its_end(keeper, room)
+        write_health = WriteHealth()
+        with keeping(tmp_path, clock, [heard, away, silent], write_health, Polling()) as (store_outage, _):
+            await see_outage_and_its_end(store_outage, write_health)
 
     run(main)
     with open_views(tmp_path / "watcher.db") as views:
-        letters = views.deliveries(LetterFilter(states=frozenset(State)))
-    assert {letter.receiver: (letter.state, letter.may_be_repeat) for letter in letters} == {
+        delivery_views = views.deliveries(DeliveryFilter(states=frozenset(State)))
+    assert {delivery.receiver: (delivery.state, delivery.may_be_repeat) for delivery in delivery_views} == {
         "away": (State.PENDING, False),
         "silent": (State.UNCERTAIN, True),
     }
@@ -117,58 +120,58 @@ def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as
 class Slow(Ear):
     """A receiver whose attempts take their time."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         await asyncio.sleep(4)
-        return await super().send(parcel)
+        return await super().send(request)
 
 
 def test_whoever_routes_as_the_store_is_mended_does_not_tell_again_what_was_told_from_memory(tmp_path: Path) -> None:
     heard, away = Ear(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
-        room, looking = Room(), Looking()
-        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, database):
+        write_health, polling = WriteHealth(), Polling()
+        with keeping(tmp_path, clock, [heard, away], write_health, polling) as (store_outage, database):
             receivers = {"heard": heard, "away": away}
             router = Router(Outbox(database), everything_to(receivers), receivers, clock, lambda: None)
-            await keeper.once()
+            await store_outage.once()
             await asyncio.sleep(1)
-            room.good = True
-            mending = asyncio.create_task(keeper.once())
+            write_health.good = True
+            mending = asyncio.create_task(store_outage.once())
             while not mending.done():
                 await router.drain()
                 await asyncio.sleep(0.1)
             await mending
             await router.drain()
-        assert looking.told == ["pause", "resume"]
+        assert polling.announced == ["pause", "resume"]
 
     run(main)
-    assert whom_each_was_handed_to(tmp_path) == [("store-trouble", ["away"]), ("store-mended", ["away", "heard"])]
+    assert receivers_of_each_event(tmp_path) == [("store-failing", ["away"]), ("store-recovered", ["away", "heard"])]
 
 
 def test_a_write_that_fails_as_the_store_is_mended_leaves_nothing_behind(tmp_path: Path) -> None:
     heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
-        room, looking = Room(), Looking()
-        with keeping(tmp_path, clock, [heard, away], room, looking) as (keeper, database):
-            await keeper.once()
+        write_health, polling = WriteHealth(), Polling()
+        with keeping(tmp_path, clock, [heard, away], write_health, polling) as (store_outage, database):
+            await store_outage.once()
             await asyncio.sleep(3)
-            room.good = True
-            whole = database.write
+            write_health.good = True
+            consumers = database.write
             for passing in range(2):
-                database.write = failing_after(passing, whole)  # type: ignore[method-assign]  # for this moment
+                database.write = failing_after(passing, consumers)  # type: ignore[method-assign]  # for this moment
                 # Until everything is written, or nothing is.
                 with suppress(OSError):
-                    await keeper.once()
-            database.write = whole  # type: ignore[method-assign]
-            await keeper.once()
-        assert looking.told == ["pause", "resume"]
+                    await store_outage.once()
+            database.write = consumers  # type: ignore[method-assign]
+            await store_outage.once()
+        assert polling.announced == ["pause", "resume"]
 
     run(main)
-    assert whom_each_was_handed_to(tmp_path) == [("store-trouble", ["away"]), ("store-mended", [])]
+    assert receivers_of_each_event(tmp_path) == [("store-failing", ["away"]), ("store-recovered", [])]
 
 
-def failing_after(passing: int, whole: Callable[..., Any]) -> Callable[..., Any]:
+def failing_after(passing: int, consumers: Callable[..., Any]) -> Callable[..., Any]:
     """Return a way to write that so many writes pass and no more."""
     passed = 0
 
@@ -177,15 +180,18 @@ def failing_after(passing: int, whole: Callable[..., Any]) -> Callable[..., Any]
         if passed == passing:
             raise OSError
         passed += 1
-        return await whole(work)
+        return await consumers(work)
 
     return write
 
 
-def whom_each_was_handed_to(folder: Path) -> list[tuple[str, list[str]]]:
+def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
     with open_views(folder / "watcher.db") as views:
-        told = views.history(HistoryFilter(limit=10))
-    return [(item.event.kind.value, sorted(handover.receiver for handover in item.handovers)) for item in told]
+        announced = views.history(HistoryFilter(limit=10))
+    return [
+        (item.event.kind.value, sorted(delivery_outcome.receiver for delivery_outcome in item.delivery_outcomes))
+        for item in announced
+    ]
 
 
 def test_another_trouble_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
@@ -193,12 +199,12 @@ def test_another_trouble_has_another_id_also_where_the_first_was_never_recorded(
 
     async def main(clock: VirtualClock) -> None:
         for _ in range(2):
-            with keeping(tmp_path, clock, [ear], Room(), Looking()) as (keeper, _):
-                await keeper.once()
+            with keeping(tmp_path, clock, [ear], WriteHealth(), Polling()) as (store_outage, _):
+                await store_outage.once()
                 await asyncio.sleep(3)
 
     run(main)
-    assert ear.kinds == ["store-trouble"] * 2
+    assert ear.kinds == ["store-failing"] * 2
     assert len({event.id for event in ear.events}) == len({item.webhook_id for item in ear.received}) == 2
 
 
@@ -207,15 +213,17 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
     away = TryLater(reason="connect")
     answers: Iterator[Outcome] = iter([away, Uncertain(reason="reset"), away, Delivered()])
 
-    def answer(parcel: Parcel) -> Outcome:
-        marks.append(parcel.may_be_repeat)
+    def answer(request: DeliveryRequest) -> Outcome:
+        marks.append(request.may_be_repeat)
         return next(answers)
 
     async def main(clock: VirtualClock) -> None:
-        hearing = Hearing()
-        trouble = store_trouble("disk-full", "", "e", 1, clock.utc_now())
-        await Herald({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).tell(trouble, hearing)
-        assert hearing.surely == {"chat"}
+        receipts = Receipts()
+        trouble = store_failing("disk-full", "", "e", 1, clock.utc_now())
+        await DirectNotifier({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
+            trouble, receipts
+        )
+        assert receipts.surely == {"chat"}
 
     run(main)
     assert marks == [False, False, True, True]

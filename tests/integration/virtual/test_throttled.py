@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.virtual import Ear, VirtualClock, World, broken_promises, run, service_looks, watching
+from tests.support.virtual import Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
 from watcher.aitems.client import PAUSES
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.advice import ADVICE
@@ -83,7 +83,7 @@ def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_told_by_its_ow
             refused.append(now)
             return world.answer(429, {"error": {"errorCode": code}}, headers={"retry-after": write(world)})
 
-        async with watching(tmp_path, world, ear, service_looks(SERVICES), per_second=PER_SECOND, ring_seconds=5):
+        async with watching(tmp_path, world, ear, service_polls(SERVICES), per_second=PER_SECOND, ring_seconds=5):
             await asyncio.sleep(120)
             world.trainings["s1", "v"] = "waiting"
             await asyncio.sleep(120)
@@ -94,7 +94,7 @@ def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_told_by_its_ow
             await asyncio.sleep(rest)
             world.trouble = lambda _now, _path: None
             await asyncio.sleep(rest + 600)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return world, ear
 
     world, ear = run(main, threads=False)
@@ -102,13 +102,13 @@ def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_told_by_its_ow
         after = min(asked for asked in world.asked if asked > moment)
         assert rest - MOMENT <= after - moment <= rest + INTERVAL_SECONDS + 6, "it rests, and no longer than that"
     assert fullest_second(world.asked) <= PER_SECOND
-    assert_told_by_its_name(ear, CAUSES[code])
+    assert_announced_by_its_name(ear, CAUSES[code])
 
 
-def assert_told_by_its_name(ear: Ear, cause: Cause) -> None:
+def assert_announced_by_its_name(ear: Ear, cause: Cause) -> None:
     """One incident of this cause with its own advice, one recovery, and what changed meanwhile."""
     opened, closed = (event for event in ear.events if event.incident)
-    assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.REACHABLE)
+    assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.RECOVERED)
     for event in (opened, closed):
         assert event.incident is not None
         assert (event.incident["cause"], event.incident["advice"]) == (cause.value, ADVICE[cause])
@@ -145,7 +145,7 @@ def test_r7_storms_of_429s_amid_changes_lose_nothing_and_never_exceed_the_budget
             longest.append(now)
             return world.answer(429, {"error": {"errorCode": "400"}}, headers={"retry-after": "1000000000"})
 
-        async with watching(tmp_path, world, ear, service_looks(services, 1, 5), per_second=PER_SECOND):
+        async with watching(tmp_path, world, ear, service_polls(services, 1, 5), per_second=PER_SECOND):
             changing = asyncio.create_task(go_on(world, draw))
             for trouble, seconds in ((storm, 900), (absurd, 300), (storm, 1500), (storm, 900)):
                 await asyncio.sleep(60)
@@ -155,7 +155,7 @@ def test_r7_storms_of_429s_amid_changes_lose_nothing_and_never_exceed_the_budget
             changing.cancel()
             # Until the last digest has waited its ten minutes, too.
             await asyncio.sleep(1500)
-        assert broken_promises(tmp_path, world, ear) == []
+        assert broken_invariants(tmp_path, world, ear) == []
         return world, ear
 
     world, ear = run(main, threads=False)

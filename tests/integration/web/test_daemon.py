@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-from tests.support import daemon_in_process as house
+from tests.support import daemon_in_process
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.simulator import Fault, Simulator, serve
@@ -29,7 +29,7 @@ PROMTOOL = shutil.which("promtool")
 
 
 @dataclass(slots=True)
-class Scene:
+class ReloadScenario:
     """A simulated AiTEMS, a webhook, and what waits for heartbeats."""
 
     folder: Path
@@ -42,23 +42,23 @@ class Scene:
         self.api.set_training(SERVICE, "pop", version, status)
 
     def settings(self) -> str:
-        text = house.settings(self.base_url, [SERVICE], {"hook": self.hook.url}).replace(NO_WEB, WEB)
+        text = daemon_in_process.settings(self.base_url, [SERVICE], {"hook": self.hook.url}).replace(NO_WEB, WEB)
         return f'{text}\n[heartbeat]\nurl = {{ env = "BEAT_URL" }}\nevery = "1s"\n'
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     api = Simulator()
     api.set_training(SERVICE, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as hub:
-        yield Scene(tmp_path, api, simulator.base_url, hook, hub)
+        yield ReloadScenario(tmp_path, api, simulator.base_url, hook, hub)
 
 
 async def ask(daemon: Daemon, path: str) -> tuple[int, str]:
     def fetch() -> tuple[int, str]:
-        assert daemon.face.listener is not None
+        assert daemon.health_endpoints.listener is not None
         try:
-            with urlopen(f"http://127.0.0.1:{daemon.face.listener.port}{path}") as answer:
+            with urlopen(f"http://127.0.0.1:{daemon.health_endpoints.listener.port}{path}") as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             return error.code, error.read().decode()
@@ -87,8 +87,8 @@ IN_PROGRESS = (
 )
 
 
-async def test_what_the_stages_do_shows_in_the_metrics(scene: Scene) -> None:
-    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+async def test_what_the_stages_do_shows_in_the_metrics(scene: ReloadScenario) -> None:
+    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
         await until(daemon, IN_PROGRESS % "learning")
         scene.show("stopping")
         await until(daemon, IN_PROGRESS % "stopping")
@@ -105,25 +105,27 @@ async def test_what_the_stages_do_shows_in_the_metrics(scene: Scene) -> None:
     assert found["aitems_watcher_look_lateness_seconds_count"] >= 3
     assert found["aitems_watcher_store_bytes"] > 4096
     assert found["aitems_watcher_config_last_reload_successful"] == 1
-    for loop in ("looking", "recording", "routing"):
+    for loop in ("polling", "recording", "routing"):
         assert f'aitems_watcher_loop_age_seconds{{loop="{loop}"}}' in found
 
 
-async def test_what_cannot_be_seen_shows_by_its_cause_and_an_outage_that_was_told_keeps_it_ready(scene: Scene) -> None:
+async def test_what_cannot_be_seen_shows_by_its_cause_and_an_outage_that_was_told_keeps_it_ready(
+    scene: ReloadScenario,
+) -> None:
     text = scene.settings() + '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
-    async with house.running(scene.folder, text, {"BEAT_URL": scene.hub.url}) as daemon:
+    async with daemon_in_process.running(scene.folder, text, {"BEAT_URL": scene.hub.url}) as daemon:
         assert await ask(daemon, "/readyz") == (200, '{"ready":true,"reasons":[]}')
         scene.api.add_fault(Fault(kind="500"))
         found = await until(daemon, 'aitems_watcher_incidents_open{cause="server-error"}')
         assert found['aitems_watcher_looks_total{account="main",call="list",outcome="server-error"}'] >= 2
         assert (await ask(daemon, "/readyz"))[0] == 200
-        beats = len(scene.hub.received)
-        await house.eventually(lambda: len(scene.hub.received) > beats)
+        deadlines = len(scene.hub.received)
+        await daemon_in_process.eventually(lambda: len(scene.hub.received) > deadlines)
 
 
-async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbeat(scene: Scene) -> None:
-    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
-        await house.eventually(lambda: bool(scene.hub.received))
+async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbeat(scene: ReloadScenario) -> None:
+    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+        await daemon_in_process.eventually(lambda: bool(scene.hub.received))
         file = scene.folder / "watcher.db"
         file.rename(scene.folder / "elsewhere.db")
         async with asyncio.timeout(20):
@@ -135,35 +137,37 @@ async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbe
         assert withheld['aitems_watcher_unwell{reason="store-unreadable"}'] == 1
         assert withheld["aitems_watcher_ready"] == 0
         (scene.folder / "elsewhere.db").rename(file)
-        beats = len(scene.hub.received)
-        await house.eventually(lambda: len(scene.hub.received) > beats)
+        deadlines = len(scene.hub.received)
+        await daemon_in_process.eventually(lambda: len(scene.hub.received) > deadlines)
         assert (await ask(daemon, "/readyz"))[0] == 200
 
 
-async def test_a_refusing_receiver_that_nobody_else_could_tell_of_is_a_reason_until_it_is_mended(scene: Scene) -> None:
+async def test_a_refusing_receiver_that_nobody_else_could_tell_of_is_a_reason_until_it_is_mended(
+    scene: ReloadScenario,
+) -> None:
     scene.hook.script = lambda _received: PlainTextResponse("gone", status_code=410)
-    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
         scene.show("completed")
         async with asyncio.timeout(20):
             while (answer := await ask(daemon, "/readyz"))[0] == 200:
                 await asyncio.sleep(0.1)
-        assert [reason["reason"] for reason in json.loads(answer[1])["reasons"]] == ["trouble-untold"]
+        assert [reason["reason"] for reason in json.loads(answer[1])["reasons"]] == ["problem-unannounced"]
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
 
 
-async def test_the_heartbeat_follows_no_redirect(scene: Scene) -> None:
+async def test_the_heartbeat_follows_no_redirect(scene: ReloadScenario) -> None:
     scene.hub.script = lambda _received: RedirectResponse(scene.hook.url)
-    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="failed"}')
         assert scene.hook.received == []
         scene.hub.script = lambda _received: PlainTextResponse("ok")
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="sent"}')
 
 
-async def test_promtool_takes_the_metrics(scene: Scene) -> None:
+async def test_promtool_takes_the_metrics(scene: ReloadScenario) -> None:
     if PROMTOOL is None:
         pytest.skip("promtool is not installed: apt-get install prometheus")
-    async with house.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
         await until(daemon, IN_PROGRESS % "learning")
         _, text = await ask(daemon, "/metrics")
     checked = await asyncio.to_thread(
@@ -180,10 +184,12 @@ def status_of(request: Request) -> int:
         return error.code
 
 
-async def test_without_a_token_only_this_machines_own_names_are_answered(scene: Scene) -> None:
-    async with house.running(scene.folder, scene.settings().partition("\n[heartbeat]")[0]) as daemon:
-        await house.eventually(lambda: daemon.face.listener is not None and daemon.face.listener.port is not None)
-        assert daemon.face.listener is not None
-        address = f"http://127.0.0.1:{daemon.face.listener.port}/metrics"
+async def test_without_a_token_only_this_machines_own_names_are_answered(scene: ReloadScenario) -> None:
+    async with daemon_in_process.running(scene.folder, scene.settings().partition("\n[heartbeat]")[0]) as daemon:
+        await daemon_in_process.eventually(
+            lambda: daemon.health_endpoints.listener is not None and daemon.health_endpoints.listener.port is not None
+        )
+        assert daemon.health_endpoints.listener is not None
+        address = f"http://127.0.0.1:{daemon.health_endpoints.listener.port}/metrics"
         for host, status in (("localhost", 200), ("rebound.example", 400)):
             assert await asyncio.to_thread(status_of, Request(address, headers={"Host": host})) == status

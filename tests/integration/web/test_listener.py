@@ -11,19 +11,19 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from structlog.testing import capture_logs
 
-from watcher.core.health.readiness import Ailment, Reason
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.secret import Secret
 from watcher.web import Listener, Pages, Readiness, build_app, listener
 from watcher.wiring.health_endpoints import LOOPBACK_HOSTS
 
-REASON = Reason(ailment=Ailment.LOOP, detail="overdue: looking (60 s)")
+REASON = NotReadyReason(not_ready=NotReady.LOOP, detail="overdue: looking (60 s)")
 
 
 async def metrics() -> bytes:
     return b"# HELP a b\n"
 
 
-def pages(*reasons: Reason, token: Callable[[], Secret] | None = None, hosts: Sequence[str] = ("*",)) -> Pages:
+def pages(*reasons: NotReadyReason, token: Callable[[], Secret] | None = None, hosts: Sequence[str] = ("*",)) -> Pages:
     async def readiness() -> Readiness:
         return Readiness(reasons)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from watcher.aitems.budget import Budget, Turn
+from watcher.aitems.budget import Budget, BudgetSlot
 from watcher.clock import Clock
 
 FAST = 10_000.0
@@ -51,8 +51,8 @@ class Calls:
         await asyncio.sleep(0)
 
     async def _run(self, name: str, *, first: bool) -> None:
-        async with self.budget.turn(first=first) as turn:
-            turn.on_write()
+        async with self.budget.slot(first=first) as slot:
+            slot.on_write()
             self.begun.append(name)
             await self.let_go[name].wait()
 
@@ -88,20 +88,20 @@ async def test_no_turn_is_given_while_another_has_not_written_yet() -> None:
     budget = make_budget(max_concurrency=2)
     calls = Calls(budget)
     async with AsyncExitStack() as stack:
-        turn: Turn = await stack.enter_async_context(budget.turn())
+        slot: BudgetSlot = await stack.enter_async_context(budget.slot())
         await calls.ask("a")
         await asyncio.sleep(0.01)
         assert calls.begun == []
-        turn.on_write()
+        slot.on_write()
         await until(lambda: calls.begun == ["a"])
     await calls.end()
 
 
 async def test_a_turn_that_never_wrote_lets_the_next_go_when_it_ends() -> None:
     budget = make_budget()
-    async with budget.turn():
+    async with budget.slot():
         pass
-    async with asyncio.timeout(5), budget.turn():
+    async with asyncio.timeout(5), budget.slot():
         pass
 
 
@@ -109,12 +109,12 @@ async def test_a_call_that_fails_gives_its_turn_back() -> None:
     budget = make_budget(max_concurrency=1)
 
     async def fail() -> None:
-        async with budget.turn():
+        async with budget.slot():
             raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
         await fail()
-    async with asyncio.timeout(5), budget.turn():
+    async with asyncio.timeout(5), budget.slot():
         pass
 
 
@@ -151,7 +151,7 @@ async def test_all_waiting_calls_may_be_cancelled_and_the_budget_goes_on() -> No
     for task in calls.tasks.values():
         task.cancel()
     await calls.end()
-    async with asyncio.timeout(5), calls.budget.turn():
+    async with asyncio.timeout(5), calls.budget.slot():
         pass
 
 
@@ -160,19 +160,19 @@ async def test_the_rate_holds_for_every_window() -> None:
     clock = Clock()
     begun = []
     for _ in range(6):
-        async with budget.turn() as turn:
+        async with budget.slot() as slot:
             begun.append(clock.monotonic())
-            turn.on_write()
+            slot.on_write()
     assert all(later - earlier >= 1 / 40 for earlier, later in pairwise(begun))
 
 
 async def test_a_request_is_counted_when_it_is_written_too() -> None:
     clock = HandClock()
     budget = make_budget(per_second=1, clock=clock)
-    async with budget.turn() as turn:
+    async with budget.slot() as slot:
         clock.seconds += 30
-        turn.on_write()
-    assert budget._pacer.wait_seconds(clock.seconds) >= 1
+        slot.on_write()
+    assert budget._rate_limiter.wait_seconds(clock.seconds) >= 1
 
 
 async def test_a_pause_holds_back_what_waits() -> None:

@@ -82,7 +82,7 @@ def test_the_sample_of_the_documents_is_read() -> None:
                 "inference": True,
             },
         ),
-        oddities=(),
+        deviations=(),
     )
 
 
@@ -94,7 +94,7 @@ def test_a_status_is_kept_as_it_came(status: str) -> None:
 def test_a_new_field_is_kept_and_told() -> None:
     answer = viewed(progress=42)
     assert answer.observation.record["progress"] == 42
-    assert answer.oddities == ("new field: progress",)
+    assert answer.deviations == ("new field: progress",)
 
 
 def test_a_failure_reason_that_appears_one_day_is_no_error() -> None:
@@ -107,13 +107,13 @@ def test_a_missing_field_is_told_unless_it_is_optional() -> None:
     body = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
     answer = view(json.dumps(body).encode())
     assert isinstance(answer, ViewedTraining)
-    assert answer.oddities == ("missing field: createdDate", "missing field: hpConfig", "missing field: inference")
+    assert answer.deviations == ("missing field: createdDate", "missing field: hpConfig", "missing field: inference")
 
 
 def test_a_value_unlike_the_documents_is_kept_and_told() -> None:
     answer = viewed(inference="true", hpConfig=None, description=None)
     assert answer.observation.record["inference"] == "true"
-    assert answer.oddities == (
+    assert answer.deviations == (
         "unlike the documents: description is null",
         "unlike the documents: hpConfig is null",
         "unlike the documents: inference is a text",
@@ -216,7 +216,7 @@ def test_a_list_is_read_with_every_train_type() -> None:
         ("relatedItem", "waiting", Source.LIST),
         ("sequence", "learning", Source.LIST),
     ]
-    assert page.oddities == ("new train type: sequence",)
+    assert page.deviations == ("new train type: sequence",)
     assert (page.offset, page.limit) == (0, 1000)
 
 
@@ -226,7 +226,7 @@ def test_an_empty_list_is_an_answer() -> None:
 
 def test_fields_that_a_list_may_lack_or_have_are_no_oddities() -> None:
     short = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
-    assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).oddities == ()
+    assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).deviations == ()
 
 
 @pytest.mark.parametrize(
@@ -260,14 +260,14 @@ def test_an_error_instead_of_a_list_is_bad() -> None:
 def test_paging_unlike_the_documents_is_told(value: object) -> None:
     page = page_of(RECORD, limit=value)
     assert page.limit is None
-    assert len(page.oddities) == 1
+    assert len(page.deviations) == 1
 
 
 def test_oddities_are_told_once_and_not_without_end() -> None:
     records = [{**RECORD, "version": f"v{index}", f"field{index}": 1, "x" * 500: 1} for index in range(50)]
-    oddities = page_of(*records).oddities
-    assert len(oddities) == len(set(oddities)) == wire.MAX_ODDITIES
-    assert max(map(len, oddities)) <= wire.MAX_ODDITY_LENGTH
+    deviations = page_of(*records).deviations
+    assert len(deviations) == len(set(deviations)) == wire.MAX_DEVIATIONS
+    assert max(map(len, deviations)) <= wire.MAX_DEVIATION_LENGTH
 
 
 def test_services_are_read_with_what_else_is_known_of_them() -> None:

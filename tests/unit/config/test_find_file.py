@@ -61,7 +61,7 @@ def test_a_named_file_that_is_absent_is_not_replaced_by_another(cwd: Path, syste
     for explicit, environ in ((cwd / "none", {}), (None, {"AITEMS_WATCHER_CONFIG": str(cwd / "none")})):
         with pytest.raises(ConfigNotFoundError) as caught:
             find(explicit, environ, cwd)
-        assert [place.path for place in caught.value.looked] == [cwd / "none"]
+        assert [place.path for place in caught.value.polled] == [cwd / "none"]
         assert str(cwd / "none") in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
 from watcher.core.timestamps import from_text
-from watcher.core.health.readiness import Ailment, Queue, Vitals
+from watcher.core.health.readiness import NotReady, Queue, HealthStats
 from watcher.metrics import Metrics, Reading
 
 PAGE = (DOCS / "operations.md").read_text()
@@ -31,7 +31,7 @@ def exported() -> set[str]:
     """Return every family, named as the series in the text format are."""
     now = from_text("2026-11-23T00:00:00.000000Z")
     queue = Queue(receiver="r", state=State.PENDING, count=1, oldest=now)
-    reading = Reading(at=now, monotonic=0.0, vitals=Vitals(queues=(queue,)), reasons=())
+    reading = Reading(at=now, monotonic=0.0, health_stats=HealthStats(queues=(queue,)), reasons=())
     text = Metrics(Clock()).exposition(reading).decode()
     return {name for name, _ in FAMILY.findall(text) if not name.endswith("_created")}
 
@@ -43,12 +43,12 @@ def test_every_metric_stands_in_the_page_and_no_other() -> None:
 
 
 def test_every_reason_stands_in_the_page() -> None:
-    assert set(Ailment) <= set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE))
+    assert set(NotReady) <= set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE))
 
 
 def test_each_thing_that_is_told_of_the_watcher_has_its_paragraph() -> None:
-    told = {kind.value for kind in Kind} - TRAINING_KINDS
-    assert told <= set(re.findall(r"^\*\*`([a-z-]+)`\*\*: ", PAGE, re.MULTILINE))
+    announced = {kind.value for kind in Kind} - TRAINING_KINDS
+    assert announced <= set(re.findall(r"^\*\*`([a-z-]+)`\*\*: ", PAGE, re.MULTILINE))
 
 
 def test_the_rules_use_metrics_that_there_are() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from watcher.core.health.readiness import Ailment, Reason
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.pipeline.heartbeat import Heartbeat, Outcome
 
 
@@ -17,14 +17,14 @@ class Elsewhere:
     def __init__(self) -> None:
         self.pings = 0
         self.problem: str | None = None
-        self.ailments: Sequence[Ailment] = ()
+        self.not_ready_reasons: Sequence[NotReady] = ()
 
     async def ping(self) -> str | None:
         self.pings += 1
         return self.problem
 
-    async def reasons(self) -> Sequence[Reason]:
-        return [Reason(ailment=ailment, detail="…") for ailment in self.ailments]
+    async def reasons(self) -> Sequence[NotReadyReason]:
+        return [NotReadyReason(not_ready=not_ready, detail="…") for not_ready in self.not_ready_reasons]
 
     def heartbeat(self) -> Heartbeat:
         return Heartbeat(self.ping, self.reasons, timedelta(minutes=1), lambda _outcome: None)
@@ -40,17 +40,17 @@ async def test_it_is_withheld_for_a_reason_which_is_said_once_and_again_when_it_
     elsewhere = Elsewhere()
     heartbeat = elsewhere.heartbeat()
     with capture_logs() as logs:
-        for ailments in ([Ailment.LOOP], [Ailment.LOOP], [Ailment.DEAD], [], []):
-            elsewhere.ailments = ailments
+        for not_ready_reasons in ([NotReady.LOOP], [NotReady.LOOP], [NotReady.DEAD], [], []):
+            elsewhere.not_ready_reasons = not_ready_reasons
             await heartbeat.beat()
     assert elsewhere.pings == 2
-    assert [line["event"] for line in logs] == ["heartbeat.withheld", "heartbeat.withheld", "heartbeat.given_again"]
+    assert [line["event"] for line in logs] == ["heartbeat.withheld", "heartbeat.withheld", "heartbeat.resumed"]
     assert list(logs[0]["reasons"]) == ["loop-late"]
 
 
 async def test_a_first_round_under_way_does_not_withhold_it() -> None:
     elsewhere = Elsewhere()
-    elsewhere.ailments = [Ailment.FIRST_ROUND]
+    elsewhere.not_ready_reasons = [NotReady.FIRST_ROUND]
     assert await elsewhere.heartbeat().beat() is Outcome.SENT
 
 
@@ -62,4 +62,4 @@ async def test_a_failure_is_said_once_and_its_end_too() -> None:
             elsewhere.problem = problem
             await heartbeat.beat()
     assert elsewhere.pings == 4
-    assert [line["event"] for line in logs] == ["heartbeat.failed", "heartbeat.works_again"]
+    assert [line["event"] for line in logs] == ["heartbeat.failed", "heartbeat.recovered"]

@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support import paths
-from watcher.core.delivery.model import Health, Sign
-from watcher.core.delivery.receiver_health import DeadLetter, Standing, turn, undelivered
+from watcher.core.delivery.model import ReceiverSignal, SignalKind
+from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id
 from watcher.core.incidents.events import Scope, describe
-from watcher.core.incidents.store_event import store_mended, store_trouble
-from watcher.core.incidents.tracker import Incident, Turn, TurnKind, account_subject
+from watcher.core.incidents.store_event import store_failing, store_recovered
+from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.polling.result import Cause
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -75,13 +75,15 @@ def sample_incident(subject: str, **changes: Any) -> Incident:
     return Incident(**(usual | changes))
 
 
-def told_incident(scope: Scope, kind: TurnKind = TurnKind.OPENED, seq: int = 1, **changes: Any) -> Event:
+def incident_event(
+    scope: Scope, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
+) -> Event:
     """Return what is told about an incident of this scope."""
     subject = changes.pop("subject", account_subject(scope.account))
     if scope.service is not None:
         subject = scope.service.subject if scope.training is None else scope.training.watch_subject
-    turn = Turn(kind=kind, incident=sample_incident(subject, **changes))
-    return describe(turn, scope, EPOCH, seq, RECORDED)
+    state_change = IncidentChange(kind=kind, incident=sample_incident(subject, **changes))
+    return describe(state_change, scope, EPOCH, seq, RECORDED)
 
 
 EVERY_SERVICE_SUBJECT = ServiceRef(REF.account, EVERY_SERVICE).subject
@@ -93,27 +95,31 @@ SKEW: dict[str, Any] = {
 }
 NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such train", "last_good_at": None}
 
-STORE_TROUBLE = store_trouble("disk-full", "3,145,728 bytes are free beside the store", EPOCH, 1, RECORDED)
-REFUSAL = Sign(
-    health=Health.REFUSES,
+STORE_FAILING = store_failing("disk-full", "3,145,728 bytes are free beside the store", EPOCH, 1, RECORDED)
+REFUSAL = ReceiverSignal(
+    health=SignalKind.REFUSES,
     reason="channel_is_archived: unarchive the channel, or make a webhook for another one",
     answer="410 channel_is_archived",
 )
 
 
-def told_receiver(
-    sign: Sign = REFUSAL, name: str = "ml-ops", broken_since: datetime | None = None, waiting: int = 3
+def sample_receiver_event(
+    signal: ReceiverSignal = REFUSAL, name: str = "ml-ops", failing_since: datetime | None = None, waiting: int = 3
 ) -> Event:
     """Return what is told when a receiver begins to refuse, or passes again."""
-    standing = Standing(name=name, seq=2, broken_since=broken_since, reason=REFUSAL.reason, answer=REFUSAL.answer)
-    event = turn(standing, sign, waiting, EPOCH, RECORDED)[1]
+    receiver_state = ReceiverState(
+        name=name, seq=2, failing_since=failing_since, reason=REFUSAL.reason, answer=REFUSAL.answer
+    )
+    event = state_change(receiver_state, signal, waiting, EPOCH, RECORDED)[1]
     assert event is not None
     return event
 
 
-def told_dead(count: int, name: str = "ml-ops", about: str = "Training failed: shop-main · pop · maqll0abcde") -> Event:
+def announced_dead(
+    count: int, name: str = "ml-ops", about: str = "Training failed: shop-main · pop · maqll0abcde"
+) -> Event:
     """Return what is told when so many deliveries were given up."""
-    letters = [
+    dead_letters = [
         DeadLetter(
             id=f"msg_{'abcdefghij'[number % 10]}4v7kq2x{number}",
             reason=f"expired: {REFUSAL.reason}",
@@ -122,14 +128,16 @@ def told_dead(count: int, name: str = "ml-ops", about: str = "Training failed: s
         )
         for number in range(count)
     ]
-    return undelivered(Standing(name=name, seq=3), letters, EPOCH, RECORDED)[1]
+    return undelivered(ReceiverState(name=name, seq=3), dead_letters, EPOCH, RECORDED)[1]
 
 
 CASES: dict[str, Event] = {
-    "receiver-broken": told_receiver(),
-    "receiver-mended": told_receiver(Sign(health=Health.PASSES), broken_since=RECORDED - timedelta(hours=3)),
-    "undelivered": told_dead(1),
-    "undelivered-storm": told_dead(1_000),
+    "receiver-failing": sample_receiver_event(),
+    "receiver-recovered": sample_receiver_event(
+        ReceiverSignal(health=SignalKind.PASSES), failing_since=RECORDED - timedelta(hours=3)
+    ),
+    "undelivered": announced_dead(1),
+    "undelivered-storm": announced_dead(1_000),
     "failed": sample_event(),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
     "failed-restored": sample_event(restored=True, late=True),
@@ -159,7 +167,7 @@ CASES: dict[str, Event] = {
     ),
     "progress": sample_event(kind=Kind.PROGRESS, seq=3, from_status="waiting", to_status="learning"),
     "restarted": sample_event(kind=Kind.RESTARTED, seq=5, from_status="completed", to_status="requesting"),
-    "unknown-status": sample_event(kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-word"),
+    "unknown-status": sample_event(kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-status"),
     "gone": sample_event(
         kind=Kind.GONE, seq=5, to_status=None, reason="not-found", after=RECORDED - timedelta(minutes=5)
     ),
@@ -171,57 +179,57 @@ CASES: dict[str, Event] = {
         reason="found-again",
         after=RECORDED - timedelta(hours=2),
     ),
-    "account-unreachable": told_incident(
+    "account-unreachable": incident_event(
         ACCOUNT_SCOPE,
         covers=frozenset({"service:main/6wxgu1abcde", "service:main/7kpqr2fghij", REF.watch_subject}),
     ),
-    "service-unreachable": told_incident(
+    "service-unreachable": incident_event(
         SERVICE_SCOPE, cause=Cause.DEADLINE, detail="aitems.apigw.ntruss.com:443: no whole answer within 10 s"
     ),
-    "account-denied": told_incident(
+    "account-denied": incident_event(
         ACCOUNT_SCOPE, cause=Cause.KEY, detail="HTTP 401, code 200, Authentication Failed", last_good_at=None
     ),
-    "account-denied-instead": told_incident(
+    "account-denied-instead": incident_event(
         ACCOUNT_SCOPE,
-        TurnKind.UPDATED,
+        IncidentChangeKind.UPDATED,
         2,
         cause=Cause.PERMISSION,
         detail="HTTP 401, code 210, Permission Denied",
     ),
-    "account-throttled": told_incident(ACCOUNT_SCOPE, cause=Cause.QUOTA, detail="HTTP 429, code 400, Quota Exceeded"),
-    "account-clock": told_incident(
+    "account-throttled": incident_event(ACCOUNT_SCOPE, cause=Cause.QUOTA, detail="HTTP 429, code 400, Quota Exceeded"),
+    "account-clock": incident_event(
         ACCOUNT_SCOPE,
         cause=Cause.CLOCK,
         detail="HTTP 401, code 200, Authentication Failed, the server's clock is +412 s from ours",
     ),
-    "clocks-disagree": told_incident(ACCOUNT_SCOPE, **SKEW),
-    "clocks-agree": told_incident(ACCOUNT_SCOPE, TurnKind.CLOSED, 2, **SKEW),
-    "services-denied": told_incident(
+    "clocks-disagree": incident_event(ACCOUNT_SCOPE, **SKEW),
+    "clocks-agree": incident_event(ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 2, **SKEW),
+    "services-denied": incident_event(
         ACCOUNT_SCOPE,
         subject=EVERY_SERVICE_SUBJECT,
         cause=Cause.PERMISSION,
         detail="HTTP 401, code 210, Permission Denied",
     ),
-    "services-seen": told_incident(
+    "services-seen": incident_event(
         ACCOUNT_SCOPE,
-        TurnKind.CLOSED,
+        IncidentChangeKind.CLOSED,
         2,
         subject=EVERY_SERVICE_SUBJECT,
         cause=Cause.PERMISSION,
         detail="HTTP 401, code 210, Permission Denied",
     ),
-    "service-not-found": told_incident(SERVICE_SCOPE, cause=Cause.NOT_FOUND, detail="HTTP 404, no such service"),
-    "training-not-found": told_incident(TRAINING_SCOPE, **NEVER),
-    "account-reachable": told_incident(
+    "service-not-found": incident_event(SERVICE_SCOPE, cause=Cause.NOT_FOUND, detail="HTTP 404, no such service"),
+    "training-not-found": incident_event(TRAINING_SCOPE, **NEVER),
+    "account-recovered": incident_event(
         ACCOUNT_SCOPE,
-        TurnKind.CLOSED,
+        IncidentChangeKind.CLOSED,
         2,
         since=RECORDED - timedelta(hours=12, minutes=3),
         covers=frozenset({"service:main/6wxgu1abcde"}),
     ),
-    "store-trouble": STORE_TROUBLE,
-    "store-mended": store_mended(STORE_TROUBLE, EPOCH, RECORDED + timedelta(minutes=9)),
-    "training-found": told_incident(TRAINING_SCOPE, TurnKind.CLOSED, 2, **NEVER),
+    "store-failing": STORE_FAILING,
+    "store-recovered": store_recovered(STORE_FAILING, EPOCH, RECORDED + timedelta(minutes=9)),
+    "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
 }
 """One event for each thing that a message must say."""
 
@@ -260,7 +268,7 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
             finished("maqll0bbbbb", confirmed=False, from_status="learning", skipped=(), reason="ended-unconfirmed"),
             appeared("maqll0ccccc"),
             of_version("maqll0ddddd", kind=Kind.GONE, to_status=None, reason="not-found"),
-            of_version("maqll0eeeee", kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-word"),
+            of_version("maqll0eeeee", kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-status"),
         ],
         [of_version("maqll0fffff"), of_version("maqll0ggggg", to_status="refinedFailed")],
     ),
@@ -272,7 +280,7 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         ],
         [],
     ),
-    "group-receivers": ([told_receiver(), told_dead(12)], []),
+    "group-receivers": ([sample_receiver_event(), announced_dead(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],
         [of_version(f"maqll0fa{number:03}") for number in range(1, 31)],
@@ -359,7 +367,7 @@ hostile_changes = st.builds(
 APART = {3: clock_subject(REF.account), 4: EVERY_SERVICE_SUBJECT}
 
 
-def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: TurnKind, **changes: Any) -> Event:
+def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: IncidentChangeKind, **changes: Any) -> Event:
     account, service, train_type, version = names
     ref = TrainingRef(account, service, train_type, version)
     scopes = (
@@ -372,14 +380,14 @@ def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: TurnKi
     if about in APART:
         changes["subject"] = APART[about]
     changes["covers"] = frozenset(ServiceRef(account, name).subject for name in changes["covers"])
-    return told_incident(scopes[about], kind, **changes)
+    return incident_event(scopes[about], kind, **changes)
 
 
 hostile_incidents = st.builds(
     _hostile_incident,
     st.tuples(*[hostile_text.map(lambda text: text.encode("utf-8", "replace").decode())] * 4),
     st.integers(0, 4),
-    st.sampled_from([TurnKind.OPENED, TurnKind.UPDATED, TurnKind.CLOSED]),
+    st.sampled_from([IncidentChangeKind.OPENED, IncidentChangeKind.UPDATED, IncidentChangeKind.CLOSED]),
     cause=st.sampled_from(Cause),
     detail=hostile_text,
     last_good_at=st.none() | st.just(RECORDED - timedelta(minutes=3)),
@@ -387,13 +395,14 @@ hostile_incidents = st.builds(
 )
 hostile_receivers = st.one_of(
     st.builds(
-        lambda reason, answer, name: told_receiver(
-            Sign(health=Health.REFUSES, reason=reason, answer=answer), name.encode("utf-8", "replace").decode()
+        lambda reason, answer, name: sample_receiver_event(
+            ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer),
+            name.encode("utf-8", "replace").decode(),
         ),
         hostile_text,
         hostile_text,
         hostile_text,
     ),
-    st.builds(told_dead, st.integers(1, 60), st.just("hook"), hostile_text),
+    st.builds(announced_dead, st.integers(1, 60), st.just("hook"), hostile_text),
 )
 hostile_events = st.one_of(hostile_changes, hostile_incidents, hostile_receivers)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from tests.unit.receivers.test_streams import receiver
-from watcher.core.delivery.model import Delivered, Parcel
+from watcher.core.delivery.model import Delivered, DeliveryRequest
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
 from watcher.receivers.slack.blocks import TEXT_ONLY, payload
@@ -33,21 +33,21 @@ class Raising(Mapping[str, Any]):
         return 1
 
 
-def told_by_slack(event: Event, degrade: int) -> str:
+def notified_by_slack(event: Event, degrade: int) -> str:
     return json.dumps(payload([event], degrade, may_be_repeat=False), ensure_ascii=False)
 
 
-async def told_at_the_console(event: Event) -> str:
+async def shown_at_the_console(event: Event) -> str:
     stream = io.StringIO()
-    sent = await receiver("console", stream).send(Parcel(delivery_id="msg_1", events=(event,), body=None))
+    sent = await receiver("console", stream).send(DeliveryRequest(delivery_id="msg_1", events=(event,), body=None))
     assert isinstance(sent, Delivered)
     return stream.getvalue()
 
 
 async def everywhere(event: Event) -> list[str]:
     """Return what each kind of receiver is told."""
-    slack = [told_by_slack(event, step) for step in range(TEXT_ONLY + 1)]
-    return [sealed([(event, 1)]).decode(), await told_at_the_console(event), *slack]
+    slack = [notified_by_slack(event, step) for step in range(TEXT_ONLY + 1)]
+    return [sealed([(event, 1)]).decode(), await shown_at_the_console(event), *slack]
 
 
 @pytest.mark.parametrize("field", ["record", "labels"])
@@ -64,8 +64,8 @@ async def test_r26_a_group_that_cannot_be_rendered_is_told_all_the_same() -> Non
         (events[0].id, 4),
         (events[1].id, 5),
     ]
-    told = json.dumps(payload(events, 0, may_be_repeat=False))
-    assert told.count("learningFailed") >= len(events)
+    announced = json.dumps(payload(events, 0, may_be_repeat=False))
+    assert announced.count("learningFailed") >= len(events)
 
 
 async def test_r26_what_looks_like_a_template_is_text() -> None:

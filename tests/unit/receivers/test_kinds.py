@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Repeats
+from watcher.core.delivery.model import Dedup
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, InvalidReceiverError, Receiver, Spec
@@ -30,8 +30,8 @@ def test_each_kind_is_called_by_its_key(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_lane_never_shows_the_address(kind: str) -> None:
-    assert "example" not in made(kind).lane
-    assert "services" not in made(kind).lane
+    assert "example" not in made(kind).pace_key
+    assert "services" not in made(kind).pace_key
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,17 @@ def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "repeats"),
+    ("kind", "dedup"),
     [
-        ("slack-webhook", Repeats.UNKNOWN),
-        ("slack", Repeats.LOOKED_UP),
-        ("webhook", Repeats.MARKED),
-        ("log", Repeats.MARKED),
-        ("console", Repeats.UNKNOWN),
+        ("slack-webhook", Dedup.UNKNOWN),
+        ("slack", Dedup.BY_LOOKUP),
+        ("webhook", Dedup.BY_ID),
+        ("log", Dedup.BY_ID),
+        ("console", Dedup.UNKNOWN),
     ],
 )
-def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, repeats: Repeats) -> None:
-    assert made(kind).repeats is repeats
+def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, dedup: Dedup) -> None:
+    assert made(kind).dedup is dedup
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,11 @@ def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool)
 
 
 def test_two_receivers_of_one_slack_address_share_a_lane() -> None:
-    assert made("slack-webhook", name="a").lane == made("slack-webhook", name="b").lane
-    assert made("slack-webhook").lane != made("slack-webhook", url=Secret("https://hooks.example.com/services/y")).lane
+    assert made("slack-webhook", name="a").pace_key == made("slack-webhook", name="b").pace_key
+    assert (
+        made("slack-webhook").pace_key
+        != made("slack-webhook", url=Secret("https://hooks.example.com/services/y")).pace_key
+    )
 
 
 @pytest.mark.parametrize("kind", ["webhook", "slack-webhook"])

@@ -160,11 +160,11 @@ def test_the_type_names_what_it_is_about() -> None:
     assert types["account-unreachable"] == "account.unreachable"
     assert types["service-not-found"] == "service.not-found"
     assert types["training-not-found"] == "training.not-found"
-    assert types["account-reachable"] == "account.reachable"
+    assert types["account-recovered"] == "account.recovered"
 
 
 def test_an_incidents_body_says_what_is_known_of_it() -> None:
-    beginning, end = data_of(CASES["account-unreachable"]), data_of(CASES["account-reachable"])
+    beginning, end = data_of(CASES["account-unreachable"]), data_of(CASES["account-recovered"])
     assert (beginning["service"], beginning["version"], beginning["from"], beginning["to"]) == (None, None, None, None)
     assert beginning["incident"]["id"] == end["incident"]["id"]
     assert beginning["incident"]["cause"] == "server-error"
@@ -255,5 +255,5 @@ def test_the_documents_examples_are_bodies_that_we_send() -> None:
     shown = examples()
     group = shown.pop("group-two")
     assert group == json.loads(group_of("group-two"))
-    assert set(shown) == {"failed", "account-unreachable", "receiver-broken"}
+    assert set(shown) == {"failed", "account-unreachable", "receiver-failing"}
     assert shown == {case: body_of(CASES[case]) for case in shown}

@@ -6,9 +6,14 @@ import pytest
 
 from watcher.core.delivery.model import Refused, TryLater, Uncertain
 from watcher.core.secret import STARS, Secret
-from watcher.http import Answered, Headers, NotSent, Reason
-from watcher.http import Uncertain as NoAnswer
-from watcher.receivers.responses import ANSWER_LIMIT, kept_answer, redactor_for, wanted_pause_seconds, without_answer
+from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
+from watcher.receivers.responses import (
+    ANSWER_LIMIT,
+    redactor_for,
+    shortened_answer,
+    wanted_pause_seconds,
+    without_answer,
+)
 
 NOW = datetime(2026, 11, 23, 2, 20, 0, tzinfo=UTC)
 NOTHING = redactor_for(None, ())
@@ -44,13 +49,13 @@ def test_without_retry_after_nothing_is_asked_for() -> None:
 
 
 def test_the_kept_answer_is_short_clean_and_begins_with_the_status() -> None:
-    kept = kept_answer(answered(b"\x1b[31mno\x00\nway " + b"x" * 1_000_000, status=503), NOTHING)
+    kept = shortened_answer(answered(b"\x1b[31mno\x00\nway " + b"x" * 1_000_000, status=503), NOTHING)
     assert kept.startswith("503 no way xxx")
     assert len(kept) <= ANSWER_LIMIT
 
 
 def test_bytes_that_are_no_text_are_kept_as_far_as_they_go() -> None:
-    assert kept_answer(answered(b"\xff\xfeok"), NOTHING).endswith("ok")
+    assert shortened_answer(answered(b"\xff\xfeok"), NOTHING).endswith("ok")
 
 
 SLACK_URL = Secret("https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx")
@@ -88,26 +93,26 @@ KEY = Secret("whsec_MfKQ9r8GKYqrTwj/PD8ILPZIo2LaLaSw")
 def test_what_the_receiver_was_given_is_never_kept(
     url: Secret, others: tuple[Secret, ...], echo: str, leak: str
 ) -> None:
-    kept = kept_answer(answered(echo.encode(), status=404), redactor_for(url, others))
+    kept = shortened_answer(answered(echo.encode(), status=404), redactor_for(url, others))
     assert leak not in kept
     assert STARS in kept
 
 
 def test_ordinary_words_stay_readable() -> None:
-    kept = kept_answer(answered(b"Bearer token is missing at /hooks/a"), redactor_for(HOOK_URL, (HEADER,)))
+    kept = shortened_answer(answered(b"Bearer token is missing at /hooks/a"), redactor_for(HOOK_URL, (HEADER,)))
     assert kept == "200 Bearer token is missing at /hooks/a"
 
 
 def test_what_was_not_sent_is_surely_tried_later() -> None:
-    call = NotSent(reason=Reason.DNS, detail="ci.example.com: no such name", asked_at=NOW, ended_at=NOW)
+    call = NotSent(reason=FailureReason.DNS, detail="ci.example.com: no such name", asked_at=NOW, ended_at=NOW)
     assert without_answer(call, NOTHING) == TryLater(reason="not sent: dns", answer="ci.example.com: no such name")
 
 
 def test_what_can_never_be_put_on_the_wire_is_for_a_person() -> None:
-    call = NotSent(reason=Reason.INVALID, detail="", asked_at=NOW, ended_at=NOW)
+    call = NotSent(reason=FailureReason.INVALID, detail="", asked_at=NOW, ended_at=NOW)
     assert isinstance(without_answer(call, NOTHING), Refused)
 
 
 def test_what_broke_after_the_first_byte_is_uncertain() -> None:
-    call = NoAnswer(reason=Reason.RESET, detail="gone", asked_at=NOW, ended_at=NOW)
+    call = MaybeSent(reason=FailureReason.RESET, detail="gone", asked_at=NOW, ended_at=NOW)
     assert without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, Parcel, Refused, Scope, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Refused, Scope, Uncertain
 from watcher.core.event import Event
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec
@@ -38,14 +38,16 @@ def receiver(kind: str, stream: io.TextIOBase) -> Receiver:
     return KINDS[kind](spec)
 
 
-def parcel(target: Receiver, event: Event, *, may_be_repeat: bool = False) -> Parcel:
-    return Parcel(delivery_id="msg_1", events=(event,), body=target.seal(event, 3), may_be_repeat=may_be_repeat)
+def request(target: Receiver, event: Event, *, may_be_repeat: bool = False) -> DeliveryRequest:
+    return DeliveryRequest(
+        delivery_id="msg_1", events=(event,), body=target.seal(event, 3), may_be_repeat=may_be_repeat
+    )
 
 
 async def shown(event: Event, *, stream: io.StringIO | None = None, may_be_repeat: bool = False) -> str:
     output = stream or io.StringIO()
     console = receiver("console", output)
-    assert await console.send(parcel(console, event, may_be_repeat=may_be_repeat)) == Delivered()
+    assert await console.send(request(console, event, may_be_repeat=may_be_repeat)) == Delivered()
     return output.getvalue()
 
 
@@ -57,7 +59,7 @@ async def test_the_console_tells_each_kind_of_event_as_it_was_agreed(case: str) 
 
 async def shown_together(events: Sequence[Event], also: Sequence[Event] = (), *, may_be_repeat: bool = False) -> str:
     output = io.StringIO()
-    together = Parcel(
+    together = DeliveryRequest(
         delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, may_be_repeat=may_be_repeat
     )
     assert await receiver("console", output).send(together) == Delivered()
@@ -90,7 +92,10 @@ async def test_the_log_writes_a_group_as_one_line() -> None:
     output = io.StringIO()
     log = receiver("log", output)
     body = log.seal_group([(event, 1) for event in events], also)
-    assert await log.send(Parcel(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=body)) == Delivered()
+    assert (
+        await log.send(DeliveryRequest(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=body))
+        == Delivered()
+    )
     (line,) = output.getvalue().splitlines()
     assert [event["id"] for event in json.loads(line)["data"]["events"]] == [event.id for event in events]
 
@@ -142,7 +147,7 @@ async def test_a_possible_repeat_says_so_on_the_console() -> None:
 async def test_a_stream_that_cannot_show_an_emoji_still_shows_the_rest() -> None:
     raw = io.BytesIO()
     console = receiver("console", io.TextIOWrapper(raw, encoding="ascii"))
-    assert await console.send(parcel(console, sample_event())) == Delivered()
+    assert await console.send(request(console, sample_event())) == Delivered()
     assert b"Training failed" in raw.getvalue()
 
 
@@ -150,7 +155,7 @@ async def test_the_log_is_one_line_of_the_published_json() -> None:
     output = io.StringIO()
     log = receiver("log", output)
     event = sample_event(version="new\nline\x1b[31m")
-    assert await log.send(parcel(log, event)) == Delivered()
+    assert await log.send(request(log, event)) == Delivered()
     assert output.getvalue().endswith("\n")
     assert output.getvalue().count("\n") == 1
     assert "\x1b" not in output.getvalue()
@@ -161,7 +166,7 @@ async def test_the_log_is_one_line_of_the_published_json() -> None:
 async def test_the_log_writes_the_sealed_bytes_at_each_attempt() -> None:
     output = io.StringIO()
     log = receiver("log", output)
-    sealed = parcel(log, sample_event())
+    sealed = request(log, sample_event())
     await log.send(sealed)
     await log.send(sealed)
     first, second = output.getvalue().splitlines()
@@ -170,7 +175,7 @@ async def test_the_log_writes_the_sealed_bytes_at_each_attempt() -> None:
 
 async def test_the_log_without_sealed_bytes_refuses_that_message_alone() -> None:
     log = receiver("log", io.StringIO())
-    outcome = await log.send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=None))
+    outcome = await log.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None))
     assert isinstance(outcome, Refused)
     assert outcome.scope is Scope.MESSAGE
 
@@ -178,7 +183,7 @@ async def test_the_log_without_sealed_bytes_refuses_that_message_alone() -> None
 @pytest.mark.parametrize("kind", ["log", "console"])
 async def test_a_stream_that_fails_leaves_the_outcome_open(kind: str) -> None:
     target = receiver(kind, FullDisk())
-    outcome = await target.send(parcel(target, sample_event()))
+    outcome = await target.send(request(target, sample_event()))
     assert isinstance(outcome, Uncertain)
     assert "No space left" in outcome.reason
 
@@ -188,4 +193,4 @@ async def test_a_closed_stream_is_for_a_person(kind: str) -> None:
     stream = io.StringIO()
     target = receiver(kind, stream)
     stream.close()
-    assert isinstance(await target.send(parcel(target, sample_event())), Refused)
+    assert isinstance(await target.send(request(target, sample_event())), Refused)

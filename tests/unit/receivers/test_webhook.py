@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, Outcome, Parcel, Refused, Repeats, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec
@@ -107,18 +107,20 @@ def test_a_wrong_secret_is_refused_when_the_receiver_is_made() -> None:
 def test_the_lane_is_the_addresss_and_tells_nothing_of_it() -> None:
     one, same = WebhookReceiver(spec(name="a")), WebhookReceiver(spec(name="b"))
     other = WebhookReceiver(spec(url=Secret("https://ci.example.com/hooks/other")))
-    assert one.lane == same.lane
-    assert one.lane != other.lane
-    assert "example" not in one.lane
+    assert one.pace_key == same.pace_key
+    assert one.pace_key != other.pace_key
+    assert "example" not in one.pace_key
 
 
 def test_a_repeat_is_marked_by_its_id_and_there_is_no_pace() -> None:
     receiver = WebhookReceiver(spec())
-    assert (receiver.kind, receiver.repeats, receiver.pace_seconds) == ("webhook", Repeats.MARKED, 0.0)
+    assert (receiver.kind, receiver.dedup, receiver.pace_seconds) == ("webhook", Dedup.BY_ID, 0.0)
 
 
 async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() -> None:
-    outcome = await WebhookReceiver(spec()).send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=None))
+    outcome = await WebhookReceiver(spec()).send(
+        DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None)
+    )
     assert isinstance(outcome, Refused)
     assert outcome.scope is Scope.MESSAGE
 
@@ -126,7 +128,7 @@ async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() ->
 async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothing() -> None:
     secrets = [GOOD_SECRET]
     receiver = WebhookReceiver(spec(secret=secrets.pop))
-    outcome = await receiver.send(Parcel(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
+    outcome = await receiver.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
     assert isinstance(outcome, Refused)
     assert outcome.scope is Scope.RECEIVER
     assert "a secret cannot be had or used" in outcome.reason

@@ -10,11 +10,11 @@ from typing import Any, Final
 from watcher.cli.text.output import Screen
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind
-from watcher.core.polling.plan import Look, Naming
-from watcher.core.polling.result import LookState
+from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
-from watcher.store.views import Handover, QueueState, Told
+from watcher.store.views import DeliveryOutcome, EventHistory, QueueState
 
 NOW: Final = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 SHOP: Final = ServiceRef("main", "6wxgu1abcde")
@@ -34,14 +34,14 @@ def terminal_screen(*, colour: bool) -> tuple[Screen, io.StringIO]:
     return Screen(stream, terminal=True, colour=colour), stream
 
 
-def look(service: ServiceRef = SHOP, training: TrainingRef | None = None, name: str | None = None) -> Look:
+def poll(service: ServiceRef = SHOP, training: TrainingRef | None = None, name: str | None = None) -> Poll:
     cadence = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5))
-    return Look(service=service, training=training, cadence=cadence, naming=Naming(name=name))
+    return Poll(service=service, training=training, cadence=cadence, naming=Naming(name=name))
 
 
-def state(**changes: Any) -> LookState:
+def state(**changes: Any) -> PollState:
     facts: dict[str, Any] = {"key": SHOP.subject, "good_asked_at": NOW, "good_answered_at": NOW}
-    return LookState(**facts | changes)
+    return PollState(**facts | changes)
 
 
 def snapshot(**changes: Any) -> Snapshot:
@@ -69,7 +69,7 @@ def event(**changes: Any) -> Event:
     return Event(**facts | changes)
 
 
-def handover(**changes: Any) -> Handover:
+def delivery_outcome(**changes: Any) -> DeliveryOutcome:
     facts: dict[str, Any] = {
         "receiver": "ml-ops",
         "receiver_seq": 1,
@@ -80,11 +80,11 @@ def handover(**changes: Any) -> Handover:
         "settled_at": NOW,
         "answer": "200 ok",
     }
-    return Handover(**facts | changes)
+    return DeliveryOutcome(**facts | changes)
 
 
-def told(*handovers: Handover, **changes: Any) -> Told:
-    return Told(event=event(**changes), routed_at=NOW, route="route 1", handovers=handovers)
+def announced(*delivery_outcomes: DeliveryOutcome, **changes: Any) -> EventHistory:
+    return EventHistory(event=event(**changes), routed_at=NOW, route="route 1", delivery_outcomes=delivery_outcomes)
 
 
 def queue(receiver: str, state: State, count: int, age: timedelta = timedelta()) -> QueueState:

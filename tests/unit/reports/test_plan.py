@@ -10,8 +10,8 @@ import pytest
 from tests.unit.reports.facts import plain_screen
 from watcher.cli.commands.check import show_plan
 from watcher.config import load
-from watcher.config.to_core import looks_of
-from watcher.reports.plan import Plan, plan_of
+from watcher.config.to_core import polls_of
+from watcher.reports.plan import PollPlan, plan_of
 
 ACCOUNT = """
 [account.main]
@@ -58,12 +58,12 @@ channel = "C0123456789"
 """
 
 
-def plan(*parts: str) -> Plan:
+def plan(*parts: str) -> PollPlan:
     config = load(Path("/etc/aitems-watcher/config.toml"), text="".join(parts))
-    return plan_of(config, looks_of(config))
+    return plan_of(config, polls_of(config))
 
 
-def shown(item: Plan) -> str:
+def shown(item: PollPlan) -> str:
     screen, stream = plain_screen()
     show_plan(item, screen)
     return stream.getvalue()

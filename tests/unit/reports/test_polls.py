@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.reports.facts import POP, SHOP, look, state
-from watcher.core.polling.plan import EVERY_SERVICE, Look, Naming
+from tests.unit.reports.facts import POP, SHOP, poll, state
+from watcher.core.polling.plan import EVERY_SERVICE, Naming, Poll
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.polls import call_text, serves, service_of, target_text, with_discovered
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
-EVERY = look(ServiceRef("main", EVERY_SERVICE))
-JOINED = Look(service=SHOP, cadence=EVERY.cadence, whole=False, single={POP: Naming(), OTHER: Naming()})
+EVERY = poll(ServiceRef("main", EVERY_SERVICE))
+JOINED = Poll(service=SHOP, cadence=EVERY.cadence, whole=False, single={POP: Naming(), OTHER: Naming()})
 
 
 def test_a_services_list_serves_each_watch_of_the_service() -> None:
-    assert serves(look(), SHOP, None)
-    assert serves(look(), SHOP, POP)
-    assert not serves(look(), ServiceRef("main", "other"), None)
+    assert serves(poll(), SHOP, None)
+    assert serves(poll(), SHOP, POP)
+    assert not serves(poll(), ServiceRef("main", "other"), None)
 
 
 def test_a_view_serves_its_training_alone() -> None:
-    assert serves(look(training=POP), SHOP, POP)
-    assert not serves(look(training=POP), SHOP, OTHER)
-    assert not serves(look(training=POP), SHOP, None)
+    assert serves(poll(training=POP), SHOP, POP)
+    assert not serves(poll(training=POP), SHOP, OTHER)
+    assert not serves(poll(training=POP), SHOP, None)
 
 
 def test_a_joined_list_serves_the_trainings_that_it_joins() -> None:
@@ -38,12 +38,12 @@ def test_services_that_were_discovered_are_found_in_the_store() -> None:
 
 
 def test_what_is_planned_is_not_discovered_again() -> None:
-    looks = [EVERY, look()]
-    assert list(with_discovered(looks, {SHOP.subject: state()})) == looks
+    polls = [EVERY, poll()]
+    assert list(with_discovered(polls, {SHOP.subject: state()})) == polls
 
 
 def test_without_a_look_for_every_service_nothing_is_discovered() -> None:
-    assert list(with_discovered([look()], {"service:main/other": state()})) == [look()]
+    assert list(with_discovered([poll()], {"service:main/other": state()})) == [poll()]
 
 
 @pytest.mark.parametrize("service", ["6wxgu1abcde", "a/b", "*"])
@@ -57,11 +57,11 @@ def test_another_subject_is_no_service() -> None:
 
 
 def test_looks_are_named_for_people() -> None:
-    assert target_text(look(name="shop-main")) == "shop-main"
-    assert target_text(look(training=POP)) == "6wxgu1abcde pop maqll0abcde"
+    assert target_text(poll(name="shop-main")) == "shop-main"
+    assert target_text(poll(training=POP)) == "6wxgu1abcde pop maqll0abcde"
     assert target_text(JOINED) == "2 trainings of 6wxgu1abcde"
     assert target_text(EVERY) == "the services of account main"
-    assert [call_text(item) for item in (look(), look(training=POP), EVERY)] == [
+    assert [call_text(item) for item in (poll(), poll(training=POP), EVERY)] == [
         "list of 6wxgu1abcde",
         "view of 6wxgu1abcde",
         "list of all services, then a list of each",

@@ -11,10 +11,10 @@ import pytest
 from tests.unit.reports.facts import NOW
 from watcher.config import Config, load
 from watcher.core.event import INCIDENT_KINDS, Event, Kind
-from watcher.core.routing.matcher import Match, facts_of
+from watcher.core.routing.matcher import Matcher, facts_of
 from watcher.core.routing.silence import Silence
-from watcher.reports.route import Answer, Report, Telling, report_on
-from watcher.reports.sample_event import STATUSES, Wish, invented
+from watcher.reports.route import RecipientReport, RouteAnswer, RouteReport, report_on
+from watcher.reports.sample_event import STATUSES, SampleRequest, sample_event
 
 TEXT = """
 [account.main]
@@ -75,12 +75,12 @@ def config() -> Config:
     return load(Path("config.toml"), text=TEXT)
 
 
-def asked(config: Config, **wish: Any) -> Report:
-    return report_on(invented(Wish(**wish), config, NOW), config)
+def asked(config: Config, **wish: Any) -> RouteReport:
+    return report_on(sample_event(SampleRequest(**wish), config, NOW), config)
 
 
 def wished(config: Config, **wish: Any) -> Event:
-    return invented(Wish(**wish), config, NOW)
+    return sample_event(SampleRequest(**wish), config, NOW)
 
 
 def test_each_route_says_why_it_takes_the_event_or_not(config: Config) -> None:
@@ -97,10 +97,10 @@ def test_each_route_says_why_it_takes_the_event_or_not(config: Config) -> None:
 
 def test_what_an_event_lacks_is_said(config: Config) -> None:
     outage = asked(config, kind=Kind.UNREACHABLE)
-    assert outage.routes[2] == Answer(
+    assert outage.routes[2] == RouteAnswer(
         route=3, takes=False, why="it has no service", differs="service", to=("console", "ml-ops")
     )
-    assert [telling.receiver for telling in outage.told] == ["console"]
+    assert [recipient_report.receiver for recipient_report in outage.recipients] == ["console"]
 
 
 def test_a_label_and_a_kind_that_is_no_default_are_named(config: Config) -> None:
@@ -108,31 +108,31 @@ def test_a_label_and_a_kind_that_is_no_default_are_named(config: Config) -> None
     progress = asked(config, kind=Kind.PROGRESS)
     assert spare.routes[0].why == "labels.env is test, not prod*"
     assert progress.routes[3].why == "kind is progress, none of the default kinds"
-    assert (progress.told, progress.reason) == ((), "no route names this kind")
+    assert (progress.recipients, progress.reason) == ((), "no route names this kind")
 
 
 def test_who_is_told_by_which_route_with_its_mention_where_that_is_shown(config: Config) -> None:
-    assert asked(config).told == (
-        Telling(receiver="ml-ops", kind="slack-webhook", route=1, mention=("<!here>",), group=""),
-        Telling(receiver="console", kind="log", route=1, mention=(), group=""),
+    assert asked(config).recipients == (
+        RecipientReport(receiver="ml-ops", kind="slack-webhook", route=1, mention=("<!here>",), group=""),
+        RecipientReport(receiver="console", kind="log", route=1, mention=(), group=""),
     )
 
 
 def test_what_waits_for_others_says_for_what_and_how_long(config: Config) -> None:
     gone = asked(config, kind=Kind.GONE)
-    assert {telling.group for telling in gone.told} == {"route 3, within 30s"}
+    assert {recipient_report.group for recipient_report in gone.recipients} == {"route 3, within 30s"}
     digest = report_on(wished(config, kind=Kind.GONE), config, recent=11)
-    assert digest.told[0].group.startswith("digest ")
+    assert digest.recipients[0].group.startswith("digest ")
 
 
 def test_what_is_dropped_on_purpose_says_by_which_route(config: Config) -> None:
     dropped = asked(config, status="completed")
-    assert (dropped.told, dropped.reason) == ((), "route 2: dropped on purpose")
+    assert (dropped.recipients, dropped.reason) == ((), "route 2: dropped on purpose")
 
 
 def test_json_tells_programs_the_same(config: Config) -> None:
     document = asked(config).as_json()
-    assert set(document) == {"reason", "routes", "told", "silence"}
+    assert set(document) == {"reason", "routes", "recipients", "silence"}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -176,10 +176,10 @@ def test_a_status_alone_gives_the_kind(status: str, kind: Kind, config: Config) 
 
 def test_while_a_silence_takes_it_nobody_is_told_and_the_silence_is_named(config: Config) -> None:
     quiet = Silence(
-        id="sil_1", match=Match(), starts_at=NOW, ends_at=NOW + timedelta(hours=1), author="mina", reason="known"
+        id="sil_1", match=Matcher(), starts_at=NOW, ends_at=NOW + timedelta(hours=1), author="mina", reason="known"
     )
-    event = invented(Wish(), config, NOW)
-    assert report_on(event, config).told
+    event = sample_event(SampleRequest(), config, NOW)
+    assert report_on(event, config).recipients
     document = report_on(event, config, silence=quiet).as_json()
-    assert (document["told"], document["reason"]) == ([], report_on(event, config).reason)
+    assert (document["recipients"], document["reason"]) == ([], report_on(event, config).reason)
     assert document["silence"]["by"] == "mina"  # type: ignore[index]  # as the report says

@@ -14,23 +14,32 @@ from tests.unit.reports.facts import (
     POP,
     SHOP,
     STEERING,
-    handover,
-    look,
+    announced,
+    delivery_outcome,
     plain_screen,
+    poll,
     queue,
     snapshot,
     state,
-    told,
 )
-from watcher.cli.text.status import show_survey
+from watcher.cli.text.status import show_status
 from watcher.core.delivery.model import State
-from watcher.core.delivery.receiver_health import Standing
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
-from watcher.core.polling.drift import Drift
-from watcher.core.polling.result import Cause, LookState
-from watcher.core.training.model import Sighting, Snapshot, Source, TrainingRef
-from watcher.reports.status import Known, Looked, Stuck, Survey, known, looked_at, stuck_in, survey_json
+from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.result import Cause, PollState
+from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
+from watcher.reports.status import (
+    FailedDelivery,
+    KnownTraining,
+    PollReport,
+    StatusReport,
+    failed_deliveries_in,
+    known,
+    poll_reports,
+    status_json,
+)
 from watcher.store.views import QueueState
 
 FAILING = state(failures=3, failed_since=NOW - timedelta(minutes=3), cause=Cause.DNS, detail="no such name")
@@ -45,68 +54,68 @@ INCIDENT = Incident(
 )
 
 
-def survey(
+def report(
     snapshots: Sequence[Snapshot] = (),
-    looks: Sequence[Looked] = (),
+    polls: Sequence[PollReport] = (),
     queues: Sequence[QueueState] = (),
-    stuck: Sequence[Stuck] = (),
+    failed_deliveries: Sequence[FailedDelivery] = (),
     incidents: Sequence[Incident] = (),
-) -> Survey:
-    return Survey(
+) -> StatusReport:
+    return StatusReport(
         at=NOW,
-        trainings=tuple(known(snapshots, looks)),
-        looks=looks,
+        trainings=tuple(known(snapshots, polls)),
+        polls=polls,
         incidents=incidents,
         queues=queues,
-        stuck=stuck,
+        failed_deliveries=failed_deliveries,
         receivers=frozenset({"ml-ops"}),
     )
 
 
-def shown(item: Survey) -> str:
+def shown(item: StatusReport) -> str:
     screen, stream = plain_screen()
-    show_survey(item, screen)
+    show_status(item, screen)
     return stream.getvalue()
 
 
-def only(items: Sequence[Known]) -> Known:
+def only(items: Sequence[KnownTraining]) -> KnownTraining:
     (item,) = items
     return item
 
 
 def test_a_training_takes_its_name_and_its_age_from_the_look_that_serves_it() -> None:
-    looked = Looked(look=look(name="shop-main"), state=state(good_answered_at=NOW))
-    item = only(list(known([snapshot(seen_after=NOW - timedelta(hours=1))], [looked])))
+    polled = PollReport(poll=poll(name="shop-main"), state=state(good_answered_at=NOW))
+    item = only(list(known([snapshot(seen_after=NOW - timedelta(hours=1))], [polled])))
     assert (item.name, item.last_seen, item.watched) == ("shop-main", NOW, True)
 
 
 def test_a_training_that_the_latest_look_did_not_find_was_seen_when_it_was_last_there() -> None:
-    looked = Looked(look=look(), state=state(good_answered_at=NOW))
+    polled = PollReport(poll=poll(), state=state(good_answered_at=NOW))
     seen = NOW - timedelta(hours=1)
-    assert only(list(known([snapshot(seen_after=seen, absent=1)], [looked]))).last_seen == seen
+    assert only(list(known([snapshot(seen_after=seen, absent=1)], [polled]))).last_seen == seen
 
 
 def test_a_training_is_not_served_by_the_look_at_another_one() -> None:
     other = TrainingRef(POP.account, POP.service, POP.type, "maqll0other")
-    looks = [
-        Looked(look=look(training=other, name="other"), state=state()),
-        Looked(look=look(training=POP, name="mine"), state=state()),
+    polls = [
+        PollReport(poll=poll(training=other, name="other"), state=state()),
+        PollReport(poll=poll(training=POP, name="mine"), state=state()),
     ]
-    assert only(list(known([snapshot()], looks))).name == "mine"
+    assert only(list(known([snapshot()], polls))).name == "mine"
 
 
 def test_a_training_that_no_look_serves_is_not_watched_any_more() -> None:
-    item = survey([snapshot()])
+    item = report([snapshot()])
     assert "not watched any more" in shown(item)
     assert not only(item.trainings).watched
 
 
 def test_a_row_says_since_when_and_how_long_ago() -> None:
-    looked = Looked(look=look(name="shop-main"), state=state(good_answered_at=NOW - timedelta(minutes=2)))
+    polled = PollReport(poll=poll(name="shop-main"), state=state(good_answered_at=NOW - timedelta(minutes=2)))
     moved = snapshot(
         seen_after=NOW - timedelta(minutes=3), changed_after=NOW - timedelta(minutes=5), changed_before=NOW
     )
-    assert re.split(" {2,}", shown(survey([moved], [looked])).splitlines()[1]) == [
+    assert re.split(" {2,}", shown(report([moved], [polled])).splitlines()[1]) == [
         "shop-main",
         "pop",
         "maqll0abcde",
@@ -117,33 +126,33 @@ def test_a_row_says_since_when_and_how_long_ago() -> None:
 
 
 def test_a_status_that_waits_to_be_confirmed_is_called_that() -> None:
-    pending = Sighting(status="completed", asked_at=NOW, answered_at=NOW, source=Source.LIST)
-    assert "learning (completed, not confirmed yet)" in shown(survey([snapshot(pending=pending)]))
-    assert "  (completed, not confirmed yet)" in shown(survey([snapshot(status=None, pending=pending)]))
+    pending = UnconfirmedStatus(status="completed", asked_at=NOW, answered_at=NOW, source=Source.LIST)
+    assert "learning (completed, not confirmed yet)" in shown(report([snapshot(pending=pending)]))
+    assert "  (completed, not confirmed yet)" in shown(report([snapshot(status=None, pending=pending)]))
 
 
 def test_a_gone_training_is_called_gone() -> None:
-    assert "gone: not found any more" in shown(survey([snapshot(gone=True, absent=2)]))
+    assert "gone: not found any more" in shown(report([snapshot(gone=True, absent=2)]))
 
 
 def test_a_failing_look_is_named_with_cause_since_detail_and_advice() -> None:
-    text = shown(survey([], [Looked(look=look(name="shop-main"), state=FAILING)]))
+    text = shown(report([], [PollReport(poll=poll(name="shop-main"), state=FAILING)]))
     assert "cannot see shop-main since 2026-11-23 02:17:11 UTC, 3 times in a row: dns" in text
     assert "  no such name\n" in text
     assert advice(Cause.DNS) in text
 
 
 def test_a_look_that_was_never_tried_is_named_and_is_no_problem() -> None:
-    item = survey([], looked_at([look(name="shop-main")], {}))
+    item = report([], poll_reports([poll(name="shop-main")], {}))
     assert "not looked at yet: shop-main" in shown(item)
     assert item.problems == []
 
 
 def test_a_look_is_joined_with_its_own_state() -> None:
-    other = look(training=POP)
-    joined = looked_at([look(), other], {POP.subject: FAILING})
+    other = poll(training=POP)
+    joined = poll_reports([poll(), other], {POP.subject: FAILING})
     assert [item.failing for item in joined] == [False, True]
-    assert joined[0].state == LookState(key=SHOP.subject)
+    assert joined[0].state == PollState(key=SHOP.subject)
 
 
 def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_that_waits() -> None:
@@ -153,35 +162,40 @@ def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_that_wait
         queue("ml-ops", State.SENDING, 1, timedelta(minutes=1)),
         queue("ml-ops", State.UNCERTAIN, 1, timedelta(minutes=5)),
     ]
-    heading, row = shown(survey(queues=queues)).splitlines()[2:4]
+    heading, row = shown(report(queues=queues)).splitlines()[2:4]
     assert heading.split() == ["RECEIVER", "DELIVERED", "WAITING", "UNCERTAIN", "OLDEST", "HELD", "DEAD"]
     assert row.split() == ["ml-ops", "7", "3", "1", "5m", "ago", "0", "0"]
 
 
 def test_what_waits_for_a_receiver_without_a_configuration_is_marked() -> None:
-    assert "not configured any more" in shown(survey(queues=[queue("old", State.PENDING, 1)]))
+    assert "not configured any more" in shown(report(queues=[queue("old", State.PENDING, 1)]))
 
 
 def test_a_receiver_that_was_removed_with_something_waiting_is_not_well() -> None:
-    gone = Standing(name="old", broken_since=NOW, reason="receiver-removed")
-    assert replace(survey(), broken=[gone]).problems == ["receiver old: refuses for good: receiver-removed"]
+    gone = ReceiverState(name="old", failing_since=NOW, reason="receiver-removed")
+    assert replace(report(), failing_receivers=[gone]).problems == ["receiver old: refuses for good: receiver-removed"]
 
 
 def test_dead_and_held_deliveries_are_found_and_named() -> None:
-    items = [told(handover(), handover(receiver="hook", state=State.DEAD, reason="http 410")), told(handover())]
-    stuck = list(stuck_in(items))
-    assert [(item.receiver, item.state, item.reason) for item in stuck] == [("hook", State.DEAD, "http 410")]
-    assert "evt_abcdefgh  hook" in shown(survey(stuck=stuck))
+    items = [
+        announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410")),
+        announced(delivery_outcome()),
+    ]
+    failed_deliveries = list(failed_deliveries_in(items))
+    assert [(item.receiver, item.state, item.reason) for item in failed_deliveries] == [
+        ("hook", State.DEAD, "http 410")
+    ]
+    assert "evt_abcdefgh  hook" in shown(report(failed_deliveries=failed_deliveries))
 
 
 def test_many_dead_deliveries_are_named_up_to_a_limit() -> None:
-    stuck = list(stuck_in([told(handover(state=State.DEAD))])) * 12
-    assert "and 2 more" in shown(survey(stuck=stuck))
+    failed_deliveries = list(failed_deliveries_in([announced(delivery_outcome(state=State.DEAD))])) * 12
+    assert "and 2 more" in shown(report(failed_deliveries=failed_deliveries))
 
 
 def test_each_thing_that_is_not_well_is_a_problem() -> None:
-    item = survey(
-        looks=[Looked(look=look(name="shop-main"), state=FAILING)],
+    item = report(
+        polls=[PollReport(poll=poll(name="shop-main"), state=FAILING)],
         queues=[queue("ml-ops", State.DEAD, 2), queue("ml-ops", State.HELD, 1), queue("ml-ops", State.PENDING, 9)],
         incidents=[INCIDENT],
     )
@@ -195,25 +209,25 @@ def test_each_thing_that_is_not_well_is_a_problem() -> None:
 
 
 def test_without_problems_all_is_well() -> None:
-    assert shown(survey()).endswith("all well\n")
+    assert shown(report()).endswith("all well\n")
 
 
 def test_an_open_incident_is_shown_with_what_it_is_about() -> None:
-    assert "inc_abcdefgh  unreachable  account:my team  2026-11-23 02:20:11  dns" in shown(survey(incidents=[INCIDENT]))
+    assert "inc_abcdefgh  unreachable  account:my team  2026-11-23 02:20:11  dns" in shown(report(incidents=[INCIDENT]))
 
 
 def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
-    looked = Looked(look=look(name=EVIL), state=state(failures=1, cause=Cause.BAD_ANSWER, detail=EVIL))
-    item = survey([snapshot(status=EVIL)], [looked])
+    polled = PollReport(poll=poll(name=EVIL), state=state(failures=1, cause=Cause.BAD_ANSWER, detail=EVIL))
+    item = report([snapshot(status=EVIL)], [polled])
     assert not STEERING.search(shown(item))
-    document = json.loads(json.dumps(survey_json(item)))
+    document = json.loads(json.dumps(status_json(item)))
     assert document["trainings"][0]["status"] == EVIL
-    assert document["looks"][0]["detail"] == EVIL
+    assert document["polls"][0]["detail"] == EVIL
 
 
 def test_json_tells_programs_the_same() -> None:
-    looked = Looked(look=look(name="shop-main"), state=FAILING)
-    document = survey_json(survey([snapshot()], [looked], [queue("old", State.DEAD, 1)], (), [INCIDENT]))
+    polled = PollReport(poll=poll(name="shop-main"), state=FAILING)
+    document = status_json(report([snapshot()], [polled], [queue("old", State.DEAD, 1)], (), [INCIDENT]))
     assert document["trainings"] == [
         {
             "account": "main",
@@ -243,21 +257,28 @@ def test_json_tells_programs_the_same() -> None:
 
 
 def test_a_difference_from_the_documents_is_shown_and_is_no_problem() -> None:
-    drift = Drift(oddity=f"new field: {EVIL}", look=SHOP.subject, seen_at=NOW, sample={"foo": "str"})
-    item = replace(survey(), drifts=[drift])
+    deviation = Deviation(description=f"new field: {EVIL}", poll=SHOP.subject, seen_at=NOW, sample={"foo": "str"})
+    item = replace(report(), deviations=[deviation])
     text = shown(item)
     assert not STEERING.search(text)
     assert "new field: red" in text
     assert f"2026-11-23 02:20:11  {SHOP.subject}" in text
     assert text.endswith("all well\n")
-    assert survey_json(item)["drifts"] == [
-        {"oddity": drift.oddity, "since": "2026-11-23T02:20:11.000000Z", "look": SHOP.subject, "sample": {"foo": "str"}}
+    assert status_json(item)["deviations"] == [
+        {
+            "description": deviation.description,
+            "since": "2026-11-23T02:20:11.000000Z",
+            "poll": SHOP.subject,
+            "sample": {"foo": "str"},
+        }
     ]
 
 
 def test_many_differences_are_counted_instead_of_filling_the_screen() -> None:
-    drifts = [Drift(oddity=f"new field: f{n}", look=SHOP.subject, seen_at=NOW, sample={}) for n in range(15)]
-    assert "and 5 more: see aitems-watcher status --json" in shown(replace(survey(), drifts=drifts))
+    deviations = [
+        Deviation(description=f"new field: f{n}", poll=SHOP.subject, seen_at=NOW, sample={}) for n in range(15)
+    ]
+    assert "and 5 more: see aitems-watcher status --json" in shown(replace(report(), deviations=deviations))
 
 
 def test_during_an_outage_the_last_known_status_stands_with_its_age_and_what_to_do() -> None:
@@ -268,9 +289,9 @@ def test_during_an_outage_the_last_known_status_stands_with_its_age_and_what_to_
         cause=Cause.DNS,
         detail="no such name",
     )
-    looks = [Looked(look=look(), state=seen)]
-    text = shown(survey([snapshot(seen_after=NOW - timedelta(minutes=4))], looks, incidents=[INCIDENT]))
+    polls = [PollReport(poll=poll(), state=seen)]
+    text = shown(report([snapshot(seen_after=NOW - timedelta(minutes=4))], polls, incidents=[INCIDENT]))
     assert re.search("learning .* 4m ago", text)
     assert f"dns: {advice(Cause.DNS)}" in text
-    (incident,) = json.loads(json.dumps(survey_json(survey(incidents=[INCIDENT]))))["incidents"]
+    (incident,) = json.loads(json.dumps(status_json(report(incidents=[INCIDENT]))))["incidents"]
     assert (incident["cause"], incident["advice"]) == ("dns", advice(Cause.DNS))

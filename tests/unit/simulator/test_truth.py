@@ -14,7 +14,7 @@ def make_truth() -> Truth:
     return Truth(World((Service(id="shop", name="Shop", trainings=(SCRIPTED,)),)))
 
 
-def told(changes: list[Change]) -> list[tuple[float, str | None, str | None, str]]:
+def announced(changes: list[Change]) -> list[tuple[float, str | None, str | None, str]]:
     return [(change.at_seconds, change.previous, change.status, change.cause.value) for change in changes]
 
 
@@ -72,13 +72,13 @@ def test_a_deleted_service_takes_its_trainings_along_and_comes_back_empty() -> N
     truth = make_truth()
     assert truth.delete_service("shop", 8)
     assert truth.service("shop") is None
-    assert told(truth.changes(7, 100)) == [(8, "learning", None, "control")]
+    assert announced(truth.changes(7, 100)) == [(8, "learning", None, "control")]
     truth.put_service(Service(id="shop", name="Shop"))
     assert truth.trainings("shop", 26) == []
 
 
 def test_the_history_holds_every_change_of_the_script_with_its_time() -> None:
-    assert told(make_truth().changes(-1, 30)) == [
+    assert announced(make_truth().changes(-1, 30)) == [
         (5, None, "learning", "script"),
         (10, "learning", "completed", "script"),
         (25, "completed", "learning", "script"),
@@ -90,7 +90,7 @@ def test_the_history_holds_what_was_set_by_hand_and_no_script_after_it() -> None
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(7, "stopping"))
     truth.delete_training("shop", "pop", "v1", 9)
-    assert told(truth.changes(-1, 100)) == [
+    assert announced(truth.changes(-1, 100)) == [
         (5, None, "learning", "script"),
         (7, "learning", "stopping", "control"),
         (9, "stopping", None, "control"),
@@ -100,7 +100,7 @@ def test_the_history_holds_what_was_set_by_hand_and_no_script_after_it() -> None
 def test_setting_the_same_status_again_is_no_change() -> None:
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(7, "learning"))
-    assert told(truth.changes(6, 100)) == []
+    assert announced(truth.changes(6, 100)) == []
 
 
 def test_the_history_can_be_read_in_parts() -> None:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.invariants import Entry, Evidence, Life, repeats, slowest_seconds, violations
-from tests.support.recording_simulator import Shown
+from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.simulator import CallKind
-from watcher.store.views import Handover, Told
+from watcher.store.views import DeliveryOutcome, EventHistory
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 SUBJECT = ("s", "pop", "v")
@@ -25,8 +25,8 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def shown(second: float, status: str) -> Shown:
-    return Shown(at(second), SUBJECT, status, CallKind.VIEW)
+def shown(second: float, status: str) -> ShownAnswer:
+    return ShownAnswer(at(second), SUBJECT, status, CallKind.VIEW)
 
 
 def event(seq: int, known: str, word: str, second: float) -> Event:
@@ -48,8 +48,8 @@ def event(seq: int, known: str, word: str, second: float) -> Event:
     )
 
 
-def told(item: Event, state: State = State.DELIVERED) -> Told:
-    handover = Handover(
+def announced(item: Event, state: State = State.DELIVERED) -> EventHistory:
+    delivery_outcome = DeliveryOutcome(
         receiver="hook",
         receiver_seq=item.seq,
         delivery_id=f"msg_{item.seq}",
@@ -59,7 +59,7 @@ def told(item: Event, state: State = State.DELIVERED) -> Told:
         settled_at=None,
         answer=None,
     )
-    return Told(event=item, routed_at=item.recorded_at, route="route 1", handovers=(handover,))
+    return EventHistory(event=item, routed_at=item.recorded_at, route="route 1", delivery_outcomes=(delivery_outcome,))
 
 
 def received(item: Event, webhook_id: str | None = None, note: str = "") -> Received:
@@ -94,7 +94,7 @@ GOOD = Evidence(
         shown(5, "completed"),
     ],
     lives=[Life(at(-1), at(60))],
-    told=[told(FIRST), told(SECOND)],
+    announced=[announced(FIRST), announced(SECOND)],
     received={"hook": [received(FIRST), received(SECOND)]},
     epoch="e",
     ledger=[entry(FIRST), entry(SECOND)],
@@ -115,20 +115,20 @@ def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted()
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}}, "completed was shown twice"),
+        ({"announced": [announced(FIRST)], "received": {"hook": [received(FIRST)]}}, "completed was shown twice"),
         ({"received": {"hook": [received(FIRST)]}}, "never arrived"),
         ({"received": {"hook": [received(FIRST), received(FIRST, "msg_x"), received(SECOND)]}}, "under 2 ids"),
         ({"received": {"hook": [received(FIRST), received(FIRST, None, "x"), received(SECOND)]}}, "different bodies"),
         ({"received": {"hook": [received(SECOND), received(FIRST)]}}, "came after"),
-        ({"told": [told(FIRST), told(SECOND, State.PENDING)]}, "still pending"),
-        ({"told": [told(FIRST), replace(told(SECOND), routed_at=None)]}, "never routed"),
+        ({"announced": [announced(FIRST), announced(SECOND, State.PENDING)]}, "still pending"),
+        ({"announced": [announced(FIRST), replace(announced(SECOND), routed_at=None)]}, "never routed"),
         ({"epoch": "another"}, "not the id of"),
         ({"ledger": [entry(FIRST)]}, "is entered for []"),
         ({"ledger": [entry(FIRST), entry(SECOND), entry(SECOND)]}, "has 2 entries"),
         ({"ledger": [entry(FIRST), entry(SECOND, None)]}, "no ending"),
         ({"routed": lambda _event: frozenset({"hook", "chat"})}, "its route names ['chat', 'hook']"),
-        ({"told": [told(FIRST), told(replace(SECOND, seq=3))]}, "a gap or a repeat"),
-        ({"told": [told(FIRST), told(FIRST)]}, "one id"),
+        ({"announced": [announced(FIRST), announced(replace(SECOND, seq=3))]}, "a gap or a repeat"),
+        ({"announced": [announced(FIRST), announced(FIRST)]}, "one id"),
         ({"received": {"hook": [received(FIRST), received(replace(SECOND, id="evt_strange"))]}}, "does not know"),
         ({"shown": [item for item in GOOD.shown if item.status != "completed"]}, "was not shown"),
     ],
@@ -157,13 +157,13 @@ def test_each_planted_fault_is_caught(fault: dict[str, object], words: str) -> N
 
 
 def test_what_ended_without_being_delivered_need_not_arrive() -> None:
-    dead = {"told": [told(FIRST), told(SECOND, State.DEAD)], "received": {"hook": [received(FIRST)]}}
+    dead = {"announced": [announced(FIRST), announced(SECOND, State.DEAD)], "received": {"hook": [received(FIRST)]}}
     ledger = [entry(FIRST), entry(SECOND, "dead")]
     assert violations(replace(GOOD, **dead, ledger=ledger)) == []  # type: ignore[arg-type]
 
 
 SILENCED_FIRST = {
-    "told": [told(FIRST, State.SILENCED), told(SECOND)],
+    "announced": [announced(FIRST, State.SILENCED), announced(SECOND)],
     "ledger": [entry(FIRST, "silenced"), entry(SECOND)],
 }
 
@@ -178,7 +178,7 @@ def test_what_is_silenced_has_ended_and_uses_its_number_up() -> None:
 def test_what_was_given_up_uses_its_number_up_whether_or_not_it_had_arrived(state: State, *, arrived: bool) -> None:
     given_up = replace(
         GOOD,
-        told=[told(FIRST, state), told(SECOND)],
+        announced=[announced(FIRST, state), announced(SECOND)],
         received={"hook": [*([received(FIRST)] if arrived else []), received(SECOND)]},
         ledger=[entry(FIRST, state.value), entry(SECOND)],
     )
@@ -198,13 +198,13 @@ def test_the_slowest_arrival_counts_from_the_record() -> None:
 def test_an_answer_in_the_moment_of_a_death_is_not_the_next_daemons() -> None:
     back = [shown(0, "learning"), shown(1, "learning"), shown(2, "requesting"), shown(3, "requesting")]
     lives = [Life(at(-1), at(2)), Life(at(2), at(60))]
-    nothing = {"told": [], "received": {"hook": []}, "ledger": []}
+    nothing = {"announced": [], "received": {"hook": []}, "ledger": []}
     assert violations(replace(GOOD, shown=back, lives=lives, **nothing)) == []  # type: ignore[arg-type]
     assert violations(replace(GOOD, shown=back, lives=[Life(at(-1), at(60))], **nothing))  # type: ignore[arg-type]
 
 
 def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
-    seen = {"told": [told(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
+    seen = {"announced": [announced(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
     short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **seen)  # type: ignore[arg-type]
     assert violations(short) == []
 
@@ -213,14 +213,14 @@ def test_the_baseline_may_be_what_only_a_dying_daemon_was_shown_or_what_came_aft
     short, long = Life(at(-1), at(0.5)), Life(at(1), at(60))
     for word in ("waiting", "learning"):
         later = [shown(0, "waiting"), shown(2, word), shown(3, word)]
-        assert violations(replace(GOOD, shown=later, lives=[short, long], told=[], received={}, ledger=[])) == []
+        assert violations(replace(GOOD, shown=later, lives=[short, long], announced=[], received={}, ledger=[])) == []
 
 
 def test_a_change_after_a_baseline_that_was_surely_seen_is_missed_when_it_has_no_event() -> None:
     answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
     lives = [Life(at(-1), at(0.5)), Life(at(1), at(60))]
-    (broken,) = violations(replace(GOOD, shown=answers, lives=lives, told=[], received={}, ledger=[]))
-    assert "learning was shown twice" in broken
+    (found,) = violations(replace(GOOD, shown=answers, lives=lives, announced=[], received={}, ledger=[]))
+    assert "learning was shown twice" in found
 
 
 def about_seeing(kind: Kind, seq: int) -> dict[str, object]:

@@ -13,9 +13,9 @@ from watcher.cli.text.output import BAD, GOOD, WARN, Cell, Screen, Table, cell, 
 from watcher.core.event import DEFAULT_KINDS
 
 if TYPE_CHECKING:
-    from watcher.cli.commands.online import Finding
+    from watcher.cli.commands.online import OnlineCheck
     from watcher.config import Config
-    from watcher.reports.plan import AccountPlan, Plan, ReceiverPlan, RoutePlan, WatchPlan
+    from watcher.reports.plan import AccountPlan, PollPlan, ReceiverPlan, RoutePlan, WatchPlan
 
 END: Final = help_end(
     "aitems-watcher check --config config.toml",
@@ -61,7 +61,7 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
     raise typer.Exit(max((item.status for item in found), default=ExitStatus.OK))
 
 
-def _refuse(plan: Plan, out: Screen, *, as_json: bool) -> NoReturn:
+def _refuse(plan: PollPlan, out: Screen, *, as_json: bool) -> NoReturn:
     """End the command: what is asked for cannot be kept, so nothing is tried."""
     for refusal in plan.refusals:
         say(refusal)
@@ -70,25 +70,25 @@ def _refuse(plan: Plan, out: Screen, *, as_json: bool) -> NoReturn:
     raise typer.Exit(ExitStatus.CONFIG)
 
 
-def _plan(config: Config) -> Plan:
-    from watcher.config.to_core import looks_of
+def _plan(config: Config) -> PollPlan:
+    from watcher.config.to_core import polls_of
     from watcher.reports.plan import plan_of
 
-    return plan_of(config, looks_of(config))
+    return plan_of(config, polls_of(config))
 
 
-def _try_online(config: Config, out: Screen, *, shown: bool) -> list[Finding]:
-    from watcher.cli.commands.online import findings
-    from watcher.cli.runtime import quiet_logs, run_async, surroundings
+def _try_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineCheck]:
+    from watcher.cli.commands.online import online_checks
+    from watcher.cli.runtime import quiet_logs, run_async, runtime
 
-    around = surroundings(quiet_logs(verbose=False))
+    around = runtime(quiet_logs(verbose=False))
 
-    async def collect() -> list[Finding]:
+    async def collect() -> list[OnlineCheck]:
         found = []
-        async for finding in findings(config, around):
-            found.append(finding)
+        async for online_check in online_checks(config, around):
+            found.append(online_check)
             if shown:
-                show_finding(finding, out)
+                show_finding(online_check, out)
         return found
 
     if shown:
@@ -96,7 +96,7 @@ def _try_online(config: Config, out: Screen, *, shown: bool) -> list[Finding]:
     return run_async(collect())
 
 
-def show_plan(plan: Plan, out: Screen) -> None:
+def show_plan(plan: PollPlan, out: Screen) -> None:
     """Write what the configuration comes to, warnings last."""
     out.line(Cell("configuration is good", GOOD), ": ", cell(plan.file))
     for table in (
@@ -176,13 +176,13 @@ def _route_table(routes: Sequence[RoutePlan]) -> Table:
     return Table(("ROUTE", "KINDS", "ONLY", "TO", "MENTIONS", "GROUPED FOR", "GOES ON"), rows)
 
 
-def show_finding(finding: Finding, out: Screen) -> None:
+def show_finding(online_check: OnlineCheck, out: Screen) -> None:
     """Write one line on what was tried, and what to do where it failed."""
-    about = cell(finding.about)
+    about = cell(online_check.about)
     gap = " " * max(1, ABOUT_WIDTH - width(about.text))
-    verdict = Cell("ok      ", GOOD) if finding.good else Cell("FAILED  ", BAD)
-    cause = f"{finding.cause}: " if finding.cause else ""
-    out.line(about, gap, verdict, cell(cause + finding.detail))
-    if finding.advice:
-        out.line(" " * ABOUT_WIDTH, finding.advice)
+    verdict = Cell("ok      ", GOOD) if online_check.good else Cell("FAILED  ", BAD)
+    cause = f"{online_check.cause}: " if online_check.cause else ""
+    out.line(about, gap, verdict, cell(cause + online_check.detail))
+    if online_check.advice:
+        out.line(" " * ABOUT_WIDTH, online_check.advice)
     out.flush()

@@ -18,7 +18,7 @@ from watcher.core.delivery.model import State
 
 if TYPE_CHECKING:
     from watcher.clock import Clock
-    from watcher.store.delivery_views import Letter
+    from watcher.store.delivery_views import DeliveryView
     from watcher.store.sqlite.database import Database
 
 RETRY_ALL: Final = "aitems-watcher deliveries retry --all-dead --receiver ml-ops"
@@ -101,12 +101,12 @@ def list_deliveries(
     """
     states = _states(state)
     with plain_errors():
-        from watcher.store.delivery_views import NOT_WELL, LetterFilter
+        from watcher.store.delivery_views import NOT_WELL, DeliveryFilter
 
-        wanted = LetterFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
+        wanted = DeliveryFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
         with reading(load_config(config), os.environ) as views:
-            letters = views.deliveries(wanted)
-    _print_list(letters, as_json=as_json)
+            delivery_views = views.deliveries(wanted)
+    _print_list(delivery_views, as_json=as_json)
 
 
 def _states(text: str | None) -> frozenset[State]:
@@ -117,15 +117,15 @@ def _states(text: str | None) -> frozenset[State]:
         raise typer.BadParameter(f"{text!r}; states are {', '.join(State)}", param_hint="--state") from None
 
 
-def _print_list(letters: list[Letter], *, as_json: bool) -> None:
-    from watcher.cli.text.deliveries import letter_json, letter_table
+def _print_list(delivery_views: list[DeliveryView], *, as_json: bool) -> None:
+    from watcher.cli.text.deliveries import delivery_json, delivery_table
 
     out = screen()
     if as_json:
-        for letter in letters:
-            out.json(letter_json(letter), indent=None)
-    elif letters:
-        out.table(letter_table(letters))
+        for delivery in delivery_views:
+            out.json(delivery_json(delivery), indent=None)
+    elif delivery_views:
+        out.table(delivery_table(delivery_views))
     else:
         out.line("no deliveries")
 
@@ -134,29 +134,29 @@ def _print_list(letters: list[Letter], *, as_json: bool) -> None:
 def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one delivery: what it tells, where it stands, and what the receiver answered last."""
     with plain_errors():
-        from watcher.store.delivery_views import LetterFilter
+        from watcher.store.delivery_views import DeliveryFilter
 
-        wanted = LetterFilter(states=frozenset(State), beginning=identity, limit=2)
+        wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
         with reading(load_config(config), os.environ) as views:
-            letter = _the_one(views.deliveries(wanted), identity)
-            silence = views.silence(letter.reason) if letter.state is State.SILENCED else None
-    from watcher.cli.text.deliveries import letter_json, show_letter
+            delivery = _the_one(views.deliveries(wanted), identity)
+            silence = views.silence(delivery.reason) if delivery.state is State.SILENCED else None
+    from watcher.cli.text.deliveries import delivery_json, print_delivery
 
     out = screen()
     if as_json:
-        out.json(letter_json(letter))
+        out.json(delivery_json(delivery))
     else:
-        show_letter(letter, out, silence)
+        print_delivery(delivery, out, silence)
 
 
-def _the_one(letters: list[Letter], beginning: str) -> Letter:
+def _the_one(delivery_views: list[DeliveryView], beginning: str) -> DeliveryView:
     from watcher.control.protocol import ControlError
 
-    if not letters:
+    if not delivery_views:
         raise ControlError(f"there is no delivery {beginning!r}; see aitems-watcher deliveries list")
-    if len(letters) > 1:
+    if len(delivery_views) > 1:
         raise ControlError(f"several deliveries begin with {beginning!r}; write more of the id")
-    return letters[0]
+    return delivery_views[0]
 
 
 @group.command("retry", epilog=RETRY_END)
@@ -209,8 +209,8 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
 async def _alone(
     command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
 ) -> Mapping[str, object]:
-    from watcher.store.operator_actions import Manual
+    from watcher.store.operator_actions import OperatorActions
     from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
     perform = perform_retry if command == RETRY else perform_drop
-    return changes_json(await perform(Manual(database, receivers), arguments, clock))
+    return changes_json(await perform(OperatorActions(database, receivers), arguments, clock))

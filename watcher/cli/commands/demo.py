@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from watcher.logs import Redactor
     from watcher.pipeline.ports import Receiver
     from watcher.simulator import Running
-    from watcher.store.views import Told
-    from watcher.wiring.runtime import Surroundings
+    from watcher.store.views import EventHistory
+    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher demo",
@@ -85,11 +85,11 @@ def demo(
     out.flush()
     with plain_errors(), _folder() as folder, _logs(folder.path, verbose=verbose) as redactor:
         wanted = Demo(length=seconds, addresses=addresses, folder=folder.path, redactor=redactor)
-        told = run_async(_watch(wanted, out))
+        events = run_async(_watch(wanted, out))
         folder.keep = has_faults(folder.path / LOG)
     out.line()
-    out.line(summary(told))
-    failed = failures(told)
+    out.line(summary(events))
+    failed = failures(events)
     for line in failed:
         out.line(cell(line))
     raise typer.Exit(ExitStatus.FAILED if failed or folder.keep else ExitStatus.OK)
@@ -141,7 +141,7 @@ def _logs(folder: Path, *, verbose: bool) -> Iterator[Redactor]:
         yield redactor
 
 
-async def _watch(wanted: Demo, out: Screen) -> Sequence[Told]:
+async def _watch(wanted: Demo, out: Screen) -> Sequence[EventHistory]:
     from watcher.app import open_daemon
     from watcher.simulator import Simulator, demo_world, serve
     from watcher.store.views import HistoryFilter, open_views
@@ -150,7 +150,7 @@ async def _watch(wanted: Demo, out: Screen) -> Sequence[Told]:
     stop_on_signals(stop)
     async with serve(Simulator(demo_world())) as running, _console(out) as console:
         config = _configuration(wanted, running)
-        around = _surroundings(wanted)
+        around = _runtime(wanted)
         async with open_daemon(config, around, purpose="demo", extra_receivers={CONSOLE: console}) as daemon:
             _introduce(wanted, running, out)
             asyncio.get_running_loop().call_later(wanted.length.total_seconds(), stop.set)
@@ -167,14 +167,14 @@ def _configuration(wanted: Demo, running: Running) -> Config:
     return load(wanted.folder / "config.toml", text=text)
 
 
-def _surroundings(wanted: Demo) -> Surroundings:
+def _runtime(wanted: Demo) -> Runtime:
     from watcher.clock import Clock
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
     environ = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
     environ |= {URL_VARIABLES[kind]: url for kind, url in wanted.addresses.items()}
-    return Surroundings(environ=environ, redactor=wanted.redactor, clock=Clock(), output=sys.stdout)
+    return Runtime(environ=environ, redactor=wanted.redactor, clock=Clock(), output=sys.stdout)
 
 
 @asynccontextmanager
@@ -200,19 +200,19 @@ def _introduce(wanted: Demo, running: Running, out: Screen) -> None:
     out.flush()
 
 
-def summary(told: Sequence[Told]) -> str:
+def summary(events: Sequence[EventHistory]) -> str:
     """Count the alerts by kind, in one line."""
-    kinds = Counter(str(item.event.kind) for item in told)
+    kinds = Counter(str(item.event.kind) for item in events)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{counted(len(told), 'alert')}: {counts}" if told else "no alerts: nothing changed meanwhile"
+    return f"{counted(len(events), 'alert')}: {counts}" if events else "no alerts: nothing changed meanwhile"
 
 
-def failures(told: Sequence[Told]) -> list[str]:
+def failures(events: Sequence[EventHistory]) -> list[str]:
     """Name each receiver that was tried and did not get an alert, once for each reason."""
     found = Counter(
-        (handover.receiver, handover.reason)
-        for item in told
-        for handover in item.handovers
-        if handover.attempts and handover.state is not State.DELIVERED
+        (delivery_outcome.receiver, delivery_outcome.reason)
+        for item in events
+        for delivery_outcome in item.delivery_outcomes
+        if delivery_outcome.attempts and delivery_outcome.state is not State.DELIVERED
     )
     return [f"{receiver}: {count} not delivered: {reason}" for (receiver, reason), count in sorted(found.items())]

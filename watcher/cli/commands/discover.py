@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watcher.aitems.wire import Service
     from watcher.config import Config
     from watcher.reports.discovery import FoundAccount, FoundService
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher discover --account main",
@@ -77,12 +77,12 @@ def _complain(found: list[FoundAccount]) -> ExitStatus:
 
 
 def _discover(config: Config, names: list[str]) -> list[FoundAccount]:
-    from watcher.cli.runtime import quiet_logs, run_async, surroundings
+    from watcher.cli.runtime import quiet_logs, run_async, runtime
 
-    return run_async(_ask(config, names, surroundings(quiet_logs(verbose=False))))
+    return run_async(_ask(config, names, runtime(quiet_logs(verbose=False))))
 
 
-async def _ask(config: Config, names: list[str], around: Surroundings) -> list[FoundAccount]:
+async def _ask(config: Config, names: list[str], around: Runtime) -> list[FoundAccount]:
     from watcher.app import make_api
 
     async with AsyncExitStack() as stack:
@@ -91,20 +91,20 @@ async def _ask(config: Config, names: list[str], around: Surroundings) -> list[F
 
 
 async def _account(name: str, api: AitemsClient) -> FoundAccount:
-    from watcher.core.polling.result import Unseen
+    from watcher.core.polling.result import PollFailure
     from watcher.reports.discovery import FoundAccount
 
     seen = await api.services()
-    if isinstance(seen, Unseen):
+    if isinstance(seen, PollFailure):
         return FoundAccount(account=name, services=seen)
     services = await asyncio.gather(*(_service(service, api) for service in seen.services))
     return FoundAccount(account=name, services=services)
 
 
 async def _service(service: Service, api: AitemsClient) -> FoundService:
-    from watcher.core.polling.result import Unseen
+    from watcher.core.polling.result import PollFailure
     from watcher.reports.discovery import FoundService
 
     seen = await api.list(service.ref)
-    trainings = seen if isinstance(seen, Unseen) else seen.observations
+    trainings = seen if isinstance(seen, PollFailure) else seen.observations
     return FoundService(ref=service.ref, name=service.name, trainings=trainings)

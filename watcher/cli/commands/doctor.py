@@ -13,10 +13,10 @@ from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.text.output import BAD, GOOD, WARN, Cell, Screen, cell, screen, width
 
 if TYPE_CHECKING:
-    from watcher.cli.commands.online import Finding
+    from watcher.cli.commands.online import OnlineCheck
     from watcher.config import Config
-    from watcher.reports.doctor import Examined
-    from watcher.wiring.runtime import Surroundings
+    from watcher.reports.doctor import DoctorCheck
+    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher doctor --config /etc/aitems-watcher/config.toml",
@@ -57,11 +57,11 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
     raise typer.Exit(ExitStatus.FAILED if any(item.verdict == "fault" for item in found) else ExitStatus.OK)
 
 
-def _examine(config: Config, *, online: bool) -> Iterator[Examined]:
-    from watcher.cli.runtime import quiet_logs, run_async, surroundings
+def _examine(config: Config, *, online: bool) -> Iterator[DoctorCheck]:
+    from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.reports.doctor import examine, warning
 
-    around = surroundings(quiet_logs(verbose=False))
+    around = runtime(quiet_logs(verbose=False))
     yield from examine(config, os.environ, around.secret)
     if online:
         yield from run_async(_collect(config, around))
@@ -69,37 +69,37 @@ def _examine(config: Config, *, online: bool) -> Iterator[Examined]:
         yield warning("clock, reachability", "not tried", "aitems-watcher doctor --online")
 
 
-async def _collect(config: Config, around: Surroundings) -> list[Examined]:
+async def _collect(config: Config, around: Runtime) -> list[DoctorCheck]:
     return [item async for item in _online(config, around)]
 
 
-async def _online(config: Config, around: Surroundings) -> AsyncIterator[Examined]:
-    from watcher.cli.commands.online import findings
+async def _online(config: Config, around: Runtime) -> AsyncIterator[DoctorCheck]:
+    from watcher.cli.commands.online import online_checks
     from watcher.reports.doctor import fault, ok
 
-    async for finding in findings(config, around):
-        if finding.good:
-            yield ok(finding.about, finding.detail)
+    async for online_check in online_checks(config, around):
+        if online_check.good:
+            yield ok(online_check.about, online_check.detail)
         else:
-            words = f"{finding.cause}: {finding.detail}" if finding.cause else finding.detail
-            yield fault(finding.about, words, finding.advice or "see docs/operations.md")
-        for clock in _clock(finding):
+            words = f"{online_check.cause}: {online_check.detail}" if online_check.cause else online_check.detail
+            yield fault(online_check.about, words, online_check.advice or "see docs/operations.md")
+        for clock in _clock(online_check):
             yield clock
 
 
-def _clock(finding: Finding) -> Iterator[Examined]:
+def _clock(online_check: OnlineCheck) -> Iterator[DoctorCheck]:
     from watcher.reports.doctor import fault, ok
 
-    if finding.skew_seconds is None or not finding.about.startswith("account "):
+    if online_check.skew_seconds is None or not online_check.about.startswith("account "):
         return
-    about, detail = f"clock, by {finding.about}", f"{finding.skew_seconds:+.0f} s from ours"
-    if abs(finding.skew_seconds) > MAX_SKEW_SECONDS:
+    about, detail = f"clock, by {online_check.about}", f"{online_check.skew_seconds:+.0f} s from ours"
+    if abs(online_check.skew_seconds) > MAX_SKEW_SECONDS:
         yield fault(about, detail, "set this machine's clock: systemctl status systemd-timesyncd, or chronyc tracking")
     else:
         yield ok(about, detail)
 
 
-def show(item: Examined, out: Screen) -> None:
+def show(item: DoctorCheck, out: Screen) -> None:
     """Write one line on what was looked at, and one on what to do."""
     about = cell(item.about)
     gap = " " * max(1, ABOUT_WIDTH - width(about.text))

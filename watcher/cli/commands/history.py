@@ -49,17 +49,17 @@ def history(
 
         settings = load_config(config)
         with reading(settings, os.environ) as views:
-            told = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
+            events = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
     out = screen()
     if as_json:
-        from watcher.cli.text.history import told_json
+        from watcher.cli.text.history import event_history_json
 
-        for item in told:
-            out.json(told_json(item), indent=None)
+        for item in events:
+            out.json(event_history_json(item), indent=None)
         return
     from watcher.cli.text.history import history_table
 
-    if told:
-        out.table(history_table(told))
+    if events:
+        out.table(history_table(events))
     else:
         out.line("no events" if text is None and kind is None else "no events match")

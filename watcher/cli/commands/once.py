@@ -11,17 +11,17 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config
-from watcher.cli.runtime import quiet_logs, run_async, surroundings
+from watcher.cli.runtime import quiet_logs, run_async, runtime
 from watcher.cli.text.output import Screen, screen
 from watcher.core.delivery.model import State
 from watcher.core.plural import counted
 
 if TYPE_CHECKING:
-    from watcher.app import Daemon, Surroundings
+    from watcher.app import Daemon, Runtime
     from watcher.config import Config
-    from watcher.core.polling.result import LookState
-    from watcher.reports.status import Looked
-    from watcher.store.views import QueueState, Told
+    from watcher.core.polling.result import PollState
+    from watcher.reports.status import PollReport
+    from watcher.store.views import EventHistory, QueueState
 
 END: Final = help_end(
     "aitems-watcher once --config config.toml",
@@ -41,14 +41,14 @@ SETTLED: Final = frozenset({State.DELIVERED, State.DROPPED, State.SILENCED})
 class Sweep:
     """What one look at everything brought."""
 
-    told: Sequence[Told]
-    looks: Sequence[Looked]
+    events: Sequence[EventHistory]
+    polls: Sequence[PollReport]
     queues: Sequence[QueueState]
 
     @property
-    def failed_looks(self) -> list[Looked]:
+    def failed_polls(self) -> list[PollReport]:
         """Those that showed nothing, or whose answer was not kept."""
-        return [looked for looked in self.looks if looked.failing or looked.untried]
+        return [polled for polled in self.polls if polled.failing or polled.untried]
 
     @property
     def undelivered(self) -> int:
@@ -58,7 +58,7 @@ class Sweep:
     @property
     def status(self) -> ExitStatus:
         """How the command ends."""
-        return ExitStatus.FAILED if self.failed_looks or self.undelivered else ExitStatus.OK
+        return ExitStatus.FAILED if self.failed_polls or self.undelivered else ExitStatus.OK
 
 
 def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: VerboseOption = False) -> None:
@@ -69,7 +69,7 @@ def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: Verb
     """
     with plain_errors():
         settings = load_config(config)
-        around = surroundings(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
+        around = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
         sweep = run_async(_sweep(settings, around))
     out = screen()
     if as_json:
@@ -79,19 +79,19 @@ def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: Verb
     raise typer.Exit(sweep.status)
 
 
-async def _sweep(config: Config, around: Surroundings) -> Sweep:
+async def _sweep(config: Config, around: Runtime) -> Sweep:
     from watcher.app import open_daemon
-    from watcher.config.to_core import looks_of
-    from watcher.reports.status import looked_at
+    from watcher.config.to_core import polls_of
+    from watcher.reports.status import poll_reports
 
     async with open_daemon(config, around, purpose="once") as daemon:
         latest = _latest_event(daemon)
         failing = await daemon.once()
-        told, queues, states = _read(daemon, latest)
-    return Sweep(told=told, looks=looked_at(looks_of(config), states | _by_key(failing)), queues=queues)
+        events, queues, states = _read(daemon, latest)
+    return Sweep(events=events, polls=poll_reports(polls_of(config), states | _by_key(failing)), queues=queues)
 
 
-def _by_key(states: Sequence[LookState]) -> dict[str, LookState]:
+def _by_key(states: Sequence[PollState]) -> dict[str, PollState]:
     return {state.key: state for state in states}
 
 
@@ -103,50 +103,52 @@ def _latest_event(daemon: Daemon) -> str | None:
     return latest[0].event.id if latest else None
 
 
-def _read(daemon: Daemon, latest: str | None) -> tuple[Sequence[Told], Sequence[QueueState], dict[str, LookState]]:
+def _read(
+    daemon: Daemon, latest: str | None
+) -> tuple[Sequence[EventHistory], Sequence[QueueState], dict[str, PollState]]:
     from watcher.store.views import HistoryFilter, open_views
 
     with open_views(daemon.database.path) as views:
         limit = FIRST_PAGE
         # More and more of the latest events, until the one that was the latest before is among them.
         while True:
-            told = views.history(HistoryFilter(limit=limit))
-            ids = [item.event.id for item in told]
-            if latest in ids or len(told) < limit:
-                news = told[ids.index(latest) + 1 :] if latest in ids else told
-                return news, views.queues(), views.looks()
+            events = views.history(HistoryFilter(limit=limit))
+            ids = [item.event.id for item in events]
+            if latest in ids or len(events) < limit:
+                news = events[ids.index(latest) + 1 :] if latest in ids else events
+                return news, views.queues(), views.polls()
             limit *= 2
 
 
 def _show(sweep: Sweep, receivers: frozenset[str], out: Screen) -> None:
     from watcher.cli.text.history import history_table
-    from watcher.cli.text.status import queue_table, show_looks
+    from watcher.cli.text.status import queue_table, show_polls
     from watcher.clock import Clock
 
-    if sweep.told:
-        out.table(history_table(sweep.told))
-    show_looks(sweep.looks, out)
+    if sweep.events:
+        out.table(history_table(sweep.events))
+    show_polls(sweep.polls, out)
     if sweep.undelivered:
         out.line()
         out.table(queue_table(sweep.queues, receivers, Clock().utc_now()))
-    if sweep.told or sweep.status:
+    if sweep.events or sweep.status:
         out.line()
     out.line(_summary(sweep))
 
 
 def _summary(sweep: Sweep) -> str:
-    looks = f"{counted(len(sweep.looks), 'look')}, {len(sweep.failed_looks)} failed"
-    return f"{looks}; {counted(len(sweep.told), 'change')}; {sweep.undelivered} not delivered"
+    polls = f"{counted(len(sweep.polls), 'poll')}, {len(sweep.failed_polls)} failed"
+    return f"{polls}; {counted(len(sweep.events), 'change')}; {sweep.undelivered} not delivered"
 
 
 def _sweep_json(sweep: Sweep, receivers: frozenset[str]) -> dict[str, object]:
-    from watcher.cli.text.history import told_json
-    from watcher.reports.status import looked_json, queue_json
+    from watcher.cli.text.history import event_history_json
+    from watcher.reports.status import poll_json, queue_json
 
     return {
-        "events": [told_json(item) for item in sweep.told],
-        "looks": [looked_json(item) for item in sweep.looks],
+        "events": [event_history_json(item) for item in sweep.events],
+        "polls": [poll_json(item) for item in sweep.polls],
         "deliveries": [queue_json(item, receivers) for item in sweep.queues],
-        "failed_looks": len(sweep.failed_looks),
+        "failed_looks": len(sweep.failed_polls),
         "undelivered": sweep.undelivered,
     }

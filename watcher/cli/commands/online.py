@@ -22,14 +22,14 @@ from watcher.config import (
 )
 from watcher.core.incidents.advice import advice
 from watcher.core.plural import counted
-from watcher.core.polling.result import Unseen
+from watcher.core.polling.result import PollFailure
 from watcher.core.secret import Secret
-from watcher.reports.plan import look_of, watch_text
+from watcher.reports.plan import poll_of, watch_text
 
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient
-    from watcher.core.polling.plan import Look
-    from watcher.wiring.runtime import Surroundings
+    from watcher.core.polling.plan import Poll
+    from watcher.wiring.runtime import Runtime
 
 PROBE_SECONDS: Final = 10.0
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -37,7 +37,7 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class OnlineCheck:
     """What came of trying one thing."""
 
     about: str
@@ -58,10 +58,10 @@ class Finding:
         return {**asdict(self), "good": self.good, "status": int(self.status)}
 
 
-Try = Coroutine[object, object, Finding]
+Try = Coroutine[object, object, OnlineCheck]
 
 
-async def findings(config: Config, around: Surroundings) -> AsyncIterator[Finding]:
+async def online_checks(config: Config, around: Runtime) -> AsyncIterator[OnlineCheck]:
     """Try everything at the same time; give what came of it in the order of the file."""
     async with AsyncExitStack() as stack:
         tries = [*_account_tries(config, around, stack), *_receiver_tries(config, around, stack)]
@@ -74,12 +74,12 @@ async def findings(config: Config, around: Surroundings) -> AsyncIterator[Findin
                 task.cancel()
 
 
-def _account_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:
+def _account_tries(config: Config, around: Runtime, stack: AsyncExitStack) -> Iterator[Try]:
     from watcher.app import make_api
-    from watcher.config.to_core import looks_of
+    from watcher.config.to_core import polls_of
     from watcher.http import HttpSetupError
 
-    looks = looks_of(config)
+    polls = polls_of(config)
     for name, settings in config.accounts.items():
         try:
             api = make_api(name, settings, around, stack)
@@ -90,32 +90,32 @@ def _account_tries(config: Config, around: Surroundings, stack: AsyncExitStack) 
         for watch in config.watches:
             if watch.account == name:
                 about = f"watch {watch_text(watch)}"
-                yield _bounded(about, _try_look(about, look_of(watch, looks), api))
+                yield _bounded(about, _try_poll(about, poll_of(watch, polls), api))
 
 
-async def _at_once(finding: Finding) -> Finding:
-    return finding
+async def _at_once(online_check: OnlineCheck) -> OnlineCheck:
+    return online_check
 
 
-def _unusable(about: str, error: Exception) -> Finding:
-    return Finding(about=about, status=ExitStatus.CONFIG, detail=f"{error}")
+def _unusable(about: str, error: Exception) -> OnlineCheck:
+    return OnlineCheck(about=about, status=ExitStatus.CONFIG, detail=f"{error}")
 
 
-async def _bounded(about: str, one: Try) -> Finding:
+async def _bounded(about: str, one: Try) -> OnlineCheck:
     """Wait no longer than ``LONGEST_WAIT``; each call has the account's own deadline besides."""
     try:
         async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
             return await one
     except TimeoutError:
         detail = f"no turn within {LONGEST_WAIT}: the budget, or a pause that AiTEMS asked for, was in the way"
-        return Finding(about=about, status=ExitStatus.FAILED, detail=detail)
+        return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=detail)
 
 
-async def _try_services(about: str, api: AitemsClient) -> Finding:
+async def _try_services(about: str, api: AitemsClient) -> OnlineCheck:
     answer = await api.services()
-    if isinstance(answer, Unseen):
-        return _unseen(about, answer)
-    return Finding(
+    if isinstance(answer, PollFailure):
+        return _failure_text(about, answer)
+    return OnlineCheck(
         about=about,
         status=ExitStatus.OK,
         detail=f"key accepted, {counted(len(answer.services), 'service')}",
@@ -123,27 +123,27 @@ async def _try_services(about: str, api: AitemsClient) -> Finding:
     )
 
 
-async def _try_look(about: str, look: Look, api: AitemsClient) -> Finding:
-    if look.discovers:
+async def _try_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
+    if poll.discovers:
         return await _try_services(about, api)
-    answer = await (api.list(look.service) if look.training is None else api.view(look.training))
-    if isinstance(answer, Unseen):
-        return _unseen(about, answer)
-    if look.training is None:
+    answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
+    if isinstance(answer, PollFailure):
+        return _failure_text(about, answer)
+    if poll.training is None:
         detail = f"list: {counted(len(answer.observations), 'training')}"
     else:
         detail = f"view: {answer.observations[0].status}"
-    return Finding(about=about, status=ExitStatus.OK, detail=detail)
+    return OnlineCheck(about=about, status=ExitStatus.OK, detail=detail)
 
 
-def _unseen(about: str, unseen: Unseen) -> Finding:
-    return Finding(
+def _failure_text(about: str, failure: PollFailure) -> OnlineCheck:
+    return OnlineCheck(
         about=about,
         status=ExitStatus.FAILED,
-        detail=unseen.detail,
-        cause=unseen.cause.value,
-        advice=advice(unseen.cause),
-        skew_seconds=_skew(unseen.server_date, unseen.ended_at),
+        detail=failure.detail,
+        cause=failure.cause.value,
+        advice=advice(failure.cause),
+        skew_seconds=_skew(failure.server_date, failure.ended_at),
     )
 
 
@@ -151,7 +151,7 @@ def _skew(server_date: datetime | None, now: datetime) -> float | None:
     return None if server_date is None else (server_date - now).total_seconds()
 
 
-def _receiver_tries(config: Config, around: Surroundings, stack: AsyncExitStack) -> Iterator[Try]:
+def _receiver_tries(config: Config, around: Runtime, stack: AsyncExitStack) -> Iterator[Try]:
     for name, settings in config.receivers.items():
         if isinstance(settings, SlackSettings):
             yield _try_bot(name, settings, around, stack)
@@ -159,7 +159,7 @@ def _receiver_tries(config: Config, around: Surroundings, stack: AsyncExitStack)
             yield _try_receiver(f"receiver {name}", settings, around)
 
 
-async def _try_bot(name: str, settings: SlackSettings, around: Surroundings, stack: AsyncExitStack) -> Finding:
+async def _try_bot(name: str, settings: SlackSettings, around: Runtime, stack: AsyncExitStack) -> OnlineCheck:
     from watcher.cli.commands.slack_access import access_of, history_text, scopes_text
     from watcher.http import HttpSetupError
     from watcher.receivers import InvalidReceiverError
@@ -170,19 +170,19 @@ async def _try_bot(name: str, settings: SlackSettings, around: Surroundings, sta
     except (SecretError, HttpSetupError, InvalidReceiverError) as error:
         return _unusable(about, error)
     if access.refused is not None:
-        return Finding(about=about, status=ExitStatus.FAILED, detail=access.refused)
+        return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=access.refused)
     detail = f"{access.identity}; {scopes_text(access)}; {history_text(access)}"
-    return Finding(about=about, status=ExitStatus.OK, detail=detail)
+    return OnlineCheck(about=about, status=ExitStatus.OK, detail=detail)
 
 
 async def _try_receiver(
-    about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, around: Surroundings
-) -> Finding:
+    about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, around: Runtime
+) -> OnlineCheck:
     from watcher.http import HttpSettings, HttpSetupError
     from watcher.http.probe import probe
 
     if isinstance(settings, LogSettings):
-        return Finding(about=about, status=ExitStatus.OK, detail="standard output, nothing to reach")
+        return OnlineCheck(about=about, status=ExitStatus.OK, detail="standard output, nothing to reach")
     try:
         url = _resolved(settings, around.secret)
         way = HttpSettings(
@@ -196,8 +196,8 @@ async def _try_receiver(
     except (SecretError, HttpSetupError) as error:
         return _unusable(about, error)
     if found.failure is None:
-        return Finding(about=about, status=ExitStatus.OK, detail=found.detail)
-    return Finding(about=about, status=ExitStatus.FAILED, detail=found.detail, cause=found.failure.value)
+        return OnlineCheck(about=about, status=ExitStatus.OK, detail=found.detail)
+    return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=found.detail, cause=found.failure.value)
 
 
 def _resolved(settings: WebhookSettings | SlackWebhookSettings, secret: Callable[[SecretRef], Secret]) -> Secret:

@@ -17,9 +17,9 @@ from watcher.core.event import Event, Kind
 if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.routing.silence import Silence
-    from watcher.reports.route import Answer, Report, Telling
-    from watcher.reports.sample_event import Wish
-    from watcher.store.views import Told
+    from watcher.reports.route import RecipientReport, RouteAnswer, RouteReport
+    from watcher.reports.sample_event import SampleRequest
+    from watcher.store.views import EventHistory
 
 END: Final = help_end(
     "aitems-watcher route evt_01jdxq5k",
@@ -76,9 +76,9 @@ def route(  # noqa: PLR0913 - one parameter an option
     the first watch, changed by the options. With EVENT, it also says which silence would take it now. Sends nothing,
     reads no secret, and without EVENT no store.
     """
-    from watcher.reports.sample_event import Wish
+    from watcher.reports.sample_event import SampleRequest
 
-    wish = Wish(
+    wish = SampleRequest(
         kind=kind,
         account=account,
         service=service,
@@ -87,19 +87,19 @@ def route(  # noqa: PLR0913 - one parameter an option
         status=status,
         labels=_labels(label or ()),
     )
-    if event is not None and wish != Wish():
+    if event is not None and wish != SampleRequest():
         raise typer.BadParameter("give either an event of the store, or options to invent one", param_hint="EVENT")
     with plain_errors():
         from watcher.reports.route import report_on
 
         settings = load_config(config)
-        asked = _invented(wish, settings) if event is None else _stored(event, settings)
+        asked = _sample_event(wish, settings) if event is None else _stored(event, settings)
         report = report_on(asked.event, settings, asked.recent, asked.silence)
     if as_json:
         screen().json(_document(asked, report))
     else:
         _show(asked, report, screen())
-    raise typer.Exit(ExitStatus.OK if report.told else ExitStatus.FAILED)
+    raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,18 +107,18 @@ class _Asked:
     """The event that is asked about."""
 
     event: Event
-    stored: Told | None = None
+    stored: EventHistory | None = None
     recent: int = 1
     """How many events its subject had in the hour to it."""
     silence: Silence | None = None
     """What would take it now."""
 
 
-def _invented(wish: Wish, config: Config) -> _Asked:
+def _sample_event(wish: SampleRequest, config: Config) -> _Asked:
     from watcher.clock import Clock
-    from watcher.reports.sample_event import invented
+    from watcher.reports.sample_event import sample_event
 
-    return _Asked(event=invented(wish, config, Clock().utc_now()))
+    return _Asked(event=sample_event(wish, config, Clock().utc_now()))
 
 
 def _labels(texts: Sequence[str]) -> dict[str, str]:
@@ -137,7 +137,7 @@ def _stored(beginning: str, config: Config) -> _Asked:
     with reading(config, os.environ) as views:
         found = views.by_id(beginning, SHOWN)
         if len(found) != 1:
-            ids = ", ".join(told.event.id for told in found)
+            ids = ", ".join(recipients.event.id for recipients in found)
             problem = f"several events begin so: {ids}" if found else "no event in the store begins so; see history"
             raise typer.BadParameter(problem, param_hint="EVENT")
         event, now = found[0].event, Clock().utc_now()
@@ -145,7 +145,7 @@ def _stored(beginning: str, config: Config) -> _Asked:
         return _Asked(event=event, stored=found[0], recent=views.recent(event), silence=silence)
 
 
-def _show(asked: _Asked, report: Report, out: Screen) -> None:
+def _show(asked: _Asked, report: RouteReport, out: Screen) -> None:
     out.line(cell(_about(asked.event)))
     if asked.stored is not None:
         out.line("was routed by: ", cell(asked.stored.route or "no route yet"))
@@ -156,13 +156,13 @@ def _show(asked: _Asked, report: Report, out: Screen) -> None:
         from watcher.cli.text.silence import silence_text
 
         out.line(Cell("nobody is told now", BAD), ": silenced by ", cell(silence_text(report.silence)))
-    elif report.told:
-        out.table(_told_table(report.told))
+    elif report.recipients:
+        out.table(_recipients_table(report.recipients))
     else:
         out.line(Cell("nobody is told", BAD), ": ", cell(report.reason))
 
 
-def _document(asked: _Asked, report: Report) -> dict[str, object]:
+def _document(asked: _Asked, report: RouteReport) -> dict[str, object]:
     from watcher.core.event import to_json
     from watcher.core.routing.matcher import facts_of
 
@@ -184,7 +184,7 @@ def _about(event: Event) -> str:
     return f"{event.id}: {event.kind}, {facts}" if facts else f"{event.id}: {event.kind}"
 
 
-def _route_table(answers: Sequence[Answer]) -> Table:
+def _route_table(answers: Sequence[RouteAnswer]) -> Table:
     rows = [
         (
             Cell(str(answer.route)),
@@ -197,15 +197,15 @@ def _route_table(answers: Sequence[Answer]) -> Table:
     return Table(("ROUTE", "TAKES IT", "WHY", "TO"), rows)
 
 
-def _told_table(told: Sequence[Telling]) -> Table:
+def _recipients_table(recipients: Sequence[RecipientReport]) -> Table:
     rows = [
         (
-            cell(telling.receiver),
-            cell(telling.kind),
-            Cell(f"route {telling.route}"),
-            cell(" ".join(telling.mention)),
-            cell(telling.group),
+            cell(recipient_report.receiver),
+            cell(recipient_report.kind),
+            Cell(f"route {recipient_report.route}"),
+            cell(" ".join(recipient_report.mention)),
+            cell(recipient_report.group),
         )
-        for telling in told
+        for recipient_report in recipients
     ]
     return Table(("TOLD", "KIND", "BY", "MENTIONS", "WAITS FOR ITS GROUP"), rows)

@@ -11,7 +11,7 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors, status_of
 from watcher.cli.options import ConfigOption, VerboseOption, find_config
-from watcher.cli.runtime import run_async, stop_on_signals, surroundings
+from watcher.cli.runtime import run_async, runtime, stop_on_signals
 
 if TYPE_CHECKING:
     from watcher.config import Config
@@ -54,10 +54,10 @@ def _warn_over_budget(config: Config) -> None:
     """Say that looks come later than asked; ``check`` refuses the plan, here the budget is kept."""
     import structlog
 
-    from watcher.config.to_core import looks_of
+    from watcher.config.to_core import polls_of
     from watcher.reports.plan import over_budget
 
-    problems = over_budget(config, looks_of(config))
+    problems = over_budget(config, polls_of(config))
     if problems:
         structlog.get_logger().warning("plan.over_budget", problems=problems)
 
@@ -82,7 +82,7 @@ async def _watch(settings: Config, redactor: Redactor) -> None:
     stop_on_signals(stop)
     # By default SIGHUP would end the process without order; what was read a moment ago need not be read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    async with open_daemon(settings, surroundings(redactor), purpose="run") as daemon:
+    async with open_daemon(settings, runtime(redactor), purpose="run") as daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.soon)
         await daemon.run(stop)
 

@@ -19,7 +19,7 @@ from watcher.cli.text.output import cell, screen
 if TYPE_CHECKING:
     from watcher.clock import Clock
     from watcher.config import Config
-    from watcher.core.routing.matcher import Match
+    from watcher.core.routing.matcher import Matcher
     from watcher.store.sqlite.database import Database
 
 ADD_EXAMPLE: Final = 'aitems-watcher silence add service=6wxgu1abcde type=pop --for 4h --why "moving the data"'
@@ -167,7 +167,7 @@ def _author(name: str | None) -> str:
     return name.strip()
 
 
-def _match(texts: Sequence[str], settings: Config) -> Match:
+def _match(texts: Sequence[str], settings: Config) -> Matcher:
     from watcher.config.models.matchers import MatcherError, matcher, silenced
 
     if not texts:

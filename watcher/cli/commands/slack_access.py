@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watcher.config import SlackSettings
     from watcher.receivers.slack.bot import Access
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
 
-async def access_of(name: str, settings: SlackSettings, around: Surroundings, stack: AsyncExitStack) -> Access:
+async def access_of(name: str, settings: SlackSettings, around: Runtime, stack: AsyncExitStack) -> Access:
     """Ask Slack what the receiver's token may do.
 
     Raises:

@@ -14,7 +14,7 @@ from watcher.cli.text.output import screen
 
 if TYPE_CHECKING:
     from watcher.config import Config
-    from watcher.reports.status import Stuck, Survey
+    from watcher.reports.status import FailedDelivery, StatusReport
     from watcher.store.views import QueueState, Views
 
 END: Final = help_end(
@@ -40,53 +40,53 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     with plain_errors():
         settings = load_config(config)
         with reading(settings, os.environ) as views:
-            survey = take_survey(settings, views)
+            report = read_status(settings, views)
     out = screen()
     if as_json:
-        from watcher.reports.status import survey_json
+        from watcher.reports.status import status_json
 
-        out.json(survey_json(survey))
+        out.json(status_json(report))
     else:
-        from watcher.cli.text.status import show_survey
+        from watcher.cli.text.status import show_status
 
-        show_survey(survey, out)
-    raise typer.Exit(ExitStatus.FAILED if survey.problems else ExitStatus.OK)
+        show_status(report, out)
+    raise typer.Exit(ExitStatus.FAILED if report.problems else ExitStatus.OK)
 
 
-def take_survey(config: Config, views: Views) -> Survey:
+def read_status(config: Config, views: Views) -> StatusReport:
     """Read the store and join it with the configuration."""
     from watcher.clock import Clock
-    from watcher.config.to_core import looks_of
-    from watcher.reports.status import Survey, known, looked_at
+    from watcher.config.to_core import polls_of
+    from watcher.reports.status import StatusReport, known, poll_reports
     from watcher.reports.store_health import store_health
 
     now = Clock().utc_now()
-    looks = looked_at(looks_of(config), views.looks())
+    polls = poll_reports(polls_of(config), views.polls())
     queues = views.queues()
-    return Survey(
+    return StatusReport(
         at=now,
-        trainings=tuple(known(views.trainings(), looks)),
-        looks=looks,
+        trainings=tuple(known(views.trainings(), polls)),
+        polls=polls,
         incidents=views.incidents(),
         queues=queues,
-        stuck=_stuck(views) if _any_stuck(queues) else (),
+        failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
         receivers=frozenset(config.receivers),
-        drifts=views.drifts(),
-        broken=views.broken(),
-        untold=views.untold(),
+        deviations=views.deviations(),
+        failing_receivers=views.failing_receivers(),
+        unannounced=views.unannounced(),
         silences=views.silences(now),
         store=store_health(config.state.sqlite_path(os.environ), views, now),
     )
 
 
-def _any_stuck(queues: list[QueueState]) -> bool:
+def _any_failed_delivery(queues: list[QueueState]) -> bool:
     from watcher.reports.status import ENDED_BADLY
 
     return any(queue.state in ENDED_BADLY for queue in queues)
 
 
-def _stuck(views: Views) -> tuple[Stuck, ...]:
-    from watcher.reports.status import stuck_in
+def _failed_deliveries(views: Views) -> tuple[FailedDelivery, ...]:
+    from watcher.reports.status import failed_deliveries_in
     from watcher.store.views import HistoryFilter
 
-    return tuple(stuck_in(views.history(HistoryFilter(limit=SEARCHED))))
+    return tuple(failed_deliveries_in(views.history(HistoryFilter(limit=SEARCHED))))

@@ -12,16 +12,16 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config
-from watcher.cli.runtime import quiet_logs, run_async, surroundings
+from watcher.cli.runtime import quiet_logs, run_async, runtime
 from watcher.cli.text.output import BAD, GOOD, Screen, cell, screen
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Parcel, Refused, TryLater, Uncertain
+from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event, Kind, delivery_id
 from watcher.core.training.model import Status, TrainingRef
 
 if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.receivers.slack.bot import Access
-    from watcher.wiring.runtime import Surroundings
+    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher test ml-ops",
@@ -45,7 +45,7 @@ def send_test(
     with plain_errors():
         settings = load_config(config)
         _require(receiver, settings)
-        around = surroundings(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
+        around = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
         outcome, access = run_async(_try(receiver, settings, around))
     out = screen()
     if as_json:
@@ -63,7 +63,7 @@ def _require(receiver: str, config: Config) -> None:
         raise typer.BadParameter(f"there is no [receiver.{receiver}]; known are {names}", param_hint="RECEIVER")
 
 
-async def _try(name: str, config: Config, around: Surroundings) -> tuple[Outcome, Access | None]:
+async def _try(name: str, config: Config, around: Runtime) -> tuple[Outcome, Access | None]:
     from watcher.cli.commands.slack_access import access_of
     from watcher.config import SlackSettings
 
@@ -75,14 +75,16 @@ async def _try(name: str, config: Config, around: Surroundings) -> tuple[Outcome
         return outcome, await access_of(name, settings, around, stack)
 
 
-async def _send(name: str, config: Config, around: Surroundings) -> Outcome:
+async def _send(name: str, config: Config, around: Runtime) -> Outcome:
     from watcher.app import make_receiver
 
     event = marked_event(around.clock.utc_now(), secrets.token_hex(8))
     async with AsyncExitStack() as stack:
         receiver = make_receiver(name, config.receivers[name], around, stack)
         body = receiver.seal(event, receiver_seq=1)
-        return await receiver.send(Parcel(delivery_id=delivery_id((event.id,), name), events=(event,), body=body))
+        return await receiver.send(
+            DeliveryRequest(delivery_id=delivery_id((event.id,), name), events=(event,), body=body)
+        )
 
 
 def marked_event(now: datetime, token: str) -> Event:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Cell, Screen, Table, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import moment_text
+from watcher.cli.text.times import time_text
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH, Event
 from watcher.core.messages.training import compose, plain_text
@@ -17,7 +17,7 @@ from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
     from watcher.core.routing.silence import Silence
-    from watcher.store.delivery_views import Letter
+    from watcher.store.delivery_views import DeliveryView
 
 COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "MADE (UTC)", "ATTEMPTS", "NEXT TRY (UTC)", "REASON")
 STYLES: Final = {
@@ -29,21 +29,21 @@ STYLES: Final = {
 }
 
 
-def letter_table(letters: Sequence[Letter]) -> Table:
+def delivery_table(deliveries: Sequence[DeliveryView]) -> Table:
     """Return one row a delivery."""
-    return Table(COLUMNS, [_row(letter) for letter in letters])
+    return Table(COLUMNS, [_row(delivery) for delivery in deliveries])
 
 
-def _row(letter: Letter) -> tuple[Cell, ...]:
+def _row(delivery: DeliveryView) -> tuple[Cell, ...]:
     return (
-        cell(letter.id[:SHORT_ID_LENGTH]),
-        cell(letter.receiver),
-        cell(letter.state, STYLES.get(letter.state, WARN)),
-        cell(_about(letter.events)),
-        cell(moment_text(letter.created_at)),
-        cell(letter.attempts),
-        cell(_optional(letter.next_at)),
-        cell(letter.reason),
+        cell(delivery.id[:SHORT_ID_LENGTH]),
+        cell(delivery.receiver),
+        cell(delivery.state, STYLES.get(delivery.state, WARN)),
+        cell(_about(delivery.events)),
+        cell(time_text(delivery.created_at)),
+        cell(delivery.attempts),
+        cell(_optional(delivery.next_at)),
+        cell(delivery.reason),
     )
 
 
@@ -55,58 +55,58 @@ def _about(events: Sequence[Event]) -> str:
 
 
 def _optional(moment: datetime | None) -> str:
-    return "" if moment is None else moment_text(moment)
+    return "" if moment is None else time_text(moment)
 
 
-def show_letter(letter: Letter, out: Screen, silence: Silence | None = None) -> None:
+def print_delivery(delivery: DeliveryView, out: Screen, silence: Silence | None = None) -> None:
     """Write everything about one delivery, then what can be done with it."""
-    out.line("delivery  ", cell(letter.id))
-    out.line("receiver  ", cell(letter.receiver))
-    out.line("state     ", cell(letter.state, STYLES.get(letter.state, WARN)))
-    for label, text in _facts(letter):
+    out.line("delivery  ", cell(delivery.id))
+    out.line("receiver  ", cell(delivery.receiver))
+    out.line("state     ", cell(delivery.state, STYLES.get(delivery.state, WARN)))
+    for label, text in _facts(delivery):
         if text:
             out.line(f"{label:<10}", cell(text))
     if silence is not None:
         out.line("silence   ", cell(silence_text(silence)))
-    for event in letter.events:
+    for event in delivery.events:
         out.line("event     ", cell(f"{event.short_id} {plain_text(compose(event).title)}"))
-    if letter.state in {State.DEAD, State.HELD}:
+    if delivery.state in {State.DEAD, State.HELD}:
         out.line()
-        out.line(cell(f"send it again: aitems-watcher deliveries retry {letter.id[:SHORT_ID_LENGTH]}"))
+        out.line(cell(f"send it again: aitems-watcher deliveries retry {delivery.id[:SHORT_ID_LENGTH]}"))
 
 
-def _facts(letter: Letter) -> Sequence[tuple[str, str]]:
+def _facts(delivery: DeliveryView) -> Sequence[tuple[str, str]]:
     return (
-        ("reason", letter.reason),
-        ("answer", letter.answer or ""),
-        ("made", f"{moment_text(letter.created_at)} UTC"),
-        ("attempts", f"{letter.attempts}{', may have arrived before' if letter.may_be_repeat else ''}"),
-        ("latest", _optional(letter.attempted_at)),
-        ("next try", _optional(letter.next_at)),
-        ("ended", _optional(letter.settled_at)),
+        ("reason", delivery.reason),
+        ("answer", delivery.answer or ""),
+        ("made", f"{time_text(delivery.created_at)} UTC"),
+        ("attempts", f"{delivery.attempts}{', may have arrived before' if delivery.may_be_repeat else ''}"),
+        ("latest", _optional(delivery.attempted_at)),
+        ("next try", _optional(delivery.next_at)),
+        ("ended", _optional(delivery.settled_at)),
     )
 
 
-def letter_json(letter: Letter) -> dict[str, object]:
+def delivery_json(delivery: DeliveryView) -> dict[str, object]:
     """Return a delivery for programs."""
     return {
-        "id": letter.id,
-        "receiver": letter.receiver,
-        "state": letter.state.value,
-        "reason": letter.reason,
-        "answer": letter.answer,
-        "attempts": letter.attempts,
-        "may_be_repeat": letter.may_be_repeat,
-        "created_at": to_text(letter.created_at),
-        "attempted_at": _moment_json(letter.attempted_at),
-        "next_at": _moment_json(letter.next_at),
-        "settled_at": _moment_json(letter.settled_at),
-        "about": _about(letter.events),
-        "event_ids": [event.id for event in letter.events],
+        "id": delivery.id,
+        "receiver": delivery.receiver,
+        "state": delivery.state.value,
+        "reason": delivery.reason,
+        "answer": delivery.answer,
+        "attempts": delivery.attempts,
+        "may_be_repeat": delivery.may_be_repeat,
+        "created_at": to_text(delivery.created_at),
+        "attempted_at": _time_json(delivery.attempted_at),
+        "next_at": _time_json(delivery.next_at),
+        "settled_at": _time_json(delivery.settled_at),
+        "about": _about(delivery.events),
+        "event_ids": [event.id for event in delivery.events],
     }
 
 
-def _moment_json(moment: datetime | None) -> str | None:
+def _time_json(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)
 
 

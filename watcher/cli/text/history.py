@@ -13,7 +13,7 @@ from watcher.core.messages.training import Severity, compose, plain_text
 from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
-    from watcher.store.views import Handover, Told
+    from watcher.store.views import DeliveryOutcome, EventHistory
 
 COLUMNS: Final = ("EVENT", "KIND", "ABOUT", "CHANGE", "WHEN (UTC)", "MARKS", "ROUTE", "DELIVERIES")
 SEVERITY_STYLES: Final = {Severity.OK: GOOD, Severity.INFO: BUSY, Severity.WARNING: WARN, Severity.ERROR: BAD}
@@ -26,13 +26,13 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(told: Sequence[Told]) -> Table:
+def history_table(entry: Sequence[EventHistory]) -> Table:
     """Return one row an event."""
-    return Table(COLUMNS, [_row(item) for item in told])
+    return Table(COLUMNS, [_row(item) for item in entry])
 
 
-def _row(told: Told) -> tuple[Cell, ...]:
-    event, message = told.event, compose(told.event)
+def _row(entry: EventHistory) -> tuple[Cell, ...]:
+    event, message = entry.event, compose(entry.event)
     return (
         cell(event.short_id),
         cell(event.kind, SEVERITY_STYLES[message.severity]),
@@ -40,8 +40,8 @@ def _row(told: Told) -> tuple[Cell, ...]:
         cell(change_text(event)),
         cell(bounds_text(event.after, event.before)),
         cell(", ".join(marks(event))),
-        cell(told.route or "not routed yet"),
-        _deliveries(told.handovers),
+        cell(entry.route or "not routed yet"),
+        _deliveries(entry.delivery_outcomes),
     )
 
 
@@ -72,39 +72,39 @@ def marks(event: Event) -> Iterator[str]:
         yield f"not seen: {', '.join(event.skipped)}"
 
 
-def _deliveries(handovers: Sequence[Handover]) -> Cell:
-    if not handovers:
+def _deliveries(delivery_outcomes: Sequence[DeliveryOutcome]) -> Cell:
+    if not delivery_outcomes:
         return Cell("nobody", FAINT)
-    worst = next((style for item in handovers if (style := STATE_STYLES.get(item.state, WARN))), "")
-    return cell("; ".join(handover_text(item) for item in handovers), worst)
+    worst = next((style for item in delivery_outcomes if (style := STATE_STYLES.get(item.state, WARN))), "")
+    return cell("; ".join(outcome_text(item) for item in delivery_outcomes), worst)
 
 
-def handover_text(handover: Handover) -> str:
+def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
     """Write how an event fared with one receiver; where it is not delivered, with the reason."""
-    text = f"{handover.receiver}: {handover.state}"
-    if handover.state is State.DELIVERED:
+    text = f"{delivery_outcome.receiver}: {delivery_outcome.state}"
+    if delivery_outcome.state is State.DELIVERED:
         return text
-    return f"{text} ({handover.reason})" if handover.reason else text
+    return f"{text} ({delivery_outcome.reason})" if delivery_outcome.reason else text
 
 
-def told_json(told: Told) -> dict[str, object]:
+def event_history_json(entry: EventHistory) -> dict[str, object]:
     """Return an event as the store has it, with its route and deliveries."""
     return {
-        **to_json(told.event),
-        "routed_at": None if told.routed_at is None else to_text(told.routed_at),
-        "route": told.route,
-        "deliveries": [_handover_json(item) for item in told.handovers],
+        **to_json(entry.event),
+        "routed_at": None if entry.routed_at is None else to_text(entry.routed_at),
+        "route": entry.route,
+        "deliveries": [_outcome_json(item) for item in entry.delivery_outcomes],
     }
 
 
-def _handover_json(handover: Handover) -> dict[str, object]:
+def _outcome_json(delivery_outcome: DeliveryOutcome) -> dict[str, object]:
     return {
-        "receiver": handover.receiver,
-        "receiver_seq": handover.receiver_seq,
-        "delivery_id": handover.delivery_id,
-        "state": handover.state.value,
-        "reason": handover.reason,
-        "attempts": handover.attempts,
-        "settled_at": None if handover.settled_at is None else to_text(handover.settled_at),
-        "answer": handover.answer,
+        "receiver": delivery_outcome.receiver,
+        "receiver_seq": delivery_outcome.receiver_seq,
+        "delivery_id": delivery_outcome.delivery_id,
+        "state": delivery_outcome.state.value,
+        "reason": delivery_outcome.reason,
+        "attempts": delivery_outcome.attempts,
+        "settled_at": None if delivery_outcome.settled_at is None else to_text(delivery_outcome.settled_at),
+        "answer": delivery_outcome.answer,
     }

@@ -1,7 +1,7 @@
 """Showing: tables and colour on a terminal, aligned text without either where the output is piped.
 
 Text from outside goes through ``cell``: it never carries control characters to a terminal, nor markup. JSON keeps
-it as it came and escapes what is not ASCII.
+it came and escapes what is not ASCII.
 """
 
 from __future__ import annotations

@@ -10,17 +10,17 @@ from urllib.parse import unquote
 
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Screen, Table, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import age_text, moment_text, since_text
+from watcher.cli.text.times import age_text, since_text, time_text
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.training import compose, plain_text
-from watcher.core.polling.drift import Drift
+from watcher.core.polling.deviation import Deviation
 from watcher.core.routing.silence import Silence
 from watcher.core.training.model import Phase, Snapshot, phase_of
 from watcher.reports.polls import target_text
-from watcher.reports.status import Known, Looked, Stuck, Survey
+from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
 
 if TYPE_CHECKING:
     from watcher.store.views import QueueState
@@ -38,31 +38,31 @@ NAMED: Final = 10
 NO_COUNT: Final = Cell("")
 
 
-def show_survey(survey: Survey, out: Screen) -> None:
+def show_status(report: StatusReport, out: Screen) -> None:
     """Write everything, what is not well last, where it is seen."""
-    _show_trainings(survey, out)
-    _show_queues(survey, out)
-    _show_drifts(survey.drifts, out)
-    show_looks(survey.looks, out)
-    _show_incidents(survey.incidents, out)
-    _show_stuck(survey.stuck, out)
-    _show_broken(survey, out)
-    _show_store(survey, out)
-    _show_silences(survey.silences, out)
+    _show_trainings(report, out)
+    _show_queues(report, out)
+    _show_deviations(report.deviations, out)
+    show_polls(report.polls, out)
+    _show_incidents(report.incidents, out)
+    _show_failed_deliveries(report.failed_deliveries, out)
+    _show_failing_receivers(report, out)
+    _show_store(report, out)
+    _show_silences(report.silences, out)
     out.line()
-    out.line(Cell("not all is well, see above", BAD) if survey.problems else Cell("all well", GOOD))
+    out.line(Cell("not all is well, see above", BAD) if report.problems else Cell("all well", GOOD))
 
 
-def _show_trainings(survey: Survey, out: Screen) -> None:
-    if not survey.trainings:
+def _show_trainings(report: StatusReport, out: Screen) -> None:
+    if not report.trainings:
         out.line("no training is known yet")
         return
-    several = len({item.snapshot.ref.account for item in survey.trainings}) > 1
-    rows = [_training_row(item, survey.at, several_accounts=several) for item in survey.trainings]
+    several = len({item.snapshot.ref.account for item in report.trainings}) > 1
+    rows = [_training_row(item, report.at, several_accounts=several) for item in report.trainings]
     out.table(Table(("ACCOUNT", "SERVICE", "TYPE", "VERSION", "STATUS", "SINCE (UTC)", "LAST SEEN", "NOTE"), rows))
 
 
-def _training_row(item: Known, now: datetime, *, several_accounts: bool) -> tuple[Cell, ...]:
+def _training_row(item: KnownTraining, now: datetime, *, several_accounts: bool) -> tuple[Cell, ...]:
     snapshot, ref = item.snapshot, item.snapshot.ref
     return (
         cell(ref.account) if several_accounts else Cell(""),
@@ -85,7 +85,7 @@ def status_cell(snapshot: Snapshot) -> Cell:
     return cell(f"{snapshot.status} ({waiting})" if snapshot.status else f"({waiting})", WARN)
 
 
-def _note(item: Known) -> str:
+def _note(item: KnownTraining) -> str:
     notes = [] if item.watched else ["not watched any more"]
     if item.snapshot.gone:
         notes.append("gone: not found any more")
@@ -94,8 +94,8 @@ def _note(item: Known) -> str:
     return ", ".join(notes)
 
 
-def _show_queues(survey: Survey, out: Screen) -> None:
-    table = queue_table(survey.queues, survey.receivers, survey.at)
+def _show_queues(report: StatusReport, out: Screen) -> None:
+    table = queue_table(report.queues, report.receivers, report.at)
     if table.rows:
         out.line()
         out.table(table)
@@ -132,23 +132,23 @@ def _count(states: dict[State, QueueState], *wanted: State, style: str = "") -> 
     return Cell(str(count), style if count else FAINT)
 
 
-def show_looks(looks: Sequence[Looked], out: Screen) -> None:
+def show_polls(polls: Sequence[PollReport], out: Screen) -> None:
     """Write each look that fails with what to do, then those that were never tried."""
-    for looked in looks:
-        if looked.failing:
+    for polled in polls:
+        if polled.failing:
             out.line()
-            _show_failing(looked, out)
-    untried = [looked for looked in looks if looked.untried]
+            _show_failing(polled, out)
+    untried = [polled for polled in polls if polled.untried]
     if untried:
         out.line()
-        out.line(cell(f"not looked at yet: {', '.join(target_text(looked.look) for looked in untried)}", WARN))
+        out.line(cell(f"not looked at yet: {', '.join(target_text(polled.poll) for polled in untried)}", WARN))
 
 
-def _show_failing(looked: Looked, out: Screen) -> None:
-    state = looked.state
-    since = f" since {moment_text(state.failed_since)} UTC" if state.failed_since else ""
+def _show_failing(polled: PollReport, out: Screen) -> None:
+    state = polled.state
+    since = f" since {time_text(state.failed_since)} UTC" if state.failed_since else ""
     tries = "once" if state.failures == 1 else f"{state.failures} times in a row"
-    out.line(cell(f"cannot see {target_text(looked.look)}{since}, {tries}: {state.cause}", BAD))
+    out.line(cell(f"cannot see {target_text(polled.poll)}{since}, {tries}: {state.cause}", BAD))
     if state.detail:
         out.line("  ", cell(state.detail))
     if state.cause is not None:
@@ -163,7 +163,7 @@ def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
             cell(incident.id[:SHORT_ID_LENGTH]),
             cell(incident.kind, BAD),
             cell(unquote(incident.subject)),
-            cell(moment_text(incident.since)),
+            cell(time_text(incident.since)),
             cell(incident.cause),
         )
         for incident in incidents
@@ -175,18 +175,21 @@ def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
         out.line("  ", cell(f"{cause}: {advice(cause)}"))
 
 
-def _show_drifts(drifts: Sequence[Drift], out: Screen) -> None:
-    if not drifts:
+def _show_deviations(deviations: Sequence[Deviation], out: Screen) -> None:
+    if not deviations:
         return
-    rows = [(cell(drift.oddity, WARN), cell(moment_text(drift.seen_at)), cell(unquote(drift.look))) for drift in drifts]
+    rows = [
+        (cell(deviation.description, WARN), cell(time_text(deviation.seen_at)), cell(unquote(deviation.poll)))
+        for deviation in deviations
+    ]
     out.line()
     out.table(Table(("AITEMS DIFFERS FROM ITS DOCUMENTS", "SINCE (UTC)", "SEEN BY"), rows[:NAMED]))
     if len(rows) > NAMED:
         out.line(f"and {len(rows) - NAMED} more: see aitems-watcher status --json")
 
 
-def _show_store(survey: Survey, out: Screen) -> None:
-    problems = [] if survey.store is None else survey.store.problems
+def _show_store(report: StatusReport, out: Screen) -> None:
+    problems = [] if report.store is None else report.store.problems
     if problems:
         out.line()
     for problem in problems:
@@ -200,28 +203,31 @@ def _show_silences(silences: Sequence[Silence], out: Screen) -> None:
         out.line(cell(f"silenced by {silence_text(item)}", WARN))
 
 
-def _show_broken(survey: Survey, out: Screen) -> None:
+def _show_failing_receivers(report: StatusReport, out: Screen) -> None:
     rows = [
         (
             cell(item.name, BAD),
-            cell("" if item.broken_since is None else moment_text(item.broken_since)),
+            cell("" if item.failing_since is None else time_text(item.failing_since)),
             cell(item.reason),
             cell(item.answer),
         )
-        for item in survey.broken
+        for item in report.failing_receivers
     ]
     if rows:
         out.line()
         out.table(Table(("RECEIVER REFUSES", "SINCE (UTC)", "REASON", "ANSWER"), rows))
         out.line("  mend it, then run aitems-watcher reload; where a secret is given by env or credential, restart")
-    for news in survey.untold:
+    for news in report.unannounced:
         out.line(cell(f"nobody could be told: {plain_text(compose(news.event).title)}: {news.reason}", BAD))
 
 
-def _show_stuck(stuck: Sequence[Stuck], out: Screen) -> None:
-    if not stuck:
+def _show_failed_deliveries(failed_deliveries: Sequence[FailedDelivery], out: Screen) -> None:
+    if not failed_deliveries:
         return
-    rows = [(cell(item.event_id), cell(item.receiver), cell(item.state, BAD), cell(item.reason)) for item in stuck]
+    rows = [
+        (cell(item.event_id), cell(item.receiver), cell(item.state, BAD), cell(item.reason))
+        for item in failed_deliveries
+    ]
     out.line()
     out.table(Table(("EVENT", "RECEIVER", "STATE", "REASON"), rows[:NAMED]))
     if len(rows) > NAMED:

@@ -1,4 +1,4 @@
-"""Times as a person reads them: bounds as bounds, ages in one unit. All are UTC."""
+"""Times as a person reads them: bounds, ages in one unit. All are UTC."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def since_text(snapshot: Snapshot) -> str:
     return bounds_text(snapshot.changed_after, snapshot.changed_before)
 
 
-def moment_text(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     """Write one time in whole seconds, e.g. ``2026-11-23 02:20:11``."""
     return f"{_down(moment):%Y-%m-%d %H:%M:%S}"
 

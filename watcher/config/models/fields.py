@@ -29,7 +29,7 @@ SLACK_CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ValidationContext:
     """What a value is checked against besides itself."""
 
     folder: Path
@@ -41,7 +41,7 @@ class Surroundings:
 def folder_of(info: ValidationInfo) -> Path:
     """Return what relative paths are relative to; without a file, the current folder."""
     around = info.context
-    return around.folder if isinstance(around, Surroundings) else Path.cwd()
+    return around.folder if isinstance(around, ValidationContext) else Path.cwd()
 
 
 def frozen_mapping(mapping: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -148,7 +148,7 @@ Labels = Annotated[Mapping[Label, Label], AfterValidator(frozen_mapping)]
 
 def _account(name: str, info: ValidationInfo) -> str:
     around = info.context
-    if not isinstance(around, Surroundings) or not around.accounts:
+    if not isinstance(around, ValidationContext) or not around.accounts:
         return name
     if name in around.accounts:
         return name
@@ -162,7 +162,7 @@ def _account(name: str, info: ValidationInfo) -> str:
 
 def _receiver(name: str, info: ValidationInfo) -> str:
     around = info.context
-    if isinstance(around, Surroundings) and around.receivers and name not in around.receivers:
+    if isinstance(around, ValidationContext) and around.receivers and name not in around.receivers:
         raise wrong(f"there is no [{key_text(('receiver', name))}]", did_you_mean(name, around.receivers))
     return name
 

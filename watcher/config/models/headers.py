@@ -35,12 +35,12 @@ OURS: Final = frozenset(
 )
 """What HTTP or Standard Webhooks give a meaning that a setting must not change."""
 
-_TELLING: Final = re.compile(r"authorization|cookie|token|secret|passw|api-?key|access-?key|signature")
+_NOTIFYING: Final = re.compile(r"authorization|cookie|token|secret|passw|api-?key|access-?key|signature")
 
 
 def is_secret_header(name: str) -> bool:
     """Say whether a header of this name usually carries a secret."""
-    return _TELLING.search(name.lower()) is not None
+    return _NOTIFYING.search(name.lower()) is not None
 
 
 def _header_name(name: str) -> str:

@@ -11,10 +11,10 @@ from typing import Final
 from pydantic import ValidationError
 
 from watcher.config.faults import Problem, did_you_mean, shown
-from watcher.config.models.fields import Surroundings
-from watcher.config.models.routes import MatchTable
+from watcher.config.models.fields import ValidationContext
+from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.explain import explain
-from watcher.core.routing.matcher import ALL_KINDS, LABEL, Match
+from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher
 from watcher.core.routing.silence import EXEMPT
 
 KEYS: Final = ("kind", "account", "service", "type", "version", "status")
@@ -26,7 +26,7 @@ class MatcherError(ValueError):
     """A matcher is refused; the text says what is wrong with each of them and what to write instead."""
 
 
-def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str] = NO_IDS) -> Match:
+def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str] = NO_IDS) -> Matcher:
     """Read matchers: a key given several times, or several words between commas, fits by any one of them.
 
     Args:
@@ -43,13 +43,13 @@ def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str
         words.setdefault(key, []).extend(found)
     _refuse_names(words.get("service", ()), ids)
     try:
-        return MatchTable.model_validate(_table(words), context=Surroundings(Path(), tuple(accounts))).match
+        return MatcherTable.model_validate(_table(words), context=ValidationContext(Path(), tuple(accounts))).match
     except ValidationError as error:
         problems = explain(error.errors(include_url=False))
         raise MatcherError("\n".join(_text(problem) for problem in problems)) from None
 
 
-def silenced(match: Match) -> Match:
+def silenced(match: Matcher) -> Matcher:
     """Return what a silence makes of a matcher: without a kind it takes every one that can be silenced.
 
     Raises:

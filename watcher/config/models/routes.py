@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from watcher.config.faults import did_you_mean, shown, wrong
 from watcher.config.models.base import Settings
-from watcher.config.models.fields import GroupPatience, Label, ReceiverName, Surroundings, frozen_mapping
+from watcher.config.models.fields import GroupPatience, Label, ReceiverName, ValidationContext, frozen_mapping
+from watcher.config.renamed import RENAMED_KINDS
 from watcher.core.event import Kind
-from watcher.core.routing.matcher import ALL_KINDS, LABEL, Match, fits
+from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher, fits
 from watcher.core.routing.routes import MENTIONS_MAX, Route
 from watcher.core.training.model import TRAIN_TYPES
 
@@ -22,7 +23,7 @@ LATER_KINDS: Final = (
     frozenset(
         {
             *("stuck", "unstuck", "unusable", "overdue", "update-failed", "update-succeeded"),
-            *("receiver-broken", "receiver-mended", "started", "stopped", "caught-up"),
+            *("receiver-failing", "receiver-recovered", "started", "stopped", "caught-up"),
         }
     )
     - KINDS
@@ -38,6 +39,8 @@ _BARE_GROUP: Final = re.compile(r"@(here|channel|everyone)")
 
 
 def _kind(word: str) -> str:
+    if word in RENAMED_KINDS:
+        raise wrong(f"events of the kind {shown(word)} have another name now", f"write {shown(RENAMED_KINDS[word])}")
     if word in LATER_KINDS:
         raise wrong(f"this version does not have it yet: events of the kind {shown(word)}", "take it out")
     if word != ALL_KINDS and word not in KINDS:
@@ -47,7 +50,7 @@ def _kind(word: str) -> str:
 
 def _account(word: str, info: ValidationInfo) -> str:
     around = info.context
-    accounts = around.accounts if isinstance(around, Surroundings) else ()
+    accounts = around.accounts if isinstance(around, ValidationContext) else ()
     if accounts and not any(fits(account, word) for account in accounts):
         raise wrong(f"{shown(word)} is none of the accounts", did_you_mean(word, accounts))
     return word
@@ -123,7 +126,7 @@ Mentions = Annotated[
 ]
 
 
-class MatchTable(Settings):
+class MatcherTable(Settings):
     """The key ``match`` of a route, as it is written."""
 
     kind: Kinds | None = None
@@ -135,18 +138,18 @@ class MatchTable(Settings):
     labels: LabelWords = Field(default_factory=dict)
 
     @property
-    def match(self) -> Match:
+    def match(self) -> Matcher:
         """What it says."""
         keys = ("account", "service", "type", "version", "status")
         words = {key: words for key in keys if (words := getattr(self, key)) is not None}
         words |= {LABEL + name: words for name, words in self.labels.items()}
-        return Match(kinds=None if self.kind is None else frozenset(self.kind), words=frozen_mapping(words))
+        return Matcher(kinds=None if self.kind is None else frozenset(self.kind), words=frozen_mapping(words))
 
 
 class RouteTable(Settings):
     """A table ``[[route]]``, as it is written."""
 
-    match: MatchTable = Field(default_factory=MatchTable)
+    match: MatcherTable = Field(default_factory=MatcherTable)
     to: Receivers = Field(examples=['["name-of-a-receiver"]'])
     # The key is a word of Python's.
     continue_: bool = Field(default=False, alias="continue")

@@ -98,7 +98,7 @@ class IncidentSettings(Settings):
     """Failed looks in a row."""
     after: Patience = timedelta(minutes=1)
     """Time since the first of them."""
-    good_looks: int = Field(default=2, ge=1, le=100)
+    recover_after: int = Field(default=2, ge=1, le=100)
     """Answers in a row that end it."""
 
 

@@ -20,6 +20,7 @@ from watcher.config.document import (
 )
 from watcher.config.faults import KeyPath, Problem, did_you_mean, nearest, shown
 from watcher.config.models.base import Settings, keys_of
+from watcher.config.renamed import RENAMED_KEYS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -128,7 +129,10 @@ def _missing(error: _Error) -> Problem:
 
 
 def _unknown_key(error: _Error) -> Problem:
-    if error.key in LATER.get(shape_of(error.path[:-1]), ()):
+    table = shape_of(error.path[:-1])
+    if (present := RENAMED_KEYS.get(".".join(map(str, table)), {}).get(error.key)) is not None:
+        return Problem(error.path, "has another name now", f"write {present}")
+    if error.key in LATER.get(table, ()):
         return Problem(error.path, NOT_YET, "take it out")
     return Problem(error.path, "is no known key", did_you_mean(error.key, error.known_keys))
 

@@ -106,7 +106,7 @@ class _Walk:
         elif kind == "mark":
             self._mark(token, line)
         elif kind == "newline" and not self._open:
-            self._forget()
+            self._prune()
 
     def _word(self, token: str, line: int) -> None:
         if self._value is not None:
@@ -163,7 +163,7 @@ class _Walk:
             path = (*path, index)
         self._note(path, line, above=0)
         self._table = path
-        self._forget()
+        self._prune()
 
     def _path_of_header(self) -> KeyPath:
         path: KeyPath = ()
@@ -177,7 +177,7 @@ class _Walk:
         if self._value is not None:
             self.lines.setdefault(self._value, line)
             self._open.append(_Open(self._value, None))
-            self._forget()
+            self._prune()
 
     def _brace_closes(self) -> None:
         self._close(array=False)
@@ -185,10 +185,10 @@ class _Walk:
     def _close(self, *, array: bool) -> None:
         if self._open and (self._open[-1].index is not None) == array:
             self._open.pop()
-            self._forget()
+            self._prune()
 
     def _comma(self) -> None:
-        self._forget()
+        self._prune()
         if self._open:
             around = self._open[-1]
             if around.index is not None:
@@ -200,7 +200,7 @@ class _Walk:
             self.lines.setdefault(path[:length], line)
         self.lines[path] = line
 
-    def _forget(self) -> None:
+    def _prune(self) -> None:
         self._key = []
         self._value = None
         self._header_brackets = 0

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from watcher.config.faults import KeyPath, Problem, shown
 from watcher.config.models.base import keys_of
-from watcher.config.models.routes import MatchTable
+from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.line_numbers import Lines
-from watcher.core.routing.matcher import ALL_KINDS, Match
+from watcher.core.routing.matcher import ALL_KINDS, Matcher
 
 Table = Mapping[str, object]
 Numbered = list[tuple[int, Table]]
@@ -37,16 +37,16 @@ def _is_catch_all(route: Table) -> bool:
     match = route.get("match", {})
     if not isinstance(match, dict):
         return True
-    if match.keys() & keys_of(MatchTable).keys() - {"kind"}:
+    if match.keys() & keys_of(MatcherTable).keys() - {"kind"}:
         return False
     kind = match.get("kind")
     return kind is None or kind == ALL_KINDS or (isinstance(kind, list) and ALL_KINDS in kind)
 
 
 def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
-    earlier: list[tuple[KeyPath, Match]] = []
+    earlier: list[tuple[KeyPath, Matcher]] = []
     for index, route in routes:
-        match = _match_of(route)
+        match = _matcher_of(route)
         if match is None:
             continue
         path: KeyPath = ("route", index)
@@ -62,15 +62,15 @@ def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
             earlier.append((path, match))
 
 
-def _match_of(route: Table) -> Match | None:
+def _matcher_of(route: Table) -> Matcher | None:
     """Return what a route matches; ``None`` where that cannot be read, which is a fault of its own."""
     try:
-        return MatchTable.model_validate(route.get("match", {})).match
+        return MatcherTable.model_validate(route.get("match", {})).match
     except ValidationError:
         return None
 
 
-def _takers(match: Match, earlier: list[tuple[KeyPath, Match]]) -> set[KeyPath] | None:
+def _takers(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> set[KeyPath] | None:
     """Return the routes that leave nothing of a match over; ``None`` where something may be."""
     found = set()
     for kind in match.kinds_taken:

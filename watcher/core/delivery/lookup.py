@@ -48,11 +48,11 @@ class NotAllowed:
     answer: str = ""
 
 
-Finding = Found | NotFound | Unanswered | NotAllowed
+LookupResult = Found | NotFound | Unanswered | NotAllowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class Lookup:
     """What is known of a delivery in doubt when it has been looked up."""
 
     attempt: Attempt
@@ -66,59 +66,57 @@ class Inquiry:
     """How many times in a row the receiver could not be asked, this one included."""
 
 
-def first_look_at(attempted_at: datetime, policy: Policy, now: datetime) -> datetime:
+def first_lookup_at(attempted_at: datetime, policy: Policy, now: datetime) -> datetime:
     """Return when a delivery may first be looked up: after a crash, what the process that died wrote still travels."""
     # After a step of the wall clock the attempt may lie in the future.
     return min(attempted_at, now) + policy.first_retry
 
 
-def after_look_up(finding: Finding, inquiry: Inquiry, policy: Policy, now: datetime, unit: float) -> Verdict:
+def after_lookup(result: LookupResult, lookup: Lookup, policy: Policy, now: datetime, unit: float) -> Verdict:
     """Decide what follows from looking a delivery up.
 
     Args:
-        finding: What the receiver showed.
-        inquiry: What is known of the delivery.
+        result: What the receiver showed.
+        lookup: What is known of the delivery.
         policy: The configured waits.
         now: UTC.
         unit: A number in [0, 1) that spreads the waits; the caller draws it.
     """
-    match finding:
+    match result:
         case Found():
             return Verdict(state=State.DELIVERED, reason="found")
         case NotFound():
-            return _not_found(inquiry, policy, now, unit)
+            return _not_found(lookup, policy, now, unit)
         case Unanswered(reason=reason, after_seconds=wish):
-            backoff = retry_wait(max(inquiry.unanswered, 1), policy, unit)
+            backoff = retry_wait(max(lookup.unanswered, 1), policy, unit)
             wait = backoff if wish is None else timedelta(seconds=max(wish, 0.0))
-            return _ask_again(f"cannot look it up: {reason}", wait, inquiry, policy, now)
+            return _ask_again(f"cannot look it up: {reason}", wait, lookup, policy, now)
         case NotAllowed(reason=reason):
-            return _without_asking(f"may not look it up: {reason}", inquiry, policy, now)
+            return _without_asking(f"may not look it up: {reason}", lookup, policy, now)
         case _:
-            assert_never(finding)
+            assert_never(result)
 
 
-def _not_found(inquiry: Inquiry, policy: Policy, now: datetime, unit: float) -> Verdict:
-    if now < inquiry.due_at:
+def _not_found(lookup: Lookup, policy: Policy, now: datetime, unit: float) -> Verdict:
+    if now < lookup.due_at:
         # Along with others a delivery is looked for before its time: that can only find it.
-        wait = min(inquiry.due_at - now, policy.first_retry * LOOKUPS)
-        return _ask_again("to be looked up", wait, inquiry, policy, now)
-    if inquiry.lookups + 1 < LOOKUPS:
-        once_more = replace(inquiry, lookups=inquiry.lookups + 1)
+        wait = min(lookup.due_at - now, policy.first_retry * LOOKUPS)
+        return _ask_again("to be looked up", wait, lookup, policy, now)
+    if lookup.lookups + 1 < LOOKUPS:
+        once_more = replace(lookup, lookups=lookup.lookups + 1)
         return _ask_again("not found once", policy.first_retry * 2, once_more, policy, now)
     # The waits between attempts grow as they do for what surely failed; the looks took a part of them.
-    left = inquiry.attempted_at + retry_wait(inquiry.attempt.number, policy, unit) - now
-    again = again_or_dead(
-        "not found twice", min(max(left, timedelta()), policy.max_retry), inquiry.attempt, policy, now
-    )
+    left = lookup.attempted_at + retry_wait(lookup.attempt.number, policy, unit) - now
+    again = again_or_dead("not found twice", min(max(left, timedelta()), policy.max_retry), lookup.attempt, policy, now)
     return replace(again, certain=True)
 
 
-def _ask_again(reason: str, wait: timedelta, inquiry: Inquiry, policy: Policy, now: datetime) -> Verdict:
-    later = again_or_dead(reason, wait, inquiry.attempt, policy, now, state=State.UNCERTAIN)
-    return replace(later, lookups=inquiry.lookups)
+def _ask_again(reason: str, wait: timedelta, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
+    later = again_or_dead(reason, wait, lookup.attempt, policy, now, state=State.UNCERTAIN)
+    return replace(later, lookups=lookup.lookups)
 
 
-def _without_asking(reason: str, inquiry: Inquiry, policy: Policy, now: datetime) -> Verdict:
+def _without_asking(reason: str, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
     if policy.on_uncertain is OnUncertain.HOLD:
         return Verdict(state=State.HELD, reason=reason)
-    return replace(again_or_dead(reason, timedelta(), inquiry.attempt, policy, now), may_be_repeat=True)
+    return replace(again_or_dead(reason, timedelta(), lookup.attempt, policy, now), may_be_repeat=True)

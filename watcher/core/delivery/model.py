@@ -19,7 +19,7 @@ MAX_DOUBLINGS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class DeliveryRequest:
     """One delivery as a receiver gets it for one attempt."""
 
     delivery_id: str
@@ -103,12 +103,12 @@ class Refused:
 Outcome = Delivered | TryLater | Uncertain | Degrade | Refused
 
 
-class Repeats(StrEnum):
+class Dedup(StrEnum):
     """What is known at the other side of a message that is sent twice."""
 
-    MARKED = "marked"
+    BY_ID = "by-id"
     """It knows a repeat by its id, so that a second copy does no harm."""
-    LOOKED_UP = "looked-up"
+    BY_LOOKUP = "by-lookup"
     """It can be asked whether the first copy arrived."""
     UNKNOWN = "unknown"
 
@@ -155,7 +155,7 @@ class Attempt:
     number: int
     """Counts from 1; an attempt that the receiver merely throttled is not counted."""
     created_at: datetime
-    repeats: Repeats
+    dedup: Dedup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +179,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class LeasedDelivery:
     """A delivery that is ours until its lease ends."""
 
-    parcel: Parcel
+    request: DeliveryRequest
     token: str
     created_at: datetime
     due_at: datetime
@@ -202,13 +202,13 @@ class Claim:
     lease: timedelta
     due_by: datetime | None = None
     """Only what was due by then; ``None`` for whatever is due now."""
-    looks_up: bool = False
+    by_lookup: bool = False
     """Whether what is in doubt is claimed for being looked up: all of it, as soon as one is due, and by itself."""
     oldest_only: bool = False
     """Whether the receiver is parked, so that only the oldest that waits for it is tried."""
 
 
-class Health(StrEnum):
+class SignalKind(StrEnum):
     """What an attempt says of its receiver."""
 
     REFUSES = "refuses"
@@ -216,10 +216,10 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class ReceiverSignal:
     """What an attempt says of its receiver, and in which words."""
 
-    health: Health
+    health: SignalKind
     reason: str = ""
     answer: str = ""
     began_at: datetime | None = None
@@ -234,7 +234,7 @@ class Settlement:
     at: datetime
     answer: str = ""
     receipt: str | None = None
-    sign: Sign | None = None
+    signal: ReceiverSignal | None = None
     """What the attempt says of the receiver."""
 
 
@@ -267,10 +267,10 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
 
 
 def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
-    if attempt.repeats is Repeats.LOOKED_UP:
+    if attempt.dedup is Dedup.BY_LOOKUP:
         asked = again_or_dead(reason, policy.first_retry, attempt, policy, now, state=State.UNCERTAIN)
         return replace(asked, may_be_repeat=True)
-    if attempt.repeats is Repeats.MARKED:
+    if attempt.dedup is Dedup.BY_ID:
         return again_or_dead(reason, wait, attempt, policy, now)
     if policy.on_uncertain is OnUncertain.HOLD:
         return Verdict(state=State.HELD, reason=reason)

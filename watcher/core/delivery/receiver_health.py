@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.delivery.lookup import Finding, Found
-from watcher.core.delivery.model import Delivered, Health, Outcome, Refused, Scope, Sign
+from watcher.core.delivery.lookup import Found, LookupResult
+from watcher.core.delivery.model import Delivered, Outcome, ReceiverSignal, Refused, Scope, SignalKind
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.timestamps import to_text
 
-LETTERS_MAX: Final = 50
+DEAD_LETTERS_MAX: Final = 50
 """Dead letters that one event names; the others are counted."""
 RECEIVER_REMOVED: Final = "receiver-removed"
 """Why nothing passes where deliveries wait for a receiver that is not configured any more."""
@@ -31,13 +31,13 @@ PARKED_REMEDY: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ReceiverState:
     """What is remembered of a receiver."""
 
     name: str
     seq: int = 0
     """The number of the latest event about it."""
-    broken_since: datetime | None = None
+    failing_since: datetime | None = None
     reason: str = ""
     answer: str = ""
 
@@ -58,7 +58,7 @@ class DeadLetter:
     created_at: datetime
 
 
-def sign_of(outcome: Outcome | Finding, began_at: datetime | None = None) -> Sign | None:
+def signal_of(outcome: Outcome | LookupResult, began_at: datetime | None = None) -> ReceiverSignal | None:
     """Return what an outcome says of the receiver; ``None`` where it says nothing.
 
     Args:
@@ -67,80 +67,92 @@ def sign_of(outcome: Outcome | Finding, began_at: datetime | None = None) -> Sig
     """
     match outcome:
         case Delivered():
-            return Sign(health=Health.PASSES)
+            return ReceiverSignal(health=SignalKind.PASSES)
         case Found():
-            return Sign(health=Health.PASSES, began_at=began_at)
+            return ReceiverSignal(health=SignalKind.PASSES, began_at=began_at)
         case Refused(reason=reason, answer=answer, scope=Scope.RECEIVER):
-            return Sign(health=Health.REFUSES, reason=reason, answer=answer)
+            return ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer)
         case _:
             return None
 
 
-def is_news(standing: Standing, sign: Sign) -> bool:
+def is_news(receiver_state: ReceiverState, signal: ReceiverSignal) -> bool:
     """Say whether a sign changes how a receiver stands: what passed before the refusal does not take that back."""
-    if sign.health is Health.REFUSES:
+    if signal.health is SignalKind.REFUSES:
         return True
-    since = standing.broken_since
-    return since is not None and (sign.began_at is None or sign.began_at >= since)
+    since = receiver_state.failing_since
+    return since is not None and (signal.began_at is None or signal.began_at >= since)
 
 
-def turn(standing: Standing, sign: Sign, waiting: int, epoch: str, now: datetime) -> tuple[Standing, Event | None]:
+def state_change(
+    receiver_state: ReceiverState, signal: ReceiverSignal, waiting: int, epoch: str, now: datetime
+) -> tuple[ReceiverState, Event | None]:
     """Return how a receiver stands after an attempt, and what is told where that has changed.
 
     Args:
-        standing: how it stood before.
-        sign: what the attempt says.
+        receiver_state: how it stood before.
+        signal: what the attempt says.
         waiting: how many deliveries wait for it, this one among them where it did not pass.
         epoch: the store's.
         now: the attempt's end, UTC.
     """
-    if sign.health is Health.PASSES:
-        return _mended(standing, waiting, epoch, now) if is_news(standing, sign) else (standing, None)
-    parked = replace(standing, reason=sign.reason, answer=sign.answer)
-    if standing.broken_since is not None:
+    if signal.health is SignalKind.PASSES:
+        return (
+            _recovered(receiver_state, waiting, epoch, now)
+            if is_news(receiver_state, signal)
+            else (receiver_state, None)
+        )
+    parked = replace(receiver_state, reason=signal.reason, answer=signal.answer)
+    if receiver_state.failing_since is not None:
         return parked, None
-    parked = replace(parked, broken_since=now, seq=standing.seq + 1)
-    facts = {**_facts(parked, now), "waiting": waiting, "remedy": _remedy(sign.reason)}
-    return parked, _event(parked, Kind.RECEIVER_BROKEN, epoch, (now, now), facts)
+    parked = replace(parked, failing_since=now, seq=receiver_state.seq + 1)
+    facts = {**_facts(parked, now), "waiting": waiting, "remedy": _remedy(signal.reason)}
+    return parked, _event(parked, Kind.RECEIVER_FAILING, epoch, (now, now), facts)
 
 
 def _remedy(reason: str) -> str:
     return REMOVED_REMEDY if reason == RECEIVER_REMOVED else PARKED_REMEDY
 
 
-def _mended(standing: Standing, waiting: int, epoch: str, now: datetime) -> tuple[Standing, Event]:
-    mended = Standing(name=standing.name, seq=standing.seq + 1)
-    since = standing.broken_since or now
-    facts = {**_facts(standing, since), "waiting": waiting, "lasted_seconds": max((now - since).total_seconds(), 0.0)}
-    return mended, _event(mended, Kind.RECEIVER_MENDED, epoch, (min(since, now), now), facts)
-
-
-def undelivered(standing: Standing, letters: Sequence[DeadLetter], epoch: str, now: datetime) -> tuple[Standing, Event]:
-    """Return what is told about deliveries that were given up, at least one, and the receiver's standing after it."""
-    told = replace(standing, seq=standing.seq + 1)
-    oldest = min(letter.created_at for letter in letters)
-    named = letters[:LETTERS_MAX]
+def _recovered(receiver_state: ReceiverState, waiting: int, epoch: str, now: datetime) -> tuple[ReceiverState, Event]:
+    recovered = ReceiverState(name=receiver_state.name, seq=receiver_state.seq + 1)
+    since = receiver_state.failing_since or now
     facts = {
-        **_facts(standing, oldest),
-        "reason": letters[0].reason,
-        "count": len(letters),
-        "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in named],
-        "remedy": _retry_command(standing.name, letters),
+        **_facts(receiver_state, since),
+        "waiting": waiting,
+        "lasted_seconds": max((now - since).total_seconds(), 0.0),
     }
-    return told, _event(told, Kind.UNDELIVERED, epoch, (min(oldest, now), now), facts)
+    return recovered, _event(recovered, Kind.RECEIVER_RECOVERED, epoch, (min(since, now), now), facts)
 
 
-def _retry_command(name: str, letters: Sequence[DeadLetter]) -> str:
-    which = letters[0].id if len(letters) == 1 else f"--all-dead --receiver {name}"
+def undelivered(
+    receiver_state: ReceiverState, dead_letters: Sequence[DeadLetter], epoch: str, now: datetime
+) -> tuple[ReceiverState, Event]:
+    """Return what is told about deliveries that were given up, at least one, and the receiver's standing after it."""
+    announced = replace(receiver_state, seq=receiver_state.seq + 1)
+    oldest = min(letter.created_at for letter in dead_letters)
+    named = dead_letters[:DEAD_LETTERS_MAX]
+    facts = {
+        **_facts(receiver_state, oldest),
+        "reason": dead_letters[0].reason,
+        "count": len(dead_letters),
+        "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in named],
+        "remedy": _retry_command(receiver_state.name, dead_letters),
+    }
+    return announced, _event(announced, Kind.UNDELIVERED, epoch, (min(oldest, now), now), facts)
+
+
+def _retry_command(name: str, dead_letters: Sequence[DeadLetter]) -> str:
+    which = dead_letters[0].id if len(dead_letters) == 1 else f"--all-dead --receiver {name}"
     return f"aitems-watcher deliveries retry {which}"
 
 
-def _facts(standing: Standing, since: datetime) -> dict[str, object]:
+def _facts(receiver_state: ReceiverState, since: datetime) -> dict[str, object]:
     return {
-        "name": standing.name,
+        "name": receiver_state.name,
         "since": to_text(since),
-        "reason": standing.reason,
-        "answer": standing.answer,
+        "reason": receiver_state.reason,
+        "answer": receiver_state.answer,
         "waiting": None,
         "lasted_seconds": None,
         "count": 0,
@@ -150,21 +162,21 @@ def _facts(standing: Standing, since: datetime) -> dict[str, object]:
 
 
 _REASONS: Final = {
-    Kind.RECEIVER_BROKEN: "refused-for-good",
-    Kind.RECEIVER_MENDED: "passes-again",
-    Kind.UNDELIVERED: "given-up",
+    Kind.RECEIVER_FAILING: "failing",
+    Kind.RECEIVER_RECOVERED: "recovered",
+    Kind.UNDELIVERED: "expired",
 }
 
 
 def _event(
-    standing: Standing, kind: Kind, epoch: str, bounds: tuple[datetime, datetime], facts: dict[str, object]
+    receiver_state: ReceiverState, kind: Kind, epoch: str, bounds: tuple[datetime, datetime], facts: dict[str, object]
 ) -> Event:
     after, before = bounds
     return Event(
-        id=event_id(epoch, standing.subject, standing.seq),
+        id=event_id(epoch, receiver_state.subject, receiver_state.seq),
         kind=kind,
-        subject=standing.subject,
-        seq=standing.seq,
+        subject=receiver_state.subject,
+        seq=receiver_state.seq,
         reason=_REASONS[kind],
         account=None,
         service=None,

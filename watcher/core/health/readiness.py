@@ -26,7 +26,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
+class HealthStats:
     """What the store says at one moment."""
 
     in_progress: Sequence[tuple[TrainingRef, str]] = ()
@@ -34,58 +34,71 @@ class Vitals:
     queues: Sequence[Queue] = ()
     incidents: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many are open, by cause."""
-    untold: Sequence[str] = ()
+    unannounced: Sequence[str] = ()
     """Subjects that something is wrong with and that nobody was told about, e.g. ``account:main``."""
-    untold_dead: Mapping[str, int] = field(default_factory=dict, hash=False)
+    unannounced_dead_letters: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many deliveries were given up without anybody being told, by receiver."""
     store_bytes: int = 0
 
 
-class Ailment(StrEnum):
+class NotReady(StrEnum):
     """Why the watcher is not well; the word stands in ``/readyz``, the log and the metric."""
 
     STORE = "store-unreadable"
-    STORE_TROUBLE = "store-trouble"
+    STORE_FAILING = "store-failing"
     LOOP = "loop-late"
     FIRST_ROUND = "first-round-pending"
-    UNTOLD = "trouble-untold"
-    DEAD = "dead-letters-untold"
+    PROBLEM_UNANNOUNCED = "problem-unannounced"
+    DEAD = "dead-letters-unannounced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class NotReadyReason:
     """One reason, with what it is about."""
 
-    ailment: Ailment
+    not_ready: NotReady
     detail: str
 
 
-def ailments(
-    vitals: Vitals | None, late: Mapping[str, float], *, first_round_done: bool, store_trouble: str | None = None
-) -> tuple[Reason, ...]:
+def not_ready_reasons(
+    health_stats: HealthStats | None,
+    late: Mapping[str, float],
+    *,
+    first_round_done: bool,
+    store_failing: str | None = None,
+) -> tuple[NotReadyReason, ...]:
     """Return every reason to call the watcher unwell, the gravest first; none while all is well.
 
     Args:
-        vitals: what the store says; ``None`` when it could not be read.
+        health_stats: what the store says; ``None`` when it could not be read.
         late: the loops that did not come back, each with the seconds it is overdue.
         first_round_done: whether each target was looked at once since the start.
-        store_trouble: why the store cannot be written, e.g. ``disk-full``.
+        store_failing: why the store cannot be written, e.g. ``disk-full``.
     """
     found = []
-    if vitals is None:
-        found.append(Reason(ailment=Ailment.STORE, detail="the store cannot be read; see the log"))
-    if store_trouble is not None:
-        found.append(Reason(ailment=Ailment.STORE_TROUBLE, detail=f"the store cannot be written: {store_trouble}"))
+    if health_stats is None:
+        found.append(NotReadyReason(not_ready=NotReady.STORE, detail="the store cannot be read; see the log"))
+    if store_failing is not None:
+        found.append(
+            NotReadyReason(not_ready=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
+        )
     if late:
         words = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
-        found.append(Reason(ailment=Ailment.LOOP, detail=f"overdue: {_few(words)}"))
+        found.append(NotReadyReason(not_ready=NotReady.LOOP, detail=f"overdue: {_few(words)}"))
     if not first_round_done:
-        found.append(Reason(ailment=Ailment.FIRST_ROUND, detail="not everything was looked at since the start"))
-    if vitals is not None and vitals.untold:
-        found.append(Reason(ailment=Ailment.UNTOLD, detail=f"nobody was told yet of: {_few(vitals.untold)}"))
-    if vitals is not None and vitals.untold_dead:
-        words = [f"{count} to {receiver}" for receiver, count in vitals.untold_dead.items()]
-        found.append(Reason(ailment=Ailment.DEAD, detail=f"given up, and nobody was told: {_few(words)}"))
+        found.append(
+            NotReadyReason(not_ready=NotReady.FIRST_ROUND, detail="not everything was looked at since the start")
+        )
+    if health_stats is not None and health_stats.unannounced:
+        found.append(
+            NotReadyReason(
+                not_ready=NotReady.PROBLEM_UNANNOUNCED,
+                detail=f"nobody was told yet of: {_few(health_stats.unannounced)}",
+            )
+        )
+    if health_stats is not None and health_stats.unannounced_dead_letters:
+        words = [f"{count} to {receiver}" for receiver, count in health_stats.unannounced_dead_letters.items()]
+        found.append(NotReadyReason(not_ready=NotReady.DEAD, detail=f"given up, and nobody was told: {_few(words)}"))
     return tuple(found)
 
 

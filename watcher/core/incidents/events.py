@@ -8,7 +8,7 @@ from datetime import datetime
 
 from watcher.core.event import NO_LABELS, Event, Kind, event_id, incident_id
 from watcher.core.incidents.advice import advice
-from watcher.core.incidents.tracker import Incident, Turn, TurnKind
+from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -24,27 +24,27 @@ class Scope:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
-def named(turn: Turn, epoch: str, seq: int) -> Turn:
+def named(change: IncidentChange, epoch: str, seq: int) -> IncidentChange:
     """Give an incident that begins the id that its beginning and its end share.
 
     ``seq`` is the number of the event that tells its beginning.
     """
-    if turn.kind is not TurnKind.OPENED or turn.incident.id:
-        return turn
-    return replace(turn, incident=replace(turn.incident, id=incident_id(epoch, turn.incident.subject, seq)))
+    if change.kind is not IncidentChangeKind.OPENED or change.incident.id:
+        return change
+    return replace(change, incident=replace(change.incident, id=incident_id(epoch, change.incident.subject, seq)))
 
 
-def describe(turn: Turn, scope: Scope, epoch: str, seq: int, now: datetime) -> Event:
-    """Return the event that tells ``turn``; ``seq`` is its number among the events of its subject."""
-    incident = turn.incident
-    closed = turn.kind is TurnKind.CLOSED
+def describe(change: IncidentChange, scope: Scope, epoch: str, seq: int, now: datetime) -> Event:
+    """Return the event that tells ``change``; ``seq`` is its number among the events of its subject."""
+    incident = change.incident
+    closed = change.kind is IncidentChangeKind.CLOSED
     after = incident.since if closed else incident.last_good_at or incident.since
     return Event(
         id=event_id(epoch, incident.subject, seq),
-        kind=Kind.REACHABLE if closed else incident.kind,
+        kind=Kind.RECOVERED if closed else incident.kind,
         subject=incident.subject,
         seq=seq,
-        reason=turn.kind.value,
+        reason=change.kind.value,
         account=scope.account,
         service=None if scope.service is None else scope.service.service,
         training_type=None if scope.training is None else scope.training.type,

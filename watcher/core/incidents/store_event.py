@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind, event_id, incident_id
-from watcher.core.incidents.tracker import TurnKind
+from watcher.core.incidents.tracker import IncidentChangeKind
 from watcher.core.timestamps import from_text, to_text
 
 STORE_SUBJECT: Final = "watcher:store"
@@ -21,7 +21,7 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def store_trouble(cause: str, detail: str, epoch: str, seq: int, now: datetime) -> Event:
+def store_failing(cause: str, detail: str, epoch: str, seq: int, now: datetime) -> Event:
     """Return the event that the store cannot be written since now.
 
     It is told before it is recorded, and dies with its process: the next one counts from the same number on. So its
@@ -30,7 +30,7 @@ def store_trouble(cause: str, detail: str, epoch: str, seq: int, now: datetime) 
     named_apart = f"{STORE_SUBJECT} {to_text(now)}"
     facts: dict[str, object] = {
         "id": incident_id(epoch, named_apart, seq),
-        "kind": Kind.STORE_TROUBLE.value,
+        "kind": Kind.STORE_FAILING.value,
         "cause": cause,
         "detail": detail,
         "advice": ADVICE[cause],
@@ -39,16 +39,16 @@ def store_trouble(cause: str, detail: str, epoch: str, seq: int, now: datetime) 
         "covers": [],
         "lasted_seconds": None,
     }
-    return _event(Kind.STORE_TROUBLE, facts, event_id(epoch, named_apart, seq), seq, now)
+    return _event(Kind.STORE_FAILING, facts, event_id(epoch, named_apart, seq), seq, now)
 
 
-def store_mended(trouble: Event, epoch: str, now: datetime) -> Event:
+def store_recovered(trouble: Event, epoch: str, now: datetime) -> Event:
     """Return the event that the store can be written again."""
     facts = dict(trouble.incident or {})
     since = from_text(str(facts["since"]))
     facts["lasted_seconds"] = max((now - since).total_seconds(), 0.0)
     seq = trouble.seq + 1
-    return _event(Kind.STORE_MENDED, facts, event_id(epoch, STORE_SUBJECT, seq), seq, now)
+    return _event(Kind.STORE_RECOVERED, facts, event_id(epoch, STORE_SUBJECT, seq), seq, now)
 
 
 def _event(kind: Kind, facts: Mapping[str, object], identity: str, seq: int, now: datetime) -> Event:
@@ -58,7 +58,7 @@ def _event(kind: Kind, facts: Mapping[str, object], identity: str, seq: int, now
         kind=kind,
         subject=STORE_SUBJECT,
         seq=seq,
-        reason=(TurnKind.OPENED if kind is Kind.STORE_TROUBLE else TurnKind.CLOSED).value,
+        reason=(IncidentChangeKind.OPENED if kind is Kind.STORE_FAILING else IncidentChangeKind.CLOSED).value,
         account="",
         service=None,
         training_type=None,

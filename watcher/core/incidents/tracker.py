@@ -6,8 +6,8 @@ was answered since, and at least two services (or two minutes) say so, it is the
 takes over those of its services. A change of cause updates an incident. Only answers close it, and its end names
 what it began with. A training keeps its recorded status meanwhile: a look fails, not a training.
 
-``Outlook`` is one account. Its counts live in memory and are taken up from the looks after a restart; its incidents
-are the store's. Its methods decide and change counts only; ``apply`` takes over what was written.
+``IncidentTracker`` serves one account. Its counts live in memory and are restored from the polls after a restart; its
+incidents are stored. Its methods decide and change counts only; ``apply`` adopts changes that were written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Thresholds:
     """Failed looks in a row."""
     after: timedelta = timedelta(minutes=1)
     """Time since the first of them."""
-    good_looks: int = 2
+    good_polls: int = 2
     """Answers that end it."""
     account_services: int = 2
     account_after: timedelta = timedelta(minutes=2)
@@ -99,7 +99,7 @@ class Incident:
     opened_at: datetime
     covers: frozenset[str] = field(default_factory=frozenset)
     """Subjects that were told before, and that it took over."""
-    good_looks: int = 0
+    good_polls: int = 0
     """Answers since the last failure; so many that they end it close it."""
 
     @property
@@ -108,7 +108,7 @@ class Incident:
         return kind_of(self.cause)
 
 
-class TurnKind(StrEnum):
+class IncidentChangeKind(StrEnum):
     """What became of an incident."""
 
     OPENED = "opened"
@@ -121,12 +121,12 @@ class TurnKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class IncidentChange:
     """A change of an incident; ``incident`` is as it is after it."""
 
-    kind: TurnKind
+    kind: IncidentChangeKind
     incident: Incident
-    told: bool = True
+    announced: bool = True
     """Whether it makes an event."""
 
 
@@ -135,7 +135,7 @@ def account_subject(account: str) -> str:
     return f"account:{quote(account, safe='')}"
 
 
-class Outlook:
+class IncidentTracker:
     """What one account shows of itself."""
 
     def __init__(self, account: str, thresholds: Thresholds, incidents: Iterable[Incident] = ()) -> None:
@@ -144,7 +144,7 @@ class Outlook:
         self._incidents = {incident.subject: incident for incident in incidents}
         self._streaks: dict[str, Streak] = {}
         self._last_good_at: datetime | None = None
-        self._dark: dict[str, datetime] = {}
+        self._failing_subjects: dict[str, datetime] = {}
         """Subjects that failed since the account's last answer, with the start of the first of those failures."""
 
     @property
@@ -160,14 +160,16 @@ class Outlook:
         """Take up a streak that was counted before a restart."""
         self._streaks[subject] = streak
         if streak.cause is not Cause.NOT_FOUND:
-            self._dark[subject] = streak.since
+            self._failing_subjects[subject] = streak.since
 
     def remember_good(self, last_good_at: datetime | None) -> None:
         """Take up when something of the account was seen before a restart."""
         known = [moment for moment in (self._last_good_at, last_good_at) if moment is not None]
         self._last_good_at = max(known, default=None)
 
-    def failed(self, failure: Failure, last_good_at: datetime | None, watched: int, now: datetime) -> list[Turn]:
+    def failed(
+        self, failure: Failure, last_good_at: datetime | None, watched: int, now: datetime
+    ) -> list[IncidentChange]:
         """Count a failed look and return what follows.
 
         Args:
@@ -180,27 +182,27 @@ class Outlook:
             # An answer all the same: AiTEMS was reached and let us in.
             reached = self._answered(now)
         else:
-            self._dark.setdefault(failure.subject, failure.asked_at)
+            self._failing_subjects.setdefault(failure.subject, failure.asked_at)
             reached = []
         streak = self._count(failure)
         return [*reached, *self._worsened(failure.subject, streak, last_good_at, watched, now)]
 
-    def succeeded(self, subjects: Iterable[str], now: datetime) -> list[Turn]:
+    def succeeded(self, subjects: Iterable[str], now: datetime) -> list[IncidentChange]:
         """Note a counting answer about these subjects and return what follows."""
-        turns = self._answered(now)
+        changes = self._answered(now)
         for subject in subjects:
             self._streaks.pop(subject, None)
             mine = self._incidents.get(subject)
-            turns += [] if mine is None else [self._better(mine)]
-        return turns
+            changes += [] if mine is None else [self._better(mine)]
+        return changes
 
-    def apply(self, turns: Iterable[Turn]) -> None:
+    def apply(self, changes: Iterable[IncidentChange]) -> None:
         """Take over turns that were written."""
-        for turn in turns:
-            if turn.kind in {TurnKind.CLOSED, TurnKind.ABSORBED}:
-                self._incidents.pop(turn.incident.subject, None)
+        for change in changes:
+            if change.kind in {IncidentChangeKind.CLOSED, IncidentChangeKind.ABSORBED}:
+                self._incidents.pop(change.incident.subject, None)
             else:
-                self._incidents[turn.incident.subject] = turn.incident
+                self._incidents[change.incident.subject] = change.incident
 
     def _count(self, failure: Failure) -> Streak:
         before = self._streaks.get(failure.subject)
@@ -224,73 +226,79 @@ class Outlook:
         self._streaks[failure.subject] = streak
         return streak
 
-    def _answered(self, now: datetime) -> list[Turn]:
+    def _answered(self, now: datetime) -> list[IncidentChange]:
         self._last_good_at = now
-        self._dark.clear()
+        self._failing_subjects.clear()
         account = self._incidents.get(self.subject)
         return [] if account is None else [self._better(account)]
 
-    def _better(self, incident: Incident) -> Turn:
-        better = replace(incident, good_looks=incident.good_looks + 1)
-        enough = better.good_looks >= self._thresholds.good_looks
-        return Turn(kind=TurnKind.CLOSED if enough else TurnKind.NOTED, incident=better, told=enough)
+    def _better(self, incident: Incident) -> IncidentChange:
+        better = replace(incident, good_polls=incident.good_polls + 1)
+        enough = better.good_polls >= self._thresholds.good_polls
+        return IncidentChange(
+            kind=IncidentChangeKind.CLOSED if enough else IncidentChangeKind.NOTED, incident=better, announced=enough
+        )
 
     def _worsened(
         self, subject: str, streak: Streak, last_good_at: datetime | None, watched: int, now: datetime
-    ) -> list[Turn]:
+    ) -> list[IncidentChange]:
         account = self._incidents.get(self.subject)
         if account is not None and streak.cause is not Cause.NOT_FOUND:
             return self._changed(account, streak)
-        if self._account_is_dark(streak, watched, now):
+        if self._account_is_unreachable(streak, watched, now):
             return self._open_account(streak, watched, now)
         mine = self._incidents.get(subject)
         if mine is not None:
             return self._changed(mine, streak)
-        if account is None and self._is_dark(streak, now):
+        if account is None and self._is_unreachable(streak, now):
             return [_opened(subject, streak, last_good_at, now)]
         return []
 
-    def _is_dark(self, streak: Streak, now: datetime) -> bool:
+    def _is_unreachable(self, streak: Streak, now: datetime) -> bool:
         enough = streak.failures >= self._thresholds.failures
         return enough and now - streak.since >= self._thresholds.after
 
-    def _account_is_dark(self, streak: Streak, watched: int, now: datetime) -> bool:
-        if streak.cause is Cause.NOT_FOUND or not self._is_dark(streak, now):
+    def _account_is_unreachable(self, streak: Streak, watched: int, now: datetime) -> bool:
+        if streak.cause is Cause.NOT_FOUND or not self._is_unreachable(streak, now):
             return False
-        first = min(self._dark.values(), default=now)
+        first = min(self._failing_subjects.values(), default=now)
         # A service that is merely not due says nothing for or against the account.
         alone = watched <= 1 and now - first >= self._thresholds.account_after
-        return len(self._dark) >= self._thresholds.account_services or alone
+        return len(self._failing_subjects) >= self._thresholds.account_services or alone
 
-    def _open_account(self, streak: Streak, watched: int, now: datetime) -> list[Turn]:
+    def _open_account(self, streak: Streak, watched: int, now: datetime) -> list[IncidentChange]:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]
-        first = min(self._dark.values(), default=streak.since)
+        first = min(self._failing_subjects.values(), default=streak.since)
         opened = _opened(self.subject, replace(streak, since=first), self._last_good_at, now)
         # Where one service is all there is, its incident has told everything: the account's takes over its name.
-        told = not (watched == 1 and absorbed)
+        announced = not (watched == 1 and absorbed)
         incident = replace(
             opened.incident,
-            id=opened.incident.id if told else absorbed[0].id,
+            id=opened.incident.id if announced else absorbed[0].id,
             last_good_at=self._last_good_at
             or max((item.last_good_at for item in absorbed if item.last_good_at), default=None),
             covers=frozenset(item.subject for item in absorbed),
         )
-        gone = [Turn(kind=TurnKind.ABSORBED, incident=item, told=False) for item in absorbed]
-        return [*gone, replace(opened, incident=incident, told=told)]
+        gone = [IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=item, announced=False) for item in absorbed]
+        return [*gone, replace(opened, incident=incident, announced=announced)]
 
-    def _changed(self, incident: Incident, streak: Streak) -> list[Turn]:
+    def _changed(self, incident: Incident, streak: Streak) -> list[IncidentChange]:
         """Note what the latest failure says; tell it when another kind of trouble has come to stay."""
         other_kind = kind_of(streak.cause) is not incident.kind
         if other_kind and streak.same_kind >= self._thresholds.failures:
-            updated = replace(incident, cause=streak.cause, detail=streak.detail, good_looks=0)
-            return [Turn(kind=TurnKind.UPDATED, incident=updated)]
+            updated = replace(incident, cause=streak.cause, detail=streak.detail, good_polls=0)
+            return [IncidentChange(kind=IncidentChangeKind.UPDATED, incident=updated)]
         cause = incident.cause if other_kind else streak.cause
-        if incident.good_looks == 0 and cause is incident.cause:
+        if incident.good_polls == 0 and cause is incident.cause:
             return []
-        return [Turn(kind=TurnKind.NOTED, incident=replace(incident, cause=cause, good_looks=0), told=False)]
+        return [
+            IncidentChange(
+                kind=IncidentChangeKind.NOTED, incident=replace(incident, cause=cause, good_polls=0), announced=False
+            )
+        ]
 
 
-def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: datetime) -> Turn:
+def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: datetime) -> IncidentChange:
     incident = Incident(
         id="",
         subject=subject,
@@ -300,4 +308,4 @@ def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: da
         last_good_at=last_good_at,
         opened_at=now,
     )
-    return Turn(kind=TurnKind.OPENED, incident=incident)
+    return IncidentChange(kind=IncidentChangeKind.OPENED, incident=incident)

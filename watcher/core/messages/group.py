@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, Code, Line, code, cut_note, listed
+from watcher.core.messages.text import Bounds, Code, WriteQueue, code, cut_note, listed
 from watcher.core.messages.training import RESTORED, Message, Severity, compose, repeat_note, status_code
 from watcher.core.training.model import Phase, phase_of
 
@@ -22,21 +22,21 @@ class Entry:
     """One event of several."""
 
     emoji: str
-    subject: Line
-    outcome: Line
+    subject: WriteQueue
+    outcome: WriteQueue
     """What it came to, e.g. ``→ completed``."""
-    path: Line
+    path: WriteQueue
     """How it came to that, with the stages that were not seen in brackets."""
     bounds: Bounds
     marks: tuple[str, ...]
     """Every reservation, in one or two words."""
 
     @property
-    def short(self) -> Line:
+    def short(self) -> WriteQueue:
         """What happened, without when."""
         return (f"{self.emoji} ", *self.subject, " ", *self.outcome)
 
-    def whole(self, separator: str) -> Line:
+    def whole(self, separator: str) -> WriteQueue:
         """Return everything; ``separator`` stands between the subject and what happened."""
         marks = "".join(f", {mark}" for mark in self.marks)
         return (f"{self.emoji} ", *self.subject, separator, *self.path, " (", self.bounds, f"){marks}")
@@ -49,22 +49,22 @@ class GroupMessage:
     severity: Severity
     """The gravest of them."""
     headline: str
-    notes: tuple[Line, ...]
+    notes: tuple[WriteQueue, ...]
     """How the entries are to be read."""
     entries: tuple[Entry, ...]
-    also: tuple[Line, ...]
+    also: tuple[WriteQueue, ...]
     """What was told by itself, and is not told again here."""
-    origin: Line
+    origin: WriteQueue
     """The incident that hid them, and their ids."""
-    repeat: Line
+    repeat: WriteQueue
     """To be shown where an earlier copy may have arrived."""
 
     @property
-    def title(self) -> Line:
+    def title(self) -> WriteQueue:
         """The headline with the emoji before it."""
         return (f"{EMOJI} {self.headline}",)
 
-    def told_alone(self, most: int) -> Line:
+    def sent_alone(self, most: int) -> WriteQueue:
         """Name what was told by itself, at most so many; the others are counted. Empty where there is nothing."""
         if not self.also:
             return ()
@@ -95,18 +95,18 @@ def compose_group(events: Sequence[Event], also: Sequence[Event]) -> GroupMessag
 
 def _headline(events: Sequence[Event]) -> str:
     trainings = len({event.subject for event in events})
-    occasion = "found when the watcher could look again" if all(event.late for event in events) else "told together"
+    catch_up_id = "found when the watcher could look again" if all(event.late for event in events) else "told together"
     if trainings == 1 and events[0].version is not None:
-        return f"{len(events)} changes of 1 training {occasion}"
+        return f"{len(events)} changes of 1 training {catch_up_id}"
     if not all(event.late for event in events):
-        return f"{len(events)} events {occasion}"
+        return f"{len(events)} events {catch_up_id}"
     if trainings < len(events):
-        return f"{len(events)} changes of {trainings} trainings {occasion}"
+        return f"{len(events)} changes of {trainings} trainings {catch_up_id}"
     what = "changed or new" if any(event.new for event in events) else "changed"
     return f"{trainings} trainings found {what} when the watcher could look again"
 
 
-def _notes(events: Sequence[Event]) -> Iterable[Line]:
+def _notes(events: Sequence[Event]) -> Iterable[WriteQueue]:
     yield ("Each change came between the two times beside it.",)
     if any(event.late for event in events):
         yield ("Late: for a part of that time the watcher could not look.",)
@@ -129,7 +129,7 @@ def _entry(event: Event, message: Message) -> Entry:
     )
 
 
-def _outcome(event: Event, message: Message) -> Line:
+def _outcome(event: Event, message: Message) -> WriteQueue:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -138,7 +138,7 @@ def _outcome(event: Event, message: Message) -> Line:
     return (beginning, status_code(event.to_status))
 
 
-def _path(event: Event, message: Message) -> Line:
+def _path(event: Event, message: Message) -> WriteQueue:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -150,7 +150,7 @@ def _path(event: Event, message: Message) -> Line:
     return (status_code(event.from_status), *_skipped(event.skipped), " → ", status_code(event.to_status))
 
 
-def _skipped(stages: Sequence[str]) -> Line:
+def _skipped(stages: Sequence[str]) -> WriteQueue:
     if not stages:
         return ()
     shown = listed((code(stage),) for stage in stages[:STAGES_MAX])
@@ -171,12 +171,12 @@ def _marks(event: Event) -> Iterable[str]:
         yield "unknown status"
 
 
-def _named(event: Event) -> Line:
+def _named(event: Event) -> WriteQueue:
     message = compose(event)
     return (*message.subject, " ", *_outcome(event, message))
 
 
-def _origin(events: Sequence[Event]) -> Line:
+def _origin(events: Sequence[Event]) -> WriteQueue:
     ids = _ids(events)
     group = events[0].group or ""
     if not group.startswith(INCIDENT_PREFIX):
@@ -184,6 +184,6 @@ def _origin(events: Sequence[Event]) -> Line:
     return ("Incident ", code(group[:SHORT_ID_LENGTH]), " · ", *ids)
 
 
-def _ids(events: Sequence[Event]) -> Line:
+def _ids(events: Sequence[Event]) -> WriteQueue:
     pieces = [piece for event in events for piece in (", ", Code(event.short_id))]
     return ("Events ", *pieces[1:])

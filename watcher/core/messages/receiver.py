@@ -6,47 +6,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, Line, code, cut_note, one_line, span_text
+from watcher.core.messages.text import Bounds, WriteQueue, code, cut_note, one_line, span_text
 from watcher.core.timestamps import from_text
 
 REASON_LIMIT: Final = 300
 ANSWER_LIMIT: Final = 200
 REMEDY_LIMIT: Final = 400
-LETTERS_SHOWN: Final = 8
+DEAD_LETTERS_SHOWN: Final = 8
 """Dead letters that a message names; the command lists them all."""
 
 Facts = Mapping[str, object]
 """An event's ``receiver``, see ``core.receiver_health``."""
 
 
-def subject_line(event: Event) -> Line:
+def subject_line(event: Event) -> WriteQueue:
     """Return which receiver an event is about."""
     return ("receiver ", code(_facts(event).get("name")))
 
 
-def lines(event: Event) -> Iterable[Line]:
+def lines(event: Event) -> Iterable[WriteQueue]:
     """Return what is said about a receiver, the weightiest first."""
     match event.kind:
-        case Kind.RECEIVER_MENDED:
-            return _mended(event, _facts(event))
+        case Kind.RECEIVER_RECOVERED:
+            return _recovered(event, _facts(event))
         case Kind.UNDELIVERED:
             return _undelivered(event, _facts(event))
         case _:
-            return _broken(_facts(event))
+            return _failing_receivers(_facts(event))
 
 
 def _facts(event: Event) -> Facts:
     return event.receiver or {}
 
 
-def _broken(facts: Facts) -> Iterable[Line]:
+def _failing_receivers(facts: Facts) -> Iterable[WriteQueue]:
     yield ("It refuses for good since ", from_text(str(facts["since"])), f"; {_counted(facts.get('waiting'))} for it.")
     yield from _why(facts)
     yield (f"What to do: {one_line(str(facts.get('remedy')), REMEDY_LIMIT)}",)
     yield ("What waits is kept until [delivery] give_up_after has passed, then it becomes a dead letter.",)
 
 
-def _mended(event: Event, facts: Facts) -> Iterable[Line]:
+def _recovered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
     bounds = Bounds.around(from_text(str(facts["since"])), event.before)
     seconds = facts.get("lasted_seconds")
     span = f" ({span_text(seconds)})" if isinstance(seconds, int | float) else ""
@@ -56,7 +56,7 @@ def _mended(event: Event, facts: Facts) -> Iterable[Line]:
         yield ("What waited for it goes out now, in order.",)
 
 
-def _undelivered(event: Event, facts: Facts) -> Iterable[Line]:
+def _undelivered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
     count = facts.get("count")
     since = from_text(str(facts["since"]))
     if count == 1:
@@ -64,23 +64,28 @@ def _undelivered(event: Event, facts: Facts) -> Iterable[Line]:
     else:
         yield (f"{count} deliveries to it were given up by ", event.before, "; the oldest was made at ", since, ".")
     yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
-    yield from _letters(facts)
+    yield from _dead_letters(facts)
     yield ("What to do: mend what the reason names, then run ", code(facts.get("remedy"), REMEDY_LIMIT), ".")
 
 
-def _letters(facts: Facts) -> Iterable[Line]:
+def _dead_letters(facts: Facts) -> Iterable[WriteQueue]:
     listed = facts.get("deliveries")
-    letters: Sequence[object] = listed if isinstance(listed, Sequence) else ()
-    for letter in letters[:LETTERS_SHOWN]:
-        if isinstance(letter, Mapping):
-            yield ("· ", code(short_delivery_id(str(letter.get("id")))), " ", code(letter.get("about"), REASON_LIMIT))
+    dead_letters: Sequence[object] = listed if isinstance(listed, Sequence) else ()
+    for dead_letter in dead_letters[:DEAD_LETTERS_SHOWN]:
+        if isinstance(dead_letter, Mapping):
+            yield (
+                "· ",
+                code(short_delivery_id(str(dead_letter.get("id")))),
+                " ",
+                code(dead_letter.get("about"), REASON_LIMIT),
+            )
     count = facts.get("count")
-    more = (count if isinstance(count, int) else len(letters)) - LETTERS_SHOWN
+    more = (count if isinstance(count, int) else len(dead_letters)) - DEAD_LETTERS_SHOWN
     if more > 0:
         yield (cut_note(more),)
 
 
-def _why(facts: Facts) -> Iterable[Line]:
+def _why(facts: Facts) -> Iterable[WriteQueue]:
     yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
     if facts.get("answer"):
         yield ("Its answer: ", code(facts.get("answer"), ANSWER_LIMIT))

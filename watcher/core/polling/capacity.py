@@ -16,7 +16,7 @@ ROUNDING: Final = 1e-9
 class Demand:
     """What the looks of one account ask of its budget while everything is in progress."""
 
-    looks: int
+    polls: int
     needed_per_second: float
     allowed_per_second: float
 
@@ -31,7 +31,7 @@ class Demand:
 
         Where no interval is shorter, the budget is enough.
         """
-        return timedelta(seconds=self.looks / self.allowed_per_second)
+        return timedelta(seconds=self.polls / self.allowed_per_second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def demand_of(intervals: Iterable[timedelta], requests_per_second: float) -> Dem
     """Add up the requests of looks at these intervals; a list call counts as one page."""
     every = tuple(intervals)
     needed = sum(timedelta(seconds=1) / interval for interval in every)
-    return Demand(looks=len(every), needed_per_second=needed, allowed_per_second=requests_per_second)
+    return Demand(polls=len(every), needed_per_second=needed, allowed_per_second=requests_per_second)
 
 
 def delay_of(interval: timedelta, deadline: timedelta, demand: Demand, *, by_list: bool) -> Delay:
@@ -63,8 +63,8 @@ def delay_of(interval: timedelta, deadline: timedelta, demand: Demand, *, by_lis
     Looks that fail altogether are no part of it: how long an outage lasts is not ours to say.
     """
     effective = max(interval, demand.turn)
-    looks = 2 if by_list else 1
-    return Delay(typical=effective / 2, worst=effective * looks + deadline)
+    polls = 2 if by_list else 1
+    return Delay(typical=effective / 2, worst=effective * polls + deadline)
 
 
 def rounded_up(duration: timedelta) -> timedelta:

@@ -39,7 +39,7 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Poll:
     """One recurring question to AiTEMS."""
 
     service: ServiceRef
@@ -78,58 +78,58 @@ class Look:
         return self.single.get(ref, self.naming)
 
 
-def plan_looks(watches: Iterable[Watch]) -> tuple[Look, ...]:
+def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
     """Join overlapping watches into looks: one training has one look, at the shorter interval.
 
     A watch of a single training adds its name and labels to those of its service's watch.
     """
-    looks: dict[ServiceRef | TrainingRef, Look] = {}
+    polls: dict[ServiceRef | TrainingRef, Poll] = {}
     for watch in sorted(watches, key=lambda watch: watch.training is not None):
-        covering = looks.get(watch.service)
+        covering = polls.get(watch.service)
         if covering is None:
             target = watch.training or watch.service
-            looks[target] = _merge(looks.get(target), watch)
+            polls[target] = _merge(polls.get(target), watch)
         else:
-            looks[watch.service] = _cover(covering, watch)
-    return _join_single(looks.values())
+            polls[watch.service] = _cover(covering, watch)
+    return _join_single(polls.values())
 
 
-def discovered(look: Look, service: ServiceRef, name: str | None) -> Look:
+def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll:
     """Return the list call for a service that a look for every service has found."""
-    naming = replace(look.naming, name=look.naming.name or name)
-    return Look(service=service, cadence=look.cadence, naming=naming)
+    naming = replace(poll.naming, name=poll.naming.name or name)
+    return Poll(service=service, cadence=poll.cadence, naming=naming)
 
 
-def _join_single(looks: Iterable[Look]) -> tuple[Look, ...]:
-    by_service: dict[ServiceRef, list[Look]] = {}
-    for look in looks:
-        by_service.setdefault(look.service, []).append(look)
-    return tuple(look for group in by_service.values() for look in _joined(group))
+def _join_single(polls: Iterable[Poll]) -> tuple[Poll, ...]:
+    by_service: dict[ServiceRef, list[Poll]] = {}
+    for poll in polls:
+        by_service.setdefault(poll.service, []).append(poll)
+    return tuple(poll for group in by_service.values() for poll in _joined(group))
 
 
-def _joined(looks: list[Look]) -> list[Look]:
-    single = {look.training: look.naming for look in looks if look.training is not None}
+def _joined(polls: list[Poll]) -> list[Poll]:
+    single = {poll.training: poll.naming for poll in polls if poll.training is not None}
     if len(single) < JOIN_FROM:
-        return looks
-    cadence = looks[0].cadence
-    for look in looks[1:]:
-        cadence = _shorter(cadence, look.cadence)
-    return [Look(service=looks[0].service, cadence=cadence, whole=False, single=single)]
+        return polls
+    cadence = polls[0].cadence
+    for poll in polls[1:]:
+        cadence = _shorter(cadence, poll.cadence)
+    return [Poll(service=polls[0].service, cadence=cadence, whole=False, single=single)]
 
 
-def _merge(look: Look | None, watch: Watch) -> Look:
+def _merge(poll: Poll | None, watch: Watch) -> Poll:
     naming = Naming(name=watch.name, labels=watch.labels)
-    if look is None:
-        return Look(service=watch.service, training=watch.training, cadence=watch.cadence, naming=naming)
-    return replace(look, cadence=_shorter(look.cadence, watch.cadence), naming=_specific(look.naming, naming))
+    if poll is None:
+        return Poll(service=watch.service, training=watch.training, cadence=watch.cadence, naming=naming)
+    return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), naming=_specific(poll.naming, naming))
 
 
-def _cover(look: Look, watch: Watch) -> Look:
+def _cover(poll: Poll, watch: Watch) -> Poll:
     if watch.training is None:
-        return _merge(look, watch)
+        return _merge(poll, watch)
     own = Naming(name=watch.name, labels=watch.labels)
-    single = {**look.single, watch.training: _specific(look.naming_of(watch.training), own)}
-    return replace(look, cadence=_shorter(look.cadence, watch.cadence), single=single)
+    single = {**poll.single, watch.training: _specific(poll.naming_of(watch.training), own)}
+    return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), single=single)
 
 
 def _specific(general: Naming, own: Naming) -> Naming:

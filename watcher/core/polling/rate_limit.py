@@ -20,7 +20,7 @@ connection is not among it, as starts are counted when the connection stands.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pacer:
+class RateLimiter:
     """Counts starts on a clock that never steps; each start or pause gives a new pacer."""
 
     spacing_seconds: float
@@ -28,7 +28,7 @@ class Pacer:
     """The earliest next start, in seconds of the caller's monotonic clock."""
 
     @classmethod
-    def of_rate(cls, per_second: float, margin_seconds: float = MARGIN_SECONDS) -> Pacer:
+    def of_rate(cls, per_second: float, margin_seconds: float = MARGIN_SECONDS) -> RateLimiter:
         """Make the pacer for a rate above 0; below 1 it means one request each ``1 / per_second`` seconds."""
         if not per_second > 0 or math.isinf(per_second):
             raise ValueError(f"requests_per_second must be above 0, not {per_second}")
@@ -39,10 +39,10 @@ class Pacer:
         """Return how long to wait before the next start; 0 means now."""
         return max(0.0, self.free_at - now)
 
-    def started(self, now: float) -> Pacer:
+    def started(self, now: float) -> RateLimiter:
         """Count a start."""
         return self.paused(now + self.spacing_seconds)
 
-    def paused(self, until: float) -> Pacer:
+    def paused(self, until: float) -> RateLimiter:
         """Allow no start before ``until``; a pause never ends earlier than one already there."""
         return replace(self, free_at=max(self.free_at, until))

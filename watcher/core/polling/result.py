@@ -46,7 +46,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PollResult:
     """A counting answer: whole, in time, and about what was asked."""
 
     observations: tuple[Observation, ...]
@@ -54,13 +54,13 @@ class Seen:
     answered_at: datetime
     digest: bytes
     """SHA-256 over the body, or over the bodies of all pages."""
-    oddities: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     """Where the answer differs from the documents without being wrong, e.g. ``new field: foo``."""
     server_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
+class PollFailure:
     """A look that showed nothing, with the reason."""
 
     cause: Cause
@@ -75,22 +75,22 @@ class Unseen:
     server_date: datetime | None = None
 
 
-Sight = Seen | Unseen
+PollOutcome = PollResult | PollFailure
 
 
-def joined(answers: Sequence[Seen]) -> Seen:
+def joined(answers: Sequence[PollResult]) -> PollResult:
     """Return several answers as one: it began with the first request and ended with the last answer."""
-    return Seen(
+    return PollResult(
         observations=tuple(item for seen in answers for item in seen.observations),
         asked_at=min(seen.asked_at for seen in answers),
         answered_at=max(seen.answered_at for seen in answers),
         digest=hashlib.sha256(b"".join(seen.digest for seen in answers)).digest(),
-        oddities=tuple(sorted({oddity for seen in answers for oddity in seen.oddities})),
+        deviations=tuple(sorted({description for seen in answers for description in seen.deviations})),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookState:
+class PollState:
     """What is remembered of one recurring question to AiTEMS."""
 
     key: str

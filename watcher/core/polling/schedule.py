@@ -70,7 +70,7 @@ def first_start(now: float, index: int, count: int, interval: timedelta) -> floa
     return now + spread * index / max(count, 1)
 
 
-class Agenda:
+class PollSchedule:
     """When each target is to be looked at next; the earliest comes out first, a later word replaces an earlier."""
 
     def __init__(self) -> None:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from enum import StrEnum
 
 from watcher.core.event import Event
-from watcher.core.routing.routes import NO_ROUTE, Addressee, Plan
+from watcher.core.routing.routes import NO_ROUTE, Recipient, RoutingDecision
 
 
-class Untold(StrEnum):
+class NotAnnounced(StrEnum):
     """Why nobody can be told; the word stands in the plan's reason, the log, ``status`` and ``/readyz``."""
 
     NO_OTHER = "no-other-receiver"
-    ALL_BROKEN = "every-other-receiver-broken"
+    ALL_FAILING = "every-other-receiver-broken"
     NOT_DELIVERED = "announcement-not-delivered"
 
 
@@ -23,39 +23,41 @@ def about(event: Event) -> str | None:
     return None if event.receiver is None else str(event.receiver["name"])
 
 
-def redirected(plan: Plan, event: Event, receivers: Sequence[str], broken: frozenset[str]) -> Plan:
+def redirected(
+    decision: RoutingDecision, event: Event, receivers: Sequence[str], failing_receivers: frozenset[str]
+) -> RoutingDecision:
     """Return where an event goes, given that nobody is told about himself.
 
     Where the route leaves nobody whose messages pass, the first other receiver takes it too; a route that drops on
     purpose (``to = []``) is left alone.
 
     Args:
-        plan: what the routes say.
+        decision: what the routes say.
         event: what is to be told.
         receivers: all that are configured, in that order.
-        broken: those that refuse for good.
+        failing_receivers: those that refuse for good.
     """
     name = about(event)
-    dropped_on_purpose = not plan.to and plan.reason != NO_ROUTE
+    dropped_on_purpose = not decision.to and decision.reason != NO_ROUTE
     if name is None or dropped_on_purpose:
-        return plan
-    named = tuple(addressee for addressee in plan.to if addressee.receiver != name)
-    if any(addressee.receiver not in broken for addressee in named):
-        return replace(plan, to=named)
+        return decision
+    named = tuple(recipient for recipient in decision.to if recipient.receiver != name)
+    if any(recipient.receiver not in failing_receivers for recipient in named):
+        return replace(decision, to=named)
     others = [receiver for receiver in receivers if receiver != name]
-    stand_in = next((receiver for receiver in others if receiver not in broken), None)
+    stand_in = next((receiver for receiver in others if receiver not in failing_receivers), None)
     if stand_in is not None:
-        to = (*named, Addressee(receiver=stand_in))
-        return replace(plan, to=to, reason=f"{plan.reason}; {stand_in} stands in for {name}")
-    why = Untold.ALL_BROKEN if others else Untold.NO_OTHER
-    return replace(plan, to=named, reason=f"{plan.reason}; nobody: {why}")
+        to = (*named, Recipient(receiver=stand_in))
+        return replace(decision, to=to, reason=f"{decision.reason}; {stand_in} stands in for {name}")
+    why = NotAnnounced.ALL_FAILING if others else NotAnnounced.NO_OTHER
+    return replace(decision, to=named, reason=f"{decision.reason}; nobody: {why}")
 
 
-def nobody(plan: Plan) -> Untold | None:
+def nobody(decision: RoutingDecision) -> NotAnnounced | None:
     """Return why nobody can be told by this plan, read from its reason; ``None`` where somebody can."""
-    return nobody_in(plan.reason)
+    return nobody_in(decision.reason)
 
 
-def nobody_in(reason: str) -> Untold | None:
+def nobody_in(reason: str) -> NotAnnounced | None:
     """Read what ``redirected`` wrote into a reason."""
-    return next((word for word in Untold if reason.endswith(f"nobody: {word}")), None)
+    return next((word for word in NotAnnounced if reason.endswith(f"nobody: {word}")), None)

@@ -25,7 +25,7 @@ NO_WORDS: Final[Mapping[str, Words]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Mismatch:
     """The first key by which an event is not matched."""
 
     key: str
@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Matcher:
     """What an event must be to be matched: every key must fit."""
 
     kinds: frozenset[str] | None = None
@@ -51,18 +51,18 @@ class Match:
             return frozenset(DEFAULT_KINDS)
         return frozenset(Kind) if ALL_KINDS in self.kinds else self.kinds
 
-    def difference(self, event: Event) -> Difference | None:
+    def difference(self, event: Event) -> Mismatch | None:
         """Return by what an event is not matched; ``None`` where it is."""
         if event.kind not in self.kinds_taken:
-            return Difference(key=KIND, wanted=tuple(sorted(self.kinds or ())), found=event.kind.value)
+            return Mismatch(key=KIND, wanted=tuple(sorted(self.kinds or ())), found=event.kind.value)
         facts = facts_of(event)
         for key, wanted in self.words.items():
             found = facts.get(key)
             if found is None or not any(fits(found, word) for word in wanted):
-                return Difference(key=key, wanted=wanted, found=found)
+                return Mismatch(key=key, wanted=wanted, found=found)
         return None
 
-    def covers(self, other: Match, kind: str) -> bool:
+    def covers(self, other: Matcher, kind: str) -> bool:
         """Say whether every event of a kind that ``other`` matches is matched here too, as far as can be told."""
         return kind in self.kinds_taken and all(
             key in other.words and all(_any_covers(wanted, word) for word in other.words[key])
@@ -83,17 +83,17 @@ def facts_of(event: Event) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-def words_of(match: Match) -> dict[str, list[str]]:
-    """Return a matcher as plain JSON, by key as ``match_of`` reads it; without ``kind`` for the default kinds."""
+def words_of(match: Matcher) -> dict[str, list[str]]:
+    """Return a matcher as plain JSON, by key as ``matcher_of`` reads it; without ``kind`` for the default kinds."""
     kinds = {} if match.kinds is None else {KIND: sorted(match.kinds)}
     return kinds | {key: list(words) for key, words in match.words.items()}
 
 
-def match_of(words: Mapping[str, Iterable[str]]) -> Match:
+def matcher_of(words: Mapping[str, Iterable[str]]) -> Matcher:
     """Return the matcher of words and patterns by key."""
     rest = {key: tuple(wanted) for key, wanted in words.items()}
     kinds = rest.pop(KIND, None)
-    return Match(kinds=None if kinds is None else frozenset(kinds), words=MappingProxyType(rest))
+    return Matcher(kinds=None if kinds is None else frozenset(kinds), words=MappingProxyType(rest))
 
 
 def fits(text: str, word: str) -> bool:

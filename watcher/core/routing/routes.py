@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from watcher.core.event import Event
-from watcher.core.routing.matcher import Match
+from watcher.core.routing.matcher import Matcher
 from watcher.core.training.model import ServiceRef
 
 FLAP_LIMIT: Final = 10
@@ -20,7 +20,7 @@ CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
 MENTIONS_MAX: Final = 10
 """People and teams that one message mentions, so that it stays within Slack's limits."""
 NO_ROUTE: Final = "no route names this kind"
-DEFAULT_MATCH: Final = Match()
+DEFAULT_MATCH: Final = Matcher()
 """Every event of the default kinds."""
 
 
@@ -30,7 +30,7 @@ class Route:
 
     number: int
     """The route's place in the configuration, from 1; also where it is implied."""
-    match: Match = DEFAULT_MATCH
+    match: Matcher = DEFAULT_MATCH
     to: tuple[str, ...]
     """Names of receivers; empty to drop on purpose."""
     goes_on: bool = False
@@ -58,7 +58,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressee:
+class Recipient:
     """A receiver that is told, and how."""
 
     receiver: str
@@ -69,17 +69,17 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RoutingDecision:
     """Where an event goes, and why."""
 
-    to: tuple[Addressee, ...]
+    to: tuple[Recipient, ...]
     reason: str
     """``route N`` for each route that takes it, or why none does."""
 
     @property
     def receivers(self) -> tuple[str, ...]:
         """The names of those that are told."""
-        return tuple(addressee.receiver for addressee in self.to)
+        return tuple(recipient.receiver for recipient in self.to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,9 @@ class Routes:
     flap_limit: int = FLAP_LIMIT
 
 
-def plan(event: Event, routes: Iterable[Route], recent: int = 1, flap_limit: int = FLAP_LIMIT) -> Plan:
+def route_event(
+    event: Event, routes: Iterable[Route], recent: int = 1, flap_limit: int = FLAP_LIMIT
+) -> RoutingDecision:
     """Return the receivers of the routes that take the event, each once, as the first that names it says.
 
     Args:
@@ -105,10 +107,10 @@ def plan(event: Event, routes: Iterable[Route], recent: int = 1, flap_limit: int
         for receiver in route.to:
             by_receiver.setdefault(receiver, route)
     to = tuple(
-        Addressee(receiver=receiver, mentions=route.mentions, group=group_of(event, route, recent, flap_limit))
+        Recipient(receiver=receiver, mentions=route.mentions, group=group_of(event, route, recent, flap_limit))
         for receiver, route in by_receiver.items()
     )
-    return Plan(to=to, reason=_reason(takers, dropped=not to))
+    return RoutingDecision(to=to, reason=_reason(takers, dropped=not to))
 
 
 def taking(event: Event, routes: Iterable[Route]) -> Iterator[Route]:
@@ -137,7 +139,7 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     if event.incident is not None:
         return None
     if recent > flap_limit:
-        return Group(key=f"digest {_restless(event)}", patience=DIGEST_PATIENCE)
+        return Group(key=f"digest {_is_flapping(event)}", patience=DIGEST_PATIENCE)
     if event.urgent:
         return None
     if event.group is not None:
@@ -145,7 +147,7 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     return None if route.group_for is None else Group(key=route.name, patience=route.group_for)
 
 
-def _restless(event: Event) -> str:
+def _is_flapping(event: Event) -> str:
     """Return what a digest is of: what keeps one training from resting, a stale replica say, does so to its service."""
     if event.account is None or event.service is None:
         return event.subject

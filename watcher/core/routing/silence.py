@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.core.event import RECEIVER_KINDS, STORE_KINDS, Event
-from watcher.core.routing.matcher import Match, words_of
+from watcher.core.routing.matcher import Matcher, words_of
 from watcher.core.timestamps import require_utc, to_text
 
 EXEMPT: Final = STORE_KINDS | RECEIVER_KINDS
@@ -21,7 +21,7 @@ class Silence:
     """Quiet for a while, by somebody, for a reason."""
 
     id: str
-    match: Match
+    match: Matcher
     starts_at: datetime
     ends_at: datetime
     author: str

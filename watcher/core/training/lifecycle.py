@@ -20,20 +20,20 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training.decision import Background, Decision, Reason
+from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
     Observation,
     Phase,
-    Sighting,
     Snapshot,
     Source,
     Status,
+    UnconfirmedStatus,
     is_final,
     phase_of,
 )
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """What lies between the recorded word and the seen one."""
 
     SAME = "="
@@ -43,7 +43,7 @@ class Move(StrEnum):
     RESTART = "R"
     STRANGE = "?"
     """Into a word that the documents do not have."""
-    ASTRAY = "&"
+    UNORDERED = "&"
     """Out of an end into a word that the documents do not have."""
 
 
@@ -67,16 +67,16 @@ other              >       >         >       >        >         !           !   
 """
 
 
-def _read_grid(grid: str) -> Mapping[tuple[str, str], Move]:
+def _read_grid(grid: str) -> Mapping[tuple[str, str], Transition]:
     header, *rows = [line.split() for line in grid.strip().splitlines()]
     return MappingProxyType(
-        {(known, seen): Move(sign) for known, *signs in rows for seen, sign in zip(header, signs, strict=True)}
+        {(known, seen): Transition(sign) for known, *signs in rows for seen, sign in zip(header, signs, strict=True)}
     )
 
 
-MOVES: Final = _read_grid(_GRID)
+TRANSITIONS: Final = _read_grid(_GRID)
 
-SECOND_SIGHT: Final = frozenset({Move.BACK, Move.RESTART, Move.ASTRAY})
+NEEDS_CONFIRMATION: Final = frozenset({Transition.BACK, Transition.RESTART, Transition.UNORDERED})
 """Moves that one answer alone does not prove, wherever it came from."""
 
 CHAIN: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
@@ -87,26 +87,26 @@ ABSENT_ENOUGH: Final = 2
 """Two whole lists in a row without a training say that it is gone; no need to count further."""
 
 
-_REASONS: Final[Mapping[Move, Reason]] = MappingProxyType(
+_REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
     {
-        Move.FORWARD: Reason.MOVED_FORWARD,
-        Move.END: Reason.ENDED,
-        Move.BACK: Reason.MOVED_BACK,
-        Move.RESTART: Reason.RESTARTED,
-        Move.STRANGE: Reason.UNKNOWN_WORD,
-        Move.ASTRAY: Reason.UNKNOWN_WORD,
+        Transition.FORWARD: DecisionReason.MOVED_FORWARD,
+        Transition.END: DecisionReason.ENDED,
+        Transition.BACK: DecisionReason.MOVED_BACK,
+        Transition.RESTART: DecisionReason.RESTARTED,
+        Transition.STRANGE: DecisionReason.UNKNOWN_STATUS,
+        Transition.UNORDERED: DecisionReason.UNKNOWN_STATUS,
     }
 )
 
 
-def move_between(known: str | None, seen: str) -> Move:
+def transition_between(known: str | None, seen: str) -> Transition:
     """Return the table's move from the recorded word to the seen one; total over all words.
 
     ``None`` stands for a training that has no recorded word yet: its first word is a move onwards.
     """
     if known == seen:
-        return Move.SAME
-    return MOVES[_stage(known) if known is not None else OTHER, _stage(seen)]
+        return Transition.SAME
+    return TRANSITIONS[_stage(known) if known is not None else OTHER, _stage(seen)]
 
 
 def _stage(word: str) -> str:
@@ -126,46 +126,46 @@ def _chain_index(word: str) -> int:
     return CHAIN.index(Status(word)) if word in CHAIN else 0
 
 
-def decide(snapshot: Snapshot | None, observation: Observation, background: Background, now: datetime) -> Decision:
+def decide(snapshot: Snapshot | None, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
     """Return what to remember and what to tell after one counting answer; total, never raises on any word."""
-    if snapshot is None and background.new_since is None:
-        return Decision(snapshot=_baseline(observation), reason=Reason.BASELINE)
+    if snapshot is None and context.new_since is None:
+        return Decision(snapshot=_baseline(observation), reason=DecisionReason.BASELINE)
     if snapshot is not None and snapshot.gone:
-        return _find_again(snapshot, observation, background, now)
-    known = snapshot or _unrecorded(observation, background.new_since or observation.asked_at)
-    move = move_between(known.status, observation.status)
-    if move is Move.SAME:
+        return _find_again(snapshot, observation, context, now)
+    known = snapshot or _unrecorded(observation, context.new_since or observation.asked_at)
+    move = transition_between(known.status, observation.status)
+    if move is Transition.SAME:
         return _unchanged(known, observation)
-    if _one_answer_is_enough(move, observation.source) or _repeats(known.pending, observation):
-        return _record(known, observation, background, now)
-    return _await(known, observation, move, background)
+    if _one_answer_is_enough(move, observation.source) or _dedup(known.pending, observation):
+        return _record(known, observation, context, now)
+    return _await(known, observation, move, context)
 
 
-def settle(snapshot: Snapshot, patience: timedelta, background: Background, now: datetime) -> Decision | None:
+def settle(snapshot: Snapshot, patience: timedelta, context: DecisionContext, now: datetime) -> Decision | None:
     """Record an end that waited longer than ``patience`` for its confirmation, as unconfirmed; else ``None``."""
-    sighting = snapshot.pending
-    if sighting is None or move_between(snapshot.status, sighting.status) is not Move.END:
+    unconfirmed = snapshot.pending
+    if unconfirmed is None or transition_between(snapshot.status, unconfirmed.status) is not Transition.END:
         return None
-    if now - sighting.answered_at < patience:
+    if now - unconfirmed.answered_at < patience:
         return None
-    return _announce(snapshot, sighting, background, now, confirmed=False)
+    return _announce(snapshot, unconfirmed, context, now, confirmed=False)
 
 
-def missed(snapshot: Snapshot, last_good_at: datetime | None, background: Background, now: datetime) -> Decision:
+def missed(snapshot: Snapshot, last_good_at: datetime | None, context: DecisionContext, now: datetime) -> Decision:
     """Note that a training was not found; the second time in a row it is told as gone.
 
     Args:
         snapshot: what is recorded.
         last_good_at: start of the look before, when it showed the training; ``None`` where there was none.
-        background: as for ``decide``.
+        context: as for ``decide``.
         now: the end of the answer that lacked it.
     """
     if snapshot.absent == 0:
         snapshot = catch_up(snapshot, last_good_at)
     absent = replace(snapshot, absent=min(snapshot.absent + 1, ABSENT_ENOUGH))
     if absent.absent < ABSENT_ENOUGH or absent.gone or absent.status is None:
-        return Decision(snapshot=absent, reason=Reason.NOT_FOUND)
-    return _lose(absent, background, now)
+        return Decision(snapshot=absent, reason=DecisionReason.NOT_FOUND)
+    return _lose(absent, context, now)
 
 
 def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
@@ -175,38 +175,45 @@ def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
     return snapshot.seen(last_good_at)
 
 
-def _lose(known: Snapshot, background: Background, now: datetime) -> Decision:
-    late = known.seen_after < background.looking_since
-    sighting = Sighting(
+def _lose(known: Snapshot, context: DecisionContext, now: datetime) -> Decision:
+    late = known.seen_after < context.polling_since
+    unconfirmed = UnconfirmedStatus(
         status=known.status or "",
         asked_at=known.seen_after,
         answered_at=now,
         source=Source.LIST,
         late=late,
-        occasion=background.occasion if late else None,
+        catch_up_id=context.catch_up_id if late else None,
     )
-    event = _event(known, sighting, background, now, confirmed=True)
-    gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=Reason.NOT_FOUND.value)
-    return Decision(snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=Reason.NOT_FOUND, event=gone)
+    event = _event(known, unconfirmed, context, now, confirmed=True)
+    gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=DecisionReason.NOT_FOUND.value)
+    return Decision(
+        snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=DecisionReason.NOT_FOUND, event=gone
+    )
 
 
-def _find_again(known: Snapshot, observation: Observation, background: Background, now: datetime) -> Decision:
+def _find_again(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
     """Tell that it is back, under its recorded word; another word is then a sighting that a second one confirms."""
-    sighting = _sighting(known, observation, background)
-    event = _event(known, sighting, background, now, confirmed=True)
+    unconfirmed = _unconfirmed(known, observation, context)
+    event = _event(known, unconfirmed, context, now, confirmed=True)
     back = replace(
-        event, kind=Kind.BACK, from_status=None, to_status=known.status, skipped=(), reason=Reason.FOUND_AGAIN.value
+        event,
+        kind=Kind.BACK,
+        from_status=None,
+        to_status=known.status,
+        skipped=(),
+        reason=DecisionReason.FOUND_AGAIN.value,
     )
     snapshot = replace(
         known,
         gone=False,
         absent=0,
-        pending=None if known.status == observation.status else sighting,
+        pending=None if known.status == observation.status else unconfirmed,
         seen_after=observation.asked_at if known.status == observation.status else known.seen_after,
         seq=back.seq,
         record=observation.record,
     )
-    return Decision(snapshot=snapshot, reason=Reason.FOUND_AGAIN, event=back)
+    return Decision(snapshot=snapshot, reason=DecisionReason.FOUND_AGAIN, event=back)
 
 
 def _baseline(observation: Observation) -> Snapshot:
@@ -224,89 +231,91 @@ def _unrecorded(observation: Observation, new_since: datetime) -> Snapshot:
 
 
 def _unchanged(known: Snapshot, observation: Observation) -> Decision:
-    reason = Reason.UNCHANGED if known.pending is None else Reason.NOT_REPEATED
+    reason = DecisionReason.UNCHANGED if known.pending is None else DecisionReason.NOT_REPEATED
     snapshot = replace(known.seen(observation.asked_at), pending=None, absent=0, record=observation.record)
     return Decision(snapshot=snapshot, reason=reason)
 
 
-def _one_answer_is_enough(move: Move, source: Source) -> bool:
-    if move in SECOND_SIGHT:
+def _one_answer_is_enough(move: Transition, source: Source) -> bool:
+    if move in NEEDS_CONFIRMATION:
         return False
-    return move is not Move.END or source is Source.VIEW
+    return move is not Transition.END or source is Source.VIEW
 
 
-def _repeats(pending: Sighting | None, observation: Observation) -> bool:
+def _dedup(pending: UnconfirmedStatus | None, observation: Observation) -> bool:
     return pending is not None and pending.status == observation.status
 
 
-def _await(known: Snapshot, observation: Observation, move: Move, background: Background) -> Decision:
-    reason = Reason.AWAITS_CONFIRMATION if move is Move.END else Reason.AWAITS_SECOND_SIGHT
-    snapshot = replace(known, pending=_sighting(known, observation, background), absent=0)
+def _await(known: Snapshot, observation: Observation, move: Transition, context: DecisionContext) -> Decision:
+    reason = DecisionReason.AWAITS_CONFIRMATION if move is Transition.END else DecisionReason.AWAITS_REPEAT
+    snapshot = replace(known, pending=_unconfirmed(known, observation, context), absent=0)
     return Decision(snapshot=snapshot, reason=reason)
 
 
-def _sighting(known: Snapshot, observation: Observation, background: Background) -> Sighting:
-    late = known.seen_after < background.looking_since
-    return Sighting(
+def _unconfirmed(known: Snapshot, observation: Observation, context: DecisionContext) -> UnconfirmedStatus:
+    late = known.seen_after < context.polling_since
+    return UnconfirmedStatus(
         status=observation.status,
         asked_at=observation.asked_at,
         answered_at=observation.answered_at,
         source=observation.source,
         late=late,
-        occasion=background.occasion if late else None,
+        catch_up_id=context.catch_up_id if late else None,
     )
 
 
-def _record(known: Snapshot, observation: Observation, background: Background, now: datetime) -> Decision:
-    first = known.pending if _repeats(known.pending, observation) else None
-    sighting = first or _sighting(known, observation, background)
-    decision = _announce(replace(known, absent=0, record=observation.record), sighting, background, now, confirmed=True)
+def _record(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
+    first = known.pending if _dedup(known.pending, observation) else None
+    unconfirmed = first or _unconfirmed(known, observation, context)
+    decision = _announce(replace(known, absent=0, record=observation.record), unconfirmed, context, now, confirmed=True)
     return replace(decision, snapshot=decision.snapshot.seen(observation.asked_at))
 
 
 def _announce(
-    known: Snapshot, sighting: Sighting, background: Background, now: datetime, *, confirmed: bool
+    known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
 ) -> Decision:
-    event = _event(known, sighting, background, now, confirmed=confirmed)
-    words = {sighting.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
+    event = _event(known, unconfirmed, context, now, confirmed=confirmed)
+    words = {unconfirmed.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
     snapshot = replace(
         known,
-        status=sighting.status,
-        seen_after=sighting.asked_at,
+        status=unconfirmed.status,
+        seen_after=unconfirmed.asked_at,
         changed_after=event.after,
         changed_before=event.before,
         pending=None,
         seq=event.seq,
-        words_told=known.words_told | words,
+        announced_statuses=known.announced_statuses | words,
     )
-    return Decision(snapshot=snapshot, reason=Reason(event.reason), event=event)
+    return Decision(snapshot=snapshot, reason=DecisionReason(event.reason), event=event)
 
 
-def _event(known: Snapshot, sighting: Sighting, background: Background, now: datetime, *, confirmed: bool) -> Event:
+def _event(
+    known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
+) -> Event:
     ref, seq = known.ref, known.seq + 1
     return Event(
-        id=event_id(background.epoch, ref.subject, seq),
-        kind=_kind(known, sighting.status),
+        id=event_id(context.epoch, ref.subject, seq),
+        kind=_kind(known, unconfirmed.status),
         subject=ref.subject,
         seq=seq,
-        reason=_reason(known, sighting.status, confirmed=confirmed),
+        reason=_reason(known, unconfirmed.status, confirmed=confirmed),
         account=ref.account,
         service=ref.service,
         training_type=ref.type,
         version=ref.version,
-        service_name=background.service_name,
-        labels=background.labels,
+        service_name=context.service_name,
+        labels=context.labels,
         from_status=known.status,
-        to_status=sighting.status,
-        skipped=skipped_between(known.status, sighting.status),
-        late=sighting.late,
+        to_status=unconfirmed.status,
+        skipped=skipped_between(known.status, unconfirmed.status),
+        late=unconfirmed.late,
         new=known.status is None,
         confirmed=confirmed,
         # A wall clock that was set back between the two must not turn the bounds round.
-        after=min(known.seen_after, sighting.answered_at),
-        before=sighting.answered_at,
+        after=min(known.seen_after, unconfirmed.answered_at),
+        before=unconfirmed.answered_at,
         recorded_at=now,
-        group=sighting.occasion,
+        group=unconfirmed.catch_up_id,
         record=known.record,
     )
 
@@ -317,7 +326,7 @@ def _kind(known: Snapshot, word: str) -> Kind:
             return Kind.SUCCEEDED
         case Phase.FAILED:
             return Kind.FAILED
-        case Phase.UNKNOWN if word not in known.words_told:
+        case Phase.UNKNOWN if word not in known.announced_statuses:
             return Kind.UNKNOWN_STATUS
         case _ if known.status is None:
             return Kind.APPEARED
@@ -327,11 +336,11 @@ def _kind(known: Snapshot, word: str) -> Kind:
             return Kind.PROGRESS
 
 
-def _reason(known: Snapshot, word: str, *, confirmed: bool) -> Reason:
+def _reason(known: Snapshot, word: str, *, confirmed: bool) -> DecisionReason:
     if not confirmed:
-        return Reason.ENDED_UNCONFIRMED
+        return DecisionReason.ENDED_UNCONFIRMED
     if known.status == word:
-        return Reason.UNCHANGED
+        return DecisionReason.UNCHANGED
     if known.status is None:
-        return Reason.NEW_VERSION
-    return _REASONS[move_between(known.status, word)]
+        return DecisionReason.NEW_VERSION
+    return _REASONS[transition_between(known.status, word)]

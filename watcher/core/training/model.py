@@ -154,7 +154,7 @@ asked after the wall clock was set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class UnconfirmedStatus:
     """A status that waits for a second answer before it is recorded: a backward move, or a final of a list."""
 
     status: str
@@ -163,7 +163,7 @@ class Sighting:
     source: Source
     late: bool = False
     """Whether the change may have happened while the watcher could not look."""
-    occasion: str | None = None
+    catch_up_id: str | None = None
     """What it is told on together with other late changes."""
 
 
@@ -179,14 +179,14 @@ class Snapshot:
     changed_before: datetime | None = None
     """Bounds of the move into ``status``; both ``None`` for a baseline."""
     first_seen_at: datetime
-    pending: Sighting | None = None
+    pending: UnconfirmedStatus | None = None
     absent: int = 0
     """How many looks in a row did not find it."""
     gone: bool = False
     """Whether it was told as gone and not found since."""
     seq: int = 0
     """The number of this training's latest event; 0 where there was none."""
-    words_told: frozenset[str] = frozenset()
+    announced_statuses: frozenset[str] = frozenset()
     """Unknown status words that were told for this training."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0

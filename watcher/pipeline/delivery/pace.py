@@ -8,7 +8,7 @@ from contextlib import suppress
 from watcher.pipeline.ports import Clock
 
 
-class Lane:
+class ChannelPace:
     """The pace of one channel: attempts start at least so far apart."""
 
     def __init__(self, pace_seconds: float, now: float) -> None:

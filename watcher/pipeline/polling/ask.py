@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 
-from watcher.core.polling.plan import Look
-from watcher.core.polling.result import Cause, Seen, Unseen, joined
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import Cause, PollFailure, PollResult, joined
 from watcher.pipeline.polling.recorder import Target
 from watcher.pipeline.ports import Api, Clock
 
@@ -18,23 +18,23 @@ LIST_REFUSALS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.NOT_FOU
 VIEWS_INSTEAD_SECONDS: Final = 3600.0
 
 
-async def ask(target: Target, api: Api, clock: Clock) -> Seen | Unseen:
+async def ask(target: Target, api: Api, clock: Clock) -> PollResult | PollFailure:
     """Ask what a target asks; where a joined list is refused, single views do for a while."""
-    look = target.look
-    if look.training is not None:
-        return await api.view(look.training)
+    poll = target.poll
+    if poll.training is not None:
+        return await api.view(poll.training)
     if target.views_until > clock.monotonic():
-        return await _ask_singly(api, look)
-    sight = await api.list(look.service)
-    if look.whole or isinstance(sight, Seen) or sight.cause not in LIST_REFUSALS:
-        return sight
-    log.warning("look.list_refused", look=look.key, cause=sight.cause, detail=sight.detail, instead="views")
+        return await _ask_singly(api, poll)
+    outcome = await api.list(poll.service)
+    if poll.whole or isinstance(outcome, PollResult) or outcome.cause not in LIST_REFUSALS:
+        return outcome
+    log.warning("poll.list_refused", poll=poll.key, cause=outcome.cause, detail=outcome.detail, instead="views")
     target.views_until = clock.monotonic() + VIEWS_INSTEAD_SECONDS
-    return await _ask_singly(api, look)
+    return await _ask_singly(api, poll)
 
 
-async def _ask_singly(api: Api, look: Look) -> Seen | Unseen:
+async def _ask_singly(api: Api, poll: Poll) -> PollResult | PollFailure:
     """Ask for each training of a joined list by a view; what is seen counts as one answer."""
-    sights = [await api.view(ref) for ref in look.single]
-    seen = [sight for sight in sights if isinstance(sight, Seen)]
-    return joined(seen) if seen else sights[0]
+    outcomes = [await api.view(ref) for ref in poll.single]
+    seen = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
+    return joined(seen) if seen else outcomes[0]

@@ -12,22 +12,22 @@ class CatchUps:
         self._on_whole = on_whole
         self._waiting: dict[str, set[str]] = {}
 
-    def begin(self, occasion: str, keys: Iterable[str]) -> bool:
+    def begin(self, catch_up_id: str, keys: Iterable[str]) -> bool:
         """Wait for these; return whether that is news."""
-        if occasion in self._waiting:
+        if catch_up_id in self._waiting:
             return False
-        self._waiting[occasion] = set(keys)
+        self._waiting[catch_up_id] = set(keys)
         return True
 
-    def tick_off(self, occasion: str, key: str) -> None:
+    def tick_off(self, catch_up_id: str, key: str) -> None:
         """Note that a target was looked at since, or will not be any more."""
-        waiting = self._waiting[occasion]
+        waiting = self._waiting[catch_up_id]
         waiting.discard(key)
         if not waiting:
-            del self._waiting[occasion]
-            self._on_whole(occasion)
+            del self._waiting[catch_up_id]
+            self._on_whole(catch_up_id)
 
     def drop(self, key: str) -> None:
         """Wait for a target no longer, on whatever occasion."""
-        for occasion in list(self._waiting):
-            self.tick_off(occasion, key)
+        for catch_up_id in list(self._waiting):
+            self.tick_off(catch_up_id, key)

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.polling.result import Cause, Seen
+from watcher.core.polling.result import Cause, PollResult
 from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.recorder import Recorder, Target
 from watcher.pipeline.ports import Api
@@ -19,7 +19,7 @@ CONFIRM_BY_VIEW: Final = 3
 """Up to so many ends of one list are confirmed by a view each; more of them by the list, asked for again at once."""
 
 
-class SecondSight:
+class Confirmer:
     """Asks for single trainings beside the looks of the agenda.
 
     Args:
@@ -37,27 +37,27 @@ class SecondSight:
         """See to it that ends which a list showed are seen a second time."""
         if len(unconfirmed) > CONFIRM_BY_VIEW:
             # Once: a list that shows other ends at each answer is left to its interval.
-            target.again_at_once = target.repeats == 0
-            target.repeats += 1
+            target.again_at_once = target.dedup == 0
+            target.dedup += 1
             return
-        target.repeats = 0
+        target.dedup = 0
         views = [self._view(api, target, ref, confirming=True) for ref in unconfirmed]
-        if target.occasion is None:
+        if target.catch_up_id is None:
             for view in views:
                 self._spawn(view)
         else:
             # What was hidden is told together, so the catch-up waits for its ends to be confirmed.
             await asyncio.gather(*views)
 
-    async def view_stragglers(self, api: Api, target: Target, seen: Seen) -> None:
+    async def view_stragglers(self, api: Api, target: Target, seen: PollResult) -> None:
         """Ask for the trainings that are watched by themselves and that the list lacks."""
         shown = {observation.ref for observation in seen.observations}
-        for ref in target.look.single:
+        for ref in target.poll.single:
             if ref in shown:
                 continue
             if ref not in self._unlisted:
                 self._unlisted.add(ref)
-                log.warning("look.not_listed", training=ref.subject, instead="view")
+                log.warning("poll.training_not_listed", training=ref.subject, instead="view")
             await self._view(api, target, ref)
 
     async def _view(self, api: Api, target: Target, ref: TrainingRef, *, confirming: bool = False) -> None:
@@ -67,13 +67,13 @@ class SecondSight:
         try:
             await self._view_out_of_turn(api, target, ref, confirming=confirming)
         except Exception:
-            log.exception("look.not_recorded", look=target.look.key, training=ref.subject)
+            log.exception("poll.record_failed", poll=target.poll.key, training=ref.subject)
 
     async def _view_out_of_turn(self, api: Api, target: Target, ref: TrainingRef, *, confirming: bool) -> None:
-        sight = await api.view(ref, first=True)
-        if isinstance(sight, Seen):
-            await self._recorder.take_view(target, sight, confirming=confirming)
-        elif sight.cause is Cause.NOT_FOUND and ref in target.look.single:
-            await self._recorder.take_absence(target, ref, sight.ended_at)
+        outcome = await api.view(ref, first=True)
+        if isinstance(outcome, PollResult):
+            await self._recorder.take_view(target, outcome, confirming=confirming)
+        elif outcome.cause is Cause.NOT_FOUND and ref in target.poll.single:
+            await self._recorder.take_absence(target, ref, outcome.ended_at)
         else:
-            log.debug("look.view_failed", training=ref.subject, cause=sight.cause, detail=sight.detail)
+            log.debug("poll.view_failed", training=ref.subject, cause=outcome.cause, detail=outcome.detail)

@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
-from watcher.core.batch import Batch, NotKeptError
-from watcher.pipeline.polling.cache import Memory
-from watcher.pipeline.polling.incidents import Lookout
+from watcher.core.batch import Batch, NotSavedError
+from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.ports import Observer
 
 log = structlog.get_logger()
@@ -20,15 +20,15 @@ FLUSH_SECONDS: Final = 1.0
 class Flusher:
     """Brings the memory to the store, and closes there the incidents of what is no longer watched."""
 
-    def __init__(self, memory: Memory, lookout: Lookout, observer: Observer) -> None:
-        self._memory = memory
-        self._lookout = lookout
+    def __init__(self, cache: PollCache, incident_monitor: IncidentMonitor, observer: Observer) -> None:
+        self._cache = cache
+        self._incident_monitor = incident_monitor
         self._observer = observer
 
     async def for_ever(self) -> None:
         """Write once a second."""
         while True:
-            self._observer.turned("recording", FLUSH_SECONDS)
+            self._observer.progressed("recording", FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
 
@@ -36,12 +36,12 @@ class Flusher:
         """Write what there is; a failure is said in the log."""
         try:
             await self.close_orphans()
-            await self._memory.flush()
-        except NotKeptError as error:
-            log.debug("look.waits_for_the_store", reason=str(error))
+            await self._cache.flush()
+        except NotSavedError as error:
+            log.debug("poll.write_delayed", reason=str(error))
         except Exception:
             # The next one writes it; what is lost at a stop only widens the bounds of the next change.
-            log.exception("look.flush_failed")
+            log.exception("poll.flush_failed")
 
     async def close_orphans(self) -> None:
         """Close the incidents of what is no longer watched.
@@ -49,5 +49,5 @@ class Flusher:
         Raises:
             NotKeptError: the store cannot be written for a while.
         """
-        if orphans := self._lookout.orphans():
-            await self._memory.commit(Batch(troubles=orphans))
+        if orphans := self._incident_monitor.orphans():
+            await self._cache.commit(Batch(incident_rows=orphans))

@@ -8,16 +8,16 @@ from typing import Final, TypeVar
 
 import structlog
 
-from watcher.core.batch import NotKeptError
+from watcher.core.batch import NotSavedError
 
 log = structlog.get_logger()
 
 AGAIN_SECONDS: Final = 1.0
 
-Kept = TypeVar("Kept")
+Saved = TypeVar("Saved")
 
 
-class Line:
+class WriteQueue:
     """One line for each account.
 
     While the store cannot be written, the first in a line tries again and the others wait: an answer that was let go
@@ -29,7 +29,7 @@ class Line:
         self.patient = True
         """Whether to try again; a command that looks once does not."""
 
-    async def keep(self, account: str, keep: Callable[[], Awaitable[Kept]]) -> Kept:
+    async def keep(self, account: str, keep: Callable[[], Awaitable[Saved]]) -> Saved:
         """Keep an answer in its turn.
 
         Raises:
@@ -39,8 +39,8 @@ class Line:
             while True:
                 try:
                     return await keep()
-                except NotKeptError as error:
+                except NotSavedError as error:
                     if not self.patient:
                         raise
-                    log.debug("look.waits_for_the_store", account=account, reason=str(error))
+                    log.debug("poll.write_delayed", account=account, reason=str(error))
                 await asyncio.sleep(AGAIN_SECONDS)

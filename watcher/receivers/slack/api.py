@@ -82,7 +82,7 @@ class SlackApi:
         try:
             self._token = self._source()
         except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises
-            log.warning("secret.unreadable", problem=str(error))
+            log.warning("secret.read_failed", problem=str(error))
         return self._token
 
 

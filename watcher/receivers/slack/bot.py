@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from watcher.core.delivery.lookup import Finding, Found, NotAllowed, NotFound, Unanswered
-from watcher.core.delivery.model import Outcome, Parcel, Refused, Repeats, TryLater, Uncertain
+from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, content_step, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
 from watcher.receivers.slack.errors import classify
-from watcher.receivers.spec import LANE_LENGTH, InvalidReceiverError, Spec, is_http_url
+from watcher.receivers.spec import PACE_KEY_LENGTH, InvalidReceiverError, Spec, is_http_url
 
 KIND: Final = "slack"
 API_URL: Final = "https://slack.com/api/"
@@ -33,7 +33,7 @@ DATE_SECONDS: Final = 5.0
 PAGE: Final = 100
 """Messages a page; Slack advises at most 200, and a page must fit into the byte cap."""
 PAGES_MAX: Final = 200
-LOOK_UP_SECONDS: Final = 60.0
+LOOKUP_SECONDS: Final = 60.0
 """Pages are asked for no longer than this; with the last call it stays below a lease."""
 
 
@@ -56,7 +56,7 @@ class SlackReceiver:
 
     kind = KIND
     pace_seconds = PACE_SECONDS
-    repeats = Repeats.LOOKED_UP
+    dedup = Dedup.BY_LOOKUP
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
@@ -70,7 +70,7 @@ class SlackReceiver:
         token = spec.secret().reveal()
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise InvalidReceiverError(spec.name, "token", "this is no token: give the text that begins with xoxb-")
-        self.lane = _lane(base_url, token, spec.channel)
+        self.pace_key = _pace(base_url, token, spec.channel)
         self._channel = spec.channel
         self._clock = spec.clock
         self._api = SlackApi(spec.http, base_url, spec.secret)
@@ -81,19 +81,19 @@ class SlackReceiver:
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
         """Keep no bytes, see ``seal``."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
-        reply = await self._api.post("chat.postMessage", render(parcel, self._channel))
-        return classify(reply.answer, parcel.degrade, WEB_API) if isinstance(reply, Reply) else reply
+        reply = await self._api.post("chat.postMessage", render(request, self._channel))
+        return classify(reply.answer, request.degrade, WEB_API) if isinstance(reply, Reply) else reply
 
-    async def look_up(self, parcels: Sequence[Parcel]) -> Mapping[str, Finding]:
+    async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
         """Read the channel's history since the earliest of the attempts, to its last page."""
-        sought = {parcel.delivery_id for parcel in parcels}
+        sought = {request.delivery_id for request in requests}
         # After a step of the wall clock the attempt may lie in the future.
-        oldest = min(_oldest(parcels), self._clock.utc_now())
+        oldest = min(_oldest(requests), self._clock.utc_now())
         arguments = self._history(oldest)
-        found: dict[str, Finding] = {}
-        ends_at = self._clock.monotonic() + LOOK_UP_SECONDS
+        found: dict[str, LookupResult] = {}
+        ends_at = self._clock.monotonic() + LOOKUP_SECONDS
         for _ in range(PAGES_MAX):
             reply = await self._api.ask("conversations.history", arguments)
             if not isinstance(reply, Reply) or not reply.good:
@@ -146,36 +146,36 @@ class SlackReceiver:
         }
 
 
-def render(parcel: Parcel, channel: str) -> dict[str, object]:
+def render(request: DeliveryRequest, channel: str) -> dict[str, object]:
     """Return the body of this attempt."""
     body = payload(
-        parcel.events,
-        content_step(parcel.degrade),
-        may_be_repeat=parcel.may_be_repeat,
-        also=parcel.also,
-        mentions=parcel.mentions,
+        request.events,
+        content_step(request.degrade),
+        may_be_repeat=request.may_be_repeat,
+        also=request.also,
+        mentions=request.mentions,
     )
     body |= {"channel": channel, "link_names": False}
-    if parcel.degrade >= METADATA_STEP:
+    if request.degrade >= METADATA_STEP:
         # Without metadata the message is known again by its text.
-        return body | {"text": f"{body['text']}\nDelivery `{parcel.delivery_id}`"}
-    events = " ".join(event.id for event in parcel.events)
-    facts = {"delivery_id": parcel.delivery_id, "event_ids": events}
+        return body | {"text": f"{body['text']}\nDelivery `{request.delivery_id}`"}
+    events = " ".join(event.id for event in request.events)
+    facts = {"delivery_id": request.delivery_id, "event_ids": events}
     return body | {"metadata": {"event_type": EVENT_TYPE, "event_payload": facts}}
 
 
-def _lane(base_url: str, token: str, channel: str) -> str:
+def _pace(base_url: str, token: str, channel: str) -> str:
     # A unit separator between the parts keeps ("a", "bc") and ("ab", "c") apart.
-    return hashlib.sha256(f"{base_url}\x1f{token}\x1f{channel}".encode()).hexdigest()[:LANE_LENGTH]
+    return hashlib.sha256(f"{base_url}\x1f{token}\x1f{channel}".encode()).hexdigest()[:PACE_KEY_LENGTH]
 
 
-def _oldest(parcels: Sequence[Parcel]) -> datetime:
+def _oldest(requests: Sequence[DeliveryRequest]) -> datetime:
     """Return the start of the earliest attempt; for one whose start is not known, of what it tells."""
-    return min(parcel.attempted_at or parcel.events[0].recorded_at for parcel in parcels)
+    return min(request.attempted_at or request.events[0].recorded_at for request in requests)
 
 
-def _recognized(reply: Reply, sought: set[str]) -> dict[str, Finding]:
-    found: dict[str, Finding] = {}
+def _recognized(reply: Reply, sought: set[str]) -> dict[str, LookupResult]:
+    found: dict[str, LookupResult] = {}
     messages = reply.document.get("messages")
     for message in messages if isinstance(messages, list) else []:
         identity = _delivery_of(message, sought) if isinstance(message, dict) else None

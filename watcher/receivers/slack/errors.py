@@ -27,7 +27,7 @@ from watcher.core.delivery.model import (
 )
 from watcher.http import Answered
 from watcher.logs import Redactor
-from watcher.receivers.responses import kept_answer, wanted_pause_seconds
+from watcher.receivers.responses import shortened_answer, wanted_pause_seconds
 from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY, content_step
 
 ANSWER_BYTES: Final = 16_384
@@ -124,7 +124,7 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
         status=answered.status,
         # A long answer may be cut before its name.
         body=name if isinstance(name, str) else body,
-        kept=kept_answer(answered, redactor),
+        kept=shortened_answer(answered, redactor),
         after_seconds=wanted_pause_seconds(answered) or _pause_in(facts),
         accepted=good and answered.status == HTTPStatus.OK,
         receipt=receipt if isinstance(receipt, str) else None,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from watcher.core.messages.group import EMOJI, Entry, GroupMessage
-from watcher.core.messages.text import LIST_LIMIT, Line, cut_note
+from watcher.core.messages.text import LIST_LIMIT, WriteQueue, cut_note
 from watcher.receivers.slack.text import WHOLE, join_lines, markup_free, mrkdwn, squeezed
 
 EVENTS_MAX: Final = 20
@@ -42,7 +42,7 @@ def text_alone(message: GroupMessage, *, may_be_repeat: bool, spare: int = 0) ->
     """Return everything as text, for a Slack that takes no blocks; ``spare`` characters are left for a mention."""
     head = _plain([message.title, *([message.repeat] if may_be_repeat else []), *message.notes])
     lines = [entry.whole(": ") for entry in message.entries[:EVENTS_MAX]]
-    end = [*_plain(_left_out(message)), *_told_alone(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(lines)), dates=False)]
+    end = [*_plain(_left_out(message)), *_sent_alone(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(lines)), dates=False)]
     return _text(head, lines, end, TEXT_LIMIT - spare)
 
 
@@ -61,15 +61,15 @@ def entry_sections(message: GroupMessage, *, rich: bool) -> list[str]:
 
 def closing_lines(message: GroupMessage, *, rich: bool) -> list[str]:
     """Return what comes below the entries."""
-    also = _told_alone(message, ALSO_LIMIT, dates=True)
+    also = _sent_alone(message, ALSO_LIMIT, dates=True)
     return [*_marked(_left_out(message)), *also, *(_marked([message.origin]) if rich else [])]
 
 
-def _told_alone(message: GroupMessage, limit: int, *, dates: bool) -> list[str]:
+def _sent_alone(message: GroupMessage, limit: int, *, dates: bool) -> list[str]:
     """Name as many as there is room for: each of them has a message of its own."""
     render = mrkdwn if dates else markup_free
     for most in range(LIST_LIMIT, -1, -1):
-        shown = render(message.told_alone(most), WHOLE)
+        shown = render(message.sent_alone(most), WHOLE)
         if len(shown) <= limit:
             return [shown] if shown else []
     return []
@@ -90,20 +90,20 @@ def _packed(lines: Sequence[str]) -> Iterator[str]:
     yield section
 
 
-def _text(head: Sequence[str], entries: Sequence[Line], end: Sequence[str], limit: int) -> str:
+def _text(head: Sequence[str], entries: Sequence[WriteQueue], end: Sequence[str], limit: int) -> str:
     room = limit - sum(len(line) + 1 for line in (*head, *end))
     share = room // len(entries) - 1
     return "\n".join([*head, *(squeezed(line, share, dates=False) for line in entries), *end])
 
 
-def _left_out(message: GroupMessage) -> list[Line]:
+def _left_out(message: GroupMessage) -> list[WriteQueue]:
     more = len(message.entries) - EVENTS_MAX
     return [(cut_note(more),)] if more > 0 else []
 
 
-def _plain(lines: Sequence[Line]) -> list[str]:
+def _plain(lines: Sequence[WriteQueue]) -> list[str]:
     return [squeezed(line, NOTE_LIMIT, dates=False) for line in lines]
 
 
-def _marked(lines: Sequence[Line]) -> list[str]:
+def _marked(lines: Sequence[WriteQueue]) -> list[str]:
     return [mrkdwn(line, CLOSING_LIMIT) for line in lines]

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.delivery.model import Outcome, Parcel, Refused, Repeats
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.responses import redactor_for, without_answer
 from watcher.receivers.slack.blocks import content_step, payload
 from watcher.receivers.slack.errors import classify, read_answer
-from watcher.receivers.spec import InvalidReceiverError, Spec, lane_of
+from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
 KIND: Final = "slack-webhook"
 PACE_SECONDS: Final = 1.0
@@ -30,11 +30,11 @@ class SlackWebhookReceiver:
 
     kind = KIND
     pace_seconds = PACE_SECONDS
-    repeats = Repeats.UNKNOWN
+    dedup = Dedup.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self.lane = lane_of(spec.require_url())
+        self.pace_key = pace_key_of(spec.require_url())
         self._spec = spec
 
     def seal(self, event: Event, receiver_seq: int) -> None:
@@ -43,27 +43,27 @@ class SlackWebhookReceiver:
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
         """Keep no bytes, see ``seal``."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
         """Post once."""
         try:
             url = self._spec.require_url()
         except InvalidReceiverError as error:
             return Refused(reason=f"the address cannot be used: {error.fault}")
         redactor = redactor_for(url, ())
-        request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(parcel))
+        request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(delivery_request))
         call = await self._spec.http.call(request)
         if not isinstance(call, Answered):
             return without_answer(call, redactor)
-        return classify(read_answer(call, redactor), parcel.degrade)
+        return classify(read_answer(call, redactor), delivery_request.degrade)
 
 
-def render(parcel: Parcel) -> bytes:
+def render(delivery_request: DeliveryRequest) -> bytes:
     """Return the body of this attempt."""
     content = payload(
-        parcel.events,
-        content_step(parcel.degrade),
-        may_be_repeat=parcel.may_be_repeat,
-        also=parcel.also,
-        mentions=parcel.mentions,
+        delivery_request.events,
+        content_step(delivery_request.degrade),
+        may_be_repeat=delivery_request.may_be_repeat,
+        also=delivery_request.also,
+        mentions=delivery_request.mentions,
     )
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

@@ -99,9 +99,9 @@ class Exchange:
         """Break the connection off (RST)."""
         connection: socket.socket = self.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_WITH_RESET)
-        await self.abandon()
+        await self.expire_orphans()
 
-    async def abandon(self) -> None:
+    async def expire_orphans(self) -> None:
         """Drop the connection and everything that is still to be sent."""
         self.transport.abort()
         await self._until_gone()

@@ -90,7 +90,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def backup_moment(path: Path) -> datetime:
+def backup_time(path: Path) -> datetime:
     """Return when a backup was made, after reading the whole of it.
 
     Raises:

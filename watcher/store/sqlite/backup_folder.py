@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from watcher.store.errors import BackupError
-from watcher.store.sqlite.backup import backup_moment, remove_partials, write_backup
+from watcher.store.sqlite.backup import backup_time, remove_partials, write_backup
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
 
 FOLDER: Final = "backups"
@@ -17,7 +17,7 @@ KEPT: Final = timedelta(days=7)
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
-class Shelf:
+class BackupFolder:
     """The automatic backups of one store."""
 
     def __init__(self, store: Path) -> None:
@@ -78,7 +78,7 @@ class Shelf:
         """Return the newest backup that can be used, and when it was made."""
         for _, path in self.backups():
             try:
-                return backup_moment(path), path
+                return backup_time(path), path
             except BackupError:
                 continue
         return None

@@ -11,7 +11,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Aside(Executor):
+class DaemonThreadExecutor(Executor):
     """Does each piece of work in a thread of its own; those of the library would be waited for at the end."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

@@ -10,22 +10,22 @@ from typing import Final
 from sqlalchemy import Connection
 
 from watcher.core.timestamps import to_text
-from watcher.store.epoch import keep_fact
+from watcher.store.epoch import write_fact
 from watcher.store.errors import BackupError
-from watcher.store.sqlite.backup_folder import Shelf
-from watcher.store.sqlite.daemon_thread import Aside
+from watcher.store.sqlite.backup_folder import BackupFolder
+from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
 from watcher.store.sqlite.database import Database
 
 FAILURE: Final = "backup_failure"
 """The row of ``meta`` that says why the latest backup could not be made."""
 
 
-class Backups:
+class DailyBackup:
     """The automatic backups beside one store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._shelf = Shelf(database.path)
+        self._backup_folder = BackupFolder(database.path)
 
     async def make_due(self, now: datetime) -> str | None:
         """Make a backup if the newest is a day old; return its file.
@@ -33,22 +33,24 @@ class Backups:
         Raises:
             BackupError: it cannot be made; the store remembers why until one is.
         """
-        if not self._shelf.is_due(now):
+        if not self._backup_folder.is_due(now):
             return None
         try:
             # The copy of a large store takes minutes, and a stop has seconds: it is cut off as by a crash.
-            made = await asyncio.get_running_loop().run_in_executor(Aside(), self._shelf.add, now)
+            made = await asyncio.get_running_loop().run_in_executor(
+                DaemonThreadExecutor(), self._backup_folder.add, now
+            )
         except BackupError as error:
             failure = json.dumps({"at": to_text(now), "problem": str(error)})
-            await self._database.write(lambda connection: keep_fact(connection, FAILURE, failure))
+            await self._database.write(lambda connection: write_fact(connection, FAILURE, failure))
             raise
         await self._database.write(_note_success)
         return str(made)
 
     async def prune(self, now: datetime) -> int:
         """Remove those that are older than a week; return how many."""
-        return len(await asyncio.to_thread(self._shelf.prune, now))
+        return len(await asyncio.to_thread(self._backup_folder.prune, now))
 
 
 def _note_success(connection: Connection) -> None:
-    keep_fact(connection, FAILURE, None)
+    write_fact(connection, FAILURE, None)

@@ -24,8 +24,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from watcher.core.timestamps import to_text
 from watcher.store.epoch import first_epoch, new_epoch, restored_at
 from watcher.store.errors import BackupError, StoreUnusable
-from watcher.store.sqlite.backup import backup_moment
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup import backup_time
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
@@ -192,10 +192,10 @@ def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Datab
 
 def _chosen_backup(path: Path, backup: Path | None) -> tuple[datetime, Path]:
     if backup is not None:
-        return backup_moment(backup), backup
-    newest = Shelf(path).newest_sound()
+        return backup_time(backup), backup
+    newest = BackupFolder(path).newest_sound()
     if newest is None:
-        raise BackupError(f"there is no sound automatic backup in {Shelf(path).folder}; name one")
+        raise BackupError(f"there is no sound automatic backup in {BackupFolder(path).folder}; name one")
     return newest
 
 
@@ -252,7 +252,7 @@ def _bring_up(path: Path, engine: Engine, found: Found, now: datetime) -> Openin
     if found.condition is not Condition.NEW:
         with engine.begin() as connection:
             old = revision_of(connection)
-        backup = Shelf(path).add(now) if old is not None else None
+        backup = BackupFolder(path).add(now) if old is not None else None
     with engine.begin() as connection:
         upgrade(connection)
         epoch = first_epoch(connection, now)

@@ -12,7 +12,7 @@ from typing import Final
 from watcher.core.timestamps import to_text
 from watcher.store.errors import BackupError, StoreDamaged, StoreUnusable
 from watcher.store.sqlite.backup import install, sync
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.integrity import SIDE_FILES, Condition, examine, has_foreign_log, side_file
 
 ASIDE: Final = "set-aside"
@@ -48,16 +48,16 @@ def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
         StoreDamaged: it is damaged, and there is no sound automatic backup.
         StoreUnusable: it is another program's, or cannot be read or replaced.
     """
-    shelf = Shelf(path)
+    backup_folder = BackupFolder(path)
     try:
         if has_foreign_log(path):
             log = put_aside(path, now, ("-wal", "-shm"))
             problem = f"the write-ahead log beside {path.name} belonged to the file that was there before"
             recovery = Recovery(reason="foreign-log", problem=problem, set_aside=log)
-            return Found(condition=examine(path, {}, had_backups=bool(shelf.backups())), recovery=recovery)
-        condition = examine(path, left_behind, had_backups=bool(shelf.backups()))
+            return Found(condition=examine(path, {}, had_backups=bool(backup_folder.backups())), recovery=recovery)
+        condition = examine(path, left_behind, had_backups=bool(backup_folder.backups()))
     except StoreDamaged as error:
-        return Found(condition=Condition.BACKUP, recovery=_restored(path, shelf, error, now))
+        return Found(condition=Condition.BACKUP, recovery=_restored(path, backup_folder, error, now))
     except OSError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; check its permissions") from error
     return Found(condition=condition, recovery=_older(path, condition))
@@ -72,10 +72,10 @@ def _older(path: Path, condition: Condition) -> Recovery | None:
     return None
 
 
-def _restored(path: Path, shelf: Shelf, error: StoreDamaged, now: datetime) -> Recovery:
-    newest = shelf.newest_sound()
+def _restored(path: Path, backup_folder: BackupFolder, error: StoreDamaged, now: datetime) -> Recovery:
+    newest = backup_folder.newest_sound()
     if newest is None:
-        raise StoreDamaged(f"{error}; there is no sound automatic backup in {shelf.folder}") from error
+        raise StoreDamaged(f"{error}; there is no sound automatic backup in {backup_folder.folder}") from error
     made_at, backup = newest
     return Recovery(
         reason=DAMAGED,

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.timestamps import to_text
-from watcher.store.epoch import keep_fact
+from watcher.store.epoch import write_fact
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
 from watcher.store.sqlite.write_faults import WriteFault
@@ -18,7 +18,7 @@ PATIENCE_SECONDS: Final = 10.0
 """A write that fails once may pass at the next try; after this long without one that passes, it is worth a word."""
 
 
-class Room:
+class WriteHealth:
     """The room that one store has."""
 
     def __init__(self, database: Database) -> None:
@@ -41,12 +41,12 @@ class Room:
         """Return how much is free besides the reserve."""
         return await asyncio.to_thread(self._reserve.free_bytes)
 
-    async def mended(self, now: datetime) -> bool:
+    async def recovered(self, now: datetime) -> bool:
         """Say whether there is room again, for the reserve too, and a write passes."""
         if not await asyncio.to_thread(self._reserve.hold) or await self.free_bytes() < FLOOR_BYTES:
             return False
         try:
-            await self._database.write(lambda connection: keep_fact(connection, "probed_at", to_text(now)))
+            await self._database.write(lambda connection: write_fact(connection, "probed_at", to_text(now)))
         except DBAPIError:
             return False
         return True

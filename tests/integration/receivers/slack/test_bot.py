@@ -14,8 +14,8 @@ from tests.integration.receivers.raw_server import refusing_url
 from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.lookup import Finding, Found, NotAllowed, NotFound, Unanswered
-from watcher.core.delivery.model import Degrade, Delivered, Parcel, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
+from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, Refused, Scope, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -40,17 +40,17 @@ async def scene(**facts: Any) -> AsyncIterator[tuple[LocalSlack, SlackReceiver]]
         yield slack, receiver
 
 
-def parcel(*events: Event, number: int = 1, **changes: Any) -> Parcel:
+def request(*events: Event, number: int = 1, **changes: Any) -> DeliveryRequest:
     usual: dict[str, Any] = {
         "delivery_id": f"msg_{number:052}",
         "events": events or (sample_event(),),
         "body": None,
         "attempted_at": datetime.now(UTC),
     }
-    return Parcel(**(usual | changes))
+    return DeliveryRequest(**(usual | changes))
 
 
-async def finding(receiver: SlackReceiver, wanted: Parcel) -> Finding:
+async def result(receiver: SlackReceiver, wanted: DeliveryRequest) -> LookupResult:
     return (await receiver.look_up([wanted]))[wanted.delivery_id]
 
 
@@ -58,11 +58,11 @@ async def finding(receiver: SlackReceiver, wanted: Parcel) -> Finding:
 async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> None:
     async with scene() as (slack, receiver):
         for number, event in enumerate(CASES.values()):
-            outcome = await receiver.send(parcel(event, number=number, degrade=degrade))
+            outcome = await receiver.send(request(event, number=number, degrade=degrade))
             assert isinstance(outcome, Delivered), outcome
             assert outcome.receipt == slack.messages[-1]["ts"]
         for number, (events, also) in enumerate(GROUPS.values()):
-            outcome = await receiver.send(parcel(*events, also=tuple(also), number=100 + number, degrade=degrade))
+            outcome = await receiver.send(request(*events, also=tuple(also), number=100 + number, degrade=degrade))
             assert isinstance(outcome, Delivered), outcome
         assert len(slack.messages) == len(CASES) + len(GROUPS)
         assert all(body["unfurl_links"] is body["unfurl_media"] is body["link_names"] is False for body in slack.bodies)
@@ -73,10 +73,10 @@ async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> 
 async def test_the_metadata_holds_ids_and_nothing_else() -> None:
     events = (sample_event(), sample_event(seq=5))
     async with scene() as (slack, receiver):
-        await receiver.send(parcel(*events))
+        await receiver.send(request(*events))
     assert slack.messages[0]["metadata"] == {
         "event_type": "aitems_training",
-        "event_payload": {"delivery_id": parcel().delivery_id, "event_ids": f"{events[0].id} {events[1].id}"},
+        "event_payload": {"delivery_id": request().delivery_id, "event_ids": f"{events[0].id} {events[1].id}"},
     }
 
 
@@ -85,17 +85,17 @@ async def test_r28_hostile_text_is_only_text_in_slack() -> None:
         for degrade in (0, 1, 2, METADATA_STEP + 2):
             for text in HOSTILE:
                 event = sample_event(version=text, to_status=text, labels={text: text}, record={"description": text})
-                outcome = await receiver.send(parcel(event, degrade=degrade, may_be_repeat=True))
+                outcome = await receiver.send(request(event, degrade=degrade, may_be_repeat=True))
                 assert isinstance(outcome, Delivered), (text[:40], outcome)
             group = tuple(sample_event(version=text, service_name=text, to_status=text) for text in HOSTILE[:20])
-            assert isinstance(await receiver.send(parcel(*group, also=group, degrade=degrade)), Delivered)
+            assert isinstance(await receiver.send(request(*group, also=group, degrade=degrade)), Delivered)
     assert not slack.refused
     assert not [raw for raw in slack.raw if b"<!channel" in raw or b"<!everyone" in raw]
 
 
 async def test_whom_the_routes_mention_is_called() -> None:
     async with scene() as (slack, receiver):
-        outcome = await receiver.send(parcel(mentions=("<!subteam^S0123456789>",)))
+        outcome = await receiver.send(request(mentions=("<!subteam^S0123456789>",)))
     # Our local Slack takes no markup from anybody, so it is its refusal that shows the mention went out as it was.
     assert isinstance(outcome, Degrade)
     assert "<!subteam^S0123456789>" in slack.bodies[0]["text"]
@@ -116,10 +116,10 @@ async def test_whom_the_routes_mention_is_called() -> None:
 )
 async def test_after_an_attempt_without_a_clear_answer_the_history_tells(fault: str, posted: int) -> None:
     async with scene(fault=in_turn([fault])) as (slack, receiver):
-        doubtful = parcel()
+        doubtful = request()
         assert isinstance(await receiver.send(doubtful), Uncertain)
         assert len(slack.messages) == posted
-        found = await finding(receiver, doubtful)
+        found = await result(receiver, doubtful)
         if posted:
             assert isinstance(found, Found)
             assert found.receipt == slack.messages[0]["ts"]
@@ -129,7 +129,7 @@ async def test_after_an_attempt_without_a_clear_answer_the_history_tells(fault: 
 
 async def test_one_sweep_to_the_last_page_tells_of_every_message_in_doubt() -> None:
     async with scene(fault=in_turn([Fault.LATE_RESET] * 5)) as (slack, receiver):
-        doubtful = [parcel(sample_event(seq=number), number=number) for number in range(1, 8)]
+        doubtful = [request(sample_event(seq=number), number=number) for number in range(1, 8)]
         for each in doubtful[:5]:
             assert isinstance(await receiver.send(each), Uncertain)
         for number in range(40):
@@ -141,52 +141,52 @@ async def test_one_sweep_to_the_last_page_tells_of_every_message_in_doubt() -> N
 
 async def test_the_history_is_read_from_a_minute_before_the_attempt_alone() -> None:
     async with scene() as (slack, receiver):
-        old = parcel()
+        old = request()
         await receiver.send(old)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=61)).timestamp():.6f}"
-        assert isinstance(await finding(receiver, old), NotFound)
+        assert isinstance(await result(receiver, old), NotFound)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=30)).timestamp():.6f}"
-        assert isinstance(await finding(receiver, old), Found)
+        assert isinstance(await result(receiver, old), Found)
 
 
 @pytest.mark.parametrize("behind", [3600.0, -3600.0])
 async def test_a_clock_of_ours_that_is_wrong_hides_no_message(behind: float) -> None:
     async with scene(behind_seconds=behind, fault=in_turn([Fault.LATE_RESET])) as (slack, receiver):
-        doubtful = parcel()
+        doubtful = request()
         assert isinstance(await receiver.send(doubtful), Uncertain)
         for number in range(20):
             slack.say(f"chatter {number}")
-        assert isinstance(await finding(receiver, doubtful), Found)
+        assert isinstance(await result(receiver, doubtful), Found)
 
 
 async def test_an_attempt_that_lies_in_the_future_is_found_in_the_past() -> None:
     async with scene() as (_, receiver):
-        stepped = parcel(attempted_at=datetime.now(UTC) + timedelta(hours=1))
+        stepped = request(attempted_at=datetime.now(UTC) + timedelta(hours=1))
         await receiver.send(stepped)
-        assert isinstance(await finding(receiver, stepped), Found)
+        assert isinstance(await result(receiver, stepped), Found)
 
 
 @pytest.mark.parametrize("degrade", [METADATA_STEP, METADATA_STEP + 1, METADATA_STEP + 2])
 async def test_a_message_without_metadata_is_known_again_by_its_text(degrade: int) -> None:
     async with scene() as (slack, receiver):
-        plain = parcel(degrade=degrade)
+        plain = request(degrade=degrade)
         await receiver.send(plain)
-        slack.say(f"what became of {plain.delivery_id} and of {parcel(number=2).delivery_id}?")
-        assert isinstance(await finding(receiver, plain), Found)
-        assert isinstance(await finding(receiver, parcel(number=2)), NotFound), "somebody's words are none of ours"
+        slack.say(f"what became of {plain.delivery_id} and of {request(number=2).delivery_id}?")
+        assert isinstance(await result(receiver, plain), Found)
+        assert isinstance(await result(receiver, request(number=2)), NotFound), "somebody's words are none of ours"
 
 
 @pytest.mark.parametrize("name", ["missing_scope", "not_in_channel", "not_allowed_token_type"])
 async def test_a_history_that_may_not_be_read_says_so_with_a_remedy(name: str) -> None:
     async with scene(history_fault=lambda: name) as (_, receiver):
-        found = await finding(receiver, parcel())
+        found = await result(receiver, request())
     assert isinstance(found, NotAllowed)
     assert found.reason.startswith(name)
 
 
 async def test_a_missing_scope_is_named() -> None:
     async with scene(scopes=frozenset({"chat:write"})) as (_, receiver):
-        found = await finding(receiver, parcel())
+        found = await result(receiver, request())
     assert isinstance(found, NotAllowed)
     assert found.reason == "missing_scope: give the app channels:history, install it again"
 
@@ -196,7 +196,7 @@ async def test_a_missing_scope_is_named() -> None:
 )
 async def test_a_history_that_cannot_be_read_now_is_read_later(fault: str, wait: float | None) -> None:
     async with scene(history_fault=lambda: fault) as (_, receiver):
-        found = await finding(receiver, parcel())
+        found = await result(receiver, request())
     assert isinstance(found, Unanswered)
     assert found.after_seconds == wait
 
@@ -204,7 +204,7 @@ async def test_a_history_that_cannot_be_read_now_is_read_later(fault: str, wait:
 async def test_what_was_found_before_the_history_broke_off_is_found() -> None:
     pages = iter([None, Fault.ERROR])
     async with scene(history_fault=lambda: next(pages)) as (slack, receiver):
-        first, second = parcel(number=1), parcel(number=2)
+        first, second = request(number=1), request(number=2)
         for number in range(20):
             slack.say(f"chatter {number}")
         await receiver.send(first)
@@ -218,7 +218,7 @@ async def test_refused_content_steps_down_until_it_passes() -> None:
         return "invalid_blocks" if "blocks" in body else "metadata_too_large" if "metadata" in body else None
 
     async with scene(fault=no_blocks) as (slack, receiver):
-        attempt = parcel()
+        attempt = request()
         while isinstance(outcome := await receiver.send(attempt), Degrade):
             attempt = replace(attempt, degrade=attempt.degrade + outcome.steps)
     assert isinstance(outcome, Delivered)
@@ -228,7 +228,7 @@ async def test_refused_content_steps_down_until_it_passes() -> None:
 
 async def test_beyond_a_short_burst_slack_throttles_and_says_how_long() -> None:
     async with scene(pace=Bucket(3, 1.0)) as (slack, receiver):
-        outcomes = [await receiver.send(parcel(number=number)) for number in range(5)]
+        outcomes = [await receiver.send(request(number=number)) for number in range(5)]
     assert isinstance(outcomes[-1], TryLater)
     assert (outcomes[-1].after_seconds, outcomes[-1].throttled) == (1.0, True)
     assert len(slack.messages) == sum(isinstance(outcome, Delivered) for outcome in outcomes)
@@ -248,28 +248,28 @@ async def test_r21_a_wrong_token_is_for_a_person_and_a_rotated_one_is_picked_up(
             api_url=slack.url,
         )
         receiver = SlackReceiver(spec)
-        refused = await receiver.send(parcel())
+        refused = await receiver.send(request())
         assert isinstance(refused, Refused)
         assert refused.scope is Scope.RECEIVER
         assert refused.reason.startswith("invalid_auth: make a new bot token")
         assert tokens[0] not in repr(refused)
         tokens.append(TOKEN)
-        assert isinstance(await receiver.send(parcel()), Delivered)
+        assert isinstance(await receiver.send(request()), Delivered)
         tokens.clear()
-        assert isinstance(await receiver.send(parcel(number=2)), Delivered), "its file is just being replaced"
+        assert isinstance(await receiver.send(request(number=2)), Delivered), "its file is just being replaced"
     await http.aclose()
 
 
 async def test_an_answer_that_repeats_the_token_is_kept_without_it() -> None:
     async with scene(fault=lambda _: f"no_such_thing {TOKEN}") as (_, receiver):
-        outcome = await receiver.send(parcel())
+        outcome = await receiver.send(request())
     assert TOKEN not in repr(outcome)
 
 
 async def test_where_nobody_listens_nothing_was_sent_and_nothing_can_be_looked_up() -> None:
     async with bot(refusing_url()) as receiver:
-        assert isinstance(await receiver.send(parcel()), TryLater)
-        assert isinstance(await finding(receiver, parcel()), Unanswered)
+        assert isinstance(await receiver.send(request()), TryLater)
+        assert isinstance(await result(receiver, request()), Unanswered)
 
 
 async def test_what_a_token_may_do_is_asked_of_slack() -> None:
@@ -296,7 +296,7 @@ async def test_a_channel_that_does_not_exist_is_told() -> None:
     assert access.refused.startswith("conversations.history: channel_not_found: give the channel's id")
 
 
-def lanes(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
+def paces(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
     http = HttpClient(HttpSettings(), Clock())
 
     def made(url: str, token: str, channel: str) -> SlackReceiver:
@@ -304,12 +304,12 @@ def lanes(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
             Spec(name="r", http=http, clock=Clock(), secret=lambda: Secret(token), channel=channel, api_url=url)
         )
 
-    return [made(*pair).lane for pair in pairs]
+    return [made(*pair).pace_key for pair in pairs]
 
 
 def test_a_lane_is_one_channel_of_one_bot_and_shows_nothing_of_it() -> None:
     url = "https://slack.com/api/"
-    first, same, *others = lanes(
+    first, same, *others = paces(
         [
             (url, TOKEN, CHANNEL),
             ("https://slack.com/api", TOKEN, CHANNEL),

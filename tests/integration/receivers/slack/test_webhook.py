@@ -11,7 +11,16 @@ from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from tests.unit.receivers.slack import slack_rules
 from watcher.clock import Clock
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Parcel, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import (
+    Degrade,
+    Delivered,
+    DeliveryRequest,
+    Outcome,
+    Refused,
+    Scope,
+    TryLater,
+    Uncertain,
+)
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -32,20 +41,22 @@ def as_slack(received: Received) -> Response:
     return PlainTextResponse("invalid_blocks" if faults else "ok", 400 if faults else 200)
 
 
-def parcel(event: Event, *, degrade: int = 0, may_be_repeat: bool = False) -> Parcel:
-    return Parcel(delivery_id="msg_1", events=(event,), body=None, degrade=degrade, may_be_repeat=may_be_repeat)
+def request(event: Event, *, degrade: int = 0, may_be_repeat: bool = False) -> DeliveryRequest:
+    return DeliveryRequest(
+        delivery_id="msg_1", events=(event,), body=None, degrade=degrade, may_be_repeat=may_be_repeat
+    )
 
 
 async def outcome_at(url: str, *, degrade: int = 0) -> Outcome:
     async with slack(url) as receiver:
-        return await receiver.send(parcel(sample_event(), degrade=degrade))
+        return await receiver.send(request(sample_event(), degrade=degrade))
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> None:
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for event in CASES.values():
-            assert await receiver.send(parcel(event, degrade=degrade)) == Delivered(answer="200 ok")
+            assert await receiver.send(request(event, degrade=degrade)) == Delivered(answer="200 ok")
     assert len(inbox.received) == len(CASES)
     assert all(received.headers["content-type"] == "application/json" for received in inbox.received)
     assert all(set(received.json) <= {"text", "blocks", "unfurl_links", "unfurl_media"} for received in inbox.received)
@@ -55,7 +66,7 @@ async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> 
 @pytest.mark.parametrize("name", sorted(GROUPS))
 async def test_slack_takes_several_events_and_each_of_them_arrives(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
-    together = Parcel(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
+    together = DeliveryRequest(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         assert await receiver.send(together) == Delivered(answer="200 ok")
     body = inbox.received[0].body.decode()
@@ -70,7 +81,7 @@ async def test_slack_takes_hostile_groups_within_its_limits() -> None:
     )
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for degrade in (0, 1, 2):
-            together = Parcel(
+            together = DeliveryRequest(
                 delivery_id="msg_1", events=events, also=events, body=None, degrade=degrade, may_be_repeat=True
             )
             assert isinstance(await receiver.send(together), Delivered)
@@ -81,7 +92,7 @@ async def test_slack_takes_hostile_texts_within_its_limits() -> None:
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for text in HOSTILE:
             event = sample_event(version=text, to_status=text, labels={text: text}, record={"description": text})
-            assert isinstance(await receiver.send(parcel(event, may_be_repeat=True)), Delivered)
+            assert isinstance(await receiver.send(request(event, may_be_repeat=True)), Delivered)
     assert not [received for received in inbox.received if b"<!channel" in received.body]
 
 
@@ -157,8 +168,8 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
 async def test_only_an_attempt_after_an_unknown_outcome_says_that_it_may_be_a_repeat() -> None:
     event = sample_event()
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
-        await receiver.send(parcel(event))
-        await receiver.send(parcel(event, may_be_repeat=True))
+        await receiver.send(request(event))
+        await receiver.send(request(event, may_be_repeat=True))
     first, second = (received.json["text"] for received in inbox.received)
     assert "may be a repeat" not in first
     assert "may be a repeat" in second

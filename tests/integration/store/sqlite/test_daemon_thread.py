@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from watcher.store.sqlite.daemon_thread import Aside
+from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
 
 NEVER_ENDING = """
 import asyncio, threading
@@ -22,9 +22,9 @@ asyncio.run(main())
 
 async def test_what_is_done_aside_comes_back_with_its_result_or_its_error() -> None:
     loop = asyncio.get_running_loop()
-    assert await loop.run_in_executor(Aside(), int, "7") == 7
+    assert await loop.run_in_executor(DaemonThreadExecutor(), int, "7") == 7
     with pytest.raises(ValueError, match="seven"):
-        await loop.run_in_executor(Aside(), int, "seven")
+        await loop.run_in_executor(DaemonThreadExecutor(), int, "seven")
 
 
 def test_a_program_ends_although_something_aside_never_does() -> None:

@@ -18,10 +18,10 @@ from watcher.core.batch import Batch
 from watcher.core.event import Event
 from watcher.store.epoch import read_fact
 from watcher.store.errors import BackupError
-from watcher.store.polls import Polls
-from watcher.store.sqlite.backup import backup_moment, install, write_backup
-from watcher.store.sqlite.backup_folder import Shelf
-from watcher.store.sqlite.daily_backup import FAILURE, Backups
+from watcher.store.polls import PollStore
+from watcher.store.sqlite.backup import backup_time, install, write_backup
+from watcher.store.sqlite.backup_folder import BackupFolder
+from watcher.store.sqlite.daily_backup import FAILURE, DailyBackup
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import RESERVE_BYTES, Reserve
 
@@ -35,37 +35,37 @@ def count(path: Path, table: str) -> int:
 
 
 async def test_one_is_made_a_day_and_kept_for_a_week(path: Path, database: Database) -> None:
-    backups, made = Backups(database), []
+    backups, made = DailyBackup(database), []
     for hours in range(0, 24 * 12, 6):
         now = NOW + timedelta(hours=hours)
         made.append(await backups.make_due(now))
         await backups.prune(now)
     assert sum(file is not None for file in made) == 12
-    kept = [moment for moment, _ in Shelf(path).backups()]
+    kept = [moment for moment, _ in BackupFolder(path).backups()]
     assert kept == [NOW + day * DAY for day in range(11, 4, -1)]
 
 
 async def test_the_newest_is_kept_however_old_it_is(path: Path, database: Database) -> None:
-    await Backups(database).make_due(NOW)
-    assert await Backups(database).prune(NOW + 400 * DAY) == 0
-    assert len(Shelf(path).backups()) == 1
+    await DailyBackup(database).make_due(NOW)
+    assert await DailyBackup(database).prune(NOW + 400 * DAY) == 0
+    assert len(BackupFolder(path).backups()) == 1
 
 
 async def test_after_a_step_back_of_the_clock_one_is_made_all_the_same(database: Database) -> None:
-    assert await Backups(database).make_due(NOW + 3650 * DAY) is not None
-    assert await Backups(database).make_due(NOW) is not None
+    assert await DailyBackup(database).make_due(NOW + 3650 * DAY) is not None
+    assert await DailyBackup(database).make_due(NOW) is not None
 
 
 async def test_a_failure_is_remembered_until_one_is_made(path: Path, database: Database) -> None:
-    folder = Shelf(path).folder
+    folder = BackupFolder(path).folder
     folder.write_text("in the way")
     with pytest.raises(BackupError, match="cannot make the folder"):
-        await Backups(database).make_due(NOW)
+        await DailyBackup(database).make_due(NOW)
     kept = await database.write(lambda connection: read_fact(connection, FAILURE))
     assert kept is not None
     assert "cannot make the folder" in json.loads(kept)["problem"]
     folder.unlink()
-    assert await Backups(database).make_due(NOW) is not None
+    assert await DailyBackup(database).make_due(NOW) is not None
     assert await database.write(lambda connection: read_fact(connection, FAILURE)) is None
 
 
@@ -73,7 +73,7 @@ def test_a_backup_is_private_sound_and_leaves_nothing_beside_it(tmp_path: Path, 
     target = tmp_path / "copy.db"
     write_backup(database.path, target, NOW)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert backup_moment(target) == NOW
+    assert backup_time(target) == NOW
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["copy.db"]
 
 
@@ -84,16 +84,16 @@ async def test_what_exists_is_not_overwritten_unless_it_is_asked_for(tmp_path: P
         write_backup(database.path, target, NOW)
     assert target.read_text() == "precious"
     write_backup(database.path, target, NOW, force=True)
-    assert backup_moment(target) == NOW
+    assert backup_time(target) == NOW
 
 
 async def test_a_backup_that_cannot_be_made_leaves_what_was_there(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
-    broken = tmp_path / "broken.db"
-    broken.write_bytes(b"no database" * 1000)
+    failing = tmp_path / "broken.db"
+    failing.write_bytes(b"no database" * 1000)
     with pytest.raises(BackupError, match="cannot back"):
-        write_backup(broken, target, NOW, force=True)
+        write_backup(failing, target, NOW, force=True)
     assert target.read_text() == "precious"
 
 
@@ -102,22 +102,22 @@ async def test_a_backup_holds_one_moment_while_writes_go_on(
 ) -> None:
     async def write_on() -> None:
         for seq in range(1, 200):
-            await Polls(database).record(Batch(events=(make_event(seq),)))
+            await PollStore(database).record(Batch(events=(make_event(seq),)))
 
     writing = asyncio.create_task(write_on())
     for number in range(5):
         target = tmp_path / f"copy{number}.db"
         await asyncio.to_thread(write_backup, database.path, target, NOW)
-        assert backup_moment(target) == NOW
+        assert backup_time(target) == NOW
     await writing
     assert count(database.path, "event") == 199
 
 
 def test_a_store_is_no_backup_and_neither_is_anything_else(tmp_path: Path, database: Database) -> None:
     with pytest.raises(BackupError, match="no backup of one"):
-        backup_moment(database.path)
+        backup_time(database.path)
     with pytest.raises(BackupError, match="no sound backup"):
-        backup_moment(tmp_path / "absent.db")
+        backup_time(tmp_path / "absent.db")
 
 
 def test_a_backup_is_installed_whole(tmp_path: Path, database: Database) -> None:

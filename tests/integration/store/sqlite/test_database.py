@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW
 from watcher.store import schema
-from watcher.store.epoch import keep_fact
+from watcher.store.epoch import write_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
 from watcher.store.sqlite.connections import reader_engine
 from watcher.store.sqlite.database import Database, open_database
@@ -85,10 +85,10 @@ async def test_after_the_last_call_no_write_waits_for_another_process(path: Path
 
 
 def test_readers_cannot_write(path: Path, database: Database) -> None:
-    engine = reader_engine(path)
-    with engine.begin() as connection, pytest.raises(Exception, match="readonly"):
+    scheduler = reader_engine(path)
+    with scheduler.begin() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("DELETE FROM meta")
-    engine.dispose()
+    scheduler.dispose()
 
 
 def test_garbage_is_refused_and_left_alone(path: Path) -> None:
@@ -138,5 +138,5 @@ async def test_what_writes_nothing_shows_that_a_file_is_free_but_not_that_its_di
     database.failing = fault
     await database.write(lambda connection: connection.execute(select(schema.event.c.id)).all())
     assert database.failing == afterwards
-    await database.write(lambda connection: keep_fact(connection, "probed_at", "now"))
+    await database.write(lambda connection: write_fact(connection, "probed_at", "now"))
     assert database.failing is None

@@ -22,9 +22,9 @@ from watcher.core.event import Event, after_restore, event_id
 from watcher.core.training.model import Snapshot
 from watcher.store.errors import StoreDamaged, StoreTooNew, StoreUnusable
 from watcher.store.outbox import Outbox
-from watcher.store.polls import Polls
+from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
-from watcher.store.sqlite.backup_folder import Shelf
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.sqlite.recovery import kept_aside
 
@@ -46,7 +46,7 @@ def meta(path: Path) -> dict[str, str]:
 def backed_up(path: Path) -> Path:
     """Give a store with one automatic backup, closed in order."""
     open_database(path, purpose="test", now=NOW).close()
-    Shelf(path).add(NOW)
+    BackupFolder(path).add(NOW)
     return path
 
 
@@ -87,7 +87,7 @@ def test_r18_a_damaged_store_is_restored_from_the_newest_backup_under_a_new_epoc
     database.close()
     assert opening.recovery is not None
     assert opening.recovery.reason == "damaged"
-    assert opening.recovery.backup == str(Shelf(backed_up).backups()[0][1])
+    assert opening.recovery.backup == str(BackupFolder(backed_up).backups()[0][1])
     assert (opening.created, opening.restored_at) == (False, LATER)
     assert opening.epoch != before
     assert [aside.read_bytes() for aside in kept_aside(backed_up)] == ([] if left is None else [left])
@@ -107,7 +107,7 @@ def test_r18_without_a_backup_it_is_refused_with_what_to_do_and_left_alone(
 
 
 def test_r18_an_unsound_backup_is_passed_over(backed_up: Path) -> None:
-    newer = Shelf(backed_up).add(NOW + timedelta(hours=1))
+    newer = BackupFolder(backed_up).add(NOW + timedelta(hours=1))
     garbage(newer)
     garbage(backed_up)
     database = open_later(backed_up)
@@ -197,7 +197,7 @@ def test_r18_a_log_of_another_store_is_refused(backed_up: Path, tmp_path: Path) 
 def test_r18_a_backup_copied_over_the_store_begins_a_new_epoch_also_beside_the_old_log(backed_up: Path) -> None:
     before = meta(backed_up)["epoch"]
     die_open(backed_up)
-    shutil.copy(Shelf(backed_up).backups()[0][1], backed_up)
+    shutil.copy(BackupFolder(backed_up).backups()[0][1], backed_up)
     database = open_later(backed_up)
     database.close()
     assert database.opening.recovery is not None
@@ -212,14 +212,14 @@ async def test_r18_what_may_have_been_told_since_the_backup_is_marked_and_the_re
 ) -> None:
     garbage(backed_up)
     database = open_later(backed_up)
-    polls = Polls(database)
-    assert polls.restored_at == LATER
+    poll_store = PollStore(database)
+    assert poll_store.restored_at == LATER
     old, new = make_event(1), make_event(2)
     new = replace(new, after=LATER, before=LATER, recorded_at=LATER)
-    await polls.record(Batch(events=tuple(after_restore(event, polls.restored_at) for event in (old, new))))
-    told = [event for event, _ in await Outbox(database).unrouted(9)]
+    await poll_store.record(Batch(events=tuple(after_restore(event, poll_store.restored_at) for event in (old, new))))
+    announced = [event for event, _ in await Outbox(database).unrouted(9)]
     database.close()
-    assert [event.restored for event in told] == [True, False]
+    assert [event.restored for event in announced] == [True, False]
 
 
 async def restored_copy(path: Path, database: Database) -> Database:
@@ -239,9 +239,9 @@ async def test_r18_a_sealed_message_keeps_its_id_and_bytes_and_may_be_a_repeat(
     database = await restored_copy(path, database)
     (again,) = await claim(database, token="t2")
     database.close()
-    assert (again.parcel.delivery_id, again.parcel.body) == (sealed.parcel.delivery_id, sealed.parcel.body)
-    assert again.parcel.may_be_repeat
-    assert again.parcel.events == sealed.parcel.events
+    assert (again.request.delivery_id, again.request.body) == (sealed.request.delivery_id, sealed.request.body)
+    assert again.request.may_be_repeat
+    assert again.request.events == sealed.request.events
 
 
 async def test_r18_an_event_that_was_not_routed_goes_under_a_new_id_and_is_marked(
@@ -249,7 +249,7 @@ async def test_r18_an_event_that_was_not_routed_goes_under_a_new_id_and_is_marke
 ) -> None:
     database = open_database(path, purpose="test", now=NOW)
     event = make_event()
-    await Polls(database).record(Batch(events=(event,)))
+    await PollStore(database).record(Batch(events=(event,)))
     database = await restored_copy(path, database)
     ((again, _),) = await Outbox(database).unrouted(9)
     database.close()
@@ -264,8 +264,8 @@ async def test_r18_an_open_group_goes_under_a_new_id_with_its_events_marked(path
         (before,) = connection.execute("SELECT id FROM delivery").fetchone()
     database = await restored_copy(path, database)
     (group,) = await claim(database, now=NOW + GROUP.patience)
-    assert group.parcel.delivery_id != before
-    assert [event.restored for event in group.parcel.events] == [True, True]
+    assert group.request.delivery_id != before
+    assert [event.restored for event in group.request.events] == [True, True]
     assert await settle(database, group)
     database.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.reports.facts import handover, told
+from tests.unit.reports.facts import announced, delivery_outcome
 from watcher.cli.commands.demo import failures, has_faults, summary
 from watcher.cli.commands.demo_configuration import demo_configuration
 from watcher.config import load
@@ -39,20 +39,22 @@ def test_the_console_gets_everything_and_others_what_a_first_configuration_sends
 
 
 def test_the_summary_counts_by_kind() -> None:
-    items = [told(kind=Kind.FAILED), told(kind=Kind.PROGRESS), told(kind=Kind.PROGRESS)]
+    items = [announced(kind=Kind.FAILED), announced(kind=Kind.PROGRESS), announced(kind=Kind.PROGRESS)]
     assert summary(items) == "3 alerts: 1 failed, 2 progress"
     assert summary(items[:1]) == "1 alert: 1 failed"
     assert summary([]) == "no alerts: nothing changed meanwhile"
 
 
 def test_what_a_receiver_did_not_take_is_counted_by_reason() -> None:
-    refused = handover(receiver="webhook", state=State.PENDING, reason="http 500", settled_at=None)
-    untried = handover(receiver="webhook", state=State.PENDING, reason="", attempts=0, settled_at=None)
-    assert failures([told(handover(), refused), told(refused), told(untried)]) == ["webhook: 2 not delivered: http 500"]
+    refused = delivery_outcome(receiver="webhook", state=State.PENDING, reason="http 500", settled_at=None)
+    untried = delivery_outcome(receiver="webhook", state=State.PENDING, reason="", attempts=0, settled_at=None)
+    assert failures([announced(delivery_outcome(), refused), announced(refused), announced(untried)]) == [
+        "webhook: 2 not delivered: http 500"
+    ]
 
 
 def test_a_delivery_that_was_given_up_is_a_failure_too() -> None:
-    assert failures([told(handover(receiver="webhook", state=State.DEAD, reason="http 410"))]) == [
+    assert failures([announced(delivery_outcome(receiver="webhook", state=State.DEAD, reason="http 410"))]) == [
         "webhook: 1 not delivered: http 410"
     ]
 

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.reports.facts import EVIL, STEERING, event, handover, plain_screen, told
-from watcher.cli.text.history import change_text, history_table, marks, told_json
+from tests.unit.reports.facts import EVIL, STEERING, announced, delivery_outcome, event, plain_screen
+from watcher.cli.text.history import change_text, event_history_json, history_table, marks
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.store.views import Told
+from watcher.store.views import EventHistory
 
 
-def shown(*items: Told) -> str:
+def shown(*items: EventHistory) -> str:
     screen, stream = plain_screen()
     screen.table(history_table(items))
     return stream.getvalue()
 
 
 def test_a_row_names_the_move_its_bounds_its_route_and_each_receiver() -> None:
-    row = shown(told(handover(), handover(receiver="hook", state=State.DEAD, reason="http 410"))).splitlines()[1]
+    row = shown(
+        announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410"))
+    ).splitlines()[1]
     assert "evt_abcdefgh  failed" in row
     assert "learning -> learningFailed  between 2026-11-23 02:19:41 and 02:20:11" in row
     assert row.endswith("route 1  ml-ops: delivered; hook: dead (http 410)")
 
 
 def test_an_event_that_went_nowhere_says_so() -> None:
-    assert shown(told()).splitlines()[1].endswith("nobody")
+    assert shown(announced()).splitlines()[1].endswith("nobody")
 
 
 def test_an_event_without_a_route_yet_says_so() -> None:
-    item = Told(event=event(), routed_at=None, route=None, handovers=())
+    item = EventHistory(event=event(), routed_at=None, route=None, delivery_outcomes=())
     assert "not routed yet" in shown(item)
 
 
@@ -47,15 +49,15 @@ def test_changes_without_a_move_are_written_too() -> None:
 
 
 def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
-    hostile = told(handover(state=State.PENDING, reason=EVIL), to_status=EVIL, service_name=EVIL)
+    hostile = announced(delivery_outcome(state=State.PENDING, reason=EVIL), to_status=EVIL, service_name=EVIL)
     assert not STEERING.search(shown(hostile))
-    document = json.loads(json.dumps(told_json(hostile)))
+    document = json.loads(json.dumps(event_history_json(hostile)))
     assert document["to"] == EVIL
     assert document["deliveries"][0]["reason"] == EVIL
 
 
 def test_json_is_the_event_with_its_route_and_deliveries() -> None:
-    document = told_json(told(handover()))
+    document = event_history_json(announced(delivery_outcome()))
     assert (document["id"], document["kind"], document["route"]) == ("evt_abcdefghijklmnop", "failed", "route 1")
     assert document["deliveries"] == [
         {

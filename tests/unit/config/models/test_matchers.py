@@ -64,7 +64,7 @@ def test_a_silence_without_a_kind_takes_them_all() -> None:
     assert silenced(matcher(["kind=failed"], [])).kinds_taken == {"failed"}
 
 
-@pytest.mark.parametrize("kind", ["receiver-broken", "store-trouble", "failed,undelivered"])
+@pytest.mark.parametrize("kind", ["receiver-failing", "store-failing", "failed,undelivered"])
 def test_what_is_never_silenced_cannot_be_named(kind: str) -> None:
     with pytest.raises(MatcherError, match="is never silenced; take it out"):
         silenced(matcher([f"kind={kind}"], []))

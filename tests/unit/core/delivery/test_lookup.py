@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from watcher.core.delivery.lookup import (
-    Finding,
     Found,
-    Inquiry,
+    Lookup,
+    LookupResult,
     NotAllowed,
     NotFound,
     Unanswered,
-    after_look_up,
-    first_look_at,
+    after_lookup,
+    first_lookup_at,
 )
-from watcher.core.delivery.model import Attempt, OnUncertain, Policy, Repeats, State, Verdict
+from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, State, Verdict
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 POLICY = Policy()
@@ -26,11 +26,11 @@ SOON = POLICY.first_retry
 
 
 def judge(
-    finding: Finding, *, policy: Policy = POLICY, number: int = 1, age: timedelta = SOON, **facts: Any
+    result: LookupResult, *, policy: Policy = POLICY, number: int = 1, age: timedelta = SOON, **facts: Any
 ) -> Verdict:
-    attempt = Attempt(number=number, created_at=NOW - age, repeats=Repeats.LOOKED_UP)
+    attempt = Attempt(number=number, created_at=NOW - age, dedup=Dedup.BY_LOOKUP)
     usual: dict[str, Any] = {"attempt": attempt, "attempted_at": NOW - age, "due_at": NOW, "lookups": 0}
-    return after_look_up(finding, Inquiry(**(usual | facts)), policy, NOW, 0.0)
+    return after_lookup(result, Lookup(**(usual | facts)), policy, NOW, 0.0)
 
 
 def test_found_once_is_found() -> None:
@@ -80,17 +80,17 @@ def test_who_may_not_be_asked_leaves_it_to_the_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    "finding", [NotFound(), Unanswered(reason="http 500"), NotAllowed(reason="missing_scope")], ids=str
+    "result", [NotFound(), Unanswered(reason="http 500"), NotAllowed(reason="missing_scope")], ids=str
 )
 @pytest.mark.parametrize("lookups", [0, 1])
-def test_what_is_too_old_is_given_up(finding: Finding, lookups: int) -> None:
-    assert judge(finding, age=POLICY.give_up_after, lookups=lookups).state is State.DEAD
+def test_what_is_too_old_is_given_up(result: LookupResult, lookups: int) -> None:
+    assert judge(result, age=POLICY.give_up_after, lookups=lookups).state is State.DEAD
 
 
 def test_nothing_is_looked_up_while_it_may_still_travel() -> None:
-    assert first_look_at(NOW - SOON, POLICY, NOW) == NOW
-    assert first_look_at(NOW, POLICY, NOW) == NOW + SOON
+    assert first_lookup_at(NOW - SOON, POLICY, NOW) == NOW
+    assert first_lookup_at(NOW, POLICY, NOW) == NOW + SOON
 
 
 def test_an_attempt_in_the_future_is_not_waited_for() -> None:
-    assert first_look_at(NOW + timedelta(days=9), POLICY, NOW) == NOW + SOON
+    assert first_lookup_at(NOW + timedelta(days=9), POLICY, NOW) == NOW + SOON

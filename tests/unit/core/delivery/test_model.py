@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from watcher.core.delivery.model import (
     MAX_RETRY_AFTER_SECONDS,
     Attempt,
+    Dedup,
     Degrade,
     Delivered,
     OnUncertain,
     Outcome,
     Policy,
     Refused,
-    Repeats,
     Scope,
     State,
     TryLater,
@@ -36,10 +36,10 @@ def judge(
     *,
     number: int = 1,
     age: timedelta = timedelta(),
-    repeats: Repeats = Repeats.UNKNOWN,
+    dedup: Dedup = Dedup.UNKNOWN,
     policy: Policy = POLICY,
 ) -> Verdict:
-    attempt = Attempt(number=number, created_at=NOW - age, repeats=repeats)
+    attempt = Attempt(number=number, created_at=NOW - age, dedup=dedup)
     return verdict(outcome, attempt, policy, NOW, 0.5)
 
 
@@ -61,13 +61,13 @@ def test_the_receivers_own_wish_goes_first_within_reason(wish: float, wait: floa
 
 def test_an_uncertain_send_is_repeated_and_says_so_where_repeats_are_not_marked() -> None:
     assert judge(Uncertain(reason="reset")).may_be_repeat
-    assert not judge(Uncertain(reason="reset"), repeats=Repeats.MARKED).may_be_repeat
+    assert not judge(Uncertain(reason="reset"), dedup=Dedup.BY_ID).may_be_repeat
 
 
 def test_an_uncertain_send_is_held_where_a_person_wants_to_decide() -> None:
     hold = Policy(on_uncertain=OnUncertain.HOLD)
     assert judge(Uncertain(reason="reset"), policy=hold) == Verdict(state=State.HELD, reason="reset")
-    assert judge(Uncertain(reason="reset"), policy=hold, repeats=Repeats.MARKED).state is State.PENDING
+    assert judge(Uncertain(reason="reset"), policy=hold, dedup=Dedup.BY_ID).state is State.PENDING
 
 
 def test_refused_content_is_sent_simpler_at_once() -> None:
@@ -99,7 +99,7 @@ def test_waits_double_within_their_bounds_whatever_the_number(number: int, unit:
 
 def test_an_uncertain_send_that_can_be_looked_up_stays_in_doubt_until_then() -> None:
     for policy in (POLICY, Policy(on_uncertain=OnUncertain.HOLD)):
-        decided = judge(Uncertain(reason="reset"), number=7, repeats=Repeats.LOOKED_UP, policy=policy)
+        decided = judge(Uncertain(reason="reset"), number=7, dedup=Dedup.BY_LOOKUP, policy=policy)
         assert (decided.state, decided.next_at) == (State.UNCERTAIN, NOW + policy.first_retry)
         assert decided.may_be_repeat
         assert not decided.certain

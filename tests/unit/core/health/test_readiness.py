@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from watcher.core.health.readiness import Ailment, Vitals, ailments
+from watcher.core.health.readiness import HealthStats, NotReady, not_ready_reasons
 
 
-def words(vitals: Vitals | None, late: dict[str, float] | None = None, *, first: bool = True) -> list[Ailment]:
-    return [reason.ailment for reason in ailments(vitals, late or {}, first_round_done=first)]
+def words(
+    health_stats: HealthStats | None, late: dict[str, float] | None = None, *, first: bool = True
+) -> list[NotReady]:
+    return [reason.not_ready for reason in not_ready_reasons(health_stats, late or {}, first_round_done=first)]
 
 
 def test_without_a_reason_it_is_well() -> None:
-    assert words(Vitals()) == []
+    assert words(HealthStats()) == []
 
 
 def test_an_outage_that_was_told_is_no_reason() -> None:
-    assert words(Vitals(incidents={"connect": 3})) == []
+    assert words(HealthStats(incidents={"connect": 3})) == []
 
 
 def test_each_reason_has_its_word() -> None:
-    assert words(None) == [Ailment.STORE]
-    assert words(Vitals(), {"looking": 50.0}) == [Ailment.LOOP]
-    assert words(Vitals(), first=False) == [Ailment.FIRST_ROUND]
-    assert words(Vitals(untold=("account:main",))) == [Ailment.UNTOLD]
-    full = ailments(Vitals(), {}, first_round_done=True, store_trouble="disk-full")
-    assert [reason.ailment for reason in full] == [Ailment.STORE_TROUBLE]
-    assert words(Vitals(untold_dead={"ml-ops": 2})) == [Ailment.DEAD]
+    assert words(None) == [NotReady.STORE]
+    assert words(HealthStats(), {"polling": 50.0}) == [NotReady.LOOP]
+    assert words(HealthStats(), first=False) == [NotReady.FIRST_ROUND]
+    assert words(HealthStats(unannounced=("account:main",))) == [NotReady.PROBLEM_UNANNOUNCED]
+    full = not_ready_reasons(HealthStats(), {}, first_round_done=True, store_failing="disk-full")
+    assert [reason.not_ready for reason in full] == [NotReady.STORE_FAILING]
+    assert words(HealthStats(unannounced_dead_letters={"ml-ops": 2})) == [NotReady.DEAD]
 
 
 def test_all_reasons_are_given_at_once() -> None:
-    unwell = Vitals(untold=("account:main",), untold_dead={"ml-ops": 2})
-    assert words(unwell, {"looking": 50.0}, first=False) == [
-        Ailment.LOOP,
-        Ailment.FIRST_ROUND,
-        Ailment.UNTOLD,
-        Ailment.DEAD,
+    not_ready = HealthStats(unannounced=("account:main",), unannounced_dead_letters={"ml-ops": 2})
+    assert words(not_ready, {"polling": 50.0}, first=False) == [
+        NotReady.LOOP,
+        NotReady.FIRST_ROUND,
+        NotReady.PROBLEM_UNANNOUNCED,
+        NotReady.DEAD,
     ]
 
 
 def test_a_reason_names_a_few_and_counts_the_others() -> None:
-    (reason,) = ailments(Vitals(untold=tuple("abcde")), {}, first_round_done=True)
+    (reason,) = not_ready_reasons(HealthStats(unannounced=tuple("abcde")), {}, first_round_done=True)
     assert reason.detail == "nobody was told yet of: a, b, c and 2 more"
-    (dead,) = ailments(Vitals(untold_dead={"ml-ops": 2}), {}, first_round_done=True)
+    (dead,) = not_ready_reasons(HealthStats(unannounced_dead_letters={"ml-ops": 2}), {}, first_round_done=True)
     assert dead.detail == "given up, and nobody was told: 2 to ml-ops"

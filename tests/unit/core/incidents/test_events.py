@@ -16,13 +16,13 @@ from tests.unit.receivers.samples import (
     RECORDED,
     SERVICE_SCOPE,
     TRAINING_SCOPE,
+    incident_event,
     sample_incident,
-    told_incident,
 )
 from watcher.core.event import INCIDENT_KINDS, Event, Kind, event_id, from_json, to_json
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.events import Scope, describe, named
-from watcher.core.incidents.tracker import Turn, TurnKind, kind_of
+from watcher.core.incidents.tracker import IncidentChange, IncidentChangeKind, kind_of
 from watcher.core.polling.result import Cause
 
 SCOPES = {"account": ACCOUNT_SCOPE, "service": SERVICE_SCOPE, "training": TRAINING_SCOPE}
@@ -34,9 +34,9 @@ def facts(event: Event) -> dict[str, object]:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_the_beginning_has_the_kind_of_its_cause_and_the_advice_for_it(cause: Cause) -> None:
-    event = told_incident(SERVICE_SCOPE, cause=cause)
+    event = incident_event(SERVICE_SCOPE, cause=cause)
     assert event.kind is kind_of(cause)
-    assert event.kind in INCIDENT_KINDS - {Kind.REACHABLE}
+    assert event.kind in INCIDENT_KINDS - {Kind.RECOVERED}
     assert (facts(event)["kind"], facts(event)["cause"]) == (event.kind.value, cause.value)
     assert facts(event)["advice"] == advice(cause)
     assert facts(event)["lasted_seconds"] is None
@@ -44,8 +44,8 @@ def test_the_beginning_has_the_kind_of_its_cause_and_the_advice_for_it(cause: Ca
 
 @pytest.mark.parametrize("cause", Cause)
 def test_the_end_is_reachable_and_still_says_what_it_was(cause: Cause) -> None:
-    event = told_incident(SERVICE_SCOPE, TurnKind.CLOSED, 2, cause=cause)
-    assert event.kind is Kind.REACHABLE
+    event = incident_event(SERVICE_SCOPE, IncidentChangeKind.CLOSED, 2, cause=cause)
+    assert event.kind is Kind.RECOVERED
     assert facts(event)["kind"] == kind_of(cause).value
     assert facts(event)["lasted_seconds"] == 120.0
 
@@ -60,7 +60,7 @@ def test_the_end_is_reachable_and_still_says_what_it_was(cause: Cause) -> None:
     ids=SCOPES,
 )
 def test_it_is_about_what_cannot_be_seen_and_no_status_moves(scope: Scope, type_: str) -> None:
-    event = told_incident(scope)
+    event = incident_event(scope)
     assert event.type == type_
     assert (event.account, event.service_name, event.labels) == (scope.account, scope.service_name, scope.labels)
     assert (event.from_status, event.to_status, event.late, event.new) == (None, None, False, False)
@@ -69,8 +69,10 @@ def test_it_is_about_what_cannot_be_seen_and_no_status_moves(scope: Scope, type_
 
 def test_beginning_update_and_end_share_an_incident_and_have_ids_of_their_own() -> None:
     events = [
-        told_incident(ACCOUNT_SCOPE, kind, seq)
-        for seq, kind in enumerate((TurnKind.OPENED, TurnKind.UPDATED, TurnKind.CLOSED), start=1)
+        incident_event(ACCOUNT_SCOPE, kind, seq)
+        for seq, kind in enumerate(
+            (IncidentChangeKind.OPENED, IncidentChangeKind.UPDATED, IncidentChangeKind.CLOSED), start=1
+        )
     ]
     assert len({facts(event)["id"] for event in events}) == 1
     assert [event.id for event in events] == [event_id(EPOCH, "account:main", seq) for seq in (1, 2, 3)]
@@ -78,48 +80,48 @@ def test_beginning_update_and_end_share_an_incident_and_have_ids_of_their_own() 
 
 
 def test_an_incident_is_named_once_when_it_begins() -> None:
-    nameless = Turn(kind=TurnKind.OPENED, incident=sample_incident("account:main", id=""))
+    nameless = IncidentChange(kind=IncidentChangeKind.OPENED, incident=sample_incident("account:main", id=""))
     first = named(nameless, EPOCH, 7)
     assert first.incident.id.startswith("inc_")
     assert named(nameless, EPOCH, 8).incident.id != first.incident.id
     assert named(first, EPOCH, 9) == first
-    assert named(replace(nameless, kind=TurnKind.UPDATED), EPOCH, 7).incident.id == ""
+    assert named(replace(nameless, kind=IncidentChangeKind.UPDATED), EPOCH, 7).incident.id == ""
 
 
 def test_the_bounds_of_the_beginning_are_the_last_sight_and_the_first_failure() -> None:
-    event = told_incident(ACCOUNT_SCOPE)
+    event = incident_event(ACCOUNT_SCOPE)
     assert (event.after, event.before) == (RECORDED - timedelta(minutes=3), RECORDED - timedelta(minutes=2))
-    never = told_incident(ACCOUNT_SCOPE, last_good_at=None)
+    never = incident_event(ACCOUNT_SCOPE, last_good_at=None)
     assert never.after == never.before == RECORDED - timedelta(minutes=2)
 
 
 def test_the_bounds_of_the_end_are_its_beginning_and_now() -> None:
-    event = told_incident(ACCOUNT_SCOPE, TurnKind.CLOSED, 2)
+    event = incident_event(ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 2)
     assert (event.after, event.before) == (RECORDED - timedelta(minutes=2), RECORDED)
 
 
 offsets = st.timedeltas(timedelta(days=-2), timedelta(days=2))
 
 
-@given(kind=st.sampled_from(list(TurnKind)), since=offsets, last_good=st.none() | offsets)
+@given(kind=st.sampled_from(list(IncidentChangeKind)), since=offsets, last_good=st.none() | offsets)
 def test_a_clock_that_stepped_turns_no_bounds_round(
-    kind: TurnKind, since: timedelta, last_good: timedelta | None
+    kind: IncidentChangeKind, since: timedelta, last_good: timedelta | None
 ) -> None:
     incident = sample_incident(
         "account:main",
         since=RECORDED + since,
         last_good_at=None if last_good is None else RECORDED + last_good,
     )
-    event = describe(Turn(kind=kind, incident=incident), ACCOUNT_SCOPE, EPOCH, 1, RECORDED)
+    event = describe(IncidentChange(kind=kind, incident=incident), ACCOUNT_SCOPE, EPOCH, 1, RECORDED)
     lasted = facts(event)["lasted_seconds"]
     assert event.after <= event.before
     assert lasted is None or (isinstance(lasted, float) and lasted >= 0)
 
 
-@pytest.mark.parametrize("kind", list(TurnKind))
+@pytest.mark.parametrize("kind", list(IncidentChangeKind))
 @pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
-def test_the_store_gives_back_what_it_was_given(scope: Scope, kind: TurnKind) -> None:
-    event = told_incident(scope, kind, covers=frozenset({"service:main/b", "service:main/a"}))
+def test_the_store_gives_back_what_it_was_given(scope: Scope, kind: IncidentChangeKind) -> None:
+    event = incident_event(scope, kind, covers=frozenset({"service:main/b", "service:main/a"}))
     kept = from_json(json.loads(json.dumps(to_json(event))))
     assert kept == event
     assert facts(kept)["covers"] == ["service:main/a", "service:main/b"]

@@ -9,11 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import Kind
-from watcher.core.incidents.tracker import Failure, Outlook, Thresholds, Turn, TurnKind, kind_of
+from watcher.core.incidents.tracker import (
+    Failure,
+    IncidentChange,
+    IncidentChangeKind,
+    IncidentTracker,
+    Thresholds,
+    kind_of,
+)
 from watcher.core.polling.result import Cause
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
-THRESHOLDS = Thresholds(failures=3, after=timedelta(seconds=60), good_looks=2)
+THRESHOLDS = Thresholds(failures=3, after=timedelta(seconds=60), good_polls=2)
 A, B, C = "service:main/a", "service:main/b", "service:main/c"
 ACCOUNT = "account:main"
 
@@ -22,25 +29,25 @@ class Play:
     """An outlook whose turns are written at once."""
 
     def __init__(self, services: int = 3) -> None:
-        self.outlook = Outlook("main", THRESHOLDS)
+        self.tracker = IncidentTracker("main", THRESHOLDS)
         self.services = services
-        self.told: list[tuple[TurnKind, str]] = []
-        self.silent: list[tuple[TurnKind, str]] = []
+        self.announced: list[tuple[IncidentChangeKind, str]] = []
+        self.silent: list[tuple[IncidentChangeKind, str]] = []
 
     def fail(self, second: float, *subjects: str, cause: Cause = Cause.CONNECT) -> None:
         now = START + timedelta(seconds=second)
         for subject in subjects or (A, B, C):
             failure = Failure(subject=subject, cause=cause, detail="no way", asked_at=now, ended_at=now)
-            self.take(self.outlook.failed(failure, START - timedelta(seconds=30), self.services, now))
+            self.take(self.tracker.failed(failure, START - timedelta(seconds=30), self.services, now))
 
     def see(self, second: float, *subjects: str) -> None:
         for subject in subjects or (A, B, C):
-            self.take(self.outlook.succeeded([subject], START + timedelta(seconds=second)))
+            self.take(self.tracker.succeeded([subject], START + timedelta(seconds=second)))
 
-    def take(self, turns: list[Turn]) -> None:
-        self.outlook.apply(turns)
-        for turn in turns:
-            (self.told if turn.told else self.silent).append((turn.kind, turn.incident.subject))
+    def take(self, changes: list[IncidentChange]) -> None:
+        self.tracker.apply(changes)
+        for change in changes:
+            (self.announced if change.announced else self.silent).append((change.kind, change.incident.subject))
 
 
 def test_a_few_failures_or_a_short_time_are_no_incident() -> None:
@@ -48,12 +55,12 @@ def test_a_few_failures_or_a_short_time_are_no_incident() -> None:
     for second in (0, 20, 40, 59):
         play.fail(second, A)
         play.see(second, B)
-    assert play.told == []
+    assert play.announced == []
     patient = Play()
     patient.fail(0, A)
     patient.see(1, B)
     patient.fail(500, A)
-    assert patient.told == []
+    assert patient.announced == []
 
 
 def test_one_dark_service_among_others_that_answer_is_its_own_incident() -> None:
@@ -61,15 +68,15 @@ def test_one_dark_service_among_others_that_answer_is_its_own_incident() -> None
     for second in range(0, 100, 10):
         play.fail(second, A)
         play.see(second + 1, B, C)
-    assert play.told == [(TurnKind.OPENED, A)]
-    assert [incident.subject for incident in play.outlook.incidents] == [A]
+    assert play.announced == [(IncidentChangeKind.OPENED, A)]
+    assert [incident.subject for incident in play.tracker.incidents] == [A]
 
 
 def test_when_nothing_answers_it_is_the_account_and_one_message() -> None:
     play = Play()
     for second in range(0, 600, 10):
         play.fail(second)
-    assert play.told == [(TurnKind.OPENED, ACCOUNT)]
+    assert play.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
 
 
 def test_an_accounts_incident_takes_over_those_of_its_services_silently() -> None:
@@ -79,9 +86,9 @@ def test_an_accounts_incident_takes_over_those_of_its_services_silently() -> Non
         play.see(second + 1, B, C)
     for second in range(80, 200, 10):
         play.fail(second)
-    assert play.told == [(TurnKind.OPENED, A), (TurnKind.OPENED, ACCOUNT)]
-    assert (TurnKind.ABSORBED, A) in play.silent
-    (account,) = play.outlook.incidents
+    assert play.announced == [(IncidentChangeKind.OPENED, A), (IncidentChangeKind.OPENED, ACCOUNT)]
+    assert (IncidentChangeKind.ABSORBED, A) in play.silent
+    (account,) = play.tracker.incidents
     assert account.covers == {A}
 
 
@@ -89,8 +96,8 @@ def test_a_single_service_tells_its_outage_once() -> None:
     play = Play(services=1)
     for second in range(0, 600, 10):
         play.fail(second, A)
-    assert play.told == [(TurnKind.OPENED, A)]
-    (incident,) = play.outlook.incidents
+    assert play.announced == [(IncidentChangeKind.OPENED, A)]
+    (incident,) = play.tracker.incidents
     assert incident.subject == ACCOUNT
 
 
@@ -101,10 +108,10 @@ def test_only_answers_in_a_row_end_an_incident() -> None:
     play.see(100, A)
     play.fail(101, B)
     play.see(102, A)
-    assert play.told == [(TurnKind.OPENED, ACCOUNT)]
+    assert play.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
     play.see(103, A)
-    assert play.told[-1] == (TurnKind.CLOSED, ACCOUNT)
-    assert play.outlook.incidents == ()
+    assert play.announced[-1] == (IncidentChangeKind.CLOSED, ACCOUNT)
+    assert play.tracker.incidents == ()
 
 
 def test_what_stays_dark_after_the_accounts_incident_is_told_by_itself() -> None:
@@ -114,7 +121,11 @@ def test_what_stays_dark_after_the_accounts_incident_is_told_by_itself() -> None
     play.see(100, B)
     play.see(101, B)
     play.fail(102, A)
-    assert play.told == [(TurnKind.OPENED, ACCOUNT), (TurnKind.CLOSED, ACCOUNT), (TurnKind.OPENED, A)]
+    assert play.announced == [
+        (IncidentChangeKind.OPENED, ACCOUNT),
+        (IncidentChangeKind.CLOSED, ACCOUNT),
+        (IncidentChangeKind.OPENED, A),
+    ]
 
 
 def test_another_kind_of_trouble_updates_the_incident_once_it_stays() -> None:
@@ -122,11 +133,11 @@ def test_another_kind_of_trouble_updates_the_incident_once_it_stays() -> None:
     for second in range(0, 100, 10):
         play.fail(second)
     play.fail(100, A, cause=Cause.KEY)
-    assert len(play.told) == 1
+    assert len(play.announced) == 1
     for second in range(110, 200, 10):
         play.fail(second, A, cause=Cause.KEY)
-    assert play.told == [(TurnKind.OPENED, ACCOUNT), (TurnKind.UPDATED, ACCOUNT)]
-    assert play.outlook.incidents[0].kind is Kind.DENIED
+    assert play.announced == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.UPDATED, ACCOUNT)]
+    assert play.tracker.incidents[0].kind is Kind.DENIED
 
 
 def test_another_cause_of_the_same_kind_is_noted_without_a_word() -> None:
@@ -135,15 +146,15 @@ def test_another_cause_of_the_same_kind_is_noted_without_a_word() -> None:
         play.fail(second)
     for second in range(100, 200, 10):
         play.fail(second, cause=Cause.DNS)
-    assert play.told == [(TurnKind.OPENED, ACCOUNT)]
-    assert play.outlook.incidents[0].cause is Cause.DNS
+    assert play.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
+    assert play.tracker.incidents[0].cause is Cause.DNS
 
 
 def test_a_service_that_is_not_found_never_darkens_the_account() -> None:
     play = Play()
     for second in range(0, 600, 10):
         play.fail(second, A, B, cause=Cause.NOT_FOUND)
-    assert sorted(play.told) == [(TurnKind.OPENED, A), (TurnKind.OPENED, B)]
+    assert sorted(play.announced) == [(IncidentChangeKind.OPENED, A), (IncidentChangeKind.OPENED, B)]
 
 
 def test_an_answer_that_something_is_not_found_shows_that_the_account_can_be_reached() -> None:
@@ -152,7 +163,7 @@ def test_an_answer_that_something_is_not_found_shows_that_the_account_can_be_rea
         play.fail(second)
     play.fail(100, A, cause=Cause.NOT_FOUND)
     play.fail(101, A, cause=Cause.NOT_FOUND)
-    assert play.told[:2] == [(TurnKind.OPENED, ACCOUNT), (TurnKind.CLOSED, ACCOUNT)]
+    assert play.announced[:2] == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.CLOSED, ACCOUNT)]
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -174,12 +185,12 @@ def test_whatever_happens_incidents_open_before_they_close_and_never_twice(
         else:
             play.fail(index * 20, subject, cause=cause)
     open_now: set[str] = set()
-    for kind, subject in play.told:
-        if kind is TurnKind.OPENED:
+    for kind, subject in play.announced:
+        if kind is IncidentChangeKind.OPENED:
             assert subject not in open_now or subject in {A, B, C}
             open_now.add(subject)
-        if kind in {TurnKind.CLOSED, TurnKind.UPDATED}:
+        if kind in {IncidentChangeKind.CLOSED, IncidentChangeKind.UPDATED}:
             assert subject in open_now
-        if kind is TurnKind.CLOSED:
+        if kind is IncidentChangeKind.CLOSED:
             open_now.discard(subject)
-    assert {incident.subject for incident in play.outlook.incidents} <= open_now | {ACCOUNT}
+    assert {incident.subject for incident in play.tracker.incidents} <= open_now | {ACCOUNT}

@@ -22,7 +22,7 @@ from tests.unit.receivers.samples import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, Line, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
 from watcher.core.messages.training import Severity
 
 
@@ -56,8 +56,8 @@ def test_what_was_not_hidden_is_not_said_to_have_been() -> None:
 
 
 def test_a_digest_of_a_training_that_does_not_come_to_rest_names_it_as_one() -> None:
-    restless = [of_version("a", seq=seq, late=False, group=None) for seq in range(11, 23)]
-    assert compose_group(restless, []).headline == "12 changes of 1 training told together"
+    flapping = [of_version("a", seq=seq, late=False, group=None) for seq in range(11, 23)]
+    assert compose_group(flapping, []).headline == "12 changes of 1 training told together"
 
 
 def test_each_event_has_its_whole_path_its_bounds_and_its_marks_in_the_given_order() -> None:
@@ -101,22 +101,22 @@ def test_the_gravest_of_them_gives_the_severity() -> None:
 
 def test_what_was_told_by_itself_is_named_with_what_became_of_it() -> None:
     events, also = GROUPS["group-late"]
-    named = plain_text(compose_group(events, also).told_alone(LIST_LIMIT))
+    named = plain_text(compose_group(events, also).sent_alone(LIST_LIMIT))
     assert named == (
         "Told by themselves: shop-main · pop · maqll0fffff → learningFailed; "
         "shop-main · pop · maqll0ggggg → refinedFailed"
     )
-    assert plain_text(compose_group(events, also[:1]).told_alone(LIST_LIMIT)).startswith("Told by itself: ")
+    assert plain_text(compose_group(events, also[:1]).sent_alone(LIST_LIMIT)).startswith("Told by itself: ")
 
 
 def test_where_nothing_was_told_by_itself_nothing_is_said_about_it() -> None:
-    assert compose_group([finished("a"), finished("b")], []).told_alone(LIST_LIMIT) == ()
+    assert compose_group([finished("a"), finished("b")], []).sent_alone(LIST_LIMIT) == ()
 
 
 def test_a_storm_that_was_told_by_itself_is_counted() -> None:
     message = compose_group([finished("a"), finished("b")], [of_version(f"v{number}") for number in range(100)])
-    assert plain_text(message.told_alone(2)).endswith("v1 → learningFailed… (cut, 98 more)")
-    assert plain_text(message.told_alone(0)) == "100 more told by themselves."
+    assert plain_text(message.sent_alone(2)).endswith("v1 → learningFailed… (cut, 98 more)")
+    assert plain_text(message.sent_alone(0)) == "100 more told by themselves."
 
 
 def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
@@ -131,7 +131,7 @@ def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
 def test_every_kind_of_event_has_a_line_among_others(case: str) -> None:
     message = compose_group([CASES[case], finished("b")], [CASES[case]])
     whole, short = plain_text(message.entries[0].whole(": ")), plain_text(message.entries[0].short)
-    named = plain_text(message.told_alone(1))
+    named = plain_text(message.sent_alone(1))
     subject = plain_text(message.entries[0].subject)
     assert subject in whole
     assert subject in short
@@ -140,7 +140,13 @@ def test_every_kind_of_event_has_a_line_among_others(case: str) -> None:
 
 
 def pieces(message: GroupMessage) -> list[object]:
-    every: list[Line] = [message.title, message.repeat, message.origin, message.told_alone(LIST_LIMIT), *message.notes]
+    every: list[WriteQueue] = [
+        message.title,
+        message.repeat,
+        message.origin,
+        message.sent_alone(LIST_LIMIT),
+        *message.notes,
+    ]
     every += [line for entry in message.entries for line in (entry.whole(": "), entry.short)]
     return [piece for line in every for piece in line]
 

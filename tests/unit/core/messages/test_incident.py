@@ -16,12 +16,12 @@ from tests.unit.receivers.samples import (
     RECORDED,
     SERVICE_SCOPE,
     TRAINING_SCOPE,
-    told_incident,
+    incident_event,
 )
 from watcher.core.event import Event
 from watcher.core.incidents.advice import ADVICE, advice
 from watcher.core.incidents.events import Scope
-from watcher.core.incidents.tracker import TurnKind
+from watcher.core.incidents.tracker import IncidentChangeKind
 from watcher.core.messages.incident import ADVICE_LIMIT, DETAIL_LIMIT
 from watcher.core.messages.text import Code, plain_text
 from watcher.core.messages.training import compose
@@ -37,31 +37,31 @@ def said(event: Event) -> str:
 
 @every_scope
 def test_the_beginning_says_since_when_and_when_it_was_seen_last(scope: Scope) -> None:
-    text = said(told_incident(scope))
+    text = said(incident_event(scope))
     assert "Not seen since 2026-11-23 02:18:11 UTC; seen last at 2026-11-23 02:17:11 UTC." in text
 
 
 def test_what_is_not_found_was_answered_and_is_not_called_unseen() -> None:
-    text = said(told_incident(TRAINING_SCOPE, **NEVER))
+    text = said(incident_event(TRAINING_SCOPE, **NEVER))
     assert "Not found since 2026-11-23 02:18:11 UTC" in text
     assert "Not seen" not in text
 
 
 def test_what_was_never_seen_is_not_said_to_have_been() -> None:
-    assert "seen last: never since the watcher started." in said(told_incident(ACCOUNT_SCOPE, last_good_at=None))
+    assert "seen last: never since the watcher started." in said(incident_event(ACCOUNT_SCOPE, last_good_at=None))
     for scope in (SERVICE_SCOPE, TRAINING_SCOPE):
-        assert "seen last: not known." in said(told_incident(scope, last_good_at=None))
+        assert "seen last: not known." in said(incident_event(scope, last_good_at=None))
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_is_named_with_what_came_back_and_what_to_do(cause: Cause) -> None:
-    text = said(told_incident(ACCOUNT_SCOPE, cause=cause, detail="as it came"))
+    text = said(incident_event(ACCOUNT_SCOPE, cause=cause, detail="as it came"))
     assert f"Cause: {cause.value} (as it came)." in text
     assert f"What to do: {advice(cause)}" in text
 
 
 def test_a_cause_without_a_detail_stands_alone() -> None:
-    assert "Cause: dns.\n" in said(told_incident(ACCOUNT_SCOPE, cause=Cause.DNS, detail=""))
+    assert "Cause: dns.\n" in said(incident_event(ACCOUNT_SCOPE, cause=Cause.DNS, detail=""))
 
 
 def test_no_advice_is_cut() -> None:
@@ -69,7 +69,7 @@ def test_no_advice_is_cut() -> None:
 
 
 def test_a_long_detail_is_cut_and_leaves_room_for_what_to_do() -> None:
-    event = told_incident(ACCOUNT_SCOPE, detail="x" * 10_000)
+    event = incident_event(ACCOUNT_SCOPE, detail="x" * 10_000)
     details = [piece.text for line in compose(event).lines for piece in line if isinstance(piece, Code)]
     assert max(map(len, details)) <= DETAIL_LIMIT
     assert "What to do: " in said(event)
@@ -77,13 +77,13 @@ def test_a_long_detail_is_cut_and_leaves_room_for_what_to_do() -> None:
 
 @every_scope
 def test_a_person_learns_that_no_training_is_said_to_have_failed(scope: Scope) -> None:
-    text = said(told_incident(scope))
+    text = said(incident_event(scope))
     assert "last known status; this does not mean that" in text
     assert " failed." in text
 
 
 def test_a_training_that_was_never_found_has_no_status_to_keep() -> None:
-    text = said(told_incident(TRAINING_SCOPE, **NEVER))
+    text = said(incident_event(TRAINING_SCOPE, **NEVER))
     assert "No status of this training is known; this does not mean that it failed." in text
     assert "keep their last known status" not in text
 
@@ -111,7 +111,7 @@ def test_a_signature_that_the_clock_spoiled_is_not_seeing_with_times_that_may_be
     end = said(closed(ACCOUNT_SCOPE, cause=Cause.CLOCK))
     assert "Could not be seen for" in end
     assert "by this machine's clock, which disagreed with AiTEMS'." in end
-    assert "clock" not in said(CASES["account-reachable"])
+    assert "clock" not in said(CASES["account-recovered"])
 
 
 def test_where_only_the_list_of_services_is_dark_nothing_else_is_said_to_be() -> None:
@@ -122,7 +122,7 @@ def test_where_only_the_list_of_services_is_dark_nothing_else_is_said_to_be() ->
     )
     assert "Trainings" not in said(beginning)
     assert "What changed meanwhile" not in said(end)
-    covering = told_incident(ACCOUNT_SCOPE, covers=frozenset({EVERY_SERVICE_SUBJECT}))
+    covering = incident_event(ACCOUNT_SCOPE, covers=frozenset({EVERY_SERVICE_SUBJECT}))
     assert "told before about the list of services." in said(covering)
 
 
@@ -139,7 +139,7 @@ def test_an_incident_that_takes_over_others_names_them() -> None:
         "It has taken over what was told before about service 6wxgu1abcde, service 7kpqr2fghij, training maqll0abcde."
         in text
     )
-    assert "told before" not in said(told_incident(ACCOUNT_SCOPE))
+    assert "told before" not in said(incident_event(ACCOUNT_SCOPE))
 
 
 def test_an_account_whose_services_went_dark_one_by_one_was_not_seen_as_a_whole() -> None:
@@ -147,21 +147,21 @@ def test_an_account_whose_services_went_dark_one_by_one_was_not_seen_as_a_whole(
 
 
 def test_names_that_were_encoded_for_the_store_are_shown_as_they_are() -> None:
-    event = told_incident(ACCOUNT_SCOPE, covers=frozenset({"service:main/a%2Fb%20%3C"}))
+    event = incident_event(ACCOUNT_SCOPE, covers=frozenset({"service:main/a%2Fb%20%3C"}))
     assert "about service a/b <." in said(event)
 
 
 def test_more_of_them_than_can_be_read_are_counted() -> None:
     covers = frozenset(f"service:main/s{number}" for number in range(100))
-    assert "(cut, 92 more)." in said(told_incident(ACCOUNT_SCOPE, covers=covers))
+    assert "(cut, 92 more)." in said(incident_event(ACCOUNT_SCOPE, covers=covers))
 
 
 def closed(scope: Scope, **changes: Any) -> Event:
-    return told_incident(scope, TurnKind.CLOSED, 2, **changes)
+    return incident_event(scope, IncidentChangeKind.CLOSED, 2, **changes)
 
 
 def test_the_end_says_how_long_it_lasted_what_it_was_and_where_changes_are_told() -> None:
-    text = said(CASES["account-reachable"])
+    text = said(CASES["account-recovered"])
     assert "Could not be seen for 12 h 3 min: from 2026-11-22 14:17:11 UTC to 2026-11-23 02:20:11 UTC." in text
     assert "Latest cause: server-error (HTTP 503, code 900, Service Unavailable)." in text
     assert "It had taken over what was told before about service 6wxgu1abcde." in text
@@ -185,10 +185,10 @@ def test_an_account_without_an_answer_since_the_start_may_have_changes_to_tell()
     assert "What changed meanwhile" in said(closed(ACCOUNT_SCOPE, last_good_at=None))
 
 
-@pytest.mark.parametrize("kind", [TurnKind.OPENED, TurnKind.UPDATED, TurnKind.CLOSED])
+@pytest.mark.parametrize("kind", [IncidentChangeKind.OPENED, IncidentChangeKind.UPDATED, IncidentChangeKind.CLOSED])
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
-def test_no_hostile_detail_reaches_our_own_words(text: str, kind: TurnKind) -> None:
+def test_no_hostile_detail_reaches_our_own_words(text: str, kind: IncidentChangeKind) -> None:
     def words(event: Event) -> set[str]:
         return {piece for line in compose(event).lines for piece in line if isinstance(piece, str)}
 
-    assert words(told_incident(SERVICE_SCOPE, kind, detail=text)) == words(told_incident(SERVICE_SCOPE, kind))
+    assert words(incident_event(SERVICE_SCOPE, kind, detail=text)) == words(incident_event(SERVICE_SCOPE, kind))

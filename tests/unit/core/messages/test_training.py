@@ -14,11 +14,11 @@ from tests.unit.receivers.samples import (
     sample_event,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, Line, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, Message, Severity, compose, repeat_note
 
 
-def told(event: Event) -> str:
+def announced(event: Event) -> str:
     message = compose(event)
     return "\n".join(plain_text(line) for line in (message.title, *message.lines))
 
@@ -28,7 +28,7 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def pieces(message: Message) -> list[object]:
-    lines: list[Line] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
+    lines: list[WriteQueue] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
     return [piece for line in lines for piece in line]
 
 
@@ -66,15 +66,15 @@ def test_the_title_names_the_training_by_the_services_name_or_its_id() -> None:
 
 
 def test_the_change_is_said_as_a_move_between_the_two_words() -> None:
-    assert "failed: learning → learningFailed" in told(sample_event())
+    assert "failed: learning → learningFailed" in announced(sample_event())
 
 
 def test_a_training_without_a_past_is_first_seen() -> None:
-    assert "failed: first seen as learningFailed" in told(sample_event(from_status=None, new=True))
+    assert "failed: first seen as learningFailed" in announced(sample_event(from_status=None, new=True))
 
 
 def test_the_time_is_said_as_bounds_and_never_as_a_point() -> None:
-    text = told(sample_event())
+    text = announced(sample_event())
     assert "Changed between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:10 UTC." in text
 
 
@@ -83,33 +83,33 @@ def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
         after=RECORDED - timedelta(seconds=31, microseconds=-900_000),
         before=RECORDED - timedelta(microseconds=1),
     )
-    assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in told(event)
+    assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in announced(event)
 
 
 def test_a_late_change_says_that_the_watcher_could_not_look() -> None:
-    assert "could not look" in told(sample_event(late=True))
-    assert "could not look" not in told(sample_event(late=False))
+    assert "could not look" in announced(sample_event(late=True))
+    assert "could not look" not in announced(sample_event(late=False))
 
 
 def test_skipped_stages_are_said_as_unseen_and_as_our_reading() -> None:
-    text = told(sample_event(skipped=("waiting", "learning")))
+    text = announced(sample_event(skipped=("waiting", "learning")))
     assert "Not seen on the way: waiting, learning" in text
     assert "our reading" in text
-    assert "Not seen" not in told(sample_event(skipped=()))
+    assert "Not seen" not in announced(sample_event(skipped=()))
 
 
 def test_an_unconfirmed_end_is_called_unconfirmed() -> None:
-    assert "Unconfirmed" in told(sample_event(confirmed=False))
-    assert "Unconfirmed" not in told(sample_event(confirmed=True))
+    assert "Unconfirmed" in announced(sample_event(confirmed=False))
+    assert "Unconfirmed" not in announced(sample_event(confirmed=True))
 
 
 def test_a_new_version_is_called_new() -> None:
-    assert "New: this version was not known before." in told(sample_event(new=True, from_status=None))
-    assert "New:" not in told(sample_event(new=False))
+    assert "New: this version was not known before." in announced(sample_event(new=True, from_status=None))
+    assert "New:" not in announced(sample_event(new=False))
 
 
 def test_an_unknown_status_is_shown_as_it_came() -> None:
-    text = told(sample_event(kind=Kind.UNKNOWN_STATUS, to_status="Paused (2)"))
+    text = announced(sample_event(kind=Kind.UNKNOWN_STATUS, to_status="Paused (2)"))
     assert "learning → Paused (2)" in text
     assert "documents do not have the status Paused (2)" in text
 
@@ -148,7 +148,7 @@ def test_more_labels_than_fit_are_counted() -> None:
 
 
 def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_last() -> None:
-    text = told(CASES["gone"])
+    text = announced(CASES["gone"])
     assert "Training gone: shop-main · pop · maqll0abcde" in text
     assert "gone: was learning; two looks in a row did not find it." in text
     assert "Vanished between 2026-11-23 02:15:11 UTC and 2026-11-23 02:20:10 UTC." in text
@@ -156,7 +156,7 @@ def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_l
 
 
 def test_a_training_that_is_back_is_told_with_its_recorded_status_and_no_other() -> None:
-    text = told(CASES["back"])
+    text = announced(CASES["back"])
     assert "back: found again; its recorded status is learning." in text
     assert "Came back between 2026-11-23 00:20:11 UTC and 2026-11-23 02:20:10 UTC." in text
     assert "→" not in text
@@ -176,14 +176,14 @@ def test_the_title_names_what_cannot_be_seen() -> None:
     assert titles["account-unreachable"] == "Watcher cannot see: account main"
     assert titles["service-not-found"] == "Not found at AiTEMS: service shop-main"
     assert titles["training-not-found"] == "Not found at AiTEMS: shop-main · pop · maqll0abcde"
-    assert titles["account-reachable"] == "Watcher can see again: account main"
+    assert titles["account-recovered"] == "Watcher can see again: account main"
     assert titles["training-found"] == "Found at AiTEMS: shop-main · pop · maqll0abcde"
 
 
 def test_an_incident_has_its_short_id_below_and_nothing_of_a_training() -> None:
     assert list(facts(CASES["account-unreachable"])) == ["Account", "Incident"]
     assert list(facts(CASES["service-unreachable"])) == ["Service", "Account", "Incident", "Labels"]
-    beginning, end = facts(CASES["account-unreachable"]), facts(CASES["account-reachable"])
+    beginning, end = facts(CASES["account-unreachable"]), facts(CASES["account-recovered"])
     assert beginning["Incident"] == end["Incident"]
     assert str((CASES["account-unreachable"].incident or {})["id"]).startswith(beginning["Incident"])
 
@@ -204,7 +204,7 @@ def test_the_same_event_gives_the_same_message() -> None:
 
 
 def test_an_empty_value_is_said_to_be_empty() -> None:
-    assert "failed: learning → (empty)" in told(sample_event(to_status="\x00"))
+    assert "failed: learning → (empty)" in announced(sample_event(to_status="\x00"))
 
 
 @settings(deadline=None, max_examples=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from watcher.core.polling.plan import Watch, plan_looks
+from watcher.core.polling.plan import Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -18,31 +18,31 @@ def watch(training: TrainingRef | None = None, seconds: int = 30, name: str | No
 
 
 def test_a_service_is_one_list_call_and_a_training_one_view_call() -> None:
-    (listed,) = plan_looks([watch()])
-    (viewed,) = plan_looks([watch(POP)])
+    (listed,) = plan_polls([watch()])
+    (viewed,) = plan_polls([watch(POP)])
     assert (listed.key, listed.training) == (SERVICE.subject, None)
     assert (viewed.key, viewed.training) == (POP.subject, POP)
 
 
 def test_a_training_inside_a_watched_service_is_served_by_its_list_in_any_order() -> None:
     for watches in ([watch(), watch(POP)], [watch(POP), watch()]):
-        (look,) = plan_looks(watches)
-        assert look.training is None
-        assert set(look.single) == {POP}
+        (poll,) = plan_polls(watches)
+        assert poll.training is None
+        assert set(poll.single) == {POP}
 
 
 def test_overlapping_watches_take_the_shorter_interval_and_the_more_specific_naming() -> None:
-    (look,) = plan_looks(
+    (poll,) = plan_polls(
         [watch(seconds=30, name="shop", team="a", env="prod"), watch(POP, seconds=5, name="best", team="b")]
     )
-    assert look.cadence.interval == timedelta(seconds=5)
-    assert look.naming_of(POP).name == "best"
-    assert look.naming_of(POP).labels == {"team": "b", "env": "prod"}
+    assert poll.cadence.interval == timedelta(seconds=5)
+    assert poll.naming_of(POP).name == "best"
+    assert poll.naming_of(POP).labels == {"team": "b", "env": "prod"}
     other = TrainingRef("main", "s1", "pop", "v2")
-    assert look.naming_of(other).labels == {"team": "a", "env": "prod"}
+    assert poll.naming_of(other).labels == {"team": "a", "env": "prod"}
 
 
 def test_a_training_watched_twice_has_one_look() -> None:
-    (look,) = plan_looks([watch(POP, seconds=30, team="a"), watch(POP, seconds=10, env="prod")])
-    assert look.cadence.interval == timedelta(seconds=10)
-    assert look.naming.labels == {"team": "a", "env": "prod"}
+    (poll,) = plan_polls([watch(POP, seconds=30, team="a"), watch(POP, seconds=10, env="prod")])
+    assert poll.cadence.interval == timedelta(seconds=10)
+    assert poll.naming.labels == {"team": "a", "env": "prod"}

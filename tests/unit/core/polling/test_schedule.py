@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.polling.schedule import Agenda, Cadence, first_start, interval_after, interval_for, next_start
-from watcher.core.training.model import Sighting, Snapshot, Source, TrainingRef
+from watcher.core.polling.schedule import Cadence, PollSchedule, first_start, interval_after, interval_for, next_start
+from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CADENCE = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5))
-PENDING = Sighting(status="learning", asked_at=NOW, answered_at=NOW, source=Source.LIST)
+PENDING = UnconfirmedStatus(status="learning", asked_at=NOW, answered_at=NOW, source=Source.LIST)
 
 
-def snapshot(status: str | None, *, age: timedelta = timedelta(), pending: Sighting | None = None) -> Snapshot:
+def snapshot(status: str | None, *, age: timedelta = timedelta(), pending: UnconfirmedStatus | None = None) -> Snapshot:
     since = NOW - age
     ref = TrainingRef("main", "s", "pop", "v")
     return Snapshot(
@@ -62,19 +62,19 @@ def test_first_looks_are_spread_within_their_interval() -> None:
 
 
 def test_the_longest_waiting_comes_out_first_and_once() -> None:
-    agenda = Agenda()
+    schedule = PollSchedule()
     for key, start in [("b", 2.0), ("a", 1.0), ("c", 9.0)]:
-        agenda.put(key, start)
-    assert list(agenda.take_due(2.0)) == ["a", "b"]
-    assert agenda.take_due(2.0) == {}
+        schedule.put(key, start)
+    assert list(schedule.take_due(2.0)) == ["a", "b"]
+    assert schedule.take_due(2.0) == {}
 
 
 def test_a_later_word_replaces_an_earlier_one() -> None:
-    agenda = Agenda()
-    agenda.put("a", 1.0)
-    agenda.put("a", 5.0)
-    assert agenda.take_due(4.0) == {}
-    assert list(agenda.take_due(5.0)) == ["a"]
+    schedule = PollSchedule()
+    schedule.put("a", 1.0)
+    schedule.put("a", 5.0)
+    assert schedule.take_due(4.0) == {}
+    assert list(schedule.take_due(5.0)) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_failed_looks_are_repeated_ever_more_slowly_down_to_the_idle_pace(failur
 
 
 def test_a_start_can_be_brought_forward_but_not_put_off() -> None:
-    agenda = Agenda()
-    agenda.put("a", 9.0)
-    agenda.hurry("a", 2.0)
-    agenda.hurry("a", 5.0)
-    agenda.hurry("unknown", 1.0)
-    assert list(agenda.take_due(2.0)) == ["a"]
-    assert agenda.take_due(99.0) == {}
+    schedule = PollSchedule()
+    schedule.put("a", 9.0)
+    schedule.hurry("a", 2.0)
+    schedule.hurry("a", 5.0)
+    schedule.hurry("unknown", 1.0)
+    assert list(schedule.take_due(2.0)) == ["a"]
+    assert schedule.take_due(99.0) == {}

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tests.unit.core.routing.test_routes import event
 from watcher.core.event import Kind
-from watcher.core.routing.matcher import Difference, Match, facts_of, fits
+from watcher.core.routing.matcher import Matcher, Mismatch, facts_of, fits
 
 FAILED = replace(event(Kind.FAILED), service="6wxgu1abcde", to_status="learningFailed", labels={"env": "prod"})
 
 
-def words(**keys: str) -> Match:
-    return Match(words={key.replace("label_", "labels."): (word,) for key, word in keys.items()})
+def words(**keys: str) -> Matcher:
+    return Matcher(words={key.replace("label_", "labels."): (word,) for key, word in keys.items()})
 
 
 @pytest.mark.parametrize(
@@ -49,24 +49,24 @@ def test_words_are_equal_or_fit_a_pattern(text: str, word: str, *, expected: boo
         words(type="pop", version="?"),
         words(status="*Failed"),
         words(label_env="prod"),
-        Match(kinds=frozenset({"failed", "gone"}), words={"service": ("x", "6wxgu1abcde")}),
+        Matcher(kinds=frozenset({"failed", "gone"}), words={"service": ("x", "6wxgu1abcde")}),
     ],
 )
-def test_an_event_is_matched_where_every_key_fits(match: Match) -> None:
+def test_an_event_is_matched_where_every_key_fits(match: Matcher) -> None:
     assert match.difference(FAILED) is None
 
 
 @pytest.mark.parametrize(
     ("match", "difference"),
     [
-        (Match(kinds=frozenset({"gone", "back"})), Difference(key="kind", wanted=("back", "gone"), found="failed")),
-        (words(account="spare"), Difference(key="account", wanted=("spare",), found="main")),
-        (words(account="main", type="rel*"), Difference(key="type", wanted=("rel*",), found="pop")),
-        (words(label_team="*"), Difference(key="labels.team", wanted=("*",), found=None)),
-        (words(label_env="test"), Difference(key="labels.env", wanted=("test",), found="prod")),
+        (Matcher(kinds=frozenset({"gone", "back"})), Mismatch(key="kind", wanted=("back", "gone"), found="failed")),
+        (words(account="spare"), Mismatch(key="account", wanted=("spare",), found="main")),
+        (words(account="main", type="rel*"), Mismatch(key="type", wanted=("rel*",), found="pop")),
+        (words(label_team="*"), Mismatch(key="labels.team", wanted=("*",), found=None)),
+        (words(label_env="test"), Mismatch(key="labels.env", wanted=("test",), found="prod")),
     ],
 )
-def test_the_first_key_that_differs_is_named(match: Match, difference: Difference) -> None:
+def test_the_first_key_that_differs_is_named(match: Matcher, difference: Mismatch) -> None:
     assert match.difference(FAILED) == difference
 
 
@@ -76,12 +76,12 @@ def test_what_an_event_lacks_no_pattern_matches(key: str) -> None:
         event(Kind.UNREACHABLE), service=None, training_type=None, version=None, from_status=None, to_status=None
     )
     assert facts_of(outage) == {"account": "main"}
-    assert words(**{key: "*"}).difference(outage) == Difference(key=key, wanted=("*",), found=None)
+    assert words(**{key: "*"}).difference(outage) == Mismatch(key=key, wanted=("*",), found=None)
 
 
 def test_progress_is_matched_only_where_it_is_named() -> None:
-    assert Match().difference(event(Kind.PROGRESS)) == Difference(key="kind", wanted=(), found="progress")
-    assert Match(kinds=frozenset({"progress"})).difference(event(Kind.PROGRESS)) is None
+    assert Matcher().difference(event(Kind.PROGRESS)) == Mismatch(key="kind", wanted=(), found="progress")
+    assert Matcher(kinds=frozenset({"progress"})).difference(event(Kind.PROGRESS)) is None
 
 
 patterns = st.text("ab*?", min_size=1, max_size=4)
@@ -94,10 +94,10 @@ texts = st.text("ab", min_size=1, max_size=4)
 def test_what_one_match_covers_leaves_nothing_to_the_other(
     wide: tuple[str, ...], narrow: tuple[str, ...], text: str
 ) -> None:
-    before, after = Match(words={"service": wide}), Match(words={"service": narrow})
-    told = replace(event(Kind.FAILED), service=text)
-    if before.covers(after, "failed") and after.difference(told) is None:
-        assert before.difference(told) is None
+    before, after = Matcher(words={"service": wide}), Matcher(words={"service": narrow})
+    announced = replace(event(Kind.FAILED), service=text)
+    if before.covers(after, "failed") and after.difference(announced) is None:
+        assert before.difference(announced) is None
 
 
 @pytest.mark.parametrize(

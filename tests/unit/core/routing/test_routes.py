@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import DEFAULT_KINDS, Event, Kind
-from watcher.core.routing.matcher import Match
-from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, joined, plan
+from watcher.core.routing.matcher import Matcher
+from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, joined, route_event
 
 MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -35,47 +35,47 @@ def event(kind: Kind) -> Event:
     )
 
 
-EVERY_KIND = Match(kinds=frozenset({"*"}))
+EVERY_KIND = Matcher(kinds=frozenset({"*"}))
 
 
-def of(*kinds: str) -> Match:
-    return Match(kinds=frozenset(kinds))
+def of(*kinds: str) -> Matcher:
+    return Matcher(kinds=frozenset(kinds))
 
 
-def group_of(told: Event, *routes: Route, recent: int = 1, flap_limit: int = 10) -> Group | None:
-    (addressee,) = plan(told, routes, recent, flap_limit).to
-    return addressee.group
+def group_of(announced: Event, *routes: Route, recent: int = 1, flap_limit: int = 10) -> Group | None:
+    (recipient,) = route_event(announced, routes, recent, flap_limit).to
+    return recipient.group
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_route_without_kinds_takes_the_default_kinds_only(kind: Kind) -> None:
-    planned = plan(event(kind), (Route(number=1, to=("a",)),))
+    planned = route_event(event(kind), (Route(number=1, to=("a",)),))
     assert planned.receivers == (("a",) if kind in DEFAULT_KINDS else ())
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_star_takes_every_kind(kind: Kind) -> None:
-    assert plan(event(kind), (Route(number=1, match=EVERY_KIND, to=("a",)),)).receivers == ("a",)
+    assert route_event(event(kind), (Route(number=1, match=EVERY_KIND, to=("a",)),)).receivers == ("a",)
 
 
 def test_the_first_route_that_matches_wins() -> None:
     routes = (Route(number=1, match=of("failed"), to=("a",)), Route(number=2, to=("b",)))
-    assert plan(event(Kind.FAILED), routes).reason == "route 1"
-    assert plan(event(Kind.SUCCEEDED), routes).receivers == ("b",)
+    assert route_event(event(Kind.FAILED), routes).reason == "route 1"
+    assert route_event(event(Kind.SUCCEEDED), routes).receivers == ("b",)
 
 
 def test_a_receiver_named_twice_is_told_once() -> None:
-    assert plan(event(Kind.FAILED), (Route(number=1, to=("a", "b", "a")),)).receivers == ("a", "b")
+    assert route_event(event(Kind.FAILED), (Route(number=1, to=("a", "b", "a")),)).receivers == ("a", "b")
 
 
 def test_a_route_to_nobody_drops_on_purpose_and_says_which() -> None:
     routes = (Route(number=1, to=()), Route(number=2, to=("a",)))
-    planned = plan(event(Kind.FAILED), routes)
+    planned = route_event(event(Kind.FAILED), routes)
     assert (planned.to, planned.reason) == ((), "route 1: dropped on purpose")
 
 
 def test_a_kind_that_no_route_names_goes_nowhere_and_says_why() -> None:
-    planned = plan(event(Kind.PROGRESS), (Route(number=1, to=("a",)),))
+    planned = route_event(event(Kind.PROGRESS), (Route(number=1, to=("a",)),))
     assert (planned.to, planned.reason) == ((), NO_ROUTE)
 
 
@@ -86,15 +86,15 @@ def test_where_a_route_goes_on_the_first_to_name_a_receiver_says_how_and_the_rea
         Route(number=3, to=("b", "c"), mentions=("<@U1>",)),
         Route(number=4, match=EVERY_KIND, to=("e",)),
     )
-    planned = plan(event(Kind.FAILED), routes)
+    planned = route_event(event(Kind.FAILED), routes)
     assert planned.receivers == ("a", "b", "c")
-    assert [addressee.mentions for addressee in planned.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
+    assert [recipient.mentions for recipient in planned.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
     assert planned.reason == "route 1, route 3"
 
 
 def test_what_a_route_drops_after_another_told_it_is_no_drop() -> None:
     routes = (Route(number=1, to=("a",), goes_on=True), Route(number=2, to=()))
-    assert plan(event(Kind.FAILED), routes).reason == "route 1, route 2"
+    assert route_event(event(Kind.FAILED), routes).reason == "route 1, route 2"
 
 
 ALL = Route(number=1, match=EVERY_KIND, to=("a",))
@@ -119,8 +119,8 @@ def test_a_training_that_does_not_come_to_rest_is_told_in_digests(kind: Kind) ->
 def test_restless_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
     first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
     assert first == other
-    told = replace(event(Kind.RECEIVER_BROKEN), account=None, service=None, subject="receiver:hook")
-    digest = group_of(told, ALL, recent=11)
+    announced = replace(event(Kind.RECEIVER_FAILING), account=None, service=None, subject="receiver:hook")
+    digest = group_of(announced, ALL, recent=11)
     assert digest is not None
     assert digest.key == "digest receiver:hook"
 
@@ -148,7 +148,7 @@ def test_each_receiver_is_collected_for_as_its_own_route_says() -> None:
         Route(number=1, match=EVERY_KIND, to=("a",), goes_on=True, group_for=timedelta(seconds=30)),
         Route(number=2, match=EVERY_KIND, to=("b",)),
     )
-    first, second = plan(event(Kind.PROGRESS), routes).to
+    first, second = route_event(event(Kind.PROGRESS), routes).to
     assert (first.group is not None, second.group) == (True, None)
 
 
@@ -159,7 +159,7 @@ def test_a_group_mentions_each_once_in_order_and_no_more_than_fit() -> None:
 
 RECEIVERS = ("a", "b", "c")
 matches = st.builds(
-    Match,
+    Matcher,
     kinds=st.none() | st.sets(st.sampled_from(["*", *(kind.value for kind in Kind)]), min_size=1).map(frozenset),
     words=st.dictionaries(
         st.sampled_from(["account", "service", "type", "version", "status", "labels.env"]),
@@ -189,24 +189,24 @@ events = st.builds(
 )
 
 
-@given(told=events, before=routes_before, recent=st.integers(1, 20))
+@given(announced=events, before=routes_before, recent=st.integers(1, 20))
 def test_whatever_the_routes_each_receiver_is_told_once_by_the_first_that_takes_the_event(
-    told: Event, before: list[Route], recent: int
+    announced: Event, before: list[Route], recent: int
 ) -> None:
     last = Route(number=0, to=("last",))
     routes = [replace(route, number=number) for number, route in enumerate([*before, last], start=1)]
-    planned = plan(told, routes, recent)
-    takers = [route for route in routes if route.match.difference(told) is None]
+    planned = route_event(announced, routes, recent)
+    takers = [route for route in routes if route.match.difference(announced) is None]
     stop = next((route for route in takers if not route.goes_on), None)
     reached = takers if stop is None else takers[: takers.index(stop) + 1]
 
     assert len(set(planned.receivers)) == len(planned.receivers)
     assert set(planned.receivers) == {receiver for route in reached for receiver in route.to}
-    for addressee in planned.to:
-        first = next(route for route in reached if addressee.receiver in route.to)
-        assert addressee.mentions == first.mentions
-        assert addressee.group is None or told.incident is None
-    if told.kind in DEFAULT_KINDS:
+    for recipient in planned.to:
+        first = next(route for route in reached if recipient.receiver in route.to)
+        assert recipient.mentions == first.mentions
+        assert recipient.group is None or announced.incident is None
+    if announced.kind in DEFAULT_KINDS:
         assert stop is not None, "the last route catches the default kinds"
     names = ", ".join(f"route {route.number}" for route in reached)
     assert planned.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}

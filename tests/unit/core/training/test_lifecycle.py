@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import Event, Kind
-from watcher.core.training.decision import Background, Decision, Reason
+from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import (
-    MOVES,
     STAGES,
-    Move,
+    TRANSITIONS,
+    Transition,
     catch_up,
     decide,
     missed,
-    move_between,
     settle,
     skipped_between,
+    transition_between,
 )
 from watcher.core.training.model import Observation, Snapshot, Source, Status, TrainingRef
 
@@ -32,9 +32,9 @@ words = st.one_of(st.sampled_from([*STAGES[:-1], "paused", "Learning", ""]), st.
 sources = st.sampled_from(list(Source))
 
 
-def background(**changes: object) -> Background:
-    known = {"epoch": "e1", "looking_since": START - timedelta(days=1), **changes}
-    return Background(**known)  # type: ignore[arg-type]
+def context(**changes: object) -> DecisionContext:
+    known = {"epoch": "e1", "polling_since": START - timedelta(days=1), **changes}
+    return DecisionContext(**known)  # type: ignore[arg-type]
 
 
 def seen(word: str, second: int, source: Source = Source.VIEW) -> Observation:
@@ -42,11 +42,11 @@ def seen(word: str, second: int, source: Source = Source.VIEW) -> Observation:
     return Observation(ref=REF, status=word, asked_at=asked, answered_at=asked + SECOND / 2, source=source)
 
 
-def look(
+def poll(
     snapshot: Snapshot | None, word: str, second: int, source: Source = Source.VIEW, **changes: object
 ) -> Decision:
     observation = seen(word, second, source)
-    return decide(snapshot, observation, background(**changes), observation.answered_at)
+    return decide(snapshot, observation, context(**changes), observation.answered_at)
 
 
 def play(*history: tuple[str, Source] | str, **changes: object) -> tuple[list[Event], Snapshot]:
@@ -54,7 +54,7 @@ def play(*history: tuple[str, Source] | str, **changes: object) -> tuple[list[Ev
     snapshot, events = None, []
     for second, step in enumerate(history):
         word, source = step if isinstance(step, tuple) else (step, Source.VIEW)
-        decision = look(snapshot, word, second, source, **changes)
+        decision = poll(snapshot, word, second, source, **changes)
         snapshot = decision.snapshot
         events += [decision.event] if decision.event else []
     assert snapshot is not None
@@ -62,19 +62,19 @@ def play(*history: tuple[str, Source] | str, **changes: object) -> tuple[list[Ev
 
 
 def test_the_table_has_a_move_for_every_pair_of_stages() -> None:
-    assert set(MOVES) == set(itertools.product(STAGES, STAGES))
+    assert set(TRANSITIONS) == set(itertools.product(STAGES, STAGES))
 
 
 def test_only_the_same_word_is_no_move() -> None:
-    same = {pair for pair, move in MOVES.items() if move is Move.SAME}
+    same = {pair for pair, move in TRANSITIONS.items() if move is Transition.SAME}
     assert same == {(stage, stage) for stage in STAGES[:-1]}
-    assert move_between("paused", "paused") is Move.SAME
-    assert move_between("paused", "halted") is Move.STRANGE
+    assert transition_between("paused", "paused") is Transition.SAME
+    assert transition_between("paused", "halted") is Transition.STRANGE
 
 
 def test_the_first_answer_is_a_silent_baseline() -> None:
-    decision = look(None, "learning", 0)
-    assert (decision.event, decision.reason, decision.snapshot.status) == (None, Reason.BASELINE, "learning")
+    decision = poll(None, "learning", 0)
+    assert (decision.event, decision.reason, decision.snapshot.status) == (None, DecisionReason.BASELINE, "learning")
 
 
 def test_a_move_onwards_is_told_at_first_sight_with_its_bounds() -> None:
@@ -101,10 +101,10 @@ def test_an_end_in_a_view_is_told_at_first_sight(word: str, kind: Kind) -> None:
 
 @pytest.mark.parametrize("second_source", list(Source))
 def test_an_end_in_a_list_is_told_when_it_is_repeated(second_source: Source) -> None:
-    first = look(look(None, "learning", 0).snapshot, "completed", 1, Source.LIST)
+    first = poll(poll(None, "learning", 0).snapshot, "completed", 1, Source.LIST)
     assert first.event is None
     assert first.wants_confirmation
-    second = look(first.snapshot, "completed", 2, second_source)
+    second = poll(first.snapshot, "completed", 2, second_source)
     assert second.event is not None
     assert second.event.before == START + 1.5 * SECOND
     assert second.event.confirmed
@@ -116,10 +116,10 @@ def test_an_end_in_a_list_that_the_view_denies_makes_no_event() -> None:
 
 
 def test_an_end_that_nobody_repeats_is_told_as_unconfirmed_after_the_patience() -> None:
-    waiting = look(look(None, "learning", 0).snapshot, "completed", 1, Source.LIST).snapshot
+    waiting = poll(poll(None, "learning", 0).snapshot, "completed", 1, Source.LIST).snapshot
     patience = 10 * SECOND
-    assert settle(waiting, patience, background(), START + 11 * SECOND) is None
-    decision = settle(waiting, patience, background(), START + 12 * SECOND)
+    assert settle(waiting, patience, context(), START + 11 * SECOND) is None
+    decision = settle(waiting, patience, context(), START + 12 * SECOND)
     assert decision is not None
     assert decision.event is not None
     assert (decision.event.confirmed, decision.event.reason) == (False, "ended-unconfirmed")
@@ -144,8 +144,8 @@ def test_out_of_an_end_into_progress_is_a_restart() -> None:
 
 
 def test_a_move_back_is_not_settled_by_patience_alone() -> None:
-    waiting = look(look(None, "completed", 0).snapshot, "learning", 1).snapshot
-    assert settle(waiting, SECOND, background(), START + timedelta(days=1)) is None
+    waiting = poll(poll(None, "completed", 0).snapshot, "learning", 1).snapshot
+    assert settle(waiting, SECOND, context(), START + timedelta(days=1)) is None
 
 
 def test_an_unknown_word_is_told_as_it_came_once_a_training() -> None:
@@ -156,35 +156,35 @@ def test_an_unknown_word_is_told_as_it_came_once_a_training() -> None:
         (Kind.PROGRESS, "paused"),
         (Kind.UNKNOWN_STATUS, "halted"),
     ]
-    assert snapshot.words_told == {"paused", "halted"}
+    assert snapshot.announced_statuses == {"paused", "halted"}
 
 
 def test_a_new_version_in_progress_has_appeared() -> None:
-    decision = look(None, "waiting", 5, Source.LIST, new_since=START)
+    decision = poll(None, "waiting", 5, Source.LIST, new_since=START)
     assert decision.event is not None
     assert (decision.event.kind, decision.event.new, decision.event.from_status) == (Kind.APPEARED, True, None)
     assert decision.event.after == START
 
 
 def test_a_new_version_that_has_failed_is_told_as_failed_and_new_once_confirmed() -> None:
-    first = look(None, "learningFailed", 5, Source.LIST, new_since=START)
+    first = poll(None, "learningFailed", 5, Source.LIST, new_since=START)
     assert (first.event, first.snapshot.status) == (None, None)
-    second = look(first.snapshot, "learningFailed", 6, Source.VIEW)
+    second = poll(first.snapshot, "learningFailed", 6, Source.VIEW)
     assert second.event is not None
     assert (second.event.kind, second.event.new, second.event.reason) == (Kind.FAILED, True, "new-version")
     assert (second.event.after, second.event.before) == (START, START + 5.5 * SECOND)
 
 
 def test_what_changed_before_we_looked_is_late() -> None:
-    (event,), _ = play("learning", "completed", looking_since=START + SECOND / 2)
+    (event,), _ = play("learning", "completed", polling_since=START + SECOND / 2)
     assert event.late
-    (event,), _ = play("learning", "learning", "completed", looking_since=START + SECOND / 2)
+    (event,), _ = play("learning", "learning", "completed", polling_since=START + SECOND / 2)
     assert not event.late
 
 
 def test_an_end_first_seen_late_is_late_when_it_is_confirmed() -> None:
     (event,), _ = play(
-        "learning", ("completed", Source.LIST), ("completed", Source.LIST), looking_since=START + SECOND / 2
+        "learning", ("completed", Source.LIST), ("completed", Source.LIST), polling_since=START + SECOND / 2
     )
     assert event.late
 
@@ -209,18 +209,18 @@ def test_skipped_stages_lie_strictly_between(known: str | None, word: str, stage
 
 
 def test_bounds_stay_in_order_when_the_wall_clock_steps_back() -> None:
-    known = look(None, "waiting", 100).snapshot
-    decision = look(known, "learning", 5)
+    known = poll(None, "waiting", 100).snapshot
+    decision = poll(known, "learning", 5)
     assert decision.event is not None
     assert decision.event.after <= decision.event.before
 
 
 def lose(known: Snapshot, second: int) -> Decision:
-    return missed(known, START + (second - 1) * SECOND, background(), START + second * SECOND)
+    return missed(known, START + (second - 1) * SECOND, context(), START + second * SECOND)
 
 
 def test_a_training_that_two_looks_in_a_row_lack_is_gone_and_told_once() -> None:
-    once = lose(look(None, "learning", 0).snapshot, 6)
+    once = lose(poll(None, "learning", 0).snapshot, 6)
     assert (once.event, once.snapshot.seen_after) == (None, START + 5 * SECOND)
     twice = lose(once.snapshot, 7)
     assert twice.event is not None
@@ -231,23 +231,23 @@ def test_a_training_that_two_looks_in_a_row_lack_is_gone_and_told_once() -> None
 
 
 def test_a_training_that_one_look_lacks_is_not_gone() -> None:
-    once = lose(look(None, "learning", 0).snapshot, 1).snapshot
-    found = look(once, "learning", 2)
+    once = lose(poll(None, "learning", 0).snapshot, 1).snapshot
+    found = poll(once, "learning", 2)
     assert (found.event, found.snapshot.absent) == (None, 0)
 
 
 def test_what_was_gone_comes_back_under_its_recorded_word_and_moves_on_from_there() -> None:
-    gone = lose(lose(look(None, "learning", 0).snapshot, 1).snapshot, 2).snapshot
-    back = look(gone, "completed", 3, Source.LIST)
+    gone = lose(lose(poll(None, "learning", 0).snapshot, 1).snapshot, 2).snapshot
+    back = poll(gone, "completed", 3, Source.LIST)
     assert back.event is not None
     assert (back.event.kind, back.event.from_status, back.event.to_status) == (Kind.BACK, None, "learning")
-    moved = look(back.snapshot, "completed", 4, Source.LIST)
+    moved = poll(back.snapshot, "completed", 4, Source.LIST)
     assert moved.event is not None
     assert (moved.event.kind, moved.event.seq) == (Kind.SUCCEEDED, 3)
 
 
 def test_a_new_version_that_vanishes_before_it_is_confirmed_is_not_told() -> None:
-    first = look(None, "completed", 5, Source.LIST, new_since=START).snapshot
+    first = poll(None, "completed", 5, Source.LIST, new_since=START).snapshot
     assert lose(lose(first, 6).snapshot, 7).event is None
 
 
@@ -277,7 +277,7 @@ def test_every_run_of_two_that_differs_from_the_record_is_told_exactly_once(
     snapshot = None
     recorded: str | None = history[0][0]
     for second, (word, source) in enumerate(history):
-        decision = look(snapshot, word, second, source)
+        decision = poll(snapshot, word, second, source)
         repeated = second > 0 and history[second - 1][0] == word
         if repeated and word != recorded:
             assert decision.event is not None
@@ -290,7 +290,7 @@ def test_every_run_of_two_that_differs_from_the_record_is_told_exactly_once(
 
 @given(st.one_of(st.none(), words), words)
 def test_a_move_exists_between_any_two_words(known: str | None, word: str) -> None:
-    assert isinstance(move_between(known, word), Move)
+    assert isinstance(transition_between(known, word), Transition)
 
 
 def test_every_status_word_has_a_stage_in_the_table() -> None:
@@ -310,6 +310,6 @@ def test_a_clock_that_was_set_right_is_believed_again() -> None:
 
 def test_a_clock_that_was_set_back_does_not_turn_the_bounds_round() -> None:
     known = Snapshot(ref=REF, status="waiting", seen_after=START + timedelta(hours=1), first_seen_at=START)
-    event = look(known, "learning", 5).event
+    event = poll(known, "learning", 5).event
     assert event is not None
     assert (event.after, event.before) == (START + 5.5 * SECOND, START + 5.5 * SECOND)

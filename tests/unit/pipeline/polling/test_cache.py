@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watcher.core.batch import Batch, Remembered
-from watcher.core.polling.result import LookState
+from watcher.core.batch import Batch, SavedState
+from watcher.core.polling.result import PollState
 from watcher.core.training.model import Snapshot, TrainingRef
-from watcher.pipeline.polling.cache import Memory
+from watcher.pipeline.polling.cache import PollCache
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SNAPSHOT = Snapshot(ref=TrainingRef("main", "s", "pop", "v"), status="learning", seen_after=NOW, first_seen_at=NOW)
-LOOK = LookState(key="service:main/s", good_asked_at=NOW)
+POLL = PollState(key="service:main/s", good_asked_at=NOW)
 
 
 class Rows:
@@ -23,20 +23,20 @@ class Rows:
 
     def __init__(self) -> None:
         self.snapshots: dict[TrainingRef, Snapshot] = {}
-        self.looks: dict[str, LookState] = {}
+        self.polls: dict[str, PollState] = {}
         self.writes = 0
         self.epoch = "e"
         self.restored_at: datetime | None = None
         self.gate = asyncio.Event()
         self.gate.set()
-        self.broken = False
+        self.failing = False
 
-    async def load(self) -> Remembered:
-        return Remembered(snapshots=tuple(self.snapshots.values()), looks=tuple(self.looks.values()), troubles=())
+    async def load(self) -> SavedState:
+        return SavedState(snapshots=tuple(self.snapshots.values()), polls=tuple(self.polls.values()), incident_rows=())
 
     async def record(self, batch: Batch) -> list[Snapshot]:
         await self.gate.wait()
-        if self.broken:
+        if self.failing:
             raise OSError("disk full")
         self.writes += 1
         written = []
@@ -45,62 +45,62 @@ class Rows:
             assert snapshot.revision == (known.revision if known else 0), "another write was overlooked"
             written.append(replace(snapshot, revision=snapshot.revision + 1))
         self.snapshots |= {snapshot.ref: snapshot for snapshot in written}
-        self.looks |= {look.key: look for look in batch.looks}
+        self.polls |= {poll.key: poll for poll in batch.polls}
         return written
 
 
 async def test_a_failed_commit_is_not_known_so_that_it_is_decided_anew() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    rows.broken = True
+    cache = PollCache(rows)
+    rows.failing = True
     with pytest.raises(OSError, match="disk full"):
-        await memory.commit(Batch(snapshots=(SNAPSHOT,), looks=(LOOK,)))
-    assert memory.training(SNAPSHOT.ref) is None
-    assert memory.look(LOOK.key).good_asked_at is None
+        await cache.commit(Batch(snapshots=(SNAPSHOT,), polls=(POLL,)))
+    assert cache.training(SNAPSHOT.ref) is None
+    assert cache.poll(POLL.key).good_asked_at is None
 
 
 async def test_what_is_noted_is_known_at_once_and_written_by_the_next_flush() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
-    assert memory.look(LOOK.key) == LOOK
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
+    assert cache.poll(POLL.key) == POLL
     assert rows.writes == 0
-    await memory.flush()
-    assert (rows.snapshots[SNAPSHOT.ref].status, rows.looks[LOOK.key]) == ("learning", LOOK)
+    await cache.flush()
+    assert (rows.snapshots[SNAPSHOT.ref].status, rows.polls[POLL.key]) == ("learning", POLL)
 
 
 async def test_a_flush_with_nothing_new_writes_nothing() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
-    await memory.flush()
-    memory.note([], LOOK)
-    await memory.flush()
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
+    await cache.flush()
+    cache.note([], POLL)
+    await cache.flush()
     assert rows.writes == 1
 
 
 async def test_what_is_noted_during_a_flush_is_written_by_the_next() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
     rows.gate.clear()
-    flushing = asyncio.create_task(memory.flush())
+    flushing = asyncio.create_task(cache.flush())
     await asyncio.sleep(0)
-    memory.note([replace(SNAPSHOT, record={"inference": True})], replace(LOOK, failures=1))
+    cache.note([replace(SNAPSHOT, record={"inference": True})], replace(POLL, failures=1))
     rows.gate.set()
     await flushing
-    await memory.flush()
+    await cache.flush()
     assert rows.snapshots[SNAPSHOT.ref].record == {"inference": True}
-    assert rows.looks[LOOK.key].failures == 1
+    assert rows.polls[POLL.key].failures == 1
 
 
 async def test_a_commit_during_a_flush_does_not_count_a_revision_twice() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
     rows.gate.clear()
-    flushing = asyncio.create_task(memory.flush())
-    committing = asyncio.create_task(memory.commit(Batch(snapshots=(replace(SNAPSHOT, status="completed"),))))
+    flushing = asyncio.create_task(cache.flush())
+    committing = asyncio.create_task(cache.commit(Batch(snapshots=(replace(SNAPSHOT, status="completed"),))))
     await asyncio.sleep(0)
     rows.gate.set()
     await asyncio.gather(flushing, committing)
@@ -109,22 +109,22 @@ async def test_a_commit_during_a_flush_does_not_count_a_revision_twice() -> None
 
 async def test_a_failed_flush_is_written_by_the_next() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
-    rows.broken = True
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
+    rows.failing = True
     with pytest.raises(OSError, match="disk full"):
-        await memory.flush()
-    rows.broken = False
-    await memory.flush()
-    assert rows.looks[LOOK.key] == LOOK
+        await cache.flush()
+    rows.failing = False
+    await cache.flush()
+    assert rows.polls[POLL.key] == POLL
 
 
 async def test_what_was_decided_before_a_flush_and_noted_after_it_is_written_all_the_same() -> None:
     rows = Rows()
-    memory = Memory(rows)
-    memory.note([SNAPSHOT], LOOK)
+    cache = PollCache(rows)
+    cache.note([SNAPSHOT], POLL)
     decided = replace(SNAPSHOT, record={"inference": True})
-    await memory.flush()
-    memory.note([decided], LOOK)
-    await memory.flush()
+    await cache.flush()
+    cache.note([decided], POLL)
+    await cache.flush()
     assert rows.snapshots[SNAPSHOT.ref].record == {"inference": True}

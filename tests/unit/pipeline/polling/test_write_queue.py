@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from watcher.core.batch import NotKeptError
+from watcher.core.batch import NotSavedError
 from watcher.pipeline.polling import write_queue as line
-from watcher.pipeline.polling.write_queue import Line
+from watcher.pipeline.polling.write_queue import WriteQueue
 
 
 class Store:
@@ -22,7 +22,7 @@ class Store:
         await asyncio.sleep(0)
         if self.refusals:
             self.refusals -= 1
-            raise NotKeptError("io-error")
+            raise NotSavedError("io-error")
         self.kept.append(answer)
         return answer
 
@@ -33,23 +33,23 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_cannot_be_kept_is_tried_again_before_what_came_later() -> None:
-    store, waiting = Store(refusals=5), Line()
+    store, waiting = Store(refusals=5), WriteQueue()
     answers = ["first", "second", "third"]
     kept = await asyncio.gather(*(waiting.keep("main", lambda answer=answer: store.keep(answer)) for answer in answers))  # type: ignore[misc]
     assert (store.kept, list(kept)) == (answers, answers)
 
 
 async def test_an_account_waits_for_no_other() -> None:
-    away, here, waiting = Store(refusals=10**9), Store(refusals=0), Line()
+    away, here, waiting = Store(refusals=10**9), Store(refusals=0), WriteQueue()
     hung = asyncio.create_task(waiting.keep("away", lambda: away.keep("late")))
     assert await waiting.keep("here", lambda: here.keep("soon")) == "soon"
     hung.cancel()
 
 
 async def test_a_command_that_looks_once_does_not_wait() -> None:
-    waiting = Line()
+    waiting = WriteQueue()
     waiting.patient = False
-    with pytest.raises(NotKeptError):
+    with pytest.raises(NotSavedError):
         await waiting.keep("main", lambda: Store(refusals=1).keep("answer"))
 
 
@@ -57,7 +57,7 @@ async def test_a_fault_of_the_program_lets_the_next_answer_have_its_turn() -> No
     async def fall() -> None:
         raise ZeroDivisionError
 
-    waiting = Line()
+    waiting = WriteQueue()
     with pytest.raises(ZeroDivisionError):
         await waiting.keep("main", fall)
     assert await waiting.keep("main", lambda: Store(refusals=0).keep("next")) == "next"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, finished, golden, hostile_events, sample_event
 from tests.unit.receivers.slack import slack_rules
-from watcher.core.delivery.model import Parcel
+from watcher.core.delivery.model import DeliveryRequest
 from watcher.core.event import Event
 from watcher.core.routing.routes import MENTIONS_MAX, Group
 from watcher.receivers.slack.blocks import payload
@@ -20,8 +20,10 @@ from watcher.receivers.slack.group import EVENTS_MAX, PREVIEW_LIMIT, TEXT_LIMIT
 from watcher.receivers.slack.webhook import render
 
 
-def parcel(*events: Event, degrade: int = 0, may_be_repeat: bool = False, also: tuple[Event, ...] = ()) -> Parcel:
-    return Parcel(
+def request(
+    *events: Event, degrade: int = 0, may_be_repeat: bool = False, also: tuple[Event, ...] = ()
+) -> DeliveryRequest:
+    return DeliveryRequest(
         delivery_id="msg_1", events=events, also=also, body=None, degrade=degrade, may_be_repeat=may_be_repeat
     )
 
@@ -34,7 +36,7 @@ def shown(body: Mapping[str, object]) -> str:
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> None:
-    body = json.loads(render(parcel(CASES[case], degrade=degrade)))
+    body = json.loads(render(request(CASES[case], degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{case}.slack{degrade}.json", text)
 
@@ -43,13 +45,13 @@ def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> N
 @pytest.mark.parametrize("name", sorted(GROUPS))
 def test_several_events_look_as_it_was_agreed(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
-    body = json.loads(render(parcel(*events, also=tuple(also), degrade=degrade)))
+    body = json.loads(render(request(*events, also=tuple(also), degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{name}.slack{degrade}.json", text)
 
 
 def test_a_possible_repeat_looks_as_it_was_agreed() -> None:
-    body = json.loads(render(parcel(sample_event(), may_be_repeat=True)))
+    body = json.loads(render(request(sample_event(), may_be_repeat=True)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden("repeat.slack0.json", text)
 
@@ -59,7 +61,7 @@ def test_a_possible_repeat_looks_as_it_was_agreed() -> None:
 def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
     event: Event, degrade: int, *, may_be_repeat: bool
 ) -> None:
-    body = json.loads(render(parcel(event, degrade=degrade, may_be_repeat=may_be_repeat)))
+    body = json.loads(render(request(event, degrade=degrade, may_be_repeat=may_be_repeat)))
     assert slack_rules.faults(body) == []
     assert ("may be a repeat" in body["text"]) is may_be_repeat
 
@@ -74,7 +76,7 @@ def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
 def test_several_events_keep_to_the_limits_too(
     events: list[Event], repeated: int, also: list[Event], degrade: int
 ) -> None:
-    body = json.loads(render(parcel(*(events * repeated), also=tuple(also), degrade=degrade, may_be_repeat=True)))
+    body = json.loads(render(request(*(events * repeated), also=tuple(also), degrade=degrade, may_be_repeat=True)))
     assert slack_rules.faults(body) == []
 
 
@@ -96,12 +98,12 @@ def test_the_worst_text_in_every_place_at_once_keeps_to_the_limits(text: str) ->
         record={"description": text, "createdDate": text, "inference": text, "hpConfig": {"is_enabled": text}},
     )
     for degrade in (0, 1, 2):
-        body = json.loads(render(parcel(event, degrade=degrade, may_be_repeat=True)))
+        body = json.loads(render(request(event, degrade=degrade, may_be_repeat=True)))
         assert slack_rules.faults(body) == []
 
 
 def test_a_mention_from_outside_is_shown_and_not_made() -> None:
-    body = render(parcel(sample_event(record={"description": "<!channel> & <@U1>"}))).decode()
+    body = render(request(sample_event(record={"description": "<!channel> & <@U1>"}))).decode()
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in body
     assert "&amp;lt;" not in body
     assert "<!channel" not in body
@@ -214,7 +216,7 @@ TEAM = "<!subteam^S0123456789>"
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 def test_a_mention_looks_as_it_was_agreed(degrade: int) -> None:
-    body = json.loads(render(replace(parcel(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
+    body = json.loads(render(replace(request(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"mention.slack{degrade}.json", text)
     assert slack_rules.faults(body, (TEAM, "<!here>")) == []
@@ -231,7 +233,7 @@ def test_mentions_of_the_routes_are_the_only_markup_and_keep_to_the_limits(
     events: list[Event], repeated: int, degrade: int, count: int
 ) -> None:
     mentions = tuple(f"<!subteam^S{number:020}>" for number in range(count))
-    told = parcel(*(events * repeated), degrade=degrade, may_be_repeat=True)
-    body = json.loads(render(replace(told, mentions=mentions)))
+    announced = request(*(events * repeated), degrade=degrade, may_be_repeat=True)
+    body = json.loads(render(replace(announced, mentions=mentions)))
     assert slack_rules.faults(body, mentions) == []
     assert " ".join(mentions) in shown(body).split("\n")

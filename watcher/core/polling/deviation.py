@@ -7,38 +7,40 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from watcher.core.polling.result import Seen
+from watcher.core.polling.result import PollResult
 
 DEPTH_LIMIT: Final = 4
 FIELD_LIMIT: Final = 60
-ODDITY_LIMIT: Final = 200
+DEVIATION_LIMIT: Final = 200
 """An API that makes up fields without end is not written down without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Deviation:
     """One difference."""
 
-    oddity: str
+    description: str
     """What differs, e.g. ``new field: foo``."""
-    look: str
+    poll: str
     """The look that showed it first."""
     seen_at: datetime
     sample: Mapping[str, object]
     """The names and types of a training's fields; no value of theirs."""
 
 
-def drifts_in(seen: Seen, known: frozenset[str], look: str) -> tuple[Drift, ...]:
+def deviations_in(seen: PollResult, known: frozenset[str], poll: str) -> tuple[Deviation, ...]:
     """Return the differences of an answer that are not known yet."""
-    room = max(ODDITY_LIMIT - len(known), 0)
-    news = [oddity for oddity in seen.oddities if oddity not in known][:room]
+    room = max(DEVIATION_LIMIT - len(known), 0)
+    news = [description for description in seen.deviations if description not in known][:room]
     if not news:
         return ()
     sample = _sample(seen)
-    return tuple(Drift(oddity=oddity, look=look, seen_at=seen.answered_at, sample=sample) for oddity in news)
+    return tuple(
+        Deviation(description=description, poll=poll, seen_at=seen.answered_at, sample=sample) for description in news
+    )
 
 
-def _sample(seen: Seen) -> Mapping[str, object]:
+def _sample(seen: PollResult) -> Mapping[str, object]:
     """Join the shapes of all trainings of the answer, so that a field that few have is in it."""
     shape: dict[str, object] = {}
     for observation in seen.observations:
