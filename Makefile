@@ -79,7 +79,7 @@ lock: $(READY)  ## pin anew: hashes, no addresses
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-docs: $(READY)  ## write the parts of the docs that come from the code: the state diagram, docs/cli.md
+docs: $(READY)  ## write the parts of the docs that come from the code
 	$(BIN)/python scripts/draw_lifecycle.py
 	$(BIN)/python scripts/generate_cli_reference.py
 
