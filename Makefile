@@ -79,8 +79,9 @@ lock: $(READY)  ## pin anew: hashes, no addresses
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-docs: $(READY)  ## draw what the docs take from the code
+docs: $(READY)  ## write the parts of the docs that come from the code
 	$(BIN)/python scripts/draw_lifecycle.py
+	$(BIN)/python scripts/generate_cli_reference.py
 
 clean:  ## forget everything that was set up or built
 	rm -rf $(VENV) $(VENV)-wheel dist build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,27 @@
+"""The text of every page is wrapped, and the map of the documents has every page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+WIDTH = 100
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_text_is_wrapped(page: Path) -> None:
+    lines = CODE.sub("", page.read_text()).splitlines()
+    too_long = [line for line in lines if len(line) > WIDTH and not line.lstrip().startswith(("|", "<!--"))]
+    assert [line for line in too_long if " " in LINK.sub("", line).strip()] == []
+
+
+def test_the_map_has_every_page_of_docs() -> None:
+    listed = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed
