@@ -1,4 +1,4 @@
-"""``docs/operations.md`` has a line for each metric and each reason, and a paragraph for each thing told of the watcher."""
+"""``docs/metrics.md`` lists every metric and log event, ``docs/runbook.md`` has an entry for each alert, reason and event."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import watcher
 from watcher.clock import Clock
 from watcher.core.delivery import State
 from watcher.core.event import Kind
@@ -17,7 +18,8 @@ from watcher.core.vitals import Ailment, Queue, Vitals
 from watcher.metrics import Metrics, Reading
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = (DOCS / "operations.md").read_text()
+METRICS = (DOCS / "metrics.md").read_text()
+RUNBOOK = (DOCS / "runbook.md").read_text()
 RULES = DOCS / "alerts.yml"
 FAMILY = re.compile(r"^# TYPE (aitems_watcher_\w+) (\w+)$", re.MULTILINE)
 TRAINING_KINDS = {
@@ -26,34 +28,59 @@ TRAINING_KINDS = {
 }
 
 
-def exported() -> set[str]:
-    """Return every family, named as the series in the text format are."""
+ROW = re.compile(r"^\| `(aitems_watcher_\w+)` \| (\w+) \|", re.MULTILINE)
+ENTRY = re.compile(r"^### (.+)\n\n((?:.+\n)+)", re.MULTILINE)
+LOG_CALL = re.compile(r"\blog\.\w+\(\s*\"([a-z]+\.[a-z_]+)\"")
+
+
+def exported() -> dict[str, str]:
+    """Return the type of every family, named as the series in the text format are."""
     now = from_text("2026-11-23T00:00:00.000000Z")
     queue = Queue(receiver="r", state=State.PENDING, count=1, oldest=now)
     reading = Reading(at=now, monotonic=0.0, vitals=Vitals(queues=(queue,)), reasons=())
     text = Metrics(Clock()).exposition(reading).decode()
-    return {name for name, _ in FAMILY.findall(text) if not name.endswith("_created")}
+    return {name: kind for name, kind in FAMILY.findall(text) if not name.endswith("_created")}
 
 
-def test_every_metric_stands_in_the_page_and_no_other() -> None:
-    named = set(re.findall(r"^\| `(aitems_watcher_\w+)", PAGE, re.MULTILINE))
+def entries() -> dict[str, str]:
+    """Return the text of each entry of the runbook by its heading."""
+    return dict(ENTRY.findall(RUNBOOK))
+
+
+def test_the_page_has_every_metric_with_its_type_and_no_other() -> None:
     assert len(exported()) > 15
-    assert named == exported()
+    assert dict(ROW.findall(METRICS)) == exported()
 
 
-def test_every_reason_stands_in_the_page() -> None:
-    assert set(Ailment) <= set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE))
+def test_the_page_has_every_reason_of_readyz() -> None:
+    assert set(Ailment) <= set(re.findall(r"^\| `([a-z-]+)` \|", METRICS, re.MULTILINE))
 
 
-def test_each_thing_that_is_told_of_the_watcher_has_its_paragraph() -> None:
-    told = {kind.value for kind in Kind} - TRAINING_KINDS
-    assert told <= set(re.findall(r"^\*\*`([a-z-]+)`\*\*: ", PAGE, re.MULTILINE))
+def test_the_page_has_every_log_event() -> None:
+    sources = Path(watcher.__file__).parent.rglob("*.py")
+    logged = {event for source in sources for event in LOG_CALL.findall(source.read_text())}
+    assert len(logged) > 50
+    assert logged <= set(re.findall(r"`([a-z]+\.[a-z_]+)`", METRICS))
+
+
+def test_the_runbook_has_an_entry_for_every_alert_reason_and_event() -> None:
+    alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+    reasons = {f"/readyz: `{reason.value}`" for reason in Ailment}
+    events = {f"Event `{kind.value}`" for kind in Kind if kind.value not in TRAINING_KINDS}
+    assert alerts
+    assert alerts | reasons | events <= set(entries())
+
+
+@pytest.mark.parametrize("heading", sorted(entries()))
+def test_every_entry_has_its_meaning_its_first_command_and_its_remedy(heading: str) -> None:
+    parts = re.findall(r"^- \*\*(.+?):\*\*", entries()[heading], re.MULTILINE)
+    assert parts == ["Meaning", "First command", "Remedy"]
 
 
 def test_the_rules_use_metrics_that_there_are() -> None:
     used = set(re.findall(r"aitems_watcher_\w+", RULES.read_text()))
     assert used
-    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= exported()
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= set(exported())
 
 
 def test_promtool_takes_the_rules() -> None:
