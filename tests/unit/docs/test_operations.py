@@ -1,4 +1,4 @@
-"""``docs/metrics.md`` lists every metric and log event, ``docs/runbook.md`` has an entry for each alert, reason and event."""
+"""``docs/metrics.md`` has every metric and log event, ``docs/runbook.md`` every alert, reason and event."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ TRAINING_KINDS = {
     *("appeared", "progress", "succeeded", "failed", "restarted", "unknown-status", "stuck", "unstuck", "unusable"),
     *("gone", "back", "overdue", "update-failed", "update-succeeded"),
 }
-
-
 ROW = re.compile(r"^\| `(aitems_watcher_\w+)` \| (\w+) \|", re.MULTILINE)
 ENTRY = re.compile(r"^### (.+)\n\n((?:.+\n)+)", re.MULTILINE)
 LOG_CALL = re.compile(r"\blog\.\w+\(\s*\"([a-z]+\.[a-z_]+)\"")
