@@ -12,7 +12,7 @@ from typing import Final
 import typer.core
 import typer.main
 
-from watcher.cli.commands import NAME, app
+from watcher.cli.app import NAME, app
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH: Final = 100

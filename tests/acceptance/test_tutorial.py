@@ -19,8 +19,8 @@ from typing import Final
 import pytest
 
 from tests.acceptance.cli_support import KEYS, SCRIPT, SECONDS, Simulated, collecting, environment
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "tutorial.md").read_text()
 BLOCK: Final = re.compile(r"([^\n]*(?:\n[^\n]+)?)\n\n```(\w+)\n(.*?)```", re.DOTALL)
 FILE: Final = re.compile(r"Save\s+this\s+as\s+`([^`]+)`:")

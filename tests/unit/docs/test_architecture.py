@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SECTION = re.compile(r"^### `([^`]+)/`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 MODULE = re.compile(r"^\| `([^`]+)` \| \S", re.MULTILINE)

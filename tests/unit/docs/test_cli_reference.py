@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import runpy
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 

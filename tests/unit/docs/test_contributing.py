@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 PLACE = re.compile(r"`([\w.]+(?:/[\w.]+)*(?:\.(?:py|md|toml|json|lock)|/))`")
 EXAMPLES = re.compile(r"(teams|stats)\.py$")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import re
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 WIDTH = 100

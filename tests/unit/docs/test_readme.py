@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from tests.support.paths import ROOT
+
 import json
 import re
 from pathlib import Path
 
-from watcher.cli.commands import app
+from watcher.cli.app import app
 from watcher.config import load
 
-ROOT = Path(__file__).parents[3]
+
 PAGE = (ROOT / "README.md").read_text()
 ALERT = json.loads((ROOT / "tests" / "data" / "receivers" / "failed.slack0.json").read_text())
 

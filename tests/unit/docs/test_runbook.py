@@ -1,0 +1,89 @@
+"""``docs/metrics.md`` has every metric and log event, ``docs/runbook.md`` every alert, reason and event."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import watcher
+from tests.support.paths import DOCS
+from watcher.clock import Clock
+from watcher.core.delivery.model import State
+from watcher.core.event import Kind
+from watcher.core.timestamps import from_text
+from watcher.core.health.readiness import HealthStats, NotReady, Queue
+from watcher.metrics import Metrics, Reading
+
+METRICS = (DOCS / "metrics.md").read_text()
+RUNBOOK = (DOCS / "runbook.md").read_text()
+RULES = DOCS / "alerts.yml"
+FAMILY = re.compile(r"^# TYPE (aitems_watcher_\w+) (\w+)$", re.MULTILINE)
+TRAINING_KINDS = {
+    *("appeared", "progress", "succeeded", "failed", "restarted", "unknown-status", "stuck", "unstuck", "unusable"),
+    *("gone", "back", "overdue", "update-failed", "update-succeeded"),
+}
+ROW = re.compile(r"^\| `(aitems_watcher_\w+)` \| (\w+) \|", re.MULTILINE)
+ENTRY = re.compile(r"^### (.+)\n\n((?:.+\n)+)", re.MULTILINE)
+LOG_CALL = re.compile(r"\blog\.\w+\(\s*\"([a-z]+\.[a-z_]+)\"")
+
+
+def exported() -> dict[str, str]:
+    """Return the type of every family, named as the series in the text format are."""
+    now = from_text("2026-11-23T00:00:00.000000Z")
+    queue = Queue(receiver="r", state=State.PENDING, count=1, oldest=now)
+    reading = Reading(at=now, monotonic=0.0, health_stats=HealthStats(queues=(queue,)), reasons=())
+    text = Metrics(Clock()).exposition(reading).decode()
+    return {name: kind for name, kind in FAMILY.findall(text) if not name.endswith("_created")}
+
+
+def entries() -> dict[str, str]:
+    """Return the text of each entry of the runbook by its heading."""
+    return dict(ENTRY.findall(RUNBOOK))
+
+
+def test_the_page_has_every_metric_with_its_type_and_no_other() -> None:
+    assert len(exported()) > 15
+    assert dict(ROW.findall(METRICS)) == exported()
+
+
+def test_the_page_has_every_reason_of_readyz() -> None:
+    assert set(NotReady) <= set(re.findall(r"^\| `([a-z-]+)` \|", METRICS, re.MULTILINE))
+
+
+def test_the_page_has_every_log_event() -> None:
+    sources = Path(watcher.__file__).parent.rglob("*.py")
+    logged = {event for source in sources for event in LOG_CALL.findall(source.read_text())}
+    assert len(logged) > 50
+    assert logged <= set(re.findall(r"`([a-z]+\.[a-z_]+)`", METRICS))
+
+
+def test_the_runbook_has_an_entry_for_every_alert_reason_and_event() -> None:
+    alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+    reasons = {f"/readyz: `{reason.value}`" for reason in NotReady}
+    events = {f"Event `{kind.value}`" for kind in Kind if kind.value not in TRAINING_KINDS}
+    assert alerts
+    assert alerts | reasons | events <= set(entries())
+
+
+@pytest.mark.parametrize("heading", sorted(entries()))
+def test_every_entry_has_its_meaning_its_first_command_and_its_remedy(heading: str) -> None:
+    parts = re.findall(r"^- \*\*(.+?):\*\*", entries()[heading], re.MULTILINE)
+    assert parts == ["Meaning", "First command", "Remedy"]
+
+
+def test_the_rules_use_metrics_that_there_are() -> None:
+    used = set(re.findall(r"aitems_watcher_\w+", RULES.read_text()))
+    assert used
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= set(exported())
+
+
+def test_promtool_takes_the_rules() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed: apt-get install prometheus")
+    checked = subprocess.run([promtool, "check", "rules", RULES], capture_output=True, text=True, check=False)  # noqa: S603 - Debian's
+    assert checked.returncode == 0, checked.stdout + checked.stderr
