@@ -44,7 +44,7 @@ def test_every_fault_is_listed_with_file_line_and_key(tmp_path: Path) -> None:
     assert refused.stdout == ""
 
 
-def test_without_a_file_it_says_where_it_looked_and_what_to_write(tmp_path: Path) -> None:
+def test_without_a_file_it_says_where_it_polled_and_what_to_write(tmp_path: Path) -> None:
     refused = command("check", cwd=tmp_path)
     assert refused.returncode == 78
     assert str(tmp_path / "config.toml") in refused.stderr

@@ -65,7 +65,7 @@ def listed(workplace: Workplace, *args: str) -> list[Any]:
     return [json.loads(line) for line in shown.stdout.splitlines()]
 
 
-def test_a_refusing_receiver_is_told_of_through_another_and_its_delivery_dropped_without_a_daemon(
+def test_a_refusing_receiver_is_announced_of_through_another_and_its_delivery_dropped_without_a_daemon(
     workplace: Workplace,
 ) -> None:
     with door() as (url, hook):

@@ -9,7 +9,7 @@ from typing import Any
 from tests.acceptance.cli_support import SECONDS
 
 
-def test_it_shows_alerts_tells_others_and_ends_by_itself(
+def test_it_shows_alerts_announces_others_and_ends_by_itself(
     running_demo: tuple[subprocess.Popen[str], list[Any]],
 ) -> None:
     process, posted = running_demo

@@ -17,7 +17,7 @@ to = ["console", "away"]
 """
 
 
-def test_the_first_look_is_silent_and_the_next_tells_what_changed(workplace: Workplace) -> None:
+def test_the_first_poll_is_silent_and_the_next_announces_what_changed(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     first = workplace.command("once", env=KEYS)
     assert (first.returncode, first.stdout) == (0, "1 look, 0 failed; 0 changes; 0 not delivered\n")

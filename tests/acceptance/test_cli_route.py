@@ -24,7 +24,7 @@ group_for = "1m"
 """
 
 
-def test_an_invented_event_shows_each_route_and_who_is_told(workplace: Workplace) -> None:
+def test_an_invented_event_shows_each_route_and_who_is_announced(workplace: Workplace) -> None:
     workplace.write(ROUTES)
     shown = workplace.command("route", "--type", "relatedItem")
     assert shown.returncode == 0
@@ -38,7 +38,7 @@ def test_an_invented_event_shows_each_route_and_who_is_told(workplace: Workplace
     assert not workplace.folder.joinpath("watcher.db").exists()
 
 
-def test_nobody_told_has_an_exit_status_of_its_own_and_a_reason(workplace: Workplace) -> None:
+def test_nobody_announced_has_an_exit_status_of_its_own_and_a_reason(workplace: Workplace) -> None:
     workplace.write(ROUTES)
     dropped = workplace.command("route", "--status", "completed", "--version", "v1")
     assert dropped.returncode == 1

@@ -26,7 +26,7 @@ def log_of(lines: list[str]) -> list[str]:
     return [json.loads(line)["event"] for line in lines if '"event": ' in line]
 
 
-def test_it_tells_answers_beside_itself_and_stops_in_order(workplace: Workplace) -> None:
+def test_it_announces_answers_beside_itself_and_stops_in_order(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         lines = read_until(daemon, "watcher.started")

@@ -107,7 +107,7 @@ async def scene(folder: Path) -> AsyncIterator[ReloadScenario]:
         yield ReloadScenario(folder, api, hooks)
 
 
-async def test_r1_a_death_at_any_step_loses_nothing_and_tells_nothing_under_two_ids(tmp_path: Path) -> None:
+async def test_r1_a_death_at_any_step_loses_nothing_and_announces_nothing_under_two_ids(tmp_path: Path) -> None:
     draw = random.Random(20261125)  # noqa: S311 - at which turn of its step each life ends
     points = [
         replace(point, turn=1 if point.step == "reclaim" else draw.randint(1, 3))
@@ -143,7 +143,7 @@ async def test_r25_a_death_while_migrating_leaves_the_old_store_or_the_new_one(m
     assert place.broken_invariants() == []
 
 
-async def test_r1_a_death_while_forgetting_tells_nothing_again(tmp_path: Path) -> None:
+async def test_r1_a_death_while_forgetting_announces_nothing_again(tmp_path: Path) -> None:
     async with scene(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, random.Random(22)))  # noqa: S311 - what changes
         await place.live_on()

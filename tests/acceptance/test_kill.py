@@ -55,7 +55,7 @@ async def far_enough(api: RecordingSimulator, draw: random.Random) -> None:
 
 
 @pytest.mark.slow
-async def test_r1_kills_at_random_moments_lose_nothing_and_tell_nothing_under_two_ids(tmp_path: Path) -> None:
+async def test_r1_kills_at_random_moments_lose_nothing_and_announce_nothing_under_two_ids(tmp_path: Path) -> None:
     kills = rounds(few=10, full=300)
     draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
     api, lives = RecordingSimulator(), list[Life]()

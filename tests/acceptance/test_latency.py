@@ -27,7 +27,7 @@ WORDS: Final = ("learning", "completed", "learningFailed")
 Name = tuple[str, str]
 
 
-async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_told_soon(tmp_path: Path) -> None:
+async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_announced_soon(tmp_path: Path) -> None:
     changes = 200 if TALLY.full else 40
     draw, api, changed = random.Random(30), RecordingSimulator(), dict[Name, datetime]()  # noqa: S311 - which changes when
     names = [(service, f"v{n}") for service in soak.SERVICES for n in range(soak.TRAININGS_EACH)]

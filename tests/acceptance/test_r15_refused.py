@@ -135,7 +135,7 @@ def receivers_of(event: Event) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("health_endpoints", "way"), CASES)
-async def test_r15_what_refuses_for_good_is_a_dead_letter_that_is_told_listed_and_retried_by_a_command(
+async def test_r15_what_refuses_permanently_is_a_dead_letter_that_is_announced_listed_and_retried_by_a_command(
     tmp_path: Path, health_endpoints: str, way: str
 ) -> None:
     api, lives = RecordingSimulator(), list[Life]()

@@ -55,7 +55,7 @@ async def some(hook: Inbox, count: int = 8) -> None:
 
 
 @pytest.mark.parametrize("damage", [garbage, folded(flipped_bits), folded(truncated), emptied, gone, without_log])
-async def test_r18_what_is_told_after_a_restore_is_told_once_and_what_may_be_a_repeat_says_so(
+async def test_r18_what_is_announced_after_a_restore_is_announced_once_and_what_may_be_a_repeat_says_so(
     tmp_path: Path, damage: Damage
 ) -> None:
     api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"

@@ -35,7 +35,9 @@ async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
 
 
 @pytest.mark.slow
-async def test_r24_a_second_daemon_is_refused_and_told_who_is_there_while_the_first_goes_on(tmp_path: Path) -> None:
+async def test_r24_a_second_daemon_is_refused_and_announced_who_is_there_while_the_first_goes_on(
+    tmp_path: Path,
+) -> None:
     api, lives = RecordingSimulator(), list[Life]()
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})

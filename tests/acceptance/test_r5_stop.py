@@ -133,7 +133,7 @@ async def test_r5_stops_at_random_moments_lose_nothing_and_repeat_nothing(tmp_pa
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-async def test_r5_a_look_that_is_shown_a_change_at_sigterm_is_ended_or_left_to_the_next_start(
+async def test_r5_a_poll_that_is_shown_a_change_at_sigterm_is_ended_or_left_to_the_next_start(
     tmp_path: Path, kind: str
 ) -> None:
     async with scene(tmp_path) as place:

@@ -38,7 +38,7 @@ def monotonic(machine: Machine, name: str) -> float:
     return int(machine.shown(name)) / 1_000_000
 
 
-def test_it_is_ready_when_everything_was_looked_at_once(machine: Machine) -> None:
+def test_it_is_ready_when_everything_was_polled_once(machine: Machine) -> None:
     machine.write()
     machine.drop_in()
     started = machine.systemctl("enable", "--now")

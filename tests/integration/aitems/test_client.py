@@ -115,7 +115,7 @@ async def test_one_bad_page_makes_the_whole_list_unseen(api: AitemsClient, scrip
     assert failure(await api.list(SERVICE)).cause is Cause.SERVER
 
 
-async def test_a_list_without_end_is_given_up(make_api: MakeApi) -> None:
+async def test_a_list_without_end_is_expired(make_api: MakeApi) -> None:
     async def lie(exchange: Exchange) -> None:
         offset = 0
         while True:
@@ -186,7 +186,7 @@ async def test_a_refusal_has_its_cause_and_its_words(
     assert status[:3] in problem.detail
 
 
-async def test_a_clock_that_is_off_is_told_with_how_much(api: AitemsClient, script: Script) -> None:
+async def test_a_clock_that_is_off_is_announced_with_how_much(api: AitemsClient, script: Script) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     script.add({"error": {"errorCode": "200"}}, status="401 Unauthorized", head=f"Date: {date}\r\n")
     problem = failure(await api.view(REF))

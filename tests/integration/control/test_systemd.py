@@ -68,7 +68,7 @@ def test_a_socket_that_is_gone_is_said_once_and_ends_nothing(tmp_path: Path) -> 
     assert [line["event"] for line in logs] == ["systemd.notify_failed"]
 
 
-def test_a_reload_is_told_with_its_monotonic_microseconds() -> None:
+def test_a_reload_is_announced_with_its_monotonic_microseconds() -> None:
     first, second = reloading()
     assert first == "RELOADING=1"
     assert second.removeprefix("MONOTONIC_USEC=").isdigit()
@@ -93,7 +93,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_it_is_ready_after_the_first_looks_and_asks_for_time_until_then(listener: socket.socket) -> None:
+async def test_it_is_ready_after_the_first_polls_and_asks_for_time_until_then(listener: socket.socket) -> None:
     state, said = State(), list[str]()
     announced = SystemdNotifier(
         Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words

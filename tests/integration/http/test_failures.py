@@ -216,7 +216,7 @@ async def test_a_refused_connection_is_not_sent(make_client: MakeClient) -> None
     assert_not_sent(result, FailureReason.CONNECT)
 
 
-async def test_a_name_that_does_not_exist_is_told_from_a_host_that_is_down(make_client: MakeClient) -> None:
+async def test_a_name_that_does_not_exist_is_announced_from_a_host_that_is_down(make_client: MakeClient) -> None:
     result = await make_client().call(HttpRequest(url="http://no-such-host.invalid/"))
     assert_not_sent(result, FailureReason.DNS)
 

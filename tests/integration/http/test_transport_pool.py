@@ -237,7 +237,7 @@ async def test_loopback_never_goes_through_the_environments_proxy(
     assert isinstance(result, Answered)
 
 
-async def test_a_proxy_of_an_unknown_kind_in_the_environment_is_told(
+async def test_a_proxy_of_an_unknown_kind_in_the_environment_is_announced(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:hunter2@127.0.0.1:1")

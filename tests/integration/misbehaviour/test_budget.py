@@ -84,7 +84,7 @@ def polls_ahead(services: Iterable[str]) -> int:
     return ahead
 
 
-async def test_two_hundred_single_trainings_are_looked_at_within_three_hundred_a_second(tmp_path: Path) -> None:
+async def test_two_hundred_single_trainings_are_polled_within_three_hundred_a_second(tmp_path: Path) -> None:
     trainings = world(200, 200)
     async with watched(tmp_path, trainings, single(trainings), 300.0) as (api, _):
         await arrived(api, 800)
@@ -128,7 +128,7 @@ async def test_a_service_is_listed_no_more_often_than_its_interval_less_its_jitt
     assert most <= elapsed_seconds / 0.9 + 2
 
 
-async def test_an_end_is_confirmed_before_the_looks_that_queue(tmp_path: Path) -> None:
+async def test_an_end_is_confirmed_before_the_polls_that_queue(tmp_path: Path) -> None:
     trainings, hook = world(20, 20), Inbox()
     async with watched(tmp_path, trainings, whole(trainings), 5.0, hook) as (api, _):
         await arrived(api, 30)

@@ -47,7 +47,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return seen
 
 
-async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_told_everything(
+async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_announced_everything(
     tmp_path: Path, connected: set[str]
 ) -> None:
     api = RecordingSimulator()

@@ -34,7 +34,7 @@ def configuration(base_url: str, hook: str, slack: LocalSlack) -> str:
     return f'{text}\n{bot}api_url = "{slack.url}"\n'
 
 
-async def test_r28_hostile_words_are_told_as_text_and_each_event_once(tmp_path: Path) -> None:
+async def test_r28_hostile_words_are_announced_as_text_and_each_event_once(tmp_path: Path) -> None:
     api, slack = RecordingSimulator(), LocalSlack(pace=Bucket(1_000, 100.0))
     for number in range(len(WORDS)):
         api.set_training(SERVICE, "pop", f"v{number}", "learning")

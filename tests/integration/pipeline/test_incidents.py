@@ -99,7 +99,7 @@ async def test_failures_behind_an_outage_are_alerted_as_usual_and_named_in_the_c
     assert [e["to"] for e in group["also"]] == ["learningFailed"]
 
 
-async def test_one_dark_service_is_its_own_incident_and_the_others_go_on(scene: ReloadScenario) -> None:
+async def test_one_unreachable_service_is_its_own_incident_and_the_others_go_on(scene: ReloadScenario) -> None:
     async with daemon_in_process.running(scene.folder, scene.text):
         number = scene.api.add_fault(Fault(kind="500", service=SERVICES[0]))
         (opened,) = await scene.announced("unreachable")

@@ -195,7 +195,7 @@ async def test_r20_two_secrets_that_are_missing_are_both_named(scene: ReloadScen
         ]
 
 
-async def test_r20_a_refused_file_is_taken_over_once_it_is_mended(scene: ReloadScenario) -> None:
+async def test_r20_a_refused_file_is_taken_over_once_it_is_recovered(scene: ReloadScenario) -> None:
     async with scene.running(scene.text(FIRST)) as daemon:
         scene.write(scene.text(SECOND) + "[")
         await refusal(daemon)

@@ -40,7 +40,7 @@ def bring_back(store: Path, revision: str) -> None:
 
 
 @pytest.mark.parametrize("old", OLD)
-async def test_r25_what_waited_in_an_older_store_goes_out_under_its_ids_and_looking_goes_on(
+async def test_r25_what_waited_in_an_older_store_goes_out_under_its_ids_and_polling_goes_on(
     scene: ReloadScenario, old: str
 ) -> None:
     away = True

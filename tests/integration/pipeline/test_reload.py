@@ -21,7 +21,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
         yield made
 
 
-async def test_a_watch_that_was_added_is_looked_at_and_one_taken_out_no_more(scene: ReloadScenario) -> None:
+async def test_a_watch_that_was_added_is_polled_and_one_taken_out_no_more(scene: ReloadScenario) -> None:
     async with scene.running(scene.text(FIRST)) as daemon:
         scene.write(scene.text(SECOND))
         answer = await reload(daemon)
@@ -59,7 +59,7 @@ async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene:
         assert scene.hook.received == []
 
 
-async def test_couriers_that_were_let_go_wait_for_no_pause_and_send_nothing_after_it(scene: ReloadScenario) -> None:
+async def test_workers_that_were_let_go_wait_for_no_pause_and_send_nothing_after_it(scene: ReloadScenario) -> None:
     scene.hook.script = lambda _received: PlainTextResponse("slowly", 429, {"Retry-After": "3000"})
     text = scene.text(FIRST).replace('max_retry = "1s"', 'max_retry = "1h"')
     async with listening(Inbox()) as other, scene.running(text) as daemon:
@@ -73,7 +73,7 @@ async def test_couriers_that_were_let_go_wait_for_no_pause_and_send_nothing_afte
         assert len(scene.hook.received) == 1
 
 
-async def test_a_receiver_that_was_added_is_told_from_then_on(scene: ReloadScenario) -> None:
+async def test_a_receiver_that_was_added_is_announced_from_then_on(scene: ReloadScenario) -> None:
     async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
         scene.show("learning")
         await scene.announced(1)

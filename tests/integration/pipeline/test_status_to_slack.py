@@ -185,7 +185,7 @@ async def test_without_the_scope_the_policy_decides(tmp_path: Path, policy: OnUn
     assert all(events[0].short_id in text for text in slack.texts[1:])
 
 
-async def test_a_throttled_lane_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
+async def test_a_throttled_channel_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
     events = changes(versions=4, each=1)
     slack = LocalSlack(fault=in_turn([Fault.THROTTLED]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
@@ -215,7 +215,7 @@ async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_pat
     assert slack.messages == []
 
 
-async def test_a_parked_channel_is_mended_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
+async def test_a_parked_channel_is_recovered_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
     events = changes(versions=3, each=1)
     slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):

@@ -116,7 +116,7 @@ async def test_stages_that_nobody_saw_are_said_to_be_skipped(scene: ReloadScenar
     assert (event["skipped"], event["kind"]) == (["waiting", "learning"], "succeeded")
 
 
-async def test_what_changed_while_the_watcher_was_down_is_told_once_and_marked_late(scene: ReloadScenario) -> None:
+async def test_what_changed_while_the_watcher_was_down_is_announced_once_and_marked_late(scene: ReloadScenario) -> None:
     async with daemon_in_process.running(scene.folder, scene.settings()):
         pass
     scene.show("learning")
@@ -135,7 +135,7 @@ async def test_what_changed_while_the_watcher_was_down_is_told_once_and_marked_l
     assert [len(item.events) for item in scene.hook.received] == [2, 1], "what is late is told together"
 
 
-async def test_the_first_sight_of_a_service_tells_nothing(scene: ReloadScenario) -> None:
+async def test_the_first_result_of_a_service_announces_nothing(scene: ReloadScenario) -> None:
     for number in range(20):
         scene.show("completed", f"old{number}")
     async with daemon_in_process.running(scene.folder, scene.settings()):
@@ -171,7 +171,7 @@ async def test_many_ends_at_once_are_confirmed_by_one_more_list(scene: ReloadSce
     assert "view" not in {shown.kind.value for shown in scene.api.shown}
 
 
-async def test_an_end_that_only_one_list_shows_is_told_as_unconfirmed(scene: ReloadScenario) -> None:
+async def test_an_end_that_only_one_list_shows_is_announced_as_unconfirmed(scene: ReloadScenario) -> None:
     async with daemon_in_process.running(scene.folder, scene.settings()):
         scene.api.on_shown = lambda shown: shown.status == "completed" and scene.api.add_fault(Fault(kind="500"))
         scene.show("completed")
@@ -179,7 +179,7 @@ async def test_an_end_that_only_one_list_shows_is_told_as_unconfirmed(scene: Rel
     assert (event["kind"], event["confirmed"], event["reason"]) == ("succeeded", False, "ended-unconfirmed")
 
 
-async def test_failed_looks_tell_nothing_and_hide_nothing(scene: ReloadScenario) -> None:
+async def test_failed_polls_announce_nothing_and_hide_nothing(scene: ReloadScenario) -> None:
     async with daemon_in_process.running(scene.folder, scene.settings()) as daemon:
         number = scene.api.add_fault(Fault(kind="500"))
         await daemon_in_process.eventually(lambda: bool(daemon.poller.failing()))
@@ -230,7 +230,7 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(scene: Reload
     assert len(scene.hook.accepted_ids()) == 1
 
 
-async def test_a_restart_of_a_final_training_is_told_as_restarted(scene: ReloadScenario) -> None:
+async def test_a_restart_of_a_final_training_is_announced_as_restarted(scene: ReloadScenario) -> None:
     scene.show("completed")
     async with daemon_in_process.running(scene.folder, scene.settings()):
         scene.show("learning")

@@ -23,7 +23,7 @@ WORDS = ("hibernating", "COMPLETED", "Learning", "완료", "learning ", "0", "nu
 TYPES = ("pop", "quantum-pop", "새로운")
 
 
-async def test_r11_an_unheard_of_word_is_kept_as_it_came_and_told_once_a_training(tmp_path: Path) -> None:
+async def test_r11_an_unheard_of_word_is_kept_as_it_came_and_announced_once_a_training(tmp_path: Path) -> None:
     api, turns = RecordingSimulator(), rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         born = datetime.now(UTC)

@@ -21,7 +21,7 @@ from watcher.simulator import serve
 pytestmark = pytest.mark.slow
 
 
-async def test_r26_what_cannot_be_rendered_is_told_in_the_built_in_words_and_once(
+async def test_r26_what_cannot_be_rendered_is_announced_in_the_built_in_words_and_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render = payload._data

@@ -87,7 +87,7 @@ async def test_a_fault_ends_after_its_time(running: Running, clock: FakeClock) -
     assert listed["ended"] is True
 
 
-async def test_requests_are_counted_and_can_be_forgotten(running: Running, clock: FakeClock) -> None:
+async def test_requests_are_counted_and_can_be_pruned(running: Running, clock: FakeClock) -> None:
     await call(running, P1)
     clock.pass_seconds(2)
     await call(running, P1)
@@ -111,7 +111,7 @@ async def test_requests_are_counted_and_can_be_forgotten(running: Running, clock
     assert (await changed(running, "GET", "/requests"))["keys"] == {}
 
 
-async def test_the_history_tells_what_script_and_control_made_true(running: Running, clock: FakeClock) -> None:
+async def test_the_history_announces_what_script_and_control_made_true(running: Running, clock: FakeClock) -> None:
     clock.pass_seconds(60)
     await changed(running, "PUT", P1, {"status": "requesting"})
     clock.pass_seconds(1.5)
@@ -157,7 +157,7 @@ async def test_keys_can_be_rotated(running: Running) -> None:
     assert (await control(running, "DELETE", "/keys/SIMULATORACCESSKEY01")).status == 404
 
 
-async def test_the_overview_tells_what_is_so_and_no_secret(running: Running) -> None:
+async def test_the_overview_announces_what_is_so_and_no_secret(running: Running) -> None:
     overview = await control(running, "GET", "")
     assert b"SECRET" not in overview.body
     shop = overview.json()["services"][0]
@@ -207,7 +207,7 @@ async def test_a_body_that_is_too_large_is_refused(running: Running) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/requests"), ("GET", P1)])
-async def test_an_unknown_control_is_told_as_such(running: Running, method: str, path: str) -> None:
+async def test_an_unknown_control_is_announced_as_such(running: Running, method: str, path: str) -> None:
     answer = await control(running, method, path)
     assert (answer.status, answer.json()) == (404, {"error": f"no such control: {method} /_control{path}"})
 
@@ -259,7 +259,7 @@ def test_only_addresses_of_this_machine_count_as_such(host: str, *, local: bool)
     assert _is_loopback(host) is local
 
 
-def test_the_document_tells_of_every_control() -> None:
+def test_the_document_announces_of_every_control() -> None:
     text = DOCUMENT.read_text().replace("accessKey", "access_key").replace("{type}", "{train_type}")
     for method, path in _HANDLERS:
         announced = path.replace("{service}", "{id}").replace("{fault}", "{id}")

@@ -120,7 +120,7 @@ async def test_garbage_is_no_json(running: Running) -> None:
         answer.json()
 
 
-async def test_a_404_looks_like_the_one_of_aitems(running: Running) -> None:
+async def test_a_404_polls_like_the_one_of_aitems(running: Running) -> None:
     honest = await call(running, "/services/none")
     set_fault(running, "404")
     answer = await call(running, VIEW)

@@ -138,7 +138,7 @@ async def test_an_unknown_service_or_version_is_a_404_of_aitems(running: Running
 
 
 @pytest.mark.parametrize("name", ["상점 1", "a/b", "50%", "a?b", "a#b", "..", "~_-.", "é", "a+b", "%2F"])
-async def test_ids_of_any_letters_are_found_under_their_percent_encoded_path(running: Running, name: str) -> None:
+async def test_ids_of_any_dead_letters_are_found_under_their_percent_encoded_path(running: Running, name: str) -> None:
     running.simulator.set_training(name, "pop", name, "learning")
     encoded = quote(name, safe="")
     answer = await call(running, f"/services/{encoded}/trains/pop/versions/{encoded}")
@@ -160,7 +160,7 @@ async def test_the_signature_is_checked_over_the_query_as_it_was_sent(running: R
     assert (await call(running, f"/services/shop/trains{query}")).status == 200
 
 
-async def test_two_accounts_are_told_apart_in_the_log(clock: FakeClock) -> None:
+async def test_two_accounts_are_announced_apart_in_the_log(clock: FakeClock) -> None:
     keys = {"one": Secret("secret 1"), "two": Secret("secret 2")}
     async with serve(Simulator(clock=clock, keys=keys)) as running:
         for access_key, secret_key in [("one", "secret 1"), ("two", "secret 2"), ("two", "secret 1")]:

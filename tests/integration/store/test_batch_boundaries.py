@@ -29,7 +29,7 @@ from watcher.store.sqlite.database import Database
 from watcher.store.views import HistoryFilter, open_views
 
 
-async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
+async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announced_of(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
@@ -49,7 +49,7 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_told_of(
     assert read_health_stats(path, NOW).unannounced == ()
 
 
-async def test_what_is_told_of_a_receiver_after_a_restore_is_marked(
+async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
@@ -118,7 +118,7 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
     assert [delivery_outcome.receiver for delivery_outcome in announced.delivery_outcomes] == ["hook"]
 
 
-async def test_what_waits_for_a_receiver_that_was_removed_is_told_at_once_and_goes_when_it_is_back(
+async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_and_goes_when_it_is_back(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())

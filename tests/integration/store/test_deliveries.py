@@ -242,7 +242,7 @@ async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_firs
     assert (alone.request.events[0].seq, alone.request.body) == (2, b"hook:2:2")
 
 
-async def test_a_group_names_the_failures_that_were_told_by_themselves(
+async def test_a_group_names_the_failures_that_were_announced_by_themselves(
     database: Database, make_event: MakeEvent
 ) -> None:
     catch_up_id = {"group": GROUP.key}
@@ -273,7 +273,7 @@ async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
     assert ends == [State.DELIVERED, State.DELIVERED]
 
 
-async def test_history_that_is_over_and_old_is_forgotten_but_never_a_trainings_newest_event(
+async def test_history_that_is_over_and_old_is_pruned_but_never_a_trainings_newest_event(
     path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(3), make_event(1, "v2"))
@@ -291,12 +291,14 @@ async def test_history_that_is_over_and_old_is_forgotten_but_never_a_trainings_n
     assert last.request.events[0].seq == 3
 
 
-async def test_what_still_waits_for_its_end_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
+async def test_what_still_waits_for_its_end_is_not_pruned(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     assert await Retention(database).prune(NOW + timedelta(days=1)) == 0
 
 
-async def test_a_death_that_nobody_was_told_of_yet_is_not_forgotten(database: Database, make_event: MakeEvent) -> None:
+async def test_a_death_that_nobody_was_announced_of_yet_is_not_pruned(
+    database: Database, make_event: MakeEvent
+) -> None:
     await enqueue(database, make_event(1), make_event(2))
     later, store = NOW + timedelta(days=5), Deliveries(database)
     assert len(await store.expire("hook", later, later)) == 2
@@ -427,7 +429,7 @@ async def test_a_delivery_in_doubt_blocks_its_line_until_it_is_settled(
     assert second.request.events[0].seq == 2
 
 
-async def test_looks_are_counted_until_an_attempt_is_made(database: Database, make_event: MakeEvent) -> None:
+async def test_polls_are_counted_until_an_attempt_is_made(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, may_be_repeat=True)

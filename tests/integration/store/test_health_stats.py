@@ -74,7 +74,7 @@ async def test_trainings_under_way_are_named_and_others_are_not(
     assert [(ref.version, status) for ref, status in (await health_stats(database)).in_progress] == [("v1", "learning")]
 
 
-async def test_an_incident_is_untold_until_one_receiver_has_it(database: Database) -> None:
+async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Database) -> None:
     await open_incident(database)
     subject = "account:main"
     found = await health_stats(
@@ -106,7 +106,7 @@ async def test_an_incident_that_is_routed_to_nobody_on_purpose_is_not_missed(dat
     assert found.unannounced == ()
 
 
-async def test_an_incident_that_was_never_routed_is_untold(database: Database) -> None:
+async def test_an_incident_that_was_never_routed_is_unannounced(database: Database) -> None:
     await open_incident(database)
     found = await health_stats(
         database, lambda connection: add_event(connection, "account:main", 1, "unreachable", routed=False)

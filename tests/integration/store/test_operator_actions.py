@@ -138,7 +138,7 @@ async def recovered(database: Database, at: datetime) -> None:
     assert await Deliveries(database).settle(leased, settlement)
 
 
-async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_told(
+async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_announced(
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
@@ -202,7 +202,7 @@ async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
     assert [delivery.state for delivery in listed(path)] == [State.DEAD]
 
 
-async def test_what_is_in_doubt_is_not_looked_for_again_at_once_when_its_receiver_passes_again(
+async def test_what_is_in_doubt_is_not_polled_for_again_at_once_when_its_receiver_passes_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:

@@ -69,7 +69,7 @@ async def test_a_snapshot_that_changed_under_us_is_refused_with_its_events(
     assert await Outbox(database).unrouted(10) == []
 
 
-async def test_a_look_is_kept_once_and_updated(database: Database) -> None:
+async def test_a_poll_is_kept_once_and_updated(database: Database) -> None:
     poll_store = PollStore(database)
     await poll_store.record(Batch(polls=(POLL,)))
     await poll_store.record(Batch(polls=(replace(POLL, failures=1),)))

@@ -29,7 +29,7 @@ async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str)
     await Outbox(database).enqueue([(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
-async def test_r14_what_is_too_old_is_given_up_in_parts_and_told_as_one(
+async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
     database: Database, make_event: MakeEvent
 ) -> None:
     await wait_in_vain(database, make_event, "hook")
@@ -46,7 +46,7 @@ async def test_r14_what_is_too_old_is_given_up_in_parts_and_told_as_one(
     assert await deliveries.announce("hook", LATER) == []
 
 
-async def test_r14_what_went_to_a_receiver_that_was_removed_is_given_up_in_parts(
+async def test_r14_what_went_to_a_receiver_that_was_removed_is_expired_in_parts(
     database: Database, make_event: MakeEvent
 ) -> None:
     await wait_in_vain(database, make_event, "removed")

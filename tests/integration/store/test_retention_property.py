@@ -135,5 +135,5 @@ async def prune_all(history: Sequence[Past]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(pasts, max_size=10))
-def test_the_newest_state_and_the_open_ledger_are_never_forgotten(history: list[Past]) -> None:
+def test_the_newest_state_and_the_open_ledger_are_never_pruned(history: list[Past]) -> None:
     asyncio.run(prune_all(history))

@@ -104,7 +104,7 @@ async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_non
     assert (ledger, bodies, lines) == ([("chat", "silenced", 1), ("hook", "silenced", 1)], [(None, None)] * 2, [])
 
 
-async def test_what_comes_after_its_end_is_told_with_a_number_that_shows_the_gap(
+async def test_what_comes_after_its_end_is_announced_with_a_number_that_shows_the_gap(
     desk: Desk, make_event: MakeEvent
 ) -> None:
     await desk.silence()
@@ -137,7 +137,7 @@ async def test_one_that_starts_after_an_event_was_routed_changes_nothing(
     assert len(await claim(desk.database)) == 1
 
 
-async def test_another_service_and_trouble_with_the_watcher_itself_are_told(
+async def test_another_service_and_failure_with_the_watcher_itself_are_announced(
     desk: Desk, path: Path, make_event: MakeEvent
 ) -> None:
     await desk.silence(service="another")
@@ -158,7 +158,9 @@ async def test_a_silenced_event_joins_no_group_and_holds_none_up(
     assert [delivery.reason for delivery in delivery_views(path, State.SILENCED)] == [silence.id]
 
 
-async def test_a_group_does_not_name_what_was_silenced_as_told_by_itself(desk: Desk, make_event: MakeEvent) -> None:
+async def test_a_group_does_not_name_what_was_silenced_as_announced_by_itself(
+    desk: Desk, make_event: MakeEvent
+) -> None:
     await desk.silence(version="v3")
     late = [replace(make_event(1, version), group="start 1", late=True) for version in ("v1", "v2")]
     await desk.route(*late, replace(make_event(1, "v3", Kind.FAILED), group="start 1", late=True))
@@ -196,7 +198,7 @@ async def test_one_that_is_over_cannot_be_ended_again(desk: Desk) -> None:
         await Silences(desk.database).end(silence.id, "mina", NOW + HOUR)
 
 
-async def test_it_is_forgotten_with_the_history_but_not_while_a_delivery_names_it(
+async def test_it_is_pruned_with_the_history_but_not_while_a_delivery_names_it(
     desk: Desk, path: Path, make_event: MakeEvent
 ) -> None:
     await desk.silence(lasts=SECOND, service="another")

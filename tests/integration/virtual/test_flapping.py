@@ -124,7 +124,7 @@ def test_r12_views_that_are_hours_behind_the_list_swallow_no_end_and_repeat_none
         (("requesting", "waiting", "learning", "completed"), "within an interval"),
     ],
 )
-def test_r12_what_does_not_come_to_rest_is_capped_told_in_digests_and_told_whole(
+def test_r12_what_does_not_come_to_rest_is_capped_announced_in_digests_and_announced_whole(
     tmp_path: Path, words: tuple[str, ...], kind: str
 ) -> None:
     word = at_random(*words) if kind == "replica" else turning(7, *words)
@@ -136,7 +136,7 @@ def test_r12_what_does_not_come_to_rest_is_capped_told_in_digests_and_told_whole
     assert all(later.from_status == earlier.to_status for earlier, later in itertools.pairwise(ear.events))
 
 
-def test_r12_a_service_whose_every_training_flaps_is_told_in_digests_that_they_share(tmp_path: Path) -> None:
+def test_r12_a_service_whose_every_training_flaps_is_announced_in_digests_that_they_share(tmp_path: Path) -> None:
     trainings = 30
     ear = watch(tmp_path, "waiting", at_random("waiting", "learning"), "learning", trainings)
     alone = [moment for request, moment in zip(ear.heard, ear.times, strict=True) if len(request) == 1]

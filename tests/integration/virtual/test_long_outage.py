@@ -98,7 +98,7 @@ async def live_on(world: World) -> None:
 
 
 @pytest.mark.parametrize(("health_endpoints", "restarts"), CASES)
-def test_r6_six_hours_out_of_sight_are_one_incident_and_one_recovery_with_what_changed(
+def test_r6_six_hours_out_of_result_are_one_incident_and_one_recovery_with_what_changed(
     tmp_path: Path, health_endpoints: str, restarts: int
 ) -> None:
     async def main(clock: VirtualClock) -> Ear:

@@ -49,7 +49,7 @@ def judge_pruning(result: LongSoak, plan: Plan) -> None:
     assert later[-1] < 1.2 * later[0], "as much history takes no more room later on"
 
 
-def test_r22_hours_of_faked_time_stay_flat_and_history_is_forgotten(tmp_path: Path) -> None:
+def test_r22_hours_of_faked_time_stay_flat_and_history_is_pruned(tmp_path: Path) -> None:
     plan = Plan(
         hours=3.5,
         interval_seconds=60,
@@ -65,7 +65,7 @@ def test_r22_hours_of_faked_time_stay_flat_and_history_is_forgotten(tmp_path: Pa
 
 
 @pytest.mark.torture
-def test_r22_three_days_of_faked_time_stay_flat_and_history_is_forgotten() -> None:
+def test_r22_three_days_of_faked_time_stay_flat_and_history_is_pruned() -> None:
     plan = Plan(hours=72, interval_seconds=60)
     with tempfile.TemporaryDirectory(dir=long_soak.quick_place()) as folder:
         result = long_soak.run(Path(folder), plan)

@@ -76,7 +76,7 @@ def test_r16_a_step_of_the_wall_clock_changes_no_cadence_and_doubles_nothing(tmp
 
 
 @pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(hours=3), timedelta(days=3650)])
-def test_r16_what_changes_after_a_step_is_told_once_and_in_order(tmp_path: Path, step: timedelta) -> None:
+def test_r16_what_changes_after_a_step_is_announced_once_and_in_order(tmp_path: Path, step: timedelta) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v"): "requesting"}
@@ -131,7 +131,7 @@ def test_r16_the_night_the_clocks_are_changed_is_a_night_like_any_other(
 
 
 @pytest.mark.parametrize("seconds", [-5, 5])
-def test_r16_a_server_whose_clock_is_five_seconds_off_is_no_trouble(tmp_path: Path, seconds: int) -> None:
+def test_r16_a_server_whose_clock_is_five_seconds_off_is_no_failure(tmp_path: Path, seconds: int) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock, date_off=timedelta(seconds=seconds)), Ear()
         world.trainings = {("s1", "v"): "learning"}
@@ -145,7 +145,7 @@ def test_r16_a_server_whose_clock_is_five_seconds_off_is_no_trouble(tmp_path: Pa
     assert run(main).kinds == ["succeeded"]
 
 
-def test_r23_a_restart_after_three_days_tells_what_changed_once_and_late(tmp_path: Path) -> None:
+def test_r23_a_restart_after_three_days_announces_what_changed_once_and_late(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {(service, f"v{number}"): "learning" for service in SERVICES for number in range(5)}
@@ -165,7 +165,7 @@ def test_r23_a_restart_after_three_days_tells_what_changed_once_and_late(tmp_pat
     assert len(ear.heard) == 1, "one message for what happened meanwhile"
 
 
-def test_a_stop_waits_also_for_the_view_that_a_look_under_way_wants(tmp_path: Path) -> None:
+def test_a_stop_waits_also_for_the_view_that_a_poll_under_way_wants(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         world, ear = World(clock, latency_seconds=0.3), Ear()
         world.trainings = {("s1", "v"): "learning"}

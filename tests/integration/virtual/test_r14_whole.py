@@ -62,7 +62,7 @@ RARER: Final = frozenset({"resets", "503", "redirects"})
 @pytest.mark.parametrize(
     "death", [pytest.param(name, marks=pytest.mark.torture if name in RARER else ()) for name in DEATHS]
 )
-def test_r14_one_of_five_that_is_dead_in_any_way_delays_no_other_and_is_told_through_another(
+def test_r14_one_of_five_that_is_dead_in_any_way_delays_no_other_and_is_announced_through_another(
     tmp_path: Path, death: str
 ) -> None:
     async def main(clock: VirtualClock) -> VirtualConsumers:

@@ -46,7 +46,7 @@ def announced_of(hook: Consumer, version: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("step", "dies"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
-def test_r16_with_alerts_waiting_a_step_and_its_mending_double_lose_and_give_up_nothing(
+def test_r16_with_alerts_waiting_a_step_and_its_mending_double_lose_and_expire_nothing(
     tmp_path: Path, step: timedelta, *, dies: bool
 ) -> None:
     async def main(clock: VirtualClock) -> VirtualConsumers:

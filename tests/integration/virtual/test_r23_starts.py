@@ -33,7 +33,7 @@ def crowded(folder: Path, clock: VirtualClock) -> VirtualConsumers:
     return consumers
 
 
-def test_r23_a_first_start_on_five_hundred_trainings_in_every_word_tells_nothing(tmp_path: Path) -> None:
+def test_r23_a_first_start_on_five_hundred_trainings_in_every_word_announces_nothing(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         consumers = crowded(tmp_path, clock)
         async with consumers.living() as daemon:
@@ -49,7 +49,7 @@ def test_r23_a_first_start_on_five_hundred_trainings_in_every_word_tells_nothing
     run(main, threads=False)
 
 
-def test_r23_a_first_start_that_dies_again_and_again_in_its_first_round_tells_nothing(tmp_path: Path) -> None:
+def test_r23_a_first_start_that_dies_again_and_again_in_its_first_round_announces_nothing(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         consumers = crowded(tmp_path, clock)
         for life in range(rounds(few=12, full=60)):
@@ -63,7 +63,7 @@ def test_r23_a_first_start_that_dies_again_and_again_in_its_first_round_tells_no
     run(main, threads=False)
 
 
-def test_r23_a_first_start_while_the_api_is_away_tells_of_that_alone(tmp_path: Path) -> None:
+def test_r23_a_first_start_while_the_api_is_away_announces_of_that_alone(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         consumers = crowded(tmp_path, clock)
         consumers.world.trouble = lambda _now, _path: consumers.world.answer(503, {"error": {"errorCode": "500"}})
@@ -105,7 +105,7 @@ SKIPPED: Final = {"failed": ["learning"]}
 OF_EACH: Final = 3
 
 
-def test_r23_after_three_days_off_each_change_of_every_kind_is_told_once_and_late(tmp_path: Path) -> None:
+def test_r23_after_three_days_off_each_change_of_every_kind_is_announced_once_and_late(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> VirtualConsumers:
         consumers = VirtualConsumers(tmp_path, clock, {"hook": Consumer(clock)}, chats=("chat",), services=SERVICES[:3])
         names = [(service, name, n) for service in consumers.services for name in CHANGES for n in range(OF_EACH)]
@@ -154,7 +154,7 @@ def not_so_fast(hook: Consumer, _settings: HttpSettings) -> HttpResult | None:
 
 
 @pytest.mark.parametrize("mood", [at_once, not_so_fast])
-def test_r23_what_waited_when_it_went_off_for_longer_than_is_tried_is_told_before_it_is_given_up(
+def test_r23_what_waited_when_it_went_off_for_longer_than_is_tried_is_announced_before_it_is_expired(
     tmp_path: Path, mood: Mood
 ) -> None:
     async def main(clock: VirtualClock) -> VirtualConsumers:

@@ -80,7 +80,7 @@ def test_r13_after_an_outage_of_slack_all_is_delivered_in_order_at_one_a_second(
     run(main)
 
 
-def test_r14_one_dead_receiver_of_five_delays_no_other_and_is_told_through_another(tmp_path: Path) -> None:
+def test_r14_one_dead_receiver_of_five_delays_no_other_and_is_announced_through_another(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         ears = [Ear(name=f"hook-{number}", pace_key=f"hook-{number}") for number in range(5)]
         ears[2].outcome = refuses("token_revoked")
@@ -102,7 +102,7 @@ def test_r14_one_dead_receiver_of_five_delays_no_other_and_is_told_through_anoth
 
 
 @pytest.mark.parametrize("word", SLACK_WORDS)
-def test_r15_what_refuses_for_good_is_tried_hourly_with_the_oldest_row_and_ends_as_a_told_dead_letter(
+def test_r15_what_refuses_permanently_is_tried_hourly_with_the_oldest_row_and_ends_as_a_announced_dead_letter(
     tmp_path: Path, word: str
 ) -> None:
     async def main(clock: VirtualClock) -> None:
@@ -139,7 +139,7 @@ def test_r15_what_refuses_for_good_is_tried_hourly_with_the_oldest_row_and_ends_
     run(main)
 
 
-def test_a_mended_receiver_gets_what_waited_in_order_and_that_is_told_through_another(tmp_path: Path) -> None:
+def test_a_recovered_receiver_gets_what_waited_in_order_and_that_is_announced_through_another(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         hook, other = Ear(name="hook", pace_key="hook", outcome=refuses("http 410")), Ear(name="ops", pace_key="ops")
         async with recipient_report(tmp_path, clock, [hook, other], to=["hook"]) as deliveries_run:
@@ -174,7 +174,7 @@ def test_a_restart_remembers_that_a_receiver_is_parked(tmp_path: Path) -> None:
     run(main)
 
 
-def test_dead_letters_that_come_apart_are_told_once_a_minute_together(tmp_path: Path) -> None:
+def test_dead_letters_that_come_apart_are_announced_once_a_minute_together(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def refuse(_: DeliveryRequest) -> Outcome:
             return Refused(reason="msg_too_long", scope=Scope.MESSAGE)
@@ -209,7 +209,7 @@ def test_dead_letters_about_dead_letters_make_no_further_ones(tmp_path: Path) ->
     run(main)
 
 
-def test_r15_a_dead_letter_that_is_sent_again_in_vain_dies_and_is_told_again_until_it_is_delivered(
+def test_r15_a_dead_letter_that_is_sent_again_in_vain_dies_and_is_announced_again_until_it_is_delivered(
     tmp_path: Path,
 ) -> None:
     async def main(clock: VirtualClock) -> None:

@@ -28,7 +28,7 @@ def refuse(poller: Poller, is_refused: Callable[[Batch], bool]) -> None:
     poll_store.record = record  # type: ignore[method-assign]  # for this test
 
 
-def test_one_answer_is_not_taken_for_two_because_its_oddity_could_not_be_kept_at_once(tmp_path: Path) -> None:
+def test_one_answer_is_not_taken_for_two_because_its_deviation_could_not_be_kept_at_once(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "completed"}

@@ -52,14 +52,14 @@ def test_one_stale_confirming_view_does_not_swallow_an_end(tmp_path: Path) -> No
     assert (event.before - event.after).total_seconds() < 40
 
 
-def test_an_end_is_told_that_a_list_still_shows_after_a_confirming_view_has_shown_a_stage_on_the_way(
+def test_an_end_is_announced_that_a_list_still_shows_after_a_confirming_view_has_shown_a_stage_on_the_way(
     tmp_path: Path,
 ) -> None:
     ear = end_with_one_stale_view(tmp_path, shows="stopping")
     assert [event.to_status for event in ear.events] == ["stopping", "completed"]
 
 
-def test_one_dark_service_is_not_taken_for_the_account_because_others_are_not_due(tmp_path: Path) -> None:
+def test_one_unreachable_service_is_not_taken_for_the_account_because_others_are_not_due(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> Ear:
         world, ear = World(clock), Ear()
         world.trainings = {("s1", "v1"): "completed", ("s2", "v1"): "completed"}
@@ -134,7 +134,7 @@ def test_a_list_that_shows_other_ends_at_each_answer_is_not_asked_for_without_a_
     assert len(world.asked) < 100
 
 
-def test_nothing_is_given_up_for_its_age_by_a_clock_that_no_server_agreed_with_yet(
+def test_nothing_is_expired_for_its_age_by_a_clock_that_no_server_agreed_with_yet(
     tmp_path: Path,
 ) -> None:
     async def main(clock: VirtualClock) -> Ear:

@@ -80,7 +80,7 @@ async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health:
     await store_outage.once()
 
 
-def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_path: Path) -> None:
+def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_store(tmp_path: Path) -> None:
     heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
@@ -99,7 +99,9 @@ def test_whom_the_telling_from_memory_did_not_reach_is_told_from_the_store(tmp_p
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
-def test_whom_the_telling_from_memory_may_have_reached_is_told_from_the_store_as_one_in_doubt(tmp_path: Path) -> None:
+def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_store_as_one_in_doubt(
+    tmp_path: Path,
+) -> None:
     heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
     silent = Ear(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
 
@@ -125,7 +127,9 @@ class Slow(Ear):
         return await super().send(request)
 
 
-def test_whoever_routes_as_the_store_is_mended_does_not_tell_again_what_was_told_from_memory(tmp_path: Path) -> None:
+def test_whoever_routes_as_the_store_is_recovered_does_not_announce_again_what_was_announced_from_memory(
+    tmp_path: Path,
+) -> None:
     heard, away = Ear(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
@@ -148,7 +152,7 @@ def test_whoever_routes_as_the_store_is_mended_does_not_tell_again_what_was_told
     assert receivers_of_each_event(tmp_path) == [("store-failing", ["away"]), ("store-recovered", ["away", "heard"])]
 
 
-def test_a_write_that_fails_as_the_store_is_mended_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_write_that_fails_as_the_store_is_recovered_leaves_nothing_behind(tmp_path: Path) -> None:
     heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
@@ -194,7 +198,7 @@ def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-def test_another_trouble_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
+def test_another_failure_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
     ear = Ear(name="hook")
 
     async def main(clock: VirtualClock) -> None:

@@ -68,7 +68,7 @@ def fullest_second(moments: Sequence[float]) -> int:
 
 
 @pytest.mark.parametrize(("wish", "code"), PAIRS)
-def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_told_by_its_own_name(
+def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_announced_by_its_own_name(
     tmp_path: Path, wish: str, code: str
 ) -> None:
     write, wanted = WISHES[wish]

@@ -109,7 +109,7 @@ async def test_what_the_stages_do_shows_in_the_metrics(scene: ReloadScenario) ->
         assert f'aitems_watcher_loop_age_seconds{{loop="{loop}"}}' in found
 
 
-async def test_what_cannot_be_seen_shows_by_its_cause_and_an_outage_that_was_told_keeps_it_ready(
+async def test_what_cannot_be_seen_shows_by_its_cause_and_an_outage_that_was_announced_keeps_it_ready(
     scene: ReloadScenario,
 ) -> None:
     text = scene.settings() + '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
@@ -142,7 +142,7 @@ async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbe
         assert (await ask(daemon, "/readyz"))[0] == 200
 
 
-async def test_a_refusing_receiver_that_nobody_else_could_tell_of_is_a_reason_until_it_is_mended(
+async def test_a_refusing_receiver_that_nobody_else_could_announce_of_is_a_reason_until_it_is_recovered(
     scene: ReloadScenario,
 ) -> None:
     scene.hook.script = lambda _received: PlainTextResponse("gone", status_code=410)

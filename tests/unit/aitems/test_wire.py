@@ -91,7 +91,7 @@ def test_a_status_is_kept_as_it_came(status: str) -> None:
     assert viewed(status=status).observation.status == status
 
 
-def test_a_new_field_is_kept_and_told() -> None:
+def test_a_new_field_is_kept_and_announced() -> None:
     answer = viewed(progress=42)
     assert answer.observation.record["progress"] == 42
     assert answer.deviations == ("new field: progress",)
@@ -103,14 +103,14 @@ def test_a_failure_reason_that_appears_one_day_is_no_error() -> None:
     assert answer.observation.record["errorCode"] == "E1"
 
 
-def test_a_missing_field_is_told_unless_it_is_optional() -> None:
+def test_a_missing_field_is_announced_unless_it_is_optional() -> None:
     body = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
     answer = view(json.dumps(body).encode())
     assert isinstance(answer, ViewedTraining)
     assert answer.deviations == ("missing field: createdDate", "missing field: hpConfig", "missing field: inference")
 
 
-def test_a_value_unlike_the_documents_is_kept_and_told() -> None:
+def test_a_value_unlike_the_documents_is_kept_and_announced() -> None:
     answer = viewed(inference="true", hpConfig=None, description=None)
     assert answer.observation.record["inference"] == "true"
     assert answer.deviations == (
@@ -224,7 +224,7 @@ def test_an_empty_list_is_an_answer() -> None:
     assert page_of().items == ()
 
 
-def test_fields_that_a_list_may_lack_or_have_are_no_oddities() -> None:
+def test_fields_that_a_list_may_lack_or_have_are_no_deviations() -> None:
     short = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
     assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).deviations == ()
 
@@ -257,13 +257,13 @@ def test_an_error_instead_of_a_list_is_bad() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "0", -1, True, 1.5])
-def test_paging_unlike_the_documents_is_told(value: object) -> None:
+def test_paging_unlike_the_documents_is_announced(value: object) -> None:
     page = page_of(RECORD, limit=value)
     assert page.limit is None
     assert len(page.deviations) == 1
 
 
-def test_oddities_are_told_once_and_not_without_end() -> None:
+def test_deviations_are_announced_once_and_not_without_end() -> None:
     records = [{**RECORD, "version": f"v{index}", f"field{index}": 1, "x" * 500: 1} for index in range(50)]
     deviations = page_of(*records).deviations
     assert len(deviations) == len(set(deviations)) == wire.MAX_DEVIATIONS

@@ -65,7 +65,7 @@ def test_a_named_file_that_is_absent_is_not_replaced_by_another(cwd: Path, syste
         assert str(cwd / "none") in str(caught.value)
 
 
-def test_where_there_is_none_it_says_where_it_looked_and_what_to_write(cwd: Path, system_file: Path) -> None:
+def test_where_there_is_none_it_says_where_it_polled_and_what_to_write(cwd: Path, system_file: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         find(None, {}, cwd)
 

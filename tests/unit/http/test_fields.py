@@ -43,11 +43,11 @@ def test_a_wait_that_makes_no_sense_is_none(value: str) -> None:
     assert retry_after(value) is None
 
 
-def test_a_date_counts_from_our_clock_where_the_peer_tells_none() -> None:
+def test_a_date_counts_from_our_clock_where_the_peer_announces_none() -> None:
     assert retry_after(IN_A_MINUTE) == 60.0
 
 
-def test_a_date_counts_from_the_peers_clock_where_it_tells_one() -> None:
+def test_a_date_counts_from_the_peers_clock_where_it_announces_one() -> None:
     assert retry_after(IN_A_MINUTE, date="Mon, 23 Nov 2026 02:20:50 GMT") == 10.0
 
 

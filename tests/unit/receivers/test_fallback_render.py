@@ -51,13 +51,13 @@ async def everywhere(event: Event) -> list[str]:
 
 
 @pytest.mark.parametrize("field", ["record", "labels"])
-async def test_r26_an_event_that_cannot_be_rendered_is_told_in_the_built_in_words(field: str) -> None:
+async def test_r26_an_event_that_cannot_be_rendered_is_announced_in_the_built_in_words(field: str) -> None:
     for text in await everywhere(sample_event(**{field: Raising()})):
         assert "learningFailed" in text
         assert "maqll0abcde" in text
 
 
-async def test_r26_a_group_that_cannot_be_rendered_is_told_all_the_same() -> None:
+async def test_r26_a_group_that_cannot_be_rendered_is_announced_all_the_same() -> None:
     events = [sample_event(), sample_event(seq=5, record=Raising())]
     body = json.loads(sealed([(event, event.seq) for event in events], [sample_event(seq=6, labels=Raising())]))
     assert [(item["id"], item["receiver_seq"]) for item in body["data"]["events"]] == [
@@ -68,7 +68,7 @@ async def test_r26_a_group_that_cannot_be_rendered_is_told_all_the_same() -> Non
     assert announced.count("learningFailed") >= len(events)
 
 
-async def test_r26_what_looks_like_a_template_is_text() -> None:
+async def test_r26_what_polls_like_a_template_is_text() -> None:
     event = sample_event(record={"description": TEMPLATE})
     for text in await everywhere(event):
         assert "49" not in text.replace(event.id, "").replace(event.short_id, "")

@@ -29,7 +29,7 @@ def test_each_kind_is_called_by_its_key(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_lane_never_shows_the_address(kind: str) -> None:
+def test_a_channel_never_shows_the_address(kind: str) -> None:
     assert "example" not in made(kind).pace_key
     assert "services" not in made(kind).pace_key
 
@@ -64,7 +64,7 @@ def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool)
     assert (made(kind).seal_group([(sample_event(), 1), (sample_event(), 2)], []) is not None) is seals
 
 
-def test_two_receivers_of_one_slack_address_share_a_lane() -> None:
+def test_two_receivers_of_one_slack_address_share_a_channel() -> None:
     assert made("slack-webhook", name="a").pace_key == made("slack-webhook", name="b").pace_key
     assert (
         made("slack-webhook").pace_key

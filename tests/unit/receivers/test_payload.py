@@ -96,7 +96,7 @@ def test_each_event_of_a_group_is_as_it_would_have_been_alone(case: str) -> None
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_a_group_of_one_looks_as_if_it_had_come_alone(case: str) -> None:
+def test_a_group_of_one_polls_as_if_it_had_come_alone(case: str) -> None:
     assert render_group([(CASES[case], 7)], [sample_event()]) == render_body(CASES[case], 7)
 
 
@@ -107,7 +107,7 @@ def test_a_group_is_as_late_as_the_latest_of_it_and_keeps_the_order() -> None:
     assert [event["id"] for event in body["data"]["events"]] == [sample_event().id, early.id]
 
 
-def test_what_was_told_by_itself_is_named_and_not_told_again() -> None:
+def test_what_was_announced_by_itself_is_named_and_not_announced_again() -> None:
     alone = of_version("maqll0fffff")
     (reference,) = json.loads(render_group([(sample_event(), 1), (sample_event(), 2)], [alone]))["data"]["also"]
     assert (reference["id"], reference["version"], reference["to"]) == (alone.id, "maqll0fffff", "learningFailed")
@@ -144,7 +144,7 @@ def test_the_schema_refuses_an_incident_that_we_never_send(key: str, value: obje
 
 
 @pytest.mark.parametrize("kind", ["training.failed", "group"])
-def test_the_schema_tells_one_event_and_several_apart(kind: str) -> None:
+def test_the_schema_announces_one_event_and_several_apart(kind: str) -> None:
     other = json.loads(group_of("group-late")) if kind != "group" else body_of(sample_event())
     assert not VALIDATOR.is_valid(other | {"type": kind})
 

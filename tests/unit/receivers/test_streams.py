@@ -52,7 +52,7 @@ async def shown(event: Event, *, stream: io.StringIO | None = None, may_be_repea
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-async def test_the_console_tells_each_kind_of_event_as_it_was_agreed(case: str) -> None:
+async def test_the_console_announces_each_kind_of_event_as_it_was_agreed(case: str) -> None:
     text = await shown(CASES[case])
     assert text == golden(f"{case}.console.txt", text)
 
@@ -67,7 +67,7 @@ async def shown_together(events: Sequence[Event], also: Sequence[Event] = (), *,
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-async def test_the_console_tells_several_events_as_it_was_agreed(name: str) -> None:
+async def test_the_console_announces_several_events_as_it_was_agreed(name: str) -> None:
     text = await shown_together(*GROUPS[name])
     assert text == golden(f"{name}.console.txt", text)
 
@@ -83,7 +83,7 @@ async def test_a_repeated_group_says_so_on_the_console() -> None:
     assert "may be a repeat" not in await shown_together(events, also)
 
 
-async def test_one_event_alone_is_shown_the_same_whatever_else_was_told() -> None:
+async def test_one_event_alone_is_shown_the_same_whatever_else_was_announced() -> None:
     assert await shown_together([sample_event()], [of_version("other")]) == await shown(sample_event())
 
 

@@ -63,7 +63,7 @@ def test_a_refused_body_is_tried_again_by_itself_and_parks_nobody(status: int) -
         (418, "url"),
     ],
 )
-def test_what_a_person_must_mend_is_refused_for_the_receiver_with_advice(status: int, advice: str) -> None:
+def test_what_a_person_must_recover_is_refused_for_the_receiver_with_advice(status: int, advice: str) -> None:
     outcome = classify(status, "")
     assert isinstance(outcome, Refused)
     assert outcome.scope is Scope.RECEIVER
@@ -104,7 +104,7 @@ def test_a_wrong_secret_is_refused_when_the_receiver_is_made() -> None:
         WebhookReceiver(spec(secret=lambda: Secret("not a secret!")))
 
 
-def test_the_lane_is_the_addresss_and_tells_nothing_of_it() -> None:
+def test_the_channel_is_the_addresss_and_announces_nothing_of_it() -> None:
     one, same = WebhookReceiver(spec(name="a")), WebhookReceiver(spec(name="b"))
     other = WebhookReceiver(spec(url=Secret("https://ci.example.com/hooks/other")))
     assert one.pace_key == same.pace_key

@@ -69,7 +69,7 @@ def shown(item: PollPlan) -> str:
     return stream.getvalue()
 
 
-def test_requests_a_minute_are_counted_by_look_and_compared_with_the_budget() -> None:
+def test_requests_a_minute_are_counted_by_poll_and_compared_with_the_budget() -> None:
     made = plan(ACCOUNT, SERVICE, SLACK)
     (account,) = made.accounts
     assert (account.busy_per_minute, account.idle_per_minute, account.allowed_per_minute) == (6.0, 0.2, 6.0)
@@ -90,7 +90,7 @@ def test_each_advice_of_a_refusal_is_enough() -> None:
     assert plan(ACCOUNT, SERVICE, TRAINING.replace("5s", "10s"), SLACK).refusals == []
 
 
-def test_each_watch_is_told_how_late_a_change_is_seen() -> None:
+def test_each_watch_is_announced_how_late_a_change_is_seen() -> None:
     (listed,) = plan(ACCOUNT, SERVICE, SLACK).watches
     assert (listed.typical_delay, listed.worst_delay) == ("5s", "30s")
     (viewed,) = plan(ACCOUNT, TRAINING.replace("5s", "20s"), SLACK).watches
@@ -167,7 +167,7 @@ to = ["ml-ops"]
 """
 
 
-def test_routes_show_what_else_they_ask_for_and_how_they_tell() -> None:
+def test_routes_show_what_else_they_ask_for_and_how_they_announce() -> None:
     made = plan(ACCOUNT, SERVICE, SLACK, HOOK, ROUTE)
     first = made.routes[0]
     assert first.only == "status stopped or learn*, labels.env prod"
@@ -201,7 +201,7 @@ def test_everything_is_shown_and_no_secret_address_is() -> None:
     assert "password" not in text
 
 
-def test_json_tells_programs_the_same() -> None:
+def test_json_announces_programs_the_same() -> None:
     document = json.loads(json.dumps(plan(ACCOUNT, SERVICE, SLACK).as_json()))
     assert document["watches"][0]["served_by"] == "list of 6wxgu1abcde"
     assert document["file"] == "/etc/aitems-watcher/config.toml"

@@ -42,7 +42,7 @@ def test_what_is_planned_is_not_discovered_again() -> None:
     assert list(with_discovered(polls, {SHOP.subject: state()})) == polls
 
 
-def test_without_a_look_for_every_service_nothing_is_discovered() -> None:
+def test_without_a_poll_for_every_service_nothing_is_discovered() -> None:
     assert list(with_discovered([poll()], {"service:main/other": state()})) == [poll()]
 
 
@@ -56,7 +56,7 @@ def test_another_subject_is_no_service() -> None:
     assert service_of("joined service") is None
 
 
-def test_looks_are_named_for_people() -> None:
+def test_polls_are_named_for_people() -> None:
     assert target_text(poll(name="shop-main")) == "shop-main"
     assert target_text(poll(training=POP)) == "6wxgu1abcde pop maqll0abcde"
     assert target_text(JOINED) == "2 trainings of 6wxgu1abcde"

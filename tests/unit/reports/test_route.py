@@ -111,7 +111,7 @@ def test_a_label_and_a_kind_that_is_no_default_are_named(config: Config) -> None
     assert (progress.recipients, progress.reason) == ((), "no route names this kind")
 
 
-def test_who_is_told_by_which_route_with_its_mention_where_that_is_shown(config: Config) -> None:
+def test_who_is_announced_by_which_route_with_its_mention_where_that_is_shown(config: Config) -> None:
     assert asked(config).recipients == (
         RecipientReport(receiver="ml-ops", kind="slack-webhook", route=1, mention=("<!here>",), group=""),
         RecipientReport(receiver="console", kind="log", route=1, mention=(), group=""),
@@ -130,7 +130,7 @@ def test_what_is_dropped_on_purpose_says_by_which_route(config: Config) -> None:
     assert (dropped.recipients, dropped.reason) == ((), "route 2: dropped on purpose")
 
 
-def test_json_tells_programs_the_same(config: Config) -> None:
+def test_json_announces_programs_the_same(config: Config) -> None:
     document = asked(config).as_json()
     assert set(document) == {"reason", "routes", "recipients", "silence"}
 
@@ -174,7 +174,7 @@ def test_a_status_alone_gives_the_kind(status: str, kind: Kind, config: Config) 
     assert (event.kind, event.to_status) == (kind, status)
 
 
-def test_while_a_silence_takes_it_nobody_is_told_and_the_silence_is_named(config: Config) -> None:
+def test_while_a_silence_takes_it_nobody_is_notified_and_the_silence_is_named(config: Config) -> None:
     quiet = Silence(
         id="sil_1", match=Matcher(), starts_at=NOW, ends_at=NOW + timedelta(hours=1), author="mina", reason="known"
     )

@@ -83,19 +83,19 @@ def only(items: Sequence[KnownTraining]) -> KnownTraining:
     return item
 
 
-def test_a_training_takes_its_name_and_its_age_from_the_look_that_serves_it() -> None:
+def test_a_training_takes_its_name_and_its_age_from_the_poll_that_serves_it() -> None:
     polled = PollReport(poll=poll(name="shop-main"), state=state(good_answered_at=NOW))
     item = only(list(known([snapshot(seen_after=NOW - timedelta(hours=1))], [polled])))
     assert (item.name, item.last_seen, item.watched) == ("shop-main", NOW, True)
 
 
-def test_a_training_that_the_latest_look_did_not_find_was_seen_when_it_was_last_there() -> None:
+def test_a_training_that_the_latest_poll_did_not_find_was_seen_when_it_was_last_there() -> None:
     polled = PollReport(poll=poll(), state=state(good_answered_at=NOW))
     seen = NOW - timedelta(hours=1)
     assert only(list(known([snapshot(seen_after=seen, absent=1)], [polled]))).last_seen == seen
 
 
-def test_a_training_is_not_served_by_the_look_at_another_one() -> None:
+def test_a_training_is_not_served_by_the_poll_at_another_one() -> None:
     other = TrainingRef(POP.account, POP.service, POP.type, "maqll0other")
     polls = [
         PollReport(poll=poll(training=other, name="other"), state=state()),
@@ -104,7 +104,7 @@ def test_a_training_is_not_served_by_the_look_at_another_one() -> None:
     assert only(list(known([snapshot()], polls))).name == "mine"
 
 
-def test_a_training_that_no_look_serves_is_not_watched_any_more() -> None:
+def test_a_training_that_no_poll_serves_is_not_watched_any_more() -> None:
     item = report([snapshot()])
     assert "not watched any more" in shown(item)
     assert not only(item.trainings).watched
@@ -135,20 +135,20 @@ def test_a_gone_training_is_called_gone() -> None:
     assert "gone: not found any more" in shown(report([snapshot(gone=True, absent=2)]))
 
 
-def test_a_failing_look_is_named_with_cause_since_detail_and_advice() -> None:
+def test_a_failing_poll_is_named_with_cause_since_detail_and_advice() -> None:
     text = shown(report([], [PollReport(poll=poll(name="shop-main"), state=FAILING)]))
     assert "cannot see shop-main since 2026-11-23 02:17:11 UTC, 3 times in a row: dns" in text
     assert "  no such name\n" in text
     assert advice(Cause.DNS) in text
 
 
-def test_a_look_that_was_never_tried_is_named_and_is_no_problem() -> None:
+def test_a_poll_that_was_never_tried_is_named_and_is_no_problem() -> None:
     item = report([], poll_reports([poll(name="shop-main")], {}))
     assert "not looked at yet: shop-main" in shown(item)
     assert item.problems == []
 
 
-def test_a_look_is_joined_with_its_own_state() -> None:
+def test_a_poll_is_joined_with_its_own_state() -> None:
     other = poll(training=POP)
     joined = poll_reports([poll(), other], {POP.subject: FAILING})
     assert [item.failing for item in joined] == [False, True]
@@ -225,7 +225,7 @@ def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
     assert document["polls"][0]["detail"] == EVIL
 
 
-def test_json_tells_programs_the_same() -> None:
+def test_json_announces_programs_the_same() -> None:
     polled = PollReport(poll=poll(name="shop-main"), state=FAILING)
     document = status_json(report([snapshot()], [polled], [queue("old", State.DEAD, 1)], (), [INCIDENT]))
     assert document["trainings"] == [

@@ -8,7 +8,7 @@ from watcher.simulator.world import ServiceType
 FAILED = Status.LEARNING_FAILED
 
 
-def test_within_twenty_seconds_a_version_appears_and_trainings_move() -> None:
+def test_within_twenty_seconds_a_version_appears_and_trainings_transition() -> None:
     changes = Truth(demo_world()).changes(0, 20)
     assert any(change.previous is None for change in changes)
     assert any(change.previous is not None for change in changes)
@@ -49,7 +49,7 @@ def test_the_services_have_friendly_names_and_one_is_of_type_interval() -> None:
     assert [service.type for service in services].count(ServiceType.INTERVAL) == 1
 
 
-def test_ids_look_like_those_of_aitems() -> None:
+def test_ids_poll_like_those_of_aitems() -> None:
     ids = [service.id for service in demo_world().services]
     versions = [training.version for service in demo_world().services for training in service.trainings]
     assert all(len(name) == 11 and name.isalnum() and name.islower() for name in ids + versions)

@@ -46,7 +46,7 @@ def test_the_times_of_a_log_have_a_bound() -> None:
     assert CallTimes().times.maxlen is not None
 
 
-def test_a_reset_forgets_everything() -> None:
+def test_a_reset_prunes_everything() -> None:
     log = RequestLog()
     log.note("one", CallKind.VIEW, 1.0)
     log.note_refusal(Refusal.KEY_UNKNOWN)

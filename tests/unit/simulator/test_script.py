@@ -105,7 +105,7 @@ def test_a_bad_script_is_refused_with_file_and_key(name: str, key: str, message:
     assert message in fault
 
 
-def test_all_faults_of_a_script_are_told_at_once() -> None:
+def test_all_faults_of_a_script_are_announced_at_once() -> None:
     faults = faults_of("bad-many.toml")
     assert [fault.partition(":")[0] for fault in faults] == [
         "service[0].id",

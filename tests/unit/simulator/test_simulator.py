@@ -35,7 +35,7 @@ def shown(simulator: Simulator, ago_seconds: float = 0) -> Any:
     return simulator.answer(VIEW, ago_seconds).document
 
 
-def test_time_moves_the_lives(simulator: Simulator, clock: FakeClock) -> None:
+def test_time_transitions_the_lives(simulator: Simulator, clock: FakeClock) -> None:
     assert shown(simulator)["status"] == "learning"
     clock.pass_seconds(5)
     assert shown(simulator)["status"] == "completed"

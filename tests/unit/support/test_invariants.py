@@ -175,7 +175,7 @@ def test_what_is_silenced_has_ended_and_uses_its_number_up() -> None:
 
 @pytest.mark.parametrize("state", [State.DEAD, State.HELD, State.DROPPED])
 @pytest.mark.parametrize("arrived", [False, True])
-def test_what_was_given_up_uses_its_number_up_whether_or_not_it_had_arrived(state: State, *, arrived: bool) -> None:
+def test_what_was_expired_uses_its_number_up_whether_or_not_it_had_arrived(state: State, *, arrived: bool) -> None:
     given_up = replace(
         GOOD,
         announced=[announced(FIRST, state), announced(SECOND)],

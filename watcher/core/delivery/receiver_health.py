@@ -25,8 +25,8 @@ REMOVED_REMEDY: Final = (
     "end what waits by `aitems-watcher deliveries drop`."
 )
 PARKED_REMEDY: Final = (
-    "Fix the cause that the reason names, then run `aitems-watcher reload`; restart the watcher where env or credential "
-    "gives the secret. Until then it tries this receiver once an hour."
+    "Fix the cause that the reason names, then run `aitems-watcher reload`; restart the watcher where env or "
+    "credential gives the secret. Until then it tries this receiver once an hour."
 )
 
 

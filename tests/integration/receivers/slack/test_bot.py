@@ -114,7 +114,7 @@ async def test_whom_the_routes_mention_is_called() -> None:
         ("fatal_error", 0),
     ],
 )
-async def test_after_an_attempt_without_a_clear_answer_the_history_tells(fault: str, posted: int) -> None:
+async def test_after_an_attempt_without_a_clear_answer_the_history_announces(fault: str, posted: int) -> None:
     async with scene(fault=in_turn([fault])) as (slack, receiver):
         doubtful = request()
         assert isinstance(await receiver.send(doubtful), Uncertain)
@@ -127,7 +127,7 @@ async def test_after_an_attempt_without_a_clear_answer_the_history_tells(fault: 
             assert isinstance(found, NotFound)
 
 
-async def test_one_sweep_to_the_last_page_tells_of_every_message_in_doubt() -> None:
+async def test_one_sweep_to_the_last_page_announces_of_every_message_in_doubt() -> None:
     async with scene(fault=in_turn([Fault.LATE_RESET] * 5)) as (slack, receiver):
         doubtful = [request(sample_event(seq=number), number=number) for number in range(1, 8)]
         for each in doubtful[:5]:
@@ -279,7 +279,7 @@ async def test_what_a_token_may_do_is_asked_of_slack() -> None:
     assert access.scopes == ("channels:history", "chat:write")
 
 
-async def test_a_token_without_the_scope_or_a_wrong_one_is_told() -> None:
+async def test_a_token_without_the_scope_or_a_wrong_one_is_announced() -> None:
     async with scene(scopes=frozenset({"chat:write"})) as (slack, receiver):
         access = await receiver.access()
         assert access.unreadable == "missing_scope: give the app channels:history, install it again"
@@ -289,7 +289,7 @@ async def test_a_token_without_the_scope_or_a_wrong_one_is_told() -> None:
     assert access.refused.startswith("auth.test: invalid_auth: ")
 
 
-async def test_a_channel_that_does_not_exist_is_told() -> None:
+async def test_a_channel_that_does_not_exist_is_announced() -> None:
     async with local_slack(LocalSlack()) as slack, bot(slack.url, channel="C0000000009") as receiver:
         access = await receiver.access()
     assert access.refused is not None
@@ -307,7 +307,7 @@ def paces(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
     return [made(*pair).pace_key for pair in pairs]
 
 
-def test_a_lane_is_one_channel_of_one_bot_and_shows_nothing_of_it() -> None:
+def test_a_channel_is_one_channel_of_one_bot_and_shows_nothing_of_it() -> None:
     url = "https://slack.com/api/"
     first, same, *others = paces(
         [

@@ -127,7 +127,7 @@ def test_a_backup_is_installed_whole(tmp_path: Path, database: Database) -> None
     assert (tmp_path / "other.db").read_bytes() == target.read_bytes()
 
 
-def test_the_reserve_is_real_and_can_be_given_up_once(path: Path, database: Database) -> None:
+def test_the_reserve_is_real_and_can_be_expired_once(path: Path, database: Database) -> None:
     reserve = Reserve(path)
     assert reserve.hold()
     held = path.with_name("watcher.db.reserve").stat()

@@ -38,7 +38,7 @@ def test_a_store_keeps_its_epoch_and_says_whether_it_was_made_anew(path: Path) -
     assert first.epoch == second.epoch
 
 
-def test_the_second_to_open_is_refused_and_told_who_holds_it(path: Path, database: Database) -> None:
+def test_the_second_to_open_is_refused_and_announced_who_holds_it(path: Path, database: Database) -> None:
     with pytest.raises(StoreInUse, match=rf"process {os.getpid()} \(test, since 2026-11-23T02:00"):
         open_database(path, purpose="other", now=NOW)
 

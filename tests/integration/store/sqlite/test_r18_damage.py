@@ -207,7 +207,7 @@ def test_r18_a_backup_copied_over_the_store_begins_a_new_epoch_also_beside_the_o
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def test_r18_what_may_have_been_told_since_the_backup_is_marked_and_the_rest_is_not(
+async def test_r18_what_may_have_been_announced_since_the_backup_is_marked_and_the_rest_is_not(
     backed_up: Path, make_event: MakeEvent
 ) -> None:
     garbage(backed_up)

@@ -53,7 +53,7 @@ def test_what_a_receiver_did_not_take_is_counted_by_reason() -> None:
     ]
 
 
-def test_a_delivery_that_was_given_up_is_a_failure_too() -> None:
+def test_a_delivery_that_was_expired_is_a_failure_too() -> None:
     assert failures([announced(delivery_outcome(receiver="webhook", state=State.DEAD, reason="http 410"))]) == [
         "webhook: 1 not delivered: http 410"
     ]

@@ -21,11 +21,11 @@ def test_a_delivery_that_is_not_made_is_a_failure(delivery: State) -> None:
     assert (sweep.status, sweep.undelivered) == (ExitStatus.FAILED, 2)
 
 
-def test_a_failed_look_is_a_failure() -> None:
+def test_a_failed_poll_is_a_failure() -> None:
     assert Sweep(events=(), polls=[GOOD, FAILING], queues=()).status is ExitStatus.FAILED
 
 
-def test_a_look_whose_answer_was_not_kept_is_a_failure() -> None:
+def test_a_poll_whose_answer_was_not_kept_is_a_failure() -> None:
     untried = PollReport(poll=poll(), state=PollState(key="service:main/6wxgu1abcde"))
     assert Sweep(events=(), polls=[GOOD, untried], queues=()).status is ExitStatus.FAILED
 

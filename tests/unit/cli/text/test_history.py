@@ -17,7 +17,7 @@ def shown(*items: EventHistory) -> str:
     return stream.getvalue()
 
 
-def test_a_row_names_the_move_its_bounds_its_route_and_each_receiver() -> None:
+def test_a_row_names_the_transition_its_bounds_its_route_and_each_receiver() -> None:
     row = shown(
         announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410"))
     ).splitlines()[1]
@@ -41,7 +41,7 @@ def test_every_reservation_is_marked() -> None:
     assert list(marks(event())) == []
 
 
-def test_changes_without_a_move_are_written_too() -> None:
+def test_changes_without_a_transition_are_written_too() -> None:
     assert change_text(event(from_status=None, kind=Kind.APPEARED, to_status="waiting")) == "waiting"
     assert change_text(event(kind=Kind.GONE, to_status=None)) == "was learning"
     incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident={"cause": "dns"})

@@ -12,7 +12,7 @@ from watcher.cli.text.output import BAD, GOOD, Cell, Table, cell, say, width
 TABLE = Table(("NAME", "STATUS"), [(Cell("shop"), Cell("completed", GOOD)), (Cell("뉴스"), Cell("failed", BAD))])
 
 
-def test_a_piped_table_is_aligned_by_what_each_letter_takes() -> None:
+def test_a_piped_table_is_aligned_by_what_each_dead_letter_takes() -> None:
     screen, stream = plain_screen()
     screen.table(TABLE)
     assert stream.getvalue() == "NAME  STATUS\nshop  completed\n뉴스  failed\n"

@@ -117,7 +117,7 @@ def test_dotted_and_quoted_keys() -> None:
     assert lines.of(("receiver", 'my "team"', "headers", "X-Team")) == 4
 
 
-def test_text_and_comments_that_look_like_keys_are_none() -> None:
+def test_text_and_comments_that_poll_like_keys_are_none() -> None:
     lines = lines_of("""
         first = \"\"\"
         [account.main]
@@ -153,7 +153,7 @@ def test_elements_of_an_array_over_several_lines() -> None:
     assert lines.of(("last",)) == 8
 
 
-def test_what_is_absent_is_looked_for_around_it() -> None:
+def test_what_is_absent_is_polled_for_around_it() -> None:
     lines = lines_of("""
 
         [account.main]

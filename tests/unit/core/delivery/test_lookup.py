@@ -56,7 +56,7 @@ def test_sending_again_and_again_waits_as_long_as_after_any_failure() -> None:
     assert decided.next_at == NOW + 16 * SOON - 3 * SOON
 
 
-def test_a_look_before_its_time_can_only_find() -> None:
+def test_a_poll_before_its_time_can_only_find() -> None:
     decided = judge(NotFound(), lookups=1, due_at=NOW + SOON)
     assert (decided.state, decided.next_at, decided.lookups) == (State.UNCERTAIN, NOW + SOON, 1)
 
@@ -83,7 +83,7 @@ def test_who_may_not_be_asked_leaves_it_to_the_policy() -> None:
     "result", [NotFound(), Unanswered(reason="http 500"), NotAllowed(reason="missing_scope")], ids=str
 )
 @pytest.mark.parametrize("lookups", [0, 1])
-def test_what_is_too_old_is_given_up(result: LookupResult, lookups: int) -> None:
+def test_what_is_too_old_is_expired(result: LookupResult, lookups: int) -> None:
     assert judge(result, age=POLICY.give_up_after, lookups=lookups).state is State.DEAD
 
 

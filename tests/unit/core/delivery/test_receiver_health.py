@@ -57,14 +57,14 @@ def going_to(*names: str) -> RoutingDecision:
         (Degrade(reason="x"), None),
     ],
 )
-def test_only_a_refusal_for_good_and_a_delivery_say_something_of_the_receiver(
+def test_only_a_refusal_permanently_and_a_delivery_say_something_of_the_receiver(
     outcome: Outcome, health: SignalKind | None
 ) -> None:
     signal = signal_of(outcome)
     assert (None if signal is None else signal.health) is health
 
 
-def test_the_first_refusal_parks_and_is_told_and_a_further_one_only_renews_the_reason() -> None:
+def test_the_first_refusal_parks_and_is_announced_and_a_further_one_only_renews_the_reason() -> None:
     parked, event = state_change(WELL, REFUSES, 3, "e", NOW)
     assert event is not None
     assert (event.kind, event.type, event.subject) == (
@@ -79,7 +79,7 @@ def test_the_first_refusal_parks_and_is_told_and_a_further_one_only_renews_the_r
     assert (again.failing_since, again.reason) == (NOW, "no_team")
 
 
-def test_what_passes_again_is_told_with_how_long_it_did_not() -> None:
+def test_what_passes_again_is_announced_with_how_long_it_did_not() -> None:
     well, event = state_change(PARKED, PASSES, 0, "e", NOW + timedelta(hours=2))
     assert event is not None
     assert (event.kind, event.seq) == (Kind.RECEIVER_RECOVERED, 2)
@@ -117,7 +117,7 @@ def test_a_storm_of_dead_letters_is_one_event_that_counts_all_and_names_some() -
         (("b",), set(), ("b",), None),
     ],
 )
-def test_nobody_is_told_about_himself_and_somebody_whose_messages_pass_is_found(
+def test_nobody_is_notified_about_himself_and_somebody_whose_messages_pass_is_found(
     to: tuple[str, ...], failing_receivers: set[str], goes_to: tuple[str, ...], unannounced: NotAnnounced | None
 ) -> None:
     plan = redirected(going_to(*to), about(), ("a", "b", "c"), frozenset(failing_receivers))
@@ -136,7 +136,7 @@ def test_what_a_route_drops_on_purpose_stays_dropped_and_what_no_route_names_fin
 
 
 @pytest.mark.parametrize(("began_after_seconds", "kinds"), [(-1, []), (0, [Kind.RECEIVER_RECOVERED])])
-def test_what_was_found_by_looking_up_mends_a_receiver_if_it_was_sent_since(
+def test_what_was_found_by_looking_up_recovers_a_receiver_if_it_was_sent_since(
     began_after_seconds: int, kinds: list[Kind]
 ) -> None:
     signal = signal_of(Found(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))

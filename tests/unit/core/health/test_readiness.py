@@ -15,7 +15,7 @@ def test_without_a_reason_it_is_well() -> None:
     assert words(HealthStats()) == []
 
 
-def test_an_outage_that_was_told_is_no_reason() -> None:
+def test_an_outage_that_was_announced_is_no_reason() -> None:
     assert words(HealthStats(incidents={"connect": 3})) == []
 
 

@@ -59,7 +59,7 @@ def test_the_end_is_reachable_and_still_says_what_it_was(cause: Cause) -> None:
     ],
     ids=SCOPES,
 )
-def test_it_is_about_what_cannot_be_seen_and_no_status_moves(scope: Scope, type_: str) -> None:
+def test_it_is_about_what_cannot_be_seen_and_no_status_transitions(scope: Scope, type_: str) -> None:
     event = incident_event(scope)
     assert event.type == type_
     assert (event.account, event.service_name, event.labels) == (scope.account, scope.service_name, scope.labels)
@@ -88,7 +88,7 @@ def test_an_incident_is_named_once_when_it_begins() -> None:
     assert named(replace(nameless, kind=IncidentChangeKind.UPDATED), EPOCH, 7).incident.id == ""
 
 
-def test_the_bounds_of_the_beginning_are_the_last_sight_and_the_first_failure() -> None:
+def test_the_bounds_of_the_beginning_are_the_last_result_and_the_first_failure() -> None:
     event = incident_event(ACCOUNT_SCOPE)
     assert (event.after, event.before) == (RECORDED - timedelta(minutes=3), RECORDED - timedelta(minutes=2))
     never = incident_event(ACCOUNT_SCOPE, last_good_at=None)

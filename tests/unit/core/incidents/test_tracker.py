@@ -63,7 +63,7 @@ def test_a_few_failures_or_a_short_time_are_no_incident() -> None:
     assert patient.announced == []
 
 
-def test_one_dark_service_among_others_that_answer_is_its_own_incident() -> None:
+def test_one_unreachable_service_among_others_that_answer_is_its_own_incident() -> None:
     play = Play()
     for second in range(0, 100, 10):
         play.fail(second, A)
@@ -92,7 +92,7 @@ def test_an_accounts_incident_takes_over_those_of_its_services_silently() -> Non
     assert account.covers == {A}
 
 
-def test_a_single_service_tells_its_outage_once() -> None:
+def test_a_single_service_announces_its_outage_once() -> None:
     play = Play(services=1)
     for second in range(0, 600, 10):
         play.fail(second, A)
@@ -114,7 +114,7 @@ def test_only_answers_in_a_row_end_an_incident() -> None:
     assert play.tracker.incidents == ()
 
 
-def test_what_stays_dark_after_the_accounts_incident_is_told_by_itself() -> None:
+def test_what_stays_unreachable_after_the_accounts_incident_is_announced_by_itself() -> None:
     play = Play()
     for second in range(0, 100, 10):
         play.fail(second)
@@ -128,7 +128,7 @@ def test_what_stays_dark_after_the_accounts_incident_is_told_by_itself() -> None
     ]
 
 
-def test_another_kind_of_trouble_updates_the_incident_once_it_stays() -> None:
+def test_another_kind_of_failure_updates_the_incident_once_it_stays() -> None:
     play = Play()
     for second in range(0, 100, 10):
         play.fail(second)

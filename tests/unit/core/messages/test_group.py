@@ -34,7 +34,7 @@ def notes(*events: Event) -> str:
     return "\n".join(plain_text(note) for note in compose_group(events, []).notes)
 
 
-def test_late_changes_are_told_under_the_occasion() -> None:
+def test_late_changes_are_announced_under_the_catch_up() -> None:
     changes = [finished("a"), finished("b"), of_version("c", kind=Kind.GONE, to_status=None)]
     assert compose_group(changes, []).headline == "3 trainings found changed when the watcher could look again"
 
@@ -99,7 +99,7 @@ def test_the_gravest_of_them_gives_the_severity() -> None:
     assert compose_group([sample_event(), finished("a")], []).severity is Severity.ERROR
 
 
-def test_what_was_told_by_itself_is_named_with_what_became_of_it() -> None:
+def test_what_was_announced_by_itself_is_named_with_what_became_of_it() -> None:
     events, also = GROUPS["group-late"]
     named = plain_text(compose_group(events, also).sent_alone(LIST_LIMIT))
     assert named == (
@@ -109,11 +109,11 @@ def test_what_was_told_by_itself_is_named_with_what_became_of_it() -> None:
     assert plain_text(compose_group(events, also[:1]).sent_alone(LIST_LIMIT)).startswith("Told by itself: ")
 
 
-def test_where_nothing_was_told_by_itself_nothing_is_said_about_it() -> None:
+def test_where_nothing_was_announced_by_itself_nothing_is_said_about_it() -> None:
     assert compose_group([finished("a"), finished("b")], []).sent_alone(LIST_LIMIT) == ()
 
 
-def test_a_storm_that_was_told_by_itself_is_counted() -> None:
+def test_a_storm_that_was_announced_by_itself_is_counted() -> None:
     message = compose_group([finished("a"), finished("b")], [of_version(f"v{number}") for number in range(100)])
     assert plain_text(message.sent_alone(2)).endswith("v1 → learningFailed… (cut, 98 more)")
     assert plain_text(message.sent_alone(0)) == "100 more told by themselves."

@@ -96,7 +96,7 @@ def test_clocks_that_disagree_hide_nothing_and_nothing_is_said_to_be_unseen() ->
     assert "seen" not in text
 
 
-def test_clocks_that_agree_again_are_no_recovery_of_sight_and_no_time_is_counted_over_the_step() -> None:
+def test_clocks_that_agree_again_are_no_recovery_of_result_and_no_time_is_counted_over_the_step() -> None:
     event = CASES["clocks-agree"]
     assert plain_text(compose(event).title) == "Clocks agree again: account main"
     assert "Noticed first at 2026-11-23 02:18:11 UTC, by this machine's clock of that time." in said(event)
@@ -114,7 +114,7 @@ def test_a_signature_that_the_clock_spoiled_is_not_seeing_with_times_that_may_be
     assert "clock" not in said(CASES["account-recovered"])
 
 
-def test_where_only_the_list_of_services_is_dark_nothing_else_is_said_to_be() -> None:
+def test_where_only_the_list_of_services_is_unreachable_nothing_else_is_said_to_be() -> None:
     beginning, end = CASES["services-denied"], CASES["services-seen"]
     assert plain_text(compose(beginning).subject) == "list of services of account main"
     assert "Services that were found before are looked at as before; new ones are not found meanwhile." in said(
@@ -126,7 +126,7 @@ def test_where_only_the_list_of_services_is_dark_nothing_else_is_said_to_be() ->
     assert "told before about the list of services." in said(covering)
 
 
-def test_another_cause_is_told_as_the_same_incident() -> None:
+def test_another_cause_is_announced_as_the_same_incident() -> None:
     before, after = CASES["account-unreachable"], CASES["account-denied-instead"]
     assert "The incident goes on, and its cause is another one now." in said(after)
     assert "The incident goes on" not in said(before)
@@ -142,7 +142,7 @@ def test_an_incident_that_takes_over_others_names_them() -> None:
     assert "told before" not in said(incident_event(ACCOUNT_SCOPE))
 
 
-def test_an_account_whose_services_went_dark_one_by_one_was_not_seen_as_a_whole() -> None:
+def test_an_account_whose_services_went_unreachable_one_by_one_was_not_seen_as_a_whole() -> None:
     assert "; all of it was seen last at 2026-11-23 02:17:11 UTC." in said(CASES["account-unreachable"])
 
 
@@ -160,7 +160,7 @@ def closed(scope: Scope, **changes: Any) -> Event:
     return incident_event(scope, IncidentChangeKind.CLOSED, 2, **changes)
 
 
-def test_the_end_says_how_long_it_lasted_what_it_was_and_where_changes_are_told() -> None:
+def test_the_end_says_how_long_it_lasted_what_it_was_and_where_changes_are_announced() -> None:
     text = said(CASES["account-recovered"])
     assert "Could not be seen for 12 h 3 min: from 2026-11-22 14:17:11 UTC to 2026-11-23 02:20:11 UTC." in text
     assert "Latest cause: server-error (HTTP 503, code 900, Service Unavailable)." in text
@@ -174,14 +174,14 @@ def test_the_end_rounds_its_times_outwards() -> None:
     assert "from 2026-11-23 02:18:11 UTC to 2026-11-23 02:20:11 UTC." in said(closed(ACCOUNT_SCOPE, since=since))
 
 
-def test_what_is_found_for_the_first_time_has_no_changes_to_tell() -> None:
+def test_what_is_found_for_the_first_time_has_no_changes_to_announce() -> None:
     text = said(closed(TRAINING_SCOPE, **NEVER))
     assert "Could not be found for 2 min" in text
     assert "What is seen for the first time now is the starting point: changes are told from here on." in text
     assert "What changed meanwhile" not in text
 
 
-def test_an_account_without_an_answer_since_the_start_may_have_changes_to_tell() -> None:
+def test_an_account_without_an_answer_since_the_start_may_have_changes_to_announce() -> None:
     assert "What changed meanwhile" in said(closed(ACCOUNT_SCOPE, last_good_at=None))
 
 

@@ -103,7 +103,7 @@ def test_a_long_text_is_cut_with_a_count_of_what_is_missing() -> None:
     assert shown == "x" * 82 + "… (cut, 918 more)"
 
 
-def test_a_huge_text_is_looked_at_only_at_its_beginning_and_counted_whole() -> None:
+def test_a_huge_text_is_polled_only_at_its_beginning_and_counted_whole() -> None:
     shown = one_line("x" * 5_000_000, 100)
     assert shown.endswith(f"… (cut, {5_000_000 - shown.count('x')} more)")
 

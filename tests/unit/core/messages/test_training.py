@@ -54,7 +54,7 @@ def test_a_failure_is_an_error_and_a_success_is_not() -> None:
         ("learningFailed", "Training failed"),
     ],
 )
-def test_the_three_failures_are_told_apart(status: str, headline: str) -> None:
+def test_the_three_failures_are_announced_apart(status: str, headline: str) -> None:
     assert compose(sample_event(to_status=status)).headline == headline
 
 
@@ -65,7 +65,7 @@ def test_the_title_names_the_training_by_the_services_name_or_its_id() -> None:
     assert plain_text(nameless.title) == "Training failed: 6wxgu1abcde · pop · maqll0abcde"
 
 
-def test_the_change_is_said_as_a_move_between_the_two_words() -> None:
+def test_the_change_is_said_as_a_transition_between_the_two_words() -> None:
     assert "failed: learning → learningFailed" in announced(sample_event())
 
 
@@ -86,7 +86,7 @@ def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
     assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in announced(event)
 
 
-def test_a_late_change_says_that_the_watcher_could_not_look() -> None:
+def test_a_late_change_says_that_the_watcher_could_not_poll() -> None:
     assert "could not look" in announced(sample_event(late=True))
     assert "could not look" not in announced(sample_event(late=False))
 
@@ -147,7 +147,7 @@ def test_more_labels_than_fit_are_counted() -> None:
     assert facts(sample_event(labels=labels))["Labels"].endswith("label-7=x… (cut, 3 more)")
 
 
-def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_last() -> None:
+def test_a_training_that_is_gone_is_announced_with_what_it_was_and_when_it_was_seen_last() -> None:
     text = announced(CASES["gone"])
     assert "Training gone: shop-main · pop · maqll0abcde" in text
     assert "gone: was learning; two looks in a row did not find it." in text
@@ -155,7 +155,7 @@ def test_a_training_that_is_gone_is_told_with_what_it_was_and_when_it_was_seen_l
     assert "What became of it is not known." in text
 
 
-def test_a_training_that_is_back_is_told_with_its_recorded_status_and_no_other() -> None:
+def test_a_training_that_is_back_is_announced_with_its_recorded_status_and_no_other() -> None:
     text = announced(CASES["back"])
     assert "back: found again; its recorded status is learning." in text
     assert "Came back between 2026-11-23 00:20:11 UTC and 2026-11-23 02:20:10 UTC." in text

@@ -25,7 +25,7 @@ def test_an_end_that_a_list_shows_may_wait_for_the_next_list() -> None:
     assert delay_of(30 * SECOND, DEADLINE, demand, by_list=True) == Delay(typical=15 * SECOND, worst=70 * SECOND)
 
 
-def test_more_looks_than_the_budget_allows_come_round_as_slowly_as_the_budget_lets_them() -> None:
+def test_more_polls_than_the_budget_allows_come_round_as_slowly_as_the_budget_lets_them() -> None:
     demand = demand_of([5 * SECOND] * 20, 0.5)
     assert demand.exceeds
     assert delay_of(5 * SECOND, DEADLINE, demand, by_list=False) == Delay(typical=20 * SECOND, worst=50 * SECOND)

@@ -42,7 +42,7 @@ def test_overlapping_watches_take_the_shorter_interval_and_the_more_specific_nam
     assert poll.naming_of(other).labels == {"team": "a", "env": "prod"}
 
 
-def test_a_training_watched_twice_has_one_look() -> None:
+def test_a_training_watched_twice_has_one_poll() -> None:
     (poll,) = plan_polls([watch(POP, seconds=30, team="a"), watch(POP, seconds=10, env="prod")])
     assert poll.cadence.interval == timedelta(seconds=10)
     assert poll.naming.labels == {"team": "a", "env": "prod"}

@@ -25,20 +25,20 @@ def snapshot(status: str | None, *, age: timedelta = timedelta(), pending: Uncon
 
 
 @pytest.mark.parametrize("status", ["requesting", "waiting", "learning", "stopping", "paused", None])
-def test_what_is_in_progress_or_unclear_is_looked_at_fast(status: str | None) -> None:
+def test_what_is_in_progress_or_unclear_is_polled_fast(status: str | None) -> None:
     assert interval_for(CADENCE, [snapshot("completed"), snapshot(status)], NOW) == CADENCE.interval
 
 
 @pytest.mark.parametrize("status", ["ready", "completed", "learningFailed", "requestFailed", "refinedFailed"])
-def test_what_has_ended_is_looked_at_slowly(status: str) -> None:
+def test_what_has_ended_is_polled_slowly(status: str) -> None:
     assert interval_for(CADENCE, [snapshot(status)], NOW) == CADENCE.idle_interval
 
 
-def test_an_empty_service_is_looked_at_slowly() -> None:
+def test_an_empty_service_is_polled_slowly() -> None:
     assert interval_for(CADENCE, [], NOW) == CADENCE.idle_interval
 
 
-def test_a_sighting_that_waits_for_its_second_is_looked_at_fast() -> None:
+def test_a_sighting_that_waits_for_its_second_is_polled_fast() -> None:
     assert interval_for(CADENCE, [snapshot("completed", pending=PENDING)], NOW) == CADENCE.interval
 
 
@@ -48,7 +48,7 @@ def test_the_fast_interval_ends_after_a_day_without_a_change() -> None:
 
 
 @given(st.floats(0, 1e6), st.floats(0, 100), st.floats(0, 1, exclude_max=True))
-def test_a_look_is_never_later_than_its_interval_and_never_overlaps_the_last(
+def test_a_poll_is_never_later_than_its_interval_and_never_overlaps_the_last(
     started: float, took: float, unit: float
 ) -> None:
     start = next_start(started, started + took, CADENCE.interval, unit)
@@ -56,7 +56,7 @@ def test_a_look_is_never_later_than_its_interval_and_never_overlaps_the_last(
     assert start <= max(started + 30, started + took)
 
 
-def test_first_looks_are_spread_within_their_interval() -> None:
+def test_first_polls_are_spread_within_their_interval() -> None:
     starts = [first_start(10.0, index, 4, timedelta(seconds=2)) for index in range(4)]
     assert starts == [10.0, 10.5, 11.0, 11.5]
 
@@ -80,7 +80,7 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
 @pytest.mark.parametrize(
     ("failures", "seconds"), [(1, 30), (3, 30), (4, 60), (5, 120), (6, 240), (7, 300), (100, 300), (10**6, 300)]
 )
-def test_failed_looks_are_repeated_ever_more_slowly_down_to_the_idle_pace(failures: int, seconds: int) -> None:
+def test_failed_polls_are_repeated_ever_more_slowly_down_to_the_idle_pace(failures: int, seconds: int) -> None:
     assert interval_after(CADENCE, failures) == timedelta(seconds=seconds)
 
 

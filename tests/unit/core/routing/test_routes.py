@@ -64,7 +64,7 @@ def test_the_first_route_that_matches_wins() -> None:
     assert route_event(event(Kind.SUCCEEDED), routes).receivers == ("b",)
 
 
-def test_a_receiver_named_twice_is_told_once() -> None:
+def test_a_receiver_named_twice_is_announced_once() -> None:
     assert route_event(event(Kind.FAILED), (Route(number=1, to=("a", "b", "a")),)).receivers == ("a", "b")
 
 
@@ -92,7 +92,7 @@ def test_where_a_route_goes_on_the_first_to_name_a_receiver_says_how_and_the_rea
     assert planned.reason == "route 1, route 3"
 
 
-def test_what_a_route_drops_after_another_told_it_is_no_drop() -> None:
+def test_what_a_route_drops_after_another_announced_it_is_no_drop() -> None:
     routes = (Route(number=1, to=("a",), goes_on=True), Route(number=2, to=()))
     assert route_event(event(Kind.FAILED), routes).reason == "route 1, route 2"
 
@@ -100,7 +100,7 @@ def test_what_a_route_drops_after_another_told_it_is_no_drop() -> None:
 ALL = Route(number=1, match=EVERY_KIND, to=("a",))
 
 
-def test_late_changes_of_one_occasion_go_together_but_for_failures() -> None:
+def test_late_changes_of_one_catch_up_go_together_but_for_failures() -> None:
     late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
     group = group_of(late, ALL)
     assert group is not None
@@ -109,14 +109,14 @@ def test_late_changes_of_one_occasion_go_together_but_for_failures() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.FAILED])
-def test_a_training_that_does_not_come_to_rest_is_told_in_digests(kind: Kind) -> None:
+def test_a_training_that_does_not_come_to_rest_is_announced_in_digests(kind: Kind) -> None:
     assert group_of(event(kind), ALL, recent=10) is None
     digest = group_of(event(kind), ALL, recent=11)
     assert digest is not None
     assert digest.key == "digest service:main/s"
 
 
-def test_restless_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
+def test_flapping_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
     first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
     assert first == other
     announced = replace(event(Kind.RECEIVER_FAILING), account=None, service=None, subject="receiver:hook")
@@ -125,7 +125,7 @@ def test_restless_trainings_of_one_service_share_their_digests_and_a_receiver_ha
     assert digest.key == "digest receiver:hook"
 
 
-def test_what_cannot_be_seen_is_always_told_by_itself() -> None:
+def test_what_cannot_be_seen_is_always_announced_by_itself() -> None:
     incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
     assert group_of(incident, replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
 
@@ -136,7 +136,7 @@ def test_a_route_collects_what_is_not_urgent() -> None:
     assert group_of(event(Kind.FAILED), collecting) is None
 
 
-def test_a_late_change_goes_with_those_of_its_occasion_rather_than_with_its_route() -> None:
+def test_a_late_change_goes_with_those_of_its_catch_up_rather_than_with_its_route() -> None:
     late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
     group = group_of(late, replace(ALL, group_for=timedelta(seconds=30)))
     assert group is not None
@@ -190,7 +190,7 @@ events = st.builds(
 
 
 @given(announced=events, before=routes_before, recent=st.integers(1, 20))
-def test_whatever_the_routes_each_receiver_is_told_once_by_the_first_that_takes_the_event(
+def test_whatever_the_routes_each_receiver_is_announced_once_by_the_first_that_takes_the_event(
     announced: Event, before: list[Route], recent: int
 ) -> None:
     last = Route(number=0, to=("last",))

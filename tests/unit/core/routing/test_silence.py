@@ -49,7 +49,7 @@ def test_only_what_is_matched_is_taken_and_by_the_first_that_matches() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(EXEMPT))
-def test_trouble_with_the_store_or_a_receiver_is_never_silenced(kind: Kind) -> None:
+def test_failure_with_the_store_or_a_receiver_is_never_silenced(kind: Kind) -> None:
     assert covering(event(kind), [QUIET], NOW) is None
 
 

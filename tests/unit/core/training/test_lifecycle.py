@@ -61,11 +61,11 @@ def play(*history: tuple[str, Source] | str, **changes: object) -> tuple[list[Ev
     return events, snapshot
 
 
-def test_the_table_has_a_move_for_every_pair_of_stages() -> None:
+def test_the_table_has_a_transition_for_every_pair_of_stages() -> None:
     assert set(TRANSITIONS) == set(itertools.product(STAGES, STAGES))
 
 
-def test_only_the_same_word_is_no_move() -> None:
+def test_only_the_same_word_is_no_transition() -> None:
     same = {pair for pair, move in TRANSITIONS.items() if move is Transition.SAME}
     assert same == {(stage, stage) for stage in STAGES[:-1]}
     assert transition_between("paused", "paused") is Transition.SAME
@@ -77,7 +77,7 @@ def test_the_first_answer_is_a_silent_baseline() -> None:
     assert (decision.event, decision.reason, decision.snapshot.status) == (None, DecisionReason.BASELINE, "learning")
 
 
-def test_a_move_onwards_is_told_at_first_sight_with_its_bounds() -> None:
+def test_a_transition_onwards_is_announced_at_once_with_its_bounds() -> None:
     (event,), snapshot = play("waiting", "waiting", "learning")
     assert (event.kind, event.from_status, event.to_status) == (Kind.PROGRESS, "waiting", "learning")
     assert event.after == START + SECOND
@@ -94,13 +94,13 @@ def test_a_move_onwards_is_told_at_first_sight_with_its_bounds() -> None:
         ("learningFailed", Kind.FAILED),
     ],
 )
-def test_an_end_in_a_view_is_told_at_first_sight(word: str, kind: Kind) -> None:
+def test_an_end_in_a_view_is_announced_at_once(word: str, kind: Kind) -> None:
     (event,), _ = play("learning", word)
     assert (event.kind, event.confirmed, event.reason) == (kind, True, "ended")
 
 
 @pytest.mark.parametrize("second_source", list(Source))
-def test_an_end_in_a_list_is_told_when_it_is_repeated(second_source: Source) -> None:
+def test_an_end_in_a_list_is_announced_when_it_is_repeated(second_source: Source) -> None:
     first = poll(poll(None, "learning", 0).snapshot, "completed", 1, Source.LIST)
     assert first.event is None
     assert first.wants_confirmation
@@ -115,7 +115,7 @@ def test_an_end_in_a_list_that_the_view_denies_makes_no_event() -> None:
     assert (events, snapshot.status, snapshot.pending) == ([], "learning", None)
 
 
-def test_an_end_that_nobody_repeats_is_told_as_unconfirmed_after_the_patience() -> None:
+def test_an_end_that_nobody_repeats_is_announced_as_unconfirmed_after_the_patience() -> None:
     waiting = poll(poll(None, "learning", 0).snapshot, "completed", 1, Source.LIST).snapshot
     patience = 10 * SECOND
     assert settle(waiting, patience, context(), START + 11 * SECOND) is None
@@ -132,7 +132,7 @@ def test_an_old_state_from_a_replica_makes_no_event() -> None:
     assert snapshot.pending is None
 
 
-def test_a_move_back_is_told_when_repeated_bounded_by_its_first_sighting() -> None:
+def test_a_transition_back_is_announced_when_repeated_bounded_by_its_first_answer() -> None:
     (event,), _ = play("learning", "waiting", "waiting")
     assert (event.kind, event.reason, event.skipped) == (Kind.PROGRESS, "moved-back", ())
     assert (event.after, event.before) == (START, START + 1.5 * SECOND)
@@ -143,12 +143,12 @@ def test_out_of_an_end_into_progress_is_a_restart() -> None:
     assert (event.kind, event.from_status, event.to_status) == (Kind.RESTARTED, "completed", "learning")
 
 
-def test_a_move_back_is_not_settled_by_patience_alone() -> None:
+def test_a_transition_back_is_not_settled_by_patience_alone() -> None:
     waiting = poll(poll(None, "completed", 0).snapshot, "learning", 1).snapshot
     assert settle(waiting, SECOND, context(), START + timedelta(days=1)) is None
 
 
-def test_an_unknown_word_is_told_as_it_came_once_a_training() -> None:
+def test_an_unknown_word_is_announced_as_it_came_once_a_training() -> None:
     events, snapshot = play("learning", "paused", "learning", "paused", "halted")
     assert [(event.kind, event.to_status) for event in events] == [
         (Kind.UNKNOWN_STATUS, "paused"),
@@ -166,7 +166,7 @@ def test_a_new_version_in_progress_has_appeared() -> None:
     assert decision.event.after == START
 
 
-def test_a_new_version_that_has_failed_is_told_as_failed_and_new_once_confirmed() -> None:
+def test_a_new_version_that_has_failed_is_announced_as_failed_and_new_once_confirmed() -> None:
     first = poll(None, "learningFailed", 5, Source.LIST, new_since=START)
     assert (first.event, first.snapshot.status) == (None, None)
     second = poll(first.snapshot, "learningFailed", 6, Source.VIEW)
@@ -175,7 +175,7 @@ def test_a_new_version_that_has_failed_is_told_as_failed_and_new_once_confirmed(
     assert (second.event.after, second.event.before) == (START, START + 5.5 * SECOND)
 
 
-def test_what_changed_before_we_looked_is_late() -> None:
+def test_what_changed_before_we_polled_is_late() -> None:
     (event,), _ = play("learning", "completed", polling_since=START + SECOND / 2)
     assert event.late
     (event,), _ = play("learning", "learning", "completed", polling_since=START + SECOND / 2)
@@ -219,7 +219,7 @@ def lose(known: Snapshot, second: int) -> Decision:
     return missed(known, START + (second - 1) * SECOND, context(), START + second * SECOND)
 
 
-def test_a_training_that_two_looks_in_a_row_lack_is_gone_and_told_once() -> None:
+def test_a_training_that_two_polls_in_a_row_lack_is_gone_and_announced_once() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 6)
     assert (once.event, once.snapshot.seen_after) == (None, START + 5 * SECOND)
     twice = lose(once.snapshot, 7)
@@ -230,13 +230,13 @@ def test_a_training_that_two_looks_in_a_row_lack_is_gone_and_told_once() -> None
     assert catch_up(twice.snapshot, START + 9 * SECOND).seen_after == START + 5 * SECOND
 
 
-def test_a_training_that_one_look_lacks_is_not_gone() -> None:
+def test_a_training_that_one_poll_lacks_is_not_gone() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 1).snapshot
     found = poll(once, "learning", 2)
     assert (found.event, found.snapshot.absent) == (None, 0)
 
 
-def test_what_was_gone_comes_back_under_its_recorded_word_and_moves_on_from_there() -> None:
+def test_what_was_gone_comes_back_under_its_recorded_word_and_transitions_on_from_there() -> None:
     gone = lose(lose(poll(None, "learning", 0).snapshot, 1).snapshot, 2).snapshot
     back = poll(gone, "completed", 3, Source.LIST)
     assert back.event is not None
@@ -246,7 +246,7 @@ def test_what_was_gone_comes_back_under_its_recorded_word_and_moves_on_from_ther
     assert (moved.event.kind, moved.event.seq) == (Kind.SUCCEEDED, 3)
 
 
-def test_a_new_version_that_vanishes_before_it_is_confirmed_is_not_told() -> None:
+def test_a_new_version_that_vanishes_before_it_is_confirmed_is_not_announced() -> None:
     first = poll(None, "completed", 5, Source.LIST, new_since=START).snapshot
     assert lose(lose(first, 6).snapshot, 7).event is None
 
@@ -271,7 +271,7 @@ def test_replaying_a_history_gives_the_same_events(history: list[tuple[str, Sour
 
 
 @given(histories)
-def test_every_run_of_two_that_differs_from_the_record_is_told_exactly_once(
+def test_every_run_of_two_that_differs_from_the_record_is_announced_exactly_once(
     history: list[tuple[str, Source]],
 ) -> None:
     snapshot = None
@@ -289,7 +289,7 @@ def test_every_run_of_two_that_differs_from_the_record_is_told_exactly_once(
 
 
 @given(st.one_of(st.none(), words), words)
-def test_a_move_exists_between_any_two_words(known: str | None, word: str) -> None:
+def test_a_transition_exists_between_any_two_words(known: str | None, word: str) -> None:
     assert isinstance(transition_between(known, word), Transition)
 
 

@@ -46,7 +46,7 @@ async def test_an_account_waits_for_no_other() -> None:
     hung.cancel()
 
 
-async def test_a_command_that_looks_once_does_not_wait() -> None:
+async def test_a_command_that_polls_once_does_not_wait() -> None:
     waiting = WriteQueue()
     waiting.patient = False
     with pytest.raises(NotSavedError):

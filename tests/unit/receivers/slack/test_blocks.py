@@ -35,7 +35,7 @@ def shown(body: Mapping[str, object]) -> str:
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> None:
+def test_each_kind_of_event_polls_as_it_was_agreed(case: str, degrade: int) -> None:
     body = json.loads(render(request(CASES[case], degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{case}.slack{degrade}.json", text)
@@ -43,14 +43,14 @@ def test_each_kind_of_event_looks_as_it_was_agreed(case: str, degrade: int) -> N
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_several_events_look_as_it_was_agreed(name: str, degrade: int) -> None:
+def test_several_events_poll_as_it_was_agreed(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
     body = json.loads(render(request(*events, also=tuple(also), degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{name}.slack{degrade}.json", text)
 
 
-def test_a_possible_repeat_looks_as_it_was_agreed() -> None:
+def test_a_possible_repeat_polls_as_it_was_agreed() -> None:
     body = json.loads(render(request(sample_event(), may_be_repeat=True)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden("repeat.slack0.json", text)
@@ -190,7 +190,7 @@ def test_no_larger_group_is_made_than_one_message_lists() -> None:
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_one_event_alone_looks_the_same_whatever_else_was_told(degrade: int) -> None:
+def test_one_event_alone_polls_the_same_whatever_else_was_announced(degrade: int) -> None:
     alone = payload([sample_event()], degrade, may_be_repeat=False)
     assert alone == payload([sample_event()], degrade, may_be_repeat=False, also=[sample_event(version="other")])
 
@@ -215,7 +215,7 @@ TEAM = "<!subteam^S0123456789>"
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_a_mention_looks_as_it_was_agreed(degrade: int) -> None:
+def test_a_mention_polls_as_it_was_agreed(degrade: int) -> None:
     body = json.loads(render(replace(request(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"mention.slack{degrade}.json", text)

@@ -107,7 +107,7 @@ def test_an_error_after_which_the_message_may_stand_there_is_looked_up(name: str
     ],
     ids=repr,
 )
-def test_what_tells_nothing_of_the_post_is_looked_up(status: int, document: Any) -> None:
+def test_what_announces_nothing_of_the_post_is_looked_up(status: int, document: Any) -> None:
     assert isinstance(outcome(status, document), Uncertain)
 
 

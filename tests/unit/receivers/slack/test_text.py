@@ -69,7 +69,7 @@ def test_a_line_that_fits_is_not_squeezed() -> None:
     assert squeezed(NAMES, 500, dates=False) == markup_free(NAMES, 500)
 
 
-def test_a_squeezed_line_gives_up_the_readers_zone_first_and_then_the_middle_of_the_longest_names() -> None:
+def test_a_squeezed_line_expires_the_readers_zone_first_and_then_the_middle_of_the_longest_names() -> None:
     assert squeezed(NAMES, 90, dates=True) == (
         "🟢 `recommendations-of-the-main-shop` · `maqll0abc07` at 2026-11-23 02:20:10 UTC"
     )
