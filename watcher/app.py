@@ -17,9 +17,9 @@ from watcher.config import Config
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
-from watcher.pipeline.ports import Receiver
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -56,7 +56,7 @@ class Daemon:
         self, database: Database, pipeline: Pipeline, reloader: Reloader, metrics: Metrics, runtime: Runtime
     ) -> None:
         self.database = database
-        health_reporter = HealthReporter(database.path, metrics, pipeline, runtime)
+        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
         self.health_endpoints = HealthEndpoints(reloader.config, health_reporter, metrics, runtime)
         self.poller = pipeline.poller
         self.reloader = reloader
@@ -71,7 +71,7 @@ class Daemon:
             Systemd(runtime.environ),
             pipeline.poller.first_round,
             late=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
-            words=partial(status_line, pipeline.poller, database.path),
+            words=partial(status_line, pipeline.poller, database.url),
         )
         reloader.before.append(self._herald.reload_begins)
         reloader.after.append(self._herald.reload_ended)
@@ -115,7 +115,7 @@ class Daemon:
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)
-        reclaimed = await self._deliveries.reclaim(self.clock.utc_now())
+        reclaimed = await self._deliveries.reclaim(self.receivers(), self.clock.utc_now())
         await self.poller.start()
         log.info(
             "watcher.started",

@@ -22,6 +22,7 @@ from tests.support.virtual import VirtualClock
 from tests.support.virtual_services import VirtualServices
 from watcher.core.timestamps import from_text
 from watcher.pipeline import maintenance
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
@@ -355,7 +356,7 @@ def _everything(folder: Path) -> tuple[list[EventHistory], list[Entry]]:
     announced: dict[str, EventHistory] = {}
     entries: dict[tuple[str, str, str], Entry] = {}
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
-        with open_views(store) as views:
+        with open_views(sqlite_url(store)) as views:
             announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
         entries |= {entry[:3]: entry for entry in daemon_in_process.ledger(folder, store.name)}
     return list(announced.values()), list(entries.values())

@@ -232,6 +232,7 @@ class Ear:
     """A receiver that keeps what it is told; ``outcome`` answers."""
 
     name: str = "hook"
+    kind: str = "test"
     pace_key: str = "hook"
     pace_seconds: float = 0.0
     dedup: Dedup = Dedup.BY_ID
@@ -310,7 +311,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         thresholds=thresholds or Thresholds(),
         clock_trust=clock_trust,
         on_events=router.wake.tick,
-        on_caught_up=router.let_go,
+        on_caught_up=router.release,
     )
     await poller.start()
     pipeline = [_ring(poller, ring_seconds), router.run(), delivery_workers["hook"].run(), poller.flusher.for_ever()]

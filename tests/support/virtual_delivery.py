@@ -68,7 +68,7 @@ class VirtualDeliveries:
 
     def announced(self) -> list[EventHistory]:
         """Return every event with its deliveries, the oldest first."""
-        with open_views(self.database.path) as views:
+        with open_views(self.database.url) as views:
             return views.history(HistoryFilter(limit=100_000))
 
     def broken_invariants(self) -> list[str]:
@@ -111,7 +111,7 @@ async def recipient_report(
         receivers, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
     )
     router = Router(Outbox(database), routes, receivers, clock, wake_workers)
-    await Deliveries(database).reclaim(clock.utc_now())
+    await Deliveries(database).reclaim(receivers, clock.utc_now())
     stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:

@@ -36,7 +36,7 @@ def reading(config: Config, environ: Mapping[str, str]) -> Iterator[Views]:
     path = config.state.sqlite_path(environ)
     try:
         require_store(config, environ)
-        with open_views(path) as views:
+        with open_views(config.state.store_url(environ)) as views:
             yield views
     except PermissionError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; run this as the watcher's user") from error

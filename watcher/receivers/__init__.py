@@ -1,4 +1,4 @@
-"""The kinds of receivers. To add one: a module with a class as ``spec.Receiver``, a factory here, a row in ``KINDS``.
+"""The kinds of receivers. To add one: a module with a ``Receiver``, a factory here, a row in ``KINDS``.
 
 A factory imports its module only when a receiver of the kind is made, so that a command that sends nothing starts fast.
 """
@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from watcher.receivers.spec import InvalidReceiverError, Receiver, Spec
+from watcher.core.delivery.receiver import Receiver
+from watcher.receivers.spec import InvalidReceiverError, Spec
 
 __all__ = ["KINDS", "InvalidReceiverError", "Receiver", "Spec"]
 

@@ -19,6 +19,7 @@ from watcher import __version__
 from watcher.config import Config, SecretError, SecretKind, SecretRef
 from watcher.config.references import secrets_of
 from watcher.core.plural import counted
+from watcher.store.url import sqlite_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def examine(
     """Look at everything that needs no network."""
     path = config.state.sqlite_path(environ)
     yield versions()
-    yield from examine_store(path)
+    yield from examine_store(config.state.store_url(environ))
     yield free_space(path)
     yield daemon_of(path)
     yield from examine_secrets(config, resolve)
@@ -92,8 +93,9 @@ def versions() -> DoctorCheck:
     )
 
 
-def examine_store(path: Path) -> Iterator[DoctorCheck]:
+def examine_store(url: str) -> Iterator[DoctorCheck]:
     """Open the store for reading only, and read all of it."""
+    path = sqlite_path(url)
     if not path.exists():
         yield warning("store", f"there is none at {path}", "start the watcher once, or name the right configuration")
         return

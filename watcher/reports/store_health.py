@@ -64,7 +64,7 @@ class StoreHealth:
 def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
     """Read it from the store and from its folder."""
     from watcher.store.sqlite.backup_folder import BackupFolder
-    from watcher.store.sqlite.recovery import kept_aside
+    from watcher.store.sqlite.recovery import set_aside_files
 
     facts = views.facts()
     newest = next(iter(BackupFolder(path).backups()), None)
@@ -75,7 +75,7 @@ def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
         restored_because=facts.get("restored_because"),
         newest_backup=None if newest is None else newest[0],
         backup_failure=_failure(facts),
-        set_aside=tuple(map(str, kept_aside(path))),
+        set_aside=tuple(map(str, set_aside_files(path))),
     )
 
 
@@ -84,9 +84,9 @@ def _moment(facts: Mapping[str, str], key: str) -> datetime | None:
 
 
 def _failure(facts: Mapping[str, str]) -> str | None:
-    from watcher.store.sqlite.daily_backup import FAILURE
+    from watcher.store.meta_keys import BACKUP_FAILURE
 
-    if FAILURE not in facts:
+    if BACKUP_FAILURE not in facts:
         return None
-    failure = json.loads(facts[FAILURE])
+    failure = json.loads(facts[BACKUP_FAILURE])
     return f"{failure['problem']} (at {failure['at']})"

@@ -9,13 +9,14 @@ from watcher.clock import Clock
 from watcher.config import Config
 from watcher.config.to_core import policy_of, polls_of, routes_of, thresholds_of
 from watcher.core.delivery.model import PARKED_RETRY
+from watcher.core.delivery.receiver import Receiver
+from watcher.core.observer import Observer
 from watcher.core.routing.routes import DIGEST_PATIENCE
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.worker import DeliveryWorker, workers
 from watcher.pipeline.maintenance import Limits, Maintenance
 from watcher.pipeline.polling.poller import Poller
-from watcher.pipeline.ports import Observer, Receiver
 from watcher.pipeline.routing import Router
 from watcher.pipeline.store_outage import DirectNotifier, StoreOutageHandler
 from watcher.store.deliveries import Deliveries
@@ -104,7 +105,8 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
 
     delivery_workers = DeliveryWorkers(Deliveries(database), clock, clock_trust, observer, on_events=wake_router)
     delivery_workers.take_on(config, receivers)
-    router = Router(Outbox(database), routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
+    outbox = Outbox(database)
+    router = Router(outbox, routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
     poller = Poller(
         polls_of(config),
         connections.apis,
@@ -113,7 +115,7 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
         thresholds=thresholds_of(config),
         clock_trust=clock_trust,
         on_events=router.wake.tick,
-        on_caught_up=router.let_go,
+        on_caught_up=router.release,
         observer=observer,
     )
     maintenance = Maintenance(
@@ -128,6 +130,7 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
     store_outage = StoreOutageHandler(
         WriteHealth(database),
         poller.cache,
+        outbox,
         poller,
         clock,
         notifier=DirectNotifier(connections.receivers, routes_of(config)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.plural import counted
@@ -14,9 +13,9 @@ from watcher.store.delivery_views import NOT_WELL
 from watcher.store.views import open_views
 
 
-async def status_line(poller: Poller, database: Path) -> str:
+async def status_line(poller: Poller, store_url: str) -> str:
     """Return what is watched, what cannot be seen, and what is not told yet."""
-    queues = await asyncio.to_thread(_queues, database)
+    queues = await asyncio.to_thread(_queues, store_url)
     trainings, services = poller.watched()
     waiting = sum(queues.get(state, 0) for state in OPEN_STATES)
     connections = [
@@ -29,9 +28,9 @@ async def status_line(poller: Poller, database: Path) -> str:
     return "; ".join(connections)
 
 
-def _queues(database: Path) -> Mapping[State, int]:
+def _queues(store_url: str) -> Mapping[State, int]:
     found: Counter[State] = Counter()
-    with open_views(database) as views:
+    with open_views(store_url) as views:
         for queue in views.queues(NOT_WELL):
             found[queue.state] += queue.count
     return found

@@ -21,6 +21,7 @@ from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.core.training.model import Snapshot
 from watcher.simulator import CallKind, Fault, serve
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 # A machine that stands still for a moment brings requests together at the server that left well apart: it does so once.
@@ -70,7 +71,7 @@ async def arrived(api: Clerk, count: int) -> None:
 
 def recorded(folder: Path) -> list[Snapshot]:
     """Return every training that the store knows."""
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.trainings()
 
 

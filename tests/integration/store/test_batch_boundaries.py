@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from sqlite3 import Cursor
@@ -14,11 +15,15 @@ from sqlalchemy.event import listen
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue, settle
+from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.delivery.receiver_health import REMOVED_REMEDY
 from watcher.core.event import Event, Kind
+from watcher.core.routing.planning import OutboxState, plan_deliveries
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
+from watcher.pipeline.expiry import expire_orphans
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.epoch import new_epoch
@@ -26,6 +31,7 @@ from watcher.store.health_stats import NOT_DELIVERED, read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 
@@ -37,16 +43,16 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announce
     again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
     signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="")
     deliveries, outbox = Deliveries(database), Outbox(database)
-    await deliveries.settle(leased, Settlement(verdict=again, at=NOW, signal=signal))
+    await routing.settle(deliveries, "hook", leased, Settlement(verdict=again, at=NOW, signal=signal))
     ((failing, _),) = await outbox.unrouted(9)
     nobody = RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
-    await outbox.enqueue([(failing, nobody)], lambda *_: None, NOW)
-    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",)
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
-    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",), "something still waits for it"
-    await deliveries.expire_orphans(frozenset({"renamed"}), NOW + SECOND, NOW)
-    await deliveries.note_removed(frozenset({"renamed"}), NOW)
-    assert read_health_stats(path, NOW).unannounced == ()
+    await routing.enqueue(outbox, [(failing, nobody)], lambda *_: None, NOW)
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",)
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "that it refuses is known"
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",), "something still waits for it"
+    await expire_orphans(deliveries, frozenset({"renamed"}), NOW + SECOND, NOW)
+    await note_removed(deliveries, {"renamed"}, NOW)
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ()
 
 
 async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
@@ -55,10 +61,11 @@ async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
     await enqueue(database, make_event())
     later = NOW + timedelta(days=5)
     await database.write(lambda connection: new_epoch(connection, "restored", later))
+    database.opening = replace(database.opening, restored_at=later)
     deliveries = Deliveries(database)
     dead = schema.delivery.update().values(state=State.DEAD.value, next_at="2026-01-01T00:00:00.000000Z")
     await database.write(lambda connection: connection.execute(dead))
-    (event,) = await deliveries.announce("hook", later)
+    (event,) = await announce_dead_letters(deliveries, "hook", later)
     assert event.restored
 
 
@@ -69,7 +76,7 @@ async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
     group = Group(key="route 1", patience=timedelta(minutes=10))
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason="route 1")
-    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
+    await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
 
@@ -80,7 +87,7 @@ async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
-    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
+    await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
     assert first.request.body is not None
     later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
@@ -109,10 +116,11 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    plan = plan_deliveries([(event, decision)], OutboxState(), lambda *_: b"body", NOW)
     dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
     with suppress(InterruptedError):
-        await dying.enqueue([(event, decision)], lambda *_: b"body", NOW)
-    with open_views(path) as views:
+        await dying.enqueue(plan)
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter(limit=9))
     assert announced.routed_at is not None
     assert [delivery_outcome.receiver for delivery_outcome in announced.delivery_outcomes] == ["hook"]
@@ -123,8 +131,8 @@ async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_a
 ) -> None:
     await enqueue(database, make_event())
     deliveries, outbox = Deliveries(database), Outbox(database)
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == ["hook"]
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
+    assert await note_removed(deliveries, {"renamed"}, NOW) == ["hook"]
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "told once"
     ((event, _),) = await outbox.unrouted(9)
     facts = event.receiver or {}
     assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
@@ -140,7 +148,7 @@ async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivere
     for leased in (await claim(database))[:1]:
         await settle(database, leased)
     read: list[str] = []
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
 
         def explain(
             _connection: object, cursor: Cursor, statement: str, parameters: tuple[str, ...], *_more: object

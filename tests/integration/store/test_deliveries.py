@@ -8,15 +8,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
+from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters
+from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 LEASE = timedelta(minutes=1)
@@ -42,7 +46,7 @@ async def enqueue(
     await PollStore(database).record(Batch(events=events))
     recipients = tuple(Recipient(receiver=name, group=group, mentions=mentions) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason="route 1")) for event in events]
-    await Outbox(database).enqueue(plans, seal, NOW)
+    await routing.enqueue(Outbox(database), plans, seal, NOW)
 
 
 async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store optional
@@ -55,7 +59,15 @@ async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store opt
     by_lookup: bool = False,
 ) -> list[LeasedDelivery]:
     wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE, by_lookup=by_lookup)
-    return await Deliveries(database).claim(wanted, seal_group, now)
+    return [await with_body(database, leased) for leased in await Deliveries(database).claim(wanted, now)]
+
+
+async def with_body(database: Database, leased: LeasedDelivery) -> LeasedDelivery:
+    """Render and store the body of a delivery that has none, as a worker does."""
+    if leased.request.body is not None:
+        return leased
+    entries = list(zip(leased.request.events, leased.receiver_seqs, strict=True))
+    return await routing.save_body(Deliveries(database), leased, seal_group(entries, leased.request.also))
 
 
 async def settle(database: Database, leased: LeasedDelivery, state: State = State.DELIVERED, **changes: object) -> bool:
@@ -141,7 +153,7 @@ async def test_what_a_dead_process_was_sending_is_uncertain_and_due_at_once(
 ) -> None:
     await enqueue(database, make_event())
     (sent,) = await claim(database)
-    assert await Deliveries(database).reclaim(NOW) == 1
+    assert await Deliveries(database).reclaim({"hook"}, NOW) == 1
     (again,) = await claim(database, token="t2")
     assert (again.request.may_be_repeat, again.request.delivery_id) == (True, sent.request.delivery_id)
 
@@ -158,7 +170,7 @@ async def test_the_ledger_says_how_each_handover_ended(path: Path, database: Dat
     await enqueue(database, make_event(), to=("hook", "chat"))
     (leased,) = await claim(database)
     await settle(database, leased)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter())
         states = {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes}
         assert states == {"hook": State.DELIVERED, "chat": State.PENDING}
@@ -172,7 +184,7 @@ async def test_history_is_filtered_by_subject_id_and_kind(
     path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED), make_event(2, "v1"))
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert [announced.event.seq for announced in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
         assert len(views.history(HistoryFilter(kind="failed"))) == 1
         assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
@@ -264,7 +276,7 @@ async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
     (group,) = await claim(database, now=NOW + GROUP.patience)
     await settle(database, group)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         ends = [
             delivery_outcome.state
             for announced in views.history(HistoryFilter())
@@ -284,7 +296,7 @@ async def test_history_that_is_over_and_old_is_pruned_but_never_a_trainings_newe
     assert await Retention(database).prune(NOW) == 0
     assert await Retention(database).prune(later) == 2
     assert await Retention(database).prune(later) == 0
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         left = [(announced.event.version, announced.event.seq) for announced in views.history(HistoryFilter())]
     assert left == [("v1", 3), ("v2", 1)]
     (last,) = await claim(database, token="t3")
@@ -301,9 +313,9 @@ async def test_a_death_that_nobody_was_announced_of_yet_is_not_pruned(
 ) -> None:
     await enqueue(database, make_event(1), make_event(2))
     later, store = NOW + timedelta(days=5), Deliveries(database)
-    assert len(await store.expire("hook", later, later)) == 2
+    assert len(await expire(store, "hook", later, later)) == 2
     assert await Retention(database).prune(later) == 0
-    (announced,) = await store.announce("hook", later)
+    (announced,) = await announce_dead_letters(store, "hook", later)
     assert (announced.receiver or {})["count"] == 2
     assert await Retention(database).prune(later) == 1
 
@@ -329,9 +341,9 @@ async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
 ) -> None:
     await enqueue(database, make_event(), to=("hook", "removed"))
     deliveries = Deliveries(database)
-    assert await deliveries.expire_orphans(frozenset({"hook"}), NOW, NOW) == []
-    assert len(await deliveries.expire_orphans(frozenset({"hook"}), NOW + SECOND, NOW)) == 1
-    with open_views(path) as views:
+    assert await expire_orphans(deliveries, frozenset({"hook"}), NOW, NOW) == []
+    assert len(await expire_orphans(deliveries, frozenset({"hook"}), NOW + SECOND, NOW)) == 1
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter())
     assert {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes} == {
         "hook": State.PENDING,
@@ -351,7 +363,7 @@ async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_long
 async def test_a_sweep_claims_only_what_was_due_when_it_began(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     wanted = Claim(receiver="hook", limit=9, token="t1", lease=LEASE, due_by=NOW - SECOND)
-    assert await Deliveries(database).claim(wanted, seal_group, NOW) == []
+    assert await Deliveries(database).claim(wanted, NOW) == []
 
 
 async def test_a_delivery_keeps_whom_it_mentions(database: Database, make_event: MakeEvent) -> None:
@@ -447,7 +459,7 @@ async def test_a_crash_while_looking_up_leaves_it_in_doubt(database: Database, m
     (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, lookups=1)
     await claim(database, by_lookup=True, token="t2")
-    assert await Deliveries(database).reclaim(NOW + SECOND) == 1
+    assert await Deliveries(database).reclaim({"hook"}, NOW + SECOND) == 1
     (again,) = await claim(database, by_lookup=True, token="t3", now=NOW + SECOND)
     assert (again.in_doubt, again.request.lookups, again.request.attempted_at) == (True, 1, NOW)
 

@@ -58,7 +58,7 @@ async def open_incident(database: Database) -> None:
 async def health_stats(database: Database, *work: Callable[[Connection], None]) -> HealthStats:
     for step in work:
         await database.write(step)
-    return read_health_stats(database.path, LATER)
+    return read_health_stats(database.url, LATER)
 
 
 async def test_trainings_under_way_are_named_and_others_are_not(
@@ -85,7 +85,7 @@ async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Da
     )
     assert found.incidents == {"connect": 1}
     assert found.unannounced == (subject,)
-    assert read_health_stats(database.path, NOW).unannounced == ()
+    assert read_health_stats(database.url, NOW).unannounced == ()
     found = await health_stats(database, lambda connection: add_entry(connection, subject, 1, "c", "delivered"))
     assert found.unannounced == ()
 

@@ -9,23 +9,26 @@ import pytest
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
+from tests.support import routing
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Kind
 from watcher.core.routing.fallback import NotAnnounced
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery_views import DeliveryFilter, DeliveryView
 from watcher.store.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
-from watcher.store.unannounced import Unheard
+from watcher.store.unannounced import unannounced
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 LATER = NOW + 60 * SECOND
 
 
 def listed(path: Path, **wanted: object) -> list[DeliveryView]:
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         return views.deliveries(DeliveryFilter(**wanted))  # type: ignore[arg-type]  # as the test says
 
 
@@ -109,7 +112,7 @@ async def test_an_id_that_names_none_or_several_changes_nothing(
 async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
-    with pytest.raises(DeliveryRefusedError, match="being sent at this moment"):
+    with pytest.raises(DeliveryRefusedError, match="is being sent"):
         await OperatorActions(database, {"hook", "chat"}).drop([leased.request.delivery_id], "mina", NOW)
     await settle(database, leased)
     with pytest.raises(DeliveryRefusedError, match="was delivered"):
@@ -120,7 +123,7 @@ async def route_news(database: Database, to: tuple[str, ...] = (), reason: str =
     news = [event for event, _ in await Outbox(database).unrouted(9)]
     recipients = tuple(Recipient(receiver=name) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason=reason)) for event in news]
-    await Outbox(database).enqueue(plans, lambda *_: b"", NOW)
+    await routing.enqueue(Outbox(database), plans, lambda *_: b"", NOW)
 
 
 async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: datetime = NOW) -> None:
@@ -128,14 +131,14 @@ async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: d
     (leased,) = await claim(database)
     signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="410")
     verdict = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
-    assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
+    assert await routing.settle(Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal))
 
 
 async def recovered(database: Database, at: datetime) -> None:
     (leased,) = await claim(database, now=at)
     verdict = Verdict(state=State.DELIVERED, reason="delivered")
     settlement = Settlement(verdict=verdict, at=at, signal=ReceiverSignal(health=SignalKind.PASSES))
-    assert await Deliveries(database).settle(leased, settlement)
+    assert await routing.settle(Deliveries(database), "hook", leased, settlement)
 
 
 async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_announced(
@@ -143,7 +146,7 @@ async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_an
 ) -> None:
     await refused(database, make_event)
     await route_news(database, reason="route 1; nobody: no-other-receiver")
-    (news,) = await Unheard(database).unannounced()
+    (news,) = await database.write(unannounced)
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
 
@@ -155,23 +158,23 @@ async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_n
     await recovered(database, at=ahead + PARKED_RETRY)
     await refused(database, make_event, seq=2)
     await route_news(database, reason="route 1; nobody: no-other-receiver")
-    (news,) = await Unheard(database).unannounced()
+    (news,) = await database.write(unannounced)
     assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
 
 async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, reason="route 1: dropped on purpose")
-    assert await Unheard(database).unannounced() == []
+    assert await database.write(unannounced) == []
 
 
 async def test_news_on_its_way_is_not_missed_and_dead_news_is(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, to=("ops",))
-    assert await Unheard(database).unannounced() == []
+    assert await database.write(unannounced) == []
     (leased,) = await claim(database, receiver="ops")
     await settle(database, leased, State.DEAD)
-    (news,) = await Unheard(database).unannounced()
+    (news,) = await database.write(unannounced)
     assert news.reason is NotAnnounced.NOT_DELIVERED
 
 
@@ -179,13 +182,13 @@ async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
     database: Database, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    (event,) = await Deliveries(database).announce("hook", NOW)
-    assert await Deliveries(database).announce("hook", NOW) == []
+    (event,) = await announce_dead_letters(Deliveries(database), "hook", NOW)
+    assert await announce_dead_letters(Deliveries(database), "hook", NOW) == []
     await route_news(database, reason="route 1; nobody: every-other-receiver-failing")
-    (news,) = await Unheard(database).unannounced()
+    (news,) = await database.write(unannounced)
     assert (news.event.id, news.reason) == (event.id, NotAnnounced.ALL_FAILING)
     await OperatorActions(database, {"hook", "chat"}).drop([identity], "mina", NOW)
-    assert await Unheard(database).unannounced() == []
+    assert await database.write(unannounced) == []
 
 
 async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
@@ -208,7 +211,9 @@ async def test_what_is_in_doubt_is_not_polled_for_again_at_once_when_its_receive
     async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:
         (leased,) = await claim(database, now=at)
         verdict = Verdict(state=State.UNCERTAIN, reason="not found once", next_at=at + 10 * SECOND)
-        assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
+        assert await routing.settle(
+            Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal)
+        )
         (delivery,) = listed(path)
         return delivery.next_at
 

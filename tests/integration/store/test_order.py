@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.store.conftest import NOW
+from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, Settlement, State, Verdict
 from watcher.core.event import Event, Kind, event_id
@@ -72,12 +73,12 @@ class Table:
         for announced, made in plans:
             for receiver in made.receivers:
                 self.planned[receiver].append((str(announced.version), announced.seq))
-        await outbox.enqueue(plans, lambda *_: b"", self.now)
+        await routing.enqueue(outbox, plans, lambda *_: b"", self.now)
 
     async def attempt(self, receiver: str, *, passes: bool) -> bool:
         """Make one attempt at what is due; say whether anything was."""
         claim = Claim(receiver=receiver, limit=1, token="t", lease=LEASE)
-        batch = await Deliveries(self.database).claim(claim, lambda *_: b"", self.now)
+        batch = await Deliveries(self.database).claim(claim, self.now)
         for leased in batch:
             verdict = Verdict(state=State.DELIVERED, reason="delivered")
             if not passes:

@@ -7,17 +7,21 @@ from datetime import timedelta
 from typing import Final
 
 from tests.integration.store.conftest import NOW
+from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX
 from watcher.core.event import Event
 from watcher.core.routing.routes import Recipient, RoutingDecision
-from watcher.store.deliveries import BURIED_MAX, Deliveries
+from watcher.pipeline.dead_letters import announce_dead_letters
+from watcher.pipeline.expiry import expire, expire_orphans
+from watcher.store.deliveries import Deliveries
+from watcher.store.delivery.endings import ENDED_MAX
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 
 MakeEvent = Callable[..., Event]
-MANY: Final = 2 * BURIED_MAX + 50
+MANY: Final = 2 * ENDED_MAX + 50
 LATER: Final = NOW + timedelta(days=4)
 
 
@@ -26,7 +30,7 @@ async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str)
     events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
     await PollStore(database).record(Batch(events=tuple(events)))
     plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason="route 1")
-    await Outbox(database).enqueue([(event, plan) for event in events], lambda *_: b"body", NOW)
+    await routing.enqueue(Outbox(database), [(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
 async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
@@ -34,16 +38,16 @@ async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
 ) -> None:
     await wait_in_vain(database, make_event, "hook")
     deliveries, parts = Deliveries(database), list[int]()
-    while ended := await deliveries.expire("hook", LATER, LATER):
+    while ended := await expire(deliveries, "hook", LATER, LATER):
         parts.append(len(ended))
-    assert parts == [BURIED_MAX, BURIED_MAX, 50]
-    (announced,) = await deliveries.announce("hook", LATER)
+    assert parts == [ENDED_MAX, ENDED_MAX, 50]
+    (announced,) = await announce_dead_letters(deliveries, "hook", LATER)
     facts = announced.receiver or {}
     named = facts["deliveries"]
     assert isinstance(named, list)
     assert (facts["count"], len(named)) == (MANY, DEAD_LETTERS_MAX)
     assert all(delivery["about"] for delivery in named)
-    assert await deliveries.announce("hook", LATER) == []
+    assert await announce_dead_letters(deliveries, "hook", LATER) == []
 
 
 async def test_r14_what_went_to_a_receiver_that_was_removed_is_expired_in_parts(
@@ -51,6 +55,6 @@ async def test_r14_what_went_to_a_receiver_that_was_removed_is_expired_in_parts(
 ) -> None:
     await wait_in_vain(database, make_event, "removed")
     deliveries, parts = Deliveries(database), list[int]()
-    while ended := await deliveries.expire_orphans(frozenset({"hook"}), LATER, LATER):
+    while ended := await expire_orphans(deliveries, frozenset({"hook"}), LATER, LATER):
         parts.append(len(ended))
-    assert parts == [BURIED_MAX, BURIED_MAX, 50]
+    assert parts == [ENDED_MAX, ENDED_MAX, 50]

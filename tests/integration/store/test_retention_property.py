@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select, update
 
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import seal
+from tests.support.routing import enqueue
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.routes import Recipient, RoutingDecision
@@ -89,7 +90,7 @@ async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
     for event, past in zip(events, history, strict=True):
         if past.routed:
             to = tuple(Recipient(receiver=f"hook{number}") for number in range(len(past.endings)))
-            await Outbox(database).enqueue([(event, RoutingDecision(to=to, reason="route 1"))], seal, NOW)
+            await enqueue(Outbox(database), [(event, RoutingDecision(to=to, reason="route 1"))], seal, NOW)
             await database.write(lambda connection, event=event, past=past: end(connection, event, past))  # type: ignore[misc]
     return events
 

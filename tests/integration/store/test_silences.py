@@ -27,6 +27,7 @@ from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 HOUR = timedelta(hours=1)
@@ -83,7 +84,7 @@ def desk(database: Database) -> Desk:
 
 
 def delivery_views(path: Path, *states: State, receiver: str = "hook") -> list[DeliveryView]:
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         return views.deliveries(DeliveryFilter(states=frozenset(states or State), receiver=receiver))
 
 
@@ -122,7 +123,7 @@ async def test_one_that_is_ended_by_hand_takes_nothing_more(desk: Desk, path: Pa
     assert (ended.ended_at, ended.ended_by) == (NOW + SECOND, "jun")
     await desk.route(make_event(1))
     assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING]
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert views.silences(desk.clock.now) == []
         assert views.every_silence() == [ended]
 
@@ -188,7 +189,7 @@ async def test_an_id_that_names_none_or_several_ends_nothing(desk: Desk, path: P
     both = {(await desk.silence()).id, (await desk.silence()).id}
     with pytest.raises(SilenceRefusedError):
         await Silences(desk.database).end(beginning, "mina", NOW)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert {item.id for item in views.silences(NOW)} == both
 
 
@@ -205,10 +206,10 @@ async def test_it_is_pruned_with_the_history_but_not_while_a_delivery_names_it(
     named = await desk.silence(lasts=SECOND)
     await desk.route(make_event(1))
     await Retention(desk.database).prune(NOW + HOUR)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert views.every_silence() == [named]
     desk.clock.now += HOUR
     await desk.route(make_event(2))
     await Retention(desk.database).prune(NOW + HOUR)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert views.every_silence() == []

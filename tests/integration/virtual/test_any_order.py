@@ -60,6 +60,7 @@ from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 pytestmark = pytest.mark.slow
@@ -316,9 +317,9 @@ class AnyOrder(RuleBasedStateMachine):
             thresholds=Thresholds(),
             clock_trust=self.clock_trust,
             on_events=lambda: None,
-            on_caught_up=self.router.let_go,
+            on_caught_up=self.router.release,
         )
-        await deliveries.reclaim(clock.utc_now())
+        await deliveries.reclaim(self.plan.receivers, clock.utc_now())
         await self.poller.start()
         await self._probe()
 
@@ -440,7 +441,7 @@ class AnyOrder(RuleBasedStateMachine):
             await Silences(self.database).end(which.id, "mina", self.world.clock.utc_now())
 
     def _silences(self) -> list[Silence]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             found = views.every_silence()
         order = [silence.id for silence in self.quiet]
         return sorted(found, key=lambda silence: order.index(silence.id) if silence.id in order else len(order))
@@ -480,7 +481,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9), drop=st.booleans())
     def send_or_drop_by_hand(self, number: int, *, drop: bool) -> None:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             waiting = views.deliveries(DeliveryFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
         if waiting:
             self.do(self._by_hand(waiting[number % len(waiting)].id, drop=drop))
@@ -560,7 +561,7 @@ class AnyOrder(RuleBasedStateMachine):
         return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at
 
     def _history(self) -> list[EventHistory]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             return views.history(HistoryFilter(limit=1_000_000))
 
     def _compare(self, history: Sequence[EventHistory], *, torn: bool) -> None:
@@ -588,7 +589,7 @@ class AnyOrder(RuleBasedStateMachine):
         return self.poller.cache.poll(ServiceRef("main", service).subject).good_asked_at is not None
 
     def _recorded(self, history: Sequence[EventHistory]) -> dict[Name, Model]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             known = views.trainings()
         models = {
             (item.ref.service, item.ref.version): Model(item.status, item.pending.status if item.pending else None)

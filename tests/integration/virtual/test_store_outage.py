@@ -23,6 +23,7 @@ from watcher.store.delivery_views import DeliveryFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 
@@ -60,13 +61,13 @@ def keeping(
     folder: Path, clock: VirtualClock, ears: Sequence[Ear], write_health: WriteHealth, polling: Polling
 ) -> Iterator[tuple[StoreOutageHandler, Database]]:
     by_name = {ear.name: ear for ear in ears}
-    herald = DirectNotifier(by_name, everything_to(by_name))
+    notifier = DirectNotifier(by_name, everything_to(by_name))
     with closing(open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())) as database:
-        memory = PollCache(PollStore(database))
-        yield (
-            StoreOutageHandler(write_health, memory, polling, clock, notifier=herald, on_events=lambda: None),
-            database,
+        cache, outbox = PollCache(PollStore(database)), Outbox(database)
+        handler = StoreOutageHandler(
+            write_health, cache, outbox, polling, clock, notifier=notifier, on_events=lambda: None
         )
+        yield handler, database
 
 
 def everything_to(receivers: Iterable[str]) -> Routes:
@@ -92,10 +93,10 @@ def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_sto
     run(main)
     assert heard.kinds == ["store-failing"]
     assert away.kinds == []
-    with open_views(tmp_path / "watcher.db") as views:
+    with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
         trouble, recovered = views.history(HistoryFilter(limit=10))
     assert [delivery_outcome.receiver for delivery_outcome in trouble.delivery_outcomes] == ["away"]
-    assert trouble.route == "route 1; told-from-memory"
+    assert trouble.route == "route 1; sent-from-memory"
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
@@ -111,7 +112,7 @@ def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_
             await see_outage_and_its_end(store_outage, write_health)
 
     run(main)
-    with open_views(tmp_path / "watcher.db") as views:
+    with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
         delivery_views = views.deliveries(DeliveryFilter(states=frozenset(State)))
     assert {delivery.receiver: (delivery.state, delivery.may_be_repeat) for delivery in delivery_views} == {
         "away": (State.PENDING, False),
@@ -190,7 +191,7 @@ def failing_after(passing: int, consumers: Callable[..., Any]) -> Callable[..., 
 
 
 def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         announced = views.history(HistoryFilter(limit=10))
     return [
         (item.event.kind.value, sorted(delivery_outcome.receiver for delivery_outcome in item.delivery_outcomes))
@@ -227,7 +228,7 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
         await DirectNotifier({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
             trouble, receipts
         )
-        assert receipts.surely == {"chat"}
+        assert receipts.notified == {"chat"}
 
     run(main)
     assert marks == [False, False, True, True]

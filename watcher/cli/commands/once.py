@@ -98,7 +98,7 @@ def _by_key(states: Sequence[PollState]) -> dict[str, PollState]:
 def _latest_event(daemon: Daemon) -> str | None:
     from watcher.store.views import HistoryFilter, open_views
 
-    with open_views(daemon.database.path) as views:
+    with open_views(daemon.database.url) as views:
         latest = views.history(HistoryFilter(limit=1))
     return latest[0].event.id if latest else None
 
@@ -108,7 +108,7 @@ def _read(
 ) -> tuple[Sequence[EventHistory], Sequence[QueueState], dict[str, PollState]]:
     from watcher.store.views import HistoryFilter, open_views
 
-    with open_views(daemon.database.path) as views:
+    with open_views(daemon.database.url) as views:
         limit = FIRST_PAGE
         # More and more of the latest events, until the one that was the latest before is among them.
         while True:

@@ -188,6 +188,8 @@ class LeasedDelivery:
     due_at: datetime
     in_doubt: bool = False
     """Whether the outcome of its last attempt is not known."""
+    receiver_seqs: tuple[int, ...] = ()
+    """The ``receiver_seq`` of each event of the request, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

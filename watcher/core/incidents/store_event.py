@@ -16,6 +16,7 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "disk-full": "Make room on the disk that holds the watcher's store; it goes on by itself.",
         "io-error": "Look at the disk that holds the watcher's store and at the system's log; it goes on by itself.",
+        "database-away": "Check that the database server runs and that this machine reaches it; it goes on by itself.",
         "locked": "Find the process that holds the watcher's store open for writing, and end it; it goes on by itself.",
     }
 )

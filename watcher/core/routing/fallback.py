@@ -14,7 +14,7 @@ class NotAnnounced(StrEnum):
     """Why nobody can be told; the word stands in the plan's reason, the log, ``status`` and ``/readyz``."""
 
     NO_OTHER = "no-other-receiver"
-    ALL_FAILING = "every-other-receiver-broken"
+    ALL_FAILING = "every-other-receiver-failing"
     NOT_DELIVERED = "announcement-not-delivered"
 
 

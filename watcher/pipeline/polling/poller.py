@@ -16,13 +16,13 @@ from typing import Final
 import structlog
 
 from watcher.core.incidents.tracker import Incident, Thresholds
+from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.polling.plan import Poll, discovered
 from watcher.core.polling.result import PollFailure, PollResult, PollState
 from watcher.core.polling.schedule import PollSchedule, first_start, interval_after, interval_for, next_start
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef
 from watcher.pipeline.clock_trust import ClockTrust
-from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.polling.ask import ask
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
@@ -30,7 +30,7 @@ from watcher.pipeline.polling.confirm import Confirmer
 from watcher.pipeline.polling.flush import Flusher
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.recorder import Recorder, Target
-from watcher.pipeline.ports import Api, Clock, Observer, PollStore
+from watcher.pipeline.ports import Api, Clock, PollStore
 
 log = structlog.get_logger()
 

@@ -18,10 +18,11 @@ from watcher.core.batch import Batch
 from watcher.core.event import Event
 from watcher.store.epoch import read_fact
 from watcher.store.errors import BackupError
+from watcher.store.meta_keys import BACKUP_FAILURE
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import backup_time, install, write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
-from watcher.store.sqlite.daily_backup import FAILURE, DailyBackup
+from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import RESERVE_BYTES, Reserve
 
@@ -61,12 +62,12 @@ async def test_a_failure_is_remembered_until_one_is_made(path: Path, database: D
     folder.write_text("in the way")
     with pytest.raises(BackupError, match="cannot make the folder"):
         await DailyBackup(database).make_due(NOW)
-    kept = await database.write(lambda connection: read_fact(connection, FAILURE))
+    kept = await database.write(lambda connection: read_fact(connection, BACKUP_FAILURE))
     assert kept is not None
     assert "cannot make the folder" in json.loads(kept)["problem"]
     folder.unlink()
     assert await DailyBackup(database).make_due(NOW) is not None
-    assert await database.write(lambda connection: read_fact(connection, FAILURE)) is None
+    assert await database.write(lambda connection: read_fact(connection, BACKUP_FAILURE)) is None
 
 
 def test_a_backup_is_private_sound_and_leaves_nothing_beside_it(tmp_path: Path, database: Database) -> None:
@@ -132,4 +133,4 @@ def test_the_reserve_is_real_and_can_be_expired_once(path: Path, database: Datab
     assert reserve.hold()
     held = path.with_name("watcher.db.reserve").stat()
     assert (held.st_size, held.st_blocks * 512 >= RESERVE_BYTES) == (RESERVE_BYTES, True)
-    assert (reserve.give_up(), reserve.give_up()) == (True, False)
+    assert (reserve.release(), reserve.release()) == (True, False)

@@ -19,7 +19,7 @@ from watcher.store.epoch import write_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
 from watcher.store.sqlite.connections import reader_engine
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.sqlite.write_faults import WriteFault
+from watcher.store.write_faults import WriteFault
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
@@ -80,7 +80,7 @@ async def test_after_the_last_call_no_write_waits_for_another_process(path: Path
         with pytest.raises(OperationalError):
             await database.write(write)
         # One try was enough to know it; those that wait behind it are not to take a second each.
-        with pytest.raises(StoreUnusable, match="left to the next start"):
+        with pytest.raises(StoreUnusable, match="the next start continues"):
             await database.write(write)
 
 

@@ -26,7 +26,7 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.sqlite.recovery import kept_aside
+from watcher.store.sqlite.recovery import set_aside_files
 
 LATER = NOW + timedelta(hours=3)
 MakeEvent = Callable[..., Event]
@@ -90,7 +90,7 @@ def test_r18_a_damaged_store_is_restored_from_the_newest_backup_under_a_new_epoc
     assert opening.recovery.backup == str(BackupFolder(backed_up).backups()[0][1])
     assert (opening.created, opening.restored_at) == (False, LATER)
     assert opening.epoch != before
-    assert [aside.read_bytes() for aside in kept_aside(backed_up)] == ([] if left is None else [left])
+    assert [aside.read_bytes() for aside in set_aside_files(backed_up)] == ([] if left is None else [left])
 
 
 @pytest.mark.parametrize("damage", [garbage, flipped_bits, truncated])
@@ -132,7 +132,7 @@ def test_r18_a_newer_schema_is_refused_and_not_restored(backed_up: Path) -> None
         connection.commit()
     with pytest.raises(StoreTooNew, match="9999"):
         open_later(backed_up)
-    assert kept_aside(backed_up) == []
+    assert set_aside_files(backed_up) == []
 
 
 def test_r18_a_database_of_another_program_is_refused_and_left_alone(backed_up: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.unit.receivers.samples import sample_event
 from watcher.core.delivery.lookup import Found, LookupResult, NotFound, Unanswered
 from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy, State
-from watcher.pipeline.delivery.lookup import REST, LookupRunner
+from watcher.pipeline.delivery.lookup import LOOKUP_INTERVAL, LookupRunner
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 POLICY = Policy()
@@ -70,8 +70,8 @@ async def test_questions_are_some_time_apart() -> None:
     await lookup_runner.look_up_uncertain([doubtful("a")], POLICY)
     [(_, decided, _)] = await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
     assert len(channel.asked) == 1
-    assert (decided.next_at, decided.lookups) == (NOW + REST, 0)
-    hands.now += REST
+    assert (decided.next_at, decided.lookups) == (NOW + LOOKUP_INTERVAL, 0)
+    hands.now += LOOKUP_INTERVAL
     await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
     assert len(channel.asked) == 2
 
