@@ -14,9 +14,9 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.pages import CompleteList, Pages
+from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import BadAnswer, Item, Page, Service, Times
+from watcher.aitems.wire import BadAnswer, Item, Page, ServiceInfo, Times
 from watcher.clock import Clock
 from watcher.core.messages.training import one_line
 from watcher.core.polling.result import Cause, PollFailure, PollResult
@@ -79,10 +79,10 @@ class AccountSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesSeen:
+class ServicesResult:
     """All services of an account."""
 
-    services: tuple[Service, ...]
+    services: tuple[ServiceInfo, ...]
     asked_at: datetime
     answered_at: datetime
     digest: bytes
@@ -145,16 +145,16 @@ class AitemsClient:
             server_date=complete.server_date,
         )
 
-    async def services(self, *, first: bool = False) -> ServicesSeen | PollFailure:
+    async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
         """List the account's services (``GET /services``): every page or nothing."""
 
-        def read(answer: Answered) -> Page[Service] | BadAnswer:
+        def read(answer: Answered) -> Page[ServiceInfo] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
         complete = await self._pages(_path("services"), read, first=first)
         if isinstance(complete, PollFailure):
             return complete
-        return ServicesSeen(
+        return ServicesResult(
             services=complete.items,
             asked_at=complete.times.asked_at,
             answered_at=complete.times.answered_at,
@@ -163,7 +163,7 @@ class AitemsClient:
             server_date=complete.server_date,
         )
 
-    async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | PollFailure:
+    async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
         """Look at one service (``GET /services/{serviceId}``)."""
         answer = await self._get(_path("services", ref.service), first=first)
         if isinstance(answer, PollFailure):
@@ -174,7 +174,7 @@ class AitemsClient:
     async def _pages(
         self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
     ) -> CompleteList[Item] | PollFailure:
-        pages = Pages[Item]()
+        pages = PageCollector[Item]()
         while True:
             answer = await self._get(path + pages.query, first=first)
             if isinstance(answer, PollFailure):

@@ -26,7 +26,7 @@ MAX_SKEW: Final = timedelta(minutes=5)
 """The gateway's limit for the distance between the signed timestamp and its clock."""
 
 
-class Style(StrEnum):
+class ErrorShape(StrEnum):
     """The shape in which an error came."""
 
     SPRING = "spring"
@@ -49,7 +49,7 @@ class Style(StrEnum):
 class ApiError:
     """What an error's body says; ``code`` is the envelope's and never an HTTP status."""
 
-    style: Style
+    shape: ErrorShape
     code: str | None = None
     message: str | None = None
 
@@ -57,17 +57,17 @@ class ApiError:
 def read_error(headers: Mapping[str, str], body: bytes) -> ApiError:
     """Read an error in any shape; every body gives one."""
     if encoding := http.content_encoding(headers):
-        return ApiError(Style.TEXT, message=f"a body encoded as {encoding}")
+        return ApiError(ErrorShape.TEXT, message=f"a body encoded as {encoding}")
     text = body[:MAX_BYTES].decode(errors="replace").strip()
     if not text:
-        return ApiError(Style.EMPTY)
+        return ApiError(ErrorShape.EMPTY)
     if text.startswith("<"):
         return _read_markup(text)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return ApiError(Style.TEXT, message=text)
-    return envelope_in(value) or ApiError(Style.JSON, message=text)
+        return ApiError(ErrorShape.TEXT, message=text)
+    return envelope_in(value) or ApiError(ErrorShape.JSON, message=text)
 
 
 def envelope_in(value: object) -> ApiError | None:
@@ -80,13 +80,13 @@ def envelope_in(value: object) -> ApiError | None:
 def _spring(body: dict[str, object]) -> ApiError | None:
     if "timestamp" not in body or not isinstance(body.get("status"), int):
         return None
-    return ApiError(Style.SPRING, _text(body.get("code")), _first(body, "message", "error"))
+    return ApiError(ErrorShape.SPRING, _text(body.get("code")), _first(body, "message", "error"))
 
 
 def _response_error(body: dict[str, object]) -> ApiError | None:
     match body.get("responseError"):
         case dict() as inner:
-            return ApiError(Style.RESPONSE_ERROR, _text(inner.get("returnCode")), _first(inner, "returnMessage"))
+            return ApiError(ErrorShape.RESPONSE_ERROR, _text(inner.get("returnCode")), _first(inner, "returnMessage"))
     return None
 
 
@@ -95,14 +95,14 @@ def _error_object(body: dict[str, object]) -> ApiError | None:
         case dict() as inner:
             parts = [_first(inner, "message"), _first(inner, "details")]
             message = ": ".join(part for part in parts if part)
-            return ApiError(Style.ERROR_OBJECT, _first(inner, "errorCode", "code"), message or None)
+            return ApiError(ErrorShape.ERROR_OBJECT, _first(inner, "errorCode", "code"), message or None)
     return None
 
 
 def _error_text(body: dict[str, object]) -> ApiError | None:
     match body.get("error"):
         case str() as text if text:
-            return ApiError(Style.ERROR_TEXT, _first(body, "errorCode", "code"), _first(body, "message") or text)
+            return ApiError(ErrorShape.ERROR_TEXT, _first(body, "errorCode", "code"), _first(body, "message") or text)
     return None
 
 
@@ -110,19 +110,19 @@ def _top_level(body: dict[str, object]) -> ApiError | None:
     message = _first(body, "message", "errorMessage")
     if "errorCode" not in body and message is None:
         return None
-    return ApiError(Style.TOP_LEVEL, _first(body, "errorCode", "code"), message)
+    return ApiError(ErrorShape.TOP_LEVEL, _first(body, "errorCode", "code"), message)
 
 
 def _code_msg(body: dict[str, object]) -> ApiError | None:
     if "code" not in body or "msg" not in body:
         return None
-    return ApiError(Style.CODE_MSG, _text(body["code"]), _text(body["msg"]))
+    return ApiError(ErrorShape.CODE_MSG, _text(body["code"]), _text(body["msg"]))
 
 
 def _status_object(body: dict[str, object]) -> ApiError | None:
     match body.get("status"):
         case dict() as inner:
-            return ApiError(Style.STATUS_OBJECT, _text(inner.get("code")), _first(inner, "message"))
+            return ApiError(ErrorShape.STATUS_OBJECT, _text(inner.get("code")), _first(inner, "message"))
     return None
 
 
@@ -158,8 +158,8 @@ HTML_START: Final = re.compile(r"<(?:!doctype html|html)", re.IGNORECASE)
 
 def _read_markup(text: str) -> ApiError:
     if HTML_START.search(text):
-        return ApiError(Style.HTML, message=_found(HTML_TITLE, text) or "a page of HTML")
-    return ApiError(Style.XML, _found(XML_CODE, text), _found(XML_MESSAGE, text))
+        return ApiError(ErrorShape.HTML, message=_found(HTML_TITLE, text) or "a page of HTML")
+    return ApiError(ErrorShape.XML, _found(XML_CODE, text), _found(XML_MESSAGE, text))
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:

@@ -30,7 +30,7 @@ class CompleteList(Generic[Item]):
     server_date: datetime | None
 
 
-class Pages(Generic[Item]):
+class PageCollector(Generic[Item]):
     """Collects pages.
 
     The first is asked for without paging: AiTEMS' documents of 2026 name ``offset`` and ``limit`` in the answer

@@ -41,17 +41,6 @@ class Keys(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FixedKeys:
-    """Keys that never change."""
-
-    pair: KeyPair
-
-    def current(self) -> KeyPair:
-        """Return the pair."""
-        return self.pair
-
-
 class SignatureV2:
     """Signs a request at the moment of sending; fits ``watcher.http.Signer``."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, NoReturn, TypeVar
 
-from watcher.aitems.errors import ApiError, Style, envelope_in
+from watcher.aitems.errors import ApiError, ErrorShape, envelope_in
 from watcher.aitems.strict_json import NotStrictJsonError, loads
 from watcher.core.training.model import TRAIN_TYPES, Observation, ServiceRef, Source, TrainingRef
 
@@ -65,7 +65,7 @@ class ViewedTraining:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceInfo:
     """A service as a list or a view of it shows it."""
 
     ref: ServiceRef
@@ -81,7 +81,7 @@ class Service:
         return name if isinstance(name, str) else None
 
 
-Item = TypeVar("Item", Observation, Service)
+Item = TypeVar("Item", Observation, ServiceInfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ def read_trainings(body: bytes, service: ServiceRef, times: Times) -> Page[Obser
     return _read_page(body, "trains", read_item, deviations)
 
 
-def read_services(body: bytes, account: str) -> Page[Service] | BadAnswer:
+def read_services(body: bytes, account: str) -> Page[ServiceInfo] | BadAnswer:
     """Read one page of an account's services."""
     return _read_page(body, "services", lambda record: _service(record, account), [])
 
 
-def read_service(body: bytes, ref: ServiceRef) -> Service | BadAnswer:
+def read_service(body: bytes, ref: ServiceRef) -> ServiceInfo | BadAnswer:
     """Read the answer to a view of a service."""
     try:
         service = _service(_object(body), ref.account)
@@ -151,10 +151,10 @@ def _observation(record: Record, service: ServiceRef, times: Times, source: Sour
     )
 
 
-def _service(record: Record, account: str) -> Service:
+def _service(record: Record, account: str) -> ServiceInfo:
     ref = ServiceRef(account, _segment(record, "serviceId"))
     rest = {name: value for name, value in record.items() if name not in {"serviceId", "status"}}
-    return Service(ref, _word(record, "status"), rest)
+    return ServiceInfo(ref, _word(record, "status"), rest)
 
 
 def _read_page(
@@ -211,12 +211,12 @@ def _refuse_envelope(record: Record) -> None:
     if error is None or _is_whole_in_spite_of(error, record):
         return
     words = " ".join(part for part in (error.code, error.message) if part)
-    _bad(f"an error inside a success: {words or error.style}")
+    _bad(f"an error inside a success: {words or error.shape}")
 
 
 def _is_whole_in_spite_of(error: ApiError, record: Record) -> bool:
     # A training that gains a field such as errorCode or message is still a training.
-    return error.style in {Style.TOP_LEVEL, Style.ERROR_TEXT, Style.CODE_MSG} and (
+    return error.shape in {ErrorShape.TOP_LEVEL, ErrorShape.ERROR_TEXT, ErrorShape.CODE_MSG} and (
         record.keys() >= {"serviceId", "status"} or "trains" in record or "services" in record
     )
 

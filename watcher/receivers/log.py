@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, Scope
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, RefusalScope, Refused
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
 from watcher.receivers.spec import Spec
@@ -38,5 +38,5 @@ class LogReceiver:
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Write the line; a stream that blocks would block the daemon's own log just as well."""
         if request.body is None:
-            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
+            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=RefusalScope.MESSAGE)
         return write(self._stream, request.body.decode() + "\n")

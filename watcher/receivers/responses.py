@@ -21,7 +21,7 @@ SHORTEST_SECRET: Final = 8
 SHORTEST_PATH_SECRET: Final = 16
 
 
-def wanted_pause_seconds(answered: Answered) -> float | None:
+def requested_pause_seconds(answered: Answered) -> float | None:
     """Return what ``Retry-After`` asks for, at most an hour; ``None`` where it asks for nothing, or nonsense.
 
     Zero asks for nothing: our own back-off goes on, or a receiver that always says so would be hammered.
@@ -64,7 +64,7 @@ def shortened_answer(answered: Answered, redactor: Redactor) -> str:
     return one_line(f"{answered.status} {body[:BODY_LIMIT]}", ANSWER_LIMIT)
 
 
-def without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Outcome:
+def outcome_without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Outcome:
     """Return the outcome of a call that no whole answer came back from."""
     detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
     if isinstance(call, MaybeSent):

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult, MaybeSent
 from watcher.logs import Redactor
 from watcher.receivers.payload import sealed
-from watcher.receivers.responses import redactor_for, shortened_answer, wanted_pause_seconds, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for, requested_pause_seconds, shortened_answer
 from watcher.receivers.signature import decode_keys, signed_headers
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
@@ -60,7 +60,7 @@ class WebhookReceiver:
     async def send(self, delivery_request: DeliveryRequest) -> Outcome:
         """Post the sealed body once."""
         if delivery_request.body is None:
-            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
+            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=RefusalScope.MESSAGE)
         try:
             secret = None if self._secret is None else self._secret()
             keys = decode_keys(secret, self.name) if secret else ()
@@ -78,8 +78,8 @@ class WebhookReceiver:
 def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
     """Return what came of a post."""
     if isinstance(call, Answered):
-        return classify(call.status, shortened_answer(call, redactor), wanted_pause_seconds(call))
-    outcome = without_answer(call, redactor)
+        return classify(call.status, shortened_answer(call, redactor), requested_pause_seconds(call))
+    outcome = outcome_without_answer(call, redactor)
     if isinstance(call, MaybeSent) and call.status is not None:
         # The status alone decides; only the rest of the answer was lost.
         return classify(call.status, outcome.answer)

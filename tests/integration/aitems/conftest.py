@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
+from tests.support.keys import FixedKeys
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
-from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings

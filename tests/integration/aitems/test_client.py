@@ -15,10 +15,11 @@ import pytest
 
 from tests.integration.aitems.conftest import ACCESS_KEY, MakeApi, Script
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
-from watcher.aitems.client import AccountSpec, AitemsClient, ServicesSeen
+from tests.support.keys import FixedKeys
+from watcher.aitems.client import AccountSpec, AitemsClient, ServicesResult
 from watcher.aitems.pages import MAX_PAGES
-from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.aitems.wire import Service
+from watcher.aitems.signing import KeyPair
+from watcher.aitems.wire import ServiceInfo
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -147,7 +148,7 @@ async def test_services_are_listed_over_all_pages(api: AitemsClient, server: Raw
         script.add({"services": services, "offset": offset, "limit": 1})
     script.add({"services": [], "offset": 2, "limit": 1})
     answer = await api.services()
-    assert isinstance(answer, ServicesSeen)
+    assert isinstance(answer, ServicesResult)
     assert [(service.ref.service, service.record["name"]) for service in answer.services] == [
         ("a", "shop a"),
         ("b", "shop b"),
@@ -157,7 +158,7 @@ async def test_services_are_listed_over_all_pages(api: AitemsClient, server: Raw
 async def test_a_service_is_read(api: AitemsClient, server: RawServer, script: Script) -> None:
     script.add({"serviceId": "6wxgu1abcde", "status": "scheduled", "type": "interval"})
     answer = await api.service(SERVICE)
-    assert isinstance(answer, Service)
+    assert isinstance(answer, ServiceInfo)
     assert (answer.status, answer.record) == ("scheduled", {"type": "interval"})
 
 

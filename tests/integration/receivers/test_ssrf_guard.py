@@ -14,7 +14,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
 from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSettings, NotSent
 from watcher.http.probe import probe
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 
 METADATA = "169.254.169.254"
 GUARDED = HttpSettings(timeout_seconds=5.0, guarded=True)
@@ -106,7 +106,7 @@ async def test_r27_a_forbidden_address_in_any_way_of_writing_is_refused_with_no_
     assert isinstance(result, NotSent)
     # Some of them the library itself takes for no URL.
     assert result.reason in {FailureReason.ADDRESS, FailureReason.INVALID}
-    assert isinstance(without_answer(result, redactor_for(None, ())), Refused)
+    assert isinstance(outcome_without_answer(result, redactor_for(None, ())), Refused)
     assert connected == []
 
 

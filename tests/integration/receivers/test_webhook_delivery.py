@@ -14,7 +14,7 @@ from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -145,7 +145,7 @@ async def test_a_redirect_is_not_followed_and_parks_the_receiver() -> None:
     async with listening(Inbox(moved)) as inbox:
         outcome = await outcome_at(inbox.url)
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert len(inbox.received) == 1
 
 

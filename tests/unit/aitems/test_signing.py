@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher.aitems.signing import FixedKeys, KeyPair, SignatureV2, signature
+from tests.support.keys import FixedKeys
+from watcher.aitems.signing import KeyPair, SignatureV2, signature
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.paths import DATA
 from watcher.aitems import wire
-from watcher.aitems.wire import BadAnswer, Page, Service, Times, ViewedTraining
+from watcher.aitems.wire import BadAnswer, Page, ServiceInfo, Times, ViewedTraining
 from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
 
 SAMPLE = (DATA / "aitems" / "view-training.json").read_bytes()
@@ -274,14 +274,14 @@ def test_services_are_read_with_what_else_is_known_of_them() -> None:
     record = {"serviceId": "b28a0ffffff", "name": "shop_reco", "status": "learning", "permission": "Allow"}
     body = json.dumps({"services": [record], "offset": 0, "limit": 1000}).encode()
     page = wire.read_services(body, "main")
-    expected = Service(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
+    expected = ServiceInfo(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
     assert isinstance(page, Page)
     assert page.items == (expected,)
 
 
 def test_a_service_is_read_and_must_be_the_one_that_was_asked_for() -> None:
     body = b'{"serviceId": "a", "status": "scheduled", "type": "interval"}'
-    assert wire.read_service(body, ServiceRef("main", "a")) == Service(
+    assert wire.read_service(body, ServiceRef("main", "a")) == ServiceInfo(
         ServiceRef("main", "a"), "scheduled", {"type": "interval"}
     )
     assert isinstance(wire.read_service(body, ServiceRef("main", "b")), BadAnswer)

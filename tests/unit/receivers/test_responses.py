@@ -9,10 +9,10 @@ from watcher.core.secret import STARS, Secret
 from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
 from watcher.receivers.responses import (
     ANSWER_LIMIT,
+    outcome_without_answer,
     redactor_for,
+    requested_pause_seconds,
     shortened_answer,
-    wanted_pause_seconds,
-    without_answer,
 )
 
 NOW = datetime(2026, 11, 23, 2, 20, 0, tzinfo=UTC)
@@ -41,11 +41,11 @@ def answered(body: bytes = b"", status: int = 200, **headers: str) -> Answered:
     ],
 )
 def test_retry_after_is_heeded_within_reason(value: str, seconds: float | None) -> None:
-    assert wanted_pause_seconds(answered(retry_after=value)) == seconds
+    assert requested_pause_seconds(answered(retry_after=value)) == seconds
 
 
 def test_without_retry_after_nothing_is_asked_for() -> None:
-    assert wanted_pause_seconds(answered()) is None
+    assert requested_pause_seconds(answered()) is None
 
 
 def test_the_kept_answer_is_short_clean_and_begins_with_the_status() -> None:
@@ -105,14 +105,16 @@ def test_ordinary_words_stay_readable() -> None:
 
 def test_what_was_not_sent_is_surely_tried_later() -> None:
     call = NotSent(reason=FailureReason.DNS, detail="ci.example.com: no such name", asked_at=NOW, ended_at=NOW)
-    assert without_answer(call, NOTHING) == TryLater(reason="not sent: dns", answer="ci.example.com: no such name")
+    assert outcome_without_answer(call, NOTHING) == TryLater(
+        reason="not sent: dns", answer="ci.example.com: no such name"
+    )
 
 
 def test_what_can_never_be_put_on_the_wire_is_for_a_person() -> None:
     call = NotSent(reason=FailureReason.INVALID, detail="", asked_at=NOW, ended_at=NOW)
-    assert isinstance(without_answer(call, NOTHING), Refused)
+    assert isinstance(outcome_without_answer(call, NOTHING), Refused)
 
 
 def test_what_broke_after_the_first_byte_is_uncertain() -> None:
     call = MaybeSent(reason=FailureReason.RESET, detail="gone", asked_at=NOW, ended_at=NOW)
-    assert without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")
+    assert outcome_without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Refused, Scope, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, RefusalScope, Refused, Uncertain
 from watcher.core.event import Event
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec
@@ -177,7 +177,7 @@ async def test_the_log_without_sealed_bytes_refuses_that_message_alone() -> None
     log = receiver("log", io.StringIO())
     outcome = await log.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("kind", ["log", "console"])

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec
@@ -66,13 +66,15 @@ def test_a_refused_body_is_tried_again_by_itself_and_parks_nobody(status: int) -
 def test_what_a_person_must_recover_is_refused_for_the_receiver_with_advice(status: int, advice: str) -> None:
     outcome = classify(status, "")
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert advice in outcome.reason
 
 
 def test_no_status_whatever_loses_a_message() -> None:
     outcomes: list[Outcome] = [classify(status, "") for status in range(200, 600)]
-    assert not [outcome for outcome in outcomes if isinstance(outcome, Refused) and outcome.scope is Scope.MESSAGE]
+    assert not [
+        outcome for outcome in outcomes if isinstance(outcome, Refused) and outcome.scope is RefusalScope.MESSAGE
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() ->
         DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None)
     )
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
 async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothing() -> None:
@@ -130,5 +132,5 @@ async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothin
     receiver = WebhookReceiver(spec(secret=secrets.pop))
     outcome = await receiver.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert "a secret cannot be had or used" in outcome.reason

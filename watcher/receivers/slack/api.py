@@ -15,7 +15,7 @@ import structlog
 from watcher.core.delivery.model import Outcome
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpClient, HttpRequest, server_date
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.errors import SlackAnswer, read_answer
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ class SlackApi:
             HttpRequest(method="POST", url=f"{self._base_url}{method}", headers=headers, body=body)
         )
         if not isinstance(call, Answered):
-            return without_answer(call, redactor)
+            return outcome_without_answer(call, redactor)
         date = server_date(call.headers)
         self.ahead = self.ahead if date is None else max(call.answered_at - date, timedelta())
         document = _document(call.body)

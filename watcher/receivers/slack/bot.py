@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
+from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.receivers.slack.api import Reply, SlackApi
@@ -104,12 +104,12 @@ class SlackReceiver:
                 continue
             cursor = _next_cursor(reply)
             if not cursor or found.keys() == sought:
-                missing = NotFound(answer="not in the channel's history")
+                missing = MessageNotFound(answer="not in the channel's history")
                 return found | dict.fromkeys(sought - found.keys(), missing)
             if self._clock.monotonic() > ends_at:
                 break
             arguments["cursor"] = cursor
-        return found | dict.fromkeys(sought - found.keys(), Unanswered(reason="the history is too long"))
+        return found | dict.fromkeys(sought - found.keys(), LookupFailed(reason="the history is too long"))
 
     async def access(self) -> Access:
         """Ask what the token may do: who it is, its scopes, and whether the channel's history may be read."""
@@ -122,11 +122,11 @@ class SlackReceiver:
             identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
             scopes=reply.scopes,
             answer=reply.answer.kept,
-            refused=f"conversations.history: {unread.reason}" if isinstance(unread, Unanswered) else None,
-            unreadable=unread.reason if isinstance(unread, NotAllowed) else None,
+            refused=f"conversations.history: {unread.reason}" if isinstance(unread, LookupFailed) else None,
+            unreadable=unread.reason if isinstance(unread, LookupDenied) else None,
         )
 
-    async def _try_history(self) -> Unanswered | NotAllowed | None:
+    async def _try_history(self) -> LookupFailed | LookupDenied | None:
         arguments = self._history(self._clock.utc_now()) | {"limit": "1"}
         reply = await self._api.ask("conversations.history", arguments)
         if isinstance(reply, Reply) and reply.good:
@@ -180,7 +180,7 @@ def _recognized(reply: Reply, sought: set[str]) -> dict[str, LookupResult]:
     for message in messages if isinstance(messages, list) else []:
         identity = _delivery_of(message, sought) if isinstance(message, dict) else None
         if identity is not None:
-            found[identity] = Found(receipt=str(message.get("ts")), answer="found in the channel's history")
+            found[identity] = MessageFound(receipt=str(message.get("ts")), answer="found in the channel's history")
     return found
 
 
@@ -200,16 +200,16 @@ def _next_cursor(reply: Reply) -> str:
     return cursor if isinstance(cursor, str) else ""
 
 
-def _unread(reply: Reply | Outcome) -> Unanswered | NotAllowed:
+def _unread(reply: Reply | Outcome) -> LookupFailed | LookupDenied:
     if not isinstance(reply, Reply):
         wish = reply.after_seconds if isinstance(reply, TryLater | Uncertain) else None
-        return Unanswered(reason=_reason(reply), answer=reply.answer, after_seconds=wish)
+        return LookupFailed(reason=_reason(reply), answer=reply.answer, after_seconds=wish)
     answer = reply.answer
     if answer.name in UNREADABLE_HISTORY:
-        return NotAllowed(reason=_why_not(reply), answer=answer.kept)
+        return LookupDenied(reason=_why_not(reply), answer=answer.kept)
     outcome = classify(answer, METADATA_STEP, WEB_API)
     wish = outcome.after_seconds if isinstance(outcome, TryLater | Uncertain) else None
-    return Unanswered(reason=_reason(outcome), answer=answer.kept, after_seconds=wish)
+    return LookupFailed(reason=_reason(outcome), answer=answer.kept, after_seconds=wish)
 
 
 def _why_not(reply: Reply) -> str:

@@ -1,6 +1,6 @@
 """The names of errors of Slack's Web API, by what follows from them for ``chat.postMessage``.
 
-Names: https://docs.slack.dev/reference/methods/chat.postMessage/ and https://docs.slack.dev/reference/methods/chat.update/.
+ErrorNames: https://docs.slack.dev/reference/methods/chat.postMessage/ and https://docs.slack.dev/reference/methods/chat.update/.
 A name that stands nowhere here is tried again, and its word is in the log and with the delivery.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from watcher.receivers.slack.errors import CONTENT, Names
+from watcher.receivers.slack.errors import CONTENT, ErrorNames
 
 MISSING_SCOPE: Final = "missing_scope"
 
@@ -47,7 +47,7 @@ CREDENTIALS: Final = {
     "enterprise_is_restricted": _ADMINISTRATOR,
 }
 
-WEB_API: Final = Names(
+WEB_API: Final = ErrorNames(
     unclear=frozenset(
         {
             "internal_error",

@@ -1,6 +1,6 @@
 """What an answer of Slack's means: one classification for incoming webhooks and the Web API, each with its names.
 
-Names and statuses of webhooks: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/#handling_errors
+ErrorNames and statuses of webhooks: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/#handling_errors
 and https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks/. Those of the Web API stand in
 ``slack_names``.
 """
@@ -20,14 +20,14 @@ from watcher.core.delivery.model import (
     Degrade,
     Delivered,
     Outcome,
+    RefusalScope,
     Refused,
-    Scope,
     TryLater,
     Uncertain,
 )
 from watcher.http import Answered
 from watcher.logs import Redactor
-from watcher.receivers.responses import shortened_answer, wanted_pause_seconds
+from watcher.receivers.responses import requested_pause_seconds, shortened_answer
 from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY, content_step
 
 ANSWER_BYTES: Final = 16_384
@@ -53,7 +53,7 @@ _HTML: Final = re.compile(r"\s*<", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class ErrorNames:
     """What the names of errors of one interface mean; one that stands nowhere is tried again."""
 
     remedies: Mapping[str, str]
@@ -70,7 +70,7 @@ class Names:
 
 
 _NEW_WEBHOOK: Final = "make a new incoming webhook and give its address as url"
-WEBHOOK: Final = Names(
+WEBHOOK: Final = ErrorNames(
     remedies=MappingProxyType(
         {
             "channel_not_found": "the channel is gone; make a webhook for another one",
@@ -125,7 +125,7 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
         # A long answer may be cut before its name.
         body=name if isinstance(name, str) else body,
         kept=shortened_answer(answered, redactor),
-        after_seconds=wanted_pause_seconds(answered) or _pause_in(facts),
+        after_seconds=requested_pause_seconds(answered) or _pause_in(facts),
         accepted=good and answered.status == HTTPStatus.OK,
         receipt=receipt if isinstance(receipt, str) else None,
         denied=facts.get("ok") is False,
@@ -148,7 +148,7 @@ def _name_in_json(text: str) -> str:
     return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
-def classify(answer: SlackAnswer, degrade: int, names: Names = WEBHOOK) -> Outcome:
+def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK) -> Outcome:
     """Return what an answer means; ``degrade`` is the step of simplifying that was sent."""
     if answer.accepted:
         return Delivered(answer=answer.kept, receipt=answer.receipt)
@@ -158,7 +158,7 @@ def classify(answer: SlackAnswer, degrade: int, names: Names = WEBHOOK) -> Outco
     return _by_name(answer, degrade, names) or _by_status(answer, names)
 
 
-def _by_name(answer: SlackAnswer, degrade: int, names: Names) -> Outcome | None:
+def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome | None:
     name = answer.name
     if name in names.remedies:
         return Refused(reason=f"{name}: {names.remedies[name]}", answer=answer.kept)
@@ -168,20 +168,20 @@ def _by_name(answer: SlackAnswer, degrade: int, names: Names) -> Outcome | None:
         return Degrade(reason=name, answer=answer.kept, steps=METADATA_STEP)
     if name in names.ours or answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
         reason = f"{name or f'http {answer.status}'}: our request is wrong"
-        return Refused(reason=reason, answer=answer.kept, scope=Scope.MESSAGE)
+        return Refused(reason=reason, answer=answer.kept, scope=RefusalScope.MESSAGE)
     return None
 
 
-def _content_refused(answer: SlackAnswer, degrade: int, names: Names) -> Outcome:
+def _content_refused(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome:
     reason = answer.name or f"http {answer.status}"
     if content_step(degrade) < TEXT_ONLY:
         return Degrade(reason=reason, answer=answer.kept)
     if names.metadata and degrade < METADATA_STEP:
         return Degrade(reason=reason, answer=answer.kept, steps=METADATA_STEP)
-    return Refused(reason=f"{reason}: text alone is refused too", answer=answer.kept, scope=Scope.MESSAGE)
+    return Refused(reason=f"{reason}: text alone is refused too", answer=answer.kept, scope=RefusalScope.MESSAGE)
 
 
-def _by_status(answer: SlackAnswer, names: Names) -> Outcome:
+def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     status = answer.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         reason = f"http {status}: a redirect is not followed; put the final address into the configuration"

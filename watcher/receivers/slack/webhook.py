@@ -14,7 +14,7 @@ from typing import Final
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import content_step, payload
 from watcher.receivers.slack.errors import classify, read_answer
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
@@ -53,7 +53,7 @@ class SlackWebhookReceiver:
         request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(delivery_request))
         call = await self._spec.http.call(request)
         if not isinstance(call, Answered):
-            return without_answer(call, redactor)
+            return outcome_without_answer(call, redactor)
         return classify(read_answer(call, redactor), delivery_request.degrade)
 
 

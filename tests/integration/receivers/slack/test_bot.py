@@ -14,8 +14,8 @@ from tests.integration.receivers.raw_server import refusing_url
 from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
-from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
+from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -121,10 +121,10 @@ async def test_after_an_attempt_without_a_clear_answer_the_history_announces(fau
         assert len(slack.messages) == posted
         found = await result(receiver, doubtful)
         if posted:
-            assert isinstance(found, Found)
+            assert isinstance(found, MessageFound)
             assert found.receipt == slack.messages[0]["ts"]
         else:
-            assert isinstance(found, NotFound)
+            assert isinstance(found, MessageNotFound)
 
 
 async def test_one_sweep_to_the_last_page_announces_of_every_message_in_doubt() -> None:
@@ -135,7 +135,7 @@ async def test_one_sweep_to_the_last_page_announces_of_every_message_in_doubt() 
         for number in range(40):
             slack.say(f"chatter {number}")
         found = await receiver.look_up(doubtful)
-        assert [type(found[each.delivery_id]) for each in doubtful] == [Found] * 5 + [NotFound] * 2
+        assert [type(found[each.delivery_id]) for each in doubtful] == [MessageFound] * 5 + [MessageNotFound] * 2
         assert slack.calls["conversations.history"] == 3, "45 messages, 15 a page"
 
 
@@ -144,9 +144,9 @@ async def test_the_history_is_read_from_a_minute_before_the_attempt_alone() -> N
         old = request()
         await receiver.send(old)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=61)).timestamp():.6f}"
-        assert isinstance(await result(receiver, old), NotFound)
+        assert isinstance(await result(receiver, old), MessageNotFound)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=30)).timestamp():.6f}"
-        assert isinstance(await result(receiver, old), Found)
+        assert isinstance(await result(receiver, old), MessageFound)
 
 
 @pytest.mark.parametrize("behind", [3600.0, -3600.0])
@@ -156,14 +156,14 @@ async def test_a_clock_of_ours_that_is_wrong_hides_no_message(behind: float) -> 
         assert isinstance(await receiver.send(doubtful), Uncertain)
         for number in range(20):
             slack.say(f"chatter {number}")
-        assert isinstance(await result(receiver, doubtful), Found)
+        assert isinstance(await result(receiver, doubtful), MessageFound)
 
 
 async def test_an_attempt_that_lies_in_the_future_is_found_in_the_past() -> None:
     async with scene() as (_, receiver):
         stepped = request(attempted_at=datetime.now(UTC) + timedelta(hours=1))
         await receiver.send(stepped)
-        assert isinstance(await result(receiver, stepped), Found)
+        assert isinstance(await result(receiver, stepped), MessageFound)
 
 
 @pytest.mark.parametrize("degrade", [METADATA_STEP, METADATA_STEP + 1, METADATA_STEP + 2])
@@ -172,22 +172,24 @@ async def test_a_message_without_metadata_is_known_again_by_its_text(degrade: in
         plain = request(degrade=degrade)
         await receiver.send(plain)
         slack.say(f"what became of {plain.delivery_id} and of {request(number=2).delivery_id}?")
-        assert isinstance(await result(receiver, plain), Found)
-        assert isinstance(await result(receiver, request(number=2)), NotFound), "somebody's words are none of ours"
+        assert isinstance(await result(receiver, plain), MessageFound)
+        assert isinstance(await result(receiver, request(number=2)), MessageNotFound), (
+            "somebody's words are none of ours"
+        )
 
 
 @pytest.mark.parametrize("name", ["missing_scope", "not_in_channel", "not_allowed_token_type"])
 async def test_a_history_that_may_not_be_read_says_so_with_a_remedy(name: str) -> None:
     async with scene(history_fault=lambda: name) as (_, receiver):
         found = await result(receiver, request())
-    assert isinstance(found, NotAllowed)
+    assert isinstance(found, LookupDenied)
     assert found.reason.startswith(name)
 
 
 async def test_a_missing_scope_is_named() -> None:
     async with scene(scopes=frozenset({"chat:write"})) as (_, receiver):
         found = await result(receiver, request())
-    assert isinstance(found, NotAllowed)
+    assert isinstance(found, LookupDenied)
     assert found.reason == "missing_scope: give the app channels:history, install it again"
 
 
@@ -197,7 +199,7 @@ async def test_a_missing_scope_is_named() -> None:
 async def test_a_history_that_cannot_be_read_now_is_read_later(fault: str, wait: float | None) -> None:
     async with scene(history_fault=lambda: fault) as (_, receiver):
         found = await result(receiver, request())
-    assert isinstance(found, Unanswered)
+    assert isinstance(found, LookupFailed)
     assert found.after_seconds == wait
 
 
@@ -209,8 +211,8 @@ async def test_what_was_found_before_the_history_broke_off_is_found() -> None:
             slack.say(f"chatter {number}")
         await receiver.send(first)
         found = await receiver.look_up([first, second])
-    assert isinstance(found[first.delivery_id], Found)
-    assert isinstance(found[second.delivery_id], Unanswered)
+    assert isinstance(found[first.delivery_id], MessageFound)
+    assert isinstance(found[second.delivery_id], LookupFailed)
 
 
 async def test_refused_content_steps_down_until_it_passes() -> None:
@@ -250,7 +252,7 @@ async def test_r21_a_wrong_token_is_for_a_person_and_a_rotated_one_is_picked_up(
         receiver = SlackReceiver(spec)
         refused = await receiver.send(request())
         assert isinstance(refused, Refused)
-        assert refused.scope is Scope.RECEIVER
+        assert refused.scope is RefusalScope.RECEIVER
         assert refused.reason.startswith("invalid_auth: make a new bot token")
         assert tokens[0] not in repr(refused)
         tokens.append(TOKEN)
@@ -269,7 +271,7 @@ async def test_an_answer_that_repeats_the_token_is_kept_without_it() -> None:
 async def test_where_nobody_listens_nothing_was_sent_and_nothing_can_be_looked_up() -> None:
     async with bot(refusing_url()) as receiver:
         assert isinstance(await receiver.send(request()), TryLater)
-        assert isinstance(await result(receiver, request()), Unanswered)
+        assert isinstance(await result(receiver, request()), LookupFailed)
 
 
 async def test_what_a_token_may_do_is_asked_of_slack() -> None:

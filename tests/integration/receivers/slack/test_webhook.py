@@ -16,8 +16,8 @@ from watcher.core.delivery.model import (
     Delivered,
     DeliveryRequest,
     Outcome,
+    RefusalScope,
     Refused,
-    Scope,
     TryLater,
     Uncertain,
 )
@@ -115,7 +115,7 @@ async def test_a_slack_that_takes_nothing_ends_that_message_alone() -> None:
     async with listening(Inbox(nothing)) as inbox:
         outcome = await outcome_at(inbox.url, degrade=2)
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
 async def test_throttling_waits_as_long_as_slack_asks() -> None:
@@ -139,7 +139,7 @@ async def test_a_revoked_webhook_is_for_a_person_and_its_address_is_not_kept() -
     async with listening(Inbox(gone)) as inbox:
         outcome = await outcome_at(inbox.url.replace("/hook", path))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert outcome.reason.startswith("no_service: ")
     assert "abcdef" not in repr(outcome)
 

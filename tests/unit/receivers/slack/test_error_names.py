@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
 from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY
@@ -119,7 +119,7 @@ def test_refused_content_steps_down_and_the_metadata_goes_last(name: str) -> Non
         steps.append(degrade)
     assert steps == [1, TEXT_ONLY, TEXT_ONLY + METADATA_STEP]
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("name", METADATA.split())
@@ -140,7 +140,7 @@ def test_where_the_message_to_reply_to_is_gone_the_next_attempt_posts_anew(name:
 def test_destination_and_credentials_are_for_a_person_with_a_remedy(name: str) -> None:
     refused = refusal(name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
     assert refused.reason.startswith(f"{name}: ")
 
 
@@ -148,7 +148,7 @@ def test_destination_and_credentials_are_for_a_person_with_a_remedy(name: str) -
 def test_a_wrong_request_is_our_fault_and_ends_this_message(name: str) -> None:
     refused = refusal(name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("status", [200, 400, 403])

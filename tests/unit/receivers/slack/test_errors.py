@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
 from watcher.receivers.slack.errors import PAUSE_SECONDS, classify, read_answer
@@ -83,7 +83,7 @@ def test_refused_content_is_simplified_until_there_is_nothing_simpler(status: in
     assert isinstance(outcome(status, body, degrade=1), Degrade)
     last = outcome(status, body, degrade=2)
     assert isinstance(last, Refused)
-    assert last.scope is Scope.MESSAGE
+    assert last.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_refused_content_is_simplified_until_there_is_nothing_simpler(status: in
 def test_destination_and_credentials_are_for_a_person_with_advice(status: int, name: str) -> None:
     refused = outcome(status, name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
     assert refused.reason.startswith(f"{name}: ")
     assert refused.answer == f"{status} {name}"
 
@@ -114,13 +114,13 @@ def test_destination_and_credentials_are_for_a_person_with_advice(status: int, n
 def test_a_redirect_is_refused_for_the_receiver(status: int) -> None:
     refused = outcome(status, "")
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
 
 
 def test_a_wrong_method_is_our_fault_and_ends_this_message() -> None:
     refused = outcome(405, "")
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize(
