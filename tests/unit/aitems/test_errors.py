@@ -1,4 +1,4 @@
-"""Errors: every envelope met on the gateway is read, and taken for the right cause."""
+"""Errors: every known envelope of the gateway is read and has the right cause."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ NONE = Headers()
         (b'{"error":{}}', ApiError(ErrorShape.ERROR_OBJECT)),
     ],
 )
-def test_an_envelope_is_read(body: bytes, expected: ApiError) -> None:
+def test_each_known_envelope_is_read(body: bytes, expected: ApiError) -> None:
     assert read_error(NONE, body) == expected
 
 
@@ -87,13 +87,13 @@ def test_an_encoded_error_is_named_and_not_decoded() -> None:
     assert error == ApiError(ErrorShape.TEXT, None, "a body encoded as gzip")
 
 
-def test_entities_of_xml_are_not_expanded() -> None:
+def test_xml_entities_are_not_expanded() -> None:
     body = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Error><Code>&b;</Code></Error>'
     assert read_error(NONE, body).code == "&b;"
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_break_the_reading(body: bytes) -> None:
+def test_any_bytes_can_be_read(body: bytes) -> None:
     read_error(NONE, body)
 
 
@@ -106,7 +106,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_no_shape_of_json_breaks_the_reading(value: object) -> None:
+def test_any_shape_of_json_can_be_read(value: object) -> None:
     error = read_error(NONE, json.dumps(value).encode())
     assert error.code is None or isinstance(error.code, str)
 
@@ -146,23 +146,23 @@ def test_deep_json_is_text() -> None:
         (404, "500", Cause.NOT_FOUND),
     ],
 )
-def test_the_http_status_goes_before_the_gateways_code(status: int, code: str | None, cause: Cause) -> None:
+def test_the_http_status_takes_precedence_over_the_gateways_code(status: int, code: str | None, cause: Cause) -> None:
     assert cause_of(status, ApiError(ErrorShape.ERROR_OBJECT, code), NOW, NOW) is cause
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=5, seconds=1), timedelta(days=-400)])
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_refusal_by_a_server_of_another_time_is_the_clocks_fault(status: int, skew: timedelta) -> None:
+def test_a_refusal_by_a_server_with_another_time_means_a_wrong_clock(status: int, skew: timedelta) -> None:
     assert cause_of(status, ApiError(ErrorShape.EMPTY), NOW + skew, NOW) is Cause.CLOCK
 
 
-def test_a_clock_within_five_minutes_is_not_to_blame() -> None:
+def test_a_clock_within_five_minutes_is_no_cause() -> None:
     assert cause_of(401, ApiError(ErrorShape.EMPTY), NOW + timedelta(minutes=5), NOW) is Cause.KEY
     assert cause_of(401, ApiError(ErrorShape.EMPTY), None, NOW) is Cause.KEY
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "210"), (503, None), (404, None), (429, "400")])
-def test_other_refusals_keep_their_cause_whatever_the_clock_says(status: int, code: str | None) -> None:
+def test_other_refusals_keep_their_cause_with_a_wrong_clock(status: int, code: str | None) -> None:
     error = ApiError(ErrorShape.ERROR_OBJECT, code)
     assert cause_of(status, error, NOW + timedelta(days=1), NOW) is cause_of(status, error, NOW, NOW)
 
