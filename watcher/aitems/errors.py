@@ -55,7 +55,7 @@ class ApiError:
 
 
 def read_error(headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Return the error in a body; never raises, whatever the body."""
+    """Return the error in a body; it never raises, for any body."""
     if encoding := http.content_encoding(headers):
         return ApiError(ErrorShape.TEXT, message=f"a body encoded as {encoding}")
     text = body[:MAX_BYTES].decode(errors="replace").strip()

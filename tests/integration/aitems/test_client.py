@@ -205,7 +205,7 @@ async def test_a_wrong_clock_is_reported_with_its_difference(api: AitemsClient, 
         (json.dumps({**RECORD, "status": None}).encode(), ""),
         (b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', ""),
         (gzip.compress(json.dumps(RECORD).encode()), "Content-Encoding: gzip\r\n"),
-        # The header says that it is encoded, so the body is not accepted, whatever its bytes.
+        # The header says that it is encoded, so the body is not accepted.
         (json.dumps(RECORD).encode(), "Content-Encoding: br\r\n"),
     ],
 )

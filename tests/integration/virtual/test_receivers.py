@@ -31,7 +31,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 ALERTS = 1_000
 SLACK_WORDS = (
-    "http 410: the receiver wants no more deliveries",
+    "http 410: the consumer wants no more deliveries",
     "channel_not_found",
     "token_revoked",
     "channel_is_archived",

@@ -136,7 +136,7 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     """Return the group that an event joins; ``None`` where it gets a message of its own.
 
     Late changes of one catch-up form a group. So do events of a route with ``group_for``. Urgent events join neither.
-    A flapping subject goes into digests, whatever the kind. An incident always gets a message of its own.
+    A flapping subject goes into digests, for any kind of event. An incident always gets a message of its own.
     """
     if event.incident is not None:
         return None

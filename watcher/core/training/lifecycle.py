@@ -138,7 +138,7 @@ def _chain_index(status: str) -> int:
 
 
 def decide(snapshot: Snapshot | None, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
-    """Return the decision about one valid answer; never raises, whatever the status."""
+    """Return the decision about one valid answer; it never raises, for any status."""
     if snapshot is None and context.new_since is None:
         return Decision(snapshot=_baseline(observation), reason=DecisionReason.BASELINE)
     if snapshot is not None and snapshot.gone:
