@@ -98,6 +98,6 @@ async def test_a_fault_of_ours_counts_as_no_answer() -> None:
     [(_, decided, _)] = await LookupRunner(Broken(), Hands()).look_up_uncertain([doubtful("a", lookups=1)], POLICY)
     assert (decided.state, decided.reason, decided.lookups) == (
         State.UNCERTAIN,
-        "cannot look it up: internal-fault",
+        "lookup failed: internal-fault",
         1,
     )
