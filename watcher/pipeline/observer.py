@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher.core.observer import Observer
 from watcher.core.polling.result import PollFailure, PollOutcome
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.ports import Api, ServicesSeen
+from watcher.pipeline.ports import Api, ServicesResult
 
 
 class ObservedApi:
@@ -28,11 +28,11 @@ class ObservedApi:
         self._note("list", outcome)
         return outcome
 
-    async def services(self) -> ServicesSeen | PollFailure:
+    async def services(self) -> ServicesResult | PollFailure:
         """Ask which services the account has."""
         found = await self._api.services()
         self._note("services", found)
         return found
 
-    def _note(self, call: str, answer: PollOutcome | ServicesSeen) -> None:
+    def _note(self, call: str, answer: PollOutcome | ServicesResult) -> None:
         self._observer.asked(self._account, call, answer.cause if isinstance(answer, PollFailure) else "seen")

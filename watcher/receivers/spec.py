@@ -1,4 +1,4 @@
-"""The settings that a receiver is made from, and the error about settings that make none."""
+"""The settings that a receiver is made from, and the error about invalid settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACE_KEY_LENGTH: Final = 16
 
 
 class InvalidReceiverError(ValueError):
-    """The configuration of a receiver cannot be used; the message says how to correct it."""
+    """A receiver's settings are invalid; the text says how to correct them."""
 
     def __init__(self, name: str, key: str, fault: str) -> None:
         super().__init__(f"receiver {name!r}: {key}: {fault}")
@@ -29,38 +29,38 @@ class InvalidReceiverError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """One receiver as the configuration describes it; each kind uses the fields that it needs."""
+    """The settings of one receiver; each kind uses the fields that it needs."""
 
     name: str
     http: HttpClient
     clock: Clock
     url: Callable[[], Secret] | Secret | None = None
-    """The address; a secret file is read at each attempt, as for the headers and the secret."""
+    """The address, or a function that returns the present one at each attempt."""
     secret: Callable[[], Secret] | None = None
-    """Called at each attempt, so that a changed file takes effect."""
+    """Called at each attempt, so that a changed file is read again."""
     channel: str = ""
-    """The channel of a bot: an id, not a name."""
+    """The id of a bot's channel, not its name."""
     api_url: str = ""
-    """The address of the Web API of a bot."""
+    """The address of the Web API for a bot."""
     headers: Mapping[str, Secret] = field(default_factory=lambda: NO_HEADERS, hash=False)
     stream: TextIO | None = None
-    """The output of kinds without a network; standard output where it is left out."""
+    """The output of kinds without a network; standard output by default."""
 
     def require_url(self) -> Secret:
-        """Return the current address.
+        """Return the present address.
 
         Raises:
-            InvalidReceiverError: there is none, or it is not an HTTP address.
+            InvalidReceiverError: There is none, or it is no HTTP address.
         """
         url = self.url() if callable(self.url) else self.url
         if url is None or not is_http_url(url.reveal()):
-            fault = 'give an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
+            fault = 'set an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
             raise InvalidReceiverError(self.name, "url", fault)
         return url
 
 
 def is_http_url(text: str) -> bool:
-    """Say whether ``text`` is an HTTP address with a host."""
+    """Return whether ``text`` is an HTTP address with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -69,5 +69,5 @@ def is_http_url(text: str) -> bool:
 
 
 def pace_key_of(url: Secret) -> str:
-    """Return the channel key of an address: equal addresses have equal keys, and a key does not reveal its address."""
+    """Return the pace key of an address: a hash, equal only for equal addresses."""
     return hashlib.sha256(url.reveal().encode()).hexdigest()[:PACE_KEY_LENGTH]

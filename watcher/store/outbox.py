@@ -35,7 +35,7 @@ from watcher.core.routing.planning import (
     RoutingPlan,
     lines_of,
 )
-from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, joined
+from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, merge_mentions
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
@@ -197,7 +197,7 @@ def _join_group(
 
 
 def _add_mentions(connection: Connection, open_group: RowMapping, recipient: Recipient) -> None:
-    mention = write_mentions(joined(read_mentions(open_group["mention"]), recipient.mentions))
+    mention = write_mentions(merge_mentions(read_mentions(open_group["mention"]), recipient.mentions))
     if mention != open_group["mention"]:
         this = _delivery.c.position == open_group["position"]
         connection.execute(update(_delivery).where(this).values(mention=mention))

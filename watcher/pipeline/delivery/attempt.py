@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from watcher.core.delivery.lookup import Found, LookupResult
+from watcher.core.delivery.lookup import LookupResult, MessageFound
 from watcher.core.delivery.model import (
     Attempt,
     Dedup,
@@ -164,7 +164,7 @@ class AttemptRunner:
             verdict=decided,
             at=self._clock.utc_now(),
             answer=outcome.answer,
-            receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
+            receipt=outcome.receipt if isinstance(outcome, Delivered | MessageFound) else None,
             signal=signal_of(outcome, leased.request.attempted_at) if decided.state is not State.HELD else None,
         )
 

@@ -12,7 +12,7 @@ import structlog
 
 from watcher.core.delivery.model import Claim, LeasedDelivery, Policy
 from watcher.core.delivery.receiver import Receiver
-from watcher.core.health.liveness import RESTING
+from watcher.core.health.liveness import UNBOUNDED
 from watcher.core.observer import UNOBSERVED, Observer
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters
@@ -144,7 +144,7 @@ class DeliveryWorker:
         return min(longest, max((due_at - self._clock.utc_now()).total_seconds(), paused, 0.01))
 
     async def _claim(self, due_by: datetime | None = None) -> list[LeasedDelivery]:
-        self._parts.observer.progressed(self._loop, RESTING)
+        self._parts.observer.progressed(self._loop, UNBOUNDED)
         # The channel first, then the lease: a lease must not age while it waits for the channel.
         async with self._pace.in_use:
             if not await self._pace.free(self._clock, self._stopping):
