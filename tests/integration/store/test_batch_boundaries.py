@@ -1,4 +1,4 @@
-"""Where the parts meet: removed receivers, deaths after a restore, groups after an outage."""
+"""Cases across several modules: removed receivers, dead letters after a restore, groups after an outage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 
-async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announced_of(
+async def test_a_removed_receiver_without_deliveries_is_no_unannounced_problem(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
@@ -48,14 +48,14 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announce
     nobody = RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
     await routing.enqueue(outbox, [(failing, nobody)], lambda *_: None, NOW)
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",)
-    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "that it refuses is known"
-    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",), "something still waits for it"
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "it counts as failing already"
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",), "a delivery still waits for it"
     await expire_orphans(deliveries, frozenset({"renamed"}), NOW + SECOND, NOW)
     await note_removed(deliveries, {"renamed"}, NOW)
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ()
 
 
-async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
+async def test_an_event_about_a_receiver_is_marked_after_a_restore(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
@@ -69,7 +69,7 @@ async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
     assert event.restored
 
 
-async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
+async def test_an_open_group_keeps_its_wait_when_its_receiver_recovers(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
@@ -81,7 +81,7 @@ async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
 
 
-async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_has_changed(
+async def test_a_delivery_without_a_body_gets_one_when_the_kind_of_its_receiver_has_changed(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
@@ -126,13 +126,13 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
     assert [delivery_outcome.receiver for delivery_outcome in announced.delivery_outcomes] == ["hook"]
 
 
-async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_and_goes_when_it_is_back(
+async def test_a_removed_receiver_is_announced_once_and_its_deliveries_are_sent_when_it_is_back(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
     deliveries, outbox = Deliveries(database), Outbox(database)
     assert await note_removed(deliveries, {"renamed"}, NOW) == ["hook"]
-    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "told once"
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "announced once"
     ((event, _),) = await outbox.unrouted(9)
     facts = event.receiver or {}
     assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
@@ -141,7 +141,7 @@ async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_a
     assert len(await claim(database)) == 1
 
 
-async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivered(
+async def test_the_frequent_query_of_the_queues_reads_no_delivered_rows(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event(1), make_event(1, "v2"))

@@ -1,4 +1,4 @@
-"""What a person does about deliveries."""
+"""Retries and drops by an operator, and unannounced events about receivers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def dead(database: Database, make_event: MakeEvent, seq: int = 1) -> str:
     return leased.request.delivery_id
 
 
-async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
+async def test_a_retried_dead_letter_gets_its_full_time_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
@@ -62,14 +62,14 @@ async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
     assert listed(path) == []
 
 
-async def test_a_retry_goes_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
+async def test_a_retry_is_sent_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
     first = await dead(database, make_event)
     await enqueue(database, make_event(2))
     await OperatorActions(database, {"hook", "chat"}).retry([first], NOW)
     assert [leased.request.events[0].seq for leased in await claim(database)] == [1, 2]
 
 
-async def test_what_is_held_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
+async def test_a_held_delivery_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     await settle(database, leased, State.HELD, may_be_repeat=True)
@@ -78,7 +78,7 @@ async def test_what_is_held_stays_a_possible_repeat(database: Database, make_eve
     assert (again.request.may_be_repeat, again.request.attempt) == (True, 1)
 
 
-async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Database, make_event: MakeEvent) -> None:
+async def test_all_dead_letters_of_one_receiver_are_retried(database: Database, make_event: MakeEvent) -> None:
     ids = {await dead(database, make_event, seq) for seq in (1, 2, 3)}
     assert await OperatorActions(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
     assert {
@@ -86,7 +86,9 @@ async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Databas
     } == ids
 
 
-async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path: Path, make_event: MakeEvent) -> None:
+async def test_a_dropped_delivery_has_ended_and_names_the_operator(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
     identity = await dead(database, make_event)
     await enqueue(database, make_event(2))
     (waiting,) = listed(path, states=frozenset({State.PENDING}))
@@ -99,7 +101,7 @@ async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path
 
 
 @pytest.mark.parametrize("beginning", ["msg_nothing", "", "msg_", "%"])
-async def test_an_id_that_names_none_or_several_changes_nothing(
+async def test_an_id_without_exactly_one_delivery_changes_nothing(
     database: Database, path: Path, make_event: MakeEvent, beginning: str
 ) -> None:
     known = await dead(database, make_event)
@@ -109,7 +111,7 @@ async def test_an_id_that_names_none_or_several_changes_nothing(
     assert {delivery.state for delivery in listed(path)} == {State.DEAD}
 
 
-async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Database, make_event: MakeEvent) -> None:
+async def test_a_delivered_or_leased_delivery_is_left_alone(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     with pytest.raises(DeliveryRefusedError, match="is being sent"):
@@ -141,7 +143,7 @@ async def recovered(database: Database, at: datetime) -> None:
     assert await routing.settle(Deliveries(database), "hook", leased, settlement)
 
 
-async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_announced(
+async def test_a_failing_receiver_is_unannounced_when_no_other_receiver_is_notified(
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
@@ -150,7 +152,7 @@ async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_an
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
 
-async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_nobody_hears_of(
+async def test_a_receiver_that_fails_after_the_clock_was_set_back_is_unannounced_too(
     database: Database, make_event: MakeEvent
 ) -> None:
     ahead = NOW + timedelta(days=3)
@@ -162,13 +164,15 @@ async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_n
     assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
 
-async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
+async def test_an_event_that_a_route_drops_on_purpose_is_not_unannounced(
+    database: Database, make_event: MakeEvent
+) -> None:
     await refused(database, make_event)
     await route_news(database, reason="route 1: dropped on purpose")
     assert await database.write(unannounced) == []
 
 
-async def test_news_on_its_way_is_not_missed_and_dead_news_is(database: Database, make_event: MakeEvent) -> None:
+async def test_an_open_announcement_is_no_problem_and_a_dead_one_is(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, to=("ops",))
     assert await database.write(unannounced) == []
@@ -178,7 +182,7 @@ async def test_news_on_its_way_is_not_missed_and_dead_news_is(database: Database
     assert news.reason is NotAnnounced.NOT_DELIVERED
 
 
-async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
+async def test_dead_letters_are_unannounced_until_they_are_retried_or_dropped(
     database: Database, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
@@ -191,7 +195,7 @@ async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
     assert await database.write(unannounced) == []
 
 
-async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
+async def test_a_delivery_to_a_receiver_that_is_not_configured_is_not_retried(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
@@ -205,7 +209,7 @@ async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
     assert [delivery.state for delivery in listed(path)] == [State.DEAD]
 
 
-async def test_what_is_in_doubt_is_not_polled_for_again_at_once_when_its_receiver_passes_again(
+async def test_an_uncertain_delivery_waits_for_its_next_lookup_when_its_receiver_recovers(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:

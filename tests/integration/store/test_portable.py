@@ -392,7 +392,7 @@ class RefusedError(Exception):
         ("23505", None),
     ],
 )
-def test_the_causes_of_postgresql_are_known(sqlstate: str, fault: WriteFault | None) -> None:
+def test_the_faults_of_postgresql_are_known(sqlstate: str, fault: WriteFault | None) -> None:
     assert fault_of(OperationalError("", {}, RefusedError(sqlstate))) is fault
 
 

@@ -1,4 +1,4 @@
-"""R14: thousands that die at once are given up in many short transactions, so that nobody else waits for them."""
+"""R14: thousands of deliveries that expire at once do so in many short transactions, which delay no other."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LATER: Final = NOW + timedelta(days=4)
 
 
 async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str) -> None:
-    """Let so many deliveries wait for a receiver."""
+    """Make ``MANY`` deliveries that wait for a receiver."""
     events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
     await PollStore(database).record(Batch(events=tuple(events)))
     plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason="route 1")
     await routing.enqueue(Outbox(database), [(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
-async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
+async def test_r14_old_deliveries_expire_in_batches_and_are_announced_as_one(
     database: Database, make_event: MakeEvent
 ) -> None:
     await wait_in_vain(database, make_event, "hook")
@@ -50,7 +50,7 @@ async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
     assert await announce_dead_letters(deliveries, "hook", LATER) == []
 
 
-async def test_r14_what_went_to_a_receiver_that_was_removed_is_expired_in_parts(
+async def test_r14_deliveries_to_a_removed_receiver_expire_in_batches(
     database: Database, make_event: MakeEvent
 ) -> None:
     await wait_in_vain(database, make_event, "removed")

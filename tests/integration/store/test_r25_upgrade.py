@@ -1,4 +1,4 @@
-"""R25: every released schema is brought to this one with its data; killed in the middle, nothing has happened."""
+"""R25: every older schema is migrated with its data; a kill during the migration changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS = 3
 
 
 def make_old(path: Path, revision: str) -> None:
-    """Make a store as the version with this schema would have left it, with rows in every table."""
+    """Make a store with this schema and rows in every table."""
     make_schema(path, revision)
     with closing(sqlite3.connect(path)) as filled, filled:
         for table in tables(filled):
@@ -57,7 +57,7 @@ def tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def content(path: Path) -> dict[str, list[dict[str, object]]]:
-    """Return every row of every table, by the columns' names, but what a backup says of itself."""
+    """Return every row of every table, by the columns' names, apart from the mark of a backup."""
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         found = {table: rows_of(connection, table) for table in tables(connection)}
@@ -76,11 +76,11 @@ COLUMNS = {
     ("drift", "look"): "poll",
     ("receiver", "broken_since"): "failing_since",
 }
-"""The new names of what schema 0005 has renamed."""
+"""The tables and columns that schema 0005 has renamed, with their new names."""
 
 
 def as_before(before: Mapping[str, list[dict[str, object]]], after: Mapping[str, list[dict[str, object]]]) -> bool:
-    """Say whether every row is there with every value that it had, under the present names."""
+    """Return whether every row is there with all its old values, under the present names."""
     kept = {
         table: [
             {key: new[COLUMNS.get((table, key), key)] for key in old}
@@ -181,12 +181,12 @@ DEATHS = [
 ]
 
 
-def test_every_schema_has_its_steps_here() -> None:
+def test_every_schema_has_its_statements_here() -> None:
     assert ["0001", *STEPS] == sorted(known_revisions())
 
 
 @pytest.mark.parametrize(("old", "statement"), DEATHS)
-def test_r25_killed_in_mid_migration_nothing_has_happened_and_it_is_resumed(
+def test_r25_a_kill_during_a_migration_changes_nothing_and_the_next_start_repeats_it(
     path: Path, old: str, statement: str
 ) -> None:
     make_old(path, old)

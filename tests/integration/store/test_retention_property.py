@@ -1,4 +1,4 @@
-"""Forgetting, whatever the history: a training's newest state and event, and what has not ended, always stay."""
+"""Pruning of any history: a training's newest state and event always stay, as does everything that is open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CUTOFF = NOW - 10 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One event of a history: of which training, how long ago, and how its handovers stand."""
+    """One event of a history: its training, its age, and the endings of its deliveries."""
 
     version: int
     days_ago: int
@@ -41,7 +41,7 @@ class Past:
 
     @property
     def waits(self) -> bool:
-        """Whether something of it has still to end."""
+        """Whether it is unrouted or has an open delivery."""
         return not self.routed or None in self.endings
 
 
@@ -82,7 +82,7 @@ def events_of(history: Sequence[Past]) -> list[Event]:
 
 
 async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
-    """Keep the history with a snapshot of each training, and its handovers as they stand."""
+    """Write the history with a snapshot of each training and the endings of the deliveries."""
     events = events_of(history)
     refs = {TrainingRef.from_subject(event.subject) for event in events}
     snapshots = tuple(Snapshot(ref=ref, status="learning", seen_after=NOW, first_seen_at=NOW) for ref in sorted(refs))

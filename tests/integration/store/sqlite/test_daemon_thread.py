@@ -1,4 +1,4 @@
-"""Work that the end of the program does not wait for."""
+"""Work in threads that the program does not wait for at its end."""
 
 from __future__ import annotations
 
