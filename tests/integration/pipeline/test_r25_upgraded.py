@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
 from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, staged
-from tests.support.schemas import make_schema
+from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.schema_version import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
@@ -35,8 +35,10 @@ def bring_back(store: Path, revision: str) -> None:
         tables = old.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
         for (table,) in tables:
             if table not in {"alembic_version", "sqlite_sequence"}:
-                names = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
-                old.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM newer.{table}")  # noqa: S608 - ours
+                columns = [row[1] for row in old.execute(f"PRAGMA main.table_info({table})")]
+                found = ", ".join(COLUMNS.get((table, name), name) for name in columns)
+                into, newer_table = f"{table} ({', '.join(columns)})", TABLES.get(table, table)
+                old.execute(f"INSERT INTO main.{into} SELECT {found} FROM newer.{newer_table}")  # noqa: S608 - ours
 
 
 @pytest.mark.parametrize("old", OLD)

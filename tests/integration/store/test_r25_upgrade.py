@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tests.integration.store.conftest import NOW
-from tests.support.schemas import make_schema
+from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.errors import BackupError
 from watcher.store.meta_keys import BACKUP_MADE_AT
 from watcher.store.schema_version import known_revisions
@@ -67,16 +67,6 @@ def content(path: Path) -> dict[str, list[dict[str, object]]]:
 
 def rows_of(connection: sqlite3.Connection, table: str) -> list[dict[str, object]]:
     return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608 - our own
-
-
-TABLES = {"look": "poll", "drift": "deviation"}
-COLUMNS = {
-    ("training", "words_told"): "announced_statuses",
-    ("drift", "oddity"): "description",
-    ("drift", "look"): "poll",
-    ("receiver", "broken_since"): "failing_since",
-}
-"""The tables and columns that schema 0005 has renamed, with their new names."""
 
 
 def as_before(before: Mapping[str, list[dict[str, object]]], after: Mapping[str, list[dict[str, object]]]) -> bool:
