@@ -42,7 +42,7 @@ def duration(text: str, option: str) -> timedelta:
     Raises:
         typer.BadParameter: it is no duration.
     """
-    from watcher.config.duration import parse_duration
+    from watcher.core.duration import parse_duration
 
     try:
         return parse_duration(text)
