@@ -18,7 +18,7 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.cli_support import KEYS, SCRIPT, SECONDS, Simulated, collecting, environment
+from tests.acceptance.cli_support import KEYS, SCRIPT, SECONDS, Simulated, collecting, environment, simulated
 from tests.support.paths import ROOT
 
 PAGE: Final = (ROOT / "docs" / "tutorial.md").read_text()
@@ -165,6 +165,13 @@ def shell(folder: Path, changes: Mapping[str, str] | None = None, **variables: s
         yield Shell(folder, stack, changes or {}, dict(variables))
 
 
+@pytest.fixture
+def own_simulator() -> Iterator[Simulated]:
+    """Yield a simulator for one test: ``discover`` takes a second for each service of the others."""
+    with simulated() as running:
+        yield running
+
+
 def test_step_1_the_demo(tmp_path: Path) -> None:
     with shell(tmp_path) as terminals:
         terminals.follow("1. ")
@@ -177,9 +184,9 @@ def test_step_2_the_simulator_and_a_receiver(tmp_path: Path) -> None:
         terminals.follow("2. ")
 
 
-def test_step_3_an_account(tmp_path: Path, simulator: Simulated) -> None:
-    simulator.set_training("6wxgu1abcde", "maqll0abcde", "learning")
-    changes = {"[account.main]": f'[account.main]\nbase_url = "{simulator.base_url}"'}
+def test_step_3_an_account(tmp_path: Path, own_simulator: Simulated) -> None:
+    own_simulator.set_training("6wxgu1abcde", "maqll0abcde", "learning")
+    changes = {"[account.main]": f'[account.main]\nbase_url = "{own_simulator.base_url}"'}
     with collecting() as (url, posted), shell(tmp_path, changes, **KEYS, SLACK_WEBHOOK_URL=url) as terminals:
         terminals.variables["STATE_DIRECTORY"] = str(tmp_path)
         terminals.follow("3. ")

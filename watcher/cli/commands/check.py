@@ -34,7 +34,7 @@ OnlineOption = Annotated[
 
 
 def check(config: ConfigOption = None, online: OnlineOption = False, as_json: JsonOption = False) -> None:
-    """Check the configuration; with --online, also accounts and receivers.
+    """Check the configuration, and with --online the connections.
 
     Prints every fault at once, or the plan: requests, delays, receivers and routes. Without --online it reads no
     secret and makes no call. With --json it prints one object.

@@ -70,7 +70,7 @@ def route(  # noqa: PLR0913 - one parameter an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the route of an event, and the receivers that it notifies.
+    """Show the route of an event and its receivers.
 
     Tries each route on a stored event, or on an invented one: a failed training of the first watch, changed by the
     options. For a stored event it also names the silence that covers it now. Sends nothing, reads no secret, and

@@ -66,7 +66,10 @@ group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @group.callback(epilog=END, add_help_option=False)
 def silence(wants_help: HelpOption = False) -> None:
-    """Add, list or end silences, which stop messages for a limited time."""
+    """Add, list or end silences.
+
+    A silence stops the messages about matching events for a limited time.
+    """
 
 
 @group.command("add", epilog=ADD_END)
