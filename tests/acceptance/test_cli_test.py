@@ -106,7 +106,7 @@ async def test_check_online_says_whether_the_history_is_readable(workplace: Work
         better = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
         slack.token = "xoxb-another"
         wrong = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
-    assert "its history is not readable (missing_scope: give the app channels:history" in flat(shown.stdout)
+    assert "its history is not readable (missing_scope: give the app the scope channels:history" in flat(shown.stdout)
     assert "its history is readable: each message arrives once" in flat(better.stdout)
     assert "auth.test: invalid_auth" in flat(wrong.stdout)
     assert slack.messages == [], "check sends nothing"

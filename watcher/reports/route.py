@@ -9,7 +9,7 @@ from watcher.config import Config
 from watcher.core.duration import format_duration
 from watcher.core.event import Event
 from watcher.core.routing.matcher import KIND, Mismatch
-from watcher.core.routing.routes import Recipient, Route, route_event, taking
+from watcher.core.routing.routes import Recipient, Route, matching_routes, route_event
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
 
@@ -73,7 +73,7 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
         silence: the silence that covers the event, if any.
     """
     planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
-    matching = tuple(taking(event, config.routes))
+    matching = tuple(matching_routes(event, config.routes))
     return RouteReport(
         reason=planned.reason,
         routes=tuple(_answers(event, config.routes, matching)),
@@ -83,10 +83,10 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
 
 
 def _answers(event: Event, routes: Sequence[Route], matching: Sequence[Route]) -> Iterator[RouteAnswer]:
-    last = matching[-1] if matching and not matching[-1].goes_on else None
+    last = matching[-1] if matching and not matching[-1].continues else None
     for route in routes:
         tried = last is None or route.number <= last.number
-        mismatch = route.match.difference(event) if tried else None
+        mismatch = route.match.mismatch(event) if tried else None
         yield RouteAnswer(
             route=route.number,
             takes=route in matching,
@@ -99,7 +99,7 @@ def _answers(event: Event, routes: Sequence[Route], matching: Sequence[Route]) -
 def _reason(route: Route, mismatch: Mismatch | None) -> str:
     if mismatch is not None:
         return mismatch_text(mismatch)
-    return "everything matches; the next routes are tried too" if route.goes_on else "everything matches"
+    return "everything matches; the next routes are tried too" if route.continues else "everything matches"
 
 
 def mismatch_text(mismatch: Mismatch) -> str:
