@@ -137,7 +137,7 @@ class Daemon:
     async def _turn(self, stop: asyncio.Event) -> None:
         supervisor, pipeline = Supervisor(), self._stages
         polling = [
-            supervisor.start(Scheduler(self.poller.tick, self.clock, pipeline.maintenance.clock_stepped).run()),
+            supervisor.start(Scheduler(self.poller, self.clock, pipeline.maintenance.clock_stepped).run()),
             supervisor.start(self.poller.flusher.run()),
             supervisor.start(pipeline.maintenance.run()),
             supervisor.start(pipeline.store_outage.run()),
