@@ -28,7 +28,7 @@ class CatchUps:
         """The incidents that have hidden a target."""
 
     def begin_start(self, started_at: datetime) -> None:
-        """Let the next targets that join none other belong to the catch-up of this start."""
+        """Open the catch-up of a start; ``join_start`` adds targets to it."""
         self._start_id = f"start {to_text(started_at)}"
 
     def id_of(self, key: str) -> str | None:
@@ -36,20 +36,20 @@ class CatchUps:
         return self._ids.get(key)
 
     def join(self, key: str, catch_up_id: str) -> None:
-        """Let a target's late changes belong to this catch-up."""
+        """Add a target to a catch-up: the messages about its late changes form one group with the others."""
         self._ids[key] = catch_up_id
 
     def join_start(self, key: str) -> None:
-        """Let a target's late changes belong to the catch-up of the start."""
+        """Add a target to the catch-up of the start."""
         if self._start_id is not None:
             self.join(key, self._start_id)
 
     def join_reload(self, key: str, now: datetime) -> None:
-        """Let a target's late changes belong to the catch-up of this reload."""
+        """Add a target to the catch-up of this reload."""
         self.join(key, f"reload {to_text(now)}")
 
     def hide(self, incident_id: str, key: str) -> bool:
-        """Let an incident's catch-up have a target that failed; return whether it is the first one."""
+        """Add a failed target to the catch-up of its incident; return whether it is the first one."""
         self.join(key, incident_id)
         is_first = incident_id not in self._incidents
         self._incidents.add(incident_id)

@@ -1,4 +1,4 @@
-"""Views beside the schedule: they confirm an end, or look for a training that a list lacks."""
+"""Views beside the schedule: they confirm an end, or search for a training that a list lacks."""
 
 from __future__ import annotations
 

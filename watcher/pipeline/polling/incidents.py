@@ -232,7 +232,7 @@ class IncidentMonitor:
         return (self._clocks if incident.subject == clock_subject(account) else self._trackers)[account]
 
     def _update(self, account: str, changes: Sequence[IncidentChange], now: datetime) -> IncidentUpdate:
-        kept, events, incident_rows = [], [], []
+        adopted, events, incident_rows = [], [], []
         for change in changes:
             subject = change.incident.subject
             seq = self._cache.incident_row(subject).seq + change.announced
@@ -244,8 +244,8 @@ class IncidentMonitor:
             if change.announced:
                 scope = self._scopes.get(subject, Scope(account=account))
                 events.append(describe(change, scope, self._cache.epoch, seq, now))
-            kept.append(change)
-        return IncidentUpdate(changes=tuple(kept), events=tuple(events), incident_rows=tuple(incident_rows))
+            adopted.append(change)
+        return IncidentUpdate(changes=tuple(adopted), events=tuple(events), incident_rows=tuple(incident_rows))
 
 
 def _account_of(subject: str) -> str:

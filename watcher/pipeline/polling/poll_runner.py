@@ -138,7 +138,7 @@ class PollRunner:
         return PollContext(poll=target.poll, polling_since=target.polling_since, catch_up_id=catch_up_id)
 
     def _hide(self, incident: Incident, target: PollTarget) -> None:
-        """Let the catch-up of an incident have this target, and those that failed before it opened."""
+        """Add this target to the catch-up of an incident, and the targets that failed before the incident opened."""
         if not self._catch_ups.hide(incident.id, target.poll.key):
             return
         # The others show whether it is this service or the whole account that fails.

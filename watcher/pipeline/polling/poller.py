@@ -224,7 +224,7 @@ class Poller:
         return self.cache.poll(poll.key).good_asked_at is not None
 
     def _join_catch_up(self, poll: Poll) -> None:
-        """Let the late changes of a poll belong to the catch-up of its open incident, else of the start."""
+        """Add a poll to the catch-up of its open incident, or else of the start."""
         incident = self._incident_monitor.incident_over(poll)
         if incident is None:
             self._catch_ups.join_start(poll.key)
