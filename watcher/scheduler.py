@@ -50,14 +50,15 @@ class Polls(Protocol):
 
 
 class NextPoll(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
-    """Fires after a wait that is asked for anew each time; a missed time is not made up for."""
+    """Fires once after a wait; each run sets the job anew. A missed time is not made up for."""
 
     def __init__(self, wait_seconds: Callable[[], float]) -> None:
         self._wait_seconds = wait_seconds
 
-    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """Return the next time, see APScheduler's ``BaseTrigger``."""
-        return now + timedelta(seconds=self._wait_seconds())
+        # As a run begins, APScheduler asks for the next time. It would skip one that came before the run has ended.
+        return now + timedelta(seconds=self._wait_seconds() if previous is None else CHECK_SECONDS)
 
 
 class Scheduler:
@@ -91,7 +92,7 @@ class Scheduler:
     async def _fire(self) -> None:
         # A coroutine, since APScheduler runs plain functions in threads.
         self._polls.tick()
-        self._follow()
+        self._set_anew()
 
     async def _check(self) -> None:
         """Start due polls and follow the schedule, at each change of it and at least once a second."""

@@ -17,6 +17,15 @@ from tests.support.schemas import make_schema
 from watcher.store.schema_version import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
+RENAMED_TABLES = {"look": "poll", "drift": "deviation"}
+"""Tables of older schemas, with their present names."""
+RENAMED_COLUMNS = {
+    "words_told": "announced_statuses",
+    "oddity": "description",
+    "look": "poll",
+    "broken_since": "failing_since",
+}
+"""Columns of older schemas, with their present names."""
 
 
 @pytest.fixture
@@ -30,13 +39,28 @@ def downgrade(store: Path, revision: str) -> None:
     newer = store.with_suffix(".newer")
     store.rename(newer)
     make_schema(store, revision)
-    with closing(sqlite3.connect(store)) as old, old:
-        old.execute("ATTACH ? AS newer", (str(newer),))
-        tables = old.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            if table not in {"alembic_version", "sqlite_sequence"}:
-                names = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
-                old.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM newer.{table}")  # noqa: S608 - names from the schema
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("ATTACH ? AS newer", (str(newer),))
+        for table in tables_of(connection, "main") - {"alembic_version", "sqlite_sequence"}:
+            copy_rows(connection, table)
+
+
+def copy_rows(connection: sqlite3.Connection, table: str) -> None:
+    source = table if table in tables_of(connection, "newer") else RENAMED_TABLES[table]
+    known = columns_of(connection, "newer", source)
+    names = columns_of(connection, "main", table)
+    sources = [name if name in known else RENAMED_COLUMNS[name] for name in names]
+    statement = f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(sources)} FROM newer.{source}"  # noqa: S608 - names from the schema
+    connection.execute(statement)
+
+
+def tables_of(connection: sqlite3.Connection, schema: str) -> set[str]:
+    rows = connection.execute(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'")  # noqa: S608 - a fixed name
+    return {name for (name,) in rows}
+
+
+def columns_of(connection: sqlite3.Connection, schema: str, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({table})")]
 
 
 @pytest.mark.parametrize("old", OLD)
