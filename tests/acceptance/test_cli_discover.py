@@ -78,4 +78,4 @@ def test_an_account_alone_is_enough_to_ask_what_there_is(place: Workplace) -> No
     assert "[[watch]]" in shown.stdout
     refused = place.command("check")
     assert refused.returncode == 78
-    assert "nothing would be watched" in refused.stderr + refused.stdout
+    assert "there is nothing to watch" in refused.stderr + refused.stdout

@@ -34,7 +34,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration the way ``parse_duration`` reads it; what is below a millisecond is cut off."""
+    """Write a duration in the form that ``parse_duration`` reads, cut off to milliseconds."""
     parts = []
     for name, unit in UNITS:
         count, duration = divmod(duration, unit)
