@@ -278,8 +278,8 @@ MUTANTS: Final = (
     Mutant(
         "a name without an answer is asked again and again",
         "watcher/resolver.py",
-        "self._asked.get(question) or self._ask(question)",
-        "self._ask(question)",
+        "self._open.get(query) or self._start(query)",
+        "self._start(query)",
         "tests/integration/http/test_resolver.py",
     ),
     Mutant(

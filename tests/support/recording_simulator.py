@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from watcher.simulator import CallKind, Simulator
-from watcher.simulator.calls import Answer, Call
+from watcher.simulator.calls import Call, SimulatedAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ShownAnswer:
 
     at: datetime
     subject: tuple[str, str, str]
-    """Service, type, version."""
+    """SimulatedService, type, version."""
     status: str
     kind: CallKind
 
@@ -31,8 +31,8 @@ class RecordingSimulator(Simulator):
         self.shown: list[ShownAnswer] = []
         self.on_shown: Callable[[ShownAnswer], object] = lambda _: None
 
-    def answer(self, call: Call, ago_seconds: float = 0.0) -> Answer:
-        """Answer, and remember."""
+    def answer(self, call: Call, ago_seconds: float = 0.0) -> SimulatedAnswer:
+        """SimulatedAnswer, and remember."""
         answer = super().answer(call, ago_seconds)
         if answer.http_status == HTTPStatus.OK and call.kind in {CallKind.VIEW, CallKind.LIST}:
             self._remember(call.kind, answer.document)

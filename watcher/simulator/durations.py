@@ -1,4 +1,4 @@
-"""Durations as people write them: ``"500ms"``, ``"5s"``, ``"2m"``, ``"1h"``, ``"3d"``; a bare number means seconds."""
+"""Durations in text form: ``"500ms"``, ``"5s"``, ``"2m"``, ``"1h"``, ``"3d"``; a bare number means seconds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ADVICE: Final = 'write "500ms", "5s", "2m", "1h" or "3d"'
 
 
 def read_seconds(value: object) -> float:
-    """Return the seconds that ``value`` stands for, never negative.
+    """Return a duration in seconds, never negative.
 
     Raises:
-        ValueError: it is neither a finite number of seconds nor a text such as ``"5s"``.
+        ValueError: the value is neither a finite number of seconds nor a text such as ``"5s"``.
     """
     if isinstance(value, str):
         return _from_text(value)
@@ -27,10 +27,10 @@ def read_seconds(value: object) -> float:
 
 
 def _from_text(text: str) -> float:
-    found = _TEXT.fullmatch(text.strip())
-    if found is None:
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
         raise ValueError(f"not a duration: {text!r}; {_ADVICE}")
-    return float(found[1]) * _SECONDS_OF[found[2]]
+    return float(match[1]) * _SECONDS_OF[match[2]]
 
 
 def _from_number(number: float) -> float:
@@ -40,10 +40,10 @@ def _from_number(number: float) -> float:
 
 
 def read_signed_seconds(value: object) -> float:
-    """Return the seconds that ``value`` stands for; a minus sign in front is allowed.
+    """Return a duration in seconds; a minus sign in front is allowed.
 
     Raises:
-        ValueError: what follows the sign is not a duration.
+        ValueError: the text after the sign is not a duration.
     """
     if isinstance(value, str) and value.strip().startswith("-"):
         return -read_seconds(value.strip().removeprefix("-"))
@@ -53,7 +53,7 @@ def read_signed_seconds(value: object) -> float:
 
 
 Seconds = Annotated[float, BeforeValidator(read_seconds)]
-"""A pydantic field that takes what ``read_seconds`` takes."""
+"""A pydantic field with the values of ``read_seconds``."""
 
 SignedSeconds = Annotated[float, BeforeValidator(read_signed_seconds)]
-"""A pydantic field that takes what ``read_signed_seconds`` takes."""
+"""A pydantic field with the values of ``read_signed_seconds``."""
