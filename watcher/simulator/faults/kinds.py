@@ -64,8 +64,8 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "bad-utf8": FaultKind(answers.bad_utf8, "bytes that are no UTF-8 in good JSON"),
         # success that misleads
         "other-training": FaultKind(answers.other_training, "an answer about another training"),
-        "unknown-status": FaultKind(answers.unknown_status, "the status word hibernating, or text", ("text",)),
-        "other-case": FaultKind(answers.other_case, "status words in capitals"),
+        "unknown-status": FaultKind(answers.unknown_status, "the status hibernating, or text", ("text",)),
+        "other-case": FaultKind(answers.other_case, "statuses in capitals"),
         "older-state": FaultKind(answers.older_state, "the state of 30 s, or seconds, ago", ("seconds",)),
         "empty-list": FaultKind(answers.empty_list, "lists with nothing in them"),
         "half-list": FaultKind(answers.half_list, "lists with every second item left out"),
