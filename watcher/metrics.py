@@ -190,7 +190,7 @@ class _CurrentState(Collector):
             loops.add_metric([loop], seconds)
         yield loops
         states = _family("not_ready", "1 for each current reason of /readyz.", "reason")
-        current = {reason.not_ready for reason in reading.reasons}
+        current = {reason.code for reason in reading.reasons}
         for not_ready in NotReady:
             states.add_metric([not_ready.value], float(not_ready in current))
         yield states

@@ -1,6 +1,5 @@
 """Turn a TOML file into frozen settings, or into all its faults with file, line, key and remedy."""
 
-from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import ConfigError, ConfigFault
 from watcher.config.find_file import ConfigFile, ConfigNotFoundError, find
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
@@ -20,6 +19,7 @@ from watcher.config.models.state import StateSettings
 from watcher.config.models.urls import receiver_url_problem
 from watcher.config.reader import load
 from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
+from watcher.core.duration import format_duration, parse_duration
 
 __all__ = [
     "AccountSettings",

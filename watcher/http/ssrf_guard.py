@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2 as httpx
 
-from watcher.addresses import ForbiddenAddressError, fault_of
+from watcher.addresses import ForbiddenAddressError, forbidden_address_reason
 
 FIRST_TRIES_SECONDS: Final = 3.0
 """The time limit for each address except the last."""
@@ -58,7 +58,7 @@ async def checked_addresses(host: str, port: int) -> list[str]:
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
     for address in addresses:
-        if fault := fault_of(address):
+        if fault := forbidden_address_reason(address):
             raise ForbiddenAddressError(f"{address}: {fault}")
     return addresses
 

@@ -54,7 +54,7 @@ class Heartbeat:
     async def beat(self) -> HeartbeatOutcome:
         """Send one heartbeat, or log the reasons for withholding it."""
         # The first round may take long without any problem.
-        reasons = [reason for reason in await self._reasons() if reason.not_ready is not NotReady.FIRST_ROUND]
+        reasons = [reason for reason in await self._reasons() if reason.code is not NotReady.FIRST_ROUND]
         self._log_withheld(reasons)
         if reasons:
             return HeartbeatOutcome.WITHHELD
@@ -63,9 +63,9 @@ class Heartbeat:
         return HeartbeatOutcome.SENT if problem is None else HeartbeatOutcome.FAILED
 
     def _log_withheld(self, reasons: Sequence[NotReadyReason]) -> None:
-        current = frozenset(reason.not_ready for reason in reasons)
+        current = frozenset(reason.code for reason in reasons)
         if current and current != self._withheld_for:
-            details = {reason.not_ready.value: reason.detail for reason in reasons}
+            details = {reason.code.value: reason.detail for reason in reasons}
             log.error("heartbeat.withheld", reasons=details, remedy="see docs/runbook.md, or run doctor")
         elif self._withheld_for and not current:
             log.info("heartbeat.resumed")

@@ -12,7 +12,16 @@ import pytest
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, refusing, running_deliveries, unavailable
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, Scope, State, TryLater
+from watcher.core.delivery.model import (
+    Delivered,
+    DeliveryRequest,
+    Outcome,
+    Policy,
+    RefusalScope,
+    Refused,
+    State,
+    TryLater,
+)
 from watcher.core.event import Event, Kind
 from watcher.pipeline import routing as route
 from watcher.pipeline.delivery import worker as deliver
@@ -22,7 +31,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 ALERTS = 1_000
 PERMANENT_ERRORS = (
-    "http 410: the receiver wants no more deliveries",
+    "http 410: the consumer wants no more deliveries",
     "channel_not_found",
     "token_revoked",
     "channel_is_archived",
@@ -189,7 +198,7 @@ def test_a_failing_receiver_is_still_failing_after_a_restart(tmp_path: Path) -> 
 def test_single_dead_letters_are_announced_together_once_a_minute(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def refuse(_: DeliveryRequest) -> Outcome:
-            return Refused(reason="msg_too_long", scope=Scope.MESSAGE)
+            return Refused(reason="msg_too_long", scope=RefusalScope.MESSAGE)
 
         hook = FakeReceiver(name="hook", pace_key="hook", pace_seconds=1.0, outcome=refuse)
         other = FakeReceiver(name="ops", pace_key="ops")

@@ -73,7 +73,7 @@ def _matcher_of(route: Table) -> Matcher | None:
 def _covering_routes(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> set[KeyPath] | None:
     """Return the earlier routes that match everything of ``match``, or ``None`` if something may remain."""
     covering = set()
-    for kind in match.kinds_taken:
+    for kind in match.matched_kinds:
         covers = next((path for path, before in earlier if before.covers(match, kind)), None)
         if covers is None:
             return None
