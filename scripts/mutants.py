@@ -1,4 +1,4 @@
-"""Plants one fault after another into a copy of the mechanism and runs the tests that must catch it."""
+"""Plant one fault after another into a copy of the mechanism, and run the tests that must catch it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One planted fault: where, what becomes what, and which tests catch it."""
+    """One planted fault: its file, the old and the new text, and the tests that catch it."""
 
     fault: str
     file: str
@@ -278,8 +278,8 @@ MUTANTS: Final = (
     Mutant(
         "a name without an answer is asked again and again",
         "watcher/resolver.py",
-        "self._asked.get(question) or self._ask(question)",
-        "self._ask(question)",
+        "self._open.get(query) or self._start(query)",
+        "self._start(query)",
         "tests/integration/http/test_resolver.py",
     ),
     Mutant(
@@ -335,7 +335,7 @@ MUTANTS: Final = (
 
 
 def caught(mutant: Mutant, folder: Path) -> str:
-    """Plant the fault in a copy and run its tests; return what became of it."""
+    """Plant the fault in a copy and run its tests; return the result."""
     copy = folder / str(MUTANTS.index(mutant))
     copy.mkdir()
     for name in COPIED:
@@ -356,19 +356,19 @@ def caught(mutant: Mutant, folder: Path) -> str:
 
 
 def run_tests(copy: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run tests against the copy's program."""
+    """Run tests against the program of the copy."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", *tests]
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=copy, env=environ, check=False, capture_output=True, text=True)  # noqa: S603
 
 
 def main(wanted: str = "") -> int:
-    """Print who caught what; 1 when a fault survived."""
+    """Print the test that caught each fault; return 1 if a fault survived."""
     chosen = [mutant for mutant in MUTANTS if wanted in mutant.fault]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         verdicts = list(pool.map(lambda mutant: caught(mutant, Path(folder)), chosen))
     for mutant, verdict in zip(chosen, verdicts, strict=True):
-        print(f"{mutant.fault:75} {verdict}")  # noqa: T201 - what the script is for
+        print(f"{mutant.fault:75} {verdict}")  # noqa: T201 - the output of the script
     bad = sum(verdict.startswith(("SURVIVES", "STALE")) for verdict in verdicts)
     print(f"{len(chosen) - bad} of {len(chosen)} planted faults are caught")  # noqa: T201 - as above
     return 1 if bad else 0

@@ -78,4 +78,4 @@ def test_a_configuration_with_only_an_account_is_enough(place: Workplace) -> Non
     assert "[[watch]]" in shown.stdout
     refused = place.command("check")
     assert refused.returncode == 78
-    assert "nothing would be watched" in refused.stderr + refused.stdout
+    assert "there is nothing to watch" in refused.stderr + refused.stdout

@@ -110,7 +110,7 @@ async def crash_scenario(folder: Path) -> AsyncIterator[CrashScenario]:
 async def test_r1_a_kill_at_any_step_loses_nothing_and_announces_nothing_under_two_ids(tmp_path: Path) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the points of the kills
     points = [
-        replace(point, turn=1 if point.step == "reclaim" else draw.randint(1, 3))
+        replace(point, occurrence=1 if point.step == "reclaim" else draw.randint(1, 3))
         for _ in range(10 if TALLY.full else 1)
         for point in dying.points()
     ]

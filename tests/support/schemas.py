@@ -1,4 +1,4 @@
-"""Stores of older schemas, as the versions that had them made them."""
+"""Stores with the schemas of older versions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from watcher.store.sqlite.connections import writer_engine
 
 
 def make_schema(path: Path, revision: str) -> None:
-    """Make an empty store with this schema, or bring one up to it."""
+    """Create an empty store with this schema, or upgrade one to it."""
     path.parent.mkdir(exist_ok=True)
-    scheduler = writer_engine(path)
-    with scheduler.begin() as connection:
+    engine = writer_engine(path)
+    with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", "watcher.store:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-    scheduler.dispose()
+    engine.dispose()

@@ -14,7 +14,7 @@ from watcher.cli.text.output import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from watcher.config import Config, Found
+    from watcher.config import Config, ConfigFile
 
 CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
 
@@ -50,8 +50,8 @@ def duration(text: str, option: str) -> timedelta:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def find_config(option: Path | None) -> Found:
-    """Return the configuration's file and the reason for choosing it.
+def find_config(option: Path | None) -> ConfigFile:
+    """Return the configuration file and the reason for choosing it.
 
     Raises:
         ConfigNotFoundError: there is no file.

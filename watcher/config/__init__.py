@@ -1,7 +1,7 @@
-"""TOML to frozen settings: every fault at once, with file, line, key and what to write instead."""
+"""Turn a TOML file into frozen settings, or into all its faults with file, line, key and remedy."""
 
-from watcher.config.faults import ConfigError, Fault
-from watcher.config.find_file import ConfigNotFoundError, Found, find
+from watcher.config.faults import ConfigError, ConfigFault
+from watcher.config.find_file import ConfigFile, ConfigNotFoundError, find
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
 from watcher.config.models.settings import (
     AccountSettings,
@@ -25,10 +25,10 @@ __all__ = [
     "AccountSettings",
     "Config",
     "ConfigError",
+    "ConfigFault",
+    "ConfigFile",
     "ConfigNotFoundError",
     "DeliverySettings",
-    "Fault",
-    "Found",
     "HeartbeatSettings",
     "IncidentSettings",
     "LogSettings",

@@ -20,7 +20,7 @@ from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.core.event import Event, Kind
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.simulator import CallKind, Fault, Service, Step, Training, World, serve
+from watcher.simulator import CallKind, Fault, SimulatedService, Step, Training, World, serve
 from watcher.simulator import Life as Steps
 from watcher.simulator.calls import Call
 from watcher.simulator.world import NO_HPO
@@ -168,12 +168,12 @@ def _world(case: Case) -> World:
     return World(services=(_service(case.struck_service, BEFORE), *others))
 
 
-def _service(service: str, statuses: Mapping[str, str]) -> Service:
+def _service(service: str, statuses: Mapping[str, str]) -> SimulatedService:
     trainings = tuple(
         Training(type="pop", version=version, hp_config=NO_HPO, life=Steps((Step(0.0, status),)))
         for version, status in statuses.items()
     )
-    return Service(id=service, name=service, trainings=trainings)
+    return SimulatedService(id=service, name=service, trainings=trainings)
 
 
 async def _run_timeline(trial: Trial) -> None:

@@ -19,7 +19,7 @@ import pytest
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import slow_receiver
 from tests.support import daemon_in_process
-from tests.support.fault_table import grew
+from tests.support.fault_table import note_growth
 from tests.support.invariants import violations
 
 pytestmark = pytest.mark.slow
@@ -137,7 +137,7 @@ def test_r10_huge_and_endless_responses_cost_less_than_twenty_megabytes(tmp_path
             daemon.wait(timeout=30)
     growth = {kind: round((peak - before) / 1e6, 1) for kind, peak in peaks.items()}
     print(f"\npeak before: {before / 1e6:.1f} MB; above it after each, in MB: {growth}")
-    grew((max(peaks.values()) - before) / 1e6)
+    note_growth((max(peaks.values()) - before) / 1e6)
     assert max(peaks.values()) - before < LIMIT_BYTES, growth
     evidence = daemon_in_process.evidence(tmp_path, [], [], {"hook": hook.received})
     assert violations(replace(evidence, witnessed=False)) == []

@@ -16,7 +16,7 @@ from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.proxy import IncidentRow, line_to
+from tests.support.proxy import NetworkFault, proxy_to
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
 from watcher.core.event import Event, Kind
@@ -24,7 +24,7 @@ from watcher.simulator import serve
 
 pytestmark = pytest.mark.slow
 
-TROUBLES: Final = tuple(trouble for trouble in IncidentRow if trouble is not IncidentRow.NONE)
+TROUBLES: Final = tuple(trouble for trouble in NetworkFault if trouble is not NetworkFault.NONE)
 
 
 async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
         chat = await stack.enter_async_context(listening(Inbox(as_slack)))
         switch = await stack.enter_async_context(listening(Inbox()))
         urls = (simulator.base_url, hook.url, chat.url, switch.url)
-        lines = [await stack.enter_async_context(line_to(url)) for url in urls]
+        lines = [await stack.enter_async_context(proxy_to(url)) for url in urls]
         to_api, to_hook, to_chat, to_switch = lines
         text = daemon_in_process.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
         text += daemon_in_process.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
@@ -50,13 +50,13 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
             for _ in range(rounds(few=1, full=10)):
                 for trouble in TROUBLES:
                     for line in lines:
-                        line.set(trouble)
+                        line.set_fault(trouble)
                         struck = line.struck
                         await asyncio.sleep(1.0)
                         await daemon_in_process.eventually(
                             lambda line=line, struck=struck: line.struck > struck or line is to_chat  # type: ignore[misc]
                         )
-                        line.set(IncidentRow.NONE)
+                        line.set_fault(NetworkFault.NONE)
                         await asyncio.sleep(0.3)
             changing.cancel()
             shown, deadlines = len(api.shown), len(switch.received)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tests.support.virtual import Ear, VirtualClock, run
+from tests.support.virtual import FakeReceiver, VirtualClock, run
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
 from watcher.core.incidents.store_event import store_failing
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
@@ -57,7 +57,7 @@ class Polling:
 
 @contextmanager
 def keeping(
-    folder: Path, clock: VirtualClock, ears: Sequence[Ear], write_health: WriteHealth, polling: Polling
+    folder: Path, clock: VirtualClock, ears: Sequence[FakeReceiver], write_health: WriteHealth, polling: Polling
 ) -> Iterator[tuple[StoreOutageHandler, Database]]:
     by_name = {ear.name: ear for ear in ears}
     herald = DirectNotifier(by_name, everything_to(by_name))
@@ -81,7 +81,7 @@ async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health:
 
 
 def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_store(tmp_path: Path) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -102,8 +102,8 @@ def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_sto
 def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_store_as_one_in_doubt(
     tmp_path: Path,
 ) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
-    silent = Ear(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    silent = FakeReceiver(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
 
     async def main(clock: VirtualClock) -> None:
         write_health = WriteHealth()
@@ -119,7 +119,7 @@ def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_
     }
 
 
-class Slow(Ear):
+class Slow(FakeReceiver):
     """A receiver whose attempts take their time."""
 
     async def send(self, request: DeliveryRequest) -> Outcome:
@@ -130,7 +130,7 @@ class Slow(Ear):
 def test_whoever_routes_as_the_store_is_recovered_does_not_announce_again_what_was_announced_from_memory(
     tmp_path: Path,
 ) -> None:
-    heard, away = Ear(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -153,7 +153,7 @@ def test_whoever_routes_as_the_store_is_recovered_does_not_announce_again_what_w
 
 
 def test_a_write_that_fails_as_the_store_is_recovered_leaves_nothing_behind(tmp_path: Path) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -199,7 +199,7 @@ def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
 
 
 def test_another_failure_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
-    ear = Ear(name="hook")
+    ear = FakeReceiver(name="hook")
 
     async def main(clock: VirtualClock) -> None:
         for _ in range(2):
@@ -224,7 +224,7 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
     async def main(clock: VirtualClock) -> None:
         receipts = Receipts()
         trouble = store_failing("disk-full", "", "e", 1, clock.utc_now())
-        await DirectNotifier({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
+        await DirectNotifier({"chat": FakeReceiver(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
             trouble, receipts
         )
         assert receipts.surely == {"chat"}

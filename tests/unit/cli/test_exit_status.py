@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from watcher.cli.exit_status import MEANINGS, ExitStatus, help_end, plain_errors, status_of
-from watcher.config import ConfigError, Fault, SecretError
+from watcher.config import ConfigError, ConfigFault, SecretError
 from watcher.http import HttpSetupError
 from watcher.receivers.spec import InvalidReceiverError
 from watcher.store.errors import StoreInUse, StoreUnusable
 
-FAULT = Fault(file=Path("c.toml"), line=3, key="account.main", problem="is wrong", remedy="write it")
+FAULT = ConfigFault(file=Path("c.toml"), line=3, key="account.main", problem="is wrong", remedy="write it")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from tests.unit.reports.facts import plain_screen
 from watcher.cli.commands.simulate import _seconds, show_running
 from watcher.config import load
 from watcher.core.secret import Secret
-from watcher.simulator import Running, Service, Simulator, SimulatorSettings, World
+from watcher.simulator import Running, SimulatedService, Simulator, SimulatorSettings, World
 
 
 def shown(*services: str) -> str:
     screen, stream = plain_screen()
-    world = World(tuple(Service(id=name, name=name) for name in services))
+    world = World(tuple(SimulatedService(id=name, name=name) for name in services))
     settings = SimulatorSettings(access_key="AK", secret_key=Secret("SK"))
     show_running(Running(Simulator(world), "127.0.0.1", 4321), settings, screen)
     return stream.getvalue()
