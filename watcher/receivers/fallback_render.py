@@ -18,7 +18,7 @@ Render = Callable[[Sequence[Event], Sequence[Event]], Rendered]
 """Takes the events that are told, and those that were told by themselves."""
 
 
-def rendered(render: Render[Rendered], events: Sequence[Event], also: Sequence[Event] = ()) -> Rendered:
+def render_or_fall_back(render: Render[Rendered], events: Sequence[Event], also: Sequence[Event] = ()) -> Rendered:
     """Return what ``render`` makes of the events; where it fails, what it makes of them laid bare.
 
     A text that cannot be made must not keep an alert from going out.
@@ -27,9 +27,9 @@ def rendered(render: Render[Rendered], events: Sequence[Event], also: Sequence[E
         return render(events, also)
     except Exception:
         log.exception("event.fallback_rendered", event_ids=[event.id for event in events])
-        return render([laid_bare(event) for event in events], [])
+        return render([without_outside_text(event) for event in events], [])
 
 
-def laid_bare(event: Event) -> Event:
+def without_outside_text(event: Event) -> Event:
     """Return an event without the training's record and the names that people gave."""
     return replace(event, record=NO_RECORD, labels=NO_LABELS, service_name=None)

@@ -11,7 +11,7 @@ from typing import Final
 from watcher.core.event import Event
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
-from watcher.receivers.fallback_render import rendered
+from watcher.receivers.fallback_render import render_or_fall_back
 
 TEXT_LIMIT: Final = 2_000
 """Characters of one text in the training's record."""
@@ -47,7 +47,7 @@ def sealed(entries: Sequence[tuple[Event, int]], also: Sequence[Event] = ()) -> 
     def render(events: Sequence[Event], others: Sequence[Event]) -> bytes:
         return render_group(list(zip(events, numbers, strict=True)), others)
 
-    return rendered(render, [event for event, _ in entries], also)
+    return render_or_fall_back(render, [event for event, _ in entries], also)
 
 
 def render_body(event: Event, receiver_seq: int) -> bytes:

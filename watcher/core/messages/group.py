@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, cut_note, listed
+from watcher.core.messages.text import Bounds, Code, TextLine, code, cut_note, listed
 from watcher.core.messages.training import RESTORED, Message, Severity, compose, repeat_note, status_code
 from watcher.core.training.model import Phase, phase_of
 
@@ -22,21 +22,21 @@ class Entry:
     """One event of several."""
 
     emoji: str
-    subject: WriteQueue
-    outcome: WriteQueue
+    subject: TextLine
+    outcome: TextLine
     """What it came to, e.g. ``→ completed``."""
-    path: WriteQueue
+    path: TextLine
     """How it came to that, with the stages that were not seen in brackets."""
     bounds: Bounds
     marks: tuple[str, ...]
     """Every reservation, in one or two words."""
 
     @property
-    def short(self) -> WriteQueue:
+    def short(self) -> TextLine:
         """What happened, without when."""
         return (f"{self.emoji} ", *self.subject, " ", *self.outcome)
 
-    def whole(self, separator: str) -> WriteQueue:
+    def full(self, separator: str) -> TextLine:
         """Return everything; ``separator`` stands between the subject and what happened."""
         marks = "".join(f", {mark}" for mark in self.marks)
         return (f"{self.emoji} ", *self.subject, separator, *self.path, " (", self.bounds, f"){marks}")
@@ -49,22 +49,22 @@ class GroupMessage:
     severity: Severity
     """The gravest of them."""
     headline: str
-    notes: tuple[WriteQueue, ...]
+    notes: tuple[TextLine, ...]
     """How the entries are to be read."""
     entries: tuple[Entry, ...]
-    also: tuple[WriteQueue, ...]
+    also: tuple[TextLine, ...]
     """What was told by itself, and is not told again here."""
-    origin: WriteQueue
+    origin: TextLine
     """The incident that hid them, and their ids."""
-    repeat: WriteQueue
+    repeat: TextLine
     """To be shown where an earlier copy may have arrived."""
 
     @property
-    def title(self) -> WriteQueue:
+    def title(self) -> TextLine:
         """The headline with the emoji before it."""
         return (f"{EMOJI} {self.headline}",)
 
-    def sent_alone(self, most: int) -> WriteQueue:
+    def sent_separately(self, most: int) -> TextLine:
         """Name what was told by itself, at most so many; the others are counted. Empty where there is nothing."""
         if not self.also:
             return ()
@@ -106,7 +106,7 @@ def _headline(events: Sequence[Event]) -> str:
     return f"{trainings} trainings found {what} when the watcher could look again"
 
 
-def _notes(events: Sequence[Event]) -> Iterable[WriteQueue]:
+def _notes(events: Sequence[Event]) -> Iterable[TextLine]:
     yield ("Each change came between the two times beside it.",)
     if any(event.late for event in events):
         yield ("Late: for a part of that time the watcher could not look.",)
@@ -129,7 +129,7 @@ def _entry(event: Event, message: Message) -> Entry:
     )
 
 
-def _outcome(event: Event, message: Message) -> WriteQueue:
+def _outcome(event: Event, message: Message) -> TextLine:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -138,7 +138,7 @@ def _outcome(event: Event, message: Message) -> WriteQueue:
     return (beginning, status_code(event.to_status))
 
 
-def _path(event: Event, message: Message) -> WriteQueue:
+def _path(event: Event, message: Message) -> TextLine:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -150,7 +150,7 @@ def _path(event: Event, message: Message) -> WriteQueue:
     return (status_code(event.from_status), *_skipped(event.skipped), " → ", status_code(event.to_status))
 
 
-def _skipped(stages: Sequence[str]) -> WriteQueue:
+def _skipped(stages: Sequence[str]) -> TextLine:
     if not stages:
         return ()
     shown = listed((code(stage),) for stage in stages[:STAGES_MAX])
@@ -171,12 +171,12 @@ def _marks(event: Event) -> Iterable[str]:
         yield "unknown status"
 
 
-def _named(event: Event) -> WriteQueue:
+def _named(event: Event) -> TextLine:
     message = compose(event)
     return (*message.subject, " ", *_outcome(event, message))
 
 
-def _origin(events: Sequence[Event]) -> WriteQueue:
+def _origin(events: Sequence[Event]) -> TextLine:
     ids = _ids(events)
     group = events[0].group or ""
     if not group.startswith(INCIDENT_PREFIX):
@@ -184,6 +184,6 @@ def _origin(events: Sequence[Event]) -> WriteQueue:
     return ("Incident ", code(group[:SHORT_ID_LENGTH]), " · ", *ids)
 
 
-def _ids(events: Sequence[Event]) -> WriteQueue:
+def _ids(events: Sequence[Event]) -> TextLine:
     pieces = [piece for event in events for piece in (", ", Code(event.short_id))]
     return ("Events ", *pieces[1:])

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
 from watcher.core.incidents.tracker import IncidentChangeKind
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, listed, one_line, span_text
+from watcher.core.messages.text import Bounds, Code, TextLine, code, listed, one_line, span_text
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.timestamps import from_text
 
@@ -77,7 +77,7 @@ def headline(event: Event) -> str | None:
             return None
 
 
-def subject_line(event: Event) -> WriteQueue:
+def subject_line(event: Event) -> TextLine:
     """Return what cannot be seen of an account, or can be again; or the store."""
     if about(event) is About.STORE:
         return ("the watcher's store",)
@@ -90,7 +90,7 @@ def short_id(facts: Facts) -> Code:
     return code(str(facts.get("id"))[:SHORT_ID_LENGTH])
 
 
-def lines(event: Event) -> Iterable[WriteQueue]:
+def lines(event: Event) -> Iterable[TextLine]:
     """Return what is said about an incident that began, has another cause now, or ended; the weightiest first."""
     if event.incident is None:
         return ()
@@ -99,7 +99,7 @@ def lines(event: Event) -> Iterable[WriteQueue]:
     return _beginning(event, event.incident)
 
 
-def _beginning(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _beginning(event: Event, facts: Facts) -> Iterable[TextLine]:
     if event.reason == IncidentChangeKind.UPDATED:
         yield ("The incident goes on, and its cause is another one now.",)
     yield _since(event, facts)
@@ -109,7 +109,7 @@ def _beginning(event: Event, facts: Facts) -> Iterable[WriteQueue]:
     yield from _covers(facts, "It has taken over what was told before about ")
 
 
-def _since(event: Event, facts: Facts) -> WriteQueue:
+def _since(event: Event, facts: Facts) -> TextLine:
     since = from_text(str(facts["since"]))
     if about(event) is About.CLOCK:
         return ("Noticed first at ", since, ".")
@@ -119,7 +119,7 @@ def _since(event: Event, facts: Facts) -> WriteQueue:
     return (f"{verb} since ", since, *_seen_last(event, facts))
 
 
-def _seen_last(event: Event, facts: Facts) -> WriteQueue:
+def _seen_last(event: Event, facts: Facts) -> TextLine:
     moment = facts.get("last_good_at")
     if moment is not None:
         # Of an account with dark services it is their time: others of it may have been seen since.
@@ -136,7 +136,7 @@ def _what_stays(event: Event, facts: Facts) -> str:
     return _STAYS[about(event)]
 
 
-def _ending(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _ending(event: Event, facts: Facts) -> Iterable[TextLine]:
     yield _lasted(event, facts)
     yield ("Latest cause: ", *_cause(facts))
     yield from _covers(facts, "It had taken over what was told before about ")
@@ -147,7 +147,7 @@ def _ending(event: Event, facts: Facts) -> Iterable[WriteQueue]:
         yield ("These times are by this machine's clock, which disagreed with AiTEMS'.",)
 
 
-def _lasted(event: Event, facts: Facts) -> WriteQueue:
+def _lasted(event: Event, facts: Facts) -> TextLine:
     since = from_text(str(facts["since"]))
     if about(event) is About.CLOCK:
         # Whoever set the clock changed what lies between two times.
@@ -166,13 +166,13 @@ def _was_not_found(facts: Facts) -> bool:
     return facts.get("kind") == Kind.NOT_FOUND
 
 
-def _cause(facts: Facts) -> WriteQueue:
+def _cause(facts: Facts) -> TextLine:
     detail = facts.get("detail")
     cause = code(facts.get("cause"))
     return (cause, ".") if not detail else (cause, " (", code(detail, DETAIL_LIMIT), ").")
 
 
-def _covers(facts: Facts, beginning: str) -> Iterable[WriteQueue]:
+def _covers(facts: Facts, beginning: str) -> Iterable[TextLine]:
     match facts.get("covers"):
         case [_, *_] as subjects:
             yield (beginning, *listed(_named(str(subject)) for subject in subjects), ".")
@@ -180,7 +180,7 @@ def _covers(facts: Facts, beginning: str) -> Iterable[WriteQueue]:
             return
 
 
-def _named(subject: str) -> WriteQueue:
+def _named(subject: str) -> TextLine:
     """Read a subject as the store writes it, e.g. ``service:main/6wxgu1abcde``; its last part names it best."""
     kind, _, path = subject.partition(":")
     name = unquote(path.rpartition("/")[2])

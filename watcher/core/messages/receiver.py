@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, WriteQueue, code, cut_note, one_line, span_text
+from watcher.core.messages.text import Bounds, TextLine, code, cut_note, one_line, span_text
 from watcher.core.timestamps import from_text
 
 REASON_LIMIT: Final = 300
@@ -19,12 +19,12 @@ Facts = Mapping[str, object]
 """An event's ``receiver``, see ``core.receiver_health``."""
 
 
-def subject_line(event: Event) -> WriteQueue:
+def subject_line(event: Event) -> TextLine:
     """Return which receiver an event is about."""
     return ("receiver ", code(_facts(event).get("name")))
 
 
-def lines(event: Event) -> Iterable[WriteQueue]:
+def lines(event: Event) -> Iterable[TextLine]:
     """Return what is said about a receiver, the weightiest first."""
     match event.kind:
         case Kind.RECEIVER_RECOVERED:
@@ -39,14 +39,14 @@ def _facts(event: Event) -> Facts:
     return event.receiver or {}
 
 
-def _failing_receivers(facts: Facts) -> Iterable[WriteQueue]:
+def _failing_receivers(facts: Facts) -> Iterable[TextLine]:
     yield ("It refuses for good since ", from_text(str(facts["since"])), f"; {_counted(facts.get('waiting'))} for it.")
     yield from _why(facts)
     yield (f"What to do: {one_line(str(facts.get('remedy')), REMEDY_LIMIT)}",)
     yield ("What waits is kept until [delivery] give_up_after has passed, then it becomes a dead letter.",)
 
 
-def _recovered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _recovered(event: Event, facts: Facts) -> Iterable[TextLine]:
     bounds = Bounds.around(from_text(str(facts["since"])), event.before)
     seconds = facts.get("lasted_seconds")
     span = f" ({span_text(seconds)})" if isinstance(seconds, int | float) else ""
@@ -56,7 +56,7 @@ def _recovered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
         yield ("What waited for it goes out now, in order.",)
 
 
-def _undelivered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _undelivered(event: Event, facts: Facts) -> Iterable[TextLine]:
     count = facts.get("count")
     since = from_text(str(facts["since"]))
     if count == 1:
@@ -68,7 +68,7 @@ def _undelivered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
     yield ("What to do: mend what the reason names, then run ", code(facts.get("remedy"), REMEDY_LIMIT), ".")
 
 
-def _dead_letters(facts: Facts) -> Iterable[WriteQueue]:
+def _dead_letters(facts: Facts) -> Iterable[TextLine]:
     listed = facts.get("deliveries")
     dead_letters: Sequence[object] = listed if isinstance(listed, Sequence) else ()
     for dead_letter in dead_letters[:DEAD_LETTERS_SHOWN]:
@@ -85,7 +85,7 @@ def _dead_letters(facts: Facts) -> Iterable[WriteQueue]:
         yield (cut_note(more),)
 
 
-def _why(facts: Facts) -> Iterable[WriteQueue]:
+def _why(facts: Facts) -> Iterable[TextLine]:
     yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
     if facts.get("answer"):
         yield ("Its answer: ", code(facts.get("answer"), ANSWER_LIMIT))

@@ -19,7 +19,7 @@ WORD_LIMIT: Final = 100
 """Characters of an id, a name or a status word that are shown."""
 CUT_MARK: Final = "… (cut, "
 """How the note at the end of a text that was cut begins."""
-POLLED: Final = 4_000
+READ_LIMIT: Final = 4_000
 """Characters of a text from outside that are looked at; more could hold up everything else."""
 LIST_LIMIT: Final = 8
 """Labels, stages or the like that are shown of one list."""
@@ -55,10 +55,10 @@ class Bounds:
 
 
 Piece = str | Code | datetime | Bounds
-WriteQueue = tuple[Piece, ...]
+TextLine = tuple[Piece, ...]
 
 
-def plain_text(line: WriteQueue) -> str:
+def plain_text(line: TextLine) -> str:
     """Return a line without any markup, times in UTC."""
     return "".join(plain_piece(piece) for piece in line)
 
@@ -113,8 +113,8 @@ def one_line(text: str, limit: int) -> str:
     Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
     replaced, white space is folded, and what is too long is cut with a note of how much.
     """
-    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:POLLED]))
-    return cut(" ".join(visible.split()), limit, beyond=len(text[POLLED:]))
+    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:READ_LIMIT]))
+    return cut(" ".join(visible.split()), limit, beyond=len(text[READ_LIMIT:]))
 
 
 def _visible(character: str) -> str:
@@ -151,7 +151,7 @@ def code(value: object, limit: int = WORD_LIMIT) -> Code:
     return Code(one_line(text, limit) or "(empty)")
 
 
-def listed(items: Iterable[WriteQueue], separator: str = ", ", most: int = LIST_LIMIT) -> WriteQueue:
+def listed(items: Iterable[TextLine], separator: str = ", ", most: int = LIST_LIMIT) -> TextLine:
     """Join lines into one; those above ``most`` are counted at the end."""
     every = list(items)
     shown = [piece for item in every[:most] for piece in (separator, *item)]
@@ -159,6 +159,6 @@ def listed(items: Iterable[WriteQueue], separator: str = ", ", most: int = LIST_
     return (*shown[1:], cut_note(more)) if more > 0 else tuple(shown[1:])
 
 
-def codes(values: Iterable[object]) -> WriteQueue:
+def codes(values: Iterable[object]) -> TextLine:
     """List values from outside."""
     return listed((code(value),) for value in values)

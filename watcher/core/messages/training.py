@@ -14,7 +14,7 @@ from typing import Final
 from watcher.core.event import Event, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, codes, one_line, plain_text
+from watcher.core.messages.text import Bounds, Code, TextLine, code, codes, one_line, plain_text
 from watcher.core.training.model import Phase, Status, phase_of
 
 __all__ = [
@@ -48,7 +48,7 @@ class Fact:
     """A labelled value below the lines."""
 
     label: str
-    value: WriteQueue
+    value: TextLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +59,21 @@ class Message:
     emoji: str
     headline: str
     """What happened, in our own words alone."""
-    subject: WriteQueue
+    subject: TextLine
     """Which training, service or account."""
-    lines: tuple[WriteQueue, ...]
+    lines: tuple[TextLine, ...]
     """What changed, between when and when, and every reservation about it."""
     facts: tuple[Fact, ...]
     event_id: str
     """The event's short id."""
 
     @property
-    def title(self) -> WriteQueue:
+    def title(self) -> TextLine:
         """The headline and the training in one line."""
         return (f"{self.headline}: ", *self.subject)
 
 
-_POLLS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
+_STYLES: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
     {
         Kind.APPEARED: (Severity.INFO, "🆕"),
         Kind.PROGRESS: (Severity.INFO, "🔵"),
@@ -140,7 +140,7 @@ _BOUNDS: Final[Mapping[Kind, str]] = MappingProxyType({Kind.GONE: "Vanished betw
 
 def compose(event: Event) -> Message:
     """Return what a person is told about ``event``; the same event gives the same message."""
-    severity, emoji = _POLLS[event.kind]
+    severity, emoji = _STYLES[event.kind]
     return Message(
         severity=severity,
         emoji=emoji,
@@ -152,7 +152,7 @@ def compose(event: Event) -> Message:
     )
 
 
-def repeat_note(event: Event, others: int = 0) -> WriteQueue:
+def repeat_note(event: Event, others: int = 0) -> TextLine:
     """Return the line that a message carries where an earlier copy of it may have arrived.
 
     ``others`` is how many more events the message tells.
@@ -163,7 +163,7 @@ def repeat_note(event: Event, others: int = 0) -> WriteQueue:
     return (f"{note}Event ", Code(event.short_id), ".")
 
 
-def subject_line(event: Event) -> WriteQueue:
+def subject_line(event: Event) -> TextLine:
     """Return what an event is about."""
     if event.receiver is not None:
         return receiver_message.subject_line(event)
@@ -186,7 +186,7 @@ def _headline(event: Event) -> str:
     return _HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind])
 
 
-def _lines(event: Event) -> Iterable[WriteQueue]:
+def _lines(event: Event) -> Iterable[TextLine]:
     if event.incident is not None:
         return (*incident_message.lines(event), *_restored(event))
     if event.receiver is not None:
@@ -194,12 +194,12 @@ def _lines(event: Event) -> Iterable[WriteQueue]:
     return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
 
 
-def _restored(event: Event) -> Iterable[WriteQueue]:
+def _restored(event: Event) -> Iterable[TextLine]:
     if event.restored:
         yield (RESTORED,)
 
 
-def _change(event: Event) -> WriteQueue:
+def _change(event: Event) -> TextLine:
     match event.kind, event.from_status, event.to_status:
         case Kind.GONE, _, _:
             return (f"{event.kind}: was ", status_code(event.from_status), "; two looks in a row did not find it.")
@@ -211,14 +211,14 @@ def _change(event: Event) -> WriteQueue:
             return (f"{event.kind}: ", status_code(event.from_status), " → ", status_code(event.to_status))
 
 
-def _bounds(event: Event) -> WriteQueue:
+def _bounds(event: Event) -> TextLine:
     bounds = Bounds.around(event.after, event.before)
     verb = "Came up between " if event.new else _BOUNDS.get(event.kind, "Changed between ")
     ending = "; for a part of that time the watcher could not look." if event.late else "."
     return (verb, bounds.after, " and ", bounds.before, ending)
 
 
-def _reservations(event: Event) -> Iterable[WriteQueue]:
+def _reservations(event: Event) -> Iterable[TextLine]:
     if event.skipped:
         yield ("Not seen on the way: ", *codes(event.skipped), " (the order of the stages is our reading).")
     if event.new:
@@ -264,7 +264,7 @@ def _hpo(record: Mapping[str, object]) -> object:
     return settings.get("is_enabled") if isinstance(settings, Mapping) else settings
 
 
-def _switch(value: object, *, on: str, off: str) -> WriteQueue:
+def _switch(value: object, *, on: str, off: str) -> TextLine:
     if value is None:
         return ("not given",)
     if isinstance(value, bool):

@@ -22,12 +22,12 @@ from tests.unit.receivers.samples import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import Severity
 
 
 def lines(*events: Event) -> list[str]:
-    return [plain_text(entry.whole(": ")) for entry in compose_group(events, []).entries]
+    return [plain_text(entry.full(": ")) for entry in compose_group(events, []).entries]
 
 
 def notes(*events: Event) -> str:
@@ -101,22 +101,22 @@ def test_the_gravest_of_them_gives_the_severity() -> None:
 
 def test_what_was_announced_by_itself_is_named_with_what_became_of_it() -> None:
     events, also = GROUPS["group-late"]
-    named = plain_text(compose_group(events, also).sent_alone(LIST_LIMIT))
+    named = plain_text(compose_group(events, also).sent_separately(LIST_LIMIT))
     assert named == (
         "Told by themselves: shop-main · pop · maqll0fffff → learningFailed; "
         "shop-main · pop · maqll0ggggg → refinedFailed"
     )
-    assert plain_text(compose_group(events, also[:1]).sent_alone(LIST_LIMIT)).startswith("Told by itself: ")
+    assert plain_text(compose_group(events, also[:1]).sent_separately(LIST_LIMIT)).startswith("Told by itself: ")
 
 
 def test_where_nothing_was_announced_by_itself_nothing_is_said_about_it() -> None:
-    assert compose_group([finished("a"), finished("b")], []).sent_alone(LIST_LIMIT) == ()
+    assert compose_group([finished("a"), finished("b")], []).sent_separately(LIST_LIMIT) == ()
 
 
 def test_a_storm_that_was_announced_by_itself_is_counted() -> None:
     message = compose_group([finished("a"), finished("b")], [of_version(f"v{number}") for number in range(100)])
-    assert plain_text(message.sent_alone(2)).endswith("v1 → learningFailed… (cut, 98 more)")
-    assert plain_text(message.sent_alone(0)) == "100 more told by themselves."
+    assert plain_text(message.sent_separately(2)).endswith("v1 → learningFailed… (cut, 98 more)")
+    assert plain_text(message.sent_separately(0)) == "100 more told by themselves."
 
 
 def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
@@ -130,8 +130,8 @@ def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_kind_of_event_has_a_line_among_others(case: str) -> None:
     message = compose_group([CASES[case], finished("b")], [CASES[case]])
-    whole, short = plain_text(message.entries[0].whole(": ")), plain_text(message.entries[0].short)
-    named = plain_text(message.sent_alone(1))
+    whole, short = plain_text(message.entries[0].full(": ")), plain_text(message.entries[0].short)
+    named = plain_text(message.sent_separately(1))
     subject = plain_text(message.entries[0].subject)
     assert subject in whole
     assert subject in short
@@ -140,14 +140,14 @@ def test_every_kind_of_event_has_a_line_among_others(case: str) -> None:
 
 
 def pieces(message: GroupMessage) -> list[object]:
-    every: list[WriteQueue] = [
+    every: list[TextLine] = [
         message.title,
         message.repeat,
         message.origin,
-        message.sent_alone(LIST_LIMIT),
+        message.sent_separately(LIST_LIMIT),
         *message.notes,
     ]
-    every += [line for entry in message.entries for line in (entry.whole(": "), entry.short)]
+    every += [line for entry in message.entries for line in (entry.full(": "), entry.short)]
     return [piece for line in every for piece in line]
 
 

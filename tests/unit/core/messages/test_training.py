@@ -14,7 +14,7 @@ from tests.unit.receivers.samples import (
     sample_event,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, Message, Severity, compose, repeat_note
 
 
@@ -28,7 +28,7 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def pieces(message: Message) -> list[object]:
-    lines: list[WriteQueue] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
+    lines: list[TextLine] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
     return [piece for line in lines for piece in line]
 
 
