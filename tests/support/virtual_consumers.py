@@ -189,6 +189,6 @@ class VirtualConsumers:
 
         def routed(event: Event) -> frozenset[str]:
             # Nobody is told of itself.
-            return names - {str((event.receiver or {}).get("name"))}
+            return names if event.receiver is None else names - {event.receiver.name}
 
         return violations(replace(evidence, witnessed=witnessed, routed=routed))

@@ -1,4 +1,4 @@
-"""What still goes out when an event cannot be rendered: the built-in words about it, without what came from outside."""
+"""The built-in text for an event that cannot be rendered: the same message without text from outside."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = structlog.get_logger()
 
 Rendered = TypeVar("Rendered")
 Render = Callable[[Sequence[Event], Sequence[Event]], Rendered]
-"""Takes the events that are told, and those that were told by themselves."""
+"""A function of the events to send, and of those that were sent separately."""
 
 
 def render_or_fall_back(render: Render[Rendered], events: Sequence[Event], also: Sequence[Event] = ()) -> Rendered:
-    """Return what ``render`` makes of the events; where it fails, what it makes of them laid bare.
+    """Render the events; where that fails, render them without text from outside.
 
-    A text that cannot be made must not keep an alert from going out.
+    A text that cannot be rendered must not stop an alert.
     """
     try:
         return render(events, also)
@@ -31,5 +31,5 @@ def render_or_fall_back(render: Render[Rendered], events: Sequence[Event], also:
 
 
 def without_outside_text(event: Event) -> Event:
-    """Return an event without the training's record and the names that people gave."""
+    """Return an event without the training's record, labels and service name."""
     return replace(event, record=NO_RECORD, labels=NO_LABELS, service_name=None)

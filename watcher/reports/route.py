@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from watcher.config import Config, format_duration
 from watcher.core.event import Event
 from watcher.core.routing.matcher import KIND, Mismatch
+from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Recipient, Route, route_event, taking
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
@@ -74,7 +75,7 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
     planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
     takers = tuple(taking(event, config.routes))
     return RouteReport(
-        reason=planned.reason,
+        reason=reason_text(planned.reason),
         routes=tuple(_answers(event, config.routes, takers)),
         recipients=() if silence is not None else tuple(_notifying(to, takers, config) for to in planned.to),
         silence=silence,

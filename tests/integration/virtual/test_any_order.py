@@ -543,7 +543,8 @@ class AnyOrder(RuleBasedStateMachine):
             at, event = announced.routed_at, announced.event
             quiet = frozenset(silence.id for silence in self.quiet if self._is_quiet(silence, event, at))
             # Nobody is told about himself.
-            whom = frozenset(self.plan.receivers) - {str((event.receiver or {}).get("name"))}
+            itself = frozenset() if event.receiver is None else frozenset({event.receiver.name})
+            whom = frozenset(self.plan.receivers) - itself
             fate = self.fates[event.id] = Fate(receivers=whom, silences=quiet)
             for delivery_outcome in announced.delivery_outcomes:
                 silenced = delivery_outcome.state is State.SILENCED

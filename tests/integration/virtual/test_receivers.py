@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.event_facts import receiver_of
 from tests.support.virtual import Ear, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, away, recipient_report, refuses
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, Scope, State, TryLater
 from watcher.core.event import Event, Kind
 from watcher.pipeline import routing as route
@@ -131,10 +133,10 @@ def test_r15_what_refuses_permanently_is_tried_hourly_with_the_oldest_row_and_en
             assert len(tried) == tries
             assert deliveries_run.broken_invariants() == []
         assert other.kinds == ["receiver-failing", "undelivered"]
-        facts = other.events[1].receiver or {}
-        assert facts["count"] == 300
-        assert word in str(facts["reason"])
-        assert "deliveries retry --all-dead --receiver ml-ops" in str(facts["remedy"])
+        facts = receiver_of(other.events[1])
+        assert facts.count == 300
+        assert word in facts.reason
+        assert facts.remedy == Remedy(code=RemedyCode.RETRY)
 
     run(main)
 
@@ -187,7 +189,7 @@ def test_dead_letters_that_come_apart_are_announced_once_a_minute_together(tmp_p
                 await asyncio.sleep(2.5)
             await asyncio.sleep(90)
         assert 2 <= len(other.events) <= 6
-        assert sum(int(str((event.receiver or {})["count"])) for event in other.events) == 100
+        assert sum(receiver_of(event).count for event in other.events) == 100
 
     run(main)
 
@@ -233,6 +235,6 @@ def test_r15_a_dead_letter_that_is_sent_again_in_vain_dies_and_is_announced_agai
             assert states_at(deliveries_run, "hook") == [State.DELIVERED] * 3
             assert deliveries_run.broken_invariants() == []
         assert other.kinds == ["receiver-failing", *["undelivered"] * 3, "receiver-recovered"]
-        assert [(event.receiver or {})["count"] for event in other.events[1:4]] == [3, 3, 3]
+        assert [receiver_of(event).count for event in other.events[1:4]] == [3, 3, 3]
 
     run(main)

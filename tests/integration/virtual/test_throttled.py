@@ -12,10 +12,11 @@ from typing import Final
 
 import pytest
 
+from tests.support.event_facts import incident_of
 from tests.support.virtual import Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
 from watcher.aitems.client import PAUSES
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.advice import ADVICE
+from watcher.core.incidents.advice import ADVICE, advice_for
 from watcher.core.polling.result import Cause
 from watcher.http import HttpResult
 
@@ -110,8 +111,8 @@ def assert_announced_by_its_name(ear: Ear, cause: Cause) -> None:
     opened, closed = (event for event in ear.events if event.incident)
     assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.RECOVERED)
     for event in (opened, closed):
-        assert event.incident is not None
-        assert (event.incident["cause"], event.incident["advice"]) == (cause.value, ADVICE[cause])
+        facts = incident_of(event)
+        assert (facts.cause, advice_for(facts)) == (cause.value, ADVICE[cause])
     assert len({ADVICE[other] for other in CAUSES.values()}) == len(CAUSES)
     assert [moved(event) for event in ear.events if not event.incident] == [
         ("s1", "requesting", "waiting", (), False),

@@ -12,7 +12,7 @@ from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id
-from watcher.core.incidents.events import Scope, describe
+from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.polling.plan import EVERY_SERVICE
@@ -24,11 +24,11 @@ DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 EPOCH = "epoch-of-the-tests"
-ACCOUNT_SCOPE = Scope(account=REF.account)
-SERVICE_SCOPE = Scope(
+ACCOUNT_SCOPE = IncidentScope(account=REF.account)
+SERVICE_SCOPE = IncidentScope(
     account=REF.account, service=REF.service_ref, service_name="shop-main", labels={"team": "search", "env": "prod"}
 )
-TRAINING_SCOPE = Scope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
+TRAINING_SCOPE = IncidentScope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
 OUTAGE = incident_id(EPOCH, account_subject(REF.account), 1)
 
 
@@ -76,7 +76,7 @@ def sample_incident(subject: str, **changes: Any) -> Incident:
 
 
 def incident_event(
-    scope: Scope, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
+    scope: IncidentScope, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
 ) -> Event:
     """Return what is told about an incident of this scope."""
     subject = changes.pop("subject", account_subject(scope.account))
@@ -371,11 +371,11 @@ def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: Incide
     account, service, train_type, version = names
     ref = TrainingRef(account, service, train_type, version)
     scopes = (
-        Scope(account=account),
-        Scope(account=account, service=ref.service_ref, service_name=version),
-        Scope(account=account, service=ref.service_ref, training=ref, labels={service: version}),
-        Scope(account=account),
-        Scope(account=account),
+        IncidentScope(account=account),
+        IncidentScope(account=account, service=ref.service_ref, service_name=version),
+        IncidentScope(account=account, service=ref.service_ref, training=ref, labels={service: version}),
+        IncidentScope(account=account),
+        IncidentScope(account=account),
     )
     if about in APART:
         changes["subject"] = APART[about]

@@ -108,7 +108,7 @@ def test_a_label_and_a_kind_that_is_no_default_are_named(config: Config) -> None
     progress = asked(config, kind=Kind.PROGRESS)
     assert spare.routes[0].why == "labels.env is test, not prod*"
     assert progress.routes[3].why == "kind is progress, none of the default kinds"
-    assert (progress.recipients, progress.reason) == ((), "no route names this kind")
+    assert (progress.recipients, progress.reason) == ((), "no route matches")
 
 
 def test_who_is_announced_by_which_route_with_its_mention_where_that_is_shown(config: Config) -> None:

@@ -148,7 +148,9 @@ def _stored(beginning: str, config: Config) -> _Asked:
 def _show(asked: _Asked, report: RouteReport, out: Screen) -> None:
     out.line(cell(_about(asked.event)))
     if asked.stored is not None:
-        out.line("was routed by: ", cell(asked.stored.route or "no route yet"))
+        from watcher.cli.text.history import route_text
+
+        out.line("was routed by: ", cell(route_text(asked.stored) or "no route yet"))
     out.line()
     out.table(_route_table(report.routes))
     out.line()
@@ -163,7 +165,8 @@ def _show(asked: _Asked, report: RouteReport, out: Screen) -> None:
 
 
 def _document(asked: _Asked, report: RouteReport) -> dict[str, object]:
-    from watcher.core.event import to_json
+    from watcher.cli.text.history import route_text
+    from watcher.core.messages.published import published_event
     from watcher.core.routing.matcher import facts_of
 
     event, stored = asked.event, asked.stored
@@ -171,8 +174,8 @@ def _document(asked: _Asked, report: RouteReport) -> dict[str, object]:
         "invented": stored is None,
         "kind": event.kind.value,
         "facts": facts_of(event),
-        "event": None if stored is None else to_json(event),
-        "routed_by": None if stored is None else stored.route,
+        "event": None if stored is None else published_event(event),
+        "routed_by": None if stored is None else route_text(stored),
         **report.as_json(),
     }
 

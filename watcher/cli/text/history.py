@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Table, cell
 from watcher.cli.text.times import bounds_text
 from watcher.core.delivery.model import State
-from watcher.core.event import Event, Kind, to_json
-from watcher.core.messages.training import Severity, compose, plain_text
+from watcher.core.event import Event
+from watcher.core.messages.published import published_event
+from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
+from watcher.core.routing.reason import reason_text
 from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
@@ -40,17 +42,22 @@ def _row(entry: EventHistory) -> tuple[Cell, ...]:
         cell(change_text(event)),
         cell(bounds_text(event.after, event.before)),
         cell(", ".join(marks(event))),
-        cell(entry.route or "not routed yet"),
+        cell(route_text(entry) or "not routed yet"),
         _deliveries(entry.delivery_outcomes),
     )
+
+
+def route_text(entry: EventHistory) -> str | None:
+    """Write the routes of an event; ``None`` where it is not routed yet."""
+    return None if entry.route is None else reason_text(entry.route)
 
 
 def change_text(event: Event) -> str:
     """Write the move; of a training that is gone what it was, of an incident its cause."""
     if event.incident is not None:
-        return str(event.incident.get("cause") or "")
+        return event.incident.cause
     if event.receiver is not None:
-        return str(event.receiver.get("reason") or "")
+        return event.receiver.reason
     if event.to_status is None:
         return f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
@@ -58,16 +65,7 @@ def change_text(event: Event) -> str:
 
 def marks(event: Event) -> Iterator[str]:
     """Name every reservation about an event."""
-    if event.late:
-        yield "late"
-    if event.restored:
-        yield "restored"
-    if event.new:
-        yield "new"
-    if not event.confirmed:
-        yield "unconfirmed"
-    if event.kind is Kind.UNKNOWN_STATUS:
-        yield "unknown status"
+    yield from mark_texts(event)
     if event.skipped:
         yield f"not seen: {', '.join(event.skipped)}"
 
@@ -90,9 +88,9 @@ def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
 def event_history_json(entry: EventHistory) -> dict[str, object]:
     """Return an event as the store has it, with its route and deliveries."""
     return {
-        **to_json(entry.event),
+        **published_event(entry.event),
         "routed_at": None if entry.routed_at is None else to_text(entry.routed_at),
-        "route": entry.route,
+        "route": route_text(entry),
         "deliveries": [_outcome_json(item) for item in entry.delivery_outcomes],
     }
 

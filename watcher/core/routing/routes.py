@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.routing.matcher import Matcher
+from watcher.core.routing.reason import NO_ROUTE, RoutingCode, RoutingReason, routed
 from watcher.core.training.model import ServiceRef
 
 FLAP_LIMIT: Final = 10
@@ -19,7 +20,6 @@ CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
 """A catch-up goes when everything was looked at again; this ends its wait where that does not come."""
 MENTIONS_MAX: Final = 10
 """People and teams that one message mentions, so that it stays within Slack's limits."""
-NO_ROUTE: Final = "no route names this kind"
 DEFAULT_MATCH: Final = Matcher()
 """Every event of the default kinds."""
 
@@ -73,8 +73,7 @@ class RoutingDecision:
     """Where an event goes, and why."""
 
     to: tuple[Recipient, ...]
-    reason: str
-    """``route N`` for each route that takes it, or why none does."""
+    reason: RoutingReason
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -122,11 +121,11 @@ def taking(event: Event, routes: Iterable[Route]) -> Iterator[Route]:
                 return
 
 
-def _reason(takers: tuple[Route, ...], *, dropped: bool) -> str:
-    names = ", ".join(route.name for route in takers)
-    if not names:
+def _reason(takers: tuple[Route, ...], *, dropped: bool) -> RoutingReason:
+    if not takers:
         return NO_ROUTE
-    return f"{names}: dropped on purpose" if dropped else names
+    taken = routed(*(route.number for route in takers))
+    return replace(taken, code=RoutingCode.DROPPED) if dropped else taken
 
 
 def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group | None:

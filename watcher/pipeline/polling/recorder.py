@@ -312,4 +312,4 @@ def _log_events(events: Iterable[Event]) -> None:
             moved = {"known": event.from_status, "seen": event.to_status, "late": event.late}
             log.info("training.changed", **keys, **moved)
         else:
-            log.warning("incident.changed", **keys, cause=event.incident["cause"], detail=event.incident["detail"])
+            log.warning("incident.changed", **keys, cause=event.incident.cause, detail=event.incident.detail)

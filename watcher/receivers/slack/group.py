@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from watcher.core.messages.group import EMOJI, Entry, GroupMessage
+from watcher.core.messages.group import EMOJI, GroupEntry, GroupMessage
 from watcher.core.messages.text import LIST_LIMIT, TextLine, cut_note
 from watcher.receivers.slack.text import WHOLE, join_lines, markup_free, mrkdwn, squeezed
 
@@ -75,7 +75,7 @@ def _sent_alone(message: GroupMessage, limit: int, *, dates: bool) -> list[str]:
     return []
 
 
-def _entry(entry: Entry, room: int, *, rich: bool) -> str:
+def _entry(entry: GroupEntry, room: int, *, rich: bool) -> str:
     return squeezed(entry.full("\n" if rich else ": "), room, dates=True)
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.event import DEFAULT_KINDS, Event, Kind
+from watcher.core.event import DEFAULT_KINDS, Event, IncidentFacts, Kind
 from watcher.core.routing.matcher import Matcher
-from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, joined, route_event
+from watcher.core.routing.reason import NO_ROUTE, RoutingCode, routed
+from watcher.core.routing.routes import MENTIONS_MAX, Group, Route, joined, route_event
 
 MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def test_a_star_takes_every_kind(kind: Kind) -> None:
 
 def test_the_first_route_that_matches_wins() -> None:
     routes = (Route(number=1, match=of("failed"), to=("a",)), Route(number=2, to=("b",)))
-    assert route_event(event(Kind.FAILED), routes).reason == "route 1"
+    assert route_event(event(Kind.FAILED), routes).reason == routed(1)
     assert route_event(event(Kind.SUCCEEDED), routes).receivers == ("b",)
 
 
@@ -71,7 +72,7 @@ def test_a_receiver_named_twice_is_announced_once() -> None:
 def test_a_route_to_nobody_drops_on_purpose_and_says_which() -> None:
     routes = (Route(number=1, to=()), Route(number=2, to=("a",)))
     planned = route_event(event(Kind.FAILED), routes)
-    assert (planned.to, planned.reason) == ((), "route 1: dropped on purpose")
+    assert (planned.to, planned.reason) == ((), replace(routed(1), code=RoutingCode.DROPPED))
 
 
 def test_a_kind_that_no_route_names_goes_nowhere_and_says_why() -> None:
@@ -89,12 +90,12 @@ def test_where_a_route_goes_on_the_first_to_name_a_receiver_says_how_and_the_rea
     planned = route_event(event(Kind.FAILED), routes)
     assert planned.receivers == ("a", "b", "c")
     assert [recipient.mentions for recipient in planned.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
-    assert planned.reason == "route 1, route 3"
+    assert planned.reason == routed(1, 3)
 
 
 def test_what_a_route_drops_after_another_announced_it_is_no_drop() -> None:
     routes = (Route(number=1, to=("a",), goes_on=True), Route(number=2, to=()))
-    assert route_event(event(Kind.FAILED), routes).reason == "route 1, route 2"
+    assert route_event(event(Kind.FAILED), routes).reason == routed(1, 2)
 
 
 ALL = Route(number=1, match=EVERY_KIND, to=("a",))
@@ -125,8 +126,9 @@ def test_flapping_trainings_of_one_service_share_their_digests_and_a_receiver_ha
     assert digest.key == "digest receiver:hook"
 
 
-def test_what_cannot_be_seen_is_always_announced_by_itself() -> None:
-    incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
+def test_an_event_of_an_incident_is_never_grouped() -> None:
+    facts = IncidentFacts(id="inc_1", kind=Kind.UNREACHABLE, cause="dns", detail="", since=MOMENT)
+    incident = replace(event(Kind.UNREACHABLE), incident=facts)
     assert group_of(incident, replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
 
 
@@ -208,6 +210,6 @@ def test_whatever_the_routes_each_receiver_is_announced_once_by_the_first_that_t
         assert recipient.group is None or announced.incident is None
     if announced.kind in DEFAULT_KINDS:
         assert stop is not None, "the last route catches the default kinds"
-    names = ", ".join(f"route {route.number}" for route in reached)
-    assert planned.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}
-    assert planned.reason.endswith("on purpose") is (bool(reached) and not planned.to)
+    assert planned.reason.routes == tuple(route.number for route in reached)
+    assert (planned.reason == NO_ROUTE) is (not reached)
+    assert (planned.reason.code is RoutingCode.DROPPED) is (bool(reached) and not planned.to)
