@@ -43,7 +43,7 @@ class Readiness:
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
-        reasons = [{"reason": reason.not_ready.value, "detail": reason.detail} for reason in self.reasons]
+        reasons = [{"reason": reason.code.value, "detail": reason.detail} for reason in self.reasons]
         return {"ready": self.ready, "reasons": reasons}
 
 

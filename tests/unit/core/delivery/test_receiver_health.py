@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.event_facts import receiver_of
 from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode
-from watcher.core.delivery.lookup import Found
+from watcher.core.delivery.lookup import MessageFound
 from watcher.core.delivery.model import (
     Degrade,
     Delivered,
     Outcome,
     ReceiverSignal,
+    RefusalScope,
     Refused,
-    Scope,
     SignalKind,
     TryLater,
     Uncertain,
@@ -47,7 +47,7 @@ def dead_letters(count: int) -> list[DeadLetter]:
     [
         (Delivered(), SignalKind.PASSES),
         (Refused(reason="x"), SignalKind.REFUSES),
-        (Refused(reason="x", scope=Scope.MESSAGE), None),
+        (Refused(reason="x", scope=RefusalScope.MESSAGE), None),
         (TryLater(reason="x"), None),
         (Uncertain(reason="x"), None),
         (Degrade(reason="x"), None),
@@ -121,7 +121,7 @@ def test_many_dead_letters_are_one_event_that_counts_all_and_names_some() -> Non
 def test_a_message_that_a_lookup_finds_ends_a_failure_only_if_it_was_sent_after_its_start(
     began_after_seconds: int, kinds: list[Kind]
 ) -> None:
-    signal = signal_of(Found(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
+    signal = signal_of(MessageFound(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
     assert signal is not None
     _, event = state_change(PARKED, signal, 0, "e", NOW + timedelta(hours=1))
     assert ([] if event is None else [event.kind]) == kinds
