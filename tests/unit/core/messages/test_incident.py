@@ -116,7 +116,7 @@ def test_a_signature_that_is_rejected_for_the_clock_is_unreachable_with_times_th
 
 
 def test_an_unreachable_service_list_makes_nothing_else_unreachable() -> None:
-    beginning, end = CASES["services-denied"], CASES["services-seen"]
+    beginning, end = CASES["services-denied"], CASES["services-recovered"]
     assert plain_text(compose(beginning).subject) == "service list of account main"
     assert "Known services are polled as before. New services are not found until this ends." in text_of(beginning)
     assert "Trainings" not in text_of(beginning)

@@ -1,3 +1,5 @@
+"""The message about one event."""
+
 from __future__ import annotations
 
 import unicodedata
