@@ -160,7 +160,7 @@ MUTANTS: Final = (
         "the memory runs ahead of the store",
         "watcher/pipeline/polling/cache.py",
         "            written = await self._poll_store.record(replace(",
-        "            self._keep(snapshots)\n            written = await self._poll_store.record(replace(",
+        "            self._adopt(snapshots)\n            written = await self._poll_store.record(replace(",
         MEMORY,
     ),
     Mutant(
@@ -187,8 +187,8 @@ MUTANTS: Final = (
     Mutant(
         "a start believes its clock",
         "watcher/pipeline/clock_trust.py",
-        "        self.lasts = True\n        self._stepped",
-        "        self.lasts = False\n        self._stepped",
+        "        self.trusted = False\n        self._stepped = False",
+        "        self.trusted = True\n        self._stepped = False",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
@@ -257,23 +257,23 @@ MUTANTS: Final = (
     Mutant(
         "what is too old by a clock that stepped is given up",
         "watcher/pipeline/delivery/worker.py",
-        "if self._clock_trust.lasts else self._policy",
-        "if False else self._policy",
+        "return self._policy if self._clock_trust.trusted else",
+        "return self._policy if True else",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
         "an answer that cannot be kept is let go",
-        "watcher/pipeline/polling/write_queue.py",
-        "                    if not self.patient:\n",
-        "                    if self.patient:\n",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "watcher/pipeline/polling/account_writer.py",
+        "                    if not self._retries:\n",
+        "                    if self._retries:\n",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
         "answers that wait for the store overtake one another",
-        "watcher/pipeline/polling/write_queue.py",
-        "self._heads.setdefault(account, asyncio.Lock())",
+        "watcher/pipeline/polling/account_writer.py",
+        "self._turns.setdefault(account, asyncio.Lock())",
         "asyncio.Lock()",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
         "a name without an answer is asked again and again",
@@ -284,8 +284,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an end is not read that a view has shown on the way",
-        "watcher/pipeline/polling/recorder.py",
-        " or self._is_news(concerned)",
+        "watcher/pipeline/polling/decider.py",
+        " or self._is_news(observations)",
         "",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),

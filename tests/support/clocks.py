@@ -8,5 +8,5 @@ from watcher.pipeline.clock_trust import ClockTrust
 def believed() -> ClockTrust:
     """Return what the stages share once the first dated answer has come."""
     clock_trust = ClockTrust()
-    clock_trust.end()
+    clock_trust.note_agreement()
     return clock_trust

@@ -314,7 +314,7 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         on_caught_up=router.let_go,
     )
     await poller.start()
-    pipeline = [_ring(poller, ring_seconds), router.run(), delivery_workers["hook"].run(), poller.flusher.for_ever()]
+    pipeline = [_ring(poller, ring_seconds), router.run(), delivery_workers["hook"].run(), poller.flusher.run()]
     tasks = [asyncio.create_task(stage) for stage in pipeline]
     try:
         yield poller

@@ -1,6 +1,5 @@
 """TOML to frozen settings: every fault at once, with file, line, key and what to write instead."""
 
-from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import ConfigError, Fault
 from watcher.config.find_file import ConfigNotFoundError, Found, find
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
@@ -20,6 +19,7 @@ from watcher.config.models.state import StateSettings
 from watcher.config.models.urls import receiver_url_problem
 from watcher.config.reader import load
 from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
+from watcher.core.duration import format_duration, parse_duration
 
 __all__ = [
     "AccountSettings",

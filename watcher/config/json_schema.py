@@ -13,8 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from watcher.config.document import Document
-from watcher.config.duration import UNITS, format_duration
 from watcher.config.secrets import SecretKind, SecretRef
+from watcher.core.duration import UNITS, format_duration
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DURATION: Final = {

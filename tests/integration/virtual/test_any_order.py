@@ -195,7 +195,7 @@ class Channel(Mouth):
 
     def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
         super().__init__(name, reaper)
-        self.repeats = Dedup.BY_LOOKUP
+        self.dedup = Dedup.BY_LOOKUP
         self._shows_from: dict[str, float] = {}
 
     def note_arrival(self, request: DeliveryRequest) -> None:

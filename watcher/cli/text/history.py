@@ -1,4 +1,4 @@
-"""What was told, as rows for a person and as JSON for programs."""
+"""Events, their marks and their deliveries as a table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Table, c
 from watcher.cli.text.times import bounds_text
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
-from watcher.core.messages.published import published_event
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
-from watcher.core.routing.reason import reason_text
-from watcher.core.timestamps import to_text
+from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
@@ -28,9 +26,9 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(entry: Sequence[EventHistory]) -> Table:
-    """Return one row an event."""
-    return Table(COLUMNS, [_row(item) for item in entry])
+def history_table(entries: Sequence[EventHistory]) -> Table:
+    """Return one row per event."""
+    return Table(COLUMNS, [_row(entry) for entry in entries])
 
 
 def _row(entry: EventHistory) -> tuple[Cell, ...]:
@@ -47,13 +45,8 @@ def _row(entry: EventHistory) -> tuple[Cell, ...]:
     )
 
 
-def route_text(entry: EventHistory) -> str | None:
-    """Write the routes of an event; ``None`` where it is not routed yet."""
-    return None if entry.route is None else reason_text(entry.route)
-
-
 def change_text(event: Event) -> str:
-    """Write the move; of a training that is gone what it was, of an incident its cause."""
+    """Write the transition, the last status of a training that is gone, or the cause of an incident."""
     if event.incident is not None:
         return event.incident.cause
     if event.receiver is not None:
@@ -64,7 +57,7 @@ def change_text(event: Event) -> str:
 
 
 def marks(event: Event) -> Iterator[str]:
-    """Name every reservation about an event."""
+    """Return the marks of an event, such as ``late``, and the stages that no poll returned."""
     yield from mark_texts(event)
     if event.skipped:
         yield f"not seen: {', '.join(event.skipped)}"
@@ -72,37 +65,14 @@ def marks(event: Event) -> Iterator[str]:
 
 def _deliveries(delivery_outcomes: Sequence[DeliveryOutcome]) -> Cell:
     if not delivery_outcomes:
-        return Cell("nobody", FAINT)
+        return Cell("none", FAINT)
     worst = next((style for item in delivery_outcomes if (style := STATE_STYLES.get(item.state, WARN))), "")
     return cell("; ".join(outcome_text(item) for item in delivery_outcomes), worst)
 
 
 def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
-    """Write how an event fared with one receiver; where it is not delivered, with the reason."""
+    """Write the state of an event at one receiver, with the reason if it was not delivered."""
     text = f"{delivery_outcome.receiver}: {delivery_outcome.state}"
     if delivery_outcome.state is State.DELIVERED:
         return text
     return f"{text} ({delivery_outcome.reason})" if delivery_outcome.reason else text
-
-
-def event_history_json(entry: EventHistory) -> dict[str, object]:
-    """Return an event as the store has it, with its route and deliveries."""
-    return {
-        **published_event(entry.event),
-        "routed_at": None if entry.routed_at is None else to_text(entry.routed_at),
-        "route": route_text(entry),
-        "deliveries": [_outcome_json(item) for item in entry.delivery_outcomes],
-    }
-
-
-def _outcome_json(delivery_outcome: DeliveryOutcome) -> dict[str, object]:
-    return {
-        "receiver": delivery_outcome.receiver,
-        "receiver_seq": delivery_outcome.receiver_seq,
-        "delivery_id": delivery_outcome.delivery_id,
-        "state": delivery_outcome.state.value,
-        "reason": delivery_outcome.reason,
-        "attempts": delivery_outcome.attempts,
-        "settled_at": None if delivery_outcome.settled_at is None else to_text(delivery_outcome.settled_at),
-        "answer": delivery_outcome.answer,
-    }

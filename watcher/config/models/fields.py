@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from watcher.config.duration import format_duration, parse_duration
 from watcher.config.faults import did_you_mean, key_text, shown, wrong
 from watcher.config.models.urls import UrlProblem, account_url_problem, receiver_url_problem
+from watcher.core.duration import format_duration, parse_duration
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.training.model import TRAIN_TYPES
 

@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from watcher.config.duration import format_duration
 from watcher.config.faults import wrong
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import (
@@ -39,6 +38,7 @@ from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import StateSettings
 from watcher.config.secrets import SecretRef
 from watcher.core.delivery.model import OnUncertain
+from watcher.core.duration import format_duration
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.routes import FLAP_LIMIT, Route
 

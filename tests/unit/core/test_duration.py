@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watcher.config import format_duration, parse_duration
+from watcher.core.duration import format_duration, parse_duration
 
 # The machine may be busy: how long an example takes says nothing.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
