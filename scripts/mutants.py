@@ -160,7 +160,7 @@ MUTANTS: Final = (
         "the cache is updated before the store",
         "watcher/pipeline/polling/cache.py",
         "            written = await self._poll_store.record(replace(",
-        "            self._keep(snapshots)\n            written = await self._poll_store.record(replace(",
+        "            self._adopt(snapshots)\n            written = await self._poll_store.record(replace(",
         CACHE,
     ),
     Mutant(
@@ -187,8 +187,8 @@ MUTANTS: Final = (
     Mutant(
         "a start trusts its clock at once",
         "watcher/pipeline/clock_trust.py",
-        "        self.lasts = True\n        self._stepped",
-        "        self.lasts = False\n        self._stepped",
+        "        self.trusted = False\n        self._stepped = False",
+        "        self.trusted = True\n        self._stepped = False",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
@@ -257,23 +257,23 @@ MUTANTS: Final = (
     Mutant(
         "a delivery expires by a stepped clock",
         "watcher/pipeline/delivery/worker.py",
-        "if self._clock_trust.lasts else self._policy",
-        "if False else self._policy",
+        "return self._policy if self._clock_trust.trusted else",
+        "return self._policy if True else",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
         "an answer that cannot be saved is dropped",
-        "watcher/pipeline/polling/write_queue.py",
-        "                    if not self.patient:\n",
-        "                    if self.patient:\n",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "watcher/pipeline/polling/account_writer.py",
+        "                    if not self._retries:\n",
+        "                    if self._retries:\n",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
         "answers that wait for the store change their order",
-        "watcher/pipeline/polling/write_queue.py",
-        "self._heads.setdefault(account, asyncio.Lock())",
+        "watcher/pipeline/polling/account_writer.py",
+        "self._turns.setdefault(account, asyncio.Lock())",
         "asyncio.Lock()",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
         "an unanswered name is queried again by each caller",
@@ -284,8 +284,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an end after a view with an earlier stage is not recorded",
-        "watcher/pipeline/polling/recorder.py",
-        " or self._is_news(concerned)",
+        "watcher/pipeline/polling/decider.py",
+        " or self._is_news(observations)",
         "",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),

@@ -8,5 +8,5 @@ from watcher.pipeline.clock_trust import ClockTrust
 def believed() -> ClockTrust:
     """Return the clock trust after the first answer with a ``Date``."""
     clock_trust = ClockTrust()
-    clock_trust.end()
+    clock_trust.note_agreement()
     return clock_trust

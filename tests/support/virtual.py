@@ -320,7 +320,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
         _tick_regularly(poller, tick_seconds),
         router.run(),
         delivery_workers["hook"].run(),
-        poller.flusher.for_ever(),
+        poller.flusher.run(),
     ]
     tasks = [asyncio.create_task(stage) for stage in pipeline]
     try:

@@ -10,7 +10,7 @@ import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -23,7 +23,7 @@ from tests.support.invariants import Life
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.soak import KEPT_OF_A_RUN
 from tests.support.virtual import FakeApi, VirtualClock
-from watcher import config, scheduler
+from watcher import config
 from watcher import logs as telemetry
 from watcher.app import Daemon, Runtime, open_daemon
 from watcher.core.secret import Secret
@@ -178,8 +178,19 @@ def connect_clients_to(peers: Mapping[str, Peer]) -> Iterator[None]:
     with ExitStack() as stack:
         for module in OPENERS:
             stack.enter_context(mock.patch(f"{module}.HttpClient", fake_client))
-        # The scheduler uses the machine's clock, which hardly moves here; its own guard makes the ticks.
-        stack.enter_context(mock.patch.object(scheduler, "RING_EVERY", timedelta(hours=1)))
+        yield
+
+
+@contextmanager
+def apscheduler_on(clock: VirtualClock) -> Iterator[None]:
+    """Let APScheduler count on this wall clock, with its steps, instead of the machine's."""
+
+    class VirtualDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # the type of its values is enough
+            return clock.utc_now().astimezone(tz)
+
+    with mock.patch("apscheduler.schedulers.base.datetime", VirtualDatetime):
         yield
 
 
@@ -218,7 +229,7 @@ async def running(  # noqa: PLR0913 - the options of a test
     loaded = config.load(folder / "config.toml", text=text)
     if keep_history is not None:
         loaded = replace(loaded, state=loaded.state.model_copy(update={"keep_history": keep_history}))
-    with (folder / "output.log").open("a", encoding="utf-8") as output:
+    with (folder / "output.log").open("a", encoding="utf-8") as output, apscheduler_on(api.clock):
         clock: Any = api.clock
         runtime = Runtime(
             environ={**daemon_in_process.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output

@@ -53,8 +53,6 @@ class Maintenance:
         self._clock = clock
         self._clock_trust = clock_trust
         self.wake = Wake()
-        # What waited for the clock to be believed is done then, not an hour later.
-        clock_trust.on_end = self.wake.tick
 
     def apply_config(self, limits: Limits) -> None:
         """Keep other limits from now on."""
@@ -63,7 +61,7 @@ class Maintenance:
 
     def clock_stepped(self) -> None:
         """Mend at once what a step of the wall clock has put out of place."""
-        self._clock_trust.begin()
+        self._clock_trust.note_step()
         self.wake.tick()
 
     async def run(self) -> None:
@@ -79,7 +77,7 @@ class Maintenance:
         """Do everything there is to do."""
         await self._orphans.cap_waits(self._clock.utc_now(), self._limits.longest_wait)
         await self._note_removed()
-        if not self._clock_trust.lasts:
+        if self._clock_trust.trusted:
             await self._expire_orphans()
             await self._prune()
         await self.back_up()
@@ -89,7 +87,7 @@ class Maintenance:
         now = self._clock.utc_now()
         try:
             made = await self._backups.make_due(now)
-            if not self._clock_trust.lasts:
+            if self._clock_trust.trusted:
                 await self._backups.prune(now)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watching goes on
             log.warning("backup.failed", problem=str(error))

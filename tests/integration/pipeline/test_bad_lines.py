@@ -1,4 +1,4 @@
-"""A bad line between the daemon and everything it talks to."""
+"""Bad network connections between the daemon and everything that it calls."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 TROUBLES: Final = tuple(trouble for trouble in NetworkFault if trouble is not NetworkFault.NONE)
 
 
-async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    draw, api = random.Random(8), RecordingSimulator()  # noqa: S311 - what changes
+async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_path: Path) -> None:
+    draw, api = random.Random(8), RecordingSimulator()  # noqa: S311 - it chooses the changes
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Routes of a configuration file, seen at real receivers."""
+"""The routes of a configuration file, tested with real receivers."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ group_for = "3s"
 
 
 def text_for(base_url: str, hook: str) -> str:
-    whole = daemon_in_process.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
-    before, _, _ = whole.partition("[[route]]")
+    text = daemon_in_process.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
+    before, _, _ = text.partition("[[route]]")
     labelled = before.replace(f'service = "{SHOP}"', f'service = "{SHOP}"\nlabels = {{ env = "prod-eu" }}')
     return labelled + ROUTES
 
 
-async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Path) -> None:
+async def test_routes_mention_group_drop_and_continue_as_configured(tmp_path: Path) -> None:
     api = RecordingSimulator()
     for number in range(3):
         api.set_training(SHOP, "pop", f"v{number}", "requesting")
@@ -60,5 +60,5 @@ async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Pa
     failed, progress = slack.received
     assert "<!subteam^S0123456789> <!here>" in failed.json["text"].splitlines()
     assert "<!" not in progress.json["text"]
-    assert [len(item.events) for item in hook.received] == [1, 2], "what is urgent does not wait for the others"
+    assert [len(item.events) for item in hook.received] == [1, 2], "the failed training waited for its group"
     assert not any("<!here>" in item.body.decode() for item in hook.received)

@@ -164,7 +164,7 @@ class DeliveryWorker:
 
     async def _expire(self) -> None:
         self._expired_at = self._clock.monotonic()
-        if self._clock_trust.lasts:
+        if not self._clock_trust.trusted:
             return
         now = self._clock.utc_now()
         expired: list[str] = []
@@ -260,7 +260,7 @@ class DeliveryWorker:
         return verdict(outcome, attempt, self._policy_now(), self._clock.utc_now(), unit)
 
     def _policy_now(self) -> Policy:
-        return replace(self._policy, give_up_after=NEVER) if self._clock_trust.lasts else self._policy
+        return self._policy if self._clock_trust.trusted else replace(self._policy, give_up_after=NEVER)
 
     def _must_hold(self, leased: LeasedDelivery) -> bool:
         """Say whether sending again is for a person to decide: a crash left open whether it went out.
