@@ -20,12 +20,12 @@ FAILED: Final = 1
 
 DELIVERIES: Final = "tests/integration/store/test_deliveries.py"
 POLLS: Final = "tests/integration/store/test_polls.py"
-MEMORY: Final = "tests/unit/pipeline/polling/test_cache.py"
+CACHE: Final = "tests/unit/pipeline/polling/test_cache.py"
 VERDICT: Final = "tests/unit/core/delivery/test_model.py"
 LIFECYCLE: Final = "tests/unit/core/training/test_lifecycle.py"
-SEAMS: Final = "tests/integration/store/test_batch_boundaries.py"
+BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
-STOREKEEPER: Final = "tests/integration/virtual/test_store_outage.py"
+STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 
@@ -49,28 +49,28 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "no lease: what is being sent is taken back at once",
+        "no lease: a delivery in sending is reclaimed at once",
         "watcher/store/deliveries.py",
         ", _delivery.c.lease_until <= to_text(now))",
         ")",
         DELIVERIES,
     ),
     Mutant(
-        "the head of a line holds up nothing",
+        "the first delivery of a training does not block the next ones",
         "watcher/store/deliveries.py",
         "to_text(claim.due_by or now), _is_head())",
         "to_text(claim.due_by or now))",
         DELIVERIES,
     ),
     Mutant(
-        "what was half sent comes back as if it were new",
+        "a reclaimed delivery is not marked as a possible repeat",
         "watcher/store/deliveries.py",
         '"may_be_repeat": True, "next_at"',
         '"next_at"',
         DELIVERIES,
     ),
     Mutant(
-        "a delivery that ends does not release its line",
+        "a delivery that ends does not release the next ones",
         "watcher/store/deliveries.py",
         "    connection.execute(delete(schema.line).where(schema.line.c.position == position))",
         "    assert position is not None",
@@ -84,7 +84,7 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "urgent ones wait for their turn",
+        "urgent deliveries do not go first",
         "watcher/store/deliveries.py",
         ".order_by(_delivery.c.urgent.desc(), _delivery.c.position)",
         ".order_by(_delivery.c.position)",
@@ -97,7 +97,7 @@ MUTANTS: Final = (
         "        early = [(event, decision.__class__(to=(), reason='')) for event, decision in plans]\n"
         "        await self._database.write(lambda connection: enqueue(connection, early, seal, now))\n"
         "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
-        SEAMS,
+        BATCH_BOUNDARIES,
     ),
     Mutant(
         "the number of a receiver's message skips one",
@@ -121,7 +121,7 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "what goes by itself leaves the group that it follows open",
+        "a single message leaves the earlier group open",
         "watcher/store/outbox.py",
         "        _release(self._connection, _groups_with(to.receiver, event.subject), self._now)\n",
         "",
@@ -135,7 +135,7 @@ MUTANTS: Final = (
         "tests/integration/store/sqlite/test_database.py",
     ),
     Mutant(
-        "a snapshot is written whoever wrote it meanwhile",
+        "a snapshot is written over a concurrent change",
         "watcher/store/polls.py",
         "if changed.rowcount != 1:",
         "if changed.rowcount > 1:",
@@ -150,21 +150,21 @@ MUTANTS: Final = (
         ANY_ORDER,
     ),
     Mutant(
-        "what a failed flush held is forgotten",
+        "the rows of a failed flush are dropped",
         "watcher/pipeline/polling/cache.py",
         "                self._unwritten_trainings |= trainings\n                self._unwritten_polls |= polls\n",
         "",
-        MEMORY,
+        CACHE,
     ),
     Mutant(
-        "the memory runs ahead of the store",
+        "the cache is updated before the store",
         "watcher/pipeline/polling/cache.py",
         "            written = await self._poll_store.record(replace(",
         "            self._adopt(snapshots)\n            written = await self._poll_store.record(replace(",
-        MEMORY,
+        CACHE,
     ),
     Mutant(
-        "a move back needs no second sight",
+        "a backward change needs no confirmation",
         "watcher/core/training/lifecycle.py",
         "    if transition in NEEDS_CONFIRMATION:",
         "    if transition in frozenset():",
@@ -178,21 +178,21 @@ MUTANTS: Final = (
         LIFECYCLE,
     ),
     Mutant(
-        "the epoch is no part of an event's id",
+        "the id of an event does not depend on the epoch",
         "watcher/core/event.py",
         '    return "evt_" + _digest(epoch, subject, str(seq))',
         '    return "evt_" + _digest(subject, str(seq))',
         "tests/unit/core/test_event.py",
     ),
     Mutant(
-        "a start believes its clock",
+        "a start trusts its clock at once",
         "watcher/pipeline/clock_trust.py",
         "        self.trusted = False\n        self._stepped = False",
         "        self.trusted = True\n        self._stepped = False",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "nothing is ever given up",
+        "no delivery ever expires",
         "watcher/core/delivery/model.py",
         "    if now >= deadline:",
         "    if False:",
@@ -213,7 +213,7 @@ MUTANTS: Final = (
         VERDICT,
     ),
     Mutant(
-        "what must be held is sent again",
+        "a delivery to hold is sent again",
         "watcher/core/delivery/model.py",
         "    if policy.on_uncertain is OnUncertain.HOLD:",
         "    if False:",
@@ -227,105 +227,105 @@ MUTANTS: Final = (
         "tests/unit/core/polling/test_rate_limit.py",
     ),
     Mutant(
-        "the budget takes no pause",
+        "the budget ignores a pause",
         "watcher/aitems/budget.py",
         "        self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)\n",
         "        assert seconds >= 0\n",
         "tests/unit/aitems/test_budget.py",
     ),
     Mutant(
-        "routine looks go before confirmations",
+        "routine polls go before confirmations",
         "watcher/aitems/budget.py",
         "self._first or self._routine)",
         "self._routine or self._first)",
         "tests/unit/aitems/test_budget.py",
     ),
     Mutant(
-        "history forgets a training's newest event",
+        "pruning removes a training's newest event",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(~waiting, ~unannounced, newest.exists())",
         DELIVERIES,
     ),
     Mutant(
-        "history forgets what still waits",
+        "pruning removes events with open deliveries",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), waiting.is_not(None))",
         DELIVERIES,
     ),
     Mutant(
-        "what is too old by a clock that stepped is given up",
+        "a delivery expires by a stepped clock",
         "watcher/pipeline/delivery/worker.py",
         "return self._policy if self._clock_trust.trusted else",
         "return self._policy if True else",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "an answer that cannot be kept is let go",
+        "an answer that cannot be saved is dropped",
         "watcher/pipeline/polling/account_writer.py",
         "                    if not self._retries:\n",
         "                    if self._retries:\n",
         "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
-        "answers that wait for the store overtake one another",
+        "answers that wait for the store change their order",
         "watcher/pipeline/polling/account_writer.py",
         "self._turns.setdefault(account, asyncio.Lock())",
         "asyncio.Lock()",
         "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
-        "a name without an answer is asked again and again",
+        "an unanswered name is queried again by each caller",
         "watcher/resolver.py",
         "self._open.get(query) or self._start(query)",
         "self._start(query)",
         "tests/integration/http/test_resolver.py",
     ),
     Mutant(
-        "an end is not read that a view has shown on the way",
+        "an end after a view with an earlier stage is not recorded",
         "watcher/pipeline/polling/decider.py",
         " or self._is_news(observations)",
         "",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "history forgets a death before it is told",
+        "pruning removes a dead letter before it is announced",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), ~waiting)",
         DELIVERIES,
     ),
     Mutant(
-        "one failure counts at each try to keep it",
+        "a failure counts at each attempt to save it",
         "watcher/core/incidents/tracker.py",
         "before.latest == failure",
         "before.latest is failure",
         REFUSED_WRITES,
     ),
     Mutant(
-        "one answer counts again for its oddity",
+        "an answer counts again for its deviation",
         "watcher/pipeline/polling/recorder.py",
         'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            return',
         'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            raise',
         REFUSED_WRITES,
     ),
     Mutant(
-        "what was told from memory is routed, too",
+        "an event that was sent directly is also routed",
         "watcher/pipeline/store_outage.py",
         "prerouted = self._prerouted(failing, recovered)",
         "prerouted = None",
-        STOREKEEPER,
+        STORE_OUTAGE,
     ),
     Mutant(
-        "every trouble of the store has one id",
+        "all failures of the store have one id",
         "watcher/core/incidents/store_event.py",
         'named_apart = f"{STORE_SUBJECT} {to_text(now)}"',
         "named_apart = STORE_SUBJECT",
-        STOREKEEPER,
+        STORE_OUTAGE,
     ),
     Mutant(
-        "that a training is gone ends no outage of its service",
+        "a deleted training does not end the outage of its service",
         "watcher/pipeline/polling/incidents.py",
         "succeeded([self.subject_of(poll)], now), now)",
         "succeeded([], now), now)",

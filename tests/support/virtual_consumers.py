@@ -187,6 +187,6 @@ class VirtualConsumers:
 
         def routed(event: Event) -> frozenset[str]:
             # A receiver gets no events about itself.
-            return names - {str((event.receiver or {}).get("name"))}
+            return names if event.receiver is None else names - {event.receiver.name}
 
         return violations(replace(evidence, witnessed=witnessed, routed=routed))

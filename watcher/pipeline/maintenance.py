@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.receiver_health import RECEIVER_REMOVED, REMOVED_REMEDY
+from watcher.core.delivery.facts import RECEIVER_REMOVED
+from watcher.core.messages.receiver import REMOVED_REMEDY
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.ports import Clock, DailyBackup, OrphanDeliveries, Retention
 from watcher.pipeline.wakeup import Wake

@@ -8,7 +8,8 @@ from functools import partial
 import structlog
 
 from watcher.core.event import Event
-from watcher.core.routing.fallback import nobody, redirected
+from watcher.core.routing.fallback import redirected
+from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
 from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.ports import Clock, Observer, Outbox, Receiver
@@ -88,7 +89,7 @@ class Router:
         silenced = await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
         for event, planned in plans:
             self._observer.routed(event)
-            if unannounced := nobody(planned):
+            if unannounced := planned.reason.not_announced:
                 log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=unannounced)
             _log_routed(event, planned, silenced.get(event.id))
         self._on_routed()
@@ -104,7 +105,7 @@ class Router:
 
 
 def _log_routed(event: Event, planned: RoutingDecision, silence: str | None) -> None:
-    to, why = list(planned.receivers), planned.reason
+    to, why = list(planned.receivers), reason_text(planned.reason)
     if silence is None:
         log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
     else:

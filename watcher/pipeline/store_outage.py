@@ -16,7 +16,9 @@ import structlog
 from watcher.core.batch import Batch, IncidentRow, Prerouted
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Uncertain
 from watcher.core.event import Event, delivery_id
-from watcher.core.incidents.store_event import ADVICE, STORE_SUBJECT, store_failing, store_recovered
+from watcher.core.incidents.advice import store_advice
+from watcher.core.incidents.store_event import STORE_SUBJECT, store_failing, store_recovered
+from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
 from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.polling.cache import PollCache
@@ -28,7 +30,6 @@ CHECK_SECONDS: Final = 1.0
 ATTEMPTS: Final = 5
 FIRST_WAIT_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 5.0
-SENT_FROM_MEMORY: Final = "sent-from-memory"
 DISK_FULL: Final = "disk-full"
 
 
@@ -61,7 +62,8 @@ class DirectNotifier:
             for recipient in whole.to
             if recipient.receiver not in receipts.surely
         )
-        return RoutingDecision(to=to, reason=f"{whole.reason}; {SENT_FROM_MEMORY}" if to else SENT_FROM_MEMORY)
+        routes = whole.reason.routes if to else ()
+        return RoutingDecision(to=to, reason=RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=routes))
 
     def seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
         """Return what is kept of the event for a receiver that is told from the store after all."""
@@ -165,7 +167,9 @@ class StoreOutageHandler:
         free = await self._write_health.free_bytes()
         if cause == DISK_FULL:
             self._polling.pause()
-        log.error("store.write_failed", cause=cause, free_bytes=free, polling=cause != DISK_FULL, remedy=ADVICE[cause])
+        log.error(
+            "store.write_failed", cause=cause, free_bytes=free, polling=cause != DISK_FULL, remedy=store_advice(cause)
+        )
         detail = f"{free:,} bytes are free beside the store"
         seq = self._cache.incident_row(STORE_SUBJECT).seq + 1
         self._trouble = store_failing(cause, detail, self._cache.epoch, seq, self._clock.utc_now())
@@ -182,7 +186,7 @@ class StoreOutageHandler:
         self._trouble = self._cause = None
         self._polling.resume()
         self._on_events()
-        log.warning("store.recovered", lasted_seconds=(recovered.incident or {}).get("lasted_seconds"))
+        log.warning("store.recovered", lasted_seconds=recovered.incident and recovered.incident.lasted_seconds)
 
     def _prerouted(self, failing: Event, recovered: Event) -> Prerouted | None:
         """Return that those who have it are not told again; whom the telling did not reach is told from the store."""

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watcher.core.event import to_json
+from watcher.core.messages.published import published_event
+from watcher.core.routing.reason import reason_text
 from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
 
 
+def route_text(entry: EventHistory) -> str | None:
+    """Write the routes of an event; ``None`` where it is not routed yet."""
+    return None if entry.route is None else reason_text(entry.route)
+
+
 def event_history_json(entry: EventHistory) -> dict[str, object]:
     """Return a stored event with its route and deliveries."""
     return {
-        **to_json(entry.event),
+        **published_event(entry.event),
         "routed_at": None if entry.routed_at is None else to_text(entry.routed_at),
-        "route": entry.route,
+        "route": route_text(entry),
         "deliveries": [_outcome_json(item) for item in entry.delivery_outcomes],
     }
 

@@ -9,6 +9,7 @@ from watcher.config import Config
 from watcher.core.duration import format_duration
 from watcher.core.event import Event
 from watcher.core.routing.matcher import KIND, Mismatch
+from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Recipient, Route, matching_routes, route_event
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
@@ -75,7 +76,7 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
     planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
     matching = tuple(matching_routes(event, config.routes))
     return RouteReport(
-        reason=planned.reason,
+        reason=reason_text(planned.reason),
         routes=tuple(_answers(event, config.routes, matching)),
         recipients=() if silence is not None else tuple(_recipient_report(to, matching, config) for to in planned.to),
         silence=silence,

@@ -10,7 +10,7 @@ from typing import Final
 
 from watcher.config import Config, WatchSettings
 from watcher.config.to_core import polls_of
-from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, Kind
+from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, IncidentFacts, Kind
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.training.model import Phase, ServiceRef, Status, TrainingRef, phase_of
 from watcher.reports.polls import serves
@@ -72,7 +72,7 @@ def sample_event(request: SampleRequest, config: Config, now: datetime) -> Event
         after=now,
         before=now,
         recorded_at=now,
-        incident={} if kind in INCIDENT_KINDS else None,
+        incident=IncidentFacts(id="", kind=kind, cause="", detail="", since=now) if kind in INCIDENT_KINDS else None,
     )
 
 

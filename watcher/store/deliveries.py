@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, exists, func, select, update
 
+from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.delivery.model import OPEN_STATES, Claim, DeliveryRequest, LeasedDelivery, Settlement, State, Verdict
-from watcher.core.delivery.receiver_health import RECEIVER_REMOVED
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import receivers, schema

@@ -114,5 +114,5 @@ def _dead(news: Iterable[UnannouncedEvent]) -> Mapping[str, int]:
     counted: Counter[str] = Counter()
     for item in news:
         if item.event.kind is Kind.UNDELIVERED and item.event.receiver is not None:
-            counted[str(item.event.receiver["name"])] += int(str(item.event.receiver["count"]))
+            counted[item.event.receiver.name] += item.event.receiver.count
     return counted

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from watcher.core.batch import Seal
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
+from watcher.core.routing.reason import write_reason
 from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, RoutingDecision, merge_mentions
 from watcher.core.routing.silence import covering
 from watcher.core.timestamps import to_text
@@ -94,7 +95,9 @@ def enqueue(
     for event, decision in plans:
         for recipient in decision.to:
             desk.hand_over(event, recipient, silenced.get(event.id))
-    routed = [{"event_id": event.id, "at": to_text(now), "why": decision.reason} for event, decision in plans]
+    routed = [
+        {"event_id": event.id, "at": to_text(now), "why": write_reason(decision.reason)} for event, decision in plans
+    ]
     connection.execute(_MARK_ROUTED, routed)
     return silenced
 

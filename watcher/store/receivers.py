@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind, State
 from watcher.core.delivery.receiver_health import (
     DEAD_LETTERS_MAX,
-    RECEIVER_REMOVED,
     DeadLetter,
     ReceiverState,
     is_news,

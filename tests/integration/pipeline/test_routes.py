@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
+from watcher.reports.history import route_text
 from watcher.simulator import serve
 
 SHOP = "6wxgu1abcde"
@@ -50,7 +51,7 @@ async def test_routes_mention_group_drop_and_continue_as_configured(tmp_path: Pa
             for number in (1, 2):
                 api.set_training(SHOP, "pop", f"v{number}", "waiting")
             await daemon_in_process.eventually(lambda: len(hook.events()) == 3 and len(slack.received) == 2)
-        routes = {item.event.subject: item.route for item in daemon_in_process.history(tmp_path)}
+        routes = {item.event.subject: route_text(item) for item in daemon_in_process.history(tmp_path)}
     assert routes == {
         f"training:main/{LAB}/pop/v1": "route 2: dropped on purpose",
         f"training:main/{SHOP}/pop/v0": "route 1, route 3",

@@ -21,6 +21,7 @@ from watcher.clock import Clock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
 from watcher.core.event import Event
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -65,7 +66,7 @@ async def sending(
 
 async def enqueue(database: Database, events: Sequence[Event]) -> None:
     await PollStore(database).record(Batch(events=tuple(events)))
-    plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason="route 1")) for event in events]
+    plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason=routed(1))) for event in events]
     await Outbox(database).enqueue(plans, lambda *_: None, Clock().utc_now())
 
 

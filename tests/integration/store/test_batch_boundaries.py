@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from sqlite3 import Cursor
@@ -14,10 +15,12 @@ from sqlalchemy.event import listen
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue, settle
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
-from watcher.core.delivery.receiver_health import REMOVED_REMEDY
 from watcher.core.event import Event, Kind
+from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
@@ -39,7 +42,7 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announce
     deliveries, outbox = Deliveries(database), Outbox(database)
     await deliveries.settle(leased, Settlement(verdict=again, at=NOW, signal=signal))
     ((failing, _),) = await outbox.unrouted(9)
-    nobody = RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
+    nobody = RoutingDecision(to=(), reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
     await outbox.enqueue([(failing, nobody)], lambda *_: None, NOW)
     assert read_health_stats(path, NOW).unannounced == ("receiver:hook",)
     assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
@@ -68,7 +71,7 @@ async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
     event = make_event()
     group = Group(key="route 1", patience=timedelta(minutes=10))
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason=routed(1))
     await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
@@ -79,7 +82,7 @@ async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_
 ) -> None:
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
     assert first.request.body is not None
@@ -108,7 +111,7 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
 ) -> None:
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
     with suppress(InterruptedError):
         await dying.enqueue([(event, decision)], lambda *_: b"body", NOW)
@@ -126,9 +129,9 @@ async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_a
     assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == ["hook"]
     assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
     ((event, _),) = await outbox.unrouted(9)
-    facts = event.receiver or {}
-    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
-    assert facts["remedy"] == REMOVED_REMEDY
+    facts = receiver_of(event)
+    assert (event.kind, facts.reason, facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
+    assert facts.remedy == Remedy(code=RemedyCode.REMOVED)
     await deliveries.probe("hook", NOW)
     assert len(await claim(database)) == 1
 

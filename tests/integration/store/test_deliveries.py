@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -41,7 +43,7 @@ async def enqueue(
 ) -> None:
     await PollStore(database).record(Batch(events=events))
     recipients = tuple(Recipient(receiver=name, group=group, mentions=mentions) for name in to)
-    plans = [(event, RoutingDecision(to=recipients, reason="route 1")) for event in events]
+    plans = [(event, RoutingDecision(to=recipients, reason=routed(1))) for event in events]
     await Outbox(database).enqueue(plans, seal, NOW)
 
 
@@ -304,7 +306,7 @@ async def test_a_death_that_nobody_was_announced_of_yet_is_not_pruned(
     assert len(await store.expire("hook", later, later)) == 2
     assert await Retention(database).prune(later) == 0
     (announced,) = await store.announce("hook", later)
-    assert (announced.receiver or {})["count"] == 2
+    assert receiver_of(announced).count == 2
     assert await Retention(database).prune(later) == 1
 
 

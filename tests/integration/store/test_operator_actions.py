@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Kind
-from watcher.core.routing.fallback import NotAnnounced
+from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery_views import DeliveryFilter, DeliveryView
@@ -116,7 +117,10 @@ async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Da
         await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
 
 
-async def route_news(database: Database, to: tuple[str, ...] = (), reason: str = "route 1") -> None:
+ROUTE_1 = routed(1)
+
+
+async def route_news(database: Database, to: tuple[str, ...] = (), reason: RoutingReason = ROUTE_1) -> None:
     news = [event for event, _ in await Outbox(database).unrouted(9)]
     recipients = tuple(Recipient(receiver=name) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason=reason)) for event in news]
@@ -142,7 +146,7 @@ async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_an
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
-    await route_news(database, reason="route 1; nobody: no-other-receiver")
+    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.NO_OTHER))
     (news,) = await Unheard(database).unannounced()
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
@@ -154,14 +158,14 @@ async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_n
     await refused(database, make_event, at=ahead)
     await recovered(database, at=ahead + PARKED_RETRY)
     await refused(database, make_event, seq=2)
-    await route_news(database, reason="route 1; nobody: no-other-receiver")
+    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.NO_OTHER))
     (news,) = await Unheard(database).unannounced()
     assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
 
 async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
-    await route_news(database, reason="route 1: dropped on purpose")
+    await route_news(database, reason=replace(ROUTE_1, code=RoutingCode.DROPPED))
     assert await Unheard(database).unannounced() == []
 
 
@@ -181,7 +185,7 @@ async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
     identity = await dead(database, make_event)
     (event,) = await Deliveries(database).announce("hook", NOW)
     assert await Deliveries(database).announce("hook", NOW) == []
-    await route_news(database, reason="route 1; nobody: every-other-receiver-failing")
+    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.ALL_FAILING))
     (news,) = await Unheard(database).unannounced()
     assert (news.event.id, news.reason) == (event.id, NotAnnounced.ALL_FAILING)
     await OperatorActions(database, {"hook", "chat"}).drop([identity], "mina", NOW)

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 from tests.integration.store.conftest import NOW
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX
 from watcher.core.event import Event
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.store.deliveries import BURIED_MAX, Deliveries
 from watcher.store.outbox import Outbox
@@ -25,7 +27,7 @@ async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str)
     """Let so many deliveries wait for a receiver."""
     events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
     await PollStore(database).record(Batch(events=tuple(events)))
-    plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason="route 1")
+    plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason=routed(1))
     await Outbox(database).enqueue([(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
@@ -38,11 +40,9 @@ async def test_r14_what_is_too_old_is_expired_in_parts_and_announced_as_one(
         parts.append(len(ended))
     assert parts == [BURIED_MAX, BURIED_MAX, 50]
     (announced,) = await deliveries.announce("hook", LATER)
-    facts = announced.receiver or {}
-    named = facts["deliveries"]
-    assert isinstance(named, list)
-    assert (facts["count"], len(named)) == (MANY, DEAD_LETTERS_MAX)
-    assert all(delivery["about"] for delivery in named)
+    facts = receiver_of(announced)
+    assert (facts.count, len(facts.deliveries)) == (MANY, DEAD_LETTERS_MAX)
+    assert all(dead_letter.about for dead_letter in facts.deliveries)
     assert await deliveries.announce("hook", LATER) == []
 
 

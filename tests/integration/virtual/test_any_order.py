@@ -547,7 +547,8 @@ class AnyOrder(RuleBasedStateMachine):
             time, event = announced.routed_at, announced.event
             silences = frozenset(silence.id for silence in self.silences if self._applies(silence, event, time))
             # A receiver gets no events about itself.
-            receivers = frozenset(self.plan.receivers) - {str((event.receiver or {}).get("name"))}
+            itself = frozenset() if event.receiver is None else frozenset({event.receiver.name})
+            receivers = frozenset(self.plan.receivers) - itself
             expected = self.expected_routings[event.id] = ExpectedRouting(receivers=receivers, silences=silences)
             for outcome in announced.delivery_outcomes:
                 silenced = outcome.state is State.SILENCED

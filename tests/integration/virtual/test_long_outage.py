@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.support.daemon_in_process import history
+from tests.support.event_facts import incident_of
 from tests.support.virtual import (
     START,
     FakeApi,
@@ -143,11 +144,10 @@ async def end_outage(api: FakeApi, changing: asyncio.Task[None]) -> None:
 def assert_one_incident(receiver: FakeReceiver) -> None:
     announced = [event for event in receiver.events if event.incident]
     assert [event.kind for event in announced] == [Kind.UNREACHABLE, Kind.RECOVERED]
-    opened, closed = (event.incident for event in announced)
-    assert opened is not None
-    assert closed is not None
-    assert opened["id"] == closed["id"]
-    assert OUTAGE_HOURS * HOUR - 400 < float(str(closed["lasted_seconds"])) < OUTAGE_HOURS * HOUR + 400
+    opened, closed = map(incident_of, announced)
+    assert opened.id == closed.id
+    assert closed.lasted_seconds is not None
+    assert OUTAGE_HOURS * HOUR - 400 < closed.lasted_seconds < OUTAGE_HOURS * HOUR + 400
     assert CHANGES_FOLLOW in [plain_text(line) for line in compose(announced[1]).lines]
 
 

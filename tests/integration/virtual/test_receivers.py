@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.event_facts import receiver_of
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, refusing, running_deliveries, unavailable
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import (
     Delivered,
     DeliveryRequest,
@@ -146,10 +148,10 @@ def test_r15_a_permanently_failing_receiver_is_tried_hourly_and_its_dead_letters
             assert len(tried) == attempt_times
             assert deliveries_run.broken_invariants() == []
         assert other.kinds == ["receiver-failing", "undelivered"]
-        facts = other.events[1].receiver or {}
-        assert facts["count"] == 300
-        assert error in str(facts["reason"])
-        assert "deliveries retry --all-dead --receiver ml-ops" in str(facts["remedy"])
+        facts = receiver_of(other.events[1])
+        assert facts.count == 300
+        assert error in facts.reason
+        assert facts.remedy == Remedy(code=RemedyCode.RETRY)
 
     run(main)
 
@@ -208,7 +210,7 @@ def test_single_dead_letters_are_announced_together_once_a_minute(tmp_path: Path
                 await asyncio.sleep(2.5)
             await asyncio.sleep(90)
         assert 2 <= len(other.events) <= 6
-        assert sum(int(str((event.receiver or {})["count"])) for event in other.events) == 100
+        assert sum(receiver_of(event).count for event in other.events) == 100
 
     run(main)
 
@@ -260,6 +262,6 @@ def test_r15_a_retried_dead_letter_that_fails_again_is_announced_again_until_it_
             assert states_of(deliveries_run, "hook") == [State.DELIVERED] * 3
             assert deliveries_run.broken_invariants() == []
         assert other.kinds == ["receiver-failing", *["undelivered"] * 3, "receiver-recovered"]
-        assert [(event.receiver or {})["count"] for event in other.events[1:4]] == [3, 3, 3]
+        assert [receiver_of(event).count for event in other.events[1:4]] == [3, 3, 3]
 
     run(main)

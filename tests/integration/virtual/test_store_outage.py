@@ -15,6 +15,7 @@ from tests.support.virtual import FakeReceiver, VirtualClock, run
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
 from watcher.core.incidents.store_event import store_failing
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
+from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Route, Routes
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.routing import Router
@@ -95,7 +96,7 @@ def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_sto
     with open_views(tmp_path / "watcher.db") as views:
         trouble, recovered = views.history(HistoryFilter(limit=10))
     assert [delivery_outcome.receiver for delivery_outcome in trouble.delivery_outcomes] == ["away"]
-    assert trouble.route == "route 1; told-from-memory"
+    assert trouble.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.event_facts import incident_of
 from tests.support.virtual import (
     FakeApi,
     FakeReceiver,
@@ -23,7 +24,7 @@ from tests.support.virtual import (
 )
 from watcher.aitems.client import PAUSES
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.advice import ADVICE
+from watcher.core.incidents.advice import ADVICE, advice_for
 from watcher.core.polling.result import Cause
 from watcher.http import HttpResult
 
@@ -120,8 +121,8 @@ def assert_announced_with_its_cause(receiver: FakeReceiver, cause: Cause) -> Non
     opened, closed = (event for event in receiver.events if event.incident)
     assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.RECOVERED)
     for event in (opened, closed):
-        assert event.incident is not None
-        assert (event.incident["cause"], event.incident["advice"]) == (cause.value, ADVICE[cause])
+        facts = incident_of(event)
+        assert (facts.cause, advice_for(facts)) == (cause.value, ADVICE[cause])
     assert len({ADVICE[other] for other in CAUSES.values()}) == len(CAUSES)
     assert [change_of(event) for event in receiver.events if not event.incident] == [
         ("s1", "requesting", "waiting", (), False),

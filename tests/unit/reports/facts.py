@@ -13,6 +13,7 @@ from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import Cadence
+from watcher.core.routing.reason import routed
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.store.views import DeliveryOutcome, EventHistory, QueueState
 
@@ -84,7 +85,7 @@ def delivery_outcome(**changes: Any) -> DeliveryOutcome:
 
 
 def announced(*delivery_outcomes: DeliveryOutcome, **changes: Any) -> EventHistory:
-    return EventHistory(event=event(**changes), routed_at=NOW, route="route 1", delivery_outcomes=delivery_outcomes)
+    return EventHistory(event=event(**changes), routed_at=NOW, route=routed(1), delivery_outcomes=delivery_outcomes)
 
 
 def queue(receiver: str, state: State, count: int, age: timedelta = timedelta()) -> QueueState:

@@ -108,7 +108,7 @@ def test_a_label_and_a_kind_outside_the_defaults_are_named(config: Config) -> No
     progress = report(config, kind=Kind.PROGRESS)
     assert spare.routes[0].why == "labels.env is test, not prod*"
     assert progress.routes[3].why == "kind is progress, not one of the default kinds"
-    assert (progress.recipients, progress.reason) == ((), "no route names this kind")
+    assert (progress.recipients, progress.reason) == ((), "no route matches")
 
 
 def test_recipients_have_their_route_and_slack_receivers_their_mention(config: Config) -> None:

@@ -13,6 +13,7 @@ from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.routing.reason import routed
 from watcher.simulator import CallKind
 from watcher.store.views import DeliveryOutcome, EventHistory
 
@@ -59,7 +60,7 @@ def announced(item: Event, state: State = State.DELIVERED) -> EventHistory:
         settled_at=None,
         answer=None,
     )
-    return EventHistory(event=item, routed_at=item.recorded_at, route="route 1", delivery_outcomes=(outcome,))
+    return EventHistory(event=item, routed_at=item.recorded_at, route=routed(1), delivery_outcomes=(outcome,))
 
 
 def received(item: Event, webhook_id: str | None = None, note: str = "") -> Received:

@@ -152,15 +152,16 @@ def _stored(beginning: str, config: Config) -> _RoutedEvent:
 
 
 def _document(subject: _RoutedEvent, report: RouteReport) -> dict[str, object]:
-    from watcher.core.event import to_json
+    from watcher.core.messages.published import published_event
     from watcher.core.routing.matcher import facts_of
+    from watcher.reports.history import route_text
 
     event, stored = subject.event, subject.stored
     return {
         "invented": stored is None,
         "kind": event.kind.value,
         "facts": facts_of(event),
-        "event": None if stored is None else to_json(event),
-        "routed_by": None if stored is None else stored.route,
+        "event": None if stored is None else published_event(event),
+        "routed_by": None if stored is None else route_text(stored),
         **report.as_json(),
     }

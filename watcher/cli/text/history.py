@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Table, cell
 from watcher.cli.text.times import bounds_text
 from watcher.core.delivery.model import State
-from watcher.core.event import Event, Kind
-from watcher.core.messages.training import Severity, compose, plain_text
+from watcher.core.event import Event
+from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
+from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
@@ -39,7 +40,7 @@ def _row(entry: EventHistory) -> tuple[Cell, ...]:
         cell(change_text(event)),
         cell(bounds_text(event.after, event.before)),
         cell(", ".join(marks(event))),
-        cell(entry.route or "not routed yet"),
+        cell(route_text(entry) or "not routed yet"),
         _deliveries(entry.delivery_outcomes),
     )
 
@@ -47,26 +48,17 @@ def _row(entry: EventHistory) -> tuple[Cell, ...]:
 def change_text(event: Event) -> str:
     """Write the transition, the last status of a training that is gone, or the cause of an incident."""
     if event.incident is not None:
-        return str(event.incident.get("cause") or "")
+        return event.incident.cause
     if event.receiver is not None:
-        return str(event.receiver.get("reason") or "")
+        return event.receiver.reason
     if event.to_status is None:
         return f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
 
 
 def marks(event: Event) -> Iterator[str]:
-    """Return the marks of an event, such as ``late``."""
-    if event.late:
-        yield "late"
-    if event.restored:
-        yield "restored"
-    if event.new:
-        yield "new"
-    if not event.confirmed:
-        yield "unconfirmed"
-    if event.kind is Kind.UNKNOWN_STATUS:
-        yield "unknown status"
+    """Return the marks of an event, such as ``late``, and the stages that no poll returned."""
+    yield from mark_texts(event)
     if event.skipped:
         yield f"not seen: {', '.join(event.skipped)}"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from watcher.cli.text.output import BAD, GOOD, Cell, Screen, Table, cell
 from watcher.cli.text.silence import silence_text
 from watcher.core.routing.matcher import facts_of
+from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
     from watcher.core.event import Event
@@ -19,7 +20,7 @@ def show_route(event: Event, stored: EventHistory | None, report: RouteReport, o
     """Write the event, each route, and the receivers that are notified."""
     out.line(cell(_event_text(event)))
     if stored is not None:
-        out.line("was routed by: ", cell(stored.route or "no route yet"))
+        out.line("was routed by: ", cell(route_text(stored) or "no route yet"))
     out.line()
     out.table(_route_table(report.routes))
     out.line()

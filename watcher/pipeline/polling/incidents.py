@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
-from watcher.core.incidents.events import Scope, describe, named
+from watcher.core.incidents.events import IncidentScope, describe, with_id
 from watcher.core.incidents.tracker import (
     Failure,
     Incident,
@@ -73,7 +73,7 @@ class IncidentMonitor:
         """One more tracker per account: does its server's clock agree with the wall clock?"""
         self._services: dict[str, set[ServiceRef]] = {}
         self._discovering: set[str] = set()
-        self._scopes: dict[str, Scope] = {}
+        self._scopes: dict[str, IncidentScope] = {}
         """The parts of an incident event that identify its subject, by subject."""
 
     def start(self, polls: Iterable[Poll]) -> None:
@@ -106,7 +106,7 @@ class IncidentMonitor:
             self._discovering.add(account)
         else:
             self._services.setdefault(account, set()).add(poll.service)
-        self._scopes.setdefault(tracker.subject, Scope(account=account))
+        self._scopes.setdefault(tracker.subject, IncidentScope(account=account))
         self._note_scopes(poll)
         state = self._cache.poll(poll.key)
         tracker.remember_good(state.good_answered_at)
@@ -123,14 +123,14 @@ class IncidentMonitor:
 
     def _note_scopes(self, poll: Poll) -> None:
         naming = poll.naming
-        of_service = Scope(
+        of_service = IncidentScope(
             account=poll.service.account, service=poll.service, service_name=naming.name, labels=naming.labels
         )
         self._scopes[poll.service.subject] = of_service
-        self._scopes[poll.key] = Scope(account=poll.service.account) if poll.discovers else of_service
+        self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
         for ref in (*poll.single, *((poll.training,) if poll.training else ())):
             own = poll.naming_of(ref)
-            self._scopes[ref.watch_subject] = Scope(
+            self._scopes[ref.watch_subject] = IncidentScope(
                 account=ref.account, service=poll.service, training=ref, service_name=own.name, labels=own.labels
             )
 
@@ -236,13 +236,13 @@ class IncidentMonitor:
         for change in changes:
             subject = change.incident.subject
             seq = self._cache.incident_row(subject).seq + change.announced
-            change = named(change, self._cache.epoch, seq)  # noqa: PLW2901 - the same change, with its id
+            change = with_id(change, self._cache.epoch, seq)  # noqa: PLW2901 - the same change, with its id
             open_still = change.kind not in {IncidentChangeKind.CLOSED, IncidentChangeKind.ABSORBED}
             incident_rows.append(
                 IncidentRow(subject=subject, seq=seq, incident=change.incident if open_still else None)
             )
             if change.announced:
-                scope = self._scopes.get(subject, Scope(account=account))
+                scope = self._scopes.get(subject, IncidentScope(account=account))
                 events.append(describe(change, scope, self._cache.epoch, seq, now))
             adopted.append(change)
         return IncidentUpdate(changes=tuple(adopted), events=tuple(events), incident_rows=tuple(incident_rows))

@@ -111,4 +111,4 @@ def _log_events(events: Iterable[Event]) -> None:
             change = {"known": event.from_status, "seen": event.to_status, "late": event.late}
             log.info("training.changed", **keys, **change)
         else:
-            log.warning("incident.changed", **keys, cause=event.incident["cause"], detail=event.incident["detail"])
+            log.warning("incident.changed", **keys, cause=event.incident.cause, detail=event.incident.detail)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.reports.facts import EVIL, STEERING, announced, delivery_outcome, event, plain_screen
+from tests.unit.reports.facts import EVIL, NOW, STEERING, announced, delivery_outcome, event, plain_screen
 from watcher.cli.text.history import change_text, history_table, marks
 from watcher.core.delivery.model import State
-from watcher.core.event import Kind
+from watcher.core.event import IncidentFacts, Kind
 from watcher.reports.history import event_history_json
 from watcher.store.views import EventHistory
 
@@ -37,7 +37,9 @@ def test_an_event_without_a_route_yet_says_so() -> None:
 
 
 def test_every_mark_of_an_event_is_listed() -> None:
-    doubtful = event(kind=Kind.UNKNOWN_STATUS, late=True, new=True, confirmed=False, skipped=("waiting",))
+    doubtful = event(
+        kind=Kind.UNKNOWN_STATUS, to_status="paused", late=True, new=True, confirmed=False, skipped=("waiting",)
+    )
     assert list(marks(doubtful)) == ["late", "new", "unconfirmed", "unknown status", "not seen: waiting"]
     assert list(marks(event())) == []
 
@@ -45,7 +47,8 @@ def test_every_mark_of_an_event_is_listed() -> None:
 def test_a_change_without_a_transition_has_a_text_too() -> None:
     assert change_text(event(from_status=None, kind=Kind.APPEARED, to_status="waiting")) == "waiting"
     assert change_text(event(kind=Kind.GONE, to_status=None)) == "was learning"
-    incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident={"cause": "dns"})
+    facts = IncidentFacts(id="inc_1", kind=Kind.UNREACHABLE, cause="dns", detail="", since=NOW)
+    incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident=facts)
     assert change_text(incident) == "dns"
 
 
