@@ -1,4 +1,4 @@
-"""Draws the life of a training into docs/architecture.md, from the table that decides, so that it cannot lie."""
+"""Draw the state machine of a training into docs/architecture.md, from the table of the code."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _diagram() -> Iterator[str]:
     yield from (f"    ended --> {seen} : restarted" for seen in OPEN if _from_all_ends(seen, Transition.RESTART))
 
 
-def _all_ends(known: str, move: Transition) -> bool:
-    return all(TRANSITIONS[known, seen] is move for seen in ENDS)
+def _all_ends(known: str, transition: Transition) -> bool:
+    return all(TRANSITIONS[known, seen] is transition for seen in ENDS)
 
 
-def _from_all_ends(seen: str, move: Transition) -> bool:
-    return all(TRANSITIONS[known, seen] is move for known in ENDS)
+def _from_all_ends(seen: str, transition: Transition) -> bool:
+    return all(TRANSITIONS[known, seen] is transition for known in ENDS)
 
 
 def _table() -> Iterator[str]:
@@ -50,7 +50,7 @@ def _table() -> Iterator[str]:
 
 
 def drawn(page: str) -> str:
-    """Return the page with the picture as it is now."""
+    """Return the page with the current picture."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + picture() + after

@@ -1,4 +1,4 @@
-"""Plants one fault after another into a copy of the mechanism and runs the tests that must catch it."""
+"""Plant one fault after another into a copy of the mechanism, and run the tests that must catch it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ FAILED: Final = 1
 
 DELIVERIES: Final = "tests/integration/store/test_deliveries.py"
 POLLS: Final = "tests/integration/store/test_polls.py"
-MEMORY: Final = "tests/unit/pipeline/polling/test_cache.py"
+CACHE: Final = "tests/unit/pipeline/polling/test_cache.py"
 VERDICT: Final = "tests/unit/core/delivery/test_model.py"
 LIFECYCLE: Final = "tests/unit/core/training/test_lifecycle.py"
-SEAMS: Final = "tests/integration/store/test_batch_boundaries.py"
+BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
-STOREKEEPER: Final = "tests/integration/virtual/test_store_outage.py"
+STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One planted fault: where, what becomes what, and which tests catch it."""
+    """One planted fault: its file, the old and the new text, and the tests that catch it."""
 
     fault: str
     file: str
@@ -49,28 +49,28 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "no lease: what is being sent is taken back at once",
+        "no lease: a delivery in sending is reclaimed at once",
         "watcher/store/delivery/leases.py",
         "and_(_delivery.c.receiver == claim.receiver, _delivery.c.lease_until <= to_text(now))",
         "_delivery.c.receiver == claim.receiver",
         DELIVERIES,
     ),
     Mutant(
-        "the head of a line holds up nothing",
+        "the first delivery of a training does not block the next ones",
         "watcher/store/delivery/leases.py",
         "to_text(claim.due_by or now), first_of_its_lines())",
         "to_text(claim.due_by or now))",
         DELIVERIES,
     ),
     Mutant(
-        "what was half sent comes back as if it were new",
+        "a reclaimed delivery is not marked as a possible repeat",
         "watcher/store/delivery/leases.py",
         '"may_be_repeat": True, "next_at"',
         '"next_at"',
         DELIVERIES,
     ),
     Mutant(
-        "a delivery that ends does not release its line",
+        "a delivery that ends does not release the next ones",
         "watcher/store/delivery/endings.py",
         "    connection.execute(delete(schema.line).where(schema.line.c.position == position))",
         "    assert position is not None",
@@ -84,7 +84,7 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "urgent ones wait for their turn",
+        "urgent deliveries do not go first",
         "watcher/store/delivery/leases.py",
         ".order_by(_delivery.c.urgent.desc(), _delivery.c.position)",
         ".order_by(_delivery.c.position)",
@@ -98,7 +98,7 @@ MUTANTS: Final = (
         "            [_mark_routed(connection, routed, plan.at) for routed in plan.events]\n"
         "        await self._database.write(mark)\n"
         "        await self._database.write(lambda connection: enqueue(connection, plan))",
-        SEAMS,
+        BATCH_BOUNDARIES,
     ),
     Mutant(
         "the number of a receiver's message skips one",
@@ -122,7 +122,7 @@ MUTANTS: Final = (
         DELIVERIES,
     ),
     Mutant(
-        "what goes by itself leaves the group that it follows open",
+        "a single message leaves the earlier group open",
         "watcher/store/outbox.py",
         "    _release(connection, _groups_with(recipient.receiver, event.subject), now)\n",
         "",
@@ -136,7 +136,7 @@ MUTANTS: Final = (
         "tests/integration/store/sqlite/test_database.py",
     ),
     Mutant(
-        "a snapshot is written whoever wrote it meanwhile",
+        "a snapshot is written over a concurrent change",
         "watcher/store/polls.py",
         "if changed.rowcount != 1:",
         "if changed.rowcount > 1:",
@@ -151,21 +151,21 @@ MUTANTS: Final = (
         ANY_ORDER,
     ),
     Mutant(
-        "what a failed flush held is forgotten",
+        "the rows of a failed flush are dropped",
         "watcher/pipeline/polling/cache.py",
         "                self._unwritten_trainings |= trainings\n                self._unwritten_polls |= polls\n",
         "",
-        MEMORY,
+        CACHE,
     ),
     Mutant(
-        "the memory runs ahead of the store",
+        "the cache is updated before the store",
         "watcher/pipeline/polling/cache.py",
         "            written = await self._poll_store.record(replace(",
-        "            self._keep(snapshots)\n            written = await self._poll_store.record(replace(",
-        MEMORY,
+        "            self._adopt(snapshots)\n            written = await self._poll_store.record(replace(",
+        CACHE,
     ),
     Mutant(
-        "a move back needs no second sight",
+        "a backward change needs no confirmation",
         "watcher/core/training/lifecycle.py",
         "    if transition in NEEDS_CONFIRMATION:",
         "    if transition in frozenset():",
@@ -179,21 +179,21 @@ MUTANTS: Final = (
         LIFECYCLE,
     ),
     Mutant(
-        "the epoch is no part of an event's id",
+        "the id of an event does not depend on the epoch",
         "watcher/core/event.py",
         '    return "evt_" + _digest(epoch, subject, str(seq))',
         '    return "evt_" + _digest(subject, str(seq))',
         "tests/unit/core/test_event.py",
     ),
     Mutant(
-        "a start believes its clock",
+        "a start trusts its clock at once",
         "watcher/pipeline/clock_trust.py",
-        "        self.lasts = True\n        self._stepped",
-        "        self.lasts = False\n        self._stepped",
+        "        self.trusted = False\n        self._stepped = False",
+        "        self.trusted = True\n        self._stepped = False",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "nothing is ever given up",
+        "no delivery ever expires",
         "watcher/core/delivery/model.py",
         "    if now >= deadline:",
         "    if False:",
@@ -214,7 +214,7 @@ MUTANTS: Final = (
         VERDICT,
     ),
     Mutant(
-        "what must be held is sent again",
+        "a delivery to hold is sent again",
         "watcher/core/delivery/model.py",
         "    if policy.on_uncertain is OnUncertain.HOLD:",
         "    if False:",
@@ -228,105 +228,105 @@ MUTANTS: Final = (
         "tests/unit/core/polling/test_rate_limit.py",
     ),
     Mutant(
-        "the budget takes no pause",
+        "the budget ignores a pause",
         "watcher/aitems/budget.py",
         "        self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)\n",
         "        assert seconds >= 0\n",
         "tests/unit/aitems/test_budget.py",
     ),
     Mutant(
-        "routine looks go before confirmations",
+        "routine polls go before confirmations",
         "watcher/aitems/budget.py",
         "self._first or self._routine)",
         "self._routine or self._first)",
         "tests/unit/aitems/test_budget.py",
     ),
     Mutant(
-        "history forgets a training's newest event",
+        "pruning removes a training's newest event",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(~waiting, ~unannounced, newest.exists())",
         DELIVERIES,
     ),
     Mutant(
-        "history forgets what still waits",
+        "pruning removes events with open deliveries",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), waiting.is_not(None))",
         DELIVERIES,
     ),
     Mutant(
-        "what is too old by a clock that stepped is given up",
+        "a delivery expires by a stepped clock",
         "watcher/pipeline/delivery/attempt.py",
-        "if self._parts.clock_trust.lasts else policy",
-        "if False else policy",
+        "return policy if self._parts.clock_trust.trusted else",
+        "return policy if True else",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "an answer that cannot be kept is let go",
-        "watcher/pipeline/polling/write_queue.py",
-        "                    if not self.patient:\n",
-        "                    if self.patient:\n",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "an answer that cannot be saved is dropped",
+        "watcher/pipeline/polling/account_writer.py",
+        "                    if not self._retries:\n",
+        "                    if self._retries:\n",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
-        "answers that wait for the store overtake one another",
-        "watcher/pipeline/polling/write_queue.py",
-        "self._heads.setdefault(account, asyncio.Lock())",
+        "answers that wait for the store change their order",
+        "watcher/pipeline/polling/account_writer.py",
+        "self._turns.setdefault(account, asyncio.Lock())",
         "asyncio.Lock()",
-        "tests/unit/pipeline/polling/test_write_queue.py",
+        "tests/unit/pipeline/polling/test_account_writer.py",
     ),
     Mutant(
-        "a name without an answer is asked again and again",
+        "an unanswered name is queried again by each caller",
         "watcher/resolver.py",
-        "self._asked.get(question) or self._ask(question)",
-        "self._ask(question)",
+        "self._open.get(query) or self._start(query)",
+        "self._start(query)",
         "tests/integration/http/test_resolver.py",
     ),
     Mutant(
-        "an end is not read that a view has shown on the way",
-        "watcher/pipeline/polling/recorder.py",
-        " or self._is_news(concerned)",
+        "an end after a view with an earlier stage is not recorded",
+        "watcher/pipeline/polling/decider.py",
+        " or self._is_news(observations)",
         "",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
-        "history forgets a death before it is told",
+        "pruning removes a dead letter before it is announced",
         "watcher/store/retention.py",
         ".where(event.c.position.not_in(newest), ~waiting, ~unannounced)",
         ".where(event.c.position.not_in(newest), ~waiting)",
         DELIVERIES,
     ),
     Mutant(
-        "one failure counts at each try to keep it",
+        "a failure counts at each attempt to save it",
         "watcher/core/incidents/tracker.py",
         "before.latest == failure",
         "before.latest is failure",
         REFUSED_WRITES,
     ),
     Mutant(
-        "one answer counts again for its oddity",
+        "an answer counts again for its deviation",
         "watcher/pipeline/polling/recorder.py",
         'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            return',
         'log.debug("contract.deviation_not_saved", poll=poll.key, reason=str(error))\n            raise',
         REFUSED_WRITES,
     ),
     Mutant(
-        "what was told from memory is routed, too",
+        "an event that was sent directly is also routed",
         "watcher/pipeline/store_outage.py",
         "prerouted = await self._plan(failure, recovered)",
         "prerouted = None",
-        STOREKEEPER,
+        STORE_OUTAGE,
     ),
     Mutant(
-        "every trouble of the store has one id",
+        "all failures of the store have one id",
         "watcher/core/incidents/store_event.py",
         'named_apart = f"{STORE_SUBJECT} {to_text(now)}"',
         "named_apart = STORE_SUBJECT",
-        STOREKEEPER,
+        STORE_OUTAGE,
     ),
     Mutant(
-        "that a training is gone ends no outage of its service",
+        "a deleted training does not end the outage of its service",
         "watcher/pipeline/polling/incidents.py",
         "succeeded([self.subject_of(poll)], now), now)",
         "succeeded([], now), now)",
@@ -336,7 +336,7 @@ MUTANTS: Final = (
 
 
 def caught(mutant: Mutant, folder: Path) -> str:
-    """Plant the fault in a copy and run its tests; return what became of it."""
+    """Plant the fault in a copy and run its tests; return the result."""
     copy = folder / str(MUTANTS.index(mutant))
     copy.mkdir()
     for name in COPIED:
@@ -357,19 +357,19 @@ def caught(mutant: Mutant, folder: Path) -> str:
 
 
 def run_tests(copy: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run tests against the copy's program."""
+    """Run tests against the program of the copy."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", *tests]
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=copy, env=environ, check=False, capture_output=True, text=True)  # noqa: S603
 
 
 def main(wanted: str = "") -> int:
-    """Print who caught what; 1 when a fault survived."""
+    """Print the test that caught each fault; return 1 if a fault survived."""
     chosen = [mutant for mutant in MUTANTS if wanted in mutant.fault]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         verdicts = list(pool.map(lambda mutant: caught(mutant, Path(folder)), chosen))
     for mutant, verdict in zip(chosen, verdicts, strict=True):
-        print(f"{mutant.fault:75} {verdict}")  # noqa: T201 - what the script is for
+        print(f"{mutant.fault:75} {verdict}")  # noqa: T201 - the output of the script
     bad = sum(verdict.startswith(("SURVIVES", "STALE")) for verdict in verdicts)
     print(f"{len(chosen) - bad} of {len(chosen)} planted faults are caught")  # noqa: T201 - as above
     return 1 if bad else 0

@@ -1,4 +1,4 @@
-"""Soaks the watcher for so many minutes and draws what it took and how late it was into docs/soak.svg."""
+"""Soak the watcher for some minutes and draw its resources and its lateness into docs/soak.svg."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def draw(minutes: float, result: Soak) -> str:
         ("open descriptors", [float(sample.descriptors) for sample in samples]),
         ("write-ahead log, MB", [sample.journal_megabytes for sample in samples]),
         ("database, MB (grows with the events that it keeps)", [sample.store_megabytes for sample in samples]),
-        ("latest look of a service, s beyond its interval", [sample.lateness_seconds for sample in samples]),
+        ("latest poll of a service, s beyond its interval", [sample.lateness_seconds for sample in samples]),
         ("slowest delivery since its record, s", [sample.delay_seconds for sample in samples]),
     ]
     return plot.draw(title, "minutes", [sample.minute for sample in samples], panels)
 
 
 def summary(samples: list[Sample], result: Soak) -> str:
-    """Return the figures for people."""
+    """Return the figures as a text."""
     latest = samples[-1]
     descriptors = sorted(sample.descriptors for sample in samples)
     lateness = sorted(sample.lateness_seconds for sample in samples)
     return (
-        f"{result.events} events, {result.struck} faults struck, broken promises: {result.violated or 'none'}\n"
+        f"{result.events} events, {result.struck} faults, broken promises: {result.violated or 'none'}\n"
         f"memory {latest.memory_megabytes:.1f} MB at the end, grown by {result.growth_megabytes:.1f} MB; "
         f"descriptors {descriptors[0]} to {descriptors[-1]}; "
         f"log at most {max(sample.journal_megabytes for sample in samples):.1f} MB; "
@@ -51,10 +51,10 @@ def summary(samples: list[Sample], result: Soak) -> str:
 
 
 def main(minutes: float) -> int:
-    """Soak, print, draw; 1 when a promise was broken."""
+    """Soak, print and draw; return 1 if a promise was broken."""
     with tempfile.TemporaryDirectory() as folder:
         result = asyncio.run(soak.run(Path(folder), minutes))
-    print(summary(result.samples, result))  # noqa: T201 - what the script is for
+    print(summary(result.samples, result))  # noqa: T201 - the output of the script
     PICTURE.write_text(draw(minutes, result), encoding="utf-8")
     return 1 if result.violated else 0
 

@@ -1,4 +1,4 @@
-"""Soaks the whole daemon for so many hours of faked time and draws what it took into docs/soak-72h.svg."""
+"""Soak the complete daemon for hours of virtual time and draw its resources into docs/soak-72h.svg."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw(plan: Plan, result: LongSoak) -> str:
     samples = result.samples
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     title = (
-        f"{plan.hours:g} h of faked time, a look each {plan.interval_seconds} s: {result.struck:,} faults, "
+        f"{plan.hours:g} h of virtual time, a poll each {plan.interval_seconds} s: {result.struck:,} faults, "
         f"{result.events:,} events, {len(result.violated)} broken promises ({platform.machine()}, {today})"
     )
     panels = [
@@ -31,19 +31,19 @@ def draw(plan: Plan, result: LongSoak) -> str:
         ("database, MB (history is kept for 24 h)", [sample.store_megabytes for sample in samples]),
         ("events in the database", [float(sample.events_kept) for sample in samples]),
         ("automatic backups, MB (one a day, kept for a week)", [sample.backups_megabytes for sample in samples]),
-        ("latest look of a service, s beyond its interval (absences left out)", [s.lateness_seconds for s in samples]),
-        ("slowest delivery since its record, s (absences show)", [sample.delay_seconds for sample in samples]),
+        ("latest poll of a service, s beyond its interval (without outages)", [s.lateness_seconds for s in samples]),
+        ("slowest delivery since its record, s (with outages)", [sample.delay_seconds for sample in samples]),
     ]
     return plot.draw(title, "hours", [sample.minute / 60 for sample in samples], panels)
 
 
 def summary(result: LongSoak, seconds: float) -> str:
-    """Return the figures for people."""
+    """Return the figures as a text."""
     samples = result.samples
     latest, descriptors = samples[-1], sorted(sample.descriptors for sample in samples)
     return (
-        f"{seconds:.0f} s: {result.events} events, {result.struck} faults struck, {result.lives} lives of the daemon, "
-        f"{result.deadlines} heartbeats, broken promises: {result.violated or 'none'}\n"
+        f"{seconds:.0f} s: {result.events} events, {result.struck} faults, {result.lives} runs of the daemon, "
+        f"{result.heartbeats} heartbeats, broken promises: {result.violated or 'none'}\n"
         f"memory {latest.memory_megabytes:.1f} MB at the end, grown by {result.growth_megabytes:.1f} MB; "
         f"descriptors {descriptors[0]} to {descriptors[-1]}; "
         f"log at most {max(sample.journal_megabytes for sample in samples):.1f} MB; "
@@ -53,11 +53,11 @@ def summary(result: LongSoak, seconds: float) -> str:
 
 
 def main(hours: float) -> int:
-    """Soak, print, draw; 1 when a promise was broken."""
+    """Soak, print and draw; return 1 if a promise was broken."""
     plan, start = Plan(hours=hours), time.monotonic()
-    with tempfile.TemporaryDirectory(dir=long_soak.quick_place()) as folder:
+    with tempfile.TemporaryDirectory(dir=long_soak.memory_folder()) as folder:
         result = long_soak.run(Path(folder), plan)
-    print(summary(result, time.monotonic() - start))  # noqa: T201 - what the script is for
+    print(summary(result, time.monotonic() - start))  # noqa: T201 - the output of the script
     PICTURE.write_text(draw(plan, result), encoding="utf-8")
     return 1 if result.violated else 0
 

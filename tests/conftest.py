@@ -1,4 +1,4 @@
-"""Every test that is named after a fault of docs/reliability.md feeds the table that the run prints."""
+"""Feed the table of faults from the tests that are named after a fault of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from tests.support.fault_table import NAMED, TALLY, Row
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--torture", action="store_true", help="the faults alone, each with its full number of rounds")
+    parser.addoption("--torture", action="store_true", help="the fault tests alone, each with all its rounds")
     parser.addoption(
-        "--tally", type=Path, help="a file for the rows of this run; tests.support.fault_table makes a table of several"
+        "--tally",
+        type=Path,
+        help="a file for the rows of this run; tests.support.fault_table joins several",
     )
 
 
@@ -24,12 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    config.hook.pytest_deselected(items=[item for item in items if not _is_wanted(item)])
-    # Those of many minutes first, so that the other process has done the rest when they end.
-    items[:] = sorted(filter(_is_wanted, items), key=lambda item: item.get_closest_marker("torture") is None)
+    config.hook.pytest_deselected(items=[item for item in items if not _is_selected(item)])
+    # The longest tests start first, so that the other process does the rest meanwhile.
+    items[:] = sorted(filter(_is_selected, items), key=lambda item: item.get_closest_marker("torture") is None)
 
 
-def _is_wanted(item: pytest.Item) -> bool:
+def _is_selected(item: pytest.Item) -> bool:
     if TALLY.full:
         return NAMED.match(item.name) is not None
     return item.get_closest_marker("torture") is None
@@ -49,13 +51,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
                 row.failed += 1
             raise
         if row is not None:
-            _forgive(row, item)
+            _count_rerun(row, item)
         return outcome
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Let the row of a fault say that its test cannot be run here, and why."""
+    """Note in the row of a fault why its test is skipped."""
     try:
         return (yield)
     except pytest.skip.Exception as skipped:
@@ -66,23 +68,23 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         raise
 
 
-def _forgive(row: Row, item: pytest.Item) -> None:
-    """Count a test that was run again and then held as one that holds, and say so."""
-    again: int = getattr(item, "execution_count", 1) - 1
-    if again:
-        row.failed -= again
-        row.remarks.append(f"{item.name} held when run again")
+def _count_rerun(row: Row, item: pytest.Item) -> None:
+    """Count a test that passed in a rerun as passed, with a remark."""
+    reruns: int = getattr(item, "execution_count", 1) - 1
+    if reruns:
+        row.failed -= reruns
+        row.remarks.append(f"{item.name} passed in a rerun")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand a worker's rows to the process that started it."""
+    """Send a worker's rows to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = TALLY.facts()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take in a worker's rows; one that crashed has none."""
+    """Add a worker's rows; a crashed worker has none."""
     TALLY.add(getattr(node, "workeroutput", {}).get("tally", {}))
 
 

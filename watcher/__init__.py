@@ -1,3 +1,3 @@
-"""aitems-watcher: watches trainings on NAVER Cloud AiTEMS and tells the right people once."""
+"""aitems-watcher: watch trainings on NAVER Cloud AiTEMS and alert the right people once."""
 
 __version__ = "0.1.0"

@@ -137,8 +137,8 @@ class Daemon:
     async def _turn(self, stop: asyncio.Event) -> None:
         supervisor, pipeline = Supervisor(), self._stages
         polling = [
-            supervisor.start(Scheduler(self.poller.tick, self.clock, pipeline.maintenance.clock_stepped).run()),
-            supervisor.start(self.poller.flusher.for_ever()),
+            supervisor.start(Scheduler(self.poller, self.clock, pipeline.maintenance.clock_stepped).run()),
+            supervisor.start(self.poller.flusher.run()),
             supervisor.start(pipeline.maintenance.run()),
             supervisor.start(pipeline.store_outage.run()),
         ]

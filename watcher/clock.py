@@ -1,4 +1,4 @@
-"""The one place where the clocks are read."""
+"""The machine's clocks; no other module reads them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The machine's clocks; tests hand in their own."""
+    """The wall clock and the monotonic clock; tests pass their own."""
 
     def utc_now(self) -> datetime:
-        """Return the wall clock's time, aware and in UTC; it may step."""
+        """Return the wall clock's time, timezone-aware and in UTC; it may step."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that never step; intervals and deadlines run on it."""
+        """Return seconds that never step, for intervals and deadlines."""
         return time.monotonic()

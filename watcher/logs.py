@@ -1,4 +1,4 @@
-"""Logs: structlog as JSON lines with one redaction step last, over exceptions and other libraries' lines too."""
+"""Logging with structlog as JSON lines; the last step redacts secrets, in all lines and exceptions."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 MIN_REDACTED_LENGTH: Final = 4
-"""Shorter texts would star out ordinary words; the configuration refuses secrets that short."""
+"""Shorter texts would hide ordinary words; the configuration rejects secrets that short."""
 
 
 class Redactor:
-    """Replaces every secret it knows by stars, in any spelling that a log line may hold."""
+    """Replaces every known secret with stars, in each spelling of a log line."""
 
     def __init__(self) -> None:
         self._spellings: set[str] = set()
 
     def learn(self, secret: Secret) -> Secret:
-        """Remember a secret that was just read, and return it."""
+        """Remember a secret, and return it."""
         text = secret.reveal()
         if len(text) >= MIN_REDACTED_LENGTH:
             self._spellings |= {text, json.dumps(text)[1:-1], quote(text), quote(text, safe=""), repr(text)[1:-1]}
         return secret
 
     def clean(self, text: str) -> str:
-        """Return ``text`` with every known secret replaced; the longest first, as one may contain another."""
+        """Return ``text`` with every known secret replaced, the longest first, as one may contain another."""
         for spelling in sorted(self._spellings, key=len, reverse=True):
             text = text.replace(spelling, STARS)
         return text
 
 
-class Unbreakable:
-    """A stream for log lines that a full disk does not make an error of: what cannot be written is lost, no more."""
+class LossyStream:
+    """A stream for log lines that drops them on a write error such as a full disk."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
+        """Write the text, or drop it on an error."""
         try:
             return self._stream.write(text)
         except BrokenPipeError:
@@ -57,7 +57,7 @@ class Unbreakable:
             return 0
 
     def flush(self) -> None:
-        """Send what can be sent."""
+        """Flush the stream; ignore an error."""
         try:
             self._stream.flush()
         except BrokenPipeError:
@@ -68,7 +68,7 @@ class Unbreakable:
 
 def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool = False) -> None:
     """Send structlog's and the standard library's lines as JSON to ``stream`` (standard output by default)."""
-    output = cast("TextIO", Unbreakable(stream or sys.stdout))
+    output = cast("TextIO", LossyStream(stream or sys.stdout))
     level = logging.DEBUG if verbose else logging.INFO
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -94,12 +94,12 @@ def _redaction(redactor: Redactor) -> Processor:
 
 
 def _plain(value: object) -> str:
-    """Write what JSON has no word for: a moment as everywhere, anything else so that it can be recognised."""
+    """Write a value that JSON does not have: a time in the usual format, other values as their ``repr``."""
     return to_text(value) if isinstance(value, datetime) and value.tzinfo else repr(value)
 
 
 def _configure_standard_library(shared: list[Processor], last: list[Processor], output: TextIO) -> None:
-    # The libraries' own lines at INFO name every request; only their warnings are worth a line of ours.
+    # Libraries log every request at INFO, so only their warnings are kept.
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, *last])
     handler = logging.StreamHandler(output)

@@ -1,4 +1,4 @@
-"""The metrics, on a registry of their own: counters that the stages feed, gauges that are read when somebody asks."""
+"""The metrics on their own registry: counters of the stages, and gauges that are read at each scrape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 LATENESS_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 DELAY_BUCKETS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
-WORD: Final = re.compile(r"[^a-z0-9]+")
+NOT_IN_A_LABEL: Final = re.compile(r"[^a-z0-9]+")
 REASONS_MAX: Final = 60
 REASON_LENGTH: Final = 40
 OTHER: Final = "other"
@@ -37,12 +37,12 @@ OTHER: Final = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Everything that is looked up when somebody asks for the metrics."""
+    """The current state at one scrape."""
 
     at: datetime
     monotonic: float
     health_stats: HealthStats | None
-    """``None`` when the store could not be read."""
+    """``None`` if the store cannot be read."""
     reasons: Sequence[NotReadyReason]
 
 
@@ -53,60 +53,64 @@ class Metrics(Observer):
         self.loop_monitor = LoopMonitor()
         self._clock = clock
         self._registry = CollectorRegistry()
-        self._moment = _CurrentState(self.loop_monitor)
-        self._registry.register(self._moment)
+        self._current_state = _CurrentState(self.loop_monitor)
+        self._registry.register(self._current_state)
         self._reasons: set[str] = set()
-        self._polls = self._counter("polls", "Calls of AiTEMS, by what came of them.", "account", "call", "outcome")
-        self._requests = self._counter("requests", "Requests put on the wire within the budget.", "account")
+        self._polls = self._counter("polls", "Calls of AiTEMS, by outcome.", "account", "call", "outcome")
+        self._requests = self._counter("requests", "Requests sent within the budget.", "account")
         self._budget = self._gauge("requests_allowed_per_second", "The account's request budget.", "account")
         self._lateness = self._histogram(
-            "poll_lateness_seconds", "How long after it was due a look started.", LATENESS_BUCKETS
+            "poll_lateness_seconds", "Delay between the due time and the start of a poll.", LATENESS_BUCKETS
         )
-        self._events = self._counter("events", "Events on their way to whom they concern, by kind.", "kind")
+        self._events = self._counter("events", "Routed events, by kind.", "kind")
         self._bounds = self._histogram(
             "change_bounds_seconds",
-            "How far apart the last look at the old status and the first at the new one were.",
+            "Time from the last poll with the old status to the first with the new one.",
             DELAY_BUCKETS,
             "late",
         )
         self._delay = self._histogram(
             "detection_delay_seconds",
-            "The longest time that may have passed between a change and its recording.",
+            "The longest possible time between a change and its record.",
             DELAY_BUCKETS,
             "late",
         )
         self._attempts = self._counter(
-            "delivery_attempts", "Attempts to deliver, by what became of the delivery.", "receiver", "state", "reason"
+            "delivery_attempts",
+            "Delivery attempts, by the resulting state.",
+            "receiver",
+            "state",
+            "reason",
         )
         self._heartbeats = self._counter("heartbeats", "Outbound heartbeats, by outcome.", "outcome")
         self._reload_good = self._gauge(
-            "config_last_reload_successful", "Whether the configuration was taken when it was last read."
+            "config_last_reload_successful", "Whether the last load of the configuration succeeded."
         )
         self._reloaded_at = self._gauge(
-            "config_last_reload_success_timestamp_seconds", "When a configuration was last taken."
+            "config_last_reload_success_timestamp_seconds", "Time of the last successful load of the configuration."
         )
-        build = self._gauge("build_info", "Always 1; the labels say what runs.", "version", "python", "sqlite")
+        build = self._gauge("build_info", "Always 1; the labels hold the versions.", "version", "python", "sqlite")
         build.labels(__version__, platform.python_version(), sqlite3.sqlite_version).set(1)
         self.reloaded(good=True)
 
     def progressed(self, loop: str, within_seconds: float) -> None:
-        """Note that a loop turns, and that it will again within so long."""
+        """Note that a loop made progress; its next progress is due within ``within_seconds``."""
         self.loop_monitor.progressed(loop, within_seconds, self._clock.monotonic())
 
     def ended(self, loop: str) -> None:
-        """Note that a loop has stopped in order."""
+        """Note that a loop has stopped normally."""
         self.loop_monitor.ended(loop)
 
     def poll_started(self, late_seconds: float) -> None:
-        """Note how long after it was due a look starts."""
+        """Record the delay between the due time and the start of a poll."""
         self._lateness.observe(max(late_seconds, 0.0))
 
     def asked(self, account: str, call: str, outcome: str) -> None:
-        """Note what came of a call."""
+        """Count a call by its outcome."""
         self._polls.labels(account, call, outcome).inc()
 
     def routed(self, event: Event) -> None:
-        """Note an event; for a change of status, also how narrow its bounds are and how fast it was recorded."""
+        """Count an event; for a change of status, also record the width of its bounds and the detection delay."""
         self._events.labels(event.kind.value).inc()
         if event.version is None or event.to_status is None:
             return
@@ -115,40 +119,40 @@ class Metrics(Observer):
         self._delay.labels(late).observe(max((event.recorded_at - event.after).total_seconds(), 0.0))
 
     def settled(self, receiver: str, verdict: Verdict) -> None:
-        """Note what became of an attempt to deliver."""
-        self._attempts.labels(receiver, verdict.state.value, self._bounded(verdict.reason)).inc()
+        """Count a delivery attempt by its verdict."""
+        self._attempts.labels(receiver, verdict.state.value, self._reason_label(verdict.reason)).inc()
 
     def granted(self, account: str) -> None:
-        """Note that the budget let a request go."""
+        """Count a request that the budget granted."""
         self._requests.labels(account).inc()
 
     def budgets(self, per_second: Mapping[str, float]) -> None:
-        """Set what each account allows; an account that is gone loses its series."""
+        """Set the budget of each account; a removed account loses its series."""
         self._budget.clear()
         for account, rate in per_second.items():
             self._budget.labels(account).set(rate)
 
     def reloaded(self, *, good: bool) -> None:
-        """Note whether the configuration was taken when it was last read."""
+        """Record whether the last load of the configuration succeeded."""
         self._reload_good.set(1 if good else 0)
         if good:
             self._reloaded_at.set(self._clock.utc_now().timestamp())
 
     def heartbeat(self, outcome: str) -> None:
-        """Note an outbound heartbeat: ``sent``, ``failed`` or ``withheld``."""
+        """Count an outbound heartbeat: ``sent``, ``failed`` or ``withheld``."""
         self._heartbeats.labels(outcome).inc()
 
     def exposition(self, reading: Reading) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        self._moment.reading = reading
+        self._current_state.reading = reading
         return generate_latest(self._registry)
 
-    def _bounded(self, reason: str) -> str:
-        """Return a reason as one word; whatever makes up reasons without end ends as ``other``."""
-        word = WORD.sub("-", reason.lower())[:REASON_LENGTH].strip("-") or OTHER
-        if word in self._reasons or len(self._reasons) < REASONS_MAX:
-            self._reasons.add(word)
-            return word
+    def _reason_label(self, reason: str) -> str:
+        """Return a reason as a label; reasons beyond the first 60 become ``other``."""
+        label = NOT_IN_A_LABEL.sub("-", reason.lower())[:REASON_LENGTH].strip("-") or OTHER
+        if label in self._reasons or len(self._reasons) < REASONS_MAX:
+            self._reasons.add(label)
+            return label
         return OTHER
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -162,14 +166,14 @@ class Metrics(Observer):
 
 
 class _CurrentState(Collector):
-    """What is true at the moment of asking: a series lasts no longer than what it is about."""
+    """Gauges of the current state; a series ends together with its subject."""
 
     def __init__(self, loop_monitor: LoopMonitor) -> None:
         self._loop_monitor = loop_monitor
         self.reading: Reading | None = None
 
     def describe(self) -> Iterator[Metric]:
-        """Name nothing ahead, so that registering asks nobody."""
+        """Return no families at registration, before the first reading."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
@@ -182,16 +186,16 @@ class _CurrentState(Collector):
                 yield make(self.reading.health_stats, self.reading.at)
 
     def _of_process(self, reading: Reading) -> Iterator[Metric]:
-        loops = _family("loop_age_seconds", "How long ago each loop turned.", "loop")
+        loops = _family("loop_age_seconds", "Time since each loop last made progress.", "loop")
         for loop, seconds in self._loop_monitor.ages(reading.monotonic).items():
             loops.add_metric([loop], seconds)
         yield loops
-        states = _family("not_ready", "1 for each reason that /readyz gives.", "reason")
-        given = {reason.code for reason in reading.reasons}
+        states = _family("not_ready", "1 for each current reason of /readyz.", "reason")
+        current = {reason.code for reason in reading.reasons}
         for not_ready in NotReady:
-            states.add_metric([not_ready.value], float(not_ready in given))
+            states.add_metric([not_ready.value], float(not_ready in current))
         yield states
-        yield _single("ready", "Whether /readyz says yes.", float(not reading.reasons))
+        yield _single("ready", "1 while /readyz answers 200.", float(not reading.reasons))
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
@@ -205,7 +209,7 @@ def _single(name: str, text: str, value: float) -> Metric:
 def _in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
     family = _family(
         "training_in_progress",
-        "1 for each training under way; the series ends with it.",
+        "1 for each training in progress; the series ends with it.",
         *("account", "service", "type", "version", "status"),
     )
     for ref, status in health_stats.in_progress:
@@ -214,14 +218,14 @@ def _in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
 
 
 def _deliveries(health_stats: HealthStats, _at: datetime) -> Metric:
-    family = _family("deliveries", "Deliveries that are not delivered, by receiver and state.", "receiver", "state")
+    family = _family("deliveries", "Deliveries without success, by receiver and state.", "receiver", "state")
     for queue in health_stats.queues:
         family.add_metric([queue.receiver, queue.state.value], queue.count)
     return family
 
 
 def _oldest(health_stats: HealthStats, at: datetime) -> Metric:
-    family = _family("oldest_pending_delivery_age_seconds", "Age of the oldest delivery that is still due.", "receiver")
+    family = _family("oldest_pending_delivery_age_seconds", "Age of the oldest pending delivery.", "receiver")
     oldest: dict[str, datetime] = {}
     for queue in health_stats.queues:
         if queue.state in OPEN_STATES:
@@ -232,7 +236,7 @@ def _oldest(health_stats: HealthStats, at: datetime) -> Metric:
 
 
 def _incidents(health_stats: HealthStats, _at: datetime) -> Metric:
-    family = _family("incidents_open", "What cannot be seen, by cause.", "cause")
+    family = _family("incidents_open", "Open incidents, by cause.", "cause")
     for cause, count in health_stats.incidents.items():
         family.add_metric([cause], count)
     return family
@@ -240,13 +244,15 @@ def _incidents(health_stats: HealthStats, _at: datetime) -> Metric:
 
 def _unannounced(health_stats: HealthStats, _at: datetime) -> Metric:
     return _single(
-        "problems_unannounced", "Incidents and broken receivers that nobody was told of.", len(health_stats.unannounced)
+        "problems_unannounced",
+        "Incidents and failing receivers without a sent alert.",
+        len(health_stats.unannounced),
     )
 
 
 def _unannounced_dead_letters(health_stats: HealthStats, _at: datetime) -> Metric:
     count = sum(health_stats.unannounced_dead_letters.values())
-    return _single("dead_letters_unannounced", "Deliveries given up without anybody being told.", count)
+    return _single("dead_letters_unannounced", "Dead letters without a sent alert.", count)
 
 
 def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:

@@ -1,7 +1,7 @@
-"""Looking names up: each question is asked once at a time, in a thread of its own that nobody waits for at the end.
+"""Resolve names in daemon threads: one thread for each open query, which does not delay the end of the process.
 
-The system's resolver can take half a minute for a name whose servers are silent, and cannot be called off. Event loops
-ask it on a few shared threads, so that some calls to one dark host would keep every other name waiting.
+The system's resolver can take half a minute for a name whose servers are silent, and cannot be cancelled. Event loops
+run it on a few shared threads, so a few lookups of an unreachable name would block every other name.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import threading
 from contextlib import suppress
 from typing import Any, cast
 
-Answer = list[Any]
-"""As ``socket.getaddrinfo`` returns it."""
-Question = tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]
+AddressInfo = list[Any]
+"""The result of ``socket.getaddrinfo``."""
+Query = tuple[bytes | str | None, bytes | str | int | None, int, int, int, int]
 """Host, port, family, type, protocol, flags."""
 
 
 class ThreadedResolver(asyncio.AbstractEventLoop):
-    """How an event loop looks names up: with as many threads as there are different questions without an answer."""
+    """The lookups of an event loop, with one thread for each different open query."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked: dict[Question, asyncio.Future[Answer]] = {}
+        self._open: dict[Query, asyncio.Future[AddressInfo]] = {}
 
     async def getaddrinfo(  # noqa: PLR0913 - the loop's signature
         self,
@@ -34,42 +34,42 @@ class ThreadedResolver(asyncio.AbstractEventLoop):
         type: int = 0,  # noqa: A002 - as above
         proto: int = 0,
         flags: int = 0,
-    ) -> Answer:
+    ) -> AddressInfo:
         """Return the addresses of a name.
 
         Raises:
-            OSError: there are none, or nobody could say.
+            OSError: the lookup failed.
         """
-        question = (host, port, family, type, proto, flags)
-        # Shielded, since others may wait for the same answer.
-        return await asyncio.shield(self._asked.get(question) or self._ask(question))
+        query = (host, port, family, type, proto, flags)
+        # Shielded, since other callers may wait for the same result.
+        return await asyncio.shield(self._open.get(query) or self._start(query))
 
-    def _ask(self, question: Question) -> asyncio.Future[Answer]:
-        answer = self.create_future()
-        threading.Thread(target=self._look_up, args=(question, answer), name="names", daemon=True).start()
-        self._asked[question] = answer
-        answer.add_done_callback(lambda _: self._asked.pop(question))
-        return answer
+    def _start(self, query: Query) -> asyncio.Future[AddressInfo]:
+        result = self.create_future()
+        threading.Thread(target=self._resolve, args=(query, result), name="resolver", daemon=True).start()
+        self._open[query] = result
+        result.add_done_callback(lambda _: self._open.pop(query))
+        return result
 
-    def _look_up(self, question: Question, answer: asyncio.Future[Answer]) -> None:
+    def _resolve(self, query: Query, result: asyncio.Future[AddressInfo]) -> None:
         try:
-            found, error = socket.getaddrinfo(*question), None
-        except Exception as caught:  # noqa: BLE001 - whoever asks gets it: one that hears nothing would wait for ever
+            found, error = socket.getaddrinfo(*query), None
+        except Exception as caught:  # noqa: BLE001 - every error goes to the caller, who would wait for ever without a result
             found, error = [], caught
-        # The loop may be gone by now.
+        # The loop may be closed by now.
         with suppress(RuntimeError):
-            self.call_soon_threadsafe(_give, answer, found, error)
+            self.call_soon_threadsafe(_complete, result, found, error)
 
 
-def _give(answer: asyncio.Future[Answer], found: Answer, error: Exception | None) -> None:
+def _complete(result: asyncio.Future[AddressInfo], found: AddressInfo, error: Exception | None) -> None:
     if error is None:
-        answer.set_result(found)
+        result.set_result(found)
         return
-    answer.set_exception(error)
-    # Whoever asked may have gone at a deadline; then nobody reads it, and nobody needs to be told.
-    answer.exception()
+    result.set_exception(error)
+    # Callers may have left at their deadline. Reading the error here avoids asyncio's warning about it.
+    result.exception()
 
 
 def with_threaded_resolver(loop: type[asyncio.AbstractEventLoop]) -> type[asyncio.AbstractEventLoop]:
-    """Return the same kind of loop with this way of looking names up."""
+    """Return the loop class with these lookups."""
     return cast("type[asyncio.AbstractEventLoop]", type(loop.__name__, (ThreadedResolver, loop), {}))

@@ -1,16 +1,18 @@
-"""APScheduler, which only rings: what is due is decided by the rows and one clock, work runs in tasks the app owns.
+"""APScheduler: one job that fires when the next poll is due.
 
-APScheduler 3 counts on the wall clock: it drops what is late by more than its grace, and after a step back it
-would be silent for as long as the step. So there is one ringing job with a trigger that counts from now, and a
-guard on the loop's own time that rings itself and sets the job anew when the wall clock has stepped.
+APScheduler only gives the signal. The poller decides which polls are due, and runs them in its own tasks, since
+APScheduler 3 cancels its jobs at shutdown.
+
+APScheduler 3 counts on the wall clock, so a step back would silence it for the length of the step. Once a second, a
+check on the loop's own time starts due polls too, reports progress, and sets the job anew after a step. No poll is
+late by more than that second.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -20,57 +22,105 @@ from watcher.clock import Clock
 
 log = structlog.get_logger()
 
-RING_EVERY: Final = timedelta(milliseconds=100)
-GUARD_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 1.0
 STEP_SECONDS: Final = 1.0
-"""A difference between wall and monotonic time that is no drift."""
+"""A difference between wall and monotonic time that counts as a step; slewing stays far below it."""
+LEAST_WAIT_SECONDS: Final = 0.05
+"""Polls that are due within this time start together. APScheduler loops for ever on a next time that is not later."""
+IDLE_SECONDS: Final = 3600.0
+"""The wait while no poll is due; without a next time, APScheduler would remove the job."""
+MARGIN_SECONDS: Final = 0.001
+"""The job fires this long after the due time, since a timer that fires early would find no due poll."""
 
 
-class FromNow(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
-    """Fires so long after now, whatever the last time was: a late ring is not made up for."""
+class Polls(Protocol):
+    """The polling stage, as far as the scheduler needs it."""
 
-    def __init__(self, every: timedelta) -> None:
-        self._every = every
+    def tick(self) -> None:
+        """Start the polls that are due, and report progress."""
+        ...
 
-    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+    def next_due(self) -> float | None:
+        """Return the time of the next poll, in monotonic seconds; ``None`` while there is none to start."""
+        ...
+
+    async def rescheduled(self, timeout_seconds: float) -> None:
+        """Wait until ``next_due`` may be earlier than before, at most this long."""
+        ...
+
+
+class NextPoll(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
+    """Fires once after a wait; each run sets the job anew. A missed time is not made up for."""
+
+    def __init__(self, wait_seconds: Callable[[], float]) -> None:
+        self._wait_seconds = wait_seconds
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """Return the next time, see APScheduler's ``BaseTrigger``."""
-        return now + self._every
+        # As a run begins, APScheduler asks for the next time. It would skip one that came before the run has ended.
+        return now + timedelta(seconds=self._wait_seconds() if previous is None else CHECK_SECONDS)
 
 
 class Scheduler:
-    """Rings ``tick`` ten times a second, through steps of the wall clock too."""
+    """Calls ``polls.tick`` when a poll is due, and at least once a second.
 
-    def __init__(self, tick: Callable[[], None], clock: Clock, on_step: Callable[[], None]) -> None:
-        self._ring = tick
-        self._on_step = on_step
+    Args:
+        polls: the polling stage.
+        clock: the machine's clocks.
+        on_step: called after a step of the wall clock.
+    """
+
+    def __init__(self, polls: Polls, clock: Clock, on_step: Callable[[], None]) -> None:
+        self._polls = polls
         self._clock = clock
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._on_step = on_step
+        self._engine = AsyncIOScheduler(timezone=UTC)
+        # Without a grace time, APScheduler would skip a job that is a second late.
+        options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self._job = self._engine.add_job(self._fire, NextPoll(self._wait_seconds), **options)
+        self._set_for: float | None = None
+        """The due time that the job is set for, in monotonic seconds."""
 
     async def run(self) -> None:
-        """Ring for ever; stops ringing when it is cancelled."""
-        options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        job = self._scheduler.add_job(self._fire, FromNow(RING_EVERY), next_run_time=datetime.now(UTC), **options)
-        self._scheduler.start()
+        """Run until cancelled."""
+        self._engine.start()
         try:
-            await self._guard(lambda: job.modify(next_run_time=datetime.now(UTC)))
+            await self._check()
         finally:
-            self._scheduler.shutdown(wait=False)
+            self._engine.shutdown(wait=False)
 
     async def _fire(self) -> None:
         # A coroutine, since APScheduler runs plain functions in threads.
-        self._ring()
+        self._polls.tick()
+        self._set_anew()
 
-    async def _guard(self, rearm: Callable[[], object]) -> None:
+    async def _check(self) -> None:
+        """Start due polls and follow the schedule, at each change of it and at least once a second."""
         offset = self._offset()
         while True:
-            await asyncio.sleep(GUARD_SECONDS)
-            self._ring()
+            await self._polls.rescheduled(CHECK_SECONDS)
+            self._polls.tick()
+            self._follow()
             step = self._offset() - offset
             if abs(step) > STEP_SECONDS:
                 log.warning("clock.stepped", seconds=round(step, 3))
-                rearm()
+                self._set_anew()
                 self._on_step()
                 offset += step
+
+    def _follow(self) -> None:
+        """Set the job anew if another poll is the next one."""
+        if self._polls.next_due() != self._set_for:
+            self._set_anew()
+
+    def _set_anew(self) -> None:
+        self._job.reschedule(self._job.trigger)
+
+    def _wait_seconds(self) -> float:
+        self._set_for = self._polls.next_due()
+        if self._set_for is None:
+            return IDLE_SECONDS
+        return max(self._set_for + MARGIN_SECONDS - self._clock.monotonic(), LEAST_WAIT_SECONDS)
 
     def _offset(self) -> float:
         return self._clock.utc_now().timestamp() - self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Running the installed command as a process, and a simulated AiTEMS of its own beside it."""
+"""Runs the installed command as a process, beside a simulated AiTEMS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 COMMAND: Final = (sys.executable, "-m", "watcher")
 SCRIPT: Final = Path(sys.executable).parent / "aitems-watcher"
 SECONDS: Final = 60.0
-"""A bound that only ends a test that would never end."""
+"""A limit for tests that would never end."""
 KEYS: Final = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
 OUR_VARIABLES: Final = ("AITEMS_WATCHER_CONFIG", "STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR", *KEYS)
 
@@ -66,7 +66,7 @@ to = ["console"]
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without what steers the command, and ``more``."""
+    """Return this process's environment without our own variables, plus ``more``."""
     around = {name: value for name, value in os.environ.items() if name not in OUR_VARIABLES}
     return {**around, "COLUMNS": "200", **(more or {})}
 
@@ -74,7 +74,7 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(
     args: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of ours to its end."""
+    """Run one of our programs to its end."""
     return subprocess.run(  # noqa: S603 - our own
         args, check=False, capture_output=True, text=True, cwd=cwd, env=environment(env), timeout=SECONDS
     )
@@ -89,7 +89,7 @@ def command(
 
 @contextmanager
 def started(*args: str | Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start the command; what lives at the end of the block is killed."""
+    """Start the command; kill it at the end of the block if it still runs."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, *map(str, args)],
         stdout=subprocess.PIPE,
@@ -104,7 +104,7 @@ def started(*args: str | Path, env: Mapping[str, str] | None = None) -> Iterator
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> list[str]:
-    """Return the lines of standard output up to the one that holds ``word``."""
+    """Return the lines of standard output up to the first with ``word``."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -123,7 +123,7 @@ def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int
 
 
 def on_terminal(*args: str | Path, env: Mapping[str, str] | None = None) -> bytes:
-    """Run the command with a terminal for its standard output and return what it wrote there."""
+    """Run the command on a terminal and return its output."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, *map(str, args)],
@@ -145,21 +145,21 @@ def _read_terminal(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 65536) if ready else b""
     except OSError:
-        # Linux says so when the other side has closed.
+        # Linux raises this after the other side has closed.
         return b""
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
+    """Wait until the condition holds."""
     end = time.monotonic() + SECONDS
     while not condition():
-        assert time.monotonic() < end, "it never came to hold"
+        assert time.monotonic() < end, "the condition never held"
         time.sleep(0.05)
 
 
 @contextmanager
 def collecting() -> Iterator[tuple[str, list[Any]]]:
-    """Serve what answers as Slack does; give its address and the list of what was posted there."""
+    """Serve an imitation of Slack; yield its URL and the list of its posts."""
     posted: list[Any] = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -171,7 +171,7 @@ def collecting() -> Iterator[tuple[str, list[Any]]]:
             self.wfile.write(b"ok")
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -191,11 +191,11 @@ class Simulated:
     control_url: str
 
     def set_training(self, service: str, version: str, status: str) -> None:
-        """Set a training's status; service and training are made where they are missing."""
+        """Set a training's status; create the service and the training if necessary."""
         self.control("PUT", f"/services/{service}/trains/pop/versions/{version}", {"status": status})
 
     def wait_for_polls(self, count: int) -> None:
-        """Wait until so many more requests have come in."""
+        """Wait for this number of further requests."""
         self.control("DELETE", "/requests")
         eventually(lambda: self.control("GET", "/requests")["total"] >= count)
 
@@ -209,7 +209,7 @@ class Simulated:
 
 @contextmanager
 def simulated() -> Iterator[Simulated]:
-    """Run a simulator without services as long as the block runs."""
+    """Run a simulator without services during the block."""
     with started("simulate", "--port", "0", "--services", "0") as process:
         text = "".join(read_until(process, "aitems-watcher run"))
         found = re.search(r"^base URL +(\S+)[\s\S]*^control +(\S+)", text, re.MULTILINE)
@@ -231,7 +231,7 @@ class Workplace:
         return self.folder / "config.toml"
 
     def write(self, *more: str, watch: bool = True, log: bool = True, web: bool = False) -> None:
-        """Write the configuration: the account, a watch and a console, and ``more``."""
+        """Write the configuration: the account, a watch, a console and ``more``."""
         parts = [ACCOUNT.format(base_url=self.simulator.base_url)]
         parts += [] if web else [NO_WEB]
         parts += [WATCH.format(service=self.service)] if watch else []
@@ -245,17 +245,17 @@ class Workplace:
     def command(
         self, name: str, *args: str | Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that needs no key on this configuration."""
+        """Run a command with this configuration."""
         return command(name, "--config", self.config, *args, env=env)
 
     def deliveries(self, name: str, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the family ``deliveries``."""
+        """Run a command of the group ``deliveries``."""
         return command("deliveries", name, *args, "--config", self.config)
 
     def silence(self, name: str, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the family ``silence``."""
+        """Run a command of the group ``silence``."""
         return command("silence", name, *args, "--config", self.config)
 
     def json(self, name: str, *args: str) -> Any:
-        """Run a command with ``--json`` and return what it printed."""
+        """Run a command with ``--json`` and return the document."""
         return json.loads(self.command(name, "--json", *args).stdout)

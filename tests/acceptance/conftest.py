@@ -1,4 +1,4 @@
-"""One simulated AiTEMS for all tests of the command line, a service of its own for each; and one demo."""
+"""Fixtures: one simulated AiTEMS with a service for each test, and one demo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def simulator() -> Iterator[Simulated]:
 
 @pytest.fixture
 def workplace(simulator: Simulated, tmp_path: Path) -> Workplace:
-    """Give a folder with a configuration and a service with one training in progress."""
+    """Yield a folder with a configuration and a service with one training in progress."""
     place = Workplace(tmp_path, uuid.uuid4().hex[:11], simulator)
     place.set_training("v1", "learning")
     place.write()
@@ -30,9 +30,9 @@ def workplace(simulator: Simulated, tmp_path: Path) -> Workplace:
 
 @pytest.fixture(scope="session")
 def running_demo() -> Iterator[tuple[subprocess.Popen[str], list[Any]]]:
-    """Give a demo under way and what it posts to Slack; it takes half a minute, so it is begun before it is needed."""
+    """Yield a running demo and its posts to Slack; it takes half a minute, so it starts before it is needed."""
     with collecting() as (url, posted):
-        # In the demo's world, 24 s pass until the first alert that goes elsewhere.
+        # The first alert of a default kind comes after 24 s.
         args = ("demo", "--for", "28s", "--to-slack", url, "--to-webhook", "http://127.0.0.1:1/hook")
         with started(*args) as process:
             yield process, posted

@@ -1,4 +1,4 @@
-"""``check``: faults all at once, and with ``--online`` what works and what to do about the rest."""
+"""``check``: all faults at once; with ``--online``, each failure with its remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.cli_support import KEYS, Workplace, command
 
 pytestmark = pytest.mark.usefixtures("running_demo")
-"""The first tests to run begin the demo, which the last ones read."""
+"""The first tests start the demo, and the last ones read its output."""
 
 FAULTY = """
 [account.main]
@@ -44,7 +44,7 @@ def test_every_fault_is_listed_with_file_line_and_key(tmp_path: Path) -> None:
     assert refused.stdout == ""
 
 
-def test_without_a_file_it_says_where_it_polled_and_what_to_write(tmp_path: Path) -> None:
+def test_without_a_file_it_names_the_places_and_an_example(tmp_path: Path) -> None:
     refused = command("check", cwd=tmp_path)
     assert refused.returncode == 78
     assert str(tmp_path / "config.toml") in refused.stderr
@@ -52,23 +52,23 @@ def test_without_a_file_it_says_where_it_polled_and_what_to_write(tmp_path: Path
     assert "Traceback" not in refused.stderr
 
 
-def test_a_good_configuration_is_explained_without_any_secret(workplace: Workplace) -> None:
+def test_the_plan_of_a_valid_configuration_needs_no_secret(workplace: Workplace) -> None:
     shown = workplace.command("check")
     assert shown.returncode == 0
-    assert shown.stdout.startswith(f"configuration is good: {workplace.config}\n")
+    assert shown.stdout.startswith(f"the configuration is valid: {workplace.config}\n")
     assert "every 200ms" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert workplace.json("check")["watches"][0]["served_by"] == f"list of {workplace.service}"
 
 
-def test_online_everything_is_tried_and_what_works_is_said(workplace: Workplace) -> None:
+def test_online_each_success_is_listed(workplace: Workplace) -> None:
     shown = workplace.command("check", "--online", env=KEYS)
     assert shown.returncode == 0, shown.stdout
     assert "ok      list: 1 training" in shown.stdout
     assert "ok      key accepted" in shown.stdout
 
 
-def test_online_each_failure_has_its_cause_and_what_to_do(workplace: Workplace) -> None:
+def test_online_each_failure_has_its_cause_and_remedy(workplace: Workplace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         hooks = f"""
@@ -91,21 +91,21 @@ url = "http://127.0.0.1:1/hook"
     assert found["receiver is-away"]["cause"] == "connect"
 
 
-def test_online_a_secret_that_cannot_be_had_is_named(workplace: Workplace) -> None:
+def test_online_a_missing_secret_is_named(workplace: Workplace) -> None:
     shown = workplace.command("check", "--online")
     assert shown.returncode == 78
     assert "NCP_ACCESS_KEY is not set" in shown.stdout
     assert "receiver console" in shown.stdout
 
 
-def test_a_plan_that_the_budget_cannot_keep_is_refused_and_says_what_would_be_enough(workplace: Workplace) -> None:
+def test_a_plan_above_the_budget_is_refused_with_sufficient_settings(workplace: Workplace) -> None:
     workplace.config.write_text(workplace.config.read_text().replace("= 100.0", "= 2.0"))
     refused = workplace.command("check", "--online")
     _, line = refused.stderr.splitlines()
     assert refused.returncode == 78
     assert refused.stdout == ""
     assert line == (
-        "account main: with everything in progress 5 requests a second are needed and 2 are allowed; "
+        "account main: with everything in progress it needs 5 requests per second, and 2 are allowed; "
         "raise requests_per_second to 5, or interval to 500ms"
     )
     assert workplace.json("check")["refusals"] == [line]

@@ -1,4 +1,4 @@
-"""``deliveries``: what a person does about what was not delivered, without a daemon and beside one."""
+"""``deliveries``: an operator retries and drops, without a daemon and beside one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ to = ["console"]
 """
 
 
-class Door:
-    """A webhook that answers what it is told to."""
+class Hook:
+    """A webhook with a settable answer."""
 
     def __init__(self) -> None:
         self.status = HTTPStatus.GONE
@@ -36,24 +36,24 @@ class Door:
 
 
 @contextmanager
-def door() -> Iterator[tuple[str, Door]]:
-    ours = Door()
+def hook_server() -> Iterator[tuple[str, Hook]]:
+    hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            ours.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(ours.status)
+            hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(hook.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/hook", ours
+            yield f"http://127.0.0.1:{server.server_port}/hook", hook
         finally:
             server.shutdown()
             thread.join()
@@ -65,10 +65,10 @@ def listed(workplace: Workplace, *args: str) -> list[Any]:
     return [json.loads(line) for line in shown.stdout.splitlines()]
 
 
-def test_a_refusing_receiver_is_announced_of_through_another_and_its_delivery_dropped_without_a_daemon(
+def test_a_failing_receiver_is_announced_to_another_and_its_delivery_can_be_dropped_without_a_daemon(
     workplace: Workplace,
 ) -> None:
-    with door() as (url, hook):
+    with hook_server() as (url, hook):
         workplace.write(ROUTED.format(url=url))
         workplace.command("once", env=KEYS)
         workplace.set_training("v1", "completed")
@@ -90,8 +90,8 @@ def test_a_refusing_receiver_is_announced_of_through_another_and_its_delivery_dr
         assert "was dropped" in workplace.deliveries("retry", waiting["id"]).stderr
 
 
-def test_beside_a_daemon_a_retry_goes_over_its_socket_and_is_sent_at_once(workplace: Workplace) -> None:
-    with door() as (url, hook):
+def test_beside_a_daemon_a_retry_is_sent_at_once(workplace: Workplace) -> None:
+    with hook_server() as (url, hook):
         workplace.write(ROUTED.format(url=url))
         workplace.command("once", env=KEYS)
         with started("run", "--config", workplace.config, env=KEYS):

@@ -1,4 +1,4 @@
-"""``discover``: what the account has, as watches to paste, whatever it is called."""
+"""``discover``: the services and trainings of an account, as watches to paste; hostile names too."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HOSTILE = f'{EVIL}"\n[account.evil]\nbase_url = "https://evil.example" \\'
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Workplace]:
-    """Give a simulator of its own, as all of an account is listed."""
+    """Yield a folder with its own simulator, since ``discover`` lists everything of the account."""
     with simulated() as simulator:
-        yield _furnished(simulator, tmp_path)
+        yield _prepared(simulator, tmp_path)
 
 
-def _furnished(simulator: Simulated, folder: Path) -> Workplace:
+def _prepared(simulator: Simulated, folder: Path) -> Workplace:
     place = Workplace(folder, "6wxgu1abcde", simulator)
     simulator.control("PUT", "/services/6wxgu1abcde", {"name": HOSTILE})
     place.set_training("v1", "learning")
@@ -30,7 +30,7 @@ def _furnished(simulator: Simulated, folder: Path) -> Workplace:
     return place
 
 
-def test_services_are_blocks_to_paste_and_trainings_comments(place: Workplace) -> None:
+def test_services_are_blocks_and_trainings_are_comments(place: Workplace) -> None:
     shown = place.command("discover", "--account", "main", env=KEYS)
     assert shown.returncode == 0, shown.stderr
     assert not STEERING.search(shown.stdout)
@@ -42,35 +42,35 @@ def test_services_are_blocks_to_paste_and_trainings_comments(place: Workplace) -
     assert '# version = "v1"' in shown.stdout
 
 
-def test_what_it_prints_is_a_good_configuration(place: Workplace) -> None:
+def test_the_printed_blocks_are_a_valid_configuration(place: Workplace) -> None:
     pasted = place.command("discover", env=KEYS).stdout
     place.write(pasted, watch=False)
     checked = place.command("check")
     assert checked.returncode == 0, checked.stderr
 
 
-def test_json_has_everything_as_it_came(place: Workplace) -> None:
+def test_json_keeps_names_unchanged(place: Workplace) -> None:
     (account,) = json.loads(place.command("discover", "--json", env=KEYS).stdout)["accounts"]
     (service,) = account["services"]
-    assert (account["account"], account["unseen"], service["name"]) == ("main", [], HOSTILE)
+    assert (account["account"], account["failures"], service["name"]) == ("main", [], HOSTILE)
     assert service["trainings"] == [{"training_type": "pop", "version": "v1", "status": "learning"}]
 
 
-def test_what_cannot_be_seen_is_said_with_cause_and_advice(place: Workplace) -> None:
+def test_a_failed_call_has_its_cause_and_advice(place: Workplace) -> None:
     refused = place.command("discover", env={**KEYS, "NCP_SECRET_KEY": "another-secret"})
     assert refused.returncode == 1
     assert refused.stdout == ""
-    assert "cannot see the services of account main: key: " in refused.stderr
+    assert "cannot list the services of account main: key: " in refused.stderr
     assert "secret_key" in refused.stderr
 
 
-def test_an_account_that_is_not_there_is_wrong_usage(place: Workplace) -> None:
+def test_an_unknown_account_is_wrong_usage(place: Workplace) -> None:
     refused = place.command("discover", "--account", "other", env=KEYS)
     assert refused.returncode == 2
     assert "there are: main" in refused.stderr
 
 
-def test_an_account_alone_is_enough_to_ask_what_there_is(place: Workplace) -> None:
+def test_a_configuration_with_only_an_account_is_enough(place: Workplace) -> None:
     account = place.config.read_text(encoding="utf-8").split("[[watch]]")[0].split("[receiver")[0]
     place.config.write_text(account, encoding="utf-8")
     shown = place.command("discover", env=KEYS)
@@ -78,4 +78,4 @@ def test_an_account_alone_is_enough_to_ask_what_there_is(place: Workplace) -> No
     assert "[[watch]]" in shown.stdout
     refused = place.command("check")
     assert refused.returncode == 78
-    assert "nothing would be watched" in refused.stderr + refused.stdout
+    assert "there is nothing to watch" in refused.stderr + refused.stdout

@@ -1,4 +1,4 @@
-"""``doctor``: what is well and what is not, each with a verdict and what to do."""
+"""``doctor``: checks with verdicts and remedies."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ headers = { Authorization = { file = "hook-token" } }
 """
 
 
-def examined(workplace: Workplace, *args: str) -> tuple[int, dict[str, dict[str, Any]]]:
+def checks(workplace: Workplace, *args: str) -> tuple[int, dict[str, dict[str, Any]]]:
     done = workplace.command("doctor", "--json", *args, env=KEYS)
-    return done.returncode, {item["about"]: item for item in json.loads(done.stdout)["examined"]}
+    return done.returncode, {item["about"]: item for item in json.loads(done.stdout)["checks"]}
 
 
-def test_beside_a_running_daemon_everything_is_well(workplace: Workplace) -> None:
+def test_beside_a_running_daemon_every_check_passes(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
         workplace.simulator.wait_for_polls(2)
-        status, found = examined(workplace, "--online")
+        status, found = checks(workplace, "--online")
     assert status == 0, found
     assert found["daemon"]["detail"].startswith(f"process {daemon.pid}, version ")
     for about in (
@@ -47,26 +47,26 @@ def test_beside_a_running_daemon_everything_is_well(workplace: Workplace) -> Non
     assert "key accepted" in found["account main"]["detail"]
 
 
-def test_before_the_first_start_it_says_what_is_not_there_yet(workplace: Workplace) -> None:
-    status, found = examined(workplace)
+def test_before_the_first_start_the_store_and_the_daemon_are_warnings(workplace: Workplace) -> None:
+    status, found = checks(workplace)
     assert status == 0
     assert (found["store"]["verdict"], found["daemon"]["verdict"]) == ("warning", "warning")
     assert all(item["remedy"] for item in found.values() if item["verdict"] != "ok")
 
 
-def test_a_secret_that_others_may_read_is_a_fault(workplace: Workplace) -> None:
+def test_a_secret_that_other_users_may_read_is_a_fault(workplace: Workplace) -> None:
     workplace.write(FILES)
     for name, mode in (("hook-secret", 0o640), ("hook-token", 0o600)):
         (workplace.folder / name).write_text("whsec_aGlkZGVuIGhpZGRlbiBoaWRkZW4=\n")
         (workplace.folder / name).chmod(mode)
-    status, found = examined(workplace)
+    status, found = checks(workplace)
     assert status == 1
     assert found["secret receiver.hook.secret"]["verdict"] == "fault"
     assert found["secret receiver.hook.secret"]["remedy"] == f"chmod 600 {workplace.folder / 'hook-secret'}"
     assert found["secret receiver.hook.headers.Authorization"]["verdict"] == "ok"
 
 
-def test_a_secret_that_is_not_there_is_a_fault_with_its_remedy(workplace: Workplace) -> None:
+def test_a_missing_secret_is_a_fault_with_its_remedy(workplace: Workplace) -> None:
     done = workplace.command("doctor")
     assert done.returncode == 1
     assert "fault   the environment variable NCP_ACCESS_KEY is not set" in done.stdout
@@ -74,22 +74,21 @@ def test_a_secret_that_is_not_there_is_a_fault_with_its_remedy(workplace: Workpl
     assert "Traceback" not in done.stderr
 
 
-def test_a_damaged_store_and_one_of_a_later_version_are_faults(workplace: Workplace) -> None:
+def test_a_damaged_store_and_a_store_of_a_later_version_are_faults(workplace: Workplace) -> None:
     file = workplace.folder / "watcher.db"
     file.write_bytes(b"no database" * 1000)
-    status, found = examined(workplace)
+    status, found = checks(workplace)
     assert (status, found["store"]["verdict"]) == (1, "fault")
     file.unlink()
     with sqlite3.connect(file) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
-        connection.execute("CREATE TABLE drift (oddity TEXT, seen_at TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
     connection.close()
-    status, found = examined(workplace)
+    status, found = checks(workplace)
     assert (status, found["schema"]["verdict"]) == (1, "fault")
 
 
-def test_online_a_receiver_that_is_away_is_a_fault(workplace: Workplace) -> None:
+def test_online_an_unreachable_receiver_is_a_fault(workplace: Workplace) -> None:
     workplace.write('[receiver.away]\nkind = "webhook"\nurl = "http://127.0.0.1:1/hook"\n')
-    status, found = examined(workplace, "--online")
+    status, found = checks(workplace, "--online")
     assert (status, found["receiver away"]["verdict"]) == (1, "fault")

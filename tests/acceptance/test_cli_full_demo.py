@@ -1,4 +1,4 @@
-"""``demo`` from its beginning to its end: alerts within seconds, on the console and elsewhere."""
+"""``demo`` from its start to its end: alerts on the console and to other receivers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tests.acceptance.cli_support import SECONDS
 
 
-def test_it_shows_alerts_announces_others_and_ends_by_itself(
+def test_it_shows_alerts_sends_them_elsewhere_and_ends_after_its_time(
     running_demo: tuple[subprocess.Popen[str], list[Any]],
 ) -> None:
     process, posted = running_demo

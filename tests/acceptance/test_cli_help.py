@@ -1,4 +1,4 @@
-"""What everybody sees first: help, version, wrong usage."""
+"""Help, version and wrong usage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAVY = ("sqlalchemy", "slack_sdk", "apscheduler", "rich", "httpx2", "uvicorn", 
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_has_an_example_and_says_what_the_exit_status_means(name: str) -> None:
+def test_help_has_an_example_and_the_exit_statuses(name: str) -> None:
     shown = command(name, "--help")
     assert shown.returncode == 0
     assert re.search(rf"Examples?:\n +aitems-watcher {name}\b", shown.stdout)
@@ -32,7 +32,7 @@ def test_the_installed_script_is_the_same_command() -> None:
     assert command("--version").stdout == script.stdout
 
 
-def test_without_a_command_all_are_listed_in_full() -> None:
+def test_without_a_command_all_commands_are_listed() -> None:
     listed = command("--help").stdout
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*[^.]\.$", listed, re.MULTILINE), name
@@ -49,7 +49,7 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "args", [("status", "--no-such-option"), ("no-such-command",), ("test",), ("demo", "--for", "a while")]
 )
-def test_wrong_usage_has_a_status_of_its_own_and_no_traceback(args: tuple[str, ...]) -> None:
+def test_wrong_usage_has_its_own_status_and_no_traceback(args: tuple[str, ...]) -> None:
     refused = command(*args)
     assert refused.returncode == 2
     assert "Error: " in refused.stderr

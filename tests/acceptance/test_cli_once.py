@@ -1,4 +1,4 @@
-"""``once`` and ``history``: one look at everything, and what was told of it."""
+"""``once`` and ``history``: one poll of everything, and its events."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ to = ["console", "away"]
 """
 
 
-def test_the_first_poll_is_silent_and_the_next_announces_what_changed(workplace: Workplace) -> None:
+def test_the_first_poll_announces_nothing_and_the_next_announces_the_changes(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     first = workplace.command("once", env=KEYS)
-    assert (first.returncode, first.stdout) == (0, "1 look, 0 failed; 0 changes; 0 not delivered\n")
+    assert (first.returncode, first.stdout) == (0, "1 poll, 0 failed; 0 changes; 0 not delivered\n")
     workplace.set_training("v1", "completed")
     workplace.set_training("v2", "requesting")
     second = workplace.command("once", env=KEYS)
     assert second.returncode == 0
     assert "learning -> completed" in second.stdout
-    assert second.stdout.endswith("1 look, 0 failed; 2 changes; 0 not delivered\n")
+    assert second.stdout.endswith("1 poll, 0 failed; 2 changes; 0 not delivered\n")
 
 
-def test_json_is_one_object_also_beside_a_receiver_that_writes_json(workplace: Workplace) -> None:
+def test_json_is_one_object_even_if_a_receiver_writes_json(workplace: Workplace) -> None:
     workplace.command("once", env=KEYS)
     workplace.set_training("v1", "learningFailed")
     swept = workplace.command("once", "--json", env=KEYS)
@@ -39,7 +39,7 @@ def test_json_is_one_object_also_beside_a_receiver_that_writes_json(workplace: W
     assert '"type":"training.failed"' in swept.stderr
 
 
-def test_what_cannot_be_seen_or_delivered_fails_and_is_named(workplace: Workplace) -> None:
+def test_a_failed_poll_or_delivery_is_named_and_fails_the_command(workplace: Workplace) -> None:
     workplace.write(AWAY)
     workplace.command("once", env=KEYS)
     workplace.set_training("v1", "completed")
@@ -49,7 +49,7 @@ def test_what_cannot_be_seen_or_delivered_fails_and_is_named(workplace: Workplac
     workplace.simulator.control("DELETE", f"/services/{workplace.service}")
     failure = workplace.command("once", env=KEYS)
     assert failure.returncode == 1
-    assert "cannot see shop-main since " in failure.stdout
+    assert "cannot poll shop-main since " in failure.stdout
     assert "not-found" in failure.stdout
     assert "take its [[watch]] out" in failure.stdout
 

@@ -1,4 +1,4 @@
-"""``reload`` and SIGHUP: the daemon reads its file again, or refuses it whole."""
+"""``reload`` and SIGHUP: the daemon applies its file again, or rejects it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ to = ["console", "more"]
 """
 
 
-def test_it_says_what_was_taken_over_and_what_needs_a_restart(workplace: Workplace) -> None:
+def test_it_lists_the_applied_changes_and_those_that_need_a_restart(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
-        assert "  no setting differs\n" in workplace.command("reload").stdout
+        assert "  no setting has changed\n" in workplace.command("reload").stdout
 
         workplace.write(MORE)
         done = workplace.command("reload")
@@ -35,20 +35,20 @@ def test_it_says_what_was_taken_over_and_what_needs_a_restart(workplace: Workpla
             f"reloaded {workplace.config}",
             "  receiver.more: added",
             "  route: changed",
-            "as at the start, a change of them needs a restart:",
+            "these secrets were read at the start; a change needs a restart:",
             "  account.main.access_key (env NCP_ACCESS_KEY)",
             "  account.main.secret_key (env NCP_SECRET_KEY)",
         ]
 
         workplace.config.write_text(workplace.config.read_text().replace("watcher.db", "other.db"))
-        # Where the new file says that the store is elsewhere, nobody listens.
+        # No daemon listens beside the store that the new file names.
         assert workplace.command("reload").returncode == 1
         daemon.send_signal(signal.SIGHUP)
         assert json.loads(read_until(daemon, "state.url")[-1])["needs_restart"] == ["state.url"]
         assert stopped(daemon, signal.SIGTERM)[0] == 0
 
 
-def test_r20_a_faulty_file_is_refused_with_each_fault_on_the_terminal_and_in_the_log(workplace: Workplace) -> None:
+def test_r20_an_invalid_file_is_rejected_with_each_fault_on_the_terminal_and_in_the_log(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
         workplace.write(FAULTY)
@@ -69,14 +69,14 @@ def test_r20_a_faulty_file_is_refused_with_each_fault_on_the_terminal_and_in_the
         assert stopped(daemon, signal.SIGTERM)[0] == 0
 
 
-def test_without_a_daemon_it_says_so(workplace: Workplace) -> None:
+def test_without_a_daemon_the_error_says_so(workplace: Workplace) -> None:
     alone = workplace.command("reload")
     assert alone.returncode == 1
     assert "no daemon listens on" in alone.stderr
     assert "Traceback" not in alone.stderr
 
 
-def test_it_is_found_in_the_runtime_folder_and_from_beside_the_store(workplace: Workplace, tmp_path: Path) -> None:
+def test_the_socket_is_found_in_the_runtime_folder_and_beside_the_store(workplace: Workplace, tmp_path: Path) -> None:
     runtime = tmp_path / "runtime"
     runtime.mkdir()
     around = {"RUNTIME_DIRECTORY": str(runtime)}
@@ -86,7 +86,7 @@ def test_it_is_found_in_the_runtime_folder_and_from_beside_the_store(workplace: 
         assert workplace.command("reload", env=around).returncode == 0
         assert workplace.command("reload").returncode == 0
         daemon.kill()
-    # What a dead one left is replaced.
+    # The socket of a dead daemon is replaced.
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
         assert workplace.command("reload").returncode == 0

@@ -1,4 +1,4 @@
-"""``run``: the daemon as a process, and what can be asked beside it."""
+"""``run``: the daemon as a process, and the commands beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def log_of(lines: list[str]) -> list[str]:
     return [json.loads(line)["event"] for line in lines if '"event": ' in line]
 
 
-def test_it_announces_answers_beside_itself_and_stops_in_order(workplace: Workplace) -> None:
+def test_it_sends_answers_other_commands_and_stops_on_a_signal(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         lines = read_until(daemon, "watcher.started")
@@ -37,7 +37,7 @@ def test_it_announces_answers_beside_itself_and_stops_in_order(workplace: Workpl
         shown = workplace.command("status")
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "shop-main  pop   v1       completed  between " in shown.stdout
-        assert shown.stdout.endswith("all well\n")
+        assert shown.stdout.endswith("\nOK: polling 1 service, 0 trainings in progress\n")
         (event,) = [json.loads(line) for line in workplace.command("history", "--json").stdout.splitlines()]
         assert (event["from"], event["to"], event["route"]) == ("learning", "completed", "route 1")
         assert event["deliveries"][0]["state"] == "delivered"
@@ -56,7 +56,7 @@ def test_it_announces_answers_beside_itself_and_stops_in_order(workplace: Workpl
     assert events[-1] == "watcher.stopped"
 
 
-def test_ctrl_c_stops_it_in_order_too(workplace: Workplace) -> None:
+def test_ctrl_c_stops_it_too(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")
         status, rest = stopped(daemon, signal.SIGINT)
@@ -64,7 +64,7 @@ def test_ctrl_c_stops_it_in_order_too(workplace: Workplace) -> None:
     assert log_of(rest.splitlines())[-1] == "watcher.stopped"
 
 
-def test_every_missing_secret_is_said_in_a_line_with_its_key(workplace: Workplace) -> None:
+def test_every_missing_secret_has_a_line_with_its_key(workplace: Workplace) -> None:
     refused = workplace.command("run")
     assert refused.returncode == 78
     access, secret = refused.stderr.splitlines()
@@ -72,7 +72,7 @@ def test_every_missing_secret_is_said_in_a_line_with_its_key(workplace: Workplac
     assert secret.startswith("account.main.secret_key: the environment variable NCP_SECRET_KEY is not set; ")
 
 
-def test_without_a_store_it_says_what_to_do(workplace: Workplace) -> None:
+def test_a_missing_store_has_a_remedy(workplace: Workplace) -> None:
     refused = workplace.command("status")
     assert refused.returncode == 75
     assert "there is no store at " in refused.stderr
@@ -80,7 +80,7 @@ def test_without_a_store_it_says_what_to_do(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("name", ["run", "history"])
-def test_a_file_that_is_no_store_is_refused(workplace: Workplace, name: str) -> None:
+def test_a_file_that_is_not_a_store_is_refused(workplace: Workplace, name: str) -> None:
     (workplace.folder / "watcher.db").write_bytes(b"not a database, and longer than a header " * 100)
     refused = workplace.command(name, env=KEYS)
     assert refused.returncode == 75
@@ -93,7 +93,7 @@ HOSTILE = "\x1b]0;owned\x07\x1b[31mred [bold red]markup[/] \x9b31m"
 
 @pytest.fixture(scope="module")
 def hostile(simulator: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Give a store that knows a training whose status came from somebody with bad intentions."""
+    """Yield a store with a training whose status is hostile."""
     place = Workplace(tmp_path_factory.mktemp("hostile"), "hostile", simulator)
     place.set_training("v1", HOSTILE)
     place.write()
@@ -101,47 +101,47 @@ def hostile(simulator: Simulated, tmp_path_factory: pytest.TempPathFactory) -> W
     return place
 
 
-def test_what_aitems_says_steers_no_terminal(hostile: Workplace) -> None:
+def test_text_from_aitems_cannot_control_a_terminal(hostile: Workplace) -> None:
     plain = on_terminal("status", "--config", hostile.config, env={"NO_COLOR": "1"})
     assert b"[bold red]markup[/]" in plain
     assert b"\x1b" not in plain
     assert "\x9b".encode() not in plain
 
 
-def test_a_terminal_gets_colour_and_no_sequence_of_aitems(hostile: Workplace) -> None:
+def test_a_terminal_gets_our_colours_and_no_sequence_from_aitems(hostile: Workplace) -> None:
     coloured = on_terminal("status", "--config", hostile.config)
     assert b"\x1b[" in coloured
     assert b"\x1b]0" not in coloured
 
 
-def test_a_pipe_gets_plain_text_and_a_program_what_came(hostile: Workplace) -> None:
+def test_a_pipe_gets_plain_text_and_json_the_unchanged_status(hostile: Workplace) -> None:
     assert "\x1b" not in hostile.command("status").stdout
     assert hostile.json("status")["trainings"][0]["status"] == HOSTILE
 
 
-def dead(folder: Path) -> None:
+def mark_dead(folder: Path) -> None:
     with sqlite3.connect(folder / "watcher.db") as connection:
         connection.execute("UPDATE delivery SET state = 'dead', reason = 'http 410'")
     connection.close()
 
 
-def test_a_dead_delivery_is_named_and_fails_the_status(workplace: Workplace) -> None:
+def test_a_dead_delivery_is_listed_and_fails_the_status(workplace: Workplace) -> None:
     workplace.command("once", env=KEYS)
     workplace.set_training("v1", "completed")
     workplace.command("once", env=KEYS)
-    dead(workplace.folder)
+    mark_dead(workplace.folder)
     shown = workplace.command("status")
     assert shown.returncode == 1
     assert "console   dead   http 410" in shown.stdout
     assert workplace.json("status")["problems"] == ["receiver console: 1 delivery is dead"]
 
 
-def test_a_plan_that_the_budget_cannot_keep_is_run_all_the_same_with_a_warning(workplace: Workplace) -> None:
+def test_a_plan_above_the_budget_runs_with_a_warning(workplace: Workplace) -> None:
     workplace.config.write_text(workplace.config.read_text().replace("= 100.0", "= 2.0"))
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         lines = read_until(daemon, "watcher.started")
         status, _ = stopped(daemon, signal.SIGTERM)
     (warning,) = [json.loads(line) for line in lines if "plan.over_budget" in line]
     assert warning["level"] == "warning"
-    assert warning["problems"][0].startswith("account main: with everything in progress 5 requests a second")
+    assert warning["problems"][0].startswith("account main: with everything in progress it needs 5 requests per second")
     assert status == 0

@@ -1,4 +1,4 @@
-"""``silence``: what a person keeps quiet beside a running daemon, and without one."""
+"""``silence``: add and end silences, beside a daemon and without one."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import json
 import pytest
 
 from tests.acceptance.cli_support import KEYS, Workplace, eventually, started
-from tests.acceptance.test_cli_deliveries import ROUTED, door, listed
+from tests.acceptance.test_cli_deliveries import ROUTED, hook_server, listed
 
 
 def silenced(workplace: Workplace) -> int:
     return len(listed(workplace, "--state", "silenced"))
 
 
-def test_beside_a_daemon_nothing_arrives_until_the_silence_is_ended(workplace: Workplace) -> None:
-    with door() as (url, hook):
+def test_beside_a_daemon_nothing_arrives_until_the_silence_ends(workplace: Workplace) -> None:
+    with hook_server() as (url, hook):
         hook.status = 204  # type: ignore[assignment]  # No Content
         workplace.write(ROUTED.format(url=url))
         workplace.command("once", env=KEYS)
         with started("run", "--config", workplace.config, env=KEYS):
             workplace.simulator.wait_for_polls(2)
-            what = ("--for", "4h", "--why", "moving the data", "--by", "mina")
+            options = ("--for", "4h", "--why", "moving the data", "--by", "mina")
             added = json.loads(
-                workplace.silence("add", f"service={workplace.service}", "type=pop", *what, "--json").stdout
+                workplace.silence("add", f"service={workplace.service}", "type=pop", *options, "--json").stdout
             )
             assert (added["by"], added["why"]) == ("mina", "moving the data")
             workplace.set_training("v1", "learningFailed")
             eventually(lambda: silenced(workplace) == 1)
-            (letter,) = listed(workplace, "--state", "silenced")
-            assert (letter["receiver"], letter["reason"]) == ("hook", added["id"])
+            (delivery,) = listed(workplace, "--state", "silenced")
+            assert (delivery["receiver"], delivery["reason"]) == ("hook", added["id"])
             assert f"silenced ({added['id']})" in workplace.command("history").stdout
-            assert "by mina: moving the data" in workplace.deliveries("show", letter["id"]).stdout
+            assert "by mina: moving the data" in workplace.deliveries("show", delivery["id"]).stdout
             status = workplace.command("status").stdout.splitlines()
             assert sum(added["id"] in line and "until 2" in line for line in status) == 1
-            route = workplace.command("route", letter["event_ids"][0])
-            assert (route.returncode, "nobody is told now" in route.stdout) == (1, True)
+            route = workplace.command("route", delivery["event_ids"][0])
+            assert (route.returncode, "no receiver is notified: silenced by" in route.stdout) == (1, True)
 
             ended = workplace.silence("end", added["id"][:8], "--by", "jun")
             assert ended.returncode == 0, ended.stderr
@@ -46,7 +46,7 @@ def test_beside_a_daemon_nothing_arrives_until_the_silence_is_ended(workplace: W
             assert (silenced(workplace), len(listed(workplace, "--state", "delivered", "--receiver", "hook"))) == (1, 1)
 
 
-def test_without_a_daemon_it_holds_at_its_next_run(workplace: Workplace) -> None:
+def test_without_a_daemon_it_applies_to_the_next_run(workplace: Workplace) -> None:
     workplace.command("once", env=KEYS)
     added = workplace.silence("add", "kind=failed", "--for", "1h", "--why", "known")
     assert added.returncode == 0, added.stderr
@@ -62,10 +62,10 @@ def test_without_a_daemon_it_holds_at_its_next_run(workplace: Workplace) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--for", "4h", "--why", "x"), "name what is silenced"),
-        (("service=a", "--why", "x"), "a silence always has an end; write e.g. --for 4h"),
-        (("service=a", "--for", "4h"), "a silence always has a reason"),
-        (("service=a", "--for", "4h", "--why", "  "), "a silence always has a reason"),
+        (("--for", "4h", "--why", "x"), "name the events to silence"),
+        (("service=a", "--why", "x"), "a silence needs an end; write e.g. --for 4h"),
+        (("service=a", "--for", "4h"), "a silence needs a reason"),
+        (("service=a", "--for", "4h", "--why", "  "), "a silence needs a reason"),
         (("service=a", "--for", "4 h", "--why", "x"), "not a duration; write a number and its unit"),
         (("service=a", "--for", "0s", "--why", "x"), "too short"),
         (("service=a", "--for", "9999999d", "--why", "x"), "at most 365d"),
@@ -74,9 +74,7 @@ def test_without_a_daemon_it_holds_at_its_next_run(workplace: Workplace) -> None
         (("kind=receiver-failing", "--for", "4h", "--why", "x"), "is never silenced"),
     ],
 )
-def test_what_is_wrong_is_refused_with_what_to_write_instead(
-    workplace: Workplace, arguments: tuple[str, ...], words: str
-) -> None:
+def test_wrong_usage_is_refused_with_a_remedy(workplace: Workplace, arguments: tuple[str, ...], words: str) -> None:
     refused = workplace.silence("add", *arguments)
     assert refused.returncode == 2
     assert words in refused.stderr

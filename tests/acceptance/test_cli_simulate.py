@@ -1,4 +1,4 @@
-"""``simulate``: faults of its own are said, and Ctrl-C ends it well."""
+"""``simulate``: errors in scripts and addresses, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_every_fault_of_a_script_is_named(tmp_path: Path) -> None:
     assert refused.stdout == ""
 
 
-def test_a_script_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
     refused = command("simulate", "--script", tmp_path / "none.toml")
     assert refused.returncode == 78
     assert "none.toml" in refused.stderr
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = command("simulate", "--port", str(port))
@@ -48,7 +48,7 @@ def test_a_port_that_is_taken_is_said() -> None:
     )
 
 
-def test_ctrl_c_ends_it_well() -> None:
+def test_ctrl_c_ends_it_with_status_0() -> None:
     with started("simulate", "--port", "0", "--seed", "7") as process:
         lines = read_until(process, "aitems-watcher run")
         assert "Ctrl-C ends it" in lines[0]

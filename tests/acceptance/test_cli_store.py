@@ -1,4 +1,4 @@
-"""``backup``, ``restore``, ``migrate``, ``config``: the store as a file, and what helps to write a configuration."""
+"""``backup``, ``restore``, ``migrate`` and ``config``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def garbage(path: Path) -> None:
     path.write_bytes(b"not a database, and longer than a header " * 100)
 
 
-def test_a_backup_is_made_beside_a_running_daemon_and_overwrites_nothing(workplace: Workplace) -> None:
+def test_a_backup_beside_a_running_daemon_overwrites_nothing(workplace: Workplace) -> None:
     target = workplace.folder / "copy.db"
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "backup.made")
@@ -46,7 +46,7 @@ def test_a_backup_is_made_beside_a_running_daemon_and_overwrites_nothing(workpla
     assert workplace.json("status")["store"]["newest_backup"] is not None
 
 
-def test_r18_a_damaged_store_is_restored_loudly_and_what_comes_after_is_marked(workplace: Workplace) -> None:
+def test_r18_a_damaged_store_is_restored_with_an_error_and_later_events_are_marked(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     store = workplace.folder / "watcher.db"
     assert workplace.command("once", env=KEYS).returncode == 0
@@ -74,7 +74,7 @@ def test_r18_a_damaged_store_is_restored_loudly_and_what_comes_after_is_marked(w
     assert workplace.command("status").returncode == 0
 
 
-def test_r18_a_damaged_store_without_a_backup_is_refused_by_every_command(workplace: Workplace) -> None:
+def test_r18_every_command_refuses_a_damaged_store_without_a_backup(workplace: Workplace) -> None:
     garbage(workplace.folder / "watcher.db")
     for name in ("run", "once", "status", "history", "migrate"):
         refused = workplace.command(name, env=KEYS)
@@ -85,29 +85,29 @@ def test_r18_a_damaged_store_without_a_backup_is_refused_by_every_command(workpl
     assert "no sound automatic backup" in asked.stderr
 
 
-def test_a_backup_that_is_named_is_put_in_place(workplace: Workplace) -> None:
+def test_a_named_backup_replaces_the_store(workplace: Workplace) -> None:
     target = workplace.folder / "copy.db"
     assert workplace.command("once", env=KEYS).returncode == 0
     assert workplace.command("backup", target).returncode == 0
     restored = workplace.command("restore", target)
     assert restored.returncode == 0, restored.stderr
     assert f"restored from {target}" in restored.stdout
-    assert "what was there before: " in restored.stdout
+    assert "the old store: " in restored.stdout
     wrong = workplace.command("restore", workplace.config)
     assert wrong.returncode == 1
     assert "no sound backup" in wrong.stderr
 
 
-def test_migrate_says_from_where_to_where(workplace: Workplace) -> None:
+def test_migrate_names_the_old_and_the_new_schema(workplace: Workplace) -> None:
     absent = workplace.command("migrate", "--check")
     assert absent.returncode == 75
     assert "there is no store at" in absent.stderr
     assert workplace.command("once", env=KEYS).returncode == 0
     assert workplace.command("migrate", "--check").returncode == 0
-    assert workplace.command("migrate").stdout.endswith(" already\n")
+    assert workplace.command("migrate").stdout.endswith(", nothing to do\n")
 
 
-def test_the_example_is_printed_and_the_schema_is_json() -> None:
+def test_the_example_is_valid_toml_and_the_schema_is_json() -> None:
     example = command("config", "example")
     assert example.returncode == 0
     assert set(tomllib.loads(example.stdout)) >= {"account", "watch", "receiver"}
@@ -116,7 +116,7 @@ def test_the_example_is_printed_and_the_schema_is_json() -> None:
     assert "account" in json.loads(schema.stdout)["properties"]
 
 
-def test_the_group_of_commands_has_help_too() -> None:
+def test_a_group_of_commands_has_help_too() -> None:
     for args in (("config", "--help"), ("config", "schema", "--help"), ("config", "example", "--help")):
         shown = command(*args)
         assert shown.returncode == 0

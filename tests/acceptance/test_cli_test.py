@@ -1,4 +1,4 @@
-"""``test RECEIVER``: a marked alert that leaves no trace."""
+"""``test``: one marked alert, and no trace in the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hook(url: str) -> str:
 SLACK = '[receiver.slack]\nkind = "slack-webhook"\nurl = { env = "SLACK_WEBHOOK_URL" }\n'
 
 
-async def test_a_webhook_gets_one_marked_alert_and_the_store_none(workplace: Workplace) -> None:
+async def test_a_webhook_gets_one_marked_alert_and_no_store_is_made(workplace: Workplace) -> None:
     async with listening(Inbox()) as inbox:
         workplace.write(hook(inbox.url))
         shown = await asyncio.to_thread(workplace.command, "test", "hook")
@@ -35,7 +35,7 @@ async def test_a_webhook_gets_one_marked_alert_and_the_store_none(workplace: Wor
     assert not (workplace.folder / "watcher.db").exists()
 
 
-async def test_slack_takes_the_marked_alert(workplace: Workplace) -> None:
+async def test_slack_accepts_the_marked_alert(workplace: Workplace) -> None:
     async with listening(Inbox(as_slack)) as inbox:
         workplace.write(SLACK)
         env = {"SLACK_WEBHOOK_URL": inbox.url}
@@ -45,7 +45,7 @@ async def test_slack_takes_the_marked_alert(workplace: Workplace) -> None:
     assert "TEST from aitems-watcher" in inbox.received[0].json["text"]
 
 
-async def test_a_refusal_is_shown_with_the_other_sides_answer(workplace: Workplace) -> None:
+async def test_a_refusal_is_shown_with_the_answer(workplace: Workplace) -> None:
     async with listening(Inbox(refuse)) as inbox:
         workplace.write(hook(inbox.url))
         shown = await asyncio.to_thread(workplace.command, "test", "hook")
@@ -54,13 +54,13 @@ async def test_a_refusal_is_shown_with_the_other_sides_answer(workplace: Workpla
     assert "answer: 410 go away\n" in shown.stdout
 
 
-def test_a_receiver_that_does_not_exist_is_wrong_usage(workplace: Workplace) -> None:
+def test_an_unknown_receiver_is_wrong_usage(workplace: Workplace) -> None:
     refused = workplace.command("test", "hoook")
     assert refused.returncode == 2
-    assert "there is no [receiver.hoook]; known are console" in refused.stderr
+    assert "there is no [receiver.hoook]; there are: console" in refused.stderr
 
 
-def test_a_secret_that_cannot_be_had_is_named(workplace: Workplace) -> None:
+def test_a_missing_secret_is_named(workplace: Workplace) -> None:
     workplace.write(SLACK)
     refused = workplace.command("test", "slack")
     assert refused.returncode == 78
@@ -81,13 +81,13 @@ async def test_a_bot_shows_slacks_answer_and_its_scopes(workplace: Workplace) ->
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith('receiver bot: delivered\nanswer: 200 {"ok": true')
     assert "token: aitems in Tests, scopes channels:history, chat:write\n" in shown.stdout
-    assert "channel: its history may be read: one message in effect\n" in shown.stdout
+    assert "channel: its history is readable: each message arrives once\n" in shown.stdout
     assert json.loads(as_json.stdout)["slack"]["history_unreadable"] is None
     assert "TEST from aitems-watcher" in slack.texts[0]
     assert TOKEN not in shown.stdout + shown.stderr + as_json.stdout
 
 
-async def test_r21_a_wrong_token_is_named_as_such_and_never_shown(workplace: Workplace) -> None:
+async def test_r21_a_wrong_token_is_reported_and_never_shown(workplace: Workplace) -> None:
     wrong = "xoxb-0000000000-thisisawrongtoken"
     async with local_slack(LocalSlack()) as slack:
         workplace.write(bot(slack))
@@ -98,7 +98,7 @@ async def test_r21_a_wrong_token_is_named_as_such_and_never_shown(workplace: Wor
     assert wrong not in shown.stdout + shown.stderr
 
 
-async def test_check_online_says_whether_the_history_may_be_read(workplace: Workplace) -> None:
+async def test_check_online_says_whether_the_history_is_readable(workplace: Workplace) -> None:
     async with local_slack(LocalSlack(scopes=frozenset({"chat:write"}))) as slack:
         workplace.write(bot(slack))
         shown = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
@@ -106,12 +106,12 @@ async def test_check_online_says_whether_the_history_may_be_read(workplace: Work
         better = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
         slack.token = "xoxb-another"
         wrong = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
-    assert "its history may not be read (missing_scope: give the app the scope channels:history" in flat(shown.stdout)
-    assert "its history may be read: one message in effect" in flat(better.stdout)
+    assert "its history is not readable (missing_scope: give the app the scope channels:history" in flat(shown.stdout)
+    assert "its history is readable: each message arrives once" in flat(better.stdout)
     assert "auth.test: invalid_auth" in flat(wrong.stdout)
     assert slack.messages == [], "check sends nothing"
 
 
 def flat(text: str) -> str:
-    """Return a table's text as one line: its cells may be broken over several."""
+    """Return a table's text as one line: a cell may span several lines."""
     return " ".join(text.split())

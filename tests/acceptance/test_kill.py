@@ -1,4 +1,4 @@
-"""The installed daemon, killed without warning again and again while everything changes."""
+"""The installed daemon, killed many times while trainings change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from watcher.simulator import serve
 async def daemon(
     folder: Path, lives: list[Life], environ: Mapping[str, str], program: Sequence[str] = ("-m", "watcher")
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the command as a process of its own; kill it at the end of the block if it still lives."""
+    """Run the command as a process; kill it at the end of the block if it still runs."""
     born = datetime.now(UTC)
     with (folder / "daemon.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -46,8 +46,8 @@ async def daemon(
         lives.append(Life(born, died, half_sent(folder)))
 
 
-async def far_enough(api: RecordingSimulator, draw: random.Random) -> None:
-    """Wait for a moment to kill: one in five is on the way up, the others come when it has begun to look."""
+async def wait_for_kill_time(api: RecordingSimulator, draw: random.Random) -> None:
+    """Wait until the time of a kill: one in five comes during the start, the others after the first poll."""
     if draw.random() > 0.2:
         shown = len(api.shown)
         await daemon_in_process.eventually(lambda: len(api.shown) > shown)
@@ -55,11 +55,11 @@ async def far_enough(api: RecordingSimulator, draw: random.Random) -> None:
 
 
 @pytest.mark.slow
-async def test_r1_kills_at_random_moments_lose_nothing_and_announce_nothing_under_two_ids(tmp_path: Path) -> None:
+async def test_r1_kills_at_random_times_lose_nothing_and_announce_nothing_under_two_ids(tmp_path: Path) -> None:
     kills = rounds(few=10, full=300)
-    draw = random.Random(20261123)  # noqa: S311 - the moments of the kills
+    draw = random.Random(20261123)  # noqa: S311 - the times of the kills
     api, lives = RecordingSimulator(), list[Life]()
-    # One that takes its time, so that kills come while something is sent to it.
+    # A slow receiver, so that kills come during sends.
     hook, other = Leisurely(seconds=lambda: draw.choice((0.0, 0.3, 1.0))), Inbox()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
@@ -70,7 +70,7 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_announce_nothing_unde
         changing = asyncio.create_task(keep_changing(api, draw))
         for _ in range(kills):
             async with daemon(tmp_path, lives, {}):
-                await far_enough(api, draw)
+                await wait_for_kill_time(api, draw)
         changing.cancel()
         hook.seconds = lambda: 0.0
         async with daemon(tmp_path, lives, {}) as last:
@@ -85,6 +85,6 @@ async def test_r1_kills_at_random_moments_lose_nothing_and_announce_nothing_unde
     assert violations(evidence) == []
     assert [*needless_repeats(hook.received, lives), *needless_repeats(other.received, lives)] == []
     half = [life.half_sent for life in lives if life.half_sent]
-    remark(f"{len(half)} of {kills} kills while something was sent; each repeat is of that")
-    assert len(half) > kills / 10, "kills that hit no sending show nothing of repeats"
-    assert len(evidence.announced) > kills, "so many kills without changes would show nothing"
+    remark(f"{len(half)} of {kills} kills during a send; no other message was repeated")
+    assert len(half) > kills / 10, "kills outside a send prove nothing about repeats"
+    assert len(evidence.announced) > kills, "kills without changes prove nothing"

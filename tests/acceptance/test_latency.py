@@ -1,4 +1,4 @@
-"""How long it takes from a change at AiTEMS to the POST at a receiver, with five hundred trainings."""
+"""The time from a change at AiTEMS to the POST at a receiver, with five hundred trainings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
 
-# A delay that the watcher causes comes back each time; one that the machine causes does not.
+# A delay of the watcher appears in every run; a delay of the machine does not.
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.flaky(reruns=2)]
 
-BAR_SECONDS: Final = soak.INTERVAL_SECONDS + 1.0
-WORDS: Final = ("learning", "completed", "learningFailed")
-"""What needs one sight, and what is told only when a view has confirmed it."""
+LIMIT_SECONDS: Final = soak.INTERVAL_SECONDS + 1.0
+STATUSES: Final = ("learning", "completed", "learningFailed")
+"""A status that one poll confirms, and two that a view must confirm."""
 
 Name = tuple[str, str]
 
 
-async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_announced_soon(tmp_path: Path) -> None:
+async def test_r30_changes_of_five_hundred_trainings_polled_each_second_arrive_soon(tmp_path: Path) -> None:
     changes = 200 if TALLY.full else 40
-    draw, api, changed = random.Random(30), RecordingSimulator(), dict[Name, datetime]()  # noqa: S311 - which changes when
+    draw, api, changed = random.Random(30), RecordingSimulator(), dict[Name, datetime]()  # noqa: S311 - the changes
     names = [(service, f"v{n}") for service in soak.SERVICES for n in range(soak.TRAININGS_EACH)]
     for service, version in names:
         api.set_training(service, "pop", version, "waiting")
@@ -41,7 +41,7 @@ async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_announc
             await daemon_in_process.eventually(lambda: len(api.shown) >= 2 * len(names), 60)
             for service, version in draw.sample(names, changes):
                 changed[service, version] = datetime.now(UTC)
-                api.set_training(service, "pop", version, draw.choice(WORDS))
+                api.set_training(service, "pop", version, draw.choice(STATUSES))
                 await asyncio.sleep(draw.uniform(0.02, 0.2))
             await daemon_in_process.eventually(lambda: len(hook.events()) >= changes, 60)
             process.terminate()
@@ -52,11 +52,11 @@ async def test_r30_five_hundred_trainings_at_an_interval_of_a_second_are_announc
     assert len(waits) == changes
     median, slow = (waits[int(changes * part)].total_seconds() for part in (0.5, 0.99))
     remark(f"change to POST: p50 {median:.2f} s, p99 {slow:.2f} s")
-    assert slow < BAR_SECONDS
+    assert slow < LIMIT_SECONDS
 
 
 def first_arrivals(hook: Inbox) -> dict[Name, datetime]:
-    """Return when each training was first told of."""
+    """Return the time of the first message about each training."""
     arrived: dict[Name, datetime] = {}
     for item in hook.received:
         for event in item.events:

@@ -1,4 +1,4 @@
-"""R15: a receiver that refuses for good, in each of its ways: the real daemon, real servers, the command."""
+"""R15: a receiver that fails permanently, with the real daemon, local servers and the command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVICE: Final = "6wxgu1abcde"
 VERSIONS: Final = ("v1", "v2", "v3", "v4", "v5", "v6")
 GIVE_UP: Final = "4s"
 AT_FIRST: Final = 4
-"""So many attempts are under way at once where a receiver has no pace; then it is known."""
+"""The concurrent attempts of a receiver without a pace, before its failure is known."""
 DAEMON: Final = {"SLACK_TOKEN": TOKEN}
 ROUTES: Final = """
 [receiver.ops]
@@ -58,10 +58,10 @@ api_url = "{{url}}"
 
 @dataclass(slots=True)
 class Gone:
-    """A receiver that refuses until it is mended."""
+    """A receiver that refuses until it is repaired."""
 
     attempts: list[str] = field(default_factory=list)
-    """What was tried, by its text."""
+    """The ids of attempted deliveries."""
     fix: Callable[[], None] = lambda: None
     settings: str = ""
     arrived: Callable[[Path], list[Received]] = lambda _: []
@@ -103,7 +103,7 @@ async def channel_that_refuses(word: str) -> AsyncIterator[Gone]:
         yield gone
 
 
-FACES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Gone]]]] = {
+FAILURES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Gone]]]] = {
     "410": webhook_that_is_gone,
     "channel_not_found": lambda: channel_that_refuses("channel_not_found"),
     "token_revoked": lambda: channel_that_refuses("token_revoked"),
@@ -111,14 +111,14 @@ FACES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Gone]]]] = {
 }
 WAYS: Final = ("beside the daemon", "without a daemon")
 CASES: Final = [
-    pytest.param(health_endpoints, way, marks=() if place % 2 == number else pytest.mark.torture)
-    for place, health_endpoints in enumerate(FACES)
+    pytest.param(failure, way, marks=() if place % 2 == number else pytest.mark.torture)
+    for place, failure in enumerate(FAILURES)
     for number, way in enumerate(WAYS)
 ]
 
 
-async def asked(folder: Path, *args: str) -> list[Any]:
-    """Run ``deliveries`` with these arguments; return what it printed."""
+async def deliveries(folder: Path, *args: str) -> list[Any]:
+    """Run the command ``deliveries``; return its JSON."""
     done = await asyncio.to_thread(
         command, "deliveries", *args, "--json", "--config", folder / "config.toml", env=daemon_in_process.ENVIRON
     )
@@ -134,14 +134,14 @@ def receivers_of(event: Event) -> frozenset[str]:
     return frozenset({"ops" if event.receiver is not None else "gone"})
 
 
-@pytest.mark.parametrize(("health_endpoints", "way"), CASES)
-async def test_r15_what_refuses_permanently_is_a_dead_letter_that_is_announced_listed_and_retried_by_a_command(
-    tmp_path: Path, health_endpoints: str, way: str
+@pytest.mark.parametrize(("failure", "way"), CASES)
+async def test_r15_dead_letters_of_a_failing_receiver_are_announced_listed_and_can_be_retried(
+    tmp_path: Path, failure: str, way: str
 ) -> None:
     api, lives = RecordingSimulator(), list[Life]()
     for version in VERSIONS:
         api.set_training(SERVICE, "pop", version, "requesting")
-    async with serve(api) as simulator, listening(Inbox()) as ops, FACES[health_endpoints]() as gone:
+    async with serve(api) as simulator, listening(Inbox()) as ops, FAILURES[failure]() as gone:
         text = daemon_in_process.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0] + gone.settings
         text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{GIVE_UP}"')
         (tmp_path / "config.toml").write_text(text + ROUTES.format(ops=ops.url))
@@ -153,34 +153,34 @@ async def test_r15_what_refuses_permanently_is_a_dead_letter_that_is_announced_l
             assert len(gone.attempts) <= AT_FIRST
             await daemon_in_process.eventually(lambda: "undelivered" in kinds(ops), 60)
             await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 60)
-            # The oldest is tried once more at the end of its time, and while the others come to theirs.
+            # The oldest delivery is attempted again when it or another one expires.
             tried = len(gone.attempts)
             assert tried <= AT_FIRST + len(VERSIONS)
-            dead = await asked(tmp_path, "list", "--receiver", "gone")
+            dead = await deliveries(tmp_path, "list", "--receiver", "gone")
             assert [item["state"] for item in dead] == ["dead"] * len(VERSIONS)
-            assert all(health_endpoints in item["reason"] for item in dead)
+            assert all(failure in item["reason"] for item in dead)
             await asyncio.sleep(2)
-            assert len(gone.attempts) == tried, "what is dead is tried no more"
+            assert len(gone.attempts) == tried, "a dead letter is not attempted again"
             facts = ops.events()[-1]["receiver"]
             assert facts["remedy"].endswith("aitems-watcher deliveries retry --all-dead --receiver gone"), facts
             gone.fix()
             if way == WAYS[0]:
-                await asked(tmp_path, "retry", "--all-dead", "--receiver", "gone")
-                await announced_on(tmp_path, api, ops)
+                await deliveries(tmp_path, "retry", "--all-dead", "--receiver", "gone")
+                await wait_for_recovery(tmp_path, api, ops)
             process.terminate()
             assert await process.wait() == 0
         if way == WAYS[1]:
-            await asked(tmp_path, "retry", "--all-dead", "--receiver", "gone")
+            await deliveries(tmp_path, "retry", "--all-dead", "--receiver", "gone")
             async with daemon(tmp_path, lives, DAEMON) as process:
-                await announced_on(tmp_path, api, ops)
+                await wait_for_recovery(tmp_path, api, ops)
                 process.terminate()
                 assert await process.wait() == 0
-        assert await asked(tmp_path, "list") == []
-        judge(tmp_path, api, lives, {"gone": gone.arrived(tmp_path), "ops": ops.received})
+        assert await deliveries(tmp_path, "list") == []
+        check_invariants(tmp_path, api, lives, {"gone": gone.arrived(tmp_path), "ops": ops.received})
 
 
-async def announced_on(folder: Path, api: RecordingSimulator, ops: Inbox) -> None:
-    """Wait until what was dead is delivered; what changes then is told like everything else."""
+async def wait_for_recovery(folder: Path, api: RecordingSimulator, ops: Inbox) -> None:
+    """Wait until the dead letters and further changes are delivered."""
     await daemon_in_process.eventually(lambda: "receiver-recovered" in kinds(ops), 60)
     await daemon_in_process.eventually(lambda: all_delivered(folder), 60)
     for version in VERSIONS[:3]:
@@ -190,7 +190,9 @@ async def announced_on(folder: Path, api: RecordingSimulator, ops: Inbox) -> Non
     await daemon_in_process.eventually(lambda: all_delivered(folder), 60)
 
 
-def judge(folder: Path, api: RecordingSimulator, lives: list[Life], received: dict[str, list[Received]]) -> None:
+def check_invariants(
+    folder: Path, api: RecordingSimulator, lives: list[Life], received: dict[str, list[Received]]
+) -> None:
     evidence = replace(daemon_in_process.evidence(folder, api.shown, lives, received), routed=receivers_of)
     assert violations(evidence) == []
     assert sum(map(repeats, received.values())) == 0

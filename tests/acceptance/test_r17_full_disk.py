@@ -1,4 +1,4 @@
-"""R17: the disk full while everything changes: no damage, alive, told from memory, and on by itself with everything."""
+"""R17: a full disk while trainings change: no damage, an alert from memory, and full recovery."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DISK_MEGABYTES = 24
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of its own, of 24 MB."""
+    """Yield a file system of 24 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
@@ -46,10 +46,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """Fill the disk but for so many bytes."""
+    """Fill the disk except for this number of bytes."""
     ballast = folder / "ballast"
     with ballast.open("ab") as file:
-        # In small steps: the daemon writes meanwhile, and what is free now may not be a moment later.
+        # In small steps: the daemon writes at the same time, so the free space changes.
         while (disk := os.statvfs(folder)).f_bavail * disk.f_frsize > leave:
             with suppress(OSError):
                 size = os.fstat(file.fileno()).st_size
@@ -62,7 +62,7 @@ def integrity(path: Path) -> str:
         return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
 
-def stories(inbox: Inbox) -> list[str]:
+def event_types(inbox: Inbox) -> list[str]:
     return [str(item.json["type"]) for item in inbox.received]
 
 
@@ -82,14 +82,14 @@ async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave
             changing = asyncio.create_task(keep_changing(api, draw))
             await daemon_in_process.eventually(lambda: len(hook.received) > 5, 60)
             ballast = fill(small_disk, leave)
-            await daemon_in_process.eventually(lambda: "watcher.store-failing" in stories(hook), 60)
+            await daemon_in_process.eventually(lambda: "watcher.store-failing" in event_types(hook), 60)
             await asyncio.sleep(1.0)
             shown = len(api.shown)
             await asyncio.sleep(3.0)
-            assert len(api.shown) == shown, "it goes on looking without room to keep what it sees"
+            assert len(api.shown) == shown, "it polls although it cannot record"
             assert process.returncode is None
             ballast.unlink()
-            await daemon_in_process.eventually(lambda: "watcher.store-recovered" in stories(hook), 60)
+            await daemon_in_process.eventually(lambda: "watcher.store-recovered" in event_types(hook), 60)
             changing.cancel()
             await daemon_in_process.eventually(lambda: len(api.shown) > shown + 20, 60)
             await daemon_in_process.eventually(lambda: all_delivered(small_disk), 60)
@@ -108,6 +108,6 @@ async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave
         patience=timedelta(minutes=1),
     )
     assert violations(evidence) == []
-    assert stories(hook).count("watcher.store-failing") == 1
+    assert event_types(hook).count("watcher.store-failing") == 1
     if leave:
         assert '"event": "store.failure_notified"' in log.read_text(), "the log is on the full disk too"

@@ -1,4 +1,4 @@
-"""R18 in the flow: a store damaged between two lives is restored or refused, and what is told then is judged."""
+"""R18 with the whole daemon: a store damaged between two runs is restored or refused."""
 
 from __future__ import annotations
 
@@ -30,32 +30,34 @@ Damage = Callable[[Path], None]
 
 
 def without_log(store: Path) -> None:
-    """Take the write-ahead log away, and what was committed in it."""
+    """Remove the write-ahead log with the commits in it."""
     for suffix in ("-wal", "-shm"):
         store.with_name(store.name + suffix).unlink()
 
 
-def folded(damage: Damage) -> Damage:
-    """Damage a file that holds everything: under a log that has all of its pages nothing would be lost."""
+def checkpointed(damage: Damage) -> Damage:
+    """Damage a file after a checkpoint: otherwise the write-ahead log would repair the damage."""
 
-    def fold_and_damage(store: Path) -> None:
+    def checkpoint_and_damage(store: Path) -> None:
         with closing(sqlite3.connect(store)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         store.with_name(store.name + "-wal").touch()
         damage(store)
 
-    fold_and_damage.__name__ = damage.__name__
-    return fold_and_damage
+    checkpoint_and_damage.__name__ = damage.__name__
+    return checkpoint_and_damage
 
 
-async def some(hook: Inbox, count: int = 8) -> None:
-    """Wait for so many more deliveries."""
+async def more_deliveries(hook: Inbox, count: int = 8) -> None:
+    """Wait for this number of further deliveries."""
     announced = len(hook.received)
     await daemon_in_process.eventually(lambda: len(hook.received) >= announced + count, 60)
 
 
-@pytest.mark.parametrize("damage", [garbage, folded(flipped_bits), folded(truncated), emptied, gone, without_log])
-async def test_r18_what_is_announced_after_a_restore_is_announced_once_and_what_may_be_a_repeat_says_so(
+@pytest.mark.parametrize(
+    "damage", [garbage, checkpointed(flipped_bits), checkpointed(truncated), emptied, gone, without_log]
+)
+async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeats_are_marked(
     tmp_path: Path, damage: Damage
 ) -> None:
     api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
@@ -65,17 +67,17 @@ async def test_r18_what_is_announced_after_a_restore_is_announced_once_and_what_
         )
         async with changes_under_way(api, 18):
             async with daemon(tmp_path, lives, {}) as process:
-                await some(hook)
+                await more_deliveries(hook)
                 BackupFolder(store).add(datetime.now(UTC))
-                await some(hook)
+                await more_deliveries(hook)
                 epoch = daemon_in_process.epoch(tmp_path)
                 process.kill()
-            # What the dead one sent last is read first.
+            # The last message of the killed daemon may still be on its way.
             await asyncio.sleep(0.3)
             before = len(hook.received)
             damage(store)
             async with daemon(tmp_path, lives, {}) as process:
-                await some(hook)
+                await more_deliveries(hook)
                 process.kill()
         async with daemon(tmp_path, lives, {}) as process:
             await quiet(tmp_path, api)
@@ -84,25 +86,25 @@ async def test_r18_what_is_announced_after_a_restore_is_announced_once_and_what_
     assert daemon_in_process.epoch(tmp_path) != epoch
     log = (tmp_path / "daemon.log").read_text()
     assert '"store.restored"' in log
-    # What was told since the backup is forgotten, and told again: under other ids, and marked.
+    # Events since the backup are lost with their ids; they are announced again with new ids and a mark.
     known = {announced.event.id for announced in daemon_in_process.history(tmp_path)}
     saved = [item for item in hook.received if {event["id"] for event in item.events} <= known]
     evidence = daemon_in_process.evidence(tmp_path, api.shown, lives[1:], {"hook": saved})
     assert violations(replace(evidence, epoch=None, witnessed=False)) == []
-    forgotten = [event for item in hook.received[:before] for event in item.events if event["id"] not in known]
-    again = [event for item in hook.received[before:] for event in item.events if reaches_back(event, forgotten)]
+    lost = [event for item in hook.received[:before] for event in item.events if event["id"] not in known]
+    again = [event for item in hook.received[before:] for event in item.events if reaches_back(event, lost)]
     assert [event["id"] for event in again if not event["restored"]] == []
     assert {event["id"] for item in hook.received[before:] for event in item.events} <= known
 
 
-def reaches_back(event: dict[str, Any], forgotten: Sequence[dict[str, Any]]) -> bool:
-    """Say whether an event may be one that was told before under another id."""
+def reaches_back(event: dict[str, Any], lost: Sequence[dict[str, Any]]) -> bool:
+    """Say whether an event may be a repeat of a lost one."""
     names = ("service", "version", "to")
-    same = [old for old in forgotten if [old[name] for name in names] == [event[name] for name in names]]
+    same = [old for old in lost if [old[name] for name in names] == [event[name] for name in names]]
     return any(event["after"] <= old["before"] for old in same)
 
 
-async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+async def test_r18_a_refused_store_is_not_changed_and_works_again_once_it_is_repaired(tmp_path: Path) -> None:
     api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
         (tmp_path / "config.toml").write_text(
@@ -110,7 +112,7 @@ async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_
         )
         async with changes_under_way(api, 18):
             async with daemon(tmp_path, lives, {}) as process:
-                await some(hook)
+                await more_deliveries(hook)
                 process.terminate()
                 assert await process.wait() == 0
             for backup in (tmp_path / "backups").iterdir():
@@ -123,7 +125,7 @@ async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_
                 assert (store.read_bytes(), len(hook.received)) == (left, announced)
                 store.write_bytes(kept)
             async with daemon(tmp_path, lives, {}) as process:
-                await some(hook)
+                await more_deliveries(hook)
                 process.kill()
         async with daemon(tmp_path, lives, {}) as process:
             await quiet(tmp_path, api)
@@ -134,7 +136,7 @@ async def test_r18_a_store_that_is_refused_is_left_alone_and_goes_on_when_it_is_
 
 
 def newer(store: Path) -> None:
-    """Let a later version of the program have been here."""
+    """Pretend that a later version of the program made the store."""
     with closing(sqlite3.connect(store)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()

@@ -1,4 +1,4 @@
-"""R24: a second daemon on the same file is refused and told who is there, while the first goes on as before."""
+"""R24: a second daemon on the same file is refused with the owner's name, and the first continues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = ("run", "once", "restore")
 
 
 async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
-    """Run a command to its end; return its exit status and what it said of its failure."""
+    """Run a command to its end; return its exit status and standard error."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "watcher", *arguments.split(), "--config", str(folder / "config.toml")),
         stdout=asyncio.subprocess.DEVNULL,
@@ -35,7 +35,7 @@ async def outcome(folder: Path, arguments: str) -> tuple[int | None, str]:
 
 
 @pytest.mark.slow
-async def test_r24_a_second_daemon_is_refused_and_announced_who_is_there_while_the_first_goes_on(
+async def test_r24_a_second_daemon_is_refused_with_the_owners_name_and_the_first_continues(
     tmp_path: Path,
 ) -> None:
     api, lives = RecordingSimulator(), list[Life]()
@@ -50,7 +50,7 @@ async def test_r24_a_second_daemon_is_refused_and_announced_who_is_there_while_t
                     status, said = await outcome(tmp_path, COMMANDS[number % len(COMMANDS)])
                     assert (status, f"in use by process {first.pid} (run, since " in said) == (75, True), said
                     await daemon_in_process.eventually(lambda announced=announced: len(hook.received) > announced, 60)  # type: ignore[misc]
-                assert (await outcome(tmp_path, "reload"))[0] == 0, "its socket is still the first one's"
+                assert (await outcome(tmp_path, "reload"))[0] == 0, "the socket still belongs to the first daemon"
             await quiet(tmp_path, api)
             first.terminate()
             assert await first.wait() == 0

@@ -1,6 +1,6 @@
-"""R29: a loop that hangs is found in the time that systemd is asked for, says where it hung, and is gone on from.
+"""R29: the watchdog finds a hanging loop in time, the log has its stack, and the next start continues.
 
-The test stands for systemd here; ``make test-systemd`` has a real one.
+This test plays systemd; ``make test-systemd`` runs a real one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ signal.signal(signal.SIGUSR1, hang_here)
 from watcher.__main__ import main
 main()
 """
-"""The command, and a signal that lets its loop hang."""
+"""The command, with a signal that makes its loop hang."""
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield bound
 
 
-def served(folder: Path, lives: list[Life]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
-    """Start the daemon as systemd does, as long as the block runs."""
-    announced = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
-    return daemon(folder, lives, announced, ("-c", HANGING))
+def under_systemd(folder: Path, lives: list[Life]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """Run the daemon as systemd does, during the block."""
+    environ = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
+    return daemon(folder, lives, environ, ("-c", HANGING))
 
 
-async def silence(manager: socket.socket) -> str:
-    """Wait as the watchdog does until nothing was heard for as long as was asked for; return what was asked for."""
+async def missed_deadline(manager: socket.socket) -> str:
+    """Wait as the watchdog does for a missed keep-alive; return the last deadline that the daemon asked for."""
     loop, asked, seconds = asyncio.get_running_loop(), "", WATCHDOG_SECONDS
     while True:
         try:
@@ -64,7 +64,7 @@ async def silence(manager: socket.socket) -> str:
 
 
 @pytest.mark.slow
-async def test_r29_a_loop_that_hangs_is_found_in_time_says_where_and_is_gone_on_from(
+async def test_r29_a_hanging_loop_is_found_in_time_logs_its_stack_and_the_next_start_continues(
     tmp_path: Path, manager: socket.socket
 ) -> None:
     api, lives = RecordingSimulator(), list[Life]()
@@ -76,16 +76,18 @@ async def test_r29_a_loop_that_hangs_is_found_in_time_says_where_and_is_gone_on_
         async with changes_under_way(api, 29):
             for _ in range(hangs):
                 shown = len(api.shown)
-                async with served(tmp_path, lives) as process:
+                async with under_systemd(tmp_path, lives) as process:
                     await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 30, 60)  # type: ignore[misc]
                     process.send_signal(signal.SIGUSR1)
                     hung = datetime.now(UTC)
-                    assert await silence(manager) == "WATCHDOG_USEC=2700000", "sooner than the unit says"
+                    assert await missed_deadline(manager) == "WATCHDOG_USEC=2700000", (
+                        "the daemon asks for a shorter deadline than the unit"
+                    )
                     process.send_signal(signal.SIGABRT)
                     assert await process.wait() == -signal.SIGABRT
-                # It saw nothing more from there on.
+                # From then on it polled nothing.
                 lives[-1] = Life(lives[-1].born, hung)
-        async with served(tmp_path, lives) as process:
+        async with under_systemd(tmp_path, lives) as process:
             await quiet(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0

@@ -1,4 +1,4 @@
-"""R4 (SQLite): the file locked by another process for 30 s, or failing: no exit, nothing lost, everything delivered."""
+"""R4 (SQLite): a store locked for 30 s or failing: the daemon keeps running, and every event is delivered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Away = Callable[[Path, int], AbstractAsyncContextManager[None]]
 
 @asynccontextmanager
 async def locked(store: Path, _pid: int) -> AsyncIterator[None]:
-    """Hold the file for writing, as a careless backup or a forgotten shell would."""
+    """Lock the file for writing, as a careless backup or a forgotten shell does."""
     with closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -41,7 +41,7 @@ async def locked(store: Path, _pid: int) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def failing(_store: Path, pid: int) -> AsyncIterator[None]:
-    """Let every write of the daemon to a file fail with an error that is none of a full disk."""
+    """Make every write of the daemon to a file fail, with another error than that of a full disk."""
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (512, before[1]))
     yield
@@ -50,13 +50,13 @@ async def failing(_store: Path, pid: int) -> AsyncIterator[None]:
 
 
 def free_address() -> str:
-    """Return an address at which nothing listens."""
+    """Return a free address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def readiness(page: str) -> int:
-    """Return the status of the page that says whether the daemon is ready."""
+    """Return the HTTP status of ``/readyz``."""
     reader, writer = await asyncio.open_connection(*page.split(":"))
     writer.write(f"GET /readyz HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()

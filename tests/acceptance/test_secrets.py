@@ -1,4 +1,4 @@
-"""R21: no byte of a secret in anything that is written, while everything fails; and a rotated one is picked up."""
+"""R21: no output contains a secret while everything fails, and a rotated secret is applied."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("running_demo")
 
 TURNS: Final = (500, None, 400, 401, 302, 410, 200)
 SHORTEST: Final = 12
-"""Bytes of a spelling of base64 that are surely the secret's own."""
+"""The shortest base64 spelling that surely stands for the secret."""
 
 CONFIG: Final = """
 [state]
@@ -97,12 +97,12 @@ to = ["chat", "hook", "bot"]
 
 
 def spellings(secret: str) -> set[str]:
-    """Return how a secret may stand in what is written: as it is, escaped, quoted, or in base64 at any offset."""
+    """Return the spellings of a secret in an output: plain, escaped, quoted, or in base64 at any offset."""
     raw = secret.encode()
     found = {secret, json.dumps(secret)[1:-1], quote(secret), quote(secret, safe=""), repr(secret)[1:-1]}
     found |= {quote_plus(secret), raw.hex(), secret.replace("/", "\\/")}
     for offset in range(3):
-        # What stands before the secret moves its letters; those at both ends are shared with the neighbours.
+        # The preceding bytes shift the letters; the letters at both ends depend on the neighbours.
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")[4:-2]
         found |= {encoded, encoded.replace("+", "-").replace("/", "_")}
     return {spelling for spelling in found if len(spelling) >= SHORTEST}
@@ -110,7 +110,7 @@ def spellings(secret: str) -> set[str]:
 
 @dataclass(slots=True)
 class Mirror:
-    """Answers every call with all that it was sent; how, turns with each call."""
+    """A server that answers each call with its content, with another status each time."""
 
     url: str = ""
     calls: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -124,7 +124,7 @@ class Mirror:
             self._send(handler, 200, BOT_ANSWER if as_bot else b"ok")
             return
         said = f"{handler.path} {dict(handler.headers)} {body.decode(errors='replace')}"
-        # Each address has a turn of its own: what is worth another attempt comes before what parks a receiver.
+        # Each address has its own order of statuses: temporary failures come before permanent ones.
         turn = TURNS[(sum(path == handler.path for path, _, _ in self.calls) - 1) % len(TURNS)]
         if turn is None:  # the connection breaks within the body
             handler.wfile.write(b"HTTP/1.1 500 x\r\nContent-Length: 999999\r\n\r\n" + said.encode())
@@ -160,7 +160,7 @@ def mirroring() -> Iterator[Mirror]:
         do_POST = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         mirror.url = f"http://127.0.0.1:{server.server_port}"
@@ -175,7 +175,7 @@ def mirroring() -> Iterator[Mirror]:
 
 @dataclass(slots=True)
 class Place:
-    """A folder with a configuration, its secrets in files, and everything that was written about it."""
+    """A folder with a configuration, its secrets in files, and every output about it."""
 
     folder: Path
     simulator: Simulated
@@ -184,14 +184,14 @@ class Place:
     env: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
-    """Every secret that there ever was."""
+    """Every secret so far."""
 
     @property
     def config(self) -> Path:
         return self.folder / "config.toml"
 
     def give(self, name: str, secret: str, hidden: str | None = None) -> None:
-        """Put a secret into its file; ``hidden`` is the part of it that nobody may see."""
+        """Write a secret into its file; ``hidden`` is the part that must not appear."""
         file = self.folder / "secrets" / name
         file.parent.mkdir(exist_ok=True, mode=0o700)
         file.write_text(secret + "\n")
@@ -199,7 +199,7 @@ class Place:
         self.given.add(hidden or secret)
 
     def command(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command on this configuration and keep what it says."""
+        """Run a command with this configuration and keep its output."""
         done = command(*args, "--config", self.config, env=self.env)
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr
@@ -222,12 +222,12 @@ class Place:
             return error.code, error.read().decode()
 
     def written(self) -> Iterator[tuple[str, bytes]]:
-        """Give everything that was written, but for the secrets' own files."""
+        """Yield every output, except the files of the secrets."""
         for file in self.folder.rglob("*"):
             if file.is_file() and file.parent.name != "secrets":
                 yield str(file), file.read_bytes()
-        yield "what commands said", "\n".join(self.said).encode()
-        yield "what was sent as alerts", self.mirror.bodies()
+        yield "the output of commands", "\n".join(self.said).encode()
+        yield "the messages", self.mirror.bodies()
 
 
 def leaks(place: Place) -> list[tuple[str, str]]:
@@ -239,7 +239,7 @@ def leaks(place: Place) -> list[tuple[str, str]]:
 
 
 def distinct(name: str) -> str:
-    """Return a secret that looks like no other text, with letters that are escaped somewhere."""
+    """Return a unique secret with characters that some formats escape."""
     return f"{name}+{secrets.token_hex(12)}/=&{secrets.token_hex(12)}"
 
 
@@ -265,7 +265,7 @@ def place(tmp_path: Path, simulator: Simulated) -> Iterator[Place]:
 
 @contextmanager
 def daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon with everything that it can say, into a file."""
+    """Run the daemon with every log line, into a file."""
     with (
         (place.folder / "log").open("ab") as log,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -287,7 +287,7 @@ BOT_ANSWER: Final = b'{"ok": true, "ts": "1764000000.000100", "channel": "C01234
 FAULTS: Final = ("401", "401-permission", "500", "xml", "html", "redirect", "garbage", "envelope-200", "deep", "reset")
 
 
-def test_while_everything_fails_no_secret_is_written_anywhere(place: Place) -> None:
+def test_no_output_contains_a_secret_while_everything_fails(place: Place) -> None:
     with daemon(place) as process:
         process_number = process.pid
         for kind in FAULTS:
@@ -330,7 +330,7 @@ def test_while_everything_fails_no_secret_is_written_anywhere(place: Place) -> N
     assert leaks(place) == []
 
 
-def test_a_leak_would_be_found(place: Place) -> None:
+def test_the_check_finds_each_spelling_of_a_leak(place: Place) -> None:
     secret = max(place.given)
     for spelling in (
         secret,
@@ -343,7 +343,7 @@ def test_a_leak_would_be_found(place: Place) -> None:
         assert leaks(place), spelling
 
 
-def test_a_secret_that_is_rotated_in_its_file_is_picked_up_without_a_restart(place: Place) -> None:
+def test_a_secret_rotated_in_its_file_is_applied_without_a_restart(place: Place) -> None:
     place.mirror.faulty = False
     with daemon(place):
         eventually(

@@ -1,4 +1,4 @@
-"""The real command watches five hundred trainings while everything fails now and then."""
+"""A soak: the real command polls five hundred trainings while faults occur."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.support import soak
-from tests.support.fault_table import TALLY, grew, remark
+from tests.support.fault_table import TALLY, note_growth, remark
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -18,11 +18,11 @@ DESCRIPTORS_GROWN: Final = 4.0
 JOURNAL_MEGABYTES: Final = 16.0
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a process takes is read from /proc")
-async def test_r22_a_soak_stays_flat(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the figures of a process are read from /proc")
+async def test_r22_memory_descriptors_and_journal_stay_flat_in_a_soak(tmp_path: Path) -> None:
     minutes = 5.0 if TALLY.full else 0.4
     result = await soak.run(tmp_path, minutes, sample_seconds=2.0)
-    grew(result.growth_megabytes)
+    note_growth(result.growth_megabytes)
     remark(f"{minutes:g} minutes, {result.struck} faults; docs/soak.svg is the long one")
     assert result.violated == []
     assert result.growth_megabytes < GROWTH_MEGABYTES

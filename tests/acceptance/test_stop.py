@@ -1,4 +1,4 @@
-"""R5: how a daemon ends."""
+"""R5: SIGTERM during a delivery."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ match = {{ kind = "*" }}
 
 
 STOP_SECONDS = 20.0
-"""``TimeoutStopSec`` of the unit: then systemd kills."""
+"""``TimeoutStopSec`` of the unit: after it, systemd kills the process."""
 
 
 class Slow:
-    """A receiver that answers when it is let; keeps what came."""
+    """A receiver that answers when the test releases it; it keeps every message."""
 
     def __init__(self) -> None:
         self.let = threading.Event()
@@ -61,7 +61,7 @@ def slow_receiver() -> Iterator[Slow]:
             self.end_headers()
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         slow.url = f"http://127.0.0.1:{server.server_port}/hook"
@@ -93,7 +93,7 @@ def broken_invariants(workplace: Workplace, slow: Slow) -> list[str]:
     return violations(replace(evidence, witnessed=False))
 
 
-def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) -> None:
+def test_r5_a_delivery_that_runs_at_sigterm_is_finished(workplace: Workplace) -> None:
     with slow_receiver() as slow:
         workplace.write(HOOK.format(url=slow.url))
         with started("run", "--config", workplace.config, env=KEYS) as daemon:
@@ -109,7 +109,7 @@ def test_r5_a_delivery_under_way_at_sigterm_is_finished(workplace: Workplace) ->
     assert broken_invariants(workplace, slow) == []
 
 
-def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workplace: Workplace) -> None:
+def test_r5_a_delivery_that_does_not_end_in_time_is_repeated_by_the_next_start(workplace: Workplace) -> None:
     with slow_receiver() as slow:
         workplace.write(HOOK.format(url=slow.url))
         with started("run", "--config", workplace.config, env=KEYS) as daemon:
@@ -124,5 +124,5 @@ def test_r5_a_delivery_that_does_not_end_in_time_is_left_to_the_next_start(workp
             read_until(daemon, "delivery.sent")
             assert stopped(daemon, signal.SIGTERM)[0] == 0
     assert deliveries(workplace) == ["delivered"]
-    assert len(set(slow.ids)) == 1, "a repeat bears the same id"
+    assert len(set(slow.ids)) == 1, "a repeat has the same id"
     assert broken_invariants(workplace, slow) == []

@@ -1,4 +1,4 @@
-"""Each step of ``docs/tutorial.md`` works: its files are written and its commands are run, in their order."""
+"""Follows each step of ``docs/tutorial.md``: writes its files and runs its commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.cli_support import KEYS, SCRIPT, SECONDS, Simulated, collecting, environment
+from tests.acceptance.cli_support import KEYS, SCRIPT, SECONDS, Simulated, collecting, environment, simulated
 from tests.support.paths import ROOT
 
 PAGE: Final = (ROOT / "docs" / "tutorial.md").read_text()
@@ -54,7 +54,7 @@ class Shell:
     folder: Path
     stack: ExitStack
     changes: Mapping[str, str] = field(default_factory=dict)
-    """Texts of the page that differ on this machine, e.g. a port."""
+    """Texts of the page with their replacements on this machine, e.g. a port."""
     variables: dict[str, str] = field(default_factory=dict)
     output: Path = field(init=False)
 
@@ -66,7 +66,7 @@ class Shell:
         (self.folder / "bin" / "python3").symlink_to(sys.executable)
 
     def follow(self, step: str) -> None:
-        """Do each block of a step."""
+        """Run each block of a step."""
         for block in blocks(step):
             if block.file is not None:
                 (self.folder / block.file).write_text(self.changed(block.text))
@@ -78,7 +78,7 @@ class Shell:
                     self.type(self.changed(command))
 
     def changed(self, text: str) -> str:
-        """Return a text of the page as it has to be on this machine."""
+        """Return a text of the page with the replacements of this machine."""
         for old, new in self.changes.items():
             text = text.replace(old, new)
         return text
@@ -95,7 +95,7 @@ class Shell:
             self._start(command, awaited)
 
     def expect(self, text: str) -> None:
-        """Wait until each line stands in the output; ``…`` is any text."""
+        """Wait until each line is in the output; ``…`` stands for any text."""
         for line in text.splitlines():
             pattern = re.compile(r".*".join(re.escape(part.strip()) for part in line.split("…")))
             self._wait_for(pattern.search, line)
@@ -127,10 +127,10 @@ class Shell:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return environment({**self.variables, "PATH": path, "PYTHONUNBUFFERED": "1"})
 
-    def _wait_for(self, condition: Callable[[str], object], what: str) -> None:
+    def _wait_for(self, condition: Callable[[str], object], awaited: str) -> None:
         end = time.monotonic() + SECONDS
         while not condition(shown := self.output.read_text()):
-            assert time.monotonic() < end, f"not in time: {what}\n{shown}"
+            assert time.monotonic() < end, f"not in time: {awaited}\n{shown}"
             time.sleep(0.05)
 
 
@@ -143,7 +143,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def blocks(step: str) -> Iterator[Block]:
-    """Give the blocks of the section that begins with ``step``."""
+    """Yield the blocks of the section that begins with ``step``."""
     section = PAGE.partition(f"\n## {step}")[2].partition("\n## ")[0]
     assert section, step
     for before, kind, text in BLOCK.findall(section):
@@ -152,7 +152,7 @@ def blocks(step: str) -> Iterator[Block]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens at."""
+    """Return free ports."""
     with ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in servers]
@@ -160,9 +160,16 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def shell(folder: Path, changes: Mapping[str, str] | None = None, **variables: str) -> Iterator[Shell]:
-    """Give a shell whose processes end with the block."""
+    """Yield a shell whose processes end with the block."""
     with ExitStack() as stack:
         yield Shell(folder, stack, changes or {}, dict(variables))
+
+
+@pytest.fixture
+def own_simulator() -> Iterator[Simulated]:
+    """Yield a simulator for one test: ``discover`` takes a second for each service of the others."""
+    with simulated() as running:
+        yield running
 
 
 def test_step_1_the_demo(tmp_path: Path) -> None:
@@ -177,9 +184,9 @@ def test_step_2_the_simulator_and_a_receiver(tmp_path: Path) -> None:
         terminals.follow("2. ")
 
 
-def test_step_3_an_account(tmp_path: Path, simulator: Simulated) -> None:
-    simulator.set_training("6wxgu1abcde", "maqll0abcde", "learning")
-    changes = {"[account.main]": f'[account.main]\nbase_url = "{simulator.base_url}"'}
+def test_step_3_an_account(tmp_path: Path, own_simulator: Simulated) -> None:
+    own_simulator.set_training("6wxgu1abcde", "maqll0abcde", "learning")
+    changes = {"[account.main]": f'[account.main]\nbase_url = "{own_simulator.base_url}"'}
     with collecting() as (url, posted), shell(tmp_path, changes, **KEYS, SLACK_WEBHOOK_URL=url) as terminals:
         terminals.variables["STATE_DIRECTORY"] = str(tmp_path)
         terminals.follow("3. ")
@@ -188,7 +195,7 @@ def test_step_3_an_account(tmp_path: Path, simulator: Simulated) -> None:
 
 
 def test_step_4_a_server(tmp_path: Path) -> None:
-    """The commands are run below a folder that stands for the root; systemd and pip have tests of their own."""
+    """Run the commands below a folder in place of the root; systemd and pip have their own tests."""
     shutil.copytree(ROOT / "systemd", tmp_path / "systemd")
     root = tmp_path / "root"
     (root / "usr/local/bin").mkdir(parents=True)

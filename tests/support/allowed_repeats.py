@@ -1,4 +1,4 @@
-"""Which repeats of an id are excused: only what a daemon was just sending when it died may come again."""
+"""The rule for repeated ids: only deliveries that a daemon was sending when it died may arrive twice."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from watcher.core.delivery.model import State
 
 
 def half_sent(folder: Path) -> frozenset[str]:
-    """Return the deliveries that a daemon that died was sending; the store itself is left as it was."""
-    with tempfile.TemporaryDirectory() as place:
+    """Return the deliveries that a dead daemon was sending; the store itself stays unchanged."""
+    with tempfile.TemporaryDirectory() as copy:
         for name in ("watcher.db", "watcher.db-wal"):
             if (folder / name).exists():
-                shutil.copy(folder / name, place)
-        with closing(sqlite3.connect(Path(place, "watcher.db"))) as connection:
+                shutil.copy(folder / name, copy)
+        with closing(sqlite3.connect(Path(copy, "watcher.db"))) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'delivery'").fetchone():
                 return frozenset()
             rows = connection.execute("SELECT id FROM delivery WHERE state = ?", (State.SENDING.value,))
@@ -31,20 +31,20 @@ def half_sent(folder: Path) -> frozenset[str]:
 
 
 def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> list[str]:
-    """Return the ids that came again although the daemon that had sent them lived on, or had written it down."""
+    """Return the ids that arrived twice although their daemon kept running or had recorded their delivery."""
     times: dict[str, list[datetime]] = defaultdict(list)
     for item in received:
         times[item.webhook_id].append(item.at)
     return [
         identity
-        for identity, moments in times.items()
-        if any(not _is_excused(identity, first, second, lives) for first, second in pairwise(moments))
+        for identity, arrivals in times.items()
+        if any(not _is_excused(identity, first, second, lives) for first, second in pairwise(arrivals))
     ]
 
 
 def _is_excused(identity: str, first: datetime, second: datetime, lives: Sequence[Life]) -> bool:
     if any(life.born <= first and second <= life.died for life in lives):
         return False
-    # What is on its way when its sender dies may arrive a moment after.
+    # A request in transit may arrive shortly after the death of its sender.
     senders = [life for life in lives if life.born <= first <= life.died + RECORDING]
     return any(life.half_sent is None or identity in life.half_sent for life in senders)

@@ -1,4 +1,4 @@
-"""Trainings that never come to rest: what fault tests watch."""
+"""Trainings that keep changing, for fault tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
-LIVES: Final = (
+STATUS_SEQUENCES: Final = (
     ("requesting", "waiting", "learning", "completed"),
     ("requesting", "requestFailed"),
     ("waiting", "refinedFailed", "requesting", "learning", "learningFailed"),
@@ -27,24 +27,24 @@ LIVES: Final = (
 
 
 async def keep_changing(api: RecordingSimulator, draw: random.Random) -> None:
-    """Let trainings go through their lives, some old and now and then a new one."""
-    places: dict[tuple[str, str], int] = {}
-    for turn in range(1_000_000):
+    """Move trainings through their statuses, existing ones and sometimes a new one."""
+    positions: dict[tuple[str, str], int] = {}
+    for number in range(1_000_000):
         service = draw.choice(SERVICES)
-        version = f"v{draw.randrange(4 + turn // 60)}"
-        life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
-        place = places.get((service, version), -1) + 1
-        places[service, version] = place
-        api.set_training(service, "pop", version, life[place % len(life)])
+        version = f"v{draw.randrange(4 + number // 60)}"
+        statuses = STATUS_SEQUENCES[sum(map(ord, service + version)) % len(STATUS_SEQUENCES)]
+        position = positions.get((service, version), -1) + 1
+        positions[service, version] = position
+        api.set_training(service, "pop", version, statuses[position % len(statuses)])
         await asyncio.sleep(draw.uniform(0.05, 0.4))
 
 
 @asynccontextmanager
 async def changes_under_way(api: RecordingSimulator, seed: int) -> AsyncIterator[None]:
-    """Let trainings change as long as the block runs."""
+    """Keep trainings changing while the block runs."""
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
-    changing = asyncio.create_task(keep_changing(api, random.Random(seed)))  # noqa: S311 - what changes
+    changing = asyncio.create_task(keep_changing(api, random.Random(seed)))  # noqa: S311 - test data
     try:
         yield
     finally:
@@ -52,14 +52,14 @@ async def changes_under_way(api: RecordingSimulator, seed: int) -> AsyncIterator
 
 
 async def quiet(folder: Path, api: RecordingSimulator) -> None:
-    """Wait until what was shown last was seen, and everything is told."""
+    """Wait until the latest answers are recorded and every delivery has ended."""
     shown = len(api.shown)
     await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50, 60)
     await daemon_in_process.eventually(lambda: all_delivered(folder), 90)
 
 
 def all_delivered(folder: Path) -> bool:
-    """Say whether nothing waits for its route or its delivery any more."""
+    """Return whether every event is routed and no delivery is open."""
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
         if connection.execute("SELECT 1 FROM event WHERE routed_at IS NULL").fetchone():
             return False

@@ -1,4 +1,4 @@
-"""A wall clock that a server's ``Date`` has agreed with."""
+"""A wall clock that agrees with the ``Date`` of a server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from watcher.pipeline.clock_trust import ClockTrust
 
 
 def believed() -> ClockTrust:
-    """Return what the stages share once the first dated answer has come."""
+    """Return the clock trust after the first answer with a ``Date``."""
     clock_trust = ClockTrust()
-    clock_trust.end()
+    clock_trust.note_agreement()
     return clock_trust

@@ -1,7 +1,7 @@
-"""The real command in a process of its own that dies, as by ``kill -9``, at a named step.
+"""The real command in its own process, which dies at a named step as by ``kill -9``.
 
-Nothing of this is in the installed package: the process wraps the program's own functions before it runs it. It is
-forked from one that has imported the program already, so that hundreds of lives take minutes.
+The process wraps functions of the program before it starts; the package itself has no test code. It is forked from a
+process that has imported the program already, so that hundreds of runs take minutes.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from watcher.store.sqlite import backup
 from watcher.store.sqlite.database import Database
 
 MOMENTS: Final = ("before", "within", "after")
-"""Before its transaction does anything, when it did everything but commit, and when it has committed."""
+"""Before the transaction, after its last statement but before the commit, and after the commit."""
 HIT: Final = "hit"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a life ends: at the so-manieth time that the step does something."""
+    """The point where a run dies: the given occurrence of a step."""
 
     step: str
     moment: str
-    turn: int = 1
+    occurrence: int = 1
 
     def __str__(self) -> str:
         return f"{self.moment} {self.step}"
@@ -43,14 +43,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the mechanism: the function that does it within its transaction."""
+    """One step of the mechanism: its function within the transaction."""
 
     owner: Any
     name: str
-    matters: Callable[[tuple[Any, ...], Any], bool] = lambda _args, _result: True
-    """Arguments and result (``None`` before) to whether this is the step that is meant."""
+    applies: Callable[[tuple[Any, ...], Any], bool] = lambda _args, _result: True
+    """Decides by arguments and result (``None`` before the call) whether the call counts as the step."""
     transacts: bool = True
-    """Whether its end is the end of a transaction of the writer."""
+    """Whether a transaction of the writer ends with it."""
 
 
 STEPS: Final[Mapping[str, Step]] = MappingProxyType(
@@ -70,95 +70,95 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
 
 
 def points() -> list[Point]:
-    """Return every point of every step that a daemon passes again and again."""
+    """Return every point of the steps that a daemon repeats."""
     steps = ("record", "flush", "route", "claim", "settle")
     return [
         *(Point(step, moment) for step in steps for moment in MOMENTS),
-        # What is to be taken back at a start must have been left half sent.
+        # A start reclaims only deliveries that an earlier run left in sending.
         *(point for moment in MOMENTS for point in (Point("send", "before"), Point("reclaim", moment))),
         *(Point("send", moment) for moment in ("before", "after")),
     ]
 
 
 def start(folder: Path, environ: Mapping[str, str], point: Point | None) -> ForkServerProcess:
-    """Start ``run`` on the folder's configuration; it dies at ``point``."""
+    """Start ``run`` with the folder's configuration; the process dies at ``point``."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.crash_points", "watcher.cli.app", "watcher.app", "alembic.command"])
-    process = context.Process(target=_live, args=(folder, dict(environ), point), daemon=True)
+    process = context.Process(target=_run_daemon, args=(folder, dict(environ), point), daemon=True)
     process.start()
     return process
 
 
-def _live(folder: Path, environ: Mapping[str, str], point: Point | None) -> None:
+def _run_daemon(folder: Path, environ: Mapping[str, str], point: Point | None) -> None:
     os.environ.update(environ)
     if point is not None:
-        _plant(point, folder / HIT)
+        _install(point, folder / HIT)
     sys.argv = ["aitems-watcher", "run", "--config", str(folder / "config.toml")]
     with (folder / "daemon.log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
-        from watcher.__main__ import main  # noqa: PLC0415 - the program begins here
+        from watcher.__main__ import main  # noqa: PLC0415 - the start of the program
 
         main()
 
 
-class _Death:
-    """Comes at the so-manieth call; what is written before it outlives the process."""
+class _Kill:
+    """Kills the process at the given occurrence, after it has noted the point in a file."""
 
     def __init__(self, point: Point, mark: Path) -> None:
         self._point = point
         self._mark = mark
-        self._turns = 0
+        self._occurrences = 0
 
     def is_due(self) -> bool:
-        self._turns += 1
-        return self._turns >= self._point.turn
+        self._occurrences += 1
+        return self._occurrences >= self._point.occurrence
 
-    def come(self) -> None:
+    def execute(self) -> None:
         self._mark.write_text(str(self._point), encoding="ascii")
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _plant(point: Point, mark: Path) -> None:
-    death = _Death(point, mark)
+def _install(point: Point, mark: Path) -> None:
+    kill = _Kill(point, mark)
     if point.step == "send":
-        _plant_in_send(point, death)
+        _install_in_send(point, kill)
     else:
-        _plant_in_step(point, death)
+        _install_in_step(point, kill)
 
 
-def _plant_in_send(point: Point, death: _Death) -> None:
-    whole: Callable[..., Awaitable[Any]] = WebhookReceiver.send
+def _install_in_send(point: Point, kill: _Kill) -> None:
+    original_send: Callable[..., Awaitable[Any]] = WebhookReceiver.send
 
     async def send(*args: Any) -> Any:
-        if point.moment == "before" and death.is_due():
-            death.come()
-        outcome = await whole(*args)
-        if point.moment == "after" and death.is_due():
-            death.come()
+        if point.moment == "before" and kill.is_due():
+            kill.execute()
+        outcome = await original_send(*args)
+        if point.moment == "after" and kill.is_due():
+            kill.execute()
         return outcome
 
     WebhookReceiver.send = send  # type: ignore[method-assign,assignment]  # wrapped
 
 
-def _plant_in_step(point: Point, death: _Death) -> None:
+def _install_in_step(point: Point, kill: _Kill) -> None:
     step = STEPS[point.step]
     work, transact = getattr(step.owner, step.name), Database._transact
     done = False
 
     def dying_work(*args: Any) -> Any:
         nonlocal done
-        if point.moment == "before" and step.matters(args, None) and death.is_due():
-            death.come()
+        if point.moment == "before" and step.applies(args, None) and kill.is_due():
+            kill.execute()
         result = work(*args)
-        if point.moment != "before" and step.matters(args, result) and death.is_due():
+        if point.moment != "before" and step.applies(args, result) and kill.is_due():
             if point.moment == "within" or not step.transacts:
-                death.come()
+                kill.execute()
             done = True
         return result
 
     def dying_transact(*args: Any) -> Any:
         result = transact(*args)
         if done:
-            death.come()
+            kill.execute()
         return result
 
     setattr(step.owner, step.name, dying_work)

@@ -1,4 +1,4 @@
-"""The real daemon in the test's own process: real store, real simulator, real receivers over HTTP."""
+"""The real daemon in the process of the test, with a real store, simulator and HTTP receivers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
-from tests.support.invariants import Entry, Evidence, Life
+from tests.support.invariants import Evidence, LedgerEntry, Life
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher import config
@@ -78,7 +78,7 @@ to = [{receivers}]
 
 
 def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, slack: bool = False) -> str:
-    """Return a configuration that watches services and sends everything to webhooks (and Slack)."""
+    """Return a configuration that watches services and sends all events to webhooks, and to Slack if asked."""
     names = [*hooks, *(["chat"] if slack else [])]
     parts = [ACCOUNT.format(base_url=base_url)]
     parts += [WATCH.format(service=service) for service in services]
@@ -90,7 +90,7 @@ def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, sl
 
 @asynccontextmanager
 async def running(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
-    """Run the daemon on this configuration as long as the block runs, then stop it in order."""
+    """Run the daemon with this configuration while the block runs, then stop it gracefully."""
     loaded = config.load(folder / "config.toml", text=text)
     runtime = Runtime(environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=io.StringIO())
     async with open_daemon(loaded, runtime, purpose="test") as daemon:
@@ -106,23 +106,23 @@ async def running(folder: Path, text: str, environ: Mapping[str, str] | None = N
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until it holds; the bound only ends a test that would never end."""
+    """Wait until the condition holds; the time limit only ends a hanging test."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
 
 
 def history(folder: Path) -> list[EventHistory]:
-    """Return everything that the store recorded."""
+    """Return all recorded events with their deliveries."""
     with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.history(HistoryFilter(limit=1_000_000))
 
 
-def ledger(folder: Path, name: str = "watcher.db") -> list[Entry]:
-    """Return the ledger as the file has it."""
+def ledger(folder: Path, name: str = "watcher.db") -> list[LedgerEntry]:
+    """Return the entries of the ledger."""
     with closing(sqlite3.connect(folder / name)) as connection:
         rows = connection.execute("SELECT event_id, receiver, delivery_id, ending FROM ledger")
-        return [Entry(*row) for row in rows]
+        return [LedgerEntry(*row) for row in rows]
 
 
 def epoch(folder: Path) -> str:
@@ -134,8 +134,8 @@ def epoch(folder: Path) -> str:
 def evidence(
     folder: Path, shown: Sequence[ShownAnswer], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
 ) -> Evidence:
-    """Return all that the checker compares, of a configuration whose one route sends everything to everyone."""
-    everyone = frozenset(received)
+    """Return the input of the checker, for a configuration with one route to all receivers."""
+    receivers = frozenset(received)
     return Evidence(
         shown=shown,
         lives=lives,
@@ -143,5 +143,5 @@ def evidence(
         received=received,
         epoch=epoch(folder),
         ledger=ledger(folder),
-        routed=lambda _event: everyone,
+        routed=lambda _event: receivers,
     )

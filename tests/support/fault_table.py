@@ -1,7 +1,7 @@
-"""One row a fault: a test that is named after an R-number feeds the row of its fault, and the run prints the table.
+"""The table of faults: each test with an R-number feeds the row of its fault, and the run prints the table.
 
-A run in several parts or processes writes its rows to files; ``python -m tests.support.fault_table FILE...`` makes one
-table of them.
+A run in several parts writes its rows to files; ``python -m tests.support.fault_table FILE...`` joins them
+into one table.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ KILOBYTE: Final = 1024
 
 @dataclass(slots=True)
 class Row:
-    """What the tests of one fault came to."""
+    """The results of the tests of one fault."""
 
     fault: str
     tests: int = 0
     failed: int = 0
     skipped: int = 0
     rounds: int = 0
-    judged: bool = False
-    """Whether the checker of the invariants had a word in it."""
+    checked: bool = False
+    """Whether the invariant checker ran."""
     events: int = 0
     delivered: int = 0
     lost: int = 0
     second_ids: int = 0
     repeats: int = 0
     slowest_seconds: float = 0.0
-    """The longest from an event's record to its first arrival, the time that the fault lasted included."""
+    """The longest time from an event's record to its first arrival, including the time of the fault."""
     growth_megabytes: float = 0.0
     remarks: list[str] = field(default_factory=list)
 
     def add(self, other: Row) -> None:
-        """Take in what another process came to for this fault."""
+        """Add the results of another process for this fault."""
         for name in ("tests", "failed", "skipped", "rounds", "events", "delivered", "lost", "second_ids", "repeats"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.judged |= other.judged
+        self.checked |= other.checked
         self.slowest_seconds = max(self.slowest_seconds, other.slowest_seconds)
         self.growth_megabytes = max(self.growth_megabytes, other.growth_megabytes)
         self.remarks += other.remarks
 
     def cells(self) -> tuple[str, ...]:
-        """Return the row's figures; where the checker was not asked, it has none."""
+        """Return the row's figures; some need the checker."""
         counts = (self.events, self.delivered, self.lost, self.second_ids, self.repeats)
-        shown = tuple(f"{count:,}" if self.judged else "-" for count in counts)
-        slowest = f"{self.slowest_seconds:,.1f}" if self.judged else "-"
+        shown = tuple(f"{count:,}" if self.checked else "-" for count in counts)
+        slowest = f"{self.slowest_seconds:,.1f}" if self.checked else "-"
         return (self.fault, f"{self.rounds:,}", *shown, slowest, f"{self.growth_megabytes:.1f}")
 
     def verdict(self) -> str:
-        """Return how its tests ended, and what they had to say."""
-        held = self.tests - self.skipped
-        ends = f"{self.failed} of {self.tests} tests FAILED" if self.failed else f"{held} tests hold"
+        """Return the results of the tests and their remarks."""
+        passed = self.tests - self.skipped
+        results = f"{self.failed} of {self.tests} tests FAILED" if self.failed else f"{passed} tests hold"
         skipped = f"{self.skipped} skipped" if self.skipped else ""
-        return "; ".join(filter(None, (ends, skipped, *dict.fromkeys(self.remarks))))
+        return "; ".join(filter(None, (results, skipped, *dict.fromkeys(self.remarks))))
 
 
 @dataclass(slots=True)
@@ -79,11 +79,11 @@ class Tally:
     rows: dict[str, Row] = field(default_factory=dict)
     current: Row | None = None
     full: bool = False
-    """Whether each fault has its full number of rounds, as ``make torture`` wants it."""
+    """Whether each fault has its full number of rounds, for ``make torture``."""
 
     @contextmanager
     def row_of(self, test: str) -> Iterator[Row | None]:
-        """Let what is noted within the block go to the row that the test's name asks for."""
+        """Yield the row for the test's name; notes within the block go to that row."""
         found = NAMED.match(test)
         if found is None:
             yield None
@@ -101,27 +101,27 @@ class Tally:
             self.current = None
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """Return the rows as plain facts, for another process."""
+        """Return the rows as plain values, for another process."""
         return {fault: asdict(row) for fault, row in self.rows.items()}
 
     def add(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in the rows of another process."""
+        """Add the rows of another process."""
         for fault, row in facts.items():
             self.rows.setdefault(fault, Row(fault)).add(Row(**row))
 
     def lines(self) -> list[str]:
-        """Return the table for people."""
+        """Return the lines of the table."""
         rows = sorted(self.rows.values(), key=lambda row: int(row.fault[1:].split("-")[0]))
         table = [TITLES, *(row.cells() for row in rows)]
-        laid_out = ["".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) for cells in table]
-        return [laid_out[0], *(f"{line}  {row.verdict()}" for line, row in zip(laid_out[1:], rows, strict=True))]
+        lines = ["".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) for cells in table]
+        return [lines[0], *(f"{line}  {row.verdict()}" for line, row in zip(lines[1:], rows, strict=True))]
 
 
 TALLY: Final = Tally()
 
 
 def rounds(*, few: int, full: int) -> int:
-    """Return how often a fault is repeated: ``few`` in CI, ``full`` under ``make torture``; the row counts them."""
+    """Return the number of rounds of a fault: ``few`` in CI, ``full`` under ``make torture``; the row adds them up."""
     count = full if TALLY.full else few
     if TALLY.current is not None:
         TALLY.current.rounds += count
@@ -129,26 +129,26 @@ def rounds(*, few: int, full: int) -> int:
 
 
 def remark(text: str) -> None:
-    """Put a figure beside the row of the test that runs."""
+    """Add a remark to the row of the current test."""
     print(f"\n{text}")
     if TALLY.current is not None:
         TALLY.current.remarks.append(text)
 
 
-def grew(megabytes: float) -> None:
-    """Note by how much the memory grew of a process that the test measured itself."""
+def note_growth(megabytes: float) -> None:
+    """Note the memory growth of a process, as the test measured it."""
     if TALLY.current is not None:
         TALLY.current.growth_megabytes = max(TALLY.current.growth_megabytes, megabytes)
 
 
 def _peak_megabytes() -> float:
-    """Return the most memory that this process ever held."""
+    """Return the peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else KILOBYTE) / MEGABYTE
 
 
 def machine() -> str:
-    """Return the day and the machine, as they stand above a table."""
+    """Return the date and the machine, for the line above a table."""
     model = next((line.partition(": ")[2] for line in _cpu_lines() if line.startswith("model name")), "")
     machine = f"{os.cpu_count()} cores {model or platform.machine()}, {platform.system()} {platform.release()}"
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
@@ -163,14 +163,14 @@ def _cpu_lines() -> list[str]:
 
 
 def main(files: list[str]) -> None:
-    """Print the one table of these files; one that is not there is a part that did not come to its end."""
-    whole = Tally()
+    """Print one table for these files; a missing file is a part that did not finish."""
+    tally = Tally()
     for path in map(Path, files):
         if path.exists():
-            whole.add(json.loads(path.read_text()))
+            tally.add(json.loads(path.read_text()))
         else:
-            print(f"{path} is not there: that part did not come to its end")
-    print(machine(), *whole.lines(), sep="\n")
+            print(f"{path} is missing: that part did not finish")
+    print(machine(), *tally.lines(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""One checker for every fault test: nothing lost, nothing told under two ids, nothing out of order.
+"""The invariant checker of all fault tests: nothing lost, no event under two ids, nothing out of order.
 
-It compares three witnesses: what the API showed to living daemons, what the store recorded, what arrived.
+It compares three sources: the answers of the API, the records of the store, and the arrivals at receivers.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from watcher.core.training.model import TrainingRef
 from watcher.store.views import EventHistory
 
 RECORDING: Final = timedelta(seconds=1)
-"""An answer counts as seen when its daemon lived so much longer."""
+"""An answer counts as received if its daemon ran at least this much longer."""
 
 Subject = tuple[str, str, str]
 
 
 class Breach(StrEnum):
-    """What kind of promise is broken."""
+    """The kind of a broken promise."""
 
     LOST = "lost"
     SECOND_ID = "second-id"
     DISORDER = "disorder"
     UNTRUE = "untrue"
-    """The record is not what was shown, or contradicts itself."""
+    """The record contradicts the answers, or itself."""
 
 
 class Violation(NamedTuple):
-    """One broken promise, in words."""
+    """One broken promise, as a text."""
 
     breach: Breach
     text: str
 
 
-class Entry(NamedTuple):
-    """One entry of the ledger, as the file has it."""
+class LedgerEntry(NamedTuple):
+    """One entry of the ledger."""
 
     event_id: str
     receiver: str
@@ -55,41 +55,41 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One daemon's life, from its start to its end."""
+    """One run of a daemon, from its start to its end."""
 
     born: datetime
     died: datetime
     half_sent: frozenset[str] | None = None
-    """The deliveries that it was sending when it died; ``None`` where nobody looked."""
+    """The deliveries in sending at its death; ``None`` if unknown."""
 
-    def surely_saw(self, moment: datetime) -> bool:
-        """Say whether an answer of this moment was taken in."""
-        # On virtual time one may die by an answer and the next be born in the same moment: it was the dead one's.
-        return self.born < moment <= self.died - RECORDING
+    def surely_saw(self, time: datetime) -> bool:
+        """Return whether this run surely processed an answer of this time."""
+        # On virtual time, a run may die and the next one start at the time of an answer: it belongs to the dead one.
+        return self.born < time <= self.died - RECORDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything that the checker compares."""
+    """The input of the checker."""
 
     shown: Sequence[ShownAnswer]
     lives: Sequence[Life]
     announced: Sequence[EventHistory]
     received: Mapping[str, Sequence[Received]]
-    """What each webhook receiver got, in the order of arrival."""
+    """The requests at each webhook receiver, in the order of arrival."""
     epoch: str | None = None
-    ledger: Sequence[Entry] | None = None
-    """``None`` where the test cannot read the file itself."""
+    ledger: Sequence[LedgerEntry] | None = None
+    """``None`` if the test cannot read the file."""
     routed: Callable[[Event], frozenset[str]] | None = None
-    """The receivers that an event's route names; ``None`` where the test does not say."""
+    """The receivers in an event's route; ``None`` if the test does not state them."""
     witnessed: bool = True
-    """Whether the answers can be compared; not after a step of the wall clock, nor on a line that spoils them."""
+    """Whether the answers can be compared; false after a step of the wall clock or on a faulty connection."""
     patience: timedelta = RECORDING
-    """How long after the second answer of a run its record may come: on a starved machine answers are taken in late."""
+    """The allowed time between the second equal answer and the record; a busy machine processes answers late."""
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Return every broken promise, in words; the row of the test that runs counts them."""
+    """Return every broken promise as a text; the row of the current test counts them."""
     found = list(_violations(evidence))
     _count(evidence, found)
     return [violation.text for violation in found]
@@ -99,12 +99,10 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
     row = TALLY.current
     if row is None:
         return
-    row.judged = True
+    row.checked = True
     row.events += len(evidence.announced)
-    delivery_outcomes = [
-        delivery_outcome for announced in evidence.announced for delivery_outcome in announced.delivery_outcomes
-    ]
-    row.delivered += sum(delivery_outcome.state is State.DELIVERED for delivery_outcome in delivery_outcomes)
+    outcomes = [outcome for announced in evidence.announced for outcome in announced.delivery_outcomes]
+    row.delivered += sum(outcome.state is State.DELIVERED for outcome in outcomes)
     row.lost += sum(violation.breach is Breach.LOST for violation in found)
     row.second_ids += sum(violation.breach is Breach.SECOND_ID for violation in found)
     row.repeats += sum(repeats(received) for received in evidence.received.values())
@@ -114,13 +112,13 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
 
 def _violations(evidence: Evidence) -> list[Violation]:
     events = [announced.event for announced in evidence.announced]
-    moves = [event for event in events if event.version is not None and _is_transition(event)]
+    transitions = [event for event in events if event.version is not None and _is_transition(event)]
     return [
         *_gaps(events),
-        *_broken_chains(moves),
+        *_broken_chains(transitions),
         *_wrong_ids(events, evidence.epoch),
-        *(_lost_runs(evidence, moves) if evidence.witnessed else ()),
-        *(_sample_event(evidence.shown, moves) if evidence.witnessed else ()),
+        *(_lost_statuses(evidence, transitions) if evidence.witnessed else ()),
+        *(_unshown_statuses(evidence.shown, transitions) if evidence.witnessed else ()),
         *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
@@ -146,15 +144,15 @@ def _gaps(events: Iterable[Event]) -> Iterator[Violation]:
             )
 
 
-def _broken_chains(moves: Iterable[Event]) -> Iterator[Violation]:
-    for subject, chain in _by_subject(moves).items():
+def _broken_chains(transitions: Iterable[Event]) -> Iterator[Violation]:
+    for subject, chain in _by_subject(transitions).items():
         for event in chain:
             if event.from_status == event.to_status or event.after > event.before:
-                yield Violation(Breach.UNTRUE, f"{event.short_id}: no change, or bounds turned round")
+                yield Violation(Breach.UNTRUE, f"{event.short_id}: no change, or reversed bounds")
         for earlier, later in itertools.pairwise(chain):
             if earlier.to_status != later.from_status:
                 yield Violation(
-                    Breach.UNTRUE, f"{subject}: {earlier.to_status} is followed by a move from {later.from_status}"
+                    Breach.UNTRUE, f"{subject}: {earlier.to_status} is followed by a change from {later.from_status}"
                 )
 
 
@@ -163,14 +161,14 @@ def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation
         yield Violation(Breach.SECOND_ID, "two events have one id")
     for event in events:
         if event.kind is Kind.STORE_FAILING:
-            # Told before it is recorded, and so named by its time, too.
+            # It is sent before it is recorded, so its id depends on the time too.
             continue
         if epoch is not None and event.id != event_id(epoch, event.subject, event.seq):
             yield Violation(Breach.SECOND_ID, f"{event.short_id}: not the id of {event.subject} number {event.seq}")
 
 
-def _lost_runs(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violation]:
-    """After two answers in a row with one word, in one life, that word must be the recorded one."""
+def _lost_statuses(evidence: Evidence, events: Sequence[Event]) -> Iterator[Violation]:
+    """Two successive answers with one status, in one run, require the record of that status."""
     chains = _by_subject(events)
     for subject, answers in _answers_by_subject(evidence.shown).items():
         baseline = _possible_baselines(answers, evidence.lives)
@@ -196,25 +194,25 @@ def _in_one_life(first: ShownAnswer, second: ShownAnswer, lives: Iterable[Life])
 
 
 def _possible_baselines(answers: Iterable[ShownAnswer], lives: Sequence[Life]) -> set[str | None]:
-    """Return the words that may be a training's first recorded one where no event says it.
+    """Return the possible first records of a training without an event.
 
-    What a life was shown just before its end may have been recorded, and may not.
+    A run may or may not have recorded the answers just before its end.
     """
-    words: set[str | None] = set()
+    statuses: set[str | None] = set()
     for answer in answers:
-        words.add(answer.status)
+        statuses.add(answer.status)
         if any(life.surely_saw(answer.at) for life in lives):
             break
-    return words
+    return statuses
 
 
 def _recorded_about(
-    chain: Sequence[Event], moment: datetime, baselines: set[str | None], patience: timedelta
+    chain: Sequence[Event], time: datetime, baselines: set[str | None], patience: timedelta
 ) -> set[str | None]:
-    """Return the words that were recorded at this moment or soon after it."""
+    """Return the statuses that were recorded at this time or soon after it."""
     first = {chain[0].from_status} if chain and chain[0].from_status is not None else baselines
-    before = [event.to_status for event in chain if event.recorded_at <= moment]
-    soon = {event.to_status for event in chain if moment < event.recorded_at <= moment + patience}
+    before = [event.to_status for event in chain if event.recorded_at <= time]
+    soon = {event.to_status for event in chain if time < event.recorded_at <= time + patience}
     return ({before[-1]} if before else first) | soon
 
 
@@ -222,13 +220,13 @@ def _subject_key(subject: Subject) -> str:
     return TrainingRef("main", *subject).subject
 
 
-def _sample_event(shown: Sequence[ShownAnswer], events: Iterable[Event]) -> Iterator[Violation]:
-    """Every event's word was really shown within its bounds."""
+def _unshown_statuses(shown: Sequence[ShownAnswer], events: Iterable[Event]) -> Iterator[Violation]:
+    """Each event's status must occur in an answer within its bounds."""
     answers = _answers_by_subject(shown)
     for event in events:
         subject = (event.service or "", event.training_type or "", event.version or "")
-        words = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
-        if event.to_status not in words:
+        statuses = {answer.status for answer in answers.get(subject, []) if event.after <= answer.at <= event.before}
+        if event.to_status not in statuses:
             yield Violation(
                 Breach.UNTRUE,
                 f"{event.short_id}: {event.to_status} was not shown between {event.after} and {event.before}",
@@ -239,15 +237,13 @@ def _open_ends(announced: Iterable[EventHistory]) -> Iterator[Violation]:
     for item in announced:
         if item.routed_at is None:
             yield Violation(Breach.LOST, f"{item.event.short_id}: never routed")
-        for delivery_outcome in item.delivery_outcomes:
-            if delivery_outcome.state in OPEN_STATES:
-                yield Violation(
-                    Breach.LOST, f"{item.event.short_id} to {delivery_outcome.receiver}: still {delivery_outcome.state}"
-                )
+        for outcome in item.delivery_outcomes:
+            if outcome.state in OPEN_STATES:
+                yield Violation(Breach.LOST, f"{item.event.short_id} to {outcome.receiver}: still {outcome.state}")
 
 
 def _ledger_faults(evidence: Evidence) -> Iterator[Violation]:
-    """Exactly one entry that ends for each event and each receiver that its route names."""
+    """Each event needs exactly one ended entry for each receiver in its route."""
     if evidence.ledger is None:
         return
     counts = Counter((entry.event_id, entry.receiver) for entry in evidence.ledger)
@@ -259,9 +255,9 @@ def _ledger_faults(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(Breach.LOST, f"{entry.event_id} to {entry.receiver}: the entry has no ending")
     if evidence.routed is not None:
         for announced in evidence.announced:
-            entered = {receiver for event, receiver in counts if event == announced.event.id}
-            if entered != evidence.routed(announced.event):
-                names = f"entered for {sorted(entered)}, its route names {sorted(evidence.routed(announced.event))}"
+            receivers = {receiver for event, receiver in counts if event == announced.event.id}
+            if receivers != evidence.routed(announced.event):
+                names = f"entered for {sorted(receivers)}, its route names {sorted(evidence.routed(announced.event))}"
                 yield Violation(Breach.LOST, f"{announced.event.short_id} is {names}")
 
 
@@ -280,16 +276,12 @@ def _lost_on_the_way(
     due: set[str] = set()
     silenced: set[str] = set()
     for item in announced:
-        states = {
-            delivery_outcome.state
-            for delivery_outcome in item.delivery_outcomes
-            if delivery_outcome.receiver == receiver
-        }
+        states = {outcome.state for outcome in item.delivery_outcomes if outcome.receiver == receiver}
         known |= {item.event.id} if states else set()
         due |= {item.event.id} if states & {*OPEN_STATES, State.DELIVERED} else set()
         silenced |= {item.event.id} if State.SILENCED in states else set()
-    if loud := silenced & arrived:
-        yield Violation(Breach.UNTRUE, f"{receiver}: {len(loud)} arrived although silenced: {sorted(loud)}")
+    if unsilenced := silenced & arrived:
+        yield Violation(Breach.UNTRUE, f"{receiver}: {len(unsilenced)} arrived although silenced: {sorted(unsilenced)}")
     if lost := due - arrived:
         yield Violation(Breach.LOST, f"{receiver}: {len(lost)} events never arrived: {sorted(lost)}")
     if extra := arrived - known:
@@ -313,14 +305,14 @@ def _second_ids(receiver: str, received: Sequence[Received]) -> Iterator[Violati
             yield Violation(Breach.SECOND_ID, f"{receiver}: {event} came under {len(deliveries)} ids")
 
 
-def _kept_back(receiver: str, arrived: Collection[str], announced: Iterable[EventHistory]) -> set[tuple[str, int]]:
-    """Return the subjects and numbers of what ended without reaching a receiver."""
+def _ended_unsent(receiver: str, arrived: Collection[str], announced: Iterable[EventHistory]) -> set[tuple[str, int]]:
+    """Return the subjects and numbers of deliveries that ended without reaching a receiver."""
     return {
-        (item.event.subject, delivery_outcome.receiver_seq)
+        (item.event.subject, outcome.receiver_seq)
         for item in announced
         if item.event.id not in arrived
-        for delivery_outcome in item.delivery_outcomes
-        if delivery_outcome.receiver == receiver and delivery_outcome.state not in {*OPEN_STATES, State.DELIVERED}
+        for outcome in item.delivery_outcomes
+        if outcome.receiver == receiver and outcome.state not in {*OPEN_STATES, State.DELIVERED}
     }
 
 
@@ -329,13 +321,13 @@ def _out_of_order(
 ) -> Iterator[Violation]:
     subjects = {item.event.id: item.event.subject for item in announced}
     arrivals = list(_first_arrivals(received))
-    kept_back = _kept_back(receiver, {data["id"] for data in arrivals}, announced)
+    unsent = _ended_unsent(receiver, {data["id"] for data in arrivals}, announced)
     latest: dict[tuple[str | None, ...], tuple[int, int]] = {}
     for data in arrivals:
-        about = (data["service"], data["training_type"], data["version"], _announced_of(data))
+        about = (data["service"], data["training_type"], data["version"], _topic_of(data))
         number, count = latest.get(about, (0, 0))
-        # What is kept back uses a number up, so that a consumer sees that it missed something.
-        while (subjects.get(data["id"], ""), count + 1) in kept_back:
+        # An unsent delivery uses up a number, so that a consumer notices the gap.
+        while (subjects.get(data["id"], ""), count + 1) in unsent:
             count += 1
         if data["seq"] <= number or data["receiver_seq"] != count + 1:
             yield Violation(
@@ -345,8 +337,8 @@ def _out_of_order(
         latest[about] = (data["seq"], data["receiver_seq"])
 
 
-def _announced_of(data: Any) -> str | None:
-    """Return what an event tells of beside its training: not seeing, the clock and a receiver are numbered apart."""
+def _topic_of(data: Any) -> str | None:
+    """Return the topic of an event besides its training: incidents, the clock and receivers have their own numbers."""
     if data["incident"]:
         return "clock" if data["incident"]["kind"] == Kind.CLOCK_SKEW else "incident"
     return (data.get("receiver") or {}).get("name")
@@ -359,13 +351,13 @@ def _first_arrivals(received: Sequence[Received]) -> Iterator[Any]:
 
 
 def repeats(received: Iterable[Received]) -> int:
-    """Return how many arrivals were repeats of an id."""
+    """Return the number of arrivals with a repeated id."""
     items = list(received)
     return len(items) - len({item.webhook_id for item in items})
 
 
 def slowest_seconds(evidence: Evidence) -> float:
-    """Return the longest from an event's record to its first arrival at any receiver that got it."""
+    """Return the longest time from an event's record to its first arrival at any receiver."""
     recorded = {announced.event.id: announced.event.recorded_at for announced in evidence.announced}
     slowest = 0.0
     for received in evidence.received.values():

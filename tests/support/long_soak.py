@@ -1,4 +1,4 @@
-"""Days of watching five hundred trainings in minutes: what grows, what is forgotten in time, and what is late."""
+"""Days of watching five hundred trainings on virtual time: growth, pruning and lateness."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 from unittest import mock
 
 from tests.support import daemon_in_process, virtual, virtual_daemon
-from tests.support.changing_trainings import LIVES, all_delivered
-from tests.support.invariants import Entry, Evidence, violations
+from tests.support.changing_trainings import STATUS_SEQUENCES, all_delivered
+from tests.support.invariants import Evidence, LedgerEntry, violations
 from tests.support.soak import MEGABYTE, SERVICES, TRAININGS_EACH, Sample, growth, take_sample
 from tests.support.virtual import VirtualClock
 from tests.support.virtual_services import VirtualServices
@@ -25,20 +25,20 @@ from watcher.pipeline import maintenance
 from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
-IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - the test makes its own folder there
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY_HOURS: Final = 24.0
 ARCHIVES: Final = 8
-"""So often within the time that history is kept, so that nothing is forgotten whose end the judgement has not read.
+"""The number of archives within ``keep_history``, so that no event is pruned before the checker has its end.
 
-What waits for a receiver that is away must end well before it may be forgotten, hence the short ``max_retry``.
+Pending deliveries must end well before their events may be pruned, hence the short ``max_retry``.
 """
 SETTLING: Final = timedelta(hours=6)
-CALM_SECONDS: Final = 600.0
-"""Nothing changes so long before and after the wall clock is wrong, whose times say nothing."""
+PAUSE_SECONDS: Final = 600.0
+"""The pause of changes before and after a wrong wall clock, whose times mean nothing."""
 RECOVERY_SECONDS: Final = 1200.0
-"""A pause that was asked for, and the back-off, may last so long after an absence."""
+"""The longest requested pause or back-off after an outage."""
 
 CONFIG: Final = """
 [state]
@@ -81,11 +81,11 @@ idle_interval = "{seconds}s"
 ENVIRON: Final = {"SLACK_URL": "https://chat.example/services/T000/B000/secretpart"}
 
 
-class Act(NamedTuple):
-    """What happens in the course of a day."""
+class Action(NamedTuple):
+    """One action in the course of a day."""
 
     hour: float
-    what: str
+    name: str
 
 
 COUNT: Final = "SELECT count(*) FROM event"
@@ -93,7 +93,7 @@ ORPHANS: Final = """
 SELECT (SELECT count(*) FROM ledger WHERE event_id NOT IN (SELECT id FROM event))
      + (SELECT count(*) FROM delivery WHERE id NOT IN (SELECT delivery_id FROM ledger))
 """
-OVER: Final = """
+PRUNABLE: Final = """
 SELECT recorded_at, next_at, ended_at FROM (
     SELECT id, subject, recorded_at, lead(recorded_at) OVER (PARTITION BY subject ORDER BY position) AS next_at
     FROM event
@@ -102,81 +102,81 @@ SELECT recorded_at, next_at, ended_at FROM (
 ) ON event_id = id
 WHERE subject LIKE 'training:%' AND next_at IS NOT NULL
 """
-"""Of each event that is not its training's newest and is told to everybody: since when each of these is so."""
+"""For each event with a newer one of its training and with only ended deliveries: the times of both."""
 
 DAY: Final = (
-    Act(2.0, "storm"),
-    Act(2.2, "storm over"),
-    Act(4.0, "chat away"),
-    Act(7.0, "chat back"),
-    Act(9.0, "restart"),
-    Act(11.0, "api away"),
-    Act(13.0, "api back"),
-    Act(15.0, "clock 3 h ahead"),
-    Act(15.2, "clock right"),
-    Act(16.0, "clock 1 h back"),
-    Act(16.2, "clock right"),
-    Act(18.0, "crash"),
-    Act(20.0, "storm"),
-    Act(20.3, "storm over"),
-    Act(21.0, "hook away"),
-    Act(22.0, "hook back"),
+    Action(2.0, "throttling"),
+    Action(2.2, "throttling over"),
+    Action(4.0, "chat away"),
+    Action(7.0, "chat back"),
+    Action(9.0, "restart"),
+    Action(11.0, "api away"),
+    Action(13.0, "api back"),
+    Action(15.0, "clock 3 h ahead"),
+    Action(15.2, "clock right"),
+    Action(16.0, "clock 1 h back"),
+    Action(16.2, "clock right"),
+    Action(18.0, "crash"),
+    Action(20.0, "throttling"),
+    Action(20.3, "throttling over"),
+    Action(21.0, "hook away"),
+    Action(22.0, "hook back"),
 )
 ENDS: Final = ("restart", "crash")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongSample(Sample):
-    """What a daemon takes over days."""
+    """Measurements of a daemon over days."""
 
     backups_megabytes: float
     events_kept: int
     overdue_hours: float
-    """How long an event is kept, at most, that might be forgotten."""
+    """The longest time that a prunable event is kept."""
     orphans: int
-    """Deliveries and ledger entries of events that are forgotten."""
+    """Deliveries and ledger entries of pruned events."""
 
 
 @dataclass(slots=True)
 class LongSoak:
-    """What came of it."""
+    """The results of a soak."""
 
     samples: list[LongSample]
     violated: list[str]
     events: int
     struck: int
-    deadlines: int
+    heartbeats: int
     lives: int
 
     @property
     def growth_megabytes(self) -> float:
-        """By how much the memory grew once it was warm."""
+        """The memory growth after the warm-up."""
         return growth(sample.memory_megabytes for sample in self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long, and how densely."""
+    """The length and the density of a soak."""
 
     hours: float
     interval_seconds: int = 30
     day_hours: float = DAY_HOURS
-    """In how much time everything happens that happens in a day."""
+    """The time for the actions of one day."""
     sample_minutes: float = 15.0
     change_seconds: tuple[float, float] = (10.0, 50.0)
-    """Between two changes of whatever training."""
+    """The time between two changes of any trainings."""
     keep_hours: float = DAY_HOURS
-    """How long history is kept; less than a configuration may say, where it is less than a day."""
+    """The time for which history is kept; the configuration itself allows no less than a day."""
     maintenance_minutes: float = 60.0
 
-    def acts(self) -> Iterator[Act]:
-        """Return everything that happens, the archives and the end included."""
+    def actions(self) -> Iterator[Action]:
+        """Yield all actions, with the archives and the end."""
         days = range(int(self.hours // self.day_hours) + 1)
-        acts = [Act((day + hour / DAY_HOURS) * self.day_hours, what) for day in days for hour, what in DAY]
+        actions = [Action((day + hour / DAY_HOURS) * self.day_hours, name) for day in days for hour, name in DAY]
         every = self.keep_hours / ARCHIVES
-        acts += [Act(number * every, "archive") for number in range(1, int(self.hours / every) + 1)]
-        yield from sorted(act for act in acts if act.hour < self.hours)
-        yield Act(self.hours, "end")
+        actions += [Action(number * every, "archive") for number in range(1, int(self.hours / every) + 1)]
+        yield from sorted(action for action in actions if action.hour < self.hours)
+        yield Action(self.hours, "end")
 
     def settings(self) -> str:
         """Return the configuration."""
@@ -184,38 +184,42 @@ class Plan:
         return CONFIG + "".join(watches)
 
 
-def quick_place() -> Path | None:
-    """Return where a folder is made whose files wait for no disk; days of commits would wait a quarter of an hour."""
+def memory_folder() -> Path | None:
+    """Return a folder in memory, or ``None``; on a disk, days of commits would take a quarter of an hour."""
     return IN_CACHE if os.access(IN_CACHE, os.W_OK) else None
 
 
 def run(folder: Path, plan: Plan) -> LongSoak:
-    """Soak the daemon for the plan's time, which is virtual, and judge it."""
+    """Soak the daemon for the plan's virtual time, and check the result."""
     return virtual.run(lambda clock: _run(folder, plan, clock), threads=False)
 
 
 async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
-    draw = random.Random(72)  # noqa: S311 - what happens
-    shown, arrived = virtual_daemon.Drawer(folder / "shown"), virtual_daemon.Drawer(folder / "arrived")
-    world = virtual_daemon.VirtualNetwork(clock, drawer=shown)
-    world.trainings = {(service, f"v{n}"): "requesting" for service in SERVICES for n in range(TRAININGS_EACH)}
-    services = VirtualServices(world, draw, arrived)
-    world.trouble = services.trouble
+    draw = random.Random(72)  # noqa: S311 - test data
+    shown, arrived = virtual_daemon.PickleLog(folder / "shown"), virtual_daemon.PickleLog(folder / "arrived")
+    api = virtual_daemon.VirtualNetwork(clock, answer_log=shown)
+    api.trainings = {(service, f"v{n}"): "requesting" for service in SERVICES for n in range(TRAININGS_EACH)}
+    services = VirtualServices(api, draw, arrived)
+    api.fault = services.fault_answer
     samples: list[LongSample] = []
-    rarely = mock.patch.object(maintenance, "EVERY_SECONDS", plan.maintenance_minutes * MINUTE)
-    with virtual_daemon.lines_to(services.peers), virtual_daemon.logging_to(folder / "daemon.log"), rarely:
-        async with _beside(_keep_changing(services, plan), _keep_sampling(folder, services, plan, samples)):
-            await _live(folder, plan, services)
-    announced, ledger = _everything(folder)
-    everyone = frozenset({"hook", "chat"})
+    maintenance_interval = mock.patch.object(maintenance, "EVERY_SECONDS", plan.maintenance_minutes * MINUTE)
+    with (
+        virtual_daemon.connect_clients_to(services.peers),
+        virtual_daemon.log_to_file(folder / "daemon.log"),
+        maintenance_interval,
+    ):
+        async with _in_background(_keep_changing(services, plan), _keep_sampling(folder, services, plan, samples)):
+            await _run_daemons(folder, plan, services)
+    announced, ledger = _all_history(folder)
+    receivers = frozenset({"hook", "chat"})
     evidence = Evidence(
-        shown=list(shown.all()),
-        lives=world.lives,
+        shown=list(shown.read_all()),
+        lives=api.lives,
         announced=announced,
-        received={"hook": list(arrived.all())},
+        received={"hook": list(arrived.read_all())},
         epoch=daemon_in_process.epoch(folder),
         ledger=ledger,
-        routed=lambda _event: everyone,
+        routed=lambda _event: receivers,
         patience=timedelta(seconds=2 * plan.interval_seconds),
     )
     return LongSoak(
@@ -223,13 +227,13 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
         violated=violations(evidence),
         events=len(announced),
         struck=services.struck,
-        deadlines=services.deadlines,
-        lives=len(world.lives),
+        heartbeats=services.heartbeats,
+        lives=len(api.lives),
     )
 
 
 @asynccontextmanager
-async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _in_background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
@@ -241,120 +245,121 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 raise result
 
 
-async def _live(folder: Path, plan: Plan, services: VirtualServices) -> None:
-    """Let one daemon follow the other through the acts."""
-    acts = plan.acts()
-    act = Act(0.0, "start")
-    while act.what != "end":
-        life: list[Act] = []
-        for act in acts:
-            life.append(act)
-            if act.what in {*ENDS, "end"}:
+async def _run_daemons(folder: Path, plan: Plan, services: VirtualServices) -> None:
+    """Run one daemon after the other through the actions."""
+    actions = plan.actions()
+    action = Action(0.0, "start")
+    while action.name != "end":
+        until_end: list[Action] = []
+        for action in actions:
+            until_end.append(action)
+            if action.name in {*ENDS, "end"}:
                 break
-        in_order = act.what != "crash"
         kept = timedelta(hours=plan.keep_hours)
-        living = virtual_daemon.living(
-            folder, plan.settings(), services.world, ENVIRON, ends_in_order=in_order, keep_history=kept
+        running = virtual_daemon.running(
+            folder, plan.settings(), services.api, ENVIRON, graceful=action.name != "crash", keep_history=kept
         )
-        async with living:
-            for scene in life:
-                await asyncio.sleep(max(0.0, scene.hour * HOUR - services.world.clock.monotonic()))
-                await _play(folder, services, scene)
-            if act.what == "end":
+        async with running:
+            for step in until_end:
+                await asyncio.sleep(max(0.0, step.hour * HOUR - services.api.clock.monotonic()))
+                await _execute(folder, services, step)
+            if action.name == "end":
                 await _settle(folder, services)
 
 
-async def _play(folder: Path, services: VirtualServices, act: Act) -> None:
-    fault_schedule, world = services.fault_schedule, services.world
-    match act.what.split():
+async def _execute(folder: Path, services: VirtualServices, action: Action) -> None:
+    fault_schedule, api = services.fault_schedule, services.api
+    match action.name.split():
         case ["archive"]:
-            _archive(folder, act.hour)
-        case ["storm", *over]:
-            fault_schedule.storm = not over
-            _disturb(services, lasts=not over)
+            _archive(folder, action.hour)
+        case ["throttling", *over]:
+            fault_schedule.throttling = not over
+            _exclude_waits(services, lasts=not over)
         case ["api", state]:
             fault_schedule.api_away = state == "away"
-            _disturb(services, lasts=fault_schedule.api_away)
+            _exclude_waits(services, lasts=fault_schedule.api_away)
         case ["chat", state]:
             fault_schedule.chat_away = state == "away"
         case ["hook", state]:
             fault_schedule.hook_away = state == "away"
         case ["clock", "right"]:
-            world.step_the_clock(timedelta())
-            await asyncio.sleep(CALM_SECONDS)
-            fault_schedule.calm = False
+            api.step_clock(timedelta())
+            await asyncio.sleep(PAUSE_SECONDS)
+            fault_schedule.changes_paused = False
         case ["clock", hours, "h", way]:
-            fault_schedule.calm = True
-            await asyncio.sleep(CALM_SECONDS)
-            world.step_the_clock(timedelta(hours=int(hours) * (1 if way == "ahead" else -1)))
+            fault_schedule.changes_paused = True
+            await asyncio.sleep(PAUSE_SECONDS)
+            api.step_clock(timedelta(hours=int(hours) * (1 if way == "ahead" else -1)))
             await asyncio.sleep(MINUTE)
         case _:
-            _disturb(services, lasts=False)
+            _exclude_waits(services, lasts=False)
 
 
-def _disturb(services: VirtualServices, *, lasts: bool) -> None:
-    """Count no wait that is not the daemon's doing."""
-    services.world.quiet_since = float("inf") if lasts else services.world.clock.monotonic() + RECOVERY_SECONDS
+def _exclude_waits(services: VirtualServices, *, lasts: bool) -> None:
+    """Exclude waits that an outage causes from the measured lateness."""
+    services.api.waits_count_from = float("inf") if lasts else services.api.clock.monotonic() + RECOVERY_SECONDS
 
 
 async def _settle(folder: Path, services: VirtualServices) -> None:
-    """Let nothing fail or change any more until everything is told."""
-    services.fault_schedule.calm = services.fair = True
+    """Stop all faults and changes, and wait until every delivery has ended."""
+    services.fault_schedule.changes_paused = services.faults_off = True
     async with asyncio.timeout(SETTLING.total_seconds()):
-        await asyncio.sleep(CALM_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)
         while not all_delivered(folder):
             await asyncio.sleep(MINUTE)
 
 
 async def _keep_changing(services: VirtualServices, plan: Plan) -> None:
-    places = dict.fromkeys(services.world.trainings, 0)
-    names = list(places)
+    positions = dict.fromkeys(services.api.trainings, 0)
+    names = list(positions)
     while True:
         await asyncio.sleep(services.draw.uniform(*plan.change_seconds))
-        if not services.fault_schedule.calm:
+        if not services.fault_schedule.changes_paused:
             service, version = name = services.draw.choice(names)
-            places[name] += 1
-            life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
-            services.world.change(name, life[places[name] % len(life)])
+            positions[name] += 1
+            statuses = STATUS_SEQUENCES[sum(map(ord, service + version)) % len(STATUS_SEQUENCES)]
+            services.api.set_status(name, statuses[positions[name] % len(statuses)])
 
 
 async def _keep_sampling(folder: Path, services: VirtualServices, plan: Plan, samples: list[LongSample]) -> None:
     while True:
         await asyncio.sleep(plan.sample_minutes * MINUTE)
-        late = max(0.0, services.world.take_longest_wait() - plan.interval_seconds)
-        minute = services.world.clock.monotonic() / MINUTE
-        taken = take_sample(os.getpid(), folder, minute, late, services.take_longest_delay())
+        late = max(0.0, services.api.take_longest_wait() - plan.interval_seconds)
+        minute = services.api.clock.monotonic() / MINUTE
+        sample = take_sample(os.getpid(), folder, minute, late, services.take_longest_delay())
         samples.append(
             LongSample(
-                **{item.name: getattr(taken, item.name) for item in fields(taken)},
+                **{item.name: getattr(sample, item.name) for item in fields(sample)},
                 backups_megabytes=sum(file.stat().st_size for file in (folder / "backups").iterdir()) / MEGABYTE,
-                **_kept(folder, plan, services.world.clock.true_now()),
+                **_kept(folder, plan, services.api.clock.true_now()),
             )
         )
 
 
 def _kept(folder: Path, plan: Plan, now: datetime) -> dict[str, Any]:
-    """Return what the store still has of its history."""
+    """Measure the history in the store."""
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
-        count, orphans = (connection.execute(question).fetchone()[0] for question in (COUNT, ORPHANS))
-        over = connection.execute(OVER).fetchall()
+        count, orphans = (connection.execute(query).fetchone()[0] for query in (COUNT, ORPHANS))
+        prunable = connection.execute(PRUNABLE).fetchall()
     kept = timedelta(hours=plan.keep_hours)
-    since = [max(from_text(recorded) + kept, from_text(next_at), from_text(ended)) for recorded, next_at, ended in over]
+    since = [
+        max(from_text(recorded) + kept, from_text(next_at), from_text(ended)) for recorded, next_at, ended in prunable
+    ]
     overdue = (now - min(since, default=now)).total_seconds() / HOUR
-    return {"events_kept": count, "strays": orphans, "overdue_hours": overdue}
+    return {"events_kept": count, "orphans": orphans, "overdue_hours": overdue}
 
 
 def _archive(folder: Path, hour: float) -> None:
-    """Keep a copy of the store as it is, before it forgets."""
+    """Copy the store before it prunes its history."""
     target = folder / f"archive-{hour:08.3f}.db"
     with closing(sqlite3.connect(folder / "watcher.db")) as store, closing(sqlite3.connect(target)) as copy:
         store.backup(copy)
 
 
-def _everything(folder: Path) -> tuple[list[EventHistory], list[Entry]]:
-    """Return every event and ledger entry that ever was in the store, as each was when last seen."""
+def _all_history(folder: Path) -> tuple[list[EventHistory], list[LedgerEntry]]:
+    """Return every event and ledger entry of all archives, each in its latest state."""
     announced: dict[str, EventHistory] = {}
-    entries: dict[tuple[str, str, str], Entry] = {}
+    entries: dict[tuple[str, str, str], LedgerEntry] = {}
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
         with open_views(sqlite_url(store)) as views:
             announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}

@@ -1,4 +1,4 @@
-"""Folders of the checkout, so that a test file can move without a change."""
+"""Folders of the source, so that a test file can move without a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves as an SVG of a few lines: no library is worth a picture of six panels."""
+"""Plots as a small SVG, without a library."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ RIGHT: Final = 20
 GAP: Final = 36
 
 Panel = tuple[str, Sequence[float]]
-"""A title with its unit, and a value for each place on the axis."""
+"""A title with its unit, and a value for each position on the axis."""
 
 
-def draw(title: str, axis: str, places: Sequence[float], panels: Sequence[Panel]) -> str:
+def draw(title: str, axis: str, positions: Sequence[float], panels: Sequence[Panel]) -> str:
     """Return the picture: one panel below the other over one axis."""
     height = GAP + len(panels) * (PANEL_HEIGHT + GAP) + GAP
     style = "font-family='sans-serif' font-size='12' fill='#333'"
@@ -25,17 +25,17 @@ def draw(title: str, axis: str, places: Sequence[float], panels: Sequence[Panel]
         f"<text x='{LEFT}' y='20' font-size='15'>{title}</text>",
     ]
     for number, (name, values) in enumerate(panels):
-        lines += _panel(name, places, values, GAP + GAP / 2 + number * (PANEL_HEIGHT + GAP))
+        lines += _panel(name, positions, values, GAP + GAP / 2 + number * (PANEL_HEIGHT + GAP))
     lines += [f"<text x='{WIDTH / 2}' y='{height - 10}' text-anchor='middle'>{axis}</text>", "</svg>"]
     return "\n".join(lines) + "\n"
 
 
-def _panel(name: str, places: Sequence[float], values: Sequence[float], top: float) -> Iterator[str]:
+def _panel(name: str, positions: Sequence[float], values: Sequence[float], top: float) -> Iterator[str]:
     highest = max(*values, 1e-9) * 1.1
-    width, longest = WIDTH - LEFT - RIGHT, max(*places, 1e-9)
+    width, longest = WIDTH - LEFT - RIGHT, max(*positions, 1e-9)
     points = " ".join(
-        f"{LEFT + place / longest * width:.1f},{top + PANEL_HEIGHT * (1 - value / highest):.1f}"
-        for place, value in zip(places, values, strict=True)
+        f"{LEFT + position / longest * width:.1f},{top + PANEL_HEIGHT * (1 - value / highest):.1f}"
+        for position, value in zip(positions, values, strict=True)
     )
     yield f"<rect x='{LEFT}' y='{top}' width='{width}' height='{PANEL_HEIGHT}' fill='none' stroke='#ccc'/>"
     yield f"<text x='{LEFT}' y='{top - 5}'>{name}</text>"

@@ -1,4 +1,4 @@
-"""A bad line: a proxy between the daemon and whatever it talks to, whose trouble can be chosen."""
+"""A TCP proxy between the daemon and its peers, with a selectable network fault."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHUNK: Final = 4096
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
-class IncidentRow(StrEnum):
-    """What is wrong with the line."""
+class NetworkFault(StrEnum):
+    """The fault of the connection."""
 
     NONE = "none"
     LATENCY = "latency"
@@ -27,70 +27,70 @@ class IncidentRow(StrEnum):
     BANDWIDTH = "bandwidth"
 
 
-class WriteQueue:
-    """Passes bytes on as its trouble lets it; made by ``line_to``."""
+class FaultyProxy:
+    """Forwards bytes subject to its fault; ``proxy_to`` makes one."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.trouble = IncidentRow.NONE
+        self.fault = NetworkFault.NONE
         self.url = ""
         self.struck = 0
-        """How often bytes met with trouble."""
+        """The number of times that the fault affected bytes."""
         self._upstream = (host, port)
         self._open: set[asyncio.StreamWriter] = set()
 
-    def set(self, trouble: IncidentRow) -> None:
-        """Change the trouble; what hangs in the old one is cut."""
-        self.trouble = trouble
+    def set_fault(self, fault: NetworkFault) -> None:
+        """Change the fault, and cut all open connections."""
+        self.fault = fault
         for writer in tuple(self._open):
             writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection."""
+        """Forward one connection."""
         self._open.add(writer)
         try:
-            if self.trouble is IncidentRow.BLACKHOLE:
+            if self.fault is NetworkFault.BLACKHOLE:
                 self.struck += 1
                 await asyncio.Event().wait()
-            theirs_in, theirs_out = await asyncio.open_connection(*self._upstream)
-            self._open.add(theirs_out)
+            upstream_in, upstream_out = await asyncio.open_connection(*self._upstream)
+            self._open.add(upstream_out)
             try:
-                await asyncio.gather(self._pass(reader, theirs_out), self._spoil(theirs_in, writer))
+                await asyncio.gather(self._forward(reader, upstream_out), self._forward_with_fault(upstream_in, writer))
             finally:
-                self._open.discard(theirs_out)
-                theirs_out.transport.abort()
+                self._open.discard(upstream_out)
+                upstream_out.transport.abort()
         except OSError:
             pass
         finally:
             self._open.discard(writer)
             writer.transport.abort()
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK):
             sink.write(chunk)
             await sink.drain()
         with suppress(OSError):
             sink.write_eof()
 
-    async def _spoil(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _forward_with_fault(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK):
-            self.struck += self.trouble is not IncidentRow.NONE
-            match self.trouble:
-                case IncidentRow.LATENCY:
+            self.struck += self.fault is not NetworkFault.NONE
+            match self.fault:
+                case NetworkFault.LATENCY:
                     await asyncio.sleep(0.3)
                     sink.write(chunk)
-                case IncidentRow.DRIP:
+                case NetworkFault.DRIP:
                     await _in_pieces(chunk, sink, 1, 0.2)
-                case IncidentRow.BANDWIDTH:
+                case NetworkFault.BANDWIDTH:
                     await _in_pieces(chunk, sink, 200, 0.05)
-                case IncidentRow.RESET:
+                case NetworkFault.RESET:
                     _reset(sink)
-                case IncidentRow.HALF_CLOSE:
+                case NetworkFault.HALF_CLOSE:
                     sink.write(chunk[: len(chunk) // 2])
                     sink.write_eof()
                     return
-                case IncidentRow.BLACKHOLE:
+                case NetworkFault.BLACKHOLE:
                     continue
-                case IncidentRow.NONE:
+                case NetworkFault.NONE:
                     sink.write(chunk)
             await sink.drain()
 
@@ -108,24 +108,24 @@ def _reset(sink: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def line_to(url: str) -> AsyncIterator[WriteQueue]:
-    """Stand before the server of this address as long as the block runs."""
+async def proxy_to(url: str) -> AsyncIterator[FaultyProxy]:
+    """Run a proxy in front of this server while the block runs."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
-    line = WriteQueue(parts.hostname, parts.port)
+    proxy = FaultyProxy(parts.hostname, parts.port)
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(line.serve(reader, writer))
+        task = asyncio.get_running_loop().create_task(proxy.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    line.url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}"))
+    proxy.url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}"))
     try:
-        yield line
+        yield proxy
     finally:
         server.close()
         for task in tasks:

@@ -1,4 +1,4 @@
-"""A simulator that remembers what it answered: the truth that alerts are compared with."""
+"""A simulator that records its answers, for comparison with the alerts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from watcher.simulator import CallKind, Simulator
-from watcher.simulator.calls import Answer, Call
+from watcher.simulator.calls import Call, SimulatedAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +18,27 @@ class ShownAnswer:
 
     at: datetime
     subject: tuple[str, str, str]
-    """Service, type, version."""
+    """SimulatedService, type, version."""
     status: str
     kind: CallKind
 
 
 class RecordingSimulator(Simulator):
-    """Answers as the simulator does and writes down each status that it shows."""
+    """A simulator that records each status in its answers."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.shown: list[ShownAnswer] = []
         self.on_shown: Callable[[ShownAnswer], object] = lambda _: None
 
-    def answer(self, call: Call, ago_seconds: float = 0.0) -> Answer:
-        """Answer, and remember."""
+    def answer(self, call: Call, ago_seconds: float = 0.0) -> SimulatedAnswer:
+        """Return the answer, and record its statuses."""
         answer = super().answer(call, ago_seconds)
         if answer.http_status == HTTPStatus.OK and call.kind in {CallKind.VIEW, CallKind.LIST}:
-            self._remember(call.kind, answer.document)
+            self._record(call.kind, answer.document)
         return answer
 
-    def _remember(self, kind: CallKind, document: object) -> None:
+    def _record(self, kind: CallKind, document: object) -> None:
         assert isinstance(document, dict)
         now = datetime.now(UTC)
         for item in document.get("trains", [document]):

@@ -1,4 +1,4 @@
-"""A daemon whose configuration is written anew while it runs, and everything outside of it."""
+"""A daemon whose configuration changes while it runs, with its simulator and webhook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECOND: Final = "7wxgu1abcde"
 
 @dataclass(slots=True)
 class ReloadScenario:
-    """Everything outside the daemon, and its configuration."""
+    """The simulator, the webhook, and the configuration file of a daemon."""
 
     folder: Path
     api: RecordingSimulator
@@ -32,25 +32,25 @@ class ReloadScenario:
     lives: list[Life] = field(default_factory=list)
 
     def show(self, status: str, service: str = FIRST, version: str = "v1") -> None:
-        """Give a training of the service a status."""
+        """Set the status of a training."""
         self.api.set_training(service, "pop", version, status)
 
     def text(self, *services: str, hooks: Mapping[str, str] | None = None) -> str:
-        """Return a configuration that tells everything about these services."""
+        """Return a configuration that sends all events of these services."""
         return daemon_in_process.settings(self.base_url, list(services), hooks or {"hook": self.hook.url})
 
     @property
     def file(self) -> Path:
-        """The configuration's file."""
+        """The configuration file."""
         return self.folder / "config.toml"
 
     def write(self, text: str) -> None:
-        """Write the configuration's file."""
+        """Write the configuration file."""
         self.file.write_text(text)
 
     @asynccontextmanager
     async def running(self, text: str) -> AsyncIterator[Daemon]:
-        """Run the daemon on this configuration."""
+        """Run the daemon with this configuration."""
         self.write(text)
         born = datetime.now(UTC)
         async with daemon_in_process.running(self.folder, text, self.environ) as daemon:
@@ -58,27 +58,27 @@ class ReloadScenario:
         self.lives.append(Life(born, datetime.now(UTC)))
 
     async def polled(self, service: str, times: int = 2) -> None:
-        """Wait until the API has shown a service so many times from now on."""
+        """Wait for so many more polls of a service."""
         start = len(self.api.shown)
         await daemon_in_process.eventually(
-            lambda: sum(s.subject[0] == service for s in self.api.shown[start:]) >= times
+            lambda: sum(item.subject[0] == service for item in self.api.shown[start:]) >= times
         )
 
     async def announced(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
-        """Wait for so many events at the webhook; return service and status of each."""
+        """Wait for so many events at the webhook; return the service and status of each."""
         inbox = hook or self.hook
         await daemon_in_process.eventually(lambda: len(inbox.events()) >= count)
         return [(event["service"], event["to"]) for event in inbox.events()]
 
     def broken_invariants(self, watched: Sequence[str] = (FIRST, SECOND)) -> list[str]:
-        """Compare what was shown of these services with what was recorded and what arrived."""
+        """Compare the answers about these services with the records and the arrivals."""
         shown = [item for item in self.api.shown if item.subject[0] in watched]
         return violations(daemon_in_process.evidence(self.folder, shown, self.lives, {"hook": self.hook.received}))
 
 
 @asynccontextmanager
 async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
-    """Set up two services with a training each, and a webhook."""
+    """Set up two services with one training each, and a webhook."""
     api = RecordingSimulator()
     for service in (FIRST, SECOND):
         api.set_training(service, "pop", "v1", "waiting")
@@ -87,5 +87,5 @@ async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
 
 
 async def reload(daemon: Daemon) -> Mapping[str, object]:
-    """Let the daemon read its configuration again."""
+    """Reload the configuration of the daemon."""
     return await daemon.reloader.serve({})

@@ -1,4 +1,4 @@
-"""Stores with older schemas, as older versions made them."""
+"""Stores with the schemas of older versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 
 def make_schema(path: Path, revision: str) -> None:
-    """Make an empty store with this schema, or bring one up to it."""
+    """Create an empty store with this schema, or upgrade one to it."""
     path.parent.mkdir(exist_ok=True)
     engine = writer_engine(path)
     with engine.begin() as connection:

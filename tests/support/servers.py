@@ -1,4 +1,4 @@
-"""Real local servers that stand for a webhook's consumer and for Slack's incoming webhooks."""
+"""Local servers in place of webhook consumers and Slack's incoming webhooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came."""
+    """One received request."""
 
     at: datetime
     headers: dict[str, str]
@@ -38,7 +38,7 @@ class Received:
 
     @property
     def events(self) -> list[Any]:
-        """The events in a webhook's body: one, or those of a group."""
+        """The events in the body of a webhook: one, or those of a group."""
         body = self.json
         return list(body["data"]["events"]) if body["type"] == "group" else [body["data"]]
 
@@ -46,16 +46,16 @@ class Received:
 Script = Callable[[Received], Response]
 
 
-def say_ok(_received: Received) -> Response:
-    """Answer as a consumer (204 would do as well) and as Slack's incoming webhooks do."""
+def answer_ok(_received: Received) -> Response:
+    """Return 200 "ok", the answer of Slack's incoming webhooks."""
     return PlainTextResponse("ok")
 
 
 @dataclass(slots=True)
 class Inbox:
-    """Keeps everything that was posted; ``script`` answers."""
+    """Keeps all received requests; ``script`` returns the answers."""
 
-    script: Script = say_ok
+    script: Script = answer_ok
     received: list[Received] = field(default_factory=list)
     url: str = ""
 
@@ -66,18 +66,18 @@ class Inbox:
         await self.script(item)(scope, receive, send)
 
     def accepted_ids(self) -> list[str]:
-        """The ids of the deliveries in the order of their first arrival."""
+        """Return the ids of the deliveries in the order of their first arrival."""
         return list(dict.fromkeys(item.webhook_id for item in self.received))
 
     def events(self) -> list[Any]:
-        """The events of the deliveries, each once, in the order of their first arrival."""
+        """Return the events of the deliveries, each once, in the order of their first arrival."""
         first = {item.webhook_id: item.events for item in reversed(self.received)}
         return [event for identity in self.accepted_ids() for event in first[identity]]
 
 
 @dataclass(slots=True)
 class Leisurely(Inbox):
-    """Takes its time before it answers what has arrived."""
+    """Waits before it answers a received request."""
 
     seconds: Callable[[], float] = lambda: 0.0
 
@@ -91,7 +91,7 @@ class Leisurely(Inbox):
 
 
 def as_slack(received: Received) -> Response:
-    """Answer as Slack does: what breaks its limits is refused with its words."""
+    """Answer as Slack does: reject a message that breaks its limits."""
     payload = received.json
     if not payload.get("text"):
         return PlainTextResponse("no_text", 400)
@@ -103,7 +103,7 @@ def as_slack(received: Received) -> Response:
 
 @asynccontextmanager
 async def listening(inbox: Inbox) -> AsyncIterator[Inbox]:
-    """Serve an inbox on a free port as long as the block runs."""
+    """Serve an inbox on a free port while the block runs."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(inbox, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""A local Slack: the Web API that a bot uses, with Slack's own limits and with faults in and below HTTP."""
+"""A local Slack: the Web API for bots, with Slack's limits and with faults in and below HTTP."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CHANNEL: Final = "C0123456789"
 TOKEN: Final = "xoxb-0000000000-0000000000-thisisthetokenofthetests"
 SCOPES: Final = frozenset({"chat:write", "channels:history"})
 PAGE: Final = 15
-"""Messages a page at most, few so that there are several."""
+"""The most messages a page, few, so that tests need several pages."""
 METADATA_MAX: Final = 4_000
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Fault(StrEnum):
-    """What may happen to a post instead of its answer; anything else is the name of an error of Slack's."""
+    """A fault in place of the answer to a post; any other text is an error name of Slack."""
 
     EARLY_RESET = "early reset"
     LATE_RESET = "late reset"
@@ -43,14 +43,14 @@ class Fault(StrEnum):
 
 
 POSTED: Final = frozenset({Fault.LATE_RESET, Fault.LATE_ERROR, Fault.LATE_HANG})
-"""The faults after which the message stands in the channel all the same."""
+"""The faults after which the message is in the channel nevertheless."""
 
 Reply = tuple[int, dict[str, str], bytes]
 
 
 @dataclass(slots=True)
 class Bucket:
-    """So many calls at once, refilled over time."""
+    """A token bucket: so many calls at once, refilled over time."""
 
     size: float
     per_second: float
@@ -58,7 +58,7 @@ class Bucket:
     at: float = 0.0
 
     def take(self) -> bool:
-        """Take one call; say whether there was one."""
+        """Take one token; return whether there was one."""
         now = time.monotonic()
         self.left = self.size if self.left < 0 else min(self.size, self.left + (now - self.at) * self.per_second)
         self.at = now
@@ -75,27 +75,27 @@ class LocalSlack:
     token: str = TOKEN
     scopes: frozenset[str] = SCOPES
     fault: Callable[[dict[str, Any]], str | None] = lambda _: None
-    """What befalls a post, by its body."""
+    """Returns the fault of a post by its body."""
     history_fault: Callable[[], str | None] = lambda: None
     arrived: Callable[[], None] = lambda: None
-    """Called when a post has been read whole, before anything is done about it."""
+    """Called when a post was received, before it is processed."""
     delays: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
-    """Seconds before a post is kept, and after that before it is answered."""
+    """The seconds before a post is stored, and from then until its answer."""
     behind_seconds: float = 0.0
-    """By how much its clock is behind ours."""
+    """The lag of its clock behind ours."""
     url: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    """What was answered with an error by its name, faults that were asked for included."""
+    """The number of error answers by name, including requested faults."""
     too_fast: int = 0
-    """Posts beyond the pace; those that were throttled by a fault do not count."""
+    """The number of posts beyond the allowed pace, without those that a fault throttled."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
-    """Every post as it came, accepted or not."""
+    """Every received post, accepted or not."""
     raw: list[bytes] = field(default_factory=list)
     pace: Bucket = field(default_factory=lambda: Bucket(3, 1.0))
     tier: Bucket = field(default_factory=lambda: Bucket(50, 50 / 60))
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def texts(self) -> list[str]:
@@ -103,34 +103,34 @@ class LocalSlack:
         return [message["text"] for message in self.messages]
 
     def delivery_ids(self) -> list[str]:
-        """The delivery's id of each message of ours, oldest first."""
+        """The delivery id of each message of the bot, oldest first."""
         return [message["metadata"]["event_payload"]["delivery_id"] for message in self.messages]
 
     def say(self, text: str) -> None:
-        """Let somebody else write into the channel."""
-        self._keep({"text": text, "user": "U0000000001"})
+        """Add a message of another user to the channel."""
+        self._store({"text": text, "user": "U0000000001"})
 
-    def _keep(self, message: dict[str, Any]) -> str:
+    def _store(self, message: dict[str, Any]) -> str:
         last = float(self.messages[-1]["ts"]) if self.messages else 0.0
         ts = f"{max(time.time() - self.behind_seconds, last + 0.000001):.6f}"
         self.messages.append({"type": "message", **message, "ts": ts})
         return ts
 
     async def answer(self, method: str, headers: dict[str, str], body: bytes) -> Reply | None:
-        """Answer one call; ``None`` breaks the connection."""
+        """Answer one call; ``None`` resets the connection."""
         self.calls[method] += 1
         problem = self._unauthorized(headers)
         if problem:
-            return self._no(problem)
+            return self._error(problem)
         match method:
             case "auth.test":
                 known = {"ok": True, "team": "Tests", "user": "aitems", "bot_id": "B0000000001"}
-                return self._yes(known)
+                return self._success(known)
             case "chat.postMessage":
                 return await self._post(headers, body)
             case "conversations.history":
                 return self._history(body)
-        return self._no("unknown_method")
+        return self._error("unknown_method")
 
     def _unauthorized(self, headers: dict[str, str]) -> str | None:
         given = headers.get("authorization", "")
@@ -153,12 +153,12 @@ class LocalSlack:
             return self._throttled()
         problem = self._refusal(body)
         if problem:
-            return self._no(problem)
-        ts = self._keep({key: body[key] for key in ("text", "blocks", "metadata") if key in body} | {"bot_id": "B1"})
+            return self._error(problem)
+        ts = self._store({key: body[key] for key in ("text", "blocks", "metadata") if key in body} | {"bot_id": "B1"})
         await asyncio.sleep(after)
         if fault is not None:
             return await self._fail(fault)
-        return self._yes({"ok": True, "channel": body["channel"], "ts": ts, "message": self.messages[-1]})
+        return self._success({"ok": True, "channel": body["channel"], "ts": ts, "message": self.messages[-1]})
 
     def _refusal(self, body: dict[str, Any]) -> str | None:
         if "chat:write" not in self.scopes:
@@ -179,7 +179,7 @@ class LocalSlack:
             case Fault.EARLY_RESET | Fault.LATE_RESET:
                 return None
             case Fault.HANG | Fault.LATE_HANG:
-                await self.over.wait()
+                await self.closing.wait()
                 return None
             case Fault.ERROR | Fault.LATE_ERROR:
                 return (500, {}, b'{"ok":false,"error":"internal_error"}')
@@ -197,26 +197,26 @@ class LocalSlack:
         if fault == Fault.ERROR:
             return (500, {}, b"")
         if fault is not None:
-            return self._no(fault)
+            return self._error(fault)
         if "channels:history" not in self.scopes:
-            return self._no("missing_scope", needed="channels:history")
+            return self._error("missing_scope", needed="channels:history")
         if wanted["channel"] != CHANNEL:
-            return self._no("channel_not_found")
-        return self._yes(self._page(wanted))
+            return self._error("channel_not_found")
+        return self._success(self._page(wanted))
 
     def _page(self, wanted: dict[str, str]) -> dict[str, Any]:
         oldest, before = float(wanted.get("oldest", "0")), float(wanted.get("cursor", "inf"))
         newest_first = [item for item in reversed(self.messages) if oldest < float(item["ts"]) < before]
         page = newest_first[: min(PAGE, int(wanted.get("limit", "100")))]
         more = len(page) < len(newest_first)
-        shown = page if wanted.get("include_all_metadata") == "true" else [_bare(item) for item in page]
+        shown = page if wanted.get("include_all_metadata") == "true" else [_without_metadata(item) for item in page]
         cursor = str(page[-1]["ts"]) if more else ""
         return {"ok": True, "messages": shown, "has_more": more, "response_metadata": {"next_cursor": cursor}}
 
-    def _yes(self, document: dict[str, Any]) -> Reply:
+    def _success(self, document: dict[str, Any]) -> Reply:
         return _json(200, document, {"x-oauth-scopes": ",".join(sorted(self.scopes))})
 
-    def _no(self, name: str, **more: str) -> Reply:
+    def _error(self, name: str, **more: str) -> Reply:
         self.refused[name] += 1
         document = {"ok": False, "error": name, **more}
         return _json(200, document, {"x-oauth-scopes": ",".join(sorted(self.scopes))})
@@ -226,7 +226,7 @@ class LocalSlack:
         return _json(429, {"ok": False, "error": "ratelimited"}, {"retry-after": "1"})
 
 
-def _bare(message: dict[str, Any]) -> dict[str, Any]:
+def _without_metadata(message: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in message.items() if key != "metadata"}
 
 
@@ -246,7 +246,7 @@ def _json(status: int, document: object, headers: dict[str, str] | None = None) 
 
 @asynccontextmanager
 async def local_slack(slack: LocalSlack) -> AsyncIterator[LocalSlack]:
-    """Serve it on a free port as long as the block runs."""
+    """Serve the workspace on a free port while the block runs."""
     tasks: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -259,12 +259,12 @@ async def local_slack(slack: LocalSlack) -> AsyncIterator[LocalSlack]:
     try:
         yield slack
     finally:
-        slack.over.set()
+        slack.closing.set()
         listener.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # The transports close in the loop's next turn.
+        # The transports close in the next iteration of the loop.
         await asyncio.sleep(0)
 
 
@@ -302,6 +302,6 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def in_turn(faults: Iterable[str | None]) -> Callable[[dict[str, Any]], str | None]:
-    """Return what lets these befall the posts one after the other, and then nothing."""
+    """Return a source of these faults for successive posts, and of none after them."""
     rest = iter(faults)
     return lambda _: next(rest, None)

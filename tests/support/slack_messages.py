@@ -1,4 +1,4 @@
-"""What stands in a local Slack's channel, in the form in which the invariant checker knows arrivals."""
+"""Convert the messages of a local Slack into arrivals for the invariant checker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.store.views import EventHistory
 
 
 def as_received(slack: LocalSlack, receiver: str, announced: Sequence[EventHistory]) -> list[Received]:
-    """Return the bot's messages, each as the webhook that would have told the same under the same id."""
+    """Return the bot's messages, each as the webhook with the same events and id."""
     known = {item.event.id: item for item in announced}
     return [_as_webhook(message, receiver, known) for message in slack.messages if "metadata" in message]
 

@@ -1,4 +1,4 @@
-"""Watching five hundred trainings for a long time while everything fails now and then: what grows, and what is late."""
+"""A long watch of five hundred trainings under random faults: growth and lateness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any, Final
 from starlette.responses import PlainTextResponse, Response
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import LIVES, all_delivered
+from tests.support.changing_trainings import STATUS_SEQUENCES, all_delivered
 from tests.support.invariants import Life, violations
 from tests.support.recording_simulator import RecordingSimulator, ShownAnswer
 from tests.support.servers import Inbox, Received, listening
@@ -28,7 +28,7 @@ SERVICES: Final = tuple(f"soak{number:02}" for number in range(10))
 TRAININGS_EACH: Final = 50
 INTERVAL_SECONDS: Final = 1.0
 RATE: Final = 0.001
-"""How many of the requests each kind of fault strikes."""
+"""The share of requests that each kind of fault affects."""
 FAULTS: Final = (
     *("400", "401", "401-permission", "404-gateway", "500", "503", "504", "403", "404", "xml", "html", "empty-error"),
     *("redirect", "html-200", "garbage", "envelope-200", "empty", "array", "null", "missing-status", "null-status"),
@@ -39,13 +39,13 @@ FAULTS: Final = (
 THROTTLES: Final = ("429-quota", "429-throttle", "429-rate")
 KEPT_OF_A_RUN: Final = 5
 PATIENCE: Final = timedelta(seconds=10)
-"""A fault may take the confirming answer, and the next one may time out; what is lost stays lost much longer."""
+"""A fault may spoil the confirming answer, and the next one may time out; a lost change stays lost much longer."""
 MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a daemon takes and how late it is, at one moment."""
+    """The resources and the lateness of a daemon at one time."""
 
     minute: float
     memory_megabytes: float
@@ -53,45 +53,45 @@ class Sample:
     journal_megabytes: float
     store_megabytes: float
     lateness_seconds: float
-    """The longest that a service waited for its look beyond its interval, since the sample before."""
+    """The longest wait of a service for its poll beyond the interval, since the previous sample."""
     delay_seconds: float
-    """The longest from an event's record to its arrival, since the sample before."""
+    """The longest time from an event's record to its arrival, since the previous sample."""
 
 
-class Flapping(RecordingSimulator):
-    """Remembers of each run of equal words the first answers only, and none that a fault spoiled."""
+class CompactRecorder(RecordingSimulator):
+    """Records only the first answers of each run of equal statuses, and none that a fault spoiled."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[str, float] = {}
+        self.polled_at: dict[str, float] = {}
         self.longest_wait = 0.0
         self._runs: dict[tuple[str, str, str], tuple[str, int]] = {}
         self._spoiled: list[Call] = []
 
     def fault_for(self, call: Call) -> Fault | None:
-        """Choose the fault; note how long the service waited to be asked about."""
+        """Choose the fault, and measure the service's wait for its poll."""
         if call.kind is CallKind.LIST:
             now = self.monotonic()
-            self.longest_wait = max(self.longest_wait, now - self.asked.get(call.service, now))
-            self.asked[call.service] = now
+            self.longest_wait = max(self.longest_wait, now - self.polled_at.get(call.service, now))
+            self.polled_at[call.service] = now
         fault = super().fault_for(call)
         if fault is not None:
             self._spoiled.append(call)
         return fault
 
     def answer(self, call: Call, ago_seconds: float = 0.0) -> Any:
-        """Answer; what is spoiled afterwards was shown to nobody."""
+        """Return the answer; do not record one that a fault spoils."""
         count = len(self.shown)
         answer = super().answer(call, ago_seconds)
         new = self.shown[count:]
         del self.shown[count:]
         if not any(call is spoiled for spoiled in self._spoiled[-100:]):
-            self.shown += [shown for shown in new if self._is_news(shown)]
+            self.shown += [shown for shown in new if self._is_new(shown)]
         return answer
 
-    def _is_news(self, shown: ShownAnswer) -> bool:
-        word, times = self._runs.get(shown.subject, ("", 0))
-        times = times + 1 if word == shown.status else 1
+    def _is_new(self, shown: ShownAnswer) -> bool:
+        status, times = self._runs.get(shown.subject, ("", 0))
+        times = times + 1 if status == shown.status else 1
         self._runs[shown.subject] = (shown.status, times)
         return times <= KEPT_OF_A_RUN
 
@@ -103,18 +103,18 @@ class Flapping(RecordingSimulator):
 
 @dataclass(slots=True)
 class Soak:
-    """What came of it."""
+    """The results of a soak."""
 
     samples: list[Sample]
     violated: list[str]
     events: int
     struck: int
     growth_megabytes: float
-    """From the mean of the second tenth of the time to the mean of the last one."""
+    """The mean of the last tenth of the time less that of the second one."""
 
 
 def growth(values: Iterable[float]) -> float:
-    """Return the mean of the last tenth less that of the second one: the first one warms up."""
+    """Return the mean of the last tenth less that of the second one; the first tenth is the warm-up."""
     kept = list(values)
     tenth = max(1, len(kept) // 10)
     early, late = kept[tenth : 2 * tenth] or kept[:1], kept[-tenth:]
@@ -122,19 +122,19 @@ def growth(values: Iterable[float]) -> float:
 
 
 async def keep_changing(api: RecordingSimulator, draw: random.Random) -> None:
-    """Let one training after another go on in its life, about two in a second."""
-    places = {(service, f"v{n}"): 0 for service in SERVICES for n in range(TRAININGS_EACH)}
-    names = list(places)
+    """Advance random trainings to their next status, about two a second."""
+    positions = {(service, f"v{n}"): 0 for service in SERVICES for n in range(TRAININGS_EACH)}
+    names = list(positions)
     while True:
         service, version = name = draw.choice(names)
-        places[name] += 1
-        life = LIVES[sum(map(ord, service + version)) % len(LIVES)]
-        api.set_training(service, "pop", version, life[places[name] % len(life)])
+        positions[name] += 1
+        statuses = STATUS_SEQUENCES[sum(map(ord, service + version)) % len(STATUS_SEQUENCES)]
+        api.set_training(service, "pop", version, statuses[positions[name] % len(statuses)])
         await asyncio.sleep(draw.uniform(0.2, 0.8))
 
 
-def moody(draw: random.Random) -> Any:
-    """Return a consumer that refuses, throttles or takes its time now and then."""
+def unreliable(draw: random.Random) -> Any:
+    """Return a consumer that sometimes fails or throttles."""
 
     def answer(_received: Received) -> Response:
         chance = draw.random()
@@ -148,13 +148,17 @@ def moody(draw: random.Random) -> Any:
 
 
 async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak:
-    """Watch for so many minutes with the real command in a process of its own."""
-    draw = random.Random(500)  # noqa: S311 - what happens
-    api, samples = Flapping(), list[Sample]()
+    """Watch for so many minutes with the real command in its own process."""
+    draw = random.Random(500)  # noqa: S311 - test data
+    api, samples = CompactRecorder(), list[Sample]()
     for service in SERVICES:
         for number in range(TRAININGS_EACH):
             api.set_training(service, "pop", f"v{number}", "requesting")
-    async with serve(api) as simulator, listening(Inbox(moody(draw))) as hook, listening(Inbox(moody(draw))) as other:
+    async with (
+        serve(api) as simulator,
+        listening(Inbox(unreliable(draw))) as hook,
+        listening(Inbox(unreliable(draw))) as other,
+    ):
         hooks = {"hook": hook, "other": other}
         text = daemon_in_process.settings(
             simulator.base_url, list(SERVICES), {name: item.url for name, item in hooks.items()}
@@ -162,7 +166,7 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
         (folder / "config.toml").write_text(text.replace('interval = "200ms"', f'interval = "{INTERVAL_SECONDS:.0f}s"'))
         born = datetime.now(UTC)
         async with daemon(folder) as process:
-            await daemon_in_process.eventually(lambda: len(api.asked) == len(SERVICES), 60)
+            await daemon_in_process.eventually(lambda: len(api.polled_at) == len(SERVICES), 60)
             _plan_faults(api)
             changing = asyncio.create_task(keep_changing(api, draw))
             api.take_longest_wait()
@@ -200,7 +204,7 @@ def _plan_faults(api: RecordingSimulator) -> None:
 
 
 def _longest_delay(hooks: Mapping[str, Inbox], seen: dict[str, int]) -> float:
-    """Return the longest from an event's record to its first arrival, of what came since the last call."""
+    """Return the longest time from an event's record to its first arrival, among arrivals since the last call."""
     longest = 0.0
     for name, hook in hooks.items():
         for item in hook.received[seen[name] :]:
@@ -212,7 +216,7 @@ def _longest_delay(hooks: Mapping[str, Inbox], seen: dict[str, int]) -> float:
 
 @asynccontextmanager
 async def daemon(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the command as long as the block runs."""
+    """Run the command while the block runs."""
     with (folder / "daemon.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")),
@@ -243,6 +247,6 @@ def take_sample(pid: int, folder: Path, minute: float, late: float, delay: float
 
 
 def memory_megabytes(pid: int) -> float:
-    """Return what a process holds in memory now."""
+    """Return the present memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE

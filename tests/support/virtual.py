@@ -1,7 +1,7 @@
-"""The real stages and the real store on virtual time: hours pass in moments, and nothing else is pretended.
+"""The real stages and the real store on virtual time, so that hours pass at once; only HTTP is replaced.
 
-The loop's clock jumps to the next timer whenever there is nothing to do. Work in threads (the store's writer) is
-waited for in real time, so that no timer overtakes it. In the place of HTTP stands a function from request to answer.
+The loop's clock jumps to the next timer when the loop is idle. Work in threads (the store's writer) takes real time,
+and the virtual clock waits for it. A function from request to answer replaces HTTP.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ ALL: Final = Routes(routes=(Route(number=1, match=Matcher(kinds=frozenset({"*"})
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Jumps over waits in which only time would pass."""
+    """A selector that skips idle waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,10 +65,10 @@ class _JumpingSelector(selectors.DefaultSelector):
         self.threads_at_work = 0
 
     def select(self, timeout: float | None = None) -> Any:
-        """Return what is ready; where nothing is, let the virtual time pass."""
+        """Return the ready events; without any, advance the virtual time."""
         if self.threads_at_work or timeout is None:
             return super().select(REAL_WAIT_SECONDS if self.threads_at_work else timeout)
-        # No clock stands still: who waits for less than the loop can tell apart would wait for ever.
+        # The clock always advances: a wait shorter than the loop's resolution would never end otherwise.
         self.now += TURN_SECONDS
         ready = super().select(0)
         if not ready and timeout > 0:
@@ -77,10 +77,10 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when nothing else is to be done.
+    """An event loop whose time advances only while it is idle.
 
     Args:
-        threads: whether work in threads is done in threads; else it is done at once, which days of time need.
+        threads: whether an executor runs in threads; otherwise its work runs at once, for days of virtual time.
     """
 
     def __init__(self, *, threads: bool = True) -> None:
@@ -93,19 +93,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.jumping.now
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # passed on
-        """Run in a thread; virtual time stands still meanwhile."""
+        """Run in a thread; virtual time stops meanwhile."""
         if not self._threads:
-            return self._done(func, *args)
+            return self._run_now(func, *args)
         self.jumping.threads_at_work += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_is_done)
         return future
 
-    def _done(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def _run_now(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it, as from a thread
+        except Exception as error:  # noqa: BLE001 - it goes to the awaiting task, as from a thread
             future.set_exception(error)
         return future
 
@@ -114,7 +114,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """Wall and monotonic time of a virtual loop; the wall can be stepped."""
+    """Wall and monotonic time of a virtual loop; a test can step the wall clock."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -125,7 +125,7 @@ class VirtualClock:
         return START + self.step + timedelta(seconds=self._loop.time())
 
     def true_now(self) -> datetime:
-        """Return the time as a clock that nobody steps shows it."""
+        """Return the wall time without any steps."""
         return START + timedelta(seconds=self._loop.time())
 
     def monotonic(self) -> float:
@@ -134,7 +134,7 @@ class VirtualClock:
 
 
 def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, threads: bool = True) -> T:
-    """Run to the end on a loop of virtual time."""
+    """Run a coroutine to its end on a virtual loop."""
     loop = VirtualLoop(threads=threads)
     try:
         return loop.run_until_complete(main(VirtualClock(loop)))
@@ -144,24 +144,24 @@ def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, threads: bool
 
 
 @dataclass(slots=True)
-class World:
-    """An API in memory: what it says of each training, and how it misbehaves now."""
+class FakeApi:
+    """An AiTEMS API in memory: the statuses of the trainings, and the current fault."""
 
     clock: VirtualClock
     trainings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Service and version to status."""
-    trouble: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
-    """Virtual seconds and path to an answer of its own, or ``None`` for the honest one."""
-    asked: list[float] = field(default_factory=list)
-    """When requests came, in virtual seconds."""
+    fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
+    """Returns an answer for virtual seconds and path, or ``None`` for the true one."""
+    request_times: list[float] = field(default_factory=list)
+    """The times of the requests, in virtual seconds."""
     paths: list[str] = field(default_factory=list)
     latency_seconds: float = 0.01
-    date_off: timedelta = timedelta()
-    """How much the server's clock is ahead of ours."""
+    date_offset: timedelta = timedelta()
+    """The lead of the server's clock over ours."""
     shown: list[ShownAnswer] = field(default_factory=list)
-    """What honest answers showed, by a clock that nobody steps."""
+    """The statuses in true answers, with unstepped times."""
     lives: list[Life] = field(default_factory=list)
-    """The daemons that watched it."""
+    """The runs of the daemons that polled it."""
 
     async def call(self, request: HttpRequest) -> HttpResult:
         """Answer one request, as ``HttpClient.call`` does."""
@@ -170,15 +170,15 @@ class World:
             request.on_write()
         path = urlsplit(request.url).path
         asked_at = self.clock.utc_now()
-        self.asked.append(self.clock.monotonic())
+        self.request_times.append(self.clock.monotonic())
         self.paths.append(path)
         await asyncio.sleep(self.latency_seconds)
-        trouble = self.trouble(self.clock.monotonic(), path)
-        answer = await trouble if isinstance(trouble, Awaitable) else trouble
-        return answer or self.honest(path, asked_at)
+        fault = self.fault(self.clock.monotonic(), path)
+        answer = await fault if isinstance(fault, Awaitable) else fault
+        return answer or self.true_answer(path, asked_at)
 
-    def honest(self, path: str, asked_at: datetime | None = None) -> Answered:
-        """Return the answer that tells what is, and remember what it showed."""
+    def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
+        """Return the true answer, and record its statuses."""
         document = self.document(path)
         assert isinstance(document, dict)
         kind = CallKind.LIST if "trains" in document else CallKind.VIEW
@@ -195,9 +195,9 @@ class World:
         asked_at: datetime | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
-        """Return an answer that comes now."""
+        """Return an answer with the present time."""
         now = self.clock.utc_now()
-        fields = {"date": format_datetime(now + self.date_off, usegmt=True), **(headers or {})}
+        fields = {"date": format_datetime(now + self.date_offset, usegmt=True), **(headers or {})}
         return Answered(
             status=status,
             headers=Headers(fields.items()),
@@ -207,12 +207,14 @@ class World:
         )
 
     def document(self, path: str) -> object:
-        """Return what an honest answer to this path holds."""
-        connections = path.split("/")
-        service = connections[4]
-        items = [_training(service, version, word) for (of, version), word in self.trainings.items() if of == service]
-        if "versions" in connections:
-            return next(item for item in items if item["version"] == connections[-1])
+        """Return the document of the true answer for this path."""
+        parts = path.split("/")
+        service = parts[4]
+        items = [
+            _training(service, version, status) for (of, version), status in self.trainings.items() if of == service
+        ]
+        if "versions" in parts:
+            return next(item for item in items if item["version"] == parts[-1])
         return {"trains": items, "offset": 0, "limit": 1000}
 
 
@@ -229,19 +231,19 @@ def _training(service: str, version: str, status: str) -> dict[str, object]:
 
 
 @dataclass(slots=True)
-class Ear:
-    """A receiver that keeps what it is told; ``outcome`` answers."""
+class FakeReceiver:
+    """A receiver that keeps its messages; ``outcome`` decides the result."""
 
     name: str = "hook"
     kind: str = "test"
     pace_key: str = "hook"
     pace_seconds: float = 0.0
     dedup: Dedup = Dedup.BY_ID
-    heard: list[tuple[Event, ...]] = field(default_factory=list)
+    messages: list[tuple[Event, ...]] = field(default_factory=list)
     also: list[tuple[Event, ...]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
-    """What a webhook would have got, for the invariant checker."""
+    """The messages as webhooks, for the invariant checker."""
     outcome: Callable[[DeliveryRequest], Outcome] = lambda _: Delivered()
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
@@ -254,7 +256,7 @@ class Ear:
         outcome = self.outcome(delivery_request)
         self.times.append(asyncio.get_running_loop().time())
         if isinstance(outcome, Delivered):
-            self.heard.append(delivery_request.events)
+            self.messages.append(delivery_request.events)
             self.also.append(delivery_request.also)
             assert delivery_request.body is not None
             self.received.append(
@@ -268,12 +270,12 @@ class Ear:
 
     @property
     def events(self) -> list[Event]:
-        """Every event that was told, in order."""
-        return [event for delivery_request in self.heard for event in delivery_request]
+        """The events of all messages, in order."""
+        return [event for events in self.messages for event in events]
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of the events that were told, in order."""
+        """The kinds of those events, in order."""
         return [event.kind.value for event in self.events]
 
 
@@ -284,29 +286,29 @@ def service_polls(services: Iterable[str], interval_seconds: float = 30, idle_se
 
 
 @asynccontextmanager
-async def watching(  # noqa: PLR0913 - what a test sets up, all but the first four optional
+async def running_pipeline(  # noqa: PLR0913 - the options of a test
     folder: Path,
-    world: World,
-    ear: Ear,
+    api: FakeApi,
+    receiver: FakeReceiver,
     polls: Iterable[Poll],
     *,
     per_second: float = 100.0,
     thresholds: Thresholds | None = None,
-    ring_seconds: float = TICK_SECONDS,
+    tick_seconds: float = TICK_SECONDS,
 ) -> AsyncIterator[Poller]:
-    """Run the stages on a real store as long as the block runs."""
-    clock, born = world.clock, world.clock.true_now()
+    """Run the stages on a real store while the block runs."""
+    clock, born = api.clock, api.clock.true_now()
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     budget = Budget(per_second=per_second, max_concurrency=8, clock=clock)  # type: ignore[arg-type]  # fits Clock
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
     account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
-    api = AitemsClient(world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
+    client = AitemsClient(api, account, clock, budget)  # type: ignore[arg-type]  # FakeApi replaces HttpClient
     clock_trust = ClockTrust()
-    delivery_workers = workers({"hook": ear}, Deliveries(database), Policy(), clock, clock_trust)
-    router = Router(Outbox(database), ALL, {"hook": ear}, clock, delivery_workers["hook"].wake.tick)
+    delivery_workers = workers({"hook": receiver}, Deliveries(database), Policy(), clock, clock_trust)
+    router = Router(Outbox(database), ALL, {"hook": receiver}, clock, delivery_workers["hook"].wake.tick)
     poller = Poller(
         polls,
-        {"main": api},
+        {"main": client},
         PollStore(database),
         clock,
         thresholds=thresholds or Thresholds(),
@@ -315,7 +317,12 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         on_caught_up=router.release,
     )
     await poller.start()
-    pipeline = [_ring(poller, ring_seconds), router.run(), delivery_workers["hook"].run(), poller.flusher.for_ever()]
+    pipeline = [
+        _tick_regularly(poller, tick_seconds),
+        router.run(),
+        delivery_workers["hook"].run(),
+        poller.flusher.run(),
+    ]
     tasks = [asyncio.create_task(stage) for stage in pipeline]
     try:
         yield poller
@@ -325,23 +332,23 @@ async def watching(  # noqa: PLR0913 - what a test sets up, all but the first fo
         await asyncio.gather(*tasks, return_exceptions=True)
         await poller.stop(1.0)
         database.close()
-        world.lives.append(Life(born, clock.true_now()))
+        api.lives.append(Life(born, clock.true_now()))
 
 
-def broken_invariants(folder: Path, world: World, ear: Ear, *, stepped: bool = False) -> list[str]:
-    """Compare what the API showed with what the store recorded and what arrived; return every broken promise.
+def broken_invariants(folder: Path, api: FakeApi, receiver: FakeReceiver, *, stepped: bool = False) -> list[str]:
+    """Compare the answers of the API, the records and the arrivals; return every broken promise.
 
     Args:
-        folder: the store's.
-        world: it remembers what it showed.
-        ear: it remembers what it was told.
-        stepped: whether the wall clock was, so that its times say nothing.
+        folder: the folder of the store.
+        api: the API, with its answers.
+        receiver: the receiver, with its messages.
+        stepped: whether the wall clock was stepped, so that its times cannot be compared.
     """
-    evidence = daemon_in_process.evidence(folder, world.shown, world.lives, {ear.name: ear.received})
+    evidence = daemon_in_process.evidence(folder, api.shown, api.lives, {receiver.name: receiver.received})
     return violations(replace(evidence, witnessed=not stepped))
 
 
-async def _ring(poller: Poller, ring_seconds: float) -> None:
+async def _tick_regularly(poller: Poller, tick_seconds: float) -> None:
     while True:
         poller.tick()
-        await asyncio.sleep(ring_seconds)
+        await asyncio.sleep(tick_seconds)

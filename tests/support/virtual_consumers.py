@@ -1,4 +1,4 @@
-"""The whole daemon on virtual time among consumers that do as a test says: hours of it, judged by the checker."""
+"""The complete daemon on virtual time, with consumers whose behaviour a test chooses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from watcher.core.event import Event
 from watcher.http import Answered, Headers, HttpRequest, HttpResult, HttpSettings
 
 API: Final = "https://api.example/api/v1"
-ON_THE_WAY_SECONDS: Final = 0.02
+LATENCY_SECONDS: Final = 0.02
 
 CONFIG: Final = """
 [state]
@@ -62,42 +62,42 @@ to = [{receivers}]
 """
 ENVIRON: Final = {"SLACK_URL": "https://chat.example/services/T000/B000/secretpart"}
 
-Mood = Callable[["Consumer", HttpSettings], Awaitable[HttpResult | None] | HttpResult | None]
+Behaviour = Callable[["Consumer", HttpSettings], Awaitable[HttpResult | None] | HttpResult | None]
 
 
-class _Arrivals(list[ShownAnswer]):
-    """What was shown, in memory."""
+class _AnswerList(list[ShownAnswer]):
+    """An answer log in memory."""
 
-    put = list.append
+    add = list.append
 
 
 @dataclass(slots=True)
 class Consumer:
-    """One at the other end: takes everything in, unless its mood has another answer."""
+    """A consumer that accepts every request, unless its behaviour returns another answer."""
 
     clock: VirtualClock
-    mood: Mood = lambda _consumer, _settings: None
+    behaviour: Behaviour = lambda _consumer, _settings: None
     received: list[Received] = field(default_factory=list)
-    tries: list[float] = field(default_factory=list)
-    """When attempts came, in virtual seconds."""
+    attempt_times: list[float] = field(default_factory=list)
+    """The times of the attempts, in virtual seconds."""
 
     async def __call__(self, request: HttpRequest, settings: HttpSettings) -> HttpResult:
         """Answer one request."""
         if request.on_write is not None:
             request.on_write()
-        self.tries.append(self.clock.monotonic())
-        await asyncio.sleep(ON_THE_WAY_SECONDS)
-        mood = self.mood(self, settings)
-        other = await mood if isinstance(mood, Awaitable) else mood
-        if other is not None:
-            return other
+        self.attempt_times.append(self.clock.monotonic())
+        await asyncio.sleep(LATENCY_SECONDS)
+        result = self.behaviour(self, settings)
+        answer = await result if isinstance(result, Awaitable) else result
+        if answer is not None:
+            return answer
         assert request.body is not None
         identity = str(request.headers.get("webhook-id", ""))
         self.received.append(Received(self.clock.true_now(), {"webhook-id": identity}, request.body))
-        return self.says(200)
+        return self.respond(200)
 
-    def says(self, status: int, body: bytes = b"ok", headers: Mapping[str, str] | None = None) -> Answered:
-        """Return an answer that comes now."""
+    def respond(self, status: int, body: bytes = b"ok", headers: Mapping[str, str] | None = None) -> Answered:
+        """Return an answer with the present time."""
         now = self.clock.utc_now()
         return Answered(
             status=status, headers=Headers((headers or {}).items()), body=body, asked_at=now, answered_at=now
@@ -105,76 +105,74 @@ class Consumer:
 
     @property
     def events(self) -> list[Any]:
-        """Every event that arrived, in order, as often as it did."""
+        """All arrived events in order, with repeats."""
         return [event for item in self.received for event in item.events]
 
 
 @dataclass(slots=True)
 class VirtualConsumers:
-    """A daemon, what it watches and whom it tells."""
+    """A daemon with its API, its webhooks and its Slack channel."""
 
     folder: Path
     clock: VirtualClock
     hooks: Mapping[str, Consumer]
     chats: tuple[str, ...] = ()
-    """Slack receivers; all of them lead into one channel."""
+    """The names of Slack receivers, all of one channel."""
     services: tuple[str, ...] = ("s1",)
     interval_seconds: int = 30
     delivery: str = ""
     chat: Consumer = field(init=False)
-    world: virtual_daemon.VirtualNetwork = field(init=False)
+    api: virtual_daemon.VirtualNetwork = field(init=False)
     shown: list[ShownAnswer] = field(init=False)
-    """What answers showed."""
+    """The statuses in answers."""
 
     def __post_init__(self) -> None:
         self.chat = Consumer(self.clock)
-        self.shown = backup_folder = _Arrivals()
-        self.world = virtual_daemon.VirtualNetwork(self.clock, drawer=backup_folder)  # type: ignore[arg-type]  # a list does for it
+        self.shown = answers = _AnswerList()
+        self.api = virtual_daemon.VirtualNetwork(self.clock, answer_log=answers)  # type: ignore[arg-type]  # it has add()
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """The names of everyone."""
+        """The names of all receivers."""
         return (*self.hooks, *self.chats)
 
-    def show(self, version: str, word: str, service: str | None = None) -> None:
-        """Let a training have another status."""
-        self.world.change((service or self.services[0], version), word)
+    def set_status(self, version: str, status: str, service: str | None = None) -> None:
+        """Set the status of a training."""
+        self.api.set_status((service or self.services[0], version), status)
 
-    def prune(self, version: str, service: str | None = None) -> None:
-        """Let a training be there no more."""
+    def delete_training(self, version: str, service: str | None = None) -> None:
+        """Delete a training."""
         name = (service or self.services[0], version)
-        self.show(version, "", name[0])
-        del self.world.trainings[name]
+        self.set_status(version, "", name[0])
+        del self.api.trainings[name]
 
     def settings(self) -> str:
         """Return the configuration."""
         names = ", ".join(f'"{name}"' for name in self.receivers)
-        connections = [CONFIG.format(api=API, delivery=self.delivery)]
-        connections += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
-        connections += [HOOK.format(name=name) for name in self.hooks]
-        connections += [CHAT.format(name=name) for name in self.chats]
-        return "".join([*connections, ROUTE.format(receivers=names)])
+        parts = [CONFIG.format(api=API, delivery=self.delivery)]
+        parts += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
+        parts += [HOOK.format(name=name) for name in self.hooks]
+        parts += [CHAT.format(name=name) for name in self.chats]
+        return "".join([*parts, ROUTE.format(receivers=names)])
 
     @asynccontextmanager
-    async def living(self, *, ends_in_order: bool = True) -> AsyncIterator[Daemon]:
-        """Let a daemon live as long as the block runs."""
-        peers: dict[str, virtual_daemon.Peer] = {"api.example": self.world.ask, "chat.example": self.chat}
+    async def running(self, *, graceful: bool = True) -> AsyncIterator[Daemon]:
+        """Run a daemon while the block runs."""
+        peers: dict[str, virtual_daemon.Peer] = {"api.example": self.api.serve, "chat.example": self.chat}
         peers |= {f"{name}.example": hook for name, hook in self.hooks.items()}
-        with virtual_daemon.lines_to(peers), virtual_daemon.logging_to(self.folder / "daemon.log"):
+        with virtual_daemon.connect_clients_to(peers), virtual_daemon.log_to_file(self.folder / "daemon.log"):
             text = self.settings()
-            async with virtual_daemon.living(
-                self.folder, text, self.world, ENVIRON, ends_in_order=ends_in_order
-            ) as daemon:
+            async with virtual_daemon.running(self.folder, text, self.api, ENVIRON, graceful=graceful) as daemon:
                 yield daemon
 
-    async def settled(self, seconds: float = 3600.0) -> None:
-        """Wait until nothing waits for its route or its delivery any more."""
+    async def wait_until_delivered(self, seconds: float = 3600.0) -> None:
+        """Wait until every event is routed and no delivery is open."""
         async with asyncio.timeout(seconds):
             while not all_delivered(self.folder):
                 await asyncio.sleep(1)
 
-    def hook_count(self) -> int:
-        """Return how many messages arrived anywhere."""
+    def message_count(self) -> int:
+        """Return the number of messages at all receivers."""
         return sum(len(consumer.received) for consumer in (*self.hooks.values(), self.chat))
 
     def recorded(self) -> list[Event]:
@@ -182,13 +180,13 @@ class VirtualConsumers:
         return [announced.event for announced in daemon_in_process.history(self.folder)]
 
     def broken_invariants(self, *, witnessed: bool = True) -> list[str]:
-        """Compare what was shown, recorded, and arrived; ``witnessed`` as the checker's."""
+        """Compare answers, records and arrivals; ``witnessed`` as in the checker."""
         received = {name: hook.received for name, hook in self.hooks.items()}
-        evidence = daemon_in_process.evidence(self.folder, self.shown, self.world.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, self.shown, self.api.lives, received)
         names = frozenset(self.receivers)
 
         def routed(event: Event) -> frozenset[str]:
-            # Nobody is told of itself.
-            return names - {str((event.receiver or {}).get("name"))}
+            # A receiver gets no events about itself.
+            return names if event.receiver is None else names - {event.receiver.name}
 
         return violations(replace(evidence, witnessed=witnessed, routed=routed))

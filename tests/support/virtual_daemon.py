@@ -1,6 +1,6 @@
-"""The whole daemon on virtual time: all but the sockets is what runs in earnest, the log and the file included.
+"""The complete daemon on virtual time; only the HTTP client is replaced.
 
-In the place of the HTTP client stand functions from request to answer, one for each host.
+Functions from request to answer replace it, one for each host.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -22,8 +22,8 @@ from tests.support import daemon_in_process
 from tests.support.invariants import Life
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.soak import KEPT_OF_A_RUN
-from tests.support.virtual import VirtualClock, World
-from watcher import config, scheduler
+from tests.support.virtual import FakeApi, VirtualClock
+from watcher import config
 from watcher import logs as telemetry
 from watcher.app import Daemon, Runtime, open_daemon
 from watcher.core.secret import Secret
@@ -37,19 +37,19 @@ OPENERS: Final = ("watcher.wiring.accounts", "watcher.wiring.receivers", "watche
 Peer = Callable[[HttpRequest, HttpSettings], Awaitable[HttpResult]]
 
 
-class Drawer:
-    """Keeps on the disk what the judgement needs, so that the memory is the daemon's alone."""
+class PickleLog:
+    """Keeps the input of the checker on disk, so that the measured memory is the daemon's alone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("ab")
 
-    def put(self, item: object) -> None:
-        """Keep it."""
+    def add(self, item: object) -> None:
+        """Append an item."""
         pickle.dump(item, self._file)
 
-    def all(self) -> Iterator[Any]:
-        """Keep nothing more; return everything, in order."""
+    def read_all(self) -> Iterator[Any]:
+        """Close the file, and yield all items in order."""
         self._file.close()
         with self._path.open("rb") as file:
             while file.peek(1):
@@ -57,28 +57,28 @@ class Drawer:
 
 
 @dataclass(slots=True)
-class _List:
-    """What is said of a service until something changes."""
+class _CachedList:
+    """The list answer of a service until its next change."""
 
-    announced: int = 0
+    recorded: int = 0
     answer: Answered | None = None
 
 
 @dataclass(slots=True)
-class VirtualNetwork(World):
-    """A world that remembers next to nothing itself."""
+class VirtualNetwork(FakeApi):
+    """An API for long runs, which keeps almost nothing in memory."""
 
-    drawer: Drawer | None = None
+    answer_log: PickleLog | None = None
     longest_wait: float = 0.0
-    """The longest that a service waited from one list to the next."""
-    quiet_since: float = 0.0
-    """Waits that began before this moment, in virtual seconds, are somebody else's doing."""
-    _lists: dict[str, _List] = field(default_factory=dict)
-    _asked: dict[str, float] = field(default_factory=dict)
+    """The longest wait of a service from one list call to the next."""
+    waits_count_from: float = 0.0
+    """Waits that began before this time, in virtual seconds, do not count."""
+    _lists: dict[str, _CachedList] = field(default_factory=dict)
+    _polled_at: dict[str, float] = field(default_factory=dict)
     _runs: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
 
-    async def ask(self, request: HttpRequest, settings: HttpSettings) -> HttpResult:
-        """Answer one signed request of the daemon."""
+    async def serve(self, request: HttpRequest, settings: HttpSettings) -> HttpResult:
+        """Answer one signed request."""
         url = request.url.reveal() if isinstance(request.url, Secret) else request.url
         path = urlsplit(url).path
         if request.on_write is not None:
@@ -91,48 +91,48 @@ class VirtualNetwork(World):
         try:
             async with asyncio.timeout(settings.timeout_seconds):
                 await asyncio.sleep(self.latency_seconds)
-                trouble = self.trouble(self.clock.monotonic(), path)
-                answer = await trouble if isinstance(trouble, Awaitable) else trouble
+                fault = self.fault(self.clock.monotonic(), path)
+                answer = await fault if isinstance(fault, Awaitable) else fault
         except TimeoutError:
-            return late(self.clock, asked_at=asked_at)
-        return answer or self.honest(path, asked_at)
+            return deadline_result(self.clock, asked_at=asked_at)
+        return answer or self.true_answer(path, asked_at)
 
     def _note_wait(self, path: str) -> None:
         now = self.clock.monotonic()
-        before = self._asked.get(path, now)
-        if before >= self.quiet_since:
+        before = self._polled_at.get(path, now)
+        if before >= self.waits_count_from:
             self.longest_wait = max(self.longest_wait, now - before)
-        self._asked[path] = now
+        self._polled_at[path] = now
 
-    def change(self, name: tuple[str, str], word: str) -> None:
-        """Let a training have another status."""
-        self.trainings[name] = word
+    def set_status(self, name: tuple[str, str], status: str) -> None:
+        """Set the status of a training."""
+        self.trainings[name] = status
         self._lists.pop(name[0], None)
 
-    def honest(self, path: str, asked_at: datetime | None = None) -> Answered:
-        """Return the answer that tells what is; put what is news into the drawer."""
+    def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
+        """Return the true answer, and log its new statuses."""
         service = path.split("/")[4]
         if not path.endswith("/trains"):
-            return self._event_history(self.document(path), CallKind.VIEW, asked_at)
-        known = self._lists.setdefault(service, _List())
-        if known.announced <= KEPT_OF_A_RUN:
-            known.announced += not self.clock.step
-            known.answer = self._event_history(self.document(path), CallKind.LIST, asked_at)
-            return known.answer
-        assert known.answer is not None
-        return replace(self.answer(200, None, asked_at=asked_at), body=known.answer.body)
+            return self._logged_answer(self.document(path), CallKind.VIEW, asked_at)
+        cached = self._lists.setdefault(service, _CachedList())
+        if cached.recorded <= KEPT_OF_A_RUN:
+            cached.recorded += not self.clock.step
+            cached.answer = self._logged_answer(self.document(path), CallKind.LIST, asked_at)
+            return cached.answer
+        assert cached.answer is not None
+        return replace(self.answer(200, None, asked_at=asked_at), body=cached.answer.body)
 
-    def _event_history(self, document: Any, kind: CallKind, asked_at: datetime | None) -> Answered:
-        if not self.clock.step and self.drawer is not None:
+    def _logged_answer(self, document: Any, kind: CallKind, asked_at: datetime | None) -> Answered:
+        if not self.clock.step and self.answer_log is not None:
             for item in document.get("trains", [document]):
                 subject = (item["serviceId"], item["type"], item["version"])
-                if self._is_news(subject, item["status"]):
-                    self.drawer.put(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
+                if self._is_new(subject, item["status"]):
+                    self.answer_log.add(ShownAnswer(self.clock.true_now(), subject, item["status"], kind))
         return self.answer(200, document, asked_at=asked_at)
 
-    def _is_news(self, subject: tuple[str, str, str], status: str) -> bool:
-        word, times = self._runs.get(subject, ("", 0))
-        times = times + 1 if word == status else 1
+    def _is_new(self, subject: tuple[str, str, str], status: str) -> bool:
+        previous, times = self._runs.get(subject, ("", 0))
+        times = times + 1 if previous == status else 1
         self._runs[subject] = (status, times)
         return times <= KEPT_OF_A_RUN
 
@@ -141,20 +141,20 @@ class VirtualNetwork(World):
         longest, self.longest_wait = self.longest_wait, 0.0
         return longest
 
-    def step_the_clock(self, by: timedelta) -> None:
-        """Let our wall clock be wrong by so much; the server's stays right."""
-        self.clock.step, self.date_off = by, -by
+    def step_clock(self, by: timedelta) -> None:
+        """Set the error of our wall clock; the server's clock stays right."""
+        self.clock.step, self.date_offset = by, -by
 
 
-def late(clock: VirtualClock, *, asked_at: datetime) -> MaybeSent:
-    """Return that no answer came in time."""
+def deadline_result(clock: VirtualClock, *, asked_at: datetime) -> MaybeSent:
+    """Return the result of an attempt that reached its deadline."""
     return MaybeSent(
-        reason=FailureReason.DEADLINE, detail="no whole answer", asked_at=asked_at, ended_at=clock.utc_now()
+        reason=FailureReason.DEADLINE, detail="no complete answer", asked_at=asked_at, ended_at=clock.utc_now()
     )
 
 
-class _Line:
-    """Stands for ``HttpClient``: one attempt, and every failure is a result."""
+class _FakeHttpClient:
+    """Replaces ``HttpClient``: it passes each request to the function for its host."""
 
     def __init__(self, peers: Mapping[str, Peer], settings: HttpSettings) -> None:
         self._peers = peers
@@ -169,19 +169,34 @@ class _Line:
 
 
 @contextmanager
-def lines_to(peers: Mapping[str, Peer]) -> Iterator[None]:
-    """Let every HTTP client that is made within the block lead to these hosts."""
+def connect_clients_to(peers: Mapping[str, Peer]) -> Iterator[None]:
+    """Connect every HTTP client that is made within the block to these functions."""
+
+    def fake_client(settings: HttpSettings, _clock: object) -> _FakeHttpClient:
+        return _FakeHttpClient(peers, settings)
+
     with ExitStack() as stack:
         for module in OPENERS:
-            stack.enter_context(mock.patch(f"{module}.HttpClient", lambda settings, _: _Line(peers, settings)))
-        # The scheduler counts on the machine's clock, which stands nearly still here; the guard beside it rings.
-        stack.enter_context(mock.patch.object(scheduler, "RING_EVERY", timedelta(hours=1)))
+            stack.enter_context(mock.patch(f"{module}.HttpClient", fake_client))
         yield
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Write the daemon's log as in earnest, into a file."""
+def apscheduler_on(clock: VirtualClock) -> Iterator[None]:
+    """Let APScheduler count on this wall clock, with its steps, instead of the machine's."""
+
+    class VirtualDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # the type of its values is enough
+            return clock.utc_now().astimezone(tz)
+
+    with mock.patch("apscheduler.schedulers.base.datetime", VirtualDatetime):
+        yield
+
+
+@contextmanager
+def log_to_file(path: Path) -> Iterator[None]:
+    """Write the daemon's log to a file, in its real format."""
     before = structlog.get_config()
     with path.open("a", encoding="utf-8") as file:
         telemetry.configure(Redactor(), stream=file)
@@ -192,43 +207,43 @@ def logging_to(path: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def living(  # noqa: PLR0913 - what a test sets up, the last ones optional
+async def running(  # noqa: PLR0913 - the options of a test
     folder: Path,
     text: str,
-    world: World,
+    api: FakeApi,
     environ: Mapping[str, str],
     *,
-    ends_in_order: bool,
+    graceful: bool,
     keep_history: timedelta | None = None,
 ) -> AsyncIterator[Daemon]:
-    """Let the daemon live as long as the block runs; one that does not end in order stops where it is.
+    """Run the daemon while the block runs; without ``graceful``, it stops where it is, as in a crash.
 
     Args:
-        folder: the store's.
+        folder: the folder of the store.
         text: the configuration.
-        world: it remembers the life.
-        environ: what is set beside what a house sets.
-        ends_in_order: whether it is asked to stop.
-        keep_history: a shorter time than a configuration may name.
+        api: the API, which keeps the run.
+        environ: variables beside those of ``daemon_in_process``.
+        graceful: whether the daemon is asked to stop.
+        keep_history: a shorter time than a configuration allows.
     """
     loaded = config.load(folder / "config.toml", text=text)
     if keep_history is not None:
         loaded = replace(loaded, state=loaded.state.model_copy(update={"keep_history": keep_history}))
-    with (folder / "told.log").open("a", encoding="utf-8") as output:
-        clock: Any = world.clock
-        around = Runtime(
+    with (folder / "output.log").open("a", encoding="utf-8") as output, apscheduler_on(api.clock):
+        clock: Any = api.clock
+        runtime = Runtime(
             environ={**daemon_in_process.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output
         )
-        born = world.clock.true_now()
-        async with open_daemon(loaded, around, purpose="test") as daemon:
+        born = api.clock.true_now()
+        async with open_daemon(loaded, runtime, purpose="test") as daemon:
             stop = asyncio.Event()
             task = asyncio.create_task(daemon.run(stop))
             try:
                 yield daemon
             finally:
-                if ends_in_order:
+                if graceful:
                     stop.set()
                 else:
                     task.cancel()
-                await asyncio.gather(task, return_exceptions=ends_in_order is False)
-        world.lives.append(Life(born, world.clock.true_now()))
+                await asyncio.gather(task, return_exceptions=graceful is False)
+        api.lives.append(Life(born, api.clock.true_now()))

@@ -1,4 +1,4 @@
-"""Routing and delivering on virtual time, without looking: what is recorded by hand goes through the real stages."""
+"""Routing and delivery on virtual time, without polling: a test records the events, the real stages send them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support import daemon_in_process
 from tests.support.clocks import believed
 from tests.support.invariants import violations
-from tests.support.virtual import Ear, VirtualClock
+from tests.support.virtual import FakeReceiver, VirtualClock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, TryLater
 from watcher.core.event import Event, Kind, event_id
@@ -30,17 +30,17 @@ from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 @dataclass(slots=True)
 class VirtualDeliveries:
-    """The stages under test, and what they are given."""
+    """The stages under test, with their store, clock and receivers."""
 
     database: Database
     clock: VirtualClock
     router: Router
     workers: Mapping[str, DeliveryWorker]
-    ears: Sequence[Ear] = ()
+    receivers: Sequence[FakeReceiver] = ()
     numbers: dict[str, int] = field(default_factory=dict)
 
     async def record(self, versions: Iterable[str], kind: Kind = Kind.PROGRESS) -> list[Event]:
-        """Record an event of each of these trainings, as looking would."""
+        """Record an event for each of these trainings, as polling does."""
         events = [self._event(version, kind) for version in versions]
         await PollStore(self.database).record(Batch(events=tuple(events)))
         self.router.wake.tick()
@@ -67,36 +67,41 @@ class VirtualDeliveries:
         )
 
     def announced(self) -> list[EventHistory]:
-        """Return every event with its deliveries, the oldest first."""
+        """Return every event with its deliveries, oldest first."""
         with open_views(self.database.url) as views:
             return views.history(HistoryFilter(limit=100_000))
 
     def broken_invariants(self) -> list[str]:
-        """Compare what was recorded with what arrived; return every broken promise."""
-        received = {ear.name: ear.received for ear in self.ears}
+        """Compare the records with the arrivals; return every broken promise."""
+        received = {receiver.name: receiver.received for receiver in self.receivers}
         evidence = daemon_in_process.evidence(self.database.path.parent, [], [], received)
-        # Nobody looked, and who is told of a receiver is not for its route alone to say.
+        # Nothing was polled, and events about receivers do not follow the routes alone.
         return violations(replace(evidence, witnessed=False, routed=None))
 
 
 @asynccontextmanager
-async def recipient_report(
-    folder: Path, clock: VirtualClock, ears: Sequence[Ear], *, to: Sequence[str] = (), policy: Policy | None = None
+async def running_deliveries(
+    folder: Path,
+    clock: VirtualClock,
+    receivers: Sequence[FakeReceiver],
+    *,
+    to: Sequence[str] = (),
+    policy: Policy | None = None,
 ) -> AsyncIterator[VirtualDeliveries]:
-    """Run routing and delivering on a real store as long as the block runs.
+    """Run routing and delivery on a real store while the block runs.
 
     Args:
-        folder: where the store is; a second use of the same folder is a restart.
-        clock: the loop's.
-        ears: the receivers, in the order of the configuration.
-        to: to whom the only route leads; everybody where it is left out.
-        policy: of the deliveries.
+        folder: the folder of the store; a second use of the same folder is a restart.
+        clock: the clock of the loop.
+        receivers: the receivers, in the order of the configuration.
+        to: the receivers in the only route; by default all.
+        policy: the policy of the deliveries.
     """
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
-    receivers = {ear.name: ear for ear in ears}
+    by_name = {receiver.name: receiver for receiver in receivers}
     everything = Matcher(kinds=frozenset({ALL_KINDS}))
     routes = Routes(
-        routes=(Route(number=1, match=everything, to=tuple(to or receivers)),),
+        routes=(Route(number=1, match=everything, to=tuple(to or by_name)),),
         flap_limit=100_000,
     )
 
@@ -108,14 +113,14 @@ async def recipient_report(
             worker.wake.tick()
 
     delivery_workers = workers(
-        receivers, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
+        by_name, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
     )
-    router = Router(Outbox(database), routes, receivers, clock, wake_workers)
-    await Deliveries(database).reclaim(receivers, clock.utc_now())
+    router = Router(Outbox(database), routes, by_name, clock, wake_workers)
+    await Deliveries(database).reclaim(by_name, clock.utc_now())
     stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:
-        yield VirtualDeliveries(database, clock, router, delivery_workers, ears)
+        yield VirtualDeliveries(database, clock, router, delivery_workers, receivers)
     finally:
         for task in tasks:
             task.cancel()
@@ -123,8 +128,8 @@ async def recipient_report(
         database.close()
 
 
-def away(until_seconds: float, clock: VirtualClock) -> Callable[[DeliveryRequest], Outcome]:
-    """Return what answers 503 until so many virtual seconds have passed."""
+def unavailable(until_seconds: float, clock: VirtualClock) -> Callable[[DeliveryRequest], Outcome]:
+    """Return outcomes of a receiver that answers 503 until this virtual time."""
 
     def outcome(_: DeliveryRequest) -> Outcome:
         return TryLater(reason="http 503") if clock.monotonic() < until_seconds else Delivered()
@@ -132,8 +137,8 @@ def away(until_seconds: float, clock: VirtualClock) -> Callable[[DeliveryRequest
     return outcome
 
 
-def refuses(reason: str) -> Callable[[DeliveryRequest], Outcome]:
-    """Return what refuses everything for good."""
+def refusing(reason: str) -> Callable[[DeliveryRequest], Outcome]:
+    """Return outcomes of a receiver that fails permanently."""
 
     def outcome(_: DeliveryRequest) -> Outcome:
         return Refused(reason=reason, answer=f"404 {reason}")

@@ -1,4 +1,4 @@
-"""Everyone that a soaked daemon talks to, on virtual time, with their moods and their long absences."""
+"""The API and the receivers of a soak on virtual time, with random faults and long outages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.servers import Received
 from watcher.http import Answered, FailureReason, Headers, HttpRequest, HttpResult, HttpSettings, NotSent
 
 RATE: Final = 0.001
-"""How many of the requests each kind of fault strikes."""
+"""The share of requests that each kind of fault affects."""
 REFUSED: Final = 0.02
-"""How many of the deliveries are refused."""
+"""The share of deliveries that are refused."""
 UNANSWERED: Final = 0.002
-"""How many of the deliveries arrive and are not answered."""
+"""The share of deliveries that arrive without an answer."""
 REFUSALS: Final = (400, 401, 403, 404, 500, 503, 504)
-RUBBISH: Final = (
+INVALID_BODIES: Final = (
     b"",
     b"{",
     b"[]",
@@ -33,141 +33,141 @@ RUBBISH: Final = (
     b"[" * 9000,
 )
 THROTTLES: Final = ("400", "410", "420")
-WISHES: Final = ("1", "30", "soon", "-5", "1000000000")
+RETRY_AFTERS: Final = ("1", "30", "soon", "-5", "1000000000")
 
-Fault = Callable[[virtual_daemon.VirtualNetwork], HttpResult]
-
-
-def _refused(status: int, code: str = "200", headers: Mapping[str, str] = MappingProxyType({})) -> Fault:
-    return lambda world: world.answer(status, {"error": {"errorCode": code, "message": "no"}}, headers=headers)
+FaultAnswer = Callable[[virtual_daemon.VirtualNetwork], HttpResult]
 
 
-def _throttled(code: str, wish: str) -> Fault:
-    return _refused(429, code, {"retry-after": wish})
+def _refused(status: int, code: str = "200", headers: Mapping[str, str] = MappingProxyType({})) -> FaultAnswer:
+    return lambda api: api.answer(status, {"error": {"errorCode": code, "message": "no"}}, headers=headers)
 
 
-def _rubbish(body: bytes) -> Fault:
-    return lambda world: replace(world.answer(200, None), body=body)
+def _throttled(code: str, retry_after: str) -> FaultAnswer:
+    return _refused(429, code, {"retry-after": retry_after})
 
 
-def _nameless(world: virtual_daemon.VirtualNetwork) -> HttpResult:
-    now = world.clock.utc_now()
+def _invalid_body(body: bytes) -> FaultAnswer:
+    return lambda api: replace(api.answer(200, None), body=body)
+
+
+def _unresolved(api: virtual_daemon.VirtualNetwork) -> HttpResult:
+    now = api.clock.utc_now()
     return NotSent(reason=FailureReason.DNS, detail="no such name", asked_at=now, ended_at=now)
 
 
-FAULTS: Final[tuple[Fault, ...]] = (
+FAULTS: Final[tuple[FaultAnswer, ...]] = (
     *(_refused(status) for status in REFUSALS),
-    *(_rubbish(body) for body in RUBBISH),
+    *(_invalid_body(body) for body in INVALID_BODIES),
     *(_throttled(code, "1") for code in THROTTLES),
-    _nameless,
-    lambda world: virtual_daemon.late(world.clock, asked_at=world.clock.utc_now()),
+    _unresolved,
+    lambda api: virtual_daemon.deadline_result(api.clock, asked_at=api.clock.utc_now()),
 )
-AWAY: Final = _refused(503, "500")
+UNAVAILABLE: Final = _refused(503, "500")
 
 
 @dataclass(slots=True)
 class FaultSchedule:
-    """What is away at the moment."""
+    """The current outages."""
 
     api_away: bool = False
-    storm: bool = False
+    throttling: bool = False
     chat_away: bool = False
     hook_away: bool = False
-    calm: bool = False
-    """No training changes, since the wall clock is about to be wrong."""
+    changes_paused: bool = False
+    """Whether trainings keep their statuses, around a wrong wall clock."""
 
 
 @dataclass(slots=True)
 class VirtualServices:
-    """Everyone that the daemon talks to."""
+    """The API and the receivers of the daemon."""
 
-    world: virtual_daemon.VirtualNetwork
+    api: virtual_daemon.VirtualNetwork
     draw: random.Random
-    drawer: virtual_daemon.Drawer
-    """What the webhook got."""
+    arrivals: virtual_daemon.PickleLog
+    """The requests at the webhook."""
     fault_schedule: FaultSchedule = field(default_factory=FaultSchedule)
-    fair: bool = False
-    """Whether nothing fails any more."""
+    faults_off: bool = False
+    """Whether all faults have ended."""
     struck: int = 0
     posts: int = 0
-    deadlines: int = 0
+    heartbeats: int = 0
     longest_delay: float = 0.0
 
     @property
     def peers(self) -> dict[str, virtual_daemon.Peer]:
-        """Everyone by host."""
+        """The functions of all hosts."""
         return {
-            "api.example": self.world.ask,
+            "api.example": self.api.serve,
             "hook.example": self.hook,
             "chat.example": self.chat,
-            "beat.example": self.beat,
+            "beat.example": self.heartbeat,
         }
 
-    def trouble(self, _now: float, _path: str) -> HttpResult | None:
-        """Say how a request to the API fails, if it does."""
+    def fault_answer(self, _now: float, _path: str) -> HttpResult | None:
+        """Return the faulty answer to a request to the API, or ``None``."""
         fault = self._fault()
-        return None if fault is None or self.fair else fault(self.world)
+        return None if fault is None or self.faults_off else fault(self.api)
 
-    def _fault(self) -> Fault | None:
+    def _fault(self) -> FaultAnswer | None:
         if self.fault_schedule.api_away:
-            return AWAY
-        if self.fault_schedule.storm:
-            return _throttled(self.draw.choice(THROTTLES), self.draw.choice(WISHES))
-        place = int(self.draw.random() / RATE)
-        if place >= len(FAULTS):
+            return UNAVAILABLE
+        if self.fault_schedule.throttling:
+            return _throttled(self.draw.choice(THROTTLES), self.draw.choice(RETRY_AFTERS))
+        index = int(self.draw.random() / RATE)
+        if index >= len(FAULTS):
             return None
         self.struck += 1
-        return FAULTS[place]
+        return FAULTS[index]
 
     async def hook(self, request: HttpRequest, _settings: HttpSettings) -> HttpResult:
-        """Take a webhook in, or not."""
+        """Accept or refuse a webhook."""
         refusal = await self._refusal(request, away=self.fault_schedule.hook_away)
         if refusal is not None:
             return refusal
         assert request.body is not None
-        item = Received(self.world.clock.true_now(), {"webhook-id": str(request.headers["webhook-id"])}, request.body)
-        self.drawer.put(item)
-        if not self.fault_schedule.hook_away and not self.world.clock.step:
+        item = Received(self.api.clock.true_now(), {"webhook-id": str(request.headers["webhook-id"])}, request.body)
+        self.arrivals.add(item)
+        if not self.fault_schedule.hook_away and not self.api.clock.step:
             self._note_delay(item)
-        if self.draw.random() < UNANSWERED and not self.fair:
-            return virtual_daemon.late(self.world.clock, asked_at=self.world.clock.utc_now())
-        return self._said(200)
+        if self.draw.random() < UNANSWERED and not self.faults_off:
+            return virtual_daemon.deadline_result(self.api.clock, asked_at=self.api.clock.utc_now())
+        return self._respond(200)
 
     def _note_delay(self, item: Received) -> None:
         recorded = datetime.fromisoformat(item.json["timestamp"])
         self.longest_delay = max(self.longest_delay, (item.at - recorded).total_seconds())
 
     def take_longest_delay(self) -> float:
-        """Return the longest from an event's record to its arrival since the last call."""
+        """Return the longest time from an event's record to its arrival since the last call."""
         longest, self.longest_delay = self.longest_delay, 0.0
         return longest
 
     async def chat(self, request: HttpRequest, _settings: HttpSettings) -> HttpResult:
-        """Post into the channel, or not."""
+        """Accept or refuse a message to the channel."""
         refusal = await self._refusal(request, away=self.fault_schedule.chat_away)
         if refusal is not None:
             return refusal
         assert request.body is not None
         assert json.loads(request.body)["text"]
         self.posts += 1
-        return self._said(200)
+        return self._respond(200)
 
-    async def beat(self, _request: HttpRequest, _settings: HttpSettings) -> HttpResult:
-        """Hear the heart beat."""
-        self.deadlines += 1
-        return self._said(200)
+    async def heartbeat(self, _request: HttpRequest, _settings: HttpSettings) -> HttpResult:
+        """Count a heartbeat."""
+        self.heartbeats += 1
+        return self._respond(200)
 
     async def _refusal(self, request: HttpRequest, *, away: bool) -> HttpResult | None:
         if request.on_write is not None:
             request.on_write()
         await asyncio.sleep(0.02)
-        chance = 1.0 if self.fair else self.draw.random()
+        chance = 1.0 if self.faults_off else self.draw.random()
         if away or chance < REFUSED / 2:
-            return self._said(503)
-        return self._said(429, {"retry-after": "1"}) if chance < REFUSED else None
+            return self._respond(503)
+        return self._respond(429, {"retry-after": "1"}) if chance < REFUSED else None
 
-    def _said(self, status: int, headers: dict[str, str] | None = None) -> Answered:
-        now = self.world.clock.utc_now()
+    def _respond(self, status: int, headers: dict[str, str] | None = None) -> Answered:
+        now = self.api.clock.utc_now()
         return Answered(
             status=status, headers=Headers((headers or {}).items()), body=b"ok", asked_at=now, answered_at=now
         )

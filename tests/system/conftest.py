@@ -1,4 +1,4 @@
-"""A Debian with a real systemd, booted once for all tests of this folder."""
+"""A container of Debian with a real systemd, booted once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def hang(*_):
 
 signal.signal(signal.SIGUSR1, hang)
 """
-"""What lets the loop hang at a signal; put beside the installed package, and no part of it."""
+"""A module that makes the loop hang at a signal; it is installed beside the package."""
 HANGING_LINE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The booted system, and AiTEMS beside it."""
+    """The booted container, and the simulated AiTEMS."""
 
     root: Path
     leader: int
@@ -59,12 +59,12 @@ class Machine:
     service: str
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command inside to its end."""
+        """Run a command in the container and wait for its end."""
         inside = ["nsenter", "--target", str(self.leader), "--all", "env", "-i", PATHS, *command]
         return subprocess.run(inside, check=False, capture_output=True, text=True, timeout=3 * SECONDS)  # noqa: S603
 
     def systemctl(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
-        """Give an order about the unit."""
+        """Run a systemctl command for the unit."""
         return self.run("systemctl", verb, UNIT, *more)
 
     def shown(self, name: str) -> str:
@@ -72,7 +72,7 @@ class Machine:
         return self.systemctl("show", "--value", f"--property={name}").stdout.strip()
 
     def journal(self) -> str:
-        """Return what the unit and systemd about it have logged since the boot."""
+        """Return the log lines of the unit, and of systemd about it, since the boot."""
         return self.run("journalctl", "--unit", UNIT, "--output=cat", "--no-pager").stdout
 
     def write(self, *more: str) -> None:
@@ -81,13 +81,13 @@ class Machine:
         (self.root / "etc/aitems-watcher/config.toml").write_text(text)
 
     def can_hang(self) -> None:
-        """Let the next process of the daemon hang at SIGUSR1."""
+        """Make the next process of the daemon hang at SIGUSR1."""
         (packages,) = self.root.glob("opt/aitems-watcher/lib/python3*/site-packages")
         (packages / "hang_at_a_signal.py").write_text(HANG)
         (packages / "hang_at_a_signal.pth").write_text("import hang_at_a_signal\n")
 
     def drop_in(self, *lines: str) -> None:
-        """Write what a person would with ``systemctl edit``."""
+        """Write a drop-in, as an operator does with ``systemctl edit``."""
         folder = self.root / f"etc/systemd/system/{UNIT}.service.d"
         folder.mkdir(exist_ok=True)
         (folder / "override.conf").write_text(DROP_IN + "\n".join(lines) + "\n")
@@ -97,7 +97,7 @@ class Machine:
 def _root() -> Path:
     given = os.environ.get("SYSTEMD_ROOT")
     if given is None:
-        pytest.skip("a real systemd is started by `make test-systemd` alone")
+        pytest.skip("only `make test-systemd` starts a real systemd")
     if os.geteuid() != 0 or shutil.which("systemd-nspawn") is None:
         pytest.skip("needs root and systemd-nspawn")
     return Path(given)
@@ -118,7 +118,7 @@ def machine() -> Iterator[Machine]:
             eventually(lambda: booted.run("systemctl", "is-system-running").stdout.strip() in {"running", "degraded"})
             yield booted
         finally:
-            # The documented wish for an orderly power-off of the container.
+            # SIGTERM asks systemd-nspawn for an orderly power-off.
             nspawn.send_signal(signal.SIGTERM)
             try:
                 nspawn.wait(timeout=SECONDS)

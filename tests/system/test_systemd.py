@@ -1,4 +1,4 @@
-"""The unit under a real systemd: start, readiness, status, credentials, reload, hang, stop; in this order."""
+"""The unit under a real systemd, in this order: start, readiness, status, credentials, reload, hang, stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def monotonic(machine: Machine, name: str) -> float:
     return int(machine.shown(name)) / 1_000_000
 
 
-def test_it_is_ready_when_everything_was_polled_once(machine: Machine) -> None:
+def test_the_unit_is_ready_after_the_first_round_of_polls(machine: Machine) -> None:
     machine.write()
     machine.drop_in()
     started = machine.systemctl("enable", "--now")
@@ -49,12 +49,12 @@ def test_it_is_ready_when_everything_was_polled_once(machine: Machine) -> None:
     assert machine.simulator.control("GET", "/requests")["total"] >= 1
 
 
-def test_its_status_line_is_true(machine: Machine) -> None:
-    said = "watching 1 training in 1 service; 0 incidents; 0 alerts waiting"
-    eventually(lambda: machine.shown("StatusText") == said)
+def test_the_status_line_is_correct(machine: Machine) -> None:
+    expected = "watching 1 training in 1 service; 0 incidents; 0 alerts waiting"
+    eventually(lambda: machine.shown("StatusText") == expected)
 
 
-def test_it_has_its_credentials_and_no_environment_holds_them(machine: Machine) -> None:
+def test_the_unit_has_its_credentials_but_not_in_its_environment(machine: Machine) -> None:
     folder = machine.root / "run/credentials/aitems-watcher.service"
     assert machine.run("ls", f"/{folder.relative_to(machine.root)}").stdout.split() == [
         "ncp-access-key",
@@ -63,7 +63,7 @@ def test_it_has_its_credentials_and_no_environment_holds_them(machine: Machine) 
     assert "SECRET" not in machine.shown("Environment")
 
 
-def test_its_folders_and_its_socket_are_its_own(machine: Machine) -> None:
+def test_the_folders_and_the_socket_are_private(machine: Machine) -> None:
     mode = machine.run("stat", "--format=%a", "/run/aitems-watcher/control.sock").stdout.strip()
     assert stat.S_IMODE(int(mode, 8)) == 0o600
     assert machine.run("stat", "--format=%a", "/var/lib/private/aitems-watcher").stdout.strip() == "700"
@@ -72,7 +72,7 @@ def test_its_folders_and_its_socket_are_its_own(machine: Machine) -> None:
     assert machine.run(*state, "reload").returncode == 0
 
 
-def test_a_good_file_is_reloaded_while_it_runs(machine: Machine) -> None:
+def test_a_valid_file_is_reloaded_without_a_restart(machine: Machine) -> None:
     before = main_pid(machine)
     machine.write(MORE)
     reloaded = machine.systemctl("reload")
@@ -93,13 +93,13 @@ def test_r20_a_faulty_file_fails_the_reload_and_changes_nothing(machine: Machine
     eventually(lambda: machine.journal().count("config.reloaded") >= 3)
 
 
-def test_r5_it_stops_in_order_with_status_0(machine: Machine) -> None:
+def test_r5_the_unit_stops_gracefully_with_status_0(machine: Machine) -> None:
     assert machine.systemctl("stop").returncode == 0
     assert (machine.shown("Result"), machine.shown("ExecMainStatus")) == ("success", "0")
     assert "watcher.stopped" in machine.journal()
 
 
-def test_r29_a_hang_ends_with_a_restart_by_the_watchdog_within_five_seconds_more(machine: Machine) -> None:
+def test_r29_the_watchdog_restarts_a_hanging_daemon_within_five_more_seconds(machine: Machine) -> None:
     with slow_receiver() as hook:
         hook.let.set()
         machine.write(HOOK.format(url=hook.url))
@@ -108,15 +108,15 @@ def test_r29_a_hang_ends_with_a_restart_by_the_watchdog_within_five_seconds_more
         assert machine.systemctl("start").returncode == 0
         machine.simulator.set_training(machine.service, "v1", "stopping")
         eventually(lambda: len(hook.received) == 1)
-        hung = main_pid(machine)
-        at = float(machine.run("cut", "-d ", "-f1", "/proc/uptime").stdout)
+        hanging = main_pid(machine)
+        hang_at = float(machine.run("cut", "-d ", "-f1", "/proc/uptime").stdout)
         machine.run("systemctl", "kill", "--kill-whom=main", "--signal=USR1", "aitems-watcher")
         machine.simulator.set_training(machine.service, "v1", "completed")
         machine.simulator.set_training(machine.service, "v2", "learning")
-        eventually(lambda: main_pid(machine) not in {0, hung})
-        took = monotonic(machine, "ExecMainStartTimestampMonotonic") - at
+        eventually(lambda: main_pid(machine) not in {0, hanging})
+        took = monotonic(machine, "ExecMainStartTimestampMonotonic") - hang_at
         eventually(lambda: len(hook.ids) >= 2 and machine.shown("ActiveState") == "active")
-        ready = monotonic(machine, "ActiveEnterTimestampMonotonic") - at
+        ready = monotonic(machine, "ActiveEnterTimestampMonotonic") - hang_at
         eventually(lambda: announced(hook) == {("v1", "stopping"), ("v1", "completed"), ("v2", "learning")})
         assert machine.systemctl("stop").returncode == 0
         assert broken_invariants(machine, hook.received) == []
@@ -127,23 +127,23 @@ def test_r29_a_hang_ends_with_a_restart_by_the_watchdog_within_five_seconds_more
     journal = machine.journal()
     assert "Watchdog timeout" in journal
     assert "Fatal Python error: Aborted" in journal
-    assert f"line {HANGING_LINE} in hang" in journal, "it says where it hung"
+    assert f"line {HANGING_LINE} in hang" in journal, "the dump names the hanging line"
     assert took <= WATCHDOG_SECONDS + RESTART_SECONDS
 
 
 def announced(hook: Slow) -> set[tuple[str, str]]:
-    """Return what arrived: version and status."""
+    """Return the version and the status of each arrived event."""
     return {(event["version"], event["to"]) for item in hook.received for event in item.events}
 
 
 def broken_invariants(machine: Machine, received: Sequence[Received]) -> list[str]:
-    """Let the checker of the invariants compare the store within with what arrived."""
+    """Compare the store in the container with the arrivals."""
     evidence = daemon_in_process.evidence(machine.root / "var/lib/private/aitems-watcher", [], [], {"hook": received})
-    everyone = frozenset({"console", "hook"})
-    return violations(replace(evidence, witnessed=False, routed=lambda _event: everyone))
+    receivers = frozenset({"console", "hook"})
+    return violations(replace(evidence, witnessed=False, routed=lambda _event: receivers))
 
 
-def test_a_faulty_configuration_is_not_started_again_and_again(machine: Machine) -> None:
+def test_systemd_does_not_restart_a_faulty_configuration(machine: Machine) -> None:
     machine.systemctl("stop")
     machine.write(FAULTY)
     assert machine.systemctl("start").returncode != 0

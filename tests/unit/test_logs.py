@@ -1,3 +1,5 @@
+"""The format of log lines."""
+
 from __future__ import annotations
 
 import io
@@ -19,9 +21,9 @@ def lines() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-def test_a_moment_in_a_log_line_is_written_as_everywhere_else(lines: io.StringIO) -> None:
+def test_a_time_in_a_log_line_has_the_usual_format(lines: io.StringIO) -> None:
     structlog.get_logger().warning(
-        "delivery.retry_scheduled", next_at=datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), odd={1}
+        "delivery.retry_scheduled", next_at=datetime(2026, 11, 26, 1, 2, 3, tzinfo=UTC), other={1}
     )
     written = json.loads(lines.getvalue())
-    assert (written["next_at"], written["odd"]) == ("2026-11-26T01:02:03.000000Z", "{1}")
+    assert (written["next_at"], written["other"]) == ("2026-11-26T01:02:03.000000Z", "{1}")

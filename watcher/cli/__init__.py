@@ -1,1 +1,1 @@
-"""The command line: one file a command or family; what is heavy is imported inside the command that needs it."""
+"""The command line: one module per command or group; heavy modules are imported inside the commands that need them."""

@@ -1,4 +1,4 @@
-"""All commands, by name."""
+"""All commands by name."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ END: Final = help_end(
     statuses=dict.fromkeys(ExitStatus, ""),
 )
 
-# No markup: it would load rich for each help and error, and bring colours that nobody can turn off.
+# No markup: it would load rich for each help and error, and its colours cannot be turned off.
 app: Final = typer.Typer(
     name=NAME,
     no_args_is_help=True,
-    # Its two options would load pydantic before each command.
+    # The two options for completion would load pydantic before each command.
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -63,7 +63,7 @@ VersionOption = Annotated[
 
 @app.callback(epilog=END, add_help_option=False)
 def main(version: VersionOption = False, wants_help: HelpOption = False) -> None:
-    """Watch trainings on NAVER Cloud AiTEMS and tell the right people once.
+    """Watch trainings on NAVER Cloud AiTEMS and notify the right people once.
 
     Each command has --help with an example.
     """

@@ -1,4 +1,4 @@
-"""Exit statuses of the commands, and the expected errors that end with one instead of a traceback.
+"""Exit statuses of the commands, and the expected errors that lead to them.
 
 75 and 78 are those of ``sysexits.h`` (EX_TEMPFAIL, EX_CONFIG).
 """
@@ -17,7 +17,7 @@ from watcher.cli.text.output import say
 
 
 class ExitStatus(IntEnum):
-    """How a command ended."""
+    """The exit status of a command."""
 
     OK = 0
     FAILED = 1
@@ -28,25 +28,25 @@ class ExitStatus(IntEnum):
 
 MEANINGS: Final[Mapping[ExitStatus, str]] = MappingProxyType(
     {
-        ExitStatus.OK: "all well",
-        ExitStatus.FAILED: "something failed, or could not be seen",
+        ExitStatus.OK: "OK",
+        ExitStatus.FAILED: "a call, a check or a delivery failed",
         ExitStatus.USAGE: "wrong usage of the command",
-        ExitStatus.STORE: "the store is in use by another process, or cannot be used",
-        ExitStatus.CONFIG: "the configuration is faulty, or a secret cannot be had",
+        ExitStatus.STORE: "another process uses the store, or the store is unusable",
+        ExitStatus.CONFIG: "the configuration is invalid, or a secret cannot be read",
     }
 )
 
 
 def help_end(*examples: str, statuses: Mapping[ExitStatus, str]) -> str:
-    """Return the end of a command's help: examples, and what its exit statuses mean.
+    """Return the end of a command's help: its examples and exit statuses.
 
     Args:
-        examples: lines as they are typed.
-        statuses: those that the command can end with besides ``USAGE``; an empty text stands for the usual meaning.
+        examples: command lines.
+        statuses: the exit statuses besides ``USAGE``; an empty text stands for the usual meaning.
     """
-    every = {**statuses, ExitStatus.USAGE: ""}
-    lines = (f"  {status:<3} {every[status] or MEANINGS[status]}" for status in sorted(every))
-    # A line with \b alone keeps the formatter from joining the lines of the paragraph.
+    meanings = {**statuses, ExitStatus.USAGE: ""}
+    lines = (f"  {status:<3} {meanings[status] or MEANINGS[status]}" for status in sorted(meanings))
+    # A line with \b alone prevents the formatter from joining the lines of the paragraph.
     return "\n\n".join(
         (
             "\b\n" + "\n".join((_title(examples), *(f"  {example}" for example in examples))),
@@ -61,7 +61,7 @@ def _title(examples: tuple[str, ...]) -> str:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn an expected error of the block into lines and an exit; any other goes on."""
+    """Print an expected error of the block and exit with its status; other errors pass through."""
     try:
         yield
     except (typer.Exit, typer.BadParameter):
@@ -76,7 +76,7 @@ def plain_errors() -> Iterator[None]:
 
 def status_of(error: Exception) -> ExitStatus | None:
     """Return the exit status of an expected error, or ``None``."""
-    # What it is compared with is imported here: where it is not loaded yet, the error is none of it.
+    # Imported here, since the help of a command must not load them.
     from watcher.config import ConfigError, SecretError
     from watcher.control.protocol import ControlError, NoDaemonError
     from watcher.store.errors import BackupError, StoreError

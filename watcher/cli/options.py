@@ -1,4 +1,4 @@
-"""Options that several commands share, and the configuration that they name."""
+"""Options that several commands share, and loading the configuration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from watcher.cli.text.output import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from watcher.config import Config, Found
+    from watcher.config import Config, ConfigFile
 
-CONFIG_HELP = "The configuration; else $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
+CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help=CONFIG_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON, for programs.")]
@@ -28,7 +28,7 @@ def _show_help(context: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
-# Typer's own is no plain flag at a group: it would load pydantic before each command's help.
+# Typer's own --help of a group would load pydantic before each command's help.
 HelpOption = Annotated[
     bool,
     typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True),
@@ -40,9 +40,9 @@ def duration(text: str, option: str) -> timedelta:
     """Read an option such as ``--for 60s``.
 
     Raises:
-        typer.BadParameter: it is no duration.
+        typer.BadParameter: the text is no duration.
     """
-    from watcher.config.duration import parse_duration
+    from watcher.core.duration import parse_duration
 
     try:
         return parse_duration(text)
@@ -50,11 +50,11 @@ def duration(text: str, option: str) -> timedelta:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def find_config(option: Path | None) -> Found:
-    """Return the file that is taken, and why.
+def find_config(option: Path | None) -> ConfigFile:
+    """Return the configuration file and the reason for choosing it.
 
     Raises:
-        ConfigNotFoundError: there is none.
+        ConfigNotFoundError: there is no file.
     """
     from watcher.config import find
 
@@ -62,10 +62,10 @@ def find_config(option: Path | None) -> Found:
 
 
 def load_config(option: Path | None, needed: Collection[str] | None = None) -> Config:
-    """Read the configuration after saying which file is taken; ``needed`` as in ``config.load``.
+    """Print the configuration's file and read it; ``needed`` as in ``config.load``.
 
     Raises:
-        ConfigError: there is none, or it is faulty.
+        ConfigError: there is no file, or it is invalid.
     """
     from watcher.config import load
 

@@ -1,4 +1,4 @@
-"""Running the asynchronous part of a command: the loop, the signals, the logs."""
+"""The loop, the signals and the logs of a command."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ Result = TypeVar("Result")
 
 
 def run_async(main: Coroutine[object, object, Result]) -> Result:
-    """Run ``main`` on uvloop where it is installed; Ctrl-C cancels it and is raised after."""
-    # What was loaded until now stays for good; the collector was off meanwhile, see ``watcher.__main__``.
+    """Run ``main`` to its end; Ctrl-C cancels it and raises ``KeyboardInterrupt``."""
+    # The modules loaded so far live as long as the process: the garbage collector need not visit them. It was off until
+    # now, see ``watcher.__main__``.
     gc.freeze()
     gc.enable()
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -28,13 +29,13 @@ def run_async(main: Coroutine[object, object, Result]) -> Result:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop that the program runs on: uvloop's where it is installed, with names looked up aside."""
+    """Return an event loop, of uvloop if it is installed; DNS lookups run in threads."""
     from watcher.resolver import with_threaded_resolver
 
-    return with_threaded_resolver(_kind_of_loop())()
+    return with_threaded_resolver(_loop_class())()
 
 
-def _kind_of_loop() -> type[asyncio.AbstractEventLoop]:
+def _loop_class() -> type[asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
@@ -43,14 +44,14 @@ def _kind_of_loop() -> type[asyncio.AbstractEventLoop]:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Set ``stop`` at SIGTERM and SIGINT; a further one changes nothing."""
+    """Set ``stop`` at SIGTERM and SIGINT; further signals have no effect."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
 
 def runtime(redactor: Redactor, output: TextIO | None = None) -> Runtime:
-    """Return what this process finds around it."""
+    """Return the environment, clock and output of this process."""
     from watcher.clock import Clock
     from watcher.wiring.runtime import Runtime
 
@@ -58,17 +59,17 @@ def runtime(redactor: Redactor, output: TextIO | None = None) -> Runtime:
 
 
 def quiet_logs(*, verbose: bool) -> Redactor:
-    """Set the logs up for a command that prints for people: faults alone on standard error, or everything.
+    """Send the logs to standard error: only faults, or every line with ``verbose``.
 
     Returns:
-        Redactor: what learns the secrets that no line may show.
+        Redactor: removes secrets from log lines; it must learn each secret first.
     """
     import structlog
 
-    from watcher import logs as telemetry
+    from watcher import logs
 
-    redactor = telemetry.Redactor()
-    telemetry.configure(redactor, stream=sys.stderr, verbose=verbose)
+    redactor = logs.Redactor()
+    logs.configure(redactor, stream=sys.stderr, verbose=verbose)
     if not verbose:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     return redactor

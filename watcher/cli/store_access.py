@@ -1,34 +1,40 @@
-"""Access to the store from a command: read it beside a daemon, or change it through the daemon that holds it."""
+"""Access to the store from a command: reading it directly, and changing it through the daemon."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from watcher.core.timestamps import from_text
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from watcher.clock import Clock
     from watcher.config import Config
+    from watcher.reports.store_health import StoreHealth
     from watcher.store.sqlite.database import Database
     from watcher.store.views import Views
 
 UNIT_HINT: Final = (
-    "where the watcher runs as a systemd unit, its store is in the unit's state folder: set STATE_DIRECTORY to that, "
+    "a systemd unit keeps its store in its state folder: set STATE_DIRECTORY to that folder, "
     "e.g. STATE_DIRECTORY=/var/lib/aitems-watcher"
 )
 Answer = Mapping[str, object]
 Alone = Callable[["Database", "Clock"], Coroutine[object, object, Answer]]
-"""What does the same without a daemon."""
+"""The same change without a daemon."""
 
 
 @contextmanager
 def reading(config: Config, environ: Mapping[str, str]) -> Iterator[Views]:
-    """Open the views of the configuration's store.
+    """Open the store of the configuration for reading; a daemon may write meanwhile.
 
     Raises:
-        StoreUnusable: there is none, or it cannot be read.
+        StoreUnusable: there is no store, or it cannot be read.
     """
     from watcher.store.errors import StoreUnusable
     from watcher.store.views import open_views
@@ -46,7 +52,7 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
     """Return the file of the configuration's store.
 
     Raises:
-        StoreUnusable: there is none.
+        StoreUnusable: the file does not exist.
     """
     from watcher.store.errors import StoreUnusable
 
@@ -58,11 +64,11 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
 
 
 def change(settings: Config, command: str, arguments: Mapping[str, object], alone: Alone) -> Answer:
-    """Ask the daemon that holds the store; where none does, hold it for this moment.
+    """Ask the daemon to change the store; without a daemon, change the store directly.
 
     Raises:
-        ControlError: it is refused.
-        StoreError: there is no store, or it cannot be used.
+        ControlError: the daemon refuses the change.
+        StoreError: there is no store, or it is unusable.
     """
     from watcher.control.client import request
     from watcher.control.protocol import NoDaemonError
@@ -72,7 +78,7 @@ def change(settings: Config, command: str, arguments: Mapping[str, object], alon
     try:
         return request(link_path(path), command, arguments)
     except NoDaemonError:
-        # A store that is not there is not made by this.
+        # Opening would create a missing store.
         require_store(settings, os.environ)
         return _alone(settings, command, alone)
 
@@ -88,3 +94,31 @@ def _alone(settings: Config, command: str, alone: Alone) -> Answer:
         return run_async(alone(database, clock))
     finally:
         database.close()
+
+
+def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
+    """Read the facts of the store at ``path`` about itself, its backups and the files beside it."""
+    from watcher.reports.store_health import StoreHealth
+    from watcher.store.sqlite.backup_folder import BackupFolder
+    from watcher.store.sqlite.recovery import set_aside_files
+
+    facts = views.facts()
+    newest = next(iter(BackupFolder(path).backups()), None)
+    return StoreHealth(
+        at=now,
+        created_at=from_text(facts["created_at"]),
+        restored_at=from_text(facts["restored_at"]) if "restored_at" in facts else None,
+        restored_because=facts.get("restored_because"),
+        newest_backup=None if newest is None else newest[0],
+        backup_failure=_backup_failure(facts),
+        set_aside=tuple(map(str, set_aside_files(path))),
+    )
+
+
+def _backup_failure(facts: Mapping[str, str]) -> str | None:
+    from watcher.store.meta_keys import BACKUP_FAILURE
+
+    if BACKUP_FAILURE not in facts:
+        return None
+    failure = json.loads(facts[BACKUP_FAILURE])
+    return f"{failure['problem']} (at {failure['at']})"

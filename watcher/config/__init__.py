@@ -1,8 +1,7 @@
-"""TOML to frozen settings: every fault at once, with file, line, key and what to write instead."""
+"""Turn a TOML file into frozen settings, or into all its faults with file, line, key and remedy."""
 
-from watcher.config.duration import format_duration, parse_duration
-from watcher.config.faults import ConfigError, Fault
-from watcher.config.find_file import ConfigNotFoundError, Found, find
+from watcher.config.faults import ConfigError, ConfigFault
+from watcher.config.find_file import ConfigFile, ConfigNotFoundError, find
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
 from watcher.config.models.settings import (
     AccountSettings,
@@ -20,15 +19,16 @@ from watcher.config.models.state import StateSettings
 from watcher.config.models.urls import receiver_url_problem
 from watcher.config.reader import load
 from watcher.config.secrets import SecretError, SecretKind, SecretRef, SecretsError
+from watcher.core.duration import format_duration, parse_duration
 
 __all__ = [
     "AccountSettings",
     "Config",
     "ConfigError",
+    "ConfigFault",
+    "ConfigFile",
     "ConfigNotFoundError",
     "DeliverySettings",
-    "Fault",
-    "Found",
     "HeartbeatSettings",
     "IncidentSettings",
     "LogSettings",

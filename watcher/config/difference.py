@@ -1,4 +1,4 @@
-"""What differs between two configurations, in the words of the file."""
+"""Compare two configurations and name the differences by their keys in the file."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from watcher.config.models.base import Settings
 from watcher.config.models.settings import Config, WatchSettings
 
 NAMED: Final = {"accounts": "account", "receivers": "receiver"}
-"""Tables with a name each, by their field."""
+"""Fields that hold tables with a name, and the name of the table in the file."""
 SINGLE: Final = ("delivery", "incident")
-TAKEN_OVER: Final = frozenset({*NAMED, *SINGLE, "watches", "routes"})
-"""Fields that a running daemon takes over; the others need a restart."""
+RELOADABLE: Final = frozenset({*NAMED, *SINGLE, "watches", "routes"})
+"""Fields that a reload applies; the others need a restart."""
 
 
 def changes(old: Config, new: Config) -> tuple[str, ...]:
-    """Return a line for everything that a reload takes over."""
-    found: list[str] = []
+    """Return a line for each change that a reload applies."""
+    lines: list[str] = []
     for field, table in NAMED.items():
         before, after = getattr(old, field), getattr(new, field)
-        found += _named(_keyed(table, before), _keyed(table, after))
-    found += _named(_by_name(old.watches), _by_name(new.watches))
+        lines += _named_changes(_keyed(table, before), _keyed(table, after))
+    lines += _named_changes(_by_name(old.watches), _by_name(new.watches))
     if old.routes != new.routes:
-        found.append("route: changed")
+        lines.append("route: changed")
     for table in SINGLE:
-        found += _keys(table, getattr(old, table), getattr(new, table))
-    found += _keys("state", old.state, new.state, only=frozenset({"keep_history"}))
-    return tuple(found)
+        lines += _changed_keys(table, getattr(old, table), getattr(new, table))
+    lines += _changed_keys("state", old.state, new.state, only=frozenset({"keep_history"}))
+    return tuple(lines)
 
 
 def restarts(old: Config, new: Config) -> tuple[str, ...]:
     """Return the keys or tables whose change needs a restart."""
-    found = ["state.url"] if old.state.url != new.state.url else []
-    rest = {field.name for field in fields(Config)} - TAKEN_OVER - {"path", "state"}
-    return (*found, *sorted(name for name in rest if getattr(old, name) != getattr(new, name)))
+    state = ["state.url"] if old.state.url != new.state.url else []
+    others = {field.name for field in fields(Config)} - RELOADABLE - {"path", "state"}
+    return (*state, *sorted(name for name in others if getattr(old, name) != getattr(new, name)))
 
 
 def _keyed(table: str, tables: Mapping[str, object]) -> dict[str, object]:
@@ -51,13 +51,13 @@ def _by_name(watches: Iterable[WatchSettings]) -> dict[str, list[WatchSettings]]
     return named
 
 
-def _named(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    words = dict.fromkeys((name for name in new if name not in old), "added")
-    words |= dict.fromkeys((name for name in old if name not in new), "removed")
-    words |= {name: "changed" for name in old if name in new and old[name] != new[name]}
-    return [f"{name}: {word}" for name, word in words.items()]
+def _named_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    changed = dict.fromkeys((name for name in new if name not in old), "added")
+    changed |= dict.fromkeys((name for name in old if name not in new), "removed")
+    changed |= {name: "changed" for name in old if name in new and old[name] != new[name]}
+    return [f"{name}: {word}" for name, word in changed.items()]
 
 
-def _keys(table: str, old: Settings, new: Settings, only: frozenset[str] | None = None) -> list[str]:
+def _changed_keys(table: str, old: Settings, new: Settings, only: frozenset[str] | None = None) -> list[str]:
     names = [name for name in type(old).model_fields if only is None or name in only]
     return [f"{table}.{name}: changed" for name in names if getattr(old, name) != getattr(new, name)]

@@ -1,4 +1,4 @@
-"""The file's tables as they are written, and what each of their keys is called."""
+"""The tables of the file as they are written, and the names of their keys."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -76,9 +76,9 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "route": "[[route]]",
     }
 )
-"""How each table is begun."""
+"""The header of each table."""
 
-LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
+PLANNED_KEYS: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
     {
         (): frozenset({"quiet"}),
         ("delivery",): frozenset({"hello"}),
@@ -86,17 +86,17 @@ LATER: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
         ("route", "*"): frozenset({"remind_every"}),
     }
 )
-"""Keys that are planned and that this version does not have."""
+"""Keys that are planned; this version does not have them yet."""
 
 
 def shape_of(path: KeyPath) -> Shape:
-    """Return which table or key a path is one of."""
+    """Return the table or key of a path, without the names and indices that users choose."""
     named = path[:1] in {("account",), ("receiver",)}
     return tuple("*" if isinstance(part, int) or (named and place == 1) else part for place, part in enumerate(path))
 
 
 def table_at(path: KeyPath, receiver_kind: str | None = None) -> type[Settings] | None:
-    """Return the settings of the table at ``path``; a receiver's depend on its kind."""
+    """Return the model of the table at ``path``; that of a receiver depends on its kind."""
     shape = shape_of(path)
     if shape == ("receiver", "*"):
         return RECEIVER_KINDS.get(receiver_kind or "")

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: where, what, and what to write instead."""
+"""Faults of a configuration, each with its place, its problem and its remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: names of tables and keys, and indices into arrays from 0."""
+"""The place of a value: names of tables and keys, and indices into arrays from 0."""
 
 BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -27,26 +27,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One fault of one file; ``line`` counts from 1 and is ``None`` where the fault is that something is absent."""
+class ConfigFault:
+    """One fault of one file; ``line`` counts from 1 and is ``None`` for an absent section."""
 
     file: Path
     line: int | None
     key: str
-    """The key's path, e.g. ``account.main.secret_key``; empty where the file as a whole is meant."""
+    """The key's path, e.g. ``account.main.secret_key``; empty for a fault of the whole file."""
     problem: str
     remedy: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:" if self.line is None else f"{self.file}:{self.line}:"
+        location = f"{self.file}:" if self.line is None else f"{self.file}:{self.line}:"
         key = f"{self.key}: " if self.key else ""
-        return f"{place} {key}{self.problem}; {self.remedy}"
+        return f"{location} {key}{self.problem}; {self.remedy}"
 
 
 class ConfigError(Exception):
-    """The configuration is refused whole; ``faults`` are all that was found, by line."""
+    """The configuration is rejected; ``faults`` holds all its faults, by line."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[ConfigFault]) -> None:
         self.faults = tuple(sorted(faults, key=_by_line))
         super().__init__(self.faults)
 
@@ -54,17 +54,17 @@ class ConfigError(Exception):
         return "\n".join(str(fault) for fault in self.faults)
 
 
-def _by_line(fault: Fault) -> tuple[bool, int]:
+def _by_line(fault: ConfigFault) -> tuple[bool, int]:
     return fault.line is None, fault.line or 0
 
 
-def wrong(problem: str, remedy: str) -> PydanticCustomError:
-    """Return what a validator raises; neither text may hold the value of a secret key."""
-    return PydanticCustomError("wrong", "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
+def invalid(problem: str, remedy: str) -> PydanticCustomError:
+    """Return the error for a validator to raise; neither text may hold the value of a secret key."""
+    return PydanticCustomError("invalid", "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant, in whatever case it was written."""
+    """Return the known word that is closest to ``word``, in any case, or ``None``."""
     by_lower = {name.lower(): name for name in known}
     matches = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[matches[0]] if matches else None
@@ -73,14 +73,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a remedy for an unknown word: the nearest known one, or all of them."""
     names = tuple(known)
-    guess = nearest(word, names)
-    if guess is not None:
-        return f"did you mean {shown(guess)}?"
+    closest = nearest(word, names)
+    if closest is not None:
+        return f"did you mean {quoted(closest)}?"
     return f"known are {', '.join(key_text((name,)) for name in sorted(names))}" if names else "take it out"
 
 
-def shown(text: str) -> str:
-    """Quote what somebody wrote, cut to a readable length; never call it with a secret."""
+def quoted(text: str) -> str:
+    """Quote a text of the file, cut to a readable length; never call this with a secret."""
     longest = 60
     cut = text if len(text) <= longest else text[:longest] + "…"
     return '"' + "".join(letter if letter.isprintable() else "?" for letter in cut) + '"'
@@ -93,6 +93,6 @@ def key_text(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if BARE_KEY.fullmatch(part) else shown(part)
+            name = part if BARE_KEY.fullmatch(part) else quoted(part)
             text += f".{name}" if text else name
     return text

@@ -1,4 +1,4 @@
-"""Which configuration file is taken, and why."""
+"""Find the configuration file, and say which rule chose it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from watcher.config.faults import ConfigError, Fault
+from watcher.config.faults import ConfigError, ConfigFault
 
 VARIABLE: Final = "AITEMS_WATCHER_CONFIG"
 SYSTEM_FILE: Final = Path("/etc/aitems-watcher/config.toml")
@@ -28,72 +28,72 @@ url = { env = "SLACK_WEBHOOK_URL" }
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The file that is taken, and by what."""
+class ConfigFile:
+    """The configuration file, and the rule that chose it."""
 
     path: Path
     why: str
 
 
 class ConfigNotFoundError(ConfigError):
-    """There is no file where one was looked for; ``polled`` says where that was."""
+    """No configuration file exists; ``searched`` holds the paths that were tried."""
 
-    def __init__(self, polled: tuple[Found, ...], *, explicit: bool) -> None:
-        self.polled = polled
+    def __init__(self, searched: tuple[ConfigFile, ...], *, explicit: bool) -> None:
+        self.searched = searched
         self.explicit = explicit
         super().__init__(
-            Fault(
-                file=place.path,
+            ConfigFault(
+                file=candidate.path,
                 line=None,
                 key="",
                 problem="there is no such file",
-                remedy=f"it was looked for by {place.why}",
+                remedy=f"the path comes from {candidate.why}",
             )
-            for place in polled
+            for candidate in searched
         )
 
     def __str__(self) -> str:
-        places = "\n".join(f"  {place.path} ({place.why})" for place in self.polled)
+        paths = "\n".join(f"  {candidate.path} ({candidate.why})" for candidate in self.searched)
         if self.explicit:
-            return f"there is no configuration file; looked at\n{places}\ngive another path, or write it"
+            return f"there is no configuration file; tried\n{paths}\ngive another path, or write the file"
         example = "\n".join(f"  {line}".rstrip() for line in FIRST_CONFIGURATION.splitlines())
         return (
-            f"there is no configuration file; looked at\n{places}\n"
-            f"give one by --config FILE or ${VARIABLE}, or write {FILE_NAME}; ten lines are enough:\n\n{example}"
+            f"there is no configuration file; tried\n{paths}\n"
+            f"name one with --config FILE or ${VARIABLE}, or write {FILE_NAME}; ten lines are enough:\n\n{example}"
         )
 
 
-def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Found:
-    """Return the configuration file: ``--config``, else the environment's, else the first default that exists.
+def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> ConfigFile:
+    """Return the file of ``--config``, else that of the environment, else the first default that exists.
 
-    A file that was named, by option or by environment, is never replaced by another.
+    A file named by option or environment is never replaced by another.
 
     Raises:
-        ConfigNotFoundError: it is not there; says where it was looked for.
+        ConfigNotFoundError: no such file exists; it holds the paths that were tried.
     """
     named = _named(explicit, environ)
-    places = (named,) if named else tuple(_defaults(cwd))
-    for place in places:
-        if _is_there(place.path):
-            return place
-    raise ConfigNotFoundError(places, explicit=named is not None)
+    candidates = (named,) if named else tuple(_defaults(cwd))
+    for candidate in candidates:
+        if _exists(candidate.path):
+            return candidate
+    raise ConfigNotFoundError(candidates, explicit=named is not None)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except PermissionError:
-        # Not ours to search: it is taken, so that reading it says "Permission denied" instead of "no such file".
+        # The folder may not be searched. Reading the file then reports "Permission denied" instead of "no such file".
         return True
 
 
-def _named(explicit: Path | None, environ: Mapping[str, str]) -> Found | None:
+def _named(explicit: Path | None, environ: Mapping[str, str]) -> ConfigFile | None:
     if explicit is not None:
-        return Found(explicit, "--config")
+        return ConfigFile(explicit, "--config")
     variable = environ.get(VARIABLE)
-    return Found(Path(variable), f"${VARIABLE}") if variable else None
+    return ConfigFile(Path(variable), f"${VARIABLE}") if variable else None
 
 
-def _defaults(cwd: Path) -> Iterator[Found]:
-    yield Found(cwd / FILE_NAME, "the current folder")
-    yield Found(SYSTEM_FILE, "the system's configuration")
+def _defaults(cwd: Path) -> Iterator[ConfigFile]:
+    yield ConfigFile(cwd / FILE_NAME, "the current folder")
+    yield ConfigFile(SYSTEM_FILE, "the system's configuration")

@@ -1,6 +1,6 @@
-"""The configuration as JSON Schema, for editors: what may stand where, as a person writes it in TOML.
+"""The configuration as JSON Schema, for editors: the keys and values as a person writes them in TOML.
 
-It is looser than the program: what only several keys show together, or a reference to another table, it does not know.
+It is looser than the program: it checks each key alone, and no references between tables.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from watcher.config.document import Document
-from watcher.config.duration import UNITS, format_duration
 from watcher.config.secrets import SecretKind, SecretRef
+from watcher.core.duration import UNITS, format_duration
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DURATION: Final = {
@@ -24,7 +24,7 @@ DURATION: Final = {
 }
 SECRET: Final = {
     "type": "object",
-    "description": "Where a secret is found: a variable, a file, or a credential of systemd.",
+    "description": "The source of a secret: a variable, a file, or a credential of systemd.",
     "properties": {kind.value: {"type": "string", "minLength": 1} for kind in SecretKind},
     "additionalProperties": False,
     "minProperties": 1,
@@ -33,13 +33,13 @@ SECRET: Final = {
 
 
 def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a whole file."""
-    schema = Document.model_json_schema(schema_generator=_AsWritten, mode="validation")
-    return {"$schema": DIALECT, "title": "Configuration of aitems-watcher", **_without_nothing(schema)}
+    """Return the JSON Schema of a configuration file."""
+    schema = Document.model_json_schema(schema_generator=_WrittenForm, mode="validation")
+    return {"$schema": DIALECT, "title": "Configuration of aitems-watcher", **_without_null(schema)}
 
 
-class _AsWritten(GenerateJsonSchema):
-    """What TOML holds instead of what it becomes."""
+class _WrittenForm(GenerateJsonSchema):
+    """Generates the schema of the TOML values instead of the parsed ones."""
 
     def timedelta_schema(self, _schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
         return dict(DURATION)
@@ -49,7 +49,7 @@ class _AsWritten(GenerateJsonSchema):
 
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
         written = super().tuple_schema(schema)
-        # Wherever a list is taken one alone may be written without brackets, but for `to`; the program refuses that.
+        # A list of one may be written without brackets, except for `to`; there the program rejects it.
         return {"anyOf": [written["items"], written]} if "items" in written else written
 
     def encode_default(self, dft: object) -> object:
@@ -59,13 +59,13 @@ class _AsWritten(GenerateJsonSchema):
         return False
 
 
-def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - it is JSON
-    """Take ``null`` out, which TOML does not have, and the titles that only repeat a key."""
+def _without_null(value: Any) -> Any:  # noqa: ANN401 - it is JSON
+    """Remove ``null``, which TOML does not have, and the titles, which only repeat a key."""
     if isinstance(value, list):
-        return [_without_nothing(item) for item in value if item != {"type": "null"}]
+        return [_without_null(item) for item in value if item != {"type": "null"}]
     if not isinstance(value, Mapping):
         return value
-    kept = {key: _without_nothing(item) for key, item in value.items() if not _says_nothing(key, item)}
+    kept = {key: _without_null(item) for key, item in value.items() if not _is_redundant(key, item)}
     choices = kept.get("anyOf")
     if isinstance(choices, list) and len(choices) == 1:
         del kept["anyOf"]
@@ -73,11 +73,11 @@ def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - it is JSON
     return kept
 
 
-_SAYS_NOTHING: Final[Mapping[str, Callable[[object], bool]]] = {
+_REDUNDANT: Final[Mapping[str, Callable[[object], bool]]] = {
     "default": lambda item: item is None,
     "title": lambda item: isinstance(item, str),
 }
 
 
-def _says_nothing(key: str, item: object) -> bool:
-    return key in _SAYS_NOTHING and _SAYS_NOTHING[key](item)
+def _is_redundant(key: str, item: object) -> bool:
+    return key in _REDUNDANT and _REDUNDANT[key](item)

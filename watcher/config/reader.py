@@ -1,4 +1,4 @@
-"""From a TOML file to the settings, or to every fault of it at once."""
+"""Read a TOML file into the settings, or report all its faults at once."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from watcher.config.document import Document
-from watcher.config.faults import ConfigError, Fault, KeyPath, Problem, key_text
+from watcher.config.faults import ConfigError, ConfigFault, KeyPath, Problem, key_text
 from watcher.config.models.fields import ValidationContext
 from watcher.config.models.routes import routes_of
 from watcher.config.models.settings import Config
-from watcher.config.validation.consistency import NEEDED, inconsistencies, named_tables, nameless
+from watcher.config.validation.consistency import NEEDED, inconsistencies, named_tables, unnamed_sections
 from watcher.config.validation.explain import explain
 from watcher.config.validation.line_numbers import Lines
 from watcher.config.validation.syntax import SyntaxProblem, syntax_problem
 
 
 def load(path: Path, *, text: str | None = None, needed: Collection[str] = NEEDED) -> Config:
-    """Read a configuration; no secret is resolved, and no other file is opened.
+    """Read a configuration, without resolving secrets and without opening other files.
 
     Args:
         path: the file.
-        text: what is taken for the file's content instead.
-        needed: which sections must be there; a command that asks AiTEMS alone needs accounts alone.
+        text: the content, instead of that of the file.
+        needed: the required sections; a command that only calls AiTEMS needs accounts alone.
 
     Raises:
-        ConfigError: with every fault of the file.
+        ConfigError: the file has faults; the error holds all of them.
     """
     content = _read(path) if text is None else text
     content = content.removeprefix("\ufeff").replace("\r\n", "\n")
@@ -56,10 +56,10 @@ def _read(path: Path) -> str:
 
 
 def _parse(path: Path, text: str) -> Mapping[str, object]:
-    found = _parsed(text)
-    if not isinstance(found, SyntaxProblem):
-        return found
-    raise ConfigError([_whole_file(path, found.problem, found.remedy, found.line)])
+    parsed = _parsed(text)
+    if not isinstance(parsed, SyntaxProblem):
+        return parsed
+    raise ConfigError([_whole_file(path, parsed.problem, parsed.remedy, parsed.line)])
 
 
 def _parsed(text: str) -> Mapping[str, object] | SyntaxProblem:
@@ -71,29 +71,29 @@ def _parsed(text: str) -> Mapping[str, object] | SyntaxProblem:
         return SyntaxProblem(1, "brackets are nested too deeply", "take the innermost ones out")
 
 
-def _whole_file(path: Path, problem: str, remedy: str, line: int | None = None) -> Fault:
-    return Fault(file=path, line=line, key="", problem=problem, remedy=remedy)
+def _whole_file(path: Path, problem: str, remedy: str, line: int | None = None) -> ConfigFault:
+    return ConfigFault(file=path, line=line, key="", problem=problem, remedy=remedy)
 
 
 def _check(
     parsed: Mapping[str, object], folder: Path, lines: Lines, needed: Collection[str]
 ) -> Document | tuple[Problem, ...]:
-    """Return the settings, or every problem: each value's own, then those of several values together."""
-    unnamed = tuple(nameless(parsed))
-    hidden = {problem.path[0] for problem in unnamed}
-    rest = {section: value for section, value in parsed.items() if section not in hidden}
-    document = _validate(rest, folder)
-    together = tuple(problem for problem in inconsistencies(parsed, lines, needed) if problem.path[0] not in hidden)
+    """Return the settings, or all problems: those of single values, then those of several values together."""
+    unnamed = tuple(unnamed_sections(parsed))
+    reported = {problem.path[0] for problem in unnamed}
+    others = {section: value for section, value in parsed.items() if section not in reported}
+    document = _validate(others, folder)
+    together = tuple(problem for problem in inconsistencies(parsed, lines, needed) if problem.path[0] not in reported)
     if isinstance(document, Document) and not unnamed and not together:
         return document
-    alone = () if isinstance(document, Document) else document
-    return (*unnamed, *alone, *together)
+    single = () if isinstance(document, Document) else document
+    return (*unnamed, *single, *together)
 
 
 def _validate(parsed: Mapping[str, object], folder: Path) -> Document | tuple[Problem, ...]:
-    around = ValidationContext(folder, _names(parsed.get("account")), _names(parsed.get("receiver")))
+    context = ValidationContext(folder, _names(parsed.get("account")), _names(parsed.get("receiver")))
     try:
-        return Document.model_validate(parsed, context=around)
+        return Document.model_validate(parsed, context=context)
     except ValidationError as error:
         return explain(error.errors(include_url=False))
 
@@ -102,8 +102,8 @@ def _names(section: object) -> tuple[str, ...]:
     return tuple(name for name, _ in named_tables(section))
 
 
-def _fault(path: Path, lines: Lines, problem: Problem) -> Fault:
-    return Fault(
+def _fault(path: Path, lines: Lines, problem: Problem) -> ConfigFault:
+    return ConfigFault(
         file=path,
         line=lines.of(problem.path),
         key=key_text(_without_index(problem.path, lines)),
@@ -113,7 +113,7 @@ def _fault(path: Path, lines: Lines, problem: Problem) -> Fault:
 
 
 def _without_index(path: KeyPath, lines: Lines) -> KeyPath:
-    """Take off the index of a value that was written alone where a list may stand."""
+    """Remove the index of a single value that was written without the brackets of a list."""
     return path[:-1] if isinstance(path[-1], int) and path not in lines.all else path
 
 

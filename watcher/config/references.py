@@ -1,4 +1,4 @@
-"""Which secrets a configuration names, and where."""
+"""The references to secrets in a configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watcher.config.secrets import SecretKind, SecretRef
 
 
 def fixed_secrets(config: Config) -> tuple[str, ...]:
-    """Return the keys of the secrets that a running process cannot get anew."""
+    """Return the keys of the secrets that a running process cannot read again."""
     return tuple(f"{key} ({ref})" for key, ref in secrets_of(config) if ref.kind is not SecretKind.FILE)
 
 

@@ -1,4 +1,4 @@
-"""Words of older versions, so that a configuration that still has one is refused with the present word."""
+"""Keys and kinds of older versions; the error for one of them names the present word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 RENAMED_KEYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"incident": {"good_looks": "recover_after"}})
-"""By table: the old key and the present one."""
+"""For each table: old keys and their present names."""
 
 RENAMED_KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -18,4 +18,4 @@ RENAMED_KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "store-mended": "store-recovered",
     }
 )
-"""The old kind of event and the present one."""
+"""Old kinds of events and their present names."""

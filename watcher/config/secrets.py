@@ -1,4 +1,4 @@
-"""Where a secret comes from: the environment, a file, or a systemd credential; resolved only when it is needed."""
+"""Sources of secrets: the environment, a file, or a systemd credential. Each is read only when needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from watcher.core.secret import Secret
 
 CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts a unit's credentials, see systemd.exec(5), "Credentials"."""
+"""systemd's variable for the folder of a unit's credentials, see systemd.exec(5), "Credentials"."""
 
 LONGEST_BYTES: Final = 65536
 
@@ -20,20 +20,20 @@ VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SecretError(Exception):
-    """A secret cannot be had; says what is missing and what to do, and never holds the secret."""
+    """A secret cannot be read; the text names the problem and the remedy, and never holds the secret."""
 
 
 class SecretsError(SecretError):
-    """Secrets cannot be had; each with its key in the file."""
+    """Several secrets cannot be read; each problem has its key in the file."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        """Keep the problems, one a line."""
+        """Join the problems, one a line."""
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
 
 class SecretKind(StrEnum):
-    """The three ways of giving a secret; the words are the keys in the file."""
+    """The three ways to give a secret; the values are the keys in the file."""
 
     ENV = "env"
     FILE = "file"
@@ -42,7 +42,7 @@ class SecretKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is to be found; printing it shows no secret."""
+    """The source of a secret; its text shows no secret."""
 
     kind: SecretKind
     name: str
@@ -52,10 +52,10 @@ class SecretRef:
         return f"{self.kind} {self.name}"
 
     def resolve(self, environ: Mapping[str, str]) -> Secret:
-        """Fetch the secret as it is now, without a line break at its end.
+        """Read the secret now, without a line break at its end.
 
         Raises:
-            SecretError: it is absent, unreadable, empty, or not one line of text.
+            SecretError: the secret is absent, unreadable, empty, or not one line of text.
         """
         match self.kind:
             case SecretKind.ENV:
@@ -95,7 +95,7 @@ class SecretRef:
         return self._decoded(content)
 
     def _decoded(self, content: bytes) -> str:
-        # The chain is cut outside of the handler: a UnicodeDecodeError carries the bytes, which are the secret.
+        # The error is raised outside the handler: a chained UnicodeDecodeError would carry the bytes of the secret.
         try:
             return content.decode()
         except UnicodeDecodeError:

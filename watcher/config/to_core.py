@@ -1,4 +1,4 @@
-"""What the settings mean to the core: looks, routes, policy, thresholds."""
+"""Translate the settings into the values of the core: polls, routes, policy, thresholds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 
 
 def policy_of(config: Config) -> Policy:
-    """Return how deliveries are repeated."""
+    """Return the retry policy of deliveries."""
     delivery = config.delivery
     return Policy(
         first_retry=delivery.first_retry,
@@ -23,18 +23,18 @@ def policy_of(config: Config) -> Policy:
 
 
 def thresholds_of(config: Config) -> Thresholds:
-    """Return when not seeing becomes an incident, and what ends it."""
+    """Return the thresholds that open and close an incident."""
     incident = config.incident
     return Thresholds(failures=incident.after_failures, after=incident.after, good_polls=incident.recover_after)
 
 
 def routes_of(config: Config) -> Routes:
-    """Return who is told what."""
+    """Return the routes from events to receivers."""
     return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit)
 
 
 def polls_of(config: Config) -> tuple[Poll, ...]:
-    """Return the questions that serve the configured watches."""
+    """Return the polls that cover the configured watches."""
     return plan_polls(_watch(settings) for settings in config.watches)
 
 

@@ -1,22 +1,23 @@
-"""What is told: an event, its kind, and the id it has for ever.
+"""An event: a fact to announce, with its kind, its bounds and a stable id.
 
-The id is computed from the store's epoch, the subject and ``seq``, so that deciding the same history twice
-gives the same ids and the core needs no randomness.
+The id is computed from the store's epoch, the subject and ``seq``. The same history therefore gives the same ids, and
+the core needs no randomness.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.timestamps import from_text, require_utc, to_text
-from watcher.core.training.model import NO_RECORD
+from watcher.core.delivery.facts import ReceiverFacts
+from watcher.core.timestamps import require_utc
+from watcher.core.training.model import NO_RECORD, Phase, phase_of
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -48,13 +49,13 @@ class Kind(StrEnum):
 INCIDENT_KINDS: Final = frozenset(
     {Kind.UNREACHABLE, Kind.DENIED, Kind.THROTTLED, Kind.CLOCK_SKEW, Kind.NOT_FOUND, Kind.RECOVERED}
 )
-"""What is told about not seeing; a training's status never changes by them."""
+"""Kinds of events about failing polls. They never change the status of a training."""
 
 STORE_KINDS: Final = frozenset({Kind.STORE_FAILING, Kind.STORE_RECOVERED})
-"""What is told about the watcher's own store."""
+"""Kinds of events about the watcher's own store."""
 
 RECEIVER_KINDS: Final = frozenset({Kind.RECEIVER_FAILING, Kind.RECEIVER_RECOVERED, Kind.UNDELIVERED})
-"""What is told about a receiver, through another one."""
+"""Kinds of events about a receiver; another receiver is notified of them."""
 
 DEFAULT_KINDS: Final = (
     INCIDENT_KINDS
@@ -69,65 +70,97 @@ DEFAULT_KINDS: Final = (
         Kind.BACK,
     }
 )
-"""What a route without ``kind`` takes; the others go only where they are named."""
+"""The kinds that a route without ``kind`` takes; a route takes any other kind only where it names it."""
 
 URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED}
-"""What goes first between trainings."""
+"""Kinds that are delivered before the other kinds, except among the events of one training."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+class Mark(StrEnum):
+    """A reservation about an event."""
+
+    LATE = "late"
+    RESTORED = "restored"
+    NEW = "new"
+    UNCONFIRMED = "unconfirmed"
+    UNKNOWN_STATUS = "unknown-status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFacts:
+    """The incident that an event is about."""
+
+    id: str
+    """Shared by all events of the incident."""
+    kind: Kind
+    """The kind of the event that began it, or that changed its cause."""
+    cause: str
+    """A ``Cause`` of a failed poll, or the code of a write fault such as ``disk-full``; the advice follows from it."""
+    detail: str
+    """One line for a person, without secrets; may be empty."""
+    since: datetime
+    """Start of the first failed poll."""
+    last_good_at: datetime | None = None
+    """The end of the last good poll; ``None`` where there was none."""
+    covers: tuple[str, ...] = ()
+    """Subjects of announced incidents that this one absorbed."""
+    lasted_seconds: float | None = None
+    """``None`` until the incident ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change, told once: what changed, between when and when, and what led to it."""
+    """One fact to announce, with its subject, its bounds and its marks."""
 
     id: str
     kind: Kind
     subject: str
-    """What it is about, e.g. ``training:main/6wxgu1abcde/pop/maqll0abcde``."""
+    """The thing that the event is about, e.g. ``training:main/6wxgu1abcde/pop/maqll0abcde``."""
     seq: int
-    """Orders the events of a subject, from 1, without a gap."""
+    """The number of the event among those of its subject, from 1, without a gap."""
     reason: str
-    """The deciding rule's word, see ``core.lifecycle.Reason``."""
+    """The code of the rule that decided, see ``core.training.decision.DecisionReason``."""
     account: str | None
-    """``None`` where it is about a receiver."""
+    """``None`` for an event about a receiver."""
     service: str | None
-    """``None`` where it is about the account as a whole, or about no account."""
+    """``None`` for an event about a whole account, or about no account."""
     training_type: str | None
-    """``None``, as ``version``, where it is not about one training."""
+    """``None``, as ``version``, for an event that is not about one training."""
     version: str | None
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     from_status: str | None
-    """``None`` for a training that was not known before, and where nothing moved."""
+    """``None`` for a training that was not known before, and where no status changed."""
     to_status: str | None
-    """``None`` where nothing moved: a training is gone, or something cannot be seen."""
+    """``None`` where no status changed: a training is gone, or the event is about polls or a receiver."""
     skipped: tuple[str, ...] = ()
-    """Stages that were not seen, by our reading of their order."""
+    """Stages between the two statuses that no poll returned; their order is our reading."""
     late: bool = False
-    """Whether it may have happened while the watcher could not look."""
+    """Whether the change may have happened while the watcher could not poll."""
     restored: bool = False
-    """Whether it may have been told before, under another id: the store is an older copy of itself."""
+    """Whether the change may have been announced before, under another id, since the store is an older copy."""
     new: bool = False
     confirmed: bool = True
-    """False for a final status of a list that no second answer repeated in time."""
+    """False for a final status from a list that no second answer repeated in time."""
     after: datetime
-    """Start of the last request that still saw the old status."""
+    """Start of the last request that returned the old status."""
     before: datetime
-    """End of the first answer that saw the new one."""
+    """End of the first answer with the new status."""
     recorded_at: datetime
-    incident: Mapping[str, object] | None = field(default=None, hash=False)
-    """Of what kind of not seeing it tells: cause, advice, since when; see ``core.incident_event``."""
-    receiver: Mapping[str, object] | None = field(default=None, hash=False)
-    """About which receiver it tells, and what; see ``core.receiver_health``."""
+    incident: IncidentFacts | None = None
+    """The incident, for an event about failing polls or the store."""
+    receiver: ReceiverFacts | None = None
+    """The receiver, for an event about one."""
     group: str | None = None
-    """The occasion that it is told on together with others, e.g. the outage that hid it."""
+    """The id of the catch-up that found the change, e.g. that of an incident."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
-    """The training's other fields as AiTEMS gave them."""
+    """The training's other fields as AiTEMS returned them."""
 
     def __post_init__(self) -> None:
-        for moment in (self.after, self.before, self.recorded_at):
-            require_utc(moment)
+        for time in (self.after, self.before, self.recorded_at):
+            require_utc(time)
 
     @property
     def type(self) -> str:
@@ -142,39 +175,57 @@ class Event:
 
     @property
     def short_id(self) -> str:
-        """What a person may type or compare, e.g. ``evt_01jdxq5k``."""
+        """The beginning of the id, for a person to type or compare, e.g. ``evt_01jdxq5k``."""
         return self.id[:SHORT_ID_LENGTH]
 
     @property
     def urgent(self) -> bool:
-        """Whether it goes before what is not urgent."""
+        """Whether the event is delivered before events that are not urgent."""
         return self.kind in URGENT_KINDS
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Every reservation about the event, in the order in which messages show them."""
+        return tuple(_marks(self))
+
+
+def _marks(event: Event) -> Iterator[Mark]:
+    if event.late:
+        yield Mark.LATE
+    if event.restored:
+        yield Mark.RESTORED
+    if event.new:
+        yield Mark.NEW
+    if not event.confirmed:
+        yield Mark.UNCONFIRMED
+    if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
+        yield Mark.UNKNOWN_STATUS
 
 
 def after_restore(event: Event, restored_at: datetime | None) -> Event:
-    """Mark an event that the store may have told before it was restored: one whose time reaches back that far."""
+    """Mark an event as restored where its bounds begin before the restore of the store."""
     if restored_at is None or event.after >= restored_at:
         return event
     return replace(event, restored=True)
 
 
-def again_under(event: Event, epoch: str) -> Event:
-    """Return an event as it is told in a restored store's new epoch: it may have been told in the old one."""
+def in_new_epoch(event: Event, epoch: str) -> Event:
+    """Return an event under its id in the new epoch of a restored store, marked as restored."""
     return replace(event, id=event_id(epoch, event.subject, event.seq), restored=True)
 
 
 def event_id(epoch: str, subject: str, seq: int) -> str:
-    """Return the one id of a subject's event number ``seq`` in the store of this ``epoch``."""
+    """Return the id of a subject's event number ``seq`` in the store of this ``epoch``."""
     return "evt_" + _digest(epoch, subject, str(seq))
 
 
 def incident_id(epoch: str, subject: str, seq: int) -> str:
-    """Return the id that the events of one incident share, by the number of the first of them."""
+    """Return the id that the events of one incident share; ``seq`` is the number of the first of them."""
     return "inc_" + _digest(epoch, subject, str(seq), "incident")
 
 
 def delivery_id(event_ids: tuple[str, ...], receiver: str) -> str:
-    """Return the ``webhook-id`` of the delivery that brings these events to this receiver."""
+    """Return the ``webhook-id`` of the delivery of these events to this receiver."""
     return "msg_" + _digest(receiver, *event_ids)
 
 
@@ -182,50 +233,3 @@ def _digest(*parts: str) -> str:
     # A unit separator between the parts keeps ("a", "bc") and ("ab", "c") apart.
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return base64.b32encode(digest).decode().rstrip("=").lower()
-
-
-def to_json(event: Event) -> dict[str, object]:
-    """Return the event as plain JSON, for the store; ``from_json`` reads it back."""
-    return {
-        "id": event.id,
-        "kind": event.kind.value,
-        "subject": event.subject,
-        "seq": event.seq,
-        "reason": event.reason,
-        "account": event.account,
-        "service": event.service,
-        "training_type": event.training_type,
-        "version": event.version,
-        "service_name": event.service_name,
-        "labels": dict(event.labels),
-        "from": event.from_status,
-        "to": event.to_status,
-        "skipped": list(event.skipped),
-        "late": event.late,
-        "restored": event.restored,
-        "new": event.new,
-        "confirmed": event.confirmed,
-        "after": to_text(event.after),
-        "before": to_text(event.before),
-        "recorded_at": to_text(event.recorded_at),
-        "incident": None if event.incident is None else dict(event.incident),
-        "receiver": None if event.receiver is None else dict(event.receiver),
-        "group": event.group,
-        "training": dict(event.record),
-    }
-
-
-def from_json(data: Mapping[str, object]) -> Event:
-    """Read what ``to_json`` wrote; the data is our own, so a surprise is a ``KeyError`` or ``TypeError``."""
-    rest = dict(data)
-    return Event(
-        kind=Kind(str(rest.pop("kind"))),
-        from_status=rest.pop("from"),  # type: ignore[arg-type]  # our own JSON, see the docstring
-        to_status=rest.pop("to"),  # type: ignore[arg-type]  # as above
-        skipped=tuple(rest.pop("skipped")),  # type: ignore[arg-type]  # as above
-        after=from_text(str(rest.pop("after"))),
-        before=from_text(str(rest.pop("before"))),
-        recorded_at=from_text(str(rest.pop("recorded_at"))),
-        record=rest.pop("training"),  # type: ignore[arg-type]  # as above
-        **rest,  # type: ignore[arg-type]  # as above
-    )

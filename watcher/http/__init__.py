@@ -1,4 +1,4 @@
-"""The one HTTP seam: whatever leaves this program over HTTP goes through ``HttpClient.call``."""
+"""HTTP requests of the program; all of them go through ``HttpClient.call``."""
 
 from watcher.http.client import HttpClient
 from watcher.http.exchange import (

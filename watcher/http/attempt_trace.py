@@ -1,4 +1,4 @@
-"""How far one attempt came, read from the library's trace: the ground for "not sent" or "uncertain"."""
+"""The progress of one attempt, from the library's trace; it decides between "not sent" and "maybe sent"."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import httpx2 as httpx
 from watcher.addresses import ForbiddenAddressError
 from watcher.http.exchange import FailureReason
 
-# The words by which the library tells an end of the stream from other breaches of HTTP; tests pin them.
+# The beginnings of the library's messages for a stream that ended too early; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
 ENDED_WITHIN_BODY = "peer closed connection"
-# A proxy's refusal is "407 Its Own Words".
+# The error of a proxy begins with the status, e.g. "407 Proxy Authentication Required".
 STATUS_LENGTH = 3
 
 
 class Stage(IntEnum):
-    """The steps of an attempt, in order."""
+    """The stages of an attempt, in order."""
 
     PREPARING = 0
     CONNECTING = 1
@@ -36,22 +36,22 @@ class AttemptTrace:
     """Follows one attempt as its ``trace`` extension.
 
     The events are those of httpcore2, e.g. ``http11.send_request_headers.started``. Through a proxy the
-    ``CONNECT`` passes the same events, so the method is looked at.
+    ``CONNECT`` has the same events, so the method tells them apart.
     """
 
     def __init__(self, on_write: Callable[[], None] | None) -> None:
         self.stage = Stage.PREPARING
         self.peer = ""
-        """The host and port that is asked, for messages."""
+        """Host and port of the request, for messages."""
         self.status: int | None = None
-        """The answer's, once its head is whole."""
+        """The status of the answer, once its head is complete."""
         self._name_failed = False
         self._address_refused = False
         self._connection: Any = None
         self._on_write = on_write
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take one event of the library."""
+        """Handle one event of the library."""
         _, _, step = event.partition(".")
         match step:
             case "connect_tcp.started":
@@ -71,7 +71,7 @@ class AttemptTrace:
                 self.stage = Stage.WRITTEN_HEAD
 
     def refuse_address(self) -> None:
-        """Note that the host itself is an address that is not connected to."""
+        """Note that the host itself is a forbidden address."""
         self._address_refused = True
 
     def _name_proxy(self, connected_to: str) -> None:
@@ -87,17 +87,17 @@ class AttemptTrace:
             self._on_write()
 
     async def clean_up(self) -> None:
-        """Close a connection whose handshake was broken off; the library forgets it when it is cancelled there."""
+        """Close a connection whose handshake was cancelled; the library does not close it."""
         if self.stage is Stage.SECURING and self._connection is not None:
             await self._connection.aclose()
 
     def surely_not_sent(self, error: Exception | None) -> bool:
-        """Say whether no byte can have left; a request that the library itself refuses is never written."""
-        refused_here = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
-        return refused_here or self.stage < Stage.WRITING_HEAD
+        """Return whether no byte can have left; a request that the library rejects is never written."""
+        rejected_locally = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
+        return rejected_locally or self.stage < Stage.WRITING_HEAD
 
     def reason(self, error: Exception) -> FailureReason:
-        """Classify what broke the attempt."""
+        """Return the reason for the failure of the attempt."""
         if self.surely_not_sent(error):
             return self._reason_before_writing()
         if isinstance(error, httpx.ProtocolError):
@@ -127,14 +127,14 @@ def _reason_of_breach(message: str) -> FailureReason:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Write a peer for a person, e.g. ``aitems.apigw.ntruss.com:443`` or ``[::1]:8080``."""
+    """Return a peer as text, e.g. ``aitems.apigw.ntruss.com:443`` or ``[::1]:8080``."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def system_words(error: BaseException) -> str:
-    """Return what the system or OpenSSL says of a failure, e.g. ``Connection refused``.
+def system_error_text(error: BaseException) -> str:
+    """Return the text of the system or of OpenSSL for a failure, e.g. ``Connection refused``.
 
-    Only their fixed texts: a library's message may quote what a peer sent back, a secret of ours included.
+    Only fixed texts are used: the message of a library may quote the peer's answer, and that may hold our secret.
     """
     if isinstance(error, httpx.ProxyError):
         return f"status {str(error)[:STATUS_LENGTH]}"
@@ -158,7 +158,7 @@ def _causes(error: BaseException) -> list[BaseException]:
         if current is None or current in found:
             continue
         found.append(current)
-        # The library wraps by argument, by cause and, for several addresses, by group.
+        # The library wraps errors in arguments, in causes and, for several addresses, in groups.
         queue += [part for part in current.args if isinstance(part, BaseException)]
         queue += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
         queue.append(current.__cause__)

@@ -1,7 +1,7 @@
-"""One attempt over HTTP: one deadline, one byte cap, and an honest word on whether it was sent.
+"""One attempt over HTTP, with one deadline and one byte cap; the result says whether the request was sent.
 
-The library's transport is used without its client: no redirect is followed, no cookie kept, nothing retried,
-nothing inflated, and no URL reaches a log.
+It uses the library's transport without its client: no redirects, no cookies, no retries, no decompression,
+and no URLs in logs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from watcher import __version__
 from watcher.addresses import ForbiddenAddressError, forbidden_host_reason
 from watcher.clock import Clock
 from watcher.core.secret import Secret
-from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_words
+from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_error_text
 from watcher.http.exchange import (
     Answered,
     FailureReason,
@@ -39,45 +39,45 @@ DEFAULT_HEADERS: Final = {
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535
 
-WORDS: Final = {
-    FailureReason.ADDRESS: "this address is not connected to",
+REASON_TEXTS: Final = {
+    FailureReason.ADDRESS: "this address is forbidden",
     FailureReason.DNS: "the name cannot be resolved",
     FailureReason.CONNECT: "no connection",
     FailureReason.TLS: "TLS failed",
-    FailureReason.PROXY: "the proxy refused the way",
+    FailureReason.PROXY: "the proxy refused the connection",
     FailureReason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
     FailureReason.RESET: "the connection ended without an answer",
     FailureReason.TRUNCATED: "the connection ended within the body",
-    FailureReason.PROTOCOL: "what came back is not HTTP",
+    FailureReason.PROTOCOL: "the answer is not HTTP",
 }
 
 
 class _TooLargeError(Exception):
-    """The body passed the cap."""
+    """The body is larger than the cap."""
 
 
 class HttpClient:
     """Makes single attempts over kept-alive HTTP/1.1 connections; one client serves any number of hosts.
 
     Raises:
-        HttpSetupError: the settings cannot work, see there.
+        HttpSetupError: the settings are unusable.
     """
 
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._pool = TransportPool(settings)
-        self._under_way = 0
+        self._open_calls = 0
         self._closed = False
 
     async def call(self, request: HttpRequest) -> HttpResult:
-        """Make one attempt; every failure is a result, only cancellation is raised."""
-        self._under_way += 1
+        """Make one attempt. Every failure is a result; only cancellation raises."""
+        self._open_calls += 1
         try:
             return await self._attempt(request)
         finally:
-            self._under_way -= 1
-            await self._close_behind_the_last()
+            self._open_calls -= 1
+            await self._close_if_idle()
 
     async def _attempt(self, request: HttpRequest) -> HttpResult:
         attempt = AttemptTrace(request.on_write)
@@ -89,7 +89,7 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL, HttpSetupError, OSError, UnicodeError) as error:
             if deadline.expired():
                 return self._late(attempt, asked_at)
-            return self._failing_receivers(error, attempt, asked_at)
+            return self._failed(error, attempt, asked_at)
         except _TooLargeError:
             return self._too_large(attempt, asked_at)
         finally:
@@ -114,17 +114,17 @@ class HttpClient:
         )
 
     def _late(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
-        detail = f"{attempt.peer}: no whole answer within {self._settings.timeout_seconds:g} s"
+        detail = f"{attempt.peer}: no complete answer within {self._settings.timeout_seconds:g} s"
         return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
 
     def _too_large(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: the body is larger than {self._settings.max_body_bytes} bytes"
         return self._failure(attempt, FailureReason.TOO_LARGE, detail, asked_at, sent=True)
 
-    def _failing_receivers(self, error: Exception, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
+    def _failed(self, error: Exception, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         reason = attempt.reason(error)
-        words = [attempt.peer, WORDS[reason], system_words(error)]
-        detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(word for word in words if word)
+        parts = [attempt.peer, REASON_TEXTS[reason], system_error_text(error)]
+        detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(filter(None, parts))
         return self._failure(attempt, reason, detail, asked_at, sent=not attempt.surely_not_sent(error))
 
     def _failure(
@@ -136,12 +136,12 @@ class HttpClient:
         return MaybeSent(reason=reason, detail=detail, asked_at=asked_at, ended_at=ended_at, status=attempt.status)
 
     async def aclose(self) -> None:
-        """Keep no connection any more: calls under way, and any that still come, end first as they would."""
+        """Close all connections, after the end of the open calls and of any later call."""
         self._closed = True
-        await self._close_behind_the_last()
+        await self._close_if_idle()
 
-    async def _close_behind_the_last(self) -> None:
-        if self._closed and not self._under_way:
+    async def _close_if_idle(self) -> None:
+        if self._closed and not self._open_calls:
             await self._pool.aclose()
 
 

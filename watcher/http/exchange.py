@@ -1,4 +1,4 @@
-"""What goes through the HTTP seam: a request, and the one of three things that comes of it."""
+"""HTTP requests, settings, and the three possible results: answered, not sent, maybe sent."""
 
 from __future__ import annotations
 
@@ -12,72 +12,72 @@ from typing import final
 from watcher.core.secret import Secret
 
 Signer = Callable[[str, bytes], Mapping[str, str]]
-"""Takes the method and the path with query exactly as they go out, returns the headers that sign them."""
+"""Takes the method and the exact path with query, and returns the headers that sign them."""
 
 
 class FailureReason(StrEnum):
-    """Why there is no answer; the word stands in logs and metrics."""
+    """The reason for a missing answer; the value appears in logs and metrics."""
 
     ADDRESS = "address-refused"
-    """The host is, or leads to, an address that is not connected to, see ``core.addresses``."""
+    """The host is, or resolves to, a forbidden address, see ``watcher.addresses``."""
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
     PROXY = "proxy"
-    """The proxy refused to open a way to the host."""
+    """The proxy refused to connect to the host."""
     INVALID = "invalid-request"
-    """The URL or a header cannot be put on the wire at all."""
+    """The URL, the method or a header cannot be sent."""
     DEADLINE = "deadline"
     RESET = "reset"
     """The connection ended without an answer."""
     TRUNCATED = "truncated"
     """The connection ended within the body."""
     PROTOCOL = "protocol"
-    """What came back is not HTTP."""
+    """The answer is not HTTP."""
     TOO_LARGE = "too-large"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """How one peer is reached; ``None`` leaves a choice to the environment's variables.
+    """Settings for one peer; ``None`` leaves the choice to the environment's variables.
 
     ``ca_file`` (PEM) replaces the system's authorities; ``client_cert`` (PEM) holds certificate and key, without
-    a passphrase. ``proxy`` is an ``http://`` or ``https://`` URL, credentials may stand in it.
+    a passphrase. ``proxy`` is an ``http://`` or ``https://`` URL, with or without credentials.
     """
 
     timeout_seconds: float = 10.0
-    """For the whole call: name, connection, request, and the last byte of the body."""
+    """For the whole call, from the name lookup to the last byte of the body."""
     max_body_bytes: int = 4 * 1024 * 1024
-    """Counted as the bytes come in; nothing is ever inflated."""
+    """For the bytes on the wire; nothing is decompressed."""
     max_connections: int = 8
     keep_alive_seconds: float = 5.0
-    """How long an idle connection may be used again; shorter than servers keep theirs, so that few die in use."""
+    """The lifetime of an idle connection, shorter than that of servers, so that few connections break in use."""
     proxy: Secret | str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     client_cert: Path | None = None
     guarded: bool = False
-    """Whether addresses of metadata services and the like are refused, see ``core.addresses``.
+    """Whether addresses of metadata services and the like are forbidden, see ``watcher.addresses``.
 
-    Behind a proxy, names are resolved by the proxy: there only an address in the URL itself is refused.
+    A proxy resolves names itself. Behind one, only an address in the URL itself is checked.
     """
 
 
 class HttpSetupError(ValueError):
-    """The settings cannot work: a certificate that cannot be read, or a proxy of an unknown kind."""
+    """The settings are unusable: an unreadable certificate, or a proxy of an unknown kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request; URL, headers and body are kept out of ``repr`` as they may carry secrets."""
+    """One request; ``repr`` hides URL, headers and body, which may carry secrets."""
 
     method: str = "GET"
     url: str | Secret = field(repr=False)
     headers: Mapping[str, str | Secret] = field(default_factory=dict, repr=False, hash=False)
     body: bytes | None = field(default=None, repr=False)
     signer: Signer | None = field(default=None, repr=False)
-    """Called once, when the request is put together for sending."""
+    """Called once, just before the request is sent."""
     on_write: Callable[[], None] | None = field(default=None, repr=False)
-    """Called when the connection stands and the first byte is about to be written."""
+    """Called on an open connection, before its first byte is written."""
 
 
 @final
@@ -107,7 +107,7 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A whole answer of any status; the body is as it came, also where the peer encoded it unasked."""
+    """A complete answer of any status; the body has the bytes of the wire, even if the peer compressed them."""
 
     status: int
     headers: Headers
@@ -118,7 +118,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """Not a byte of the request was written: it surely had no effect."""
+    """No byte of the request was written, so it had no effect."""
 
     reason: FailureReason
     detail: str
@@ -129,7 +129,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaybeSent:
-    """Writing had begun and no whole answer came: the request may have had its effect or not."""
+    """Writing had begun and no complete answer came, so the request may have had an effect."""
 
     reason: FailureReason
     detail: str
@@ -137,7 +137,7 @@ class MaybeSent:
     asked_at: datetime
     ended_at: datetime
     status: int | None = None
-    """The answer's status, where its head arrived before the body failed."""
+    """The status of the answer, if its head arrived before the failure."""
 
 
 HttpResult = Answered | NotSent | MaybeSent

@@ -1,4 +1,4 @@
-"""The header fields that every caller reads (RFC 9110, 6.6.1, 8.4 and 10.2.3)."""
+"""Parsers of common header fields (RFC 9110, 6.6.1, 8.4 and 10.2.3)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def server_date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime, *, at_most: float) -> float | None:
-    """Return how long the peer asks us to wait, in seconds from 0 to ``at_most``.
+    """Return the wait that the peer asks for, in seconds from 0 to ``at_most``, or ``None``.
 
-    A date counts from the peer's own ``Date`` where it sent one, else from ``now``. A negative, past or
-    unreadable wish is none.
+    A date counts from the peer's own ``Date``, or else from ``now``. A negative, past or unreadable value
+    gives ``None``.
     """
-    wish = headers.get("retry-after", "").strip()
-    if DELTA_SECONDS.fullmatch(wish):
-        return min(float(wish), at_most)
-    until = _http_date(wish)
+    value = headers.get("retry-after", "").strip()
+    if DELTA_SECONDS.fullmatch(value):
+        return min(float(value), at_most)
+    until = _http_date(value)
     if until is None:
         return None
     seconds = (until - (server_date(headers) or now)).total_seconds()
@@ -33,15 +33,15 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime, *, at_most: f
 
 
 def content_encoding(headers: Mapping[str, str]) -> str | None:
-    """Return what the body is encoded with although ``identity`` was asked for, e.g. ``gzip``; ``None`` if plain."""
+    """Return the encoding of the body despite ``Accept-Encoding: identity``, e.g. ``gzip``; ``None`` for plain."""
     coding = headers.get("content-encoding", "").strip().lower()
     return None if coding in {"", "identity"} else coding
 
 
 def _http_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
         # RFC 9110 dates are GMT; the parser leaves "-0000" naive.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -1,4 +1,4 @@
-"""Whether a peer can be reached: name, TCP and TLS, and then goodbye. No HTTP request is sent."""
+"""Test the connection to a peer: name, TCP and TLS, without an HTTP request."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from watcher.addresses import ForbiddenAddressError
 from watcher.core.secret import Secret
-from watcher.http.attempt_trace import host_and_port, system_words
-from watcher.http.client import DEFAULT_PORTS, WORDS
+from watcher.http.attempt_trace import host_and_port, system_error_text
+from watcher.http.client import DEFAULT_PORTS, REASON_TEXTS
 from watcher.http.exchange import FailureReason, HttpSettings
 from watcher.http.ssrf_guard import checked_addresses
 from watcher.http.transport_pool import environment_proxy, tls_context
@@ -23,21 +23,21 @@ CLOSE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What came of a probe."""
+    """The result of a probe."""
 
     failure: FailureReason | None
-    """``None`` where the peer was reached."""
+    """``None`` after a successful connection."""
     detail: str
-    """One line for a person: host and port at most, and what was seen or broke."""
+    """One line for a person: host and port at most, and the steps that worked or failed."""
 
 
 async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
-    """Try the way to ``url`` within ``settings.timeout_seconds``.
+    """Connect to the host of ``url`` within ``settings.timeout_seconds``.
 
-    Where a proxy leads there, only the proxy is tried: asking it for the way would be a request.
+    With a proxy, only the proxy is probed: a connection through it would need a request.
 
     Raises:
-        HttpSetupError: the settings cannot work.
+        HttpSetupError: the settings are unusable.
     """
     target = urlsplit(_text(url))
     proxy = _text(settings.proxy) if settings.proxy else environment_proxy(target.scheme, target.hostname or "")
@@ -47,12 +47,12 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
     where = host_and_port(host, port)
     try:
         async with asyncio.timeout(settings.timeout_seconds):
-            failing_receivers = await _reach(host, port, trust, guarded=settings.guarded and proxy is None)
+            failure = await _reach(host, port, trust, guarded=settings.guarded and proxy is None)
     except TimeoutError:
         return Probe(failure=FailureReason.DEADLINE, detail=f"{where}: nothing within {settings.timeout_seconds:g} s")
-    if failing_receivers is not None:
-        words = (where, WORDS[failing_receivers.reason], system_words(failing_receivers.error))
-        return Probe(failure=failing_receivers.reason, detail=": ".join(word for word in words if word))
+    if failure is not None:
+        parts = (where, REASON_TEXTS[failure.reason], system_error_text(failure.error))
+        return Probe(failure=failure.reason, detail=": ".join(filter(None, parts)))
     return Probe(failure=None, detail=_reached(where, trust, behind_proxy=proxy is not None))
 
 
@@ -61,31 +61,31 @@ def _text(url: str | Secret) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _BrokenConnection:
+class _ConnectionFailure:
     reason: FailureReason
     error: Exception
 
 
-async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _BrokenConnection | None:
+async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _ConnectionFailure | None:
     try:
         peer = (await checked_addresses(host, port))[0] if guarded else host
         _, writer = await asyncio.open_connection(peer, port)
     except ForbiddenAddressError as error:
-        return _BrokenConnection(FailureReason.ADDRESS, error)
+        return _ConnectionFailure(FailureReason.ADDRESS, error)
     except (OSError, UnicodeError) as error:
-        by_name = isinstance(error, socket.gaierror | UnicodeError)
-        return _BrokenConnection(FailureReason.DNS if by_name else FailureReason.CONNECT, error)
+        is_lookup = isinstance(error, socket.gaierror | UnicodeError)
+        return _ConnectionFailure(FailureReason.DNS if is_lookup else FailureReason.CONNECT, error)
     try:
         if trust is not None:
             await writer.start_tls(trust, server_hostname=host)
     except OSError as error:
-        return _BrokenConnection(FailureReason.TLS, error)
+        return _ConnectionFailure(FailureReason.TLS, error)
     finally:
-        await _hang_up(writer)
+        await _close(writer)
     return None
 
 
-async def _hang_up(writer: asyncio.StreamWriter) -> None:
+async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
@@ -95,5 +95,5 @@ async def _hang_up(writer: asyncio.StreamWriter) -> None:
 def _reached(where: str, trust: ssl.SSLContext | None, *, behind_proxy: bool) -> str:
     steps = "name, TCP and TLS" if trust else "name and TCP, without TLS"
     if behind_proxy:
-        return f"{where}: {steps}; this is the proxy, what lies behind it was not tried"
+        return f"{where}: {steps}; this is the proxy; the peer behind it was not tried"
     return f"{where}: {steps}"

@@ -1,4 +1,4 @@
-"""Connecting only where it is allowed: the name is resolved once, and what is connected to are the addresses found."""
+"""Refuse forbidden addresses. The name is resolved once, and only the checked addresses are connected to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import httpx2 as httpx
 from watcher.addresses import ForbiddenAddressError, forbidden_address_reason
 
 FIRST_TRIES_SECONDS: Final = 3.0
-"""How long each address but the last has to answer."""
+"""The time limit for each address except the last."""
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Refuses a host of which any address is forbidden, before a connection is made."""
+    """Rejects a host with any forbidden address before it connects."""
 
     def __init__(self) -> None:
         self._backend = httpcore2.AnyIOBackend()
@@ -36,9 +36,9 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError(str(error)) from error
         for address in addresses[:-1]:
-            patience = FIRST_TRIES_SECONDS if timeout is None else min(timeout, FIRST_TRIES_SECONDS)
+            limit = FIRST_TRIES_SECONDS if timeout is None else min(timeout, FIRST_TRIES_SECONDS)
             try:
-                return await self._backend.connect_tcp(address, port, patience, local_address, socket_options)
+                return await self._backend.connect_tcp(address, port, limit, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
         return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
@@ -52,11 +52,11 @@ async def checked_addresses(host: str, port: int) -> list[str]:
     """Resolve a host.
 
     Raises:
-        ForbiddenAddressError: one of its addresses is not connected to.
-        OSError: it cannot be resolved.
+        ForbiddenAddressError: one of its addresses is forbidden.
+        OSError: the name cannot be resolved.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
     for address in addresses:
         if fault := forbidden_address_reason(address):
             raise ForbiddenAddressError(f"{address}: {fault}")
@@ -64,6 +64,6 @@ async def checked_addresses(host: str, port: int) -> list[str]:
 
 
 def guard(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
-    """Let a transport connect through ``GuardedBackend``; it offers no way to say so, a test holds that this is one."""
+    """Make a transport connect through ``GuardedBackend``. The library has no public option; a test pins this way."""
     transport._pool._network_backend = GuardedBackend()  # noqa: SLF001 - see above
     return transport

@@ -1,4 +1,4 @@
-"""The way to a host: trust, client certificate, and the proxy of the settings or of the environment."""
+"""Connection pools with their TLS trust, client certificate, and proxy of the settings or environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROXY_SCHEMES = ("http", "https")
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether ``host`` is ``localhost`` or a loopback address."""
+    """Return whether ``host`` is ``localhost`` or a loopback address."""
     if host.lower() == "localhost":
         return True
     try:
@@ -30,7 +30,7 @@ def is_loopback(host: str) -> bool:
 
 
 class TransportPool:
-    """Keeps one connection pool for each proxy in use, and one for the direct way."""
+    """One connection pool for each proxy in use, and one for direct connections."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class TransportPool:
         self._proxies: dict[tuple[str, str], str | None] = {}
 
     def pool_for(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
-        """Return the pool that leads to ``url``.
+        """Return the pool for ``url``.
 
         Raises:
             HttpSetupError: the environment names a proxy of an unknown kind.
@@ -63,7 +63,7 @@ class TransportPool:
         )
         tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None
         transport = httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
-        # The proxy is the operator's own choice, wherever it stands.
+        # The operator chose the proxy, so its address is not checked.
         return guard(transport) if self._settings.guarded and tunnel is None else transport
 
     def _proxy_tls(self, proxy: str) -> ssl.SSLContext | None:
@@ -76,9 +76,9 @@ class TransportPool:
 
 
 def environment_proxy(scheme: str, host: str) -> str | None:
-    """Return the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` give for a host.
+    """Return the proxy of ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` for a host.
 
-    A loopback address is never proxied: the environment's proxy stands on another machine.
+    A loopback address is never proxied: the environment's proxy is on another machine.
     """
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
@@ -93,7 +93,7 @@ def _checked(proxy: str) -> str:
     except httpx.InvalidURL:
         scheme = ""
     if scheme not in PROXY_SCHEMES:
-        # The text itself stays out of the message: it may hold a password.
+        # The message omits the URL, which may hold a password.
         raise HttpSetupError("the proxy's URL must begin with http:// or https://; other kinds are not supported")
     return proxy
 
@@ -103,10 +103,10 @@ def _text(value: str | Secret) -> str:
 
 
 def tls_context(settings: HttpSettings) -> ssl.SSLContext:
-    """Build the trust for a peer: its ``ca_file``, else ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, else the system's.
+    """Build the TLS context of a peer from ``ca_file``, else ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, else the system.
 
     Raises:
-        HttpSetupError: a file cannot be read or is no PEM.
+        HttpSetupError: a file cannot be read or is not PEM.
     """
     context = _trust(settings.ca_file)
     if settings.client_cert is not None:
@@ -124,7 +124,7 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
 
 def _add_client_cert(context: ssl.SSLContext, path: Path) -> None:
     def no_passphrase() -> NoReturn:
-        # Without a callback OpenSSL would ask on the terminal and wait.
+        # Without a callback, OpenSSL would prompt on the terminal and wait.
         raise HttpSetupError(f"client_cert {path} has a passphrase; give a key without one")
 
     try:

@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed: until a server's ``Date`` agrees with it, and after a step, it cannot."""
+"""Whether the wall clock can be trusted: not before a server's ``Date`` agrees with it, and not after a step."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from collections.abc import Callable
 
 
 class ClockTrust:
-    """While it lasts, nothing is given up or forgotten for its age.
+    """While the clock is not trusted, no delivery expires and no history is pruned.
 
-    A process begins in doubt: the clock may have stepped while there was none, or under one that died.
+    A process starts without trust: the clock may have stepped while no process ran, or under one that died.
+
+    Args:
+        on_trusted: called when the clock becomes trusted.
     """
 
-    def __init__(self) -> None:
-        self.lasts = True
+    def __init__(self, on_trusted: Callable[[], None] = lambda: None) -> None:
+        self.trusted = False
         self._stepped = False
-        self.on_end: Callable[[], None] = lambda: None
-        """Called when the clock is believed again."""
+        self._on_trusted = on_trusted
 
-    def begin(self) -> None:
+    def note_step(self) -> None:
         """Note that the wall clock has stepped."""
-        self.lasts = self._stepped = True
+        self.trusted = False
+        self._stepped = True
 
-    def undated(self) -> None:
-        """Note an answer without a ``Date``: where no server gives one, a start must not be doubted for ever."""
+    def note_undated(self) -> None:
+        """Note an answer without a ``Date``: after a start, it is enough, since some servers never send one."""
         if not self._stepped:
-            self.end()
+            self.note_agreement()
 
-    def end(self) -> None:
-        """Note that a server's ``Date`` agrees with our clock."""
+    def note_agreement(self) -> None:
+        """Note that a server's ``Date`` agrees with the wall clock."""
         self._stepped = False
-        if self.lasts:
-            self.lasts = False
-            self.on_end()
+        if not self.trusted:
+            self.trusted = True
+            self._on_trusted()

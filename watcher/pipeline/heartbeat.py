@@ -1,4 +1,4 @@
-"""The outbound heartbeat: somebody elsewhere is told that the watcher is well, and only while it is."""
+"""The outbound heartbeat: regular calls to an external service while the watcher is ready."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from watcher.core.health.readiness import NotReady, NotReadyReason
 log = structlog.get_logger()
 
 Ping = Callable[[], Awaitable[str | None]]
-"""Makes one call; returns what went wrong, without the address, or ``None``."""
+"""Makes one call; returns its problem without the address, or ``None``."""
 
 
-class Outcome(StrEnum):
-    """What became of one heartbeat; the word stands in the metric."""
+class HeartbeatOutcome(StrEnum):
+    """The outcome of one heartbeat, with its label in the metric."""
 
     SENT = "sent"
     FAILED = "failed"
@@ -26,54 +26,54 @@ class Outcome(StrEnum):
 
 
 class Heartbeat:
-    """Pings for as long as there is no reason against it; each change is said once."""
+    """Calls the external service while the watcher is ready; each change is logged once."""
 
     def __init__(
         self,
         ping: Ping,
         reasons: Callable[[], Awaitable[Sequence[NotReadyReason]]],
         every: timedelta,
-        note: Callable[[str], None],
+        observe: Callable[[str], None],
     ) -> None:
         self._ping = ping
         self._reasons = reasons
         self._every = every
-        self._note = note
+        self._observe = observe
         self._withheld_for: frozenset[NotReady] = frozenset()
-        self._fails = False
+        self._is_failing = False
 
     async def run(self) -> None:
-        """Ping for ever."""
+        """Send heartbeats until cancelled."""
         while True:
             try:
-                self._note(await self.beat())
+                self._observe(await self.beat())
             except Exception:
                 log.exception("heartbeat.crashed")
             await asyncio.sleep(self._every.total_seconds())
 
-    async def beat(self) -> Outcome:
-        """Ping once, or say why not."""
-        # A first round may take long, and nothing is wrong meanwhile.
+    async def beat(self) -> HeartbeatOutcome:
+        """Send one heartbeat, or log the reasons for withholding it."""
+        # The first round may take long without any problem.
         reasons = [reason for reason in await self._reasons() if reason.code is not NotReady.FIRST_ROUND]
-        self._say_withheld(reasons)
+        self._log_withheld(reasons)
         if reasons:
-            return Outcome.WITHHELD
+            return HeartbeatOutcome.WITHHELD
         problem = await self._ping()
-        self._say_failed(problem)
-        return Outcome.SENT if problem is None else Outcome.FAILED
+        self._log_failure(problem)
+        return HeartbeatOutcome.SENT if problem is None else HeartbeatOutcome.FAILED
 
-    def _say_withheld(self, reasons: Sequence[NotReadyReason]) -> None:
-        words = frozenset(reason.code for reason in reasons)
-        if words and words != self._withheld_for:
+    def _log_withheld(self, reasons: Sequence[NotReadyReason]) -> None:
+        current = frozenset(reason.code for reason in reasons)
+        if current and current != self._withheld_for:
             details = {reason.code.value: reason.detail for reason in reasons}
-            log.error("heartbeat.withheld", reasons=details, remedy="see docs/operations.md, or run doctor")
-        elif self._withheld_for and not words:
+            log.error("heartbeat.withheld", reasons=details, remedy="see docs/runbook.md, or run doctor")
+        elif self._withheld_for and not current:
             log.info("heartbeat.resumed")
-        self._withheld_for = words
+        self._withheld_for = current
 
-    def _say_failed(self, problem: str | None) -> None:
-        if problem is not None and not self._fails:
-            log.warning("heartbeat.failed", problem=problem, remedy="look at [heartbeat] url; it is tried again")
-        elif problem is None and self._fails:
+    def _log_failure(self, problem: str | None) -> None:
+        if problem is not None and not self._is_failing:
+            log.warning("heartbeat.failed", problem=problem, remedy="check [heartbeat] url; the watcher keeps trying")
+        elif problem is None and self._is_failing:
             log.info("heartbeat.recovered")
-        self._fails = problem is not None
+        self._is_failing = problem is not None

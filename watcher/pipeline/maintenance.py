@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.receiver_health import RECEIVER_REMOVED, REMOVED_REMEDY
+from watcher.core.delivery.facts import RECEIVER_REMOVED
+from watcher.core.messages.receiver import REMOVED_REMEDY
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire_orphans
@@ -55,8 +56,6 @@ class Maintenance:
         self._clock = clock
         self._clock_trust = clock_trust
         self.wake = Wake()
-        # Work that waits for a trusted clock starts then, not an hour later.
-        clock_trust.on_end = self.wake.tick
 
     def apply_config(self, limits: Limits) -> None:
         """Use other limits from now on."""
@@ -65,7 +64,7 @@ class Maintenance:
 
     def clock_stepped(self) -> None:
         """Correct at once the waits that a step of the wall clock has made too long."""
-        self._clock_trust.begin()
+        self._clock_trust.note_step()
         self.wake.tick()
 
     async def run(self) -> None:
@@ -83,7 +82,7 @@ class Maintenance:
         # A removed receiver has no worker that takes back an expired lease.
         await self._orphans.reclaim((), self._clock.utc_now())
         await self._note_removed()
-        if not self._clock_trust.lasts:
+        if self._clock_trust.trusted:
             await self._expire_orphans()
             await self._prune()
         await self.back_up()
@@ -93,7 +92,7 @@ class Maintenance:
         now = self._clock.utc_now()
         try:
             made = await self._backups.make_due(now)
-            if not self._clock_trust.lasts:
+            if self._clock_trust.trusted:
                 await self._backups.prune(now)
         except Exception as error:  # noqa: BLE001 - polling and delivery continue after any failure
             log.warning("backup.failed", problem=str(error))

@@ -24,12 +24,12 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never step."""
+        """Return seconds that never step, from an arbitrary zero."""
         ...
 
 
 class ServiceSeen(Protocol):
-    """One service as the account's list shows it."""
+    """One service in the list of an account."""
 
     @property
     def ref(self) -> ServiceRef:
@@ -38,52 +38,52 @@ class ServiceSeen(Protocol):
 
     @property
     def name(self) -> str | None:
-        """The name that people gave it."""
+        """The name that its owner gave it."""
         ...
 
 
 class ServicesResult(Protocol):
-    """All services of an account."""
+    """The services of an account."""
 
     @property
     def services(self) -> Sequence[ServiceSeen]:
-        """In the order of the list."""
+        """The services, in the order of the list."""
         ...
 
     @property
     def asked_at(self) -> datetime:
-        """When the request was started, UTC."""
+        """The start of the request, UTC."""
         ...
 
     @property
     def answered_at(self) -> datetime:
-        """When the answer was whole, UTC."""
+        """The end of the response, UTC."""
         ...
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over the answer."""
+        """SHA-256 of the response."""
         ...
 
 
 class Api(Protocol):
-    """One account of AiTEMS; every answer or failure comes back as a value."""
+    """One account of AiTEMS; a failure is a value and no exception."""
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> PollOutcome:
-        """Ask for one training; ``first`` puts a confirmation before routine looks in the budget."""
+        """View one training; with ``first``, the budget serves it before scheduled polls."""
         ...
 
     async def list(self, service: ServiceRef) -> PollOutcome:
-        """Ask for all trainings of a service."""
+        """List the trainings of a service."""
         ...
 
     async def services(self) -> ServicesResult | PollFailure:
-        """Ask which services the account has."""
+        """List the services of the account."""
         ...
 
 
 class PollStore(Protocol):
-    """The memory of the looking stage."""
+    """The store as the polling stage uses it."""
 
     @property
     def epoch(self) -> str:
@@ -92,7 +92,7 @@ class PollStore(Protocol):
 
     @property
     def restored_at(self) -> datetime | None:
-        """Until when the store was another, newer one."""
+        """The time at which the store was restored from a backup, if it ever was."""
         ...
 
     async def load(self) -> SavedState:
@@ -100,10 +100,10 @@ class PollStore(Protocol):
         ...
 
     async def record(self, batch: Batch) -> list[Snapshot]:
-        """Keep all of it or nothing; return the snapshots as they are now.
+        """Write all of a batch or nothing; return its snapshots with their new revisions.
 
         Raises:
-            NotKeptError: the store cannot be written for a while.
+            NotSavedError: the store cannot be written for a while.
         """
         ...
 

@@ -12,8 +12,9 @@ import structlog
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event
 from watcher.core.observer import UNOBSERVED, Observer
-from watcher.core.routing.fallback import nobody, redirected
+from watcher.core.routing.fallback import redirected
 from watcher.core.routing.planning import OutboxState, RoutedEvent, RoutingPlan, plan_deliveries
+from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
 from watcher.pipeline.ports import Clock, Outbox
 from watcher.pipeline.repeated import until_current
@@ -94,14 +95,15 @@ class Router:
         # In a thread: the texts of a long batch would hold up the polls. No transaction is open meanwhile.
         plan = await asyncio.to_thread(plan_deliveries, decisions, state, partial(_render, receivers), now)
         await self._outbox.enqueue(plan)
-        self._report(plan, decisions)
+        self._report(plan)
         return len(events)
 
-    def _report(self, plan: RoutingPlan, decisions: list[tuple[Event, RoutingDecision]]) -> None:
-        for routed, (event, decision) in zip(plan.events, decisions, strict=True):
+    def _report(self, plan: RoutingPlan) -> None:
+        for routed in plan.events:
+            event, why = routed.event, routed.reason.not_announced
             self._observer.routed(event)
-            if unannounced := nobody(decision):
-                log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=unannounced)
+            if why is not None:
+                log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=why)
             _log_routed(routed)
         self._on_routed()
 
@@ -115,11 +117,12 @@ def _decide(
 
 
 def _log_routed(routed: RoutedEvent) -> None:
-    event, to = routed.event, [planned.recipient.receiver for planned in routed.deliveries]
+    event, route = routed.event, reason_text(routed.reason)
+    to = [planned.recipient.receiver for planned in routed.deliveries]
     if routed.silence is None:
-        log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=routed.route)
+        log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=route)
     else:
-        log.info("event.silenced", event_id=event.id, kind=event.kind, to=to, route=routed.route, reason=routed.silence)
+        log.info("event.silenced", event_id=event.id, kind=event.kind, to=to, route=route, reason=routed.silence)
 
 
 def _render(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:

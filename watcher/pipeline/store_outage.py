@@ -17,9 +17,11 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Uncertain
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event, after_restore, delivery_id
-from watcher.core.incidents.store_event import ADVICE, STORE_SUBJECT, store_failing, store_recovered
+from watcher.core.incidents.advice import store_advice
+from watcher.core.incidents.store_event import STORE_SUBJECT, store_failing, store_recovered
 from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.routing.planning import RoutingPlan, plan_deliveries
+from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.ports import Clock, Outbox, Polling, WriteHealth
@@ -31,7 +33,6 @@ CHECK_SECONDS: Final = 1.0
 ATTEMPTS: Final = 5
 FIRST_WAIT_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 5.0
-SENT_FROM_MEMORY: Final = "sent-from-memory"
 DISK_FULL: Final = "disk-full"
 
 
@@ -64,7 +65,8 @@ class DirectNotifier:
             for recipient in full.to
             if recipient.receiver not in receipts.notified
         )
-        return RoutingDecision(to=to, reason=f"{full.reason}; {SENT_FROM_MEMORY}" if to else SENT_FROM_MEMORY)
+        routes = full.reason.routes if to else ()
+        return RoutingDecision(to=to, reason=RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=routes))
 
     def render(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
         """Render the event for a receiver that is notified from the store."""
@@ -170,7 +172,9 @@ class StoreOutageHandler:
         free = await self._write_health.free_bytes()
         if cause == DISK_FULL:
             self._polling.pause()
-        log.error("store.write_failed", cause=cause, free_bytes=free, polling=cause != DISK_FULL, remedy=ADVICE[cause])
+        log.error(
+            "store.write_failed", cause=cause, free_bytes=free, polling=cause != DISK_FULL, remedy=store_advice(cause)
+        )
         detail = f"{free:,} bytes are free beside the store"
         seq = self._cache.incident_row(STORE_SUBJECT).seq + 1
         self._failure = store_failing(cause, detail, self._cache.epoch, seq, self._clock.utc_now())
@@ -186,7 +190,7 @@ class StoreOutageHandler:
         self._failure = self._cause = None
         self._polling.resume()
         self._on_events()
-        log.warning("store.recovered", lasted_seconds=(recovered.incident or {}).get("lasted_seconds"))
+        log.warning("store.recovered", lasted_seconds=recovered.incident and recovered.incident.lasted_seconds)
 
     async def _record(self, failure: Event, recovered: Event) -> None:
         row = IncidentRow(subject=STORE_SUBJECT, seq=recovered.seq, incident=None)

@@ -1,4 +1,4 @@
-"""One helper to sleep with: until a time is up or somebody has something to do for us."""
+"""A wait that ends after a time, or earlier by a wake-up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Wake:
-    """A hint that there may be work; losing or doubling one does no harm, since the rows are the truth."""
+    """A hint that there may be work. A lost or doubled hint does no harm, since the rows in the store decide."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -16,7 +16,7 @@ class Wake:
         self._event.set()
 
     async def wait(self, timeout_seconds: float) -> None:
-        """Wait for a ring, at most so long."""
+        """Wait for a hint, at most this long."""
         try:
             async with asyncio.timeout(max(timeout_seconds, 0.0)):
                 await self._event.wait()

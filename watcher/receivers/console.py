@@ -14,9 +14,9 @@ from rich.text import Text
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, Code, Piece, WriteQueue, plain_piece, plain_text
+from watcher.core.messages.text import LIST_LIMIT, Code, Piece, TextLine, plain_piece, plain_text
 from watcher.core.messages.training import Message, Severity, compose, repeat_note
-from watcher.receivers.fallback_render import rendered
+from watcher.receivers.fallback_render import render_or_fall_back
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 
@@ -56,7 +56,7 @@ class ConsoleReceiver:
         def render(events: Sequence[Event], also: Sequence[Event]) -> str:
             return self._coloured(_lines(replace(request, events=tuple(events), also=tuple(also))))
 
-        return write(self._stream, rendered(render, request.events, request.also))
+        return write(self._stream, render_or_fall_back(render, request.events, request.also))
 
     def _coloured(self, lines: Iterable[Text]) -> str:
         # Rendered in memory, because the library would end the process on a broken pipe. It respects NO_COLOR and
@@ -75,21 +75,21 @@ def _lines(request: DeliveryRequest) -> Iterator[Text]:
     return _several(message, message.repeat if request.may_be_repeat else ())
 
 
-def _single(message: Message, repeat: WriteQueue) -> Iterator[Text]:
+def _single(message: Message, repeat: TextLine) -> Iterator[Text]:
     yield _title(message)
     yield from _indented(repeat, *message.lines)
     yield Text(INDENT + " · ".join(_facts(message)), style="dim")
 
 
-def _several(message: GroupMessage, repeat: WriteQueue) -> Iterator[Text]:
+def _several(message: GroupMessage, repeat: TextLine) -> Iterator[Text]:
     yield Text(plain_text(message.title), style=TITLE_STYLES[message.severity])
     yield from _indented(repeat, *message.notes)
-    yield from _indented(*(entry.whole(": ") for entry in message.entries))
-    yield from _indented(message.sent_alone(LIST_LIMIT))
+    yield from _indented(*(entry.full(": ") for entry in message.entries))
+    yield from _indented(message.sent_separately(LIST_LIMIT))
     yield Text(INDENT + plain_text(message.origin), style="dim")
 
 
-def _indented(*lines: WriteQueue) -> Iterator[Text]:
+def _indented(*lines: TextLine) -> Iterator[Text]:
     yield from (_text((INDENT, *line)) for line in lines if line)
 
 
@@ -98,7 +98,7 @@ def _title(message: Message) -> Text:
     return Text.assemble(title, ": ", _text(message.subject))
 
 
-def _text(line: WriteQueue) -> Text:
+def _text(line: TextLine) -> Text:
     return Text.assemble(*(_styled(piece) for piece in line))
 
 

@@ -1,4 +1,4 @@
-"""What still goes out when an event cannot be rendered: the built-in words about it, without what came from outside."""
+"""The built-in text for an event that cannot be rendered: the same message without text from outside."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ log = structlog.get_logger()
 
 Rendered = TypeVar("Rendered")
 Render = Callable[[Sequence[Event], Sequence[Event]], Rendered]
-"""Takes the events that are told, and those that were told by themselves."""
+"""A function of the events to send, and of those that were sent separately."""
 
 
-def rendered(render: Render[Rendered], events: Sequence[Event], also: Sequence[Event] = ()) -> Rendered:
-    """Return what ``render`` makes of the events; where it fails, what it makes of them laid bare.
+def render_or_fall_back(render: Render[Rendered], events: Sequence[Event], also: Sequence[Event] = ()) -> Rendered:
+    """Render the events; where that fails, render them without text from outside.
 
-    A text that cannot be made must not keep an alert from going out.
+    A text that cannot be rendered must not stop an alert.
     """
     try:
         return render(events, also)
     except Exception:
         log.exception("event.fallback_rendered", event_ids=[event.id for event in events])
-        return render([laid_bare(event) for event in events], [])
+        return render([without_outside_text(event) for event in events], [])
 
 
-def laid_bare(event: Event) -> Event:
-    """Return an event without the training's record and the names that people gave."""
+def without_outside_text(event: Event) -> Event:
+    """Return an event without the training's record, labels and service name."""
     return replace(event, record=NO_RECORD, labels=NO_LABELS, service_name=None)

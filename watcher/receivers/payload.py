@@ -1,4 +1,4 @@
-"""The event as the published JSON (docs/webhooks.md): rendered once, the same bytes at every attempt."""
+"""The webhook's body, see docs/webhooks.md: rendered once, with the same bytes at every attempt."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.messages.published import published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
-from watcher.receivers.fallback_render import rendered
+from watcher.receivers.fallback_render import render_or_fall_back
 
 TEXT_LIMIT: Final = 2_000
 """Characters of one text in the training's record."""
@@ -19,9 +20,9 @@ RECORD_LIMIT: Final = 20_000
 """Bytes of the whole record; Standard Webhooks asks for small payloads."""
 DEPTH_LIMIT: Final = 16
 DOCUMENTED_FIELDS: Final = ("serviceId", "type", "version", "status", "createdDate", "inference")
-"""The short fields of the page "View training": what stays of a record that is too long."""
+"""The short fields of the page "View training"; a record that is too long keeps only these."""
 ALSO_MAX: Final = 100
-"""Events that a group names without telling them; a storm of failures must not make every body too large."""
+"""Separately sent events that a group names; many failures must not make every body too large."""
 
 REFERENCE_FIELDS: Final = (
     "id",
@@ -35,37 +36,37 @@ REFERENCE_FIELDS: Final = (
     "after",
     "before",
 )
-"""What names an event that was delivered by itself."""
+"""The keys that identify an event that was sent separately."""
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def sealed(entries: Sequence[tuple[Event, int]], also: Sequence[Event] = ()) -> bytes:
-    """Return the body of a delivery, whatever the events hold; ``entries`` and ``also`` as in ``render_group``."""
+    """Return the body of a delivery, also where an event cannot be rendered; arguments as in ``render_group``."""
     numbers = [number for _, number in entries]
 
     def render(events: Sequence[Event], others: Sequence[Event]) -> bytes:
         return render_group(list(zip(events, numbers, strict=True)), others)
 
-    return rendered(render, [event for event, _ in entries], also)
+    return render_or_fall_back(render, [event for event, _ in entries], also)
 
 
 def render_body(event: Event, receiver_seq: int) -> bytes:
     """Return the body of a delivery of one event: compact JSON in plain ASCII.
 
-    ASCII because a consumer must verify the signature over the very bytes: those that decode the body with another
-    encoding first still get it right.
+    A consumer must verify the signature over the bytes that it received. In ASCII, that also works for a consumer that
+    decodes the body with another encoding first.
     """
     body = {"type": event.type, "timestamp": to_text(event.recorded_at), "data": _data(event, receiver_seq)}
     return _encode(body)
 
 
 def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
-    """Return the body of a delivery of several events; one alone looks as if it had come by itself.
+    """Return the body of a delivery of several events; of one event, the body of a single event.
 
     Args:
         entries: each event with its ``receiver_seq``.
-        also: events of the same occasion that were delivered by themselves; the first ``ALSO_MAX`` are named.
+        also: events of the same catch-up that were sent separately; the first ``ALSO_MAX`` are named.
     """
     if len(entries) == 1:
         return render_body(*entries[0])
@@ -79,8 +80,8 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
 
 
 def _reference(event: Event) -> dict[str, object]:
-    told = _data(event, 0)
-    return {name: told[name] for name in REFERENCE_FIELDS}
+    data = _data(event, 0)
+    return {name: data[name] for name in REFERENCE_FIELDS}
 
 
 def _data(event: Event, receiver_seq: int) -> dict[str, object]:
@@ -106,8 +107,8 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "after": to_text(event.after),
         "before": to_text(event.before),
         "reason": event.reason,
-        "incident": _plain(event.incident),
-        "receiver": _plain(event.receiver),
+        "incident": None if event.incident is None else _plain(published_incident(event.incident)),
+        "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
         "training": _record(event.record),
     }
 
@@ -117,15 +118,15 @@ def _encode(value: object) -> bytes:
 
 
 def _record(record: Mapping[str, object]) -> object:
-    whole = _plain(record)
-    if len(_encode(whole)) <= RECORD_LIMIT:
-        return whole
+    complete = _plain(record)
+    if len(_encode(complete)) <= RECORD_LIMIT:
+        return complete
     short = {name: record[name] for name in DOCUMENTED_FIELDS if isinstance(record.get(name), str | int | bool)}
     return _plain(short)
 
 
 def _plain(value: object, depth: int = 0) -> object:
-    """Return ``value`` as JSON that every parser takes: no lone surrogates, no NaN, no bottomless nesting."""
+    """Return ``value`` as JSON that every parser accepts: no lone surrogates, no NaN, limited nesting."""
     if isinstance(value, str):
         return cut(_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value), TEXT_LIMIT)
     if isinstance(value, float) and not math.isfinite(value):

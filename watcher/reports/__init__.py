@@ -1,1 +1,4 @@
-"""Read models that the commands, the web listener and ``--json`` show."""
+"""Pure read models: the data of `status`, `check`, `route`, `doctor` and others, for the commands and ``--json``.
+
+A report takes facts that its caller has read and returns data. It reads no file, clock, socket or database.
+"""

@@ -1,4 +1,4 @@
-"""What ``discover`` found, as ``[[watch]]`` blocks to paste and as JSON. Pure."""
+"""The services and trainings that ``discover`` found, as ``[[watch]]`` blocks to paste and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ID_LIMIT: Final = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundService:
-    """A service of an account, with its trainings or why they cannot be seen."""
+    """A service of an account, with its trainings or the failure to list them."""
 
     ref: ServiceRef
     name: str | None
@@ -27,14 +27,14 @@ class FoundService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundAccount:
-    """An account, with its services or why they cannot be seen."""
+    """An account, with its services or the failure to list them."""
 
     account: str
     services: Sequence[FoundService] | PollFailure
 
     @property
-    def failure(self) -> Iterator[tuple[str, PollFailure]]:
-        """What could not be seen, with what it is about."""
+    def failures(self) -> Iterator[tuple[str, PollFailure]]:
+        """The failed calls, each with the thing that it asked for."""
         if isinstance(self.services, PollFailure):
             yield f"the services of account {self.account}", self.services
             return
@@ -44,15 +44,15 @@ class FoundAccount:
 
 
 def toml_string(text: str, limit: int = ID_LIMIT) -> str:
-    """Write a basic string of TOML 1.0 in one line, without what could steer a terminal.
+    """Write a basic string of TOML 1.0 in one line, without control characters for a terminal.
 
-    JSON's escapes for quotes and backslashes are TOML's too, and ``one_line`` leaves no other character to escape.
+    JSON escapes quotes and backslashes as TOML does, and ``one_line`` leaves no other character to escape.
     """
     return json.dumps(one_line(text, limit), ensure_ascii=False)
 
 
 def blocks(found: FoundAccount) -> Iterator[str]:
-    """Return the lines to paste: a block for each service, and a comment for each training by itself."""
+    """Return the lines to paste: a block for each service, and a commented block for each training."""
     if isinstance(found.services, PollFailure):
         return
     for service in found.services:
@@ -66,7 +66,7 @@ def _service_block(found: FoundService) -> Iterator[str]:
     yield "[[watch]]"
     yield f"account = {toml_string(found.ref.account)}"
     yield f"service = {toml_string(found.ref.service)}"
-    # A name of characters that cannot be shown alone is none.
+    # A name may consist of unprintable characters alone; nothing of it is left then.
     name = one_line(found.name or "", NAME_LIMIT)
     if name:
         yield f"name = {toml_string(name, NAME_LIMIT)}"
@@ -75,7 +75,7 @@ def _service_block(found: FoundService) -> Iterator[str]:
 
 def _training_block(training: Observation) -> Iterator[str]:
     ref = training.ref
-    yield f"# {one_line(training.status, NAME_LIMIT)}; watched by the block above, or by itself with:"
+    yield f"# {one_line(training.status, NAME_LIMIT)}; the block above covers it; to watch it alone:"
     yield "# [[watch]]"
     yield f"# account = {toml_string(ref.account)}"
     yield f"# service = {toml_string(ref.service)}"
@@ -84,17 +84,18 @@ def _training_block(training: Observation) -> Iterator[str]:
     yield ""
 
 
-def complaints(found: FoundAccount) -> Iterator[str]:
-    """Return a line on each thing that could not be seen, and one on what to do."""
-    for about, failure in found.failure:
-        yield f"cannot see {about}: {failure.cause}: {failure.detail}"
+def failure_lines(found: FoundAccount) -> Iterator[str]:
+    """Return two lines for each failed call: the cause and the remedy."""
+    for about, failure in found.failures:
+        yield f"cannot list {about}: {failure.cause}: {failure.detail}"
         yield f"  {advice(failure.cause)}"
 
 
 def account_json(found: FoundAccount) -> dict[str, object]:
-    """Return it for programs; text from AiTEMS stays as it came."""
+    """Return an account for programs; texts from AiTEMS are unchanged."""
     services = [] if isinstance(found.services, PollFailure) else [_service_json(item) for item in found.services]
-    return {"account": found.account, "services": services, "unseen": [_failure_json(*item) for item in found.failure]}
+    failures = [_failure_json(*item) for item in found.failures]
+    return {"account": found.account, "services": services, "failures": failures}
 
 
 def _service_json(found: FoundService) -> dict[str, object]:

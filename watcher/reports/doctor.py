@@ -1,41 +1,29 @@
-"""What ``doctor`` looks at on this machine: each with a verdict, what was found, and what to do."""
+"""The checks of ``doctor``: from facts about this machine to verdicts with remedies."""
 
 from __future__ import annotations
 
-import platform
-import shutil
-import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
-from watcher import __version__
-from watcher.config import Config, SecretError, SecretKind, SecretRef
-from watcher.config.references import secrets_of
 from watcher.core.plural import counted
-from watcher.store.url import sqlite_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from watcher.core.secret import Secret
+    from watcher.reports.online import OnlineCheck
 
 MEGABYTE: Final = 1_000_000
 LITTLE_SPACE: Final = 500 * MEGABYTE
 NO_SPACE: Final = 50 * MEGABYTE
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
-LIBRARIES: Final = ("sqlalchemy", "httpx2")
-RESTART: Final = "a change of it needs a restart"
+MAX_SKEW_SECONDS: Final = 60.0
+"""From this difference of clocks on, the watcher warns; at five minutes AiTEMS rejects the signature."""
+ONLINE_REMEDY: Final = "see docs/runbook.md"
 
 
 class Verdict(StrEnum):
-    """How something is."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -44,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorCheck:
-    """One thing that was looked at."""
+    """One check, with its remedy if it did not pass."""
 
     about: str
     verdict: Verdict
@@ -52,142 +40,168 @@ class DoctorCheck:
     remedy: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the check for programs."""
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """Facts about the store's file."""
+
+    path: str
+    exists: bool = True
+    error: str | None = None
+    """The reason why the file cannot be read."""
+    damage: str | None = None
+    """The first damage that the integrity check found."""
+    size_bytes: int = 0
+    schema: str | None = None
+    known_schemas: frozenset[str] = frozenset()
+    """The schema versions that this version of the program can use."""
+    deviations: Sequence[str] | None = None
+    """Descriptions of the stored deviations, oldest first; ``None`` if they cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonFacts:
+    """The answer of the daemon at the store's control socket."""
+
+    running: bool
+    error: str | None = None
+    pid: object = None
+    version: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretFacts:
+    """Facts about one secret that the configuration names; never the secret itself."""
+
+    key: str
+    source: str
+    """The environment variable, file or credential, e.g. ``env NCP_ACCESS_KEY``."""
+    error: str | None = None
+    """The reason why it cannot be read, and the remedy after a semicolon."""
+    file: str | None = None
+    """The file's name, if the source is a file."""
+    mode: int = 0
+    """The permission bits of that file."""
+
+
 def ok(about: str, detail: str) -> DoctorCheck:
-    """Say that something is well."""
+    """Return a check that passed."""
     return DoctorCheck(about=about, verdict=Verdict.OK, detail=detail)
 
 
 def warning(about: str, detail: str, remedy: str) -> DoctorCheck:
-    """Say that something may become a fault."""
+    """Return a check that found a possible problem."""
     return DoctorCheck(about=about, verdict=Verdict.WARNING, detail=detail, remedy=remedy)
 
 
 def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
-    """Say that something does not work, or must not stay as it is."""
+    """Return a check that failed."""
     return DoctorCheck(about=about, verdict=Verdict.FAULT, detail=detail, remedy=remedy)
 
 
-def examine(
-    config: Config, environ: Mapping[str, str], resolve: Callable[[SecretRef], Secret]
-) -> Iterator[DoctorCheck]:
-    """Look at everything that needs no network."""
-    path = config.state.sqlite_path(environ)
-    yield versions()
-    yield from examine_store(config.state.store_url(environ))
-    yield free_space(path)
-    yield daemon_of(path)
-    yield from examine_secrets(config, resolve)
+def versions_check(versions: Mapping[str, str]) -> DoctorCheck:
+    """List the versions of the program and its libraries."""
+    return ok("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def versions() -> DoctorCheck:
-    """Say what runs here."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return ok(
-        "versions",
-        f"aitems-watcher {__version__}, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}, {libraries}",
-    )
-
-
-def examine_store(url: str) -> Iterator[DoctorCheck]:
-    """Open the store for reading only, and read all of it."""
-    path = sqlite_path(url)
-    if not path.exists():
-        yield warning("store", f"there is none at {path}", "start the watcher once, or name the right configuration")
-        return
-    try:
-        address = f"file:{quote(str(path))}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
-            sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            yield _soundness(path, sound)
-            if sound == "ok":
-                yield _revision(connection)
-                yield _deviations(connection)
-    except sqlite3.Error as error:
-        yield fault("store", f"{path}: {error}", "run this as the watcher's user; if it is damaged, restore a backup")
-
-
-def _soundness(path: Path, sound: str) -> DoctorCheck:
-    if sound != "ok":
-        return fault("store", f"{path} is damaged: {sound}", "restore a backup, see docs/operations.md")
-    return ok("store", f"{path}: sound, {path.stat().st_size / MEGABYTE:.1f} MB")
-
-
-def _revision(connection: sqlite3.Connection) -> DoctorCheck:
-    from watcher.store.schema_version import known_revisions
-
-    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-    known = known_revisions()
-    if found not in known:
-        return fault(
-            "schema", f"{found}, this version knows up to {max(known)}", "install the version that made the store"
+def store_checks(facts: StoreFacts) -> Iterator[DoctorCheck]:
+    """Judge the store: its file, its schema and the deviations in it."""
+    if not facts.exists:
+        yield warning(
+            "store", f"there is no store at {facts.path}", "start the watcher once, or name the right configuration"
         )
-    if found != max(known):
-        return warning("schema", f"{found} of {max(known)}", "the next start of the watcher brings it up to date")
-    return ok("schema", found)
+        return
+    if facts.error is not None:
+        remedy = "run this as the watcher's user; if the file is damaged, restore a backup"
+        yield fault("store", f"{facts.path}: {facts.error}", remedy)
+        return
+    yield _integrity_check(facts)
+    if facts.schema is not None:
+        yield _schema_check(facts.schema, facts.known_schemas)
+    if facts.deviations is not None:
+        yield _deviations_check(facts.deviations)
 
 
-def _deviations(connection: sqlite3.Connection) -> DoctorCheck:
-    rows = connection.execute("SELECT description FROM deviation ORDER BY seen_at").fetchall()
-    if not rows:
+def _integrity_check(facts: StoreFacts) -> DoctorCheck:
+    if facts.damage is not None:
+        return fault("store", f"{facts.path} is damaged: {facts.damage}", "restore a backup, see docs/backup.md")
+    return ok("store", f"{facts.path}: intact, {facts.size_bytes / MEGABYTE:.1f} MB")
+
+
+def _schema_check(schema: str, known: frozenset[str]) -> DoctorCheck:
+    newest = max(known)
+    if schema not in known:
+        detail = f"{schema}, this version knows up to {newest}"
+        return fault("schema", detail, "install the version that made the store")
+    if schema != newest:
+        return warning("schema", f"{schema} of {newest}", "the next start of the watcher migrates it")
+    return ok("schema", schema)
+
+
+def _deviations_check(deviations: Sequence[str]) -> DoctorCheck:
+    if not deviations:
         return ok("documents", "AiTEMS answers as its documents say")
-    what = f"{counted(len(rows), 'difference')} of AiTEMS from its documents, e.g. {rows[0][0]}"
-    return warning("documents", what, "aitems-watcher status lists them; report what is new")
+    detail = f"{counted(len(deviations), 'deviation')} of AiTEMS from its documents, e.g. {deviations[0]}"
+    return warning("documents", detail, "aitems-watcher status lists them; report new ones")
 
 
-def free_space(path: Path) -> DoctorCheck:
-    """Say how much room the store's disk has."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    free = shutil.disk_usage(folder).free
-    detail = f"{free / MEGABYTE:,.0f} MB free at {folder}"
-    remedy = "make room, or move the store: [state] url"
-    if free < NO_SPACE:
+def disk_check(free_bytes: int, folder: str) -> DoctorCheck:
+    """Judge the free space of the store's disk."""
+    detail = f"{free_bytes / MEGABYTE:,.0f} MB free at {folder}"
+    remedy = "free some space, or move the store: [state] url"
+    if free_bytes < NO_SPACE:
         return fault("free space", detail, remedy)
-    return warning("free space", detail, remedy) if free < LITTLE_SPACE else ok("free space", detail)
+    return warning("free space", detail, remedy) if free_bytes < LITTLE_SPACE else ok("free space", detail)
 
 
-def daemon_of(path: Path) -> DoctorCheck:
-    """Ask the daemon of this store, over its socket."""
-    from watcher.control.client import request
-    from watcher.control.protocol import ControlError, NoDaemonError
-    from watcher.control.socket_path import link_path
-
-    start = "systemctl start aitems-watcher, or aitems-watcher run"
-    try:
-        answer = request(link_path(path), "ping", {}, timeout_seconds=5)
-    except NoDaemonError:
-        return warning("daemon", "none runs on this store", start)
-    except ControlError as error:
-        return fault("daemon", f"{error}", "systemctl restart aitems-watcher if it hangs")
-    detail = f"process {answer['pid']}, version {answer['version']}"
-    if answer["version"] != __version__:
-        return warning("daemon", f"{detail}; installed is {__version__}", "systemctl restart aitems-watcher")
+def daemon_check(facts: DaemonFacts, installed: str) -> DoctorCheck:
+    """Judge the daemon of the store; ``installed`` is this program's version."""
+    if facts.error is not None:
+        return fault("daemon", facts.error, "systemctl restart aitems-watcher if it hangs")
+    if not facts.running:
+        start = "systemctl start aitems-watcher, or aitems-watcher run"
+        return warning("daemon", "no daemon runs on this store", start)
+    detail = f"process {facts.pid}, version {facts.version}"
+    if facts.version != installed:
+        return warning("daemon", f"{detail}; installed is {installed}", "systemctl restart aitems-watcher")
     return ok("daemon", detail)
 
 
-def examine_secrets(config: Config, resolve: Callable[[SecretRef], Secret]) -> Iterator[DoctorCheck]:
-    """Fetch every secret that the configuration names, and look at who else may read it."""
-    for key, ref in secrets_of(config):
-        yield _secret(f"secret {key}", ref, resolve)
+def secret_check(facts: SecretFacts) -> DoctorCheck:
+    """Judge whether a secret can be read, and by nobody else."""
+    about = f"secret {facts.key}"
+    if facts.error is not None:
+        problem, _, remedy = facts.error.partition("; ")
+        return fault(about, problem, remedy or "provide the secret there")
+    if facts.file is None:
+        return ok(about, f"{facts.source}: present; a change needs a restart")
+    if facts.mode & OTHERS_MAY:
+        return fault(about, f"other users may read {facts.source} ({facts.mode:04o})", f"chmod 600 {facts.file}")
+    return ok(about, f"{facts.source}: present, only for its owner; a change takes effect at once")
 
 
-def _secret(about: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) -> DoctorCheck:
-    try:
-        resolve(ref)
-    except SecretError as error:
-        problem, _, remedy = str(error).partition("; ")
-        return fault(about, problem, remedy or "put the secret there")
-    if ref.kind is not SecretKind.FILE:
-        return ok(about, f"{ref}: there; {RESTART}")
-    return _permissions(about, ref)
+def online_checks_skipped() -> DoctorCheck:
+    """Return the check that stands for those that need the network."""
+    return warning("clock, reachability", "not checked", "aitems-watcher doctor --online")
 
 
-def _permissions(about: str, ref: SecretRef) -> DoctorCheck:
-    mode = stat.S_IMODE(Path(ref.name).stat().st_mode)
-    if mode & OTHERS_MAY:
-        return fault(about, f"{ref} is open to others ({mode:04o})", f"chmod 600 {ref.name}")
-    return ok(about, f"{ref}: there, for its owner alone; a change of it counts at once")
+def online_verdicts(check: OnlineCheck) -> Iterator[DoctorCheck]:
+    """Judge one online check, and the clock of the account that answered it."""
+    if check.good:
+        yield ok(check.about, check.detail)
+    else:
+        detail = f"{check.cause}: {check.detail}" if check.cause else check.detail
+        yield fault(check.about, detail, check.advice or ONLINE_REMEDY)
+    # Every call of an account is answered by the same clock: its first check is enough.
+    if check.skew_seconds is not None and check.about.startswith("account "):
+        yield _clock_check(check.about, check.skew_seconds)
+
+
+def _clock_check(account: str, skew_seconds: float) -> DoctorCheck:
+    about, detail = f"clock, by {account}", f"{skew_seconds:+.0f} s from ours"
+    if abs(skew_seconds) > MAX_SKEW_SECONDS:
+        return fault(about, detail, "set this machine's clock: systemctl status systemd-timesyncd, or chronyc tracking")
+    return ok(about, detail)

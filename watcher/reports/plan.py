@@ -1,4 +1,4 @@
-"""What a configuration comes to: what is asked how often, who is told what, and what gives pause. Pure."""
+"""The plan of a configuration for ``check``: requests and delays, receivers, routes, and warnings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from watcher.config import (
     SlackWebhookSettings,
     WatchSettings,
     WebhookSettings,
-    format_duration,
 )
 from watcher.core.delivery.model import OnUncertain
+from watcher.core.duration import format_duration
 from watcher.core.polling.capacity import Demand, delay_of, demand_of, rounded_up
 from watcher.core.polling.plan import Poll
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
@@ -35,7 +35,10 @@ MINUTE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPlan:
-    """An account and its requests a minute: with everything in progress, with nothing, and at most."""
+    """An account and its requests per minute.
+
+    ``busy`` counts every watched training as in progress, ``idle`` none; ``allowed`` is the budget.
+    """
 
     account: str
     base_url: str
@@ -46,7 +49,7 @@ class AccountPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPlan:
-    """A watch and the look that serves it, and how late it sees a change."""
+    """A watch, the call that serves it, and the delay until a change is detected."""
 
     watch: str
     account: str
@@ -54,10 +57,10 @@ class WatchPlan:
     interval: str
     idle_interval: str
     typical_delay: str
-    """Until a change is seen, with everything of the account in progress."""
+    """Until a change is detected while every training of the account is in progress."""
     worst_delay: str
     saves: str
-    """What a list call saves; empty for a view."""
+    """The calls that a list call saves; empty for a view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +71,29 @@ class ReceiverPlan:
     kind: str
     goes_to: str
     signed: bool | None
-    """``None`` where its kind knows no signature."""
-    in_doubt: str
-    """What is done after an attempt whose outcome is not known."""
+    """``None`` for a kind without signatures."""
+    after_uncertain: str
+    """The action after an uncertain attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePlan:
-    """A route: which events go to whom, and how."""
+    """A route: the events that it matches, and their receivers."""
 
     route: int
     kinds: tuple[str, ...]
     only: str
-    """What else an event must be; empty where the kind is enough."""
+    """The other conditions; empty if the kind is the only one."""
     to: tuple[str, ...]
     mention: tuple[str, ...]
     group_for: str
     continues: bool
+    """Whether the routes after it are tried too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPlan:
-    """A whole configuration, as ``check`` shows it."""
+    """The plan of a configuration."""
 
     file: str
     accounts: Sequence[AccountPlan]
@@ -98,15 +102,15 @@ class PollPlan:
     routes: Sequence[RoutePlan]
     warnings: Sequence[str]
     refusals: Sequence[str]
-    """Why the plan cannot be kept, one line an account."""
+    """One line for each account whose budget is too small."""
 
     def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the plan for programs."""
         return asdict(self)
 
 
 def plan_of(config: Config, polls: Sequence[Poll]) -> PollPlan:
-    """Say what a configuration comes to."""
+    """Return the plan of a configuration and its planned polls."""
     accounts = [_account_plan(name, settings, polls) for name, settings in config.accounts.items()]
     receivers = [
         _receiver_plan(name, settings, config.delivery.on_uncertain) for name, settings in config.receivers.items()
@@ -118,13 +122,13 @@ def plan_of(config: Config, polls: Sequence[Poll]) -> PollPlan:
         watches=[_watch_plan(settings, polls, config) for settings in config.watches],
         receivers=receivers,
         routes=routes,
-        warnings=[*_lonely(config), *_receiver_warnings(receivers, routes), *route_warnings(config)],
+        warnings=[*_single_receiver_warning(config), *_receiver_warnings(receivers, routes), *route_warnings(config)],
         refusals=over_budget(config, polls),
     )
 
 
 def over_budget(config: Config, polls: Sequence[Poll]) -> list[str]:
-    """Say for each account whose budget is not enough what is needed, what is allowed, and what to do."""
+    """Return a line for each account whose budget is too small: the need, the limit and the remedy."""
     demands = {name: _demand(name, settings, polls) for name, settings in config.accounts.items()}
     return [_refusal(name, demand) for name, demand in demands.items() if demand.exceeds]
 
@@ -135,11 +139,11 @@ def _demand(name: str, settings: AccountSettings, polls: Iterable[Poll]) -> Dema
 
 
 def _refusal(account: str, demand: Demand) -> str:
-    # Cents of a request, rounded up: what is advised has to be enough.
+    # Rounded up to hundredths: the advised value has to be enough.
     enough = math.ceil(demand.needed_per_second * 100) / 100
     return (
-        f"account {account}: with everything in progress {_rounded(demand.needed_per_second):g} requests a second are "
-        f"needed and {demand.allowed_per_second:g} are allowed; raise requests_per_second to {enough:g}, "
+        f"account {account}: with everything in progress it needs {_rounded(demand.needed_per_second):g} requests per "
+        f"second, and {demand.allowed_per_second:g} are allowed; raise requests_per_second to {enough:g}, "
         f"or interval to {_duration(demand.cycle)}"
     )
 
@@ -164,7 +168,7 @@ def _rounded(number: float) -> float:
 
 
 def poll_of(watch: WatchSettings, polls: Iterable[Poll]) -> Poll:
-    """Return the look that serves a watch; one list call may serve several."""
+    """Return the poll that serves a watch; one list call may serve several watches."""
     training = None
     if watch.type is not None and watch.version is not None:
         training = TrainingRef(watch.account, watch.service, watch.type, watch.version)
@@ -173,7 +177,7 @@ def poll_of(watch: WatchSettings, polls: Iterable[Poll]) -> Poll:
 
 
 def watch_text(watch: WatchSettings) -> str:
-    """Name a watch: by its name or service, and by the training where it is one."""
+    """Name a watch by its name or service, and by its training if it has one."""
     name = watch.name or watch.service
     return name if watch.type is None else f"{name} {watch.type} {watch.version}"
 
@@ -199,32 +203,32 @@ def _receiver_plan(name: str, settings: ReceiverSettings, policy: OnUncertain) -
     return ReceiverPlan(
         receiver=name,
         kind=settings.kind,
-        goes_to=_target(settings),
+        goes_to=_destination(settings),
         signed=settings.secret is not None if isinstance(settings, WebhookSettings) else None,
-        in_doubt=_in_doubt(settings, policy),
+        after_uncertain=_after_uncertain(settings, policy),
     )
 
 
-def _in_doubt(settings: ReceiverSettings, policy: OnUncertain) -> str:
+def _after_uncertain(settings: ReceiverSettings, policy: OnUncertain) -> str:
     match settings:
         case SlackSettings():
             return "looked up"
         case SlackWebhookSettings() if policy is OnUncertain.HOLD:
             return "held"
         case SlackWebhookSettings():
-            return "sent again, says so"
+            return "sent again, marked"
         case _:
             return "sent again, same id"
 
 
-def _target(settings: ReceiverSettings) -> str:
+def _destination(settings: ReceiverSettings) -> str:
     if isinstance(settings, LogSettings):
         return "standard output"
     if isinstance(settings, SlackSettings):
         return f"{urlsplit(settings.api_url).netloc}, channel {settings.channel}"
     if isinstance(settings.url, SecretRef):
         return f"the address in {settings.url}"
-    # The path of a webhook is often as good as a password.
+    # The path of a webhook URL is often a secret.
     parts = urlsplit(settings.url)
     return f"{parts.scheme}://{parts.netloc}/…"
 
@@ -243,20 +247,20 @@ def _route_plan(route: Route) -> RoutePlan:
 
 
 def only_text(match: Matcher) -> str:
-    """Write what an event must be besides its kind, e.g. ``type pop or relatedItem, labels.env prod``."""
-    return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.patterns.items())
+    """Write the conditions besides the kind, e.g. ``type pop or relatedItem, labels.env prod``."""
+    return ", ".join(f"{key} {' or '.join(patterns)}" for key, patterns in match.patterns.items())
 
 
-def _lonely(config: Config) -> Iterator[str]:
+def _single_receiver_warning(config: Config) -> Iterator[str]:
     if len(config.receivers) == 1 and config.heartbeat.url is None:
         (name,) = config.receivers
-        yield f"receiver {name} is the only one: if it fails, nobody is told; add a second, or a [heartbeat]"
+        yield f"receiver {name} is the only one: if it fails, nobody is notified; add another, or a [heartbeat]"
 
 
 def _receiver_warnings(receivers: Sequence[ReceiverPlan], routes: Iterable[RoutePlan]) -> Iterator[str]:
     named = {name for route in routes for name in route.to}
     for receiver in receivers:
         if receiver.signed is False:
-            yield f"receiver {receiver.receiver} is unsigned: what it gets could come from anybody; give it a secret"
+            yield f"receiver {receiver.receiver} is unsigned: anybody could forge its messages; give it a secret"
         if receiver.receiver not in named:
-            yield f"receiver {receiver.receiver} is named by no route: it is never told"
+            yield f"receiver {receiver.receiver} is in no route: it is never notified"

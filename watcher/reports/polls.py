@@ -1,4 +1,4 @@
-"""Which look serves what: between the configuration's watches, the planned looks and the store's rows. Pure."""
+"""The poll that serves a watch: from the configuration's watches to planned polls and the store's rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 
 
 def serves(poll: Poll, service: ServiceRef, training: TrainingRef | None) -> bool:
-    """Say whether a look serves a watch of a service, or of one training of it."""
+    """Say whether a poll serves a watch of a service, or of one of its trainings."""
     if poll.service != service:
         return False
     if poll.training is not None:
@@ -21,7 +21,7 @@ def serves(poll: Poll, service: ServiceRef, training: TrainingRef | None) -> boo
 
 
 def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
-    """Return the planned looks and those that a look for every service has led to, as far as the store knows them."""
+    """Return the planned polls, and the polls of the services that discovery has added to the store."""
     planned = tuple(polls)
     yield from planned
     keys = {poll.key for poll in planned}
@@ -33,14 +33,14 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
 
 
 def service_of(subject: str) -> ServiceRef | None:
-    """Read what ``ServiceRef.subject`` wrote; ``None`` for any other subject."""
+    """Read the text of ``ServiceRef.subject``; return ``None`` for any other subject."""
     kind, _, path = subject.partition(":")
     account, slash, service = path.partition("/")
     return ServiceRef(unquote(account), unquote(service)) if kind == "service" and slash else None
 
 
 def target_text(poll: Poll) -> str:
-    """Name what a look asks for."""
+    """Name the target of a poll."""
     if poll.discovers:
         return f"the services of account {poll.service.account}"
     service = poll.naming.name or poll.service.service
@@ -50,18 +50,18 @@ def target_text(poll: Poll) -> str:
 
 
 def call_text(poll: Poll) -> str:
-    """Name the call that a look makes."""
+    """Name the call of a poll."""
     if poll.discovers:
         return "list of all services, then a list of each"
     return f"{'list' if poll.training is None else 'view'} of {poll.service.service}"
 
 
 def saving_text(poll: Poll) -> str:
-    """Say what a list call saves; nothing for a view."""
+    """Name the calls that a list call saves; return an empty text for a view call."""
     if poll.training is not None:
         return ""
     if poll.discovers:
-        return "1 list call a service for all its trainings"
+        return "1 list call per service for all its trainings"
     if poll.whole_service:
         return "1 list call for all its trainings"
     return f"1 list call instead of {counted(len(poll.single), 'view call')}"

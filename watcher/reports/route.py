@@ -1,13 +1,15 @@
-"""Which route takes an event, why the others do not, and who is told. Pure."""
+"""The routes of an event: which one matches, why the others do not, and which receivers are notified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from watcher.config import Config, format_duration
+from watcher.config import Config
+from watcher.core.duration import format_duration
 from watcher.core.event import Event
 from watcher.core.routing.matcher import KIND, Mismatch
+from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Recipient, Route, matching_routes, route_event
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
@@ -15,44 +17,44 @@ from watcher.reports.route_warnings import MENTIONING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteAnswer:
-    """What one route says to an event."""
+    """Whether one route matches an event, and the reason."""
 
     route: int
     takes: bool
     why: str
     differs: str | None
-    """The key by which it does not take the event, where that is why."""
+    """The key that does not match; ``None`` if all match or the route was not tried."""
     to: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientReport:
-    """One receiver that is told, and how."""
+    """One receiver that is notified."""
 
     receiver: str
     kind: str
     route: int
-    """The first that names it."""
+    """The number of the first route that names the receiver."""
     mention: tuple[str, ...]
-    """Empty too where its kind shows none."""
+    """Empty too if receivers of this kind show no mention."""
     group: str
-    """What the event waits for, and how long at most; empty where it goes at once."""
+    """The group that the event joins and its longest wait; empty if it is sent at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteReport:
-    """Where an event goes."""
+    """The route of an event."""
 
     reason: str
-    """As the store keeps it."""
+    """The reason in the words of the store."""
     routes: Sequence[RouteAnswer]
     recipients: Sequence[RecipientReport]
-    """Empty while a silence takes it."""
+    """Empty if a silence covers the event."""
     silence: Silence | None = None
-    """What takes it now."""
+    """The silence that covers the event now."""
 
     def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the report for programs."""
         silence = None if self.silence is None else to_json(self.silence)
         return {
             "reason": self.reason,
@@ -63,60 +65,60 @@ class RouteReport:
 
 
 def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | None = None) -> RouteReport:
-    """Ask every route about an event.
+    """Try every route of the configuration on an event.
 
     Args:
-        event: what is to be told.
-        config: it has the routes.
-        recent: how many events its subject had within the hour, this one among them.
-        silence: what takes it, if anything.
+        event: the event to route.
+        config: the configuration with the routes.
+        recent: the number of events of the same subject within the hour, this one included.
+        silence: the silence that covers the event, if any.
     """
     planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
-    takers = tuple(matching_routes(event, config.routes))
+    matching = tuple(matching_routes(event, config.routes))
     return RouteReport(
-        reason=planned.reason,
-        routes=tuple(_answers(event, config.routes, takers)),
-        recipients=() if silence is not None else tuple(_notifying(to, takers, config) for to in planned.to),
+        reason=reason_text(planned.reason),
+        routes=tuple(_answers(event, config.routes, matching)),
+        recipients=() if silence is not None else tuple(_recipient_report(to, matching, config) for to in planned.to),
         silence=silence,
     )
 
 
-def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> Iterator[RouteAnswer]:
-    last = takers[-1] if takers and not takers[-1].continues else None
+def _answers(event: Event, routes: Sequence[Route], matching: Sequence[Route]) -> Iterator[RouteAnswer]:
+    last = matching[-1] if matching and not matching[-1].continues else None
     for route in routes:
-        asked = last is None or route.number <= last.number
-        difference = route.match.mismatch(event) if asked else None
+        tried = last is None or route.number <= last.number
+        mismatch = route.match.mismatch(event) if tried else None
         yield RouteAnswer(
             route=route.number,
-            takes=route in takers,
-            why=_why(route, difference) if last is None or asked else f"not asked: {last.name} took it",
-            differs=None if difference is None else difference.key,
+            takes=route in matching,
+            why=_reason(route, mismatch) if last is None or tried else f"not tried: {last.name} matched first",
+            differs=None if mismatch is None else mismatch.key,
             to=route.to,
         )
 
 
-def _why(route: Route, difference: Mismatch | None) -> str:
-    if difference is not None:
-        return difference_text(difference)
-    return "everything fits; the next ones are asked too" if route.continues else "everything fits"
+def _reason(route: Route, mismatch: Mismatch | None) -> str:
+    if mismatch is not None:
+        return mismatch_text(mismatch)
+    return "everything matches; the next routes are tried too" if route.continues else "everything matches"
 
 
-def difference_text(difference: Mismatch) -> str:
-    """Say by what an event is not taken."""
-    if difference.found is None:
-        return f"it has no {difference.key}"
-    if difference.key == KIND and not difference.wanted:
-        return f"kind is {difference.found}, none of the default kinds"
-    return f"{difference.key} is {difference.found}, not {' or '.join(difference.wanted)}"
+def mismatch_text(mismatch: Mismatch) -> str:
+    """Name the key and the values that do not match."""
+    if mismatch.found is None:
+        return f"it has no {mismatch.key}"
+    if mismatch.key == KIND and not mismatch.wanted:
+        return f"kind is {mismatch.found}, not one of the default kinds"
+    return f"{mismatch.key} is {mismatch.found}, not {' or '.join(mismatch.wanted)}"
 
 
-def _notifying(recipient: Recipient, takers: Sequence[Route], config: Config) -> RecipientReport:
+def _recipient_report(recipient: Recipient, matching: Sequence[Route], config: Config) -> RecipientReport:
     name, group = recipient.receiver, recipient.group
     kind = config.receivers[name].kind
     return RecipientReport(
         receiver=name,
         kind=kind,
-        route=next(route.number for route in takers if name in route.to),
+        route=next(route.number for route in matching if name in route.to),
         mention=recipient.mentions if kind in MENTIONING else (),
         group="" if group is None else f"{group.key}, within {format_duration(group.patience)}",
     )

@@ -1,4 +1,4 @@
-"""An event that never happened, to see where it would go. Pure."""
+"""An invented event, to show its route."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from watcher.config import Config, WatchSettings
 from watcher.config.to_core import polls_of
-from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, Kind
+from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, IncidentFacts, Kind
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.training.model import Phase, ServiceRef, Status, TrainingRef, phase_of
 from watcher.reports.polls import serves
@@ -27,19 +27,19 @@ STATUSES: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.BACK: Status.LEARNING,
     }
 )
-"""The kinds that are about a training, each with the status that it moves into unless another is wished for."""
+"""The kinds that concern a training, each with its new status if the request names none."""
 KINDS_BY_PHASE: Final = MappingProxyType(
     {Phase.SUCCEEDED: Kind.SUCCEEDED, Phase.FAILED: Kind.FAILED, Phase.UNKNOWN: Kind.UNKNOWN_STATUS}
 )
 EXAMPLE_SERVICE: Final = "6wxgu1abcde"
 EXAMPLE_TYPE: Final = "pop"
 EXAMPLE_VERSION: Final = "maqll0abcde"
-"""What an event is about where the configuration does not say."""
+"""The subject of an event if the configuration names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRequest:
-    """What is given of an event; the rest is filled in from the configuration."""
+    """The requested properties of an event; the configuration provides the others."""
 
     kind: Kind | None = None
     account: str | None = None
@@ -50,10 +50,10 @@ class SampleRequest:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
-def sample_event(wish: SampleRequest, config: Config, now: datetime) -> Event:
-    """Return an event as wished for; what it is about is a training of the first watch unless said otherwise."""
-    kind = wish.kind or _kind_of(wish.status)
-    ref = _target(wish, kind, config)
+def sample_event(request: SampleRequest, config: Config, now: datetime) -> Event:
+    """Return an event with the requested properties; its default subject is a training of the first watch."""
+    kind = request.kind or _kind_of(request.status)
+    ref = _subject(request, kind, config)
     naming = _naming(ref, config)
     return Event(
         id="evt_invented",
@@ -66,13 +66,13 @@ def sample_event(wish: SampleRequest, config: Config, now: datetime) -> Event:
         training_type=ref.type or None,
         version=ref.version or None,
         service_name=naming.name,
-        labels={**naming.labels, **wish.labels},
+        labels={**naming.labels, **request.labels},
         from_status=None,
-        to_status=wish.status or STATUSES.get(kind),
+        to_status=request.status or STATUSES.get(kind),
         after=now,
         before=now,
         recorded_at=now,
-        incident={} if kind in INCIDENT_KINDS else None,
+        incident=IncidentFacts(id="", kind=kind, cause="", detail="", since=now) if kind in INCIDENT_KINDS else None,
     )
 
 
@@ -80,37 +80,42 @@ def _kind_of(status: str | None) -> Kind:
     return Kind.FAILED if status is None else KINDS_BY_PHASE.get(phase_of(status), Kind.PROGRESS)
 
 
-def _target(wish: SampleRequest, kind: Kind, config: Config) -> TrainingRef:
-    """Return what it is about; a part is empty where an event of this kind has none and none is wished for."""
+def _subject(request: SampleRequest, kind: Kind, config: Config) -> TrainingRef:
+    """Return the subject; a part is empty if events of this kind have none and the request names none."""
     if kind in STATUSES:
-        return _training(wish, config)
+        return _training(request, config)
     account = next(iter(config.accounts)) if kind in INCIDENT_KINDS else ""
-    return TrainingRef(wish.account or account, wish.service or "", wish.type or "", wish.version or "")
+    return TrainingRef(request.account or account, request.service or "", request.type or "", request.version or "")
 
 
-def _training(wish: SampleRequest, config: Config) -> TrainingRef:
-    watch = next((watch for watch in config.watches if _suits(watch, wish)), None)
+def _training(request: SampleRequest, config: Config) -> TrainingRef:
+    watch = next((watch for watch in config.watches if _fits(watch, request)), None)
     if watch is None:
-        account = wish.account or next(iter(config.accounts))
+        account = request.account or next(iter(config.accounts))
         return TrainingRef(
-            account, wish.service or EXAMPLE_SERVICE, wish.type or EXAMPLE_TYPE, wish.version or EXAMPLE_VERSION
+            account,
+            request.service or EXAMPLE_SERVICE,
+            request.type or EXAMPLE_TYPE,
+            request.version or EXAMPLE_VERSION,
         )
     return TrainingRef(
         watch.account,
-        wish.service or (EXAMPLE_SERVICE if watch.service == EVERY_SERVICE else watch.service),
-        wish.type or watch.type or EXAMPLE_TYPE,
-        wish.version or watch.version or EXAMPLE_VERSION,
+        request.service or (EXAMPLE_SERVICE if watch.service == EVERY_SERVICE else watch.service),
+        request.type or watch.type or EXAMPLE_TYPE,
+        request.version or watch.version or EXAMPLE_VERSION,
     )
 
 
-def _suits(watch: WatchSettings, wish: SampleRequest) -> bool:
-    wanted = ((wish.account, watch.account), (wish.type, watch.type), (wish.version, watch.version))
-    service = watch.service in {wish.service or watch.service, EVERY_SERVICE}
-    return service and all(asked is None or given is None or asked == given for asked, given in wanted)
+def _fits(watch: WatchSettings, request: SampleRequest) -> bool:
+    wanted = ((request.account, watch.account), (request.type, watch.type), (request.version, watch.version))
+    service = watch.service in {request.service or watch.service, EVERY_SERVICE}
+    return service and all(
+        requested is None or watched is None or requested == watched for requested, watched in wanted
+    )
 
 
 def _naming(ref: TrainingRef, config: Config) -> Naming:
-    """Return the name and labels that the watches give."""
+    """Return the name and labels from the watches."""
     polls = [poll for poll in polls_of(config) if poll.service.account == ref.account]
     service = ServiceRef(ref.account, ref.service)
     found = next((poll for poll in polls if serves(poll, service, ref)), None)

@@ -1,6 +1,6 @@
-"""A built-in AiTEMS for the demo, for tests, and for people who write against AiTEMS.
+"""A simulated AiTEMS for the demo, for tests, and for authors of AiTEMS clients.
 
-It shares no code with the client in ``watcher.aitems``, so that neither can hide a mistake of the other.
+It shares no code with the client in ``watcher.aitems``, so that neither hides a mistake of the other.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from watcher.simulator.simulator import (
     DatedChange,
     Simulator,
 )
-from watcher.simulator.truth import Cause, Change
-from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+from watcher.simulator.truth import ChangeOrigin, StatusChange
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
 
 __all__ = [
     "SIMULATOR_ACCESS_KEY",
     "SIMULATOR_SECRET_KEY",
     "CallKind",
-    "Cause",
-    "Change",
+    "ChangeOrigin",
     "ControlAccess",
     "DatedChange",
     "Fault",
@@ -34,10 +33,11 @@ __all__ = [
     "Running",
     "Script",
     "ScriptError",
-    "Service",
     "ServiceType",
+    "SimulatedService",
     "Simulator",
     "SimulatorSettings",
+    "StatusChange",
     "Step",
     "Training",
     "World",

@@ -1,4 +1,4 @@
-"""The simulator as an ASGI application: AiTEMS' calls under ``/api/v1``, the control endpoint beside them."""
+"""The simulator as an ASGI application: the calls of AiTEMS under ``/api/v1``, and the control endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watcher.simulator import calls, control, gateway
-from watcher.simulator.calls import Answer, Call, CallKind, gateway_answer
+from watcher.simulator.calls import Call, CallKind, SimulatedAnswer, gateway_answer
 from watcher.simulator.faults.exchange import ClientGoneError, Exchange
 from watcher.simulator.faults.kinds import KINDS
 from watcher.simulator.faults.plan import Fault
@@ -22,7 +22,7 @@ from watcher.simulator.responses import json_response
 from watcher.simulator.simulator import Simulator
 
 TRANSPORT: Final = "transport"
-"""The key under which the protocol leaves its transport in the scope's state."""
+"""The key of the transport in the scope's state; the protocol sets it."""
 
 
 def build_app(simulator: Simulator) -> ASGIApp:
@@ -37,7 +37,7 @@ def build_app(simulator: Simulator) -> ASGIApp:
 
 
 def _route_as_received(app: ASGIApp) -> ASGIApp:
-    """Route by the path as it was received, so that a %2F within an id does not part it."""
+    """Route by the received path, so that a %2F within an id does not split it."""
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "path": scope["raw_path"].decode("ascii")}, receive, send)
@@ -47,11 +47,11 @@ def _route_as_received(app: ASGIApp) -> ASGIApp:
 
 def _endpoint(simulator: Simulator, kind: CallKind) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        _note(simulator, request, kind)
-        refusal = gateway.check(_signed(request), simulator.keys, simulator.server_now())
-        if refusal is not None:
-            simulator.requests.note_refusal(refusal)
-            return _respond(simulator, gateway_answer(*gateway.ANSWERS[refusal]))
+        _count(simulator, request, kind)
+        rejection = gateway.check(_signed(request), simulator.keys, simulator.server_now())
+        if rejection is not None:
+            simulator.requests.count_rejection(rejection)
+            return _respond(simulator, gateway_answer(*gateway.ANSWERS[rejection]))
         call = _call(request, kind)
         fault = simulator.fault_for(call)
         return _Misbehaving(simulator, call, fault) if fault else _respond(simulator, simulator.answer(call))
@@ -59,10 +59,10 @@ def _endpoint(simulator: Simulator, kind: CallKind) -> Callable[[Request], Await
     return endpoint
 
 
-def _note(simulator: Simulator, request: Request, kind: CallKind | None) -> None:
+def _count(simulator: Simulator, request: Request, kind: CallKind | None) -> None:
     access_key = request.headers.get(gateway.ACCESS_KEY, "")
-    known = access_key if access_key in simulator.keys else UNKNOWN_KEY
-    simulator.requests.note(known, kind, simulator.monotonic())
+    counted_as = access_key if access_key in simulator.keys else UNKNOWN_KEY
+    simulator.requests.add(counted_as, kind, simulator.monotonic())
 
 
 def _signed(request: Request) -> gateway.SignedRequest:
@@ -71,12 +71,12 @@ def _signed(request: Request) -> gateway.SignedRequest:
 
 
 def _call(request: Request, kind: CallKind) -> Call:
-    named = {name: unquote(value) for name, value in request.path_params.items()}
+    ids = {name: unquote(value) for name, value in request.path_params.items()}
     query = request.scope["query_string"].decode("ascii")
-    return Call(kind=kind, path=request.scope["path"], query=query, **named)
+    return Call(kind=kind, path=request.scope["path"], query=query, **ids)
 
 
-def _respond(simulator: Simulator, answer: Answer) -> Response:
+def _respond(simulator: Simulator, answer: SimulatedAnswer) -> Response:
     return json_response(answer.document, answer.http_status, simulator.server_now())
 
 
@@ -84,16 +84,16 @@ def _unknown_path(simulator: Simulator) -> Callable[[Request, Exception], Awaita
     async def unknown_path(request: Request, _error: Exception) -> Response:
         path = request.scope["path"]
         if path.startswith(control.PREFIX):
-            told = {"error": f"no such control: {request.method} {path}"}
-            return json_response(told, 404, simulator.server_now())
-        _note(simulator, request, None)
+            document = {"error": f"no such control: {request.method} {path}"}
+            return json_response(document, 404, simulator.server_now())
+        _count(simulator, request, None)
         return _respond(simulator, gateway_answer(gateway.NOT_FOUND, "URL not found."))
 
     return unknown_path
 
 
 class _Misbehaving(Response):
-    """The answer to a call that a fault strikes."""
+    """The response to a call that a fault affects."""
 
     def __init__(self, simulator: Simulator, call: Call, fault: Fault) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class _Misbehaving(Response):
         try:
             await KINDS[self._fault.kind].act(exchange)
         except ClientGoneError:
-            await exchange.expire_orphans()
+            await exchange.drop_connection()
 
-    def _honest(self, ago_seconds: float) -> Answer:
+    def _honest(self, ago_seconds: float) -> SimulatedAnswer:
         return self._simulator.answer(self._call, ago_seconds)

@@ -1,4 +1,4 @@
-"""The four calls of AiTEMS that are simulated, and what each one answers when nothing is wrong."""
+"""The four simulated calls of AiTEMS, with their answers when no fault applies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from watcher.simulator import gateway, records
-from watcher.simulator.truth import PollResult, Truth
-from watcher.simulator.world import Service
+from watcher.simulator.truth import TrainingState, Truth
+from watcher.simulator.world import SimulatedService
 
 PREFIX: Final = "/api/v1"
 _DEFAULT_LIMIT: Final = 1000
@@ -21,7 +21,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 
 class CallKind(StrEnum):
-    """Which call it is."""
+    """The kind of a call."""
 
     VIEW = "view"
     LIST = "list"
@@ -41,7 +41,7 @@ PATHS: Final[Mapping[CallKind, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call as it was received; what it does not name is empty."""
+    """One received call; ids that it does not have are empty."""
 
     kind: CallKind
     path: str
@@ -53,108 +53,110 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When a call is answered: seconds since the simulator started, and when that was in UTC."""
+class SimulationTime:
+    """The time of an answer: seconds since the simulator's start, and that start in UTC."""
 
     seconds: float
     started_at: datetime
 
     @property
     def utc(self) -> datetime:
-        """The same moment in UTC."""
-        return self.at(self.seconds)
+        """The same time in UTC."""
+        return self.utc_of(self.seconds)
 
-    def at(self, seconds: float) -> datetime:
-        """Return another moment of the same simulator in UTC."""
+    def utc_of(self, seconds: float) -> datetime:
+        """Return another time of the same simulator in UTC."""
         return self.started_at + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and the JSON document that goes with it."""
+class SimulatedAnswer:
+    """The status and the JSON document of an answer."""
 
     http_status: int
     document: object
 
 
-def gateway_answer(error: gateway.GatewayError, details: str | None = None) -> Answer:
+def gateway_answer(error: gateway.GatewayError, details: str | None = None) -> SimulatedAnswer:
     """Return a gateway error as an answer."""
-    return Answer(error.http_status, gateway.envelope(error, details))
+    return SimulatedAnswer(error.http_status, gateway.envelope(error, details))
 
 
-def not_found(call: Call, moment: Moment) -> Answer:
-    """Return what AiTEMS itself says of a service or training that it does not know.
+def not_found(call: Call, now: SimulationTime) -> SimulatedAnswer:
+    """Return AiTEMS' own answer for an unknown service or training.
 
-    The shape is the one that services behind this gateway answer with; AiTEMS documents none of its own.
+    It has the form that other services behind this gateway use; AiTEMS documents none.
     """
-    timestamp = moment.utc.astimezone(UTC).isoformat(timespec="milliseconds")
-    return Answer(404, {"timestamp": timestamp, "status": 404, "error": "Not Found", "path": call.path})
+    timestamp = now.utc.astimezone(UTC).isoformat(timespec="milliseconds")
+    return SimulatedAnswer(404, {"timestamp": timestamp, "status": 404, "error": "Not Found", "path": call.path})
 
 
-def answer(call: Call, truth: Truth, moment: Moment) -> Answer:
-    """Return the honest answer to a call at a moment."""
+def answer(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
+    """Return the honest answer to a call at a time."""
     try:
-        return _ANSWERS[call.kind](call, truth, moment)
+        return _ANSWERS[call.kind](call, truth, now)
     except _BadQueryError as bad:
         return gateway_answer(gateway.BAD_REQUEST, str(bad))
 
 
 class _BadQueryError(ValueError):
-    """A value in the query cannot be read."""
+    """A value in the query is unreadable."""
 
 
-def _view(call: Call, truth: Truth, moment: Moment) -> Answer:
-    seen = truth.training(call.service, call.train_type, call.version, moment.seconds)
-    if seen is None:
-        return not_found(call, moment)
-    return Answer(200, records.training_record(call.service, seen, moment.started_at))
+def _view(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
+    state = truth.training(call.service, call.train_type, call.version, now.seconds)
+    if state is None:
+        return not_found(call, now)
+    return SimulatedAnswer(200, records.training_record(call.service, state, now.started_at))
 
 
-def _list(call: Call, truth: Truth, moment: Moment) -> Answer:
+def _list(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
     if truth.service(call.service) is None:
-        return not_found(call, moment)
-    seen = truth.trainings(call.service, moment.seconds)
+        return not_found(call, now)
+    states = truth.trainings(call.service, now.seconds)
     if _flag(call, "isRecent"):
-        seen = _latest_of_each_type(seen)
-    trains = [records.training_record(call.service, training, moment.started_at) for training in seen]
+        states = _latest_of_each_type(states)
+    trains = [records.training_record(call.service, state, now.started_at) for state in states]
     return _page(call, "trains", trains)
 
 
-def _service(call: Call, truth: Truth, moment: Moment) -> Answer:
+def _service(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
     service = truth.service(call.service)
     if service is None:
-        return not_found(call, moment)
-    return Answer(200, records.service_record(service, *_service_facts(service, truth, moment)))
+        return not_found(call, now)
+    return SimulatedAnswer(200, records.service_record(service, *_service_facts(service, truth, now)))
 
 
-def _services(call: Call, truth: Truth, moment: Moment) -> Answer:
-    items = [records.service_item(service, *_service_facts(service, truth, moment)) for service in truth.services]
+def _services(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
+    items = [records.service_item(service, *_service_facts(service, truth, now)) for service in truth.services]
     return _page(call, "services", items)
 
 
-_ANSWERS: Final[Mapping[CallKind, Callable[[Call, Truth, Moment], Answer]]] = MappingProxyType(
+_ANSWERS: Final[Mapping[CallKind, Callable[[Call, Truth, SimulationTime], SimulatedAnswer]]] = MappingProxyType(
     {CallKind.VIEW: _view, CallKind.LIST: _list, CallKind.SERVICE: _service, CallKind.SERVICES: _services}
 )
 
 
-def _service_facts(service: Service, truth: Truth, moment: Moment) -> tuple[list[PollResult], datetime, datetime]:
-    trainings = truth.trainings(service.id, moment.seconds)
-    updated_at = moment.at(truth.last_change_seconds(service.id, moment.seconds))
-    return trainings, updated_at, moment.started_at
+def _service_facts(
+    service: SimulatedService, truth: Truth, now: SimulationTime
+) -> tuple[list[TrainingState], datetime, datetime]:
+    trainings = truth.trainings(service.id, now.seconds)
+    updated_at = now.utc_of(truth.last_change_seconds(service.id, now.seconds))
+    return trainings, updated_at, now.started_at
 
 
-def _latest_of_each_type(trainings: list[PollResult]) -> list[PollResult]:
-    latest: dict[str, PollResult] = {}
-    for seen in trainings:
-        known = latest.get(seen.training.type)
-        if known is None or seen.born_seconds >= known.born_seconds:
-            latest[seen.training.type] = seen
+def _latest_of_each_type(trainings: list[TrainingState]) -> list[TrainingState]:
+    latest: dict[str, TrainingState] = {}
+    for state in trainings:
+        known = latest.get(state.training.type)
+        if known is None or state.born_seconds >= known.born_seconds:
+            latest[state.training.type] = state
     return list(latest.values())
 
 
-def _page(call: Call, name: str, items: list[object] | list[dict[str, object]]) -> Answer:
+def _page(call: Call, name: str, items: list[object] | list[dict[str, object]]) -> SimulatedAnswer:
     offset, limit = _number(call, "offset", 0), _number(call, "limit", _DEFAULT_LIMIT)
-    return Answer(200, {name: items[offset : offset + limit], "offset": offset, "limit": limit})
+    return SimulatedAnswer(200, {name: items[offset : offset + limit], "offset": offset, "limit": limit})
 
 
 def _number(call: Call, name: str, default: int) -> int:

@@ -1,6 +1,6 @@
-"""The control endpoint: JSON under ``/_control`` to change the simulated account and to read what was really so.
+"""The control endpoint: JSON under ``/_control`` to change the simulated account and to read its true history.
 
-It asks for no signature; unless the simulator is told otherwise, only clients on the same machine may use it.
+It needs no signature. By default, only clients on the same machine may use it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from watcher.simulator.faults.model import FaultModel, as_document
 from watcher.simulator.faults.plan import PlannedFault
 from watcher.simulator.responses import JSON, json_response
 from watcher.simulator.simulator import ControlAccess, DatedChange, Simulator
-from watcher.simulator.world import Service, ServiceType
+from watcher.simulator.world import ServiceType, SimulatedService
 
 PREFIX: Final = "/_control"
 _TRAINING: Final = f"{PREFIX}/services/{{service}}/trains/{{train_type}}/versions/{{version}}"
@@ -32,14 +32,14 @@ _MAX_BODY_BYTES: Final = 1_000_000
 _BodyModel = TypeVar("_BodyModel", bound=BaseModel)
 
 Handler = Callable[[Simulator, Request], Awaitable[object]]
-"""Does what a request asks for and returns the JSON document of the answer."""
+"""Executes a request and returns the JSON document of the answer."""
 
 
 _Name = Annotated[str, StringConstraints(min_length=1)]
 
 
-class ControlError(Exception):
-    """A control request that cannot be obeyed."""
+class ControlRequestError(Exception):
+    """A control request that cannot be executed."""
 
     def __init__(self, http_status: int, message: str) -> None:
         super().__init__(message)
@@ -86,7 +86,7 @@ def _endpoint(simulator: Simulator, handler: Handler) -> Callable[[Request], Awa
         try:
             _check_access(simulator.control, request)
             document = await handler(simulator, request)
-        except ControlError as error:
+        except ControlRequestError as error:
             return json_response({"error": str(error)}, error.http_status, simulator.server_now())
         return json_response(document, 200, simulator.server_now())
 
@@ -95,12 +95,12 @@ def _endpoint(simulator: Simulator, handler: Handler) -> Callable[[Request], Awa
 
 def _check_access(access: ControlAccess, request: Request) -> None:
     if access is ControlAccess.NOBODY:
-        raise ControlError(403, "the control endpoint is turned off")
+        raise ControlRequestError(403, "the control endpoint is turned off")
     host = request.client.host if request.client else ""
     if access is ControlAccess.LOOPBACK and not _is_loopback(host):
-        raise ControlError(403, f"the control endpoint is for this machine only, not for {host or 'a stranger'}")
+        raise ControlRequestError(403, f"the control endpoint is for this machine only, not for {host or 'others'}")
     if request.method in {"POST", "PUT"} and request.headers.get("content-type", "").partition(";")[0] != JSON:
-        raise ControlError(415, f"send the header Content-Type: {JSON}")
+        raise ControlRequestError(415, f"send the header Content-Type: {JSON}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -117,15 +117,15 @@ async def _read(request: Request, model: type[_BodyModel]) -> _BodyModel:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY_BYTES:
-            raise ControlError(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
+            raise ControlRequestError(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:
-        faults = [_fault_text(fault["loc"], fault["msg"]) for fault in error.errors()]
-        raise ControlError(400, "; ".join(faults)) from error
+        problems = [_error_text(detail["loc"], detail["msg"]) for detail in error.errors()]
+        raise ControlRequestError(400, "; ".join(problems)) from error
 
 
-def _fault_text(location: tuple[int | str, ...], message: str) -> str:
+def _error_text(location: tuple[int | str, ...], message: str) -> str:
     key = ".".join(str(part) for part in location)
     return f"{key or 'the body'}: {message.removeprefix('Value error, ')}"
 
@@ -134,7 +134,7 @@ def _path(request: Request, name: str) -> str:
     return unquote(request.path_params[name])
 
 
-async def _overview(simulator: Simulator, _request: Request) -> object:
+async def _get_overview(simulator: Simulator, _request: Request) -> object:
     seconds = simulator.seconds
     return {
         "started_at": to_text(simulator.started_at),
@@ -147,19 +147,19 @@ async def _overview(simulator: Simulator, _request: Request) -> object:
     }
 
 
-def _service_document(simulator: Simulator, service: Service, seconds: float) -> dict[str, object]:
+def _service_document(simulator: Simulator, service: SimulatedService, seconds: float) -> dict[str, object]:
     return {
         "id": service.id,
         "name": service.name,
         "type": service.type.value,
         "trainings": [
             {
-                "type": seen.training.type,
-                "version": seen.training.version,
-                "status": seen.status,
-                "inference": seen.inference,
+                "type": state.training.type,
+                "version": state.training.version,
+                "status": state.status,
+                "inference": state.inference,
             }
-            for seen in simulator.truth.trainings(service.id, seconds)
+            for state in simulator.truth.trainings(service.id, seconds)
         ],
     }
 
@@ -169,9 +169,9 @@ async def _put_service(simulator: Simulator, request: Request) -> object:
     service_id = _path(request, "service")
     facts = body.model_dump(exclude={"name"})
     try:
-        service = Service(id=service_id, name=body.name or service_id, **facts)
+        service = SimulatedService(id=service_id, name=body.name or service_id, **facts)
     except ValueError as error:
-        raise ControlError(400, str(error)) from error
+        raise ControlRequestError(400, str(error)) from error
     simulator.put_service(service)
     return _service_document(simulator, service, simulator.seconds)
 
@@ -179,7 +179,7 @@ async def _put_service(simulator: Simulator, request: Request) -> object:
 async def _delete_service(simulator: Simulator, request: Request) -> object:
     service_id = _path(request, "service")
     if not simulator.delete_service(service_id):
-        raise ControlError(404, f"there is no service {service_id!r}")
+        raise ControlRequestError(404, f"there is no service {service_id!r}")
     return {"deleted": service_id}
 
 
@@ -202,7 +202,7 @@ async def _put_training(simulator: Simulator, request: Request) -> object:
 async def _delete_training(simulator: Simulator, request: Request) -> object:
     service_id, train_type, version = _training_path(request)
     if not simulator.delete_training(service_id, train_type, version):
-        raise ControlError(404, f"there is no training {service_id!r} {train_type!r} {version!r}")
+        raise ControlRequestError(404, f"there is no training {service_id!r} {train_type!r} {version!r}")
     return {"deleted": version}
 
 
@@ -215,7 +215,7 @@ async def _add_fault(simulator: Simulator, request: Request) -> object:
     return {"id": simulator.add_fault(body.fault())}
 
 
-async def _faults(simulator: Simulator, _request: Request) -> object:
+async def _get_faults(simulator: Simulator, _request: Request) -> object:
     seconds = simulator.seconds
     return {"faults": [_fault_document(planned, seconds) for planned in simulator.faults.planned]}
 
@@ -234,11 +234,11 @@ async def _clear_faults(simulator: Simulator, _request: Request) -> object:
 async def _remove_fault(simulator: Simulator, request: Request) -> object:
     fault_id = _path(request, "fault")
     if not (fault_id.isdecimal() and simulator.faults.remove(int(fault_id))):
-        raise ControlError(404, f"there is no fault {fault_id!r}")
+        raise ControlRequestError(404, f"there is no fault {fault_id!r}")
     return {"removed": 1}
 
 
-async def _requests(simulator: Simulator, _request: Request) -> object:
+async def _get_requests(simulator: Simulator, _request: Request) -> object:
     return {"monotonic": simulator.monotonic(), **simulator.requests.as_document()}
 
 
@@ -248,12 +248,12 @@ async def _reset_requests(simulator: Simulator, _request: Request) -> object:
     return {"forgotten": count}
 
 
-async def _history(simulator: Simulator, request: Request) -> object:
+async def _get_history(simulator: Simulator, request: Request) -> object:
     after = request.query_params.get("after", "-1")
     try:
         after_seconds = float(after)
     except ValueError as error:
-        raise ControlError(400, f"after: {after!r} is not a number of seconds") from error
+        raise ControlRequestError(400, f"after: {after!r} is not a number of seconds") from error
     until_seconds = simulator.seconds
     changes = [_change_document(dated) for dated in simulator.history(after_seconds, until_seconds)]
     return {"started_at": to_text(simulator.started_at), "until": until_seconds, "changes": changes}
@@ -269,7 +269,7 @@ def _change_document(dated: DatedChange) -> dict[str, object]:
         "status": change.status,
         "at": to_text(dated.at),
         "seconds": change.at_seconds,
-        "cause": change.cause.value,
+        "cause": change.origin.value,
     }
 
 
@@ -288,23 +288,23 @@ async def _put_key(simulator: Simulator, request: Request) -> object:
 async def _delete_key(simulator: Simulator, request: Request) -> object:
     access_key = _path(request, "access_key")
     if simulator.keys.pop(access_key, None) is None:
-        raise ControlError(404, f"there is no access key {access_key!r}")
+        raise ControlRequestError(404, f"there is no access key {access_key!r}")
     return {"access_keys": sorted(simulator.keys)}
 
 
 _HANDLERS: Final[dict[tuple[str, str], Handler]] = {
-    ("GET", PREFIX): _overview,
+    ("GET", PREFIX): _get_overview,
     ("PUT", f"{PREFIX}/services/{{service}}"): _put_service,
     ("DELETE", f"{PREFIX}/services/{{service}}"): _delete_service,
     ("PUT", _TRAINING): _put_training,
     ("DELETE", _TRAINING): _delete_training,
-    ("GET", f"{PREFIX}/faults"): _faults,
+    ("GET", f"{PREFIX}/faults"): _get_faults,
     ("POST", f"{PREFIX}/faults"): _add_fault,
     ("DELETE", f"{PREFIX}/faults"): _clear_faults,
     ("DELETE", f"{PREFIX}/faults/{{fault}}"): _remove_fault,
-    ("GET", f"{PREFIX}/requests"): _requests,
+    ("GET", f"{PREFIX}/requests"): _get_requests,
     ("DELETE", f"{PREFIX}/requests"): _reset_requests,
-    ("GET", f"{PREFIX}/history"): _history,
+    ("GET", f"{PREFIX}/history"): _get_history,
     ("PUT", f"{PREFIX}/clock"): _set_clock,
     ("PUT", f"{PREFIX}/keys/{{access_key}}"): _put_key,
     ("DELETE", f"{PREFIX}/keys/{{access_key}}"): _delete_key,

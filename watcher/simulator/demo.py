@@ -1,11 +1,11 @@
-"""The world of the demo: within a minute there is one of each thing that a newcomer should see."""
+"""The world of the demo: within a minute it has a completion, a failure, and a new version."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from watcher.core.training.model import Status
-from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
 
 _LATER_VERSIONS: Final = 500
 _LATER_EVERY_SECONDS: Final = 40.0
@@ -15,21 +15,21 @@ _FIRST_LATER_SECONDS: Final = 75.0
 def demo_world() -> World:
     """Return the demo's world.
 
-    At the start some trainings are known already. A new version appears at 6 s and moves at 12 s; one training
-    completes at 24 s, one fails at 36 s, one fails early at 50 s. From then on one training starts over every 90 s
-    and a new version appears every 40 s.
+    Some trainings exist at the start. A new version appears at 6 s and changes at 12 s. One training completes at
+    24 s, one fails at 36 s, one fails early at 50 s. After that, one training restarts every 90 s, and a new version
+    appears every 40 s.
     """
     return World((_shop(), _news(), _grocery()))
 
 
 def _life(*steps: tuple[float, str], loop_seconds: float | None = None) -> Life:
-    return Life(tuple(Step(moment, status) for moment, status in steps), loop_seconds)
+    return Life(tuple(Step(seconds, status) for seconds, status in steps), loop_seconds)
 
 
-def _shop() -> Service:
+def _shop() -> SimulatedService:
     completing = _life((0, Status.WAITING), (9, Status.LEARNING), (24, Status.COMPLETED))
     appearing = _life((6, Status.REQUESTING), (12, Status.WAITING), (20, Status.LEARNING), (58, Status.COMPLETED))
-    return Service(
+    return SimulatedService(
         id="6wxgshop001",
         name="shop-main",
         description="the shop's home page",
@@ -57,10 +57,10 @@ def _later_version(number: int) -> Training:
     return Training(type="pop", version=f"maqlpop{number + 2:04d}", life=life)
 
 
-def _news() -> Service:
+def _news() -> SimulatedService:
     failing = _life((0, Status.LEARNING), (36, Status.LEARNING_FAILED))
     failing_early = _life((30, Status.REQUESTING), (40, Status.WAITING), (50, Status.REFINED_FAILED))
-    return Service(
+    return SimulatedService(
         id="b28anews002",
         name="news-feed",
         trainings=(
@@ -70,11 +70,11 @@ def _news() -> Service:
     )
 
 
-def _grocery() -> Service:
+def _grocery() -> SimulatedService:
     retrained = _life(
         (15, Status.REQUESTING), (20, Status.WAITING), (28, Status.LEARNING), (70, Status.COMPLETED), loop_seconds=90
     )
-    return Service(
+    return SimulatedService(
         id="49qkgroc003",
         name="grocery-hourly",
         type=ServiceType.INTERVAL,

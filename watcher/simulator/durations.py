@@ -1,59 +1,52 @@
-"""Durations as people write them: ``"500ms"``, ``"5s"``, ``"2m"``, ``"1h"``, ``"3d"``; a bare number means seconds."""
+"""Durations of scripts and of the control endpoint, in seconds; a bare number means seconds."""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-_SECONDS_OF: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_TEXT: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_ADVICE: Final = 'write "500ms", "5s", "2m", "1h" or "3d"'
+from watcher.core.duration import HOW_TO_WRITE, parse_duration
+
+_MINUS: Final = "-"
 
 
 def read_seconds(value: object) -> float:
-    """Return the seconds that ``value`` stands for, never negative.
+    """Return the seconds of a duration, never negative.
 
     Raises:
-        ValueError: it is neither a finite number of seconds nor a text such as ``"5s"``.
+        ValueError: the value is neither a finite number of seconds nor a text such as ``"5s"``.
     """
+    try:
+        return _seconds(value)
+    except ValueError:
+        raise ValueError(f"not a duration: {value!r}; {HOW_TO_WRITE}") from None
+
+
+def _seconds(value: object) -> float:
     if isinstance(value, str):
-        return _from_text(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_number(value)
-    raise ValueError(f"not a duration: {value!r}; {_ADVICE}")
-
-
-def _from_text(text: str) -> float:
-    found = _TEXT.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(f"not a duration: {text!r}; {_ADVICE}")
-    return float(found[1]) * _SECONDS_OF[found[2]]
-
-
-def _from_number(number: float) -> float:
-    if not math.isfinite(number) or number < 0:
-        raise ValueError(f"not a duration: {number!r}; {_ADVICE}")
-    return float(number)
+        return parse_duration(value.strip()).total_seconds()
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return float(value)
+    raise ValueError
 
 
 def read_signed_seconds(value: object) -> float:
-    """Return the seconds that ``value`` stands for; a minus sign in front is allowed.
+    """Return the seconds of a duration that may begin with a minus sign.
 
     Raises:
-        ValueError: what follows the sign is not a duration.
+        ValueError: the text after the sign is not a duration.
     """
-    if isinstance(value, str) and value.strip().startswith("-"):
-        return -read_seconds(value.strip().removeprefix("-"))
+    if isinstance(value, str) and value.strip().startswith(_MINUS):
+        return -read_seconds(value.strip().removeprefix(_MINUS))
     if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
         return -read_seconds(-value)
     return read_seconds(value)
 
 
 Seconds = Annotated[float, BeforeValidator(read_seconds)]
-"""A pydantic field that takes what ``read_seconds`` takes."""
+"""A pydantic field that accepts the values of ``read_seconds``."""
 
 SignedSeconds = Annotated[float, BeforeValidator(read_signed_seconds)]
-"""A pydantic field that takes what ``read_signed_seconds`` takes."""
+"""A pydantic field that accepts the values of ``read_signed_seconds``."""

@@ -1,7 +1,7 @@
-"""What NAVER's API gateway does before AiTEMS sees a request: who is it, is it signed, is the clock right?
+"""The checks of NAVER's API gateway before AiTEMS: access key, signature and clock.
 
-Written apart from the client's code on purpose: both must meet the same fixed vectors, so neither can agree with the
-other on a mistake. Sources: pages "Ncloud API" (signature v2, the five minutes) and "Error handling" (the codes).
+Separate from the client's code on purpose: both must match the same fixed vectors, so a mistake cannot be in both.
+Sources: pages "Ncloud API" (signature v2, the five minutes) and "Error handling" (the codes).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIMESTAMP: Final = "x-ncp-apigw-timestamp"
 ACCESS_KEY: Final = "x-ncp-iam-access-key"
 SIGNATURE: Final = "x-ncp-apigw-signature-v2"
 TOLERANCE: Final = timedelta(minutes=5)
-"""How far a request's timestamp may be off; exactly so much is still accepted (the pages leave that open)."""
+"""The largest accepted error of a timestamp, inclusive (the pages leave that open)."""
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
@@ -32,7 +32,7 @@ INVALID: Final = "Invalid authentication information."
 
 @dataclass(frozen=True, slots=True)
 class GatewayError:
-    """A row of the gateway's table of errors; ``code`` is not an HTTP status, though it looks like one."""
+    """A row of the gateway's table of errors; ``code`` is not an HTTP status, although it resembles one."""
 
     http_status: int
     code: str
@@ -52,15 +52,15 @@ UNEXPECTED_ERROR: Final = GatewayError(500, "900", "Unexpected Error")
 
 
 def envelope(error: GatewayError, details: str | None = None) -> dict[str, object]:
-    """Return the body of a gateway error; ``details`` is left out where there are none."""
+    """Return the body of a gateway error, with ``details`` if given."""
     fields = {"errorCode": error.code, "message": error.message}
     if details is not None:
         fields["details"] = details
     return {"error": fields}
 
 
-class Refusal(StrEnum):
-    """Why a request was refused; the gateway itself says less."""
+class Rejection(StrEnum):
+    """The reason for a rejected request; the gateway's answer is less precise."""
 
     HEADER_MISSING = "header-missing"
     KEY_UNKNOWN = "key-unknown"
@@ -70,26 +70,26 @@ class Refusal(StrEnum):
     CONTENT_TYPE = "content-type"
 
 
-ANSWERS: Final[Mapping[Refusal, tuple[GatewayError, str]]] = {
-    Refusal.HEADER_MISSING: (AUTHENTICATION_FAILED, MISSING),
-    Refusal.KEY_UNKNOWN: (AUTHENTICATION_FAILED, INVALID),
-    Refusal.TIMESTAMP_UNREADABLE: (AUTHENTICATION_FAILED, INVALID),
-    Refusal.TIMESTAMP_OFF: (AUTHENTICATION_FAILED, INVALID),
-    Refusal.SIGNATURE_WRONG: (AUTHENTICATION_FAILED, INVALID),
-    Refusal.CONTENT_TYPE: (BAD_REQUEST, "Content-Type must be application/json."),
+ANSWERS: Final[Mapping[Rejection, tuple[GatewayError, str]]] = {
+    Rejection.HEADER_MISSING: (AUTHENTICATION_FAILED, MISSING),
+    Rejection.KEY_UNKNOWN: (AUTHENTICATION_FAILED, INVALID),
+    Rejection.TIMESTAMP_UNREADABLE: (AUTHENTICATION_FAILED, INVALID),
+    Rejection.TIMESTAMP_OFF: (AUTHENTICATION_FAILED, INVALID),
+    Rejection.SIGNATURE_WRONG: (AUTHENTICATION_FAILED, INVALID),
+    Rejection.CONTENT_TYPE: (BAD_REQUEST, "Content-Type must be application/json."),
 }
-"""What the gateway says to each."""
+"""The gateway's answer for each reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """The parts of a request that the gateway looks at."""
+    """The parts of a request that the gateway checks."""
 
     method: str
     uri: bytes
-    """Path and query, byte for byte as they were received."""
+    """Path and query, byte for byte as received."""
     headers: Mapping[str, str]
-    """With names in lower case."""
+    """Headers, with names in lower case."""
 
 
 def signature(method: str, uri: bytes, timestamp: str, access_key: str, secret_key: Secret) -> str:
@@ -99,35 +99,35 @@ def signature(method: str, uri: bytes, timestamp: str, access_key: str, secret_k
     return base64.b64encode(digest).decode()
 
 
-def check(request: SignedRequest, keys: Mapping[str, Secret], now: datetime) -> Refusal | None:
-    """Return why the gateway refuses a request, ``None`` where it lets it pass.
+def check(request: SignedRequest, keys: Mapping[str, Secret], now: datetime) -> Rejection | None:
+    """Return the reason to reject a request, or ``None`` if it passes.
 
     Args:
-        request: what was received.
+        request: the received request.
         keys: the secret key of each access key.
         now: the gateway's own time, UTC.
     """
     timestamp, access_key, given = (request.headers.get(name) for name in (TIMESTAMP, ACCESS_KEY, SIGNATURE))
     if not timestamp or not access_key or not given:
-        return Refusal.HEADER_MISSING
+        return Rejection.HEADER_MISSING
     if access_key not in keys:
-        return Refusal.KEY_UNKNOWN
+        return Rejection.KEY_UNKNOWN
     wrong_time = _check_timestamp(timestamp, now)
     if wrong_time is not None:
         return wrong_time
     expected = signature(request.method, request.uri, timestamp, access_key, keys[access_key])
     if not hmac.compare_digest(expected.encode(), given.encode()):
-        return Refusal.SIGNATURE_WRONG
+        return Rejection.SIGNATURE_WRONG
     return _check_content_type(request.headers.get("content-type", ""))
 
 
-def _check_timestamp(timestamp: str, now: datetime) -> Refusal | None:
+def _check_timestamp(timestamp: str, now: datetime) -> Rejection | None:
     if not _DIGITS.fullmatch(timestamp):
-        return Refusal.TIMESTAMP_UNREADABLE
+        return Rejection.TIMESTAMP_UNREADABLE
     off_milliseconds = abs(int(timestamp) - round(now.timestamp() * 1000))
-    return Refusal.TIMESTAMP_OFF if off_milliseconds > TOLERANCE / timedelta(milliseconds=1) else None
+    return Rejection.TIMESTAMP_OFF if off_milliseconds > TOLERANCE / timedelta(milliseconds=1) else None
 
 
-def _check_content_type(content_type: str) -> Refusal | None:
+def _check_content_type(content_type: str) -> Rejection | None:
     media_type = content_type.partition(";")[0].strip().lower()
-    return None if media_type == "application/json" else Refusal.CONTENT_TYPE
+    return None if media_type == "application/json" else Rejection.CONTENT_TYPE

@@ -1,4 +1,4 @@
-"""The JSON objects of AiTEMS, field by field as its pages list them."""
+"""The JSON objects of AiTEMS, with the fields that its pages list."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from watcher.core.training.model import Phase, phase_of
-from watcher.simulator.truth import PollResult
-from watcher.simulator.world import NO_HPO, Service, ServiceType
+from watcher.simulator.truth import TrainingState
+from watcher.simulator.world import NO_HPO, ServiceType, SimulatedService
 
 _KOREA: Final = timezone(timedelta(hours=9))
 _DATASETS: Final = (("u1aa0user00", "user"), ("i1aa0item00", "item"), ("x1aa0inter0", "interaction"))
 
 
-def aitems_date(moment: datetime) -> str:
-    """Write a time as AiTEMS does: Korean local time with milliseconds and without a zone."""
-    return moment.astimezone(_KOREA).replace(tzinfo=None).isoformat(timespec="milliseconds")
+def aitems_date(time: datetime) -> str:
+    """Return a time in the format of AiTEMS: Korean local time with milliseconds and without a zone."""
+    return time.astimezone(_KOREA).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
-def training_record(service_id: str, seen: PollResult, started_at: datetime) -> dict[str, object]:
-    """Return the body of "View training"; ``started_at`` is when the simulator's time began, UTC."""
-    training = seen.training
+def training_record(service_id: str, state: TrainingState, started_at: datetime) -> dict[str, object]:
+    """Return the body of "View training"; ``started_at`` is the simulator's start in UTC."""
+    training = state.training
     record: dict[str, object] = {
         "serviceId": service_id,
         "type": training.type,
@@ -30,14 +30,14 @@ def training_record(service_id: str, seen: PollResult, started_at: datetime) -> 
     }
     if training.description is not None:
         record["description"] = training.description
-    record["status"] = seen.status
-    record["createdDate"] = training.created_date or aitems_date(started_at + timedelta(seconds=seen.born_seconds))
-    record["inference"] = seen.inference
+    record["status"] = state.status
+    record["createdDate"] = training.created_date or aitems_date(started_at + timedelta(seconds=state.born_seconds))
+    record["inference"] = state.inference
     return record
 
 
 def service_item(
-    service: Service, trainings: Iterable[PollResult], updated_at: datetime, started_at: datetime
+    service: SimulatedService, trainings: Iterable[TrainingState], updated_at: datetime, started_at: datetime
 ) -> object:
     """Return an item of "Get service list"."""
     return {
@@ -52,9 +52,9 @@ def service_item(
 
 
 def service_record(
-    service: Service, trainings: Iterable[PollResult], updated_at: datetime, started_at: datetime
+    service: SimulatedService, trainings: Iterable[TrainingState], updated_at: datetime, started_at: datetime
 ) -> dict[str, object]:
-    """Return the body of "Get service"; some fields are there for a service of type ``interval`` only."""
+    """Return the body of "Get service"; only a service of type ``interval`` has some of the fields."""
     record: dict[str, object] = {"serviceId": service.id, "name": service.name}
     if service.description is not None:
         record["description"] = service.description
@@ -72,11 +72,11 @@ def service_record(
     return record
 
 
-def service_status(service: Service, trainings: Iterable[PollResult]) -> str:
-    """Return the service's own status word, which is not one of a training's."""
+def service_status(service: SimulatedService, trainings: Iterable[TrainingState]) -> str:
+    """Return the status of the service itself; trainings have other statuses."""
     if service.status is not None:
         return service.status
-    busy = any(phase_of(seen.status) is Phase.IN_PROGRESS for seen in trainings)
+    busy = any(phase_of(state.status) is Phase.IN_PROGRESS for state in trainings)
     if service.type is ServiceType.INTERVAL:
         return "scheduledLearning" if busy else "scheduled"
     return "learning" if busy else "learnable"

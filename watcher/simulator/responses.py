@@ -1,4 +1,4 @@
-"""JSON over HTTP, dated by the simulator's own clock."""
+"""JSON responses with the date of the simulator's own clock."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def to_json(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def http_date(moment: datetime) -> str:
-    """Write a UTC time as HTTP's headers do."""
-    return format_datetime(moment, usegmt=True)
+def http_date(time: datetime) -> str:
+    """Return a UTC time in the format of HTTP headers."""
+    return format_datetime(time, usegmt=True)
 
 
 def json_response(document: object, http_status: int, server_now: datetime) -> Response:

@@ -1,6 +1,6 @@
-"""Script files: services, trainings, their lives and faults over time, written down in TOML.
+"""Script files in TOML: services, their trainings with statuses over time, and faults.
 
-Strict: an unknown key, a wrong type or a misspelt status is refused, all of them at once, each with file and key.
+Unknown keys, wrong types and misspelt statuses are rejected, all at once, each with file and key.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from watcher.core.training.model import TRAIN_TYPES, Status
 from watcher.simulator.durations import Seconds
 from watcher.simulator.faults.model import FaultModel
 from watcher.simulator.faults.plan import Fault
-from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
 
-_WORDS_KEY: Final = "unknown_words"
+_UNKNOWN_WORDS: Final = "unknown_words"
 
 
 class ScriptError(Exception):
-    """A script file cannot be used; the message lists every fault, each with file and key."""
+    """A script file is invalid; the message lists every fault with file and key."""
 
     def __init__(self, path: Path, faults: list[str]) -> None:
         super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
@@ -40,7 +40,7 @@ class ScriptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a script file says."""
+    """The content of a script file."""
 
     world: World
     faults: tuple[Fault, ...] = ()
@@ -50,7 +50,7 @@ def load_script(path: Path) -> Script:
     """Read a script file.
 
     Raises:
-        ScriptError: the file cannot be read, is no TOML, or says something that cannot be done.
+        ScriptError: the file is unreadable, is not TOML, or has an invalid value.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,24 +60,24 @@ def load_script(path: Path) -> Script:
 
 
 def parse_script(text: str, path: Path) -> Script:
-    """Read a script's text; ``path`` is only for the messages.
+    """Read the text of a script; ``path`` only serves the messages.
 
     Raises:
-        ScriptError: the text is no TOML, or says something that cannot be done.
+        ScriptError: the text is not TOML, or has an invalid value.
     """
     try:
         document = tomllib.loads(text)
-        lenient = document.get(_WORDS_KEY) is True
-        return _ScriptModel.model_validate(document, context={_WORDS_KEY: lenient}).script()
+        lenient = document.get(_UNKNOWN_WORDS) is True
+        return _ScriptModel.model_validate(document, context={_UNKNOWN_WORDS: lenient}).script()
     except tomllib.TOMLDecodeError as error:
-        raise ScriptError(path, [f"is no TOML: {error}"]) from error
+        raise ScriptError(path, [f"is not TOML: {error}"]) from error
     except ValidationError as error:
-        raise ScriptError(path, [_fault_text(fault) for fault in error.errors()]) from error
+        raise ScriptError(path, [_error_text(detail) for detail in error.errors()]) from error
 
 
-def _fault_text(fault: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).removeprefix(".")
-    return f"{key or 'the file'}: {fault['msg'].removeprefix('Value error, ')}"
+def _error_text(detail: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
+    return f"{key or 'the file'}: {detail['msg'].removeprefix('Value error, ')}"
 
 
 def _known_status(word: str, info: ValidationInfo) -> str:
@@ -89,9 +89,9 @@ def _known_type(word: str, info: ValidationInfo) -> str:
 
 
 def _known(word: str, words: tuple[str, ...], noun: str, info: ValidationInfo) -> str:
-    lenient = bool(info.context and info.context[_WORDS_KEY])
+    lenient = bool(info.context and info.context[_UNKNOWN_WORDS])
     if word not in words and not lenient:
-        raise ValueError(f"{word!r} is not {noun}; write one of {', '.join(words)}, or set {_WORDS_KEY} = true")
+        raise ValueError(f"{word!r} is not {noun}; write one of {', '.join(words)}, or set {_UNKNOWN_WORDS} = true")
     return word
 
 
@@ -109,7 +109,7 @@ class _StepModel(_Model):
     inference: bool | None = None
 
     @model_validator(mode="after")
-    def _refuse_both(self) -> Self:
+    def _require_one(self) -> Self:
         if (self.status is None) is not self.gone:
             raise ValueError("give either a status or gone = true")
         return self
@@ -132,7 +132,7 @@ class _TrainingModel(_Model):
     created_date: str | None = None
 
     @model_validator(mode="after")
-    def _refuse_nonsense(self) -> Self:
+    def _reject_invalid(self) -> Self:
         self.training()
         return self
 
@@ -157,12 +157,12 @@ class _ServiceModel(_Model):
     training: list[_TrainingModel] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _refuse_nonsense(self) -> Self:
+    def _reject_invalid(self) -> Self:
         self.service()
         return self
 
-    def service(self) -> Service:
-        return Service(
+    def service(self) -> SimulatedService:
+        return SimulatedService(
             id=self.id,
             name=self.name or self.id,
             type=self.type,
@@ -179,7 +179,7 @@ class _ScriptModel(_Model):
     fault: list[FaultModel] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _refuse_twins(self) -> Self:
+    def _reject_duplicates(self) -> Self:
         self.script()
         return self
 

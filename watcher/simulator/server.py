@@ -1,4 +1,4 @@
-"""Serving a simulator over HTTP: embedded in a test or a demo, or by itself until it is stopped."""
+"""Serve a simulator over HTTP: embedded in a test or the demo, or alone until it is stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BACKLOG = 1024
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A simulator that is being served."""
+    """A running simulator with its address."""
 
     simulator: Simulator
     host: str
@@ -34,32 +34,32 @@ class Running:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port; a wildcard address is named as a client here reaches it."""
+        """Scheme, host and port; a wildcard address is replaced by loopback."""
         host = _ANY_ADDRESS.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        """What a client takes for AiTEMS' base URL."""
+        """The base URL of the simulated AiTEMS."""
         return self.origin + calls.PREFIX
 
     @property
     def control_url(self) -> str:
-        """Where the control endpoint is."""
+        """The URL of the control endpoint."""
         return self.origin + control.PREFIX
 
 
 @asynccontextmanager
 async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Running]:
-    """Serve a simulator as long as the block runs; signals stay the caller's.
+    """Serve a simulator while the block runs; the caller keeps its signal handlers.
 
     Args:
-        simulator: what is served.
+        simulator: the simulator to serve.
         host: an IPv4 or IPv6 address, or a name.
         port: 0 takes a free one.
 
     Raises:
-        OSError: the address cannot be listened on.
+    OSError: listening on the address failed.
     """
     with await listen(host, port, BACKLOG) as listener:
         server = prepare(build_app(simulator), _OpenProtocol, _KEEP_ALIVE_SECONDS)
@@ -71,7 +71,7 @@ async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) ->
 
 
 class _OpenProtocol(H11Protocol):
-    """Leaves the transport in each request's state, so that a fault can get below HTTP."""
+    """Stores the transport in each request's state, so that faults can act below HTTP."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -80,16 +80,16 @@ class _OpenProtocol(H11Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
-    """What ``aitems-watcher simulate`` can be told."""
+    """The options of ``aitems-watcher simulate``."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     script: Path | None = None
     """A script file; without one the world is random."""
     pace_seconds: float = 5.0
-    """How long a random training stays in a stage, on average."""
+    """The average time of a random training in a stage."""
     services: int = 3
-    """How many random services there are."""
+    """The number of random services."""
     seed: int | None = None
     """The same seed gives the same random world."""
     access_key: str = SIMULATOR_ACCESS_KEY
@@ -99,10 +99,10 @@ class SimulatorSettings:
 
 
 def build_simulator(settings: SimulatorSettings) -> Simulator:
-    """Return the simulator that the settings describe; its time begins now.
+    """Return the simulator of these settings; its time begins now.
 
     Raises:
-        ScriptError: the script file cannot be used.
+    ScriptError: the script file is invalid.
     """
     script = _random_script(settings) if settings.script is None else load_script(settings.script)
     return Simulator(
@@ -124,12 +124,12 @@ async def run_forever(settings: SimulatorSettings, started: Callable[[Running], 
     """Serve until cancelled.
 
     Args:
-        settings: what to serve, and where.
-        started: called once the simulator listens, to say so.
+        settings: the simulator and its address.
+        started: called once, when the simulator listens.
 
     Raises:
-        ScriptError: the script file cannot be used.
-        OSError: the address cannot be listened on.
+    ScriptError: the script file is invalid.
+    OSError: listening on the address failed.
     """
     async with serve(build_simulator(settings), settings.host, settings.port) as running:
         started(running)

@@ -1,4 +1,4 @@
-"""The simulated account as a whole: its world, its clock, its keys, the faults on demand and the log of requests."""
+"""The simulated account: its world, clock, keys, faults, and log of requests."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Final, Protocol
 
 from watcher.clock import Clock
 from watcher.core.secret import Secret
-from watcher.simulator.calls import Answer, Call, Moment, answer
+from watcher.simulator.calls import Call, SimulatedAnswer, SimulationTime, answer
 from watcher.simulator.faults.kinds import check_fault
 from watcher.simulator.faults.plan import Fault, FaultPlan
 from watcher.simulator.request_log import RequestLog
-from watcher.simulator.truth import Change, Truth
-from watcher.simulator.world import NO_HPO, Service, Step, Training, World
+from watcher.simulator.truth import StatusChange, Truth
+from watcher.simulator.world import NO_HPO, SimulatedService, Step, Training, World
 
 SIMULATOR_ACCESS_KEY: Final = "SIMULATORACCESSKEY01"
 SIMULATOR_SECRET_KEY: Final = "SIMULATORSECRETKEY0123456789ABCDEFGHIJKL"  # noqa: S105 - opens nothing but this
-"""The keys of the simulator where no others are given; they open nothing else, so they may be shown."""
+"""The default keys of the simulator; they open nothing else, so they may be shown."""
 
 DEFAULT_KEYS: Final[Mapping[str, Secret]] = MappingProxyType({SIMULATOR_ACCESS_KEY: Secret(SIMULATOR_SECRET_KEY)})
 
 
 class TimeSource(Protocol):
-    """The clocks that the simulator goes by; ``watcher.clock.Clock`` is one."""
+    """The clocks of the simulator; ``watcher.clock.Clock`` is one."""
 
     def utc_now(self) -> datetime:
-        """Return the wall clock's time, UTC."""
+        """Return the wall clock's time in UTC."""
         ...
 
     def monotonic(self) -> float:
@@ -39,7 +39,7 @@ class TimeSource(Protocol):
 
 
 class ControlAccess(StrEnum):
-    """Who may use the control endpoint."""
+    """The clients that may use the control endpoint."""
 
     LOOPBACK = "loopback"
     ANYONE = "anyone"
@@ -50,21 +50,21 @@ class ControlAccess(StrEnum):
 class DatedChange:
     """A change of status with its time in UTC."""
 
-    change: Change
+    change: StatusChange
     at: datetime
 
 
 class Simulator:
-    """A simulated AiTEMS account; its time begins when the object is made.
+    """A simulated AiTEMS account; its time begins when the object is created.
 
     Args:
-        world: what happens by itself.
-        faults: what goes wrong by itself.
-        keys: the secret key of each access key that is accepted.
-        clock: the clocks; lives run on the monotonic one, signatures are checked by the wall clock.
-        seed: of the random numbers that faults with a rate draw.
-        clock_offset_seconds: how far the server's own wall clock is ahead (negative: behind).
-        control: who may use the control endpoint.
+        world: the scripted services and trainings.
+        faults: the scripted faults.
+        keys: the accepted access keys with their secret keys.
+        clock: trainings run on its monotonic time, signatures are checked by its wall time.
+        seed: the seed of the random numbers for faults with a rate.
+        clock_offset_seconds: the lead of the server's own wall clock; negative if it is behind.
+        control: the clients that may use the control endpoint.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a user may choose, all have defaults
@@ -88,7 +88,7 @@ class Simulator:
         self._random = random.Random(seed)  # noqa: S311 - which request a fault strikes is no secret
         self._started_monotonic = self._clock.monotonic()
         self.started_at = self._clock.utc_now()
-        """When the simulator's time began, UTC, by the true clock."""
+        """The start of the simulator's time in UTC, by the true clock."""
         for fault in faults:
             self.add_fault(fault)
 
@@ -98,35 +98,35 @@ class Simulator:
         return self._clock.monotonic() - self._started_monotonic
 
     def monotonic(self) -> float:
-        """Return the monotonic clock's time, on which the request log runs."""
+        """Return the monotonic time, which the request log uses."""
         return self._clock.monotonic()
 
     def server_now(self) -> datetime:
-        """Return the time that the server believes it is, UTC."""
+        """Return the server's own time in UTC, with its offset."""
         return self._clock.utc_now() + timedelta(seconds=self.clock_offset_seconds)
 
-    def answer(self, call: Call, ago_seconds: float = 0.0) -> Answer:
+    def answer(self, call: Call, ago_seconds: float = 0.0) -> SimulatedAnswer:
         """Return the honest answer to a call, as of now or of so many seconds ago."""
-        return answer(call, self.truth, Moment(max(0.0, self.seconds - ago_seconds), self.started_at))
+        return answer(call, self.truth, SimulationTime(max(0.0, self.seconds - ago_seconds), self.started_at))
 
     def fault_for(self, call: Call) -> Fault | None:
-        """Return the fault that strikes this call, ``None`` where all goes well."""
+        """Return the fault that applies to this call, or ``None``."""
         return self.faults.choose(call, self.seconds, self._random.random)
 
     def add_fault(self, fault: Fault) -> int:
-        """Set a fault and return the number under which it can be removed.
+        """Set a fault and return its number, for ``faults.remove``.
 
         Raises:
-            ValueError: there is no such kind, or it does not take these options.
+            ValueError: the kind is unknown, or it does not accept an option.
         """
         return self.faults.add(check_fault(fault), self.seconds)
 
-    def put_service(self, service: Service) -> None:
+    def put_service(self, service: SimulatedService) -> None:
         """Add a service, or change its facts."""
         self.truth.put_service(service)
 
     def delete_service(self, service_id: str) -> bool:
-        """Remove a service with all of its trainings; false where there is none."""
+        """Remove a service with its trainings; return false if it does not exist."""
         return self.truth.delete_service(service_id, self.seconds)
 
     def set_training(  # noqa: PLR0913 - the first three name the training
@@ -141,14 +141,14 @@ class Simulator:
         description: str | None = None,
         created_date: str | None = None,
     ) -> None:
-        """Set a training's status from now on; service and training are added where they are missing.
+        """Set a training's status from now on; a missing service or training is added.
 
-        The script counts no more for this training. Facts that are left out stay as they were.
+        The script no longer applies to this training. Facts that are not given stay unchanged.
         """
         if self.truth.service(service_id) is None:
-            self.put_service(Service(id=service_id, name=service_id))
-        known = self.truth.training_facts(service_id, train_type, version)
-        training = known or Training(type=train_type, version=version, hp_config=NO_HPO)
+            self.put_service(SimulatedService(id=service_id, name=service_id))
+        existing = self.truth.training_facts(service_id, train_type, version)
+        training = existing or Training(type=train_type, version=version, hp_config=NO_HPO)
         changed = replace(
             training,
             hp_config=training.hp_config if hp_config is None else hp_config,
@@ -158,14 +158,14 @@ class Simulator:
         self.truth.put_training(service_id, changed, Step(self.seconds, status, inference))
 
     def delete_training(self, service_id: str, train_type: str, version: str) -> bool:
-        """Remove a training; false where there is none."""
+        """Remove a training; return false if it does not exist."""
         return self.truth.delete_training(service_id, train_type, version, self.seconds)
 
     def history(self, after_seconds: float = -1.0, until_seconds: float | None = None) -> list[DatedChange]:
-        """Return what statuses each training really had between two times of the simulator, in order.
+        """Return the true status changes between two times of the simulator, in order.
 
-        The one is left out, the other (``None``: now) counts in. What was so at the very start is a change too,
-        with nothing before it.
+        The first time is exclusive, the second (``None``: now) inclusive. A status at the start counts as a change
+        without a previous status.
         """
         changes = self.truth.changes(after_seconds, self.seconds if until_seconds is None else until_seconds)
         return [DatedChange(change, self.started_at + timedelta(seconds=change.at_seconds)) for change in changes]

@@ -1,6 +1,6 @@
-"""What is really so in the simulator: the world that was written down, and what control changed since.
+"""The true state of the simulator: the scripted world and the later changes by control.
 
-Nothing here reads a clock; every time is a number of seconds since the simulator started.
+Pure: each time is a number of seconds since the simulator's start.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
 
-from watcher.simulator.world import Service, Step, Training, World
+from watcher.simulator.world import SimulatedService, Step, Training, World
 
 
-class Cause(StrEnum):
-    """Who made a status change."""
+class ChangeOrigin(StrEnum):
+    """The origin of a status change."""
 
     SCRIPT = "script"
     CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PollResult:
-    """A training as it is at one moment."""
+class TrainingState:
+    """The state of a training at one time."""
 
     training: Training
     status: str
@@ -32,8 +32,8 @@ class PollResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A training went into ``status``; ``None`` means that AiTEMS knows it no more."""
+class StatusChange:
+    """A change of a training to ``status``; ``None`` means that AiTEMS no longer knows it."""
 
     service: str
     type: str
@@ -41,129 +41,129 @@ class Change:
     previous: str | None
     status: str | None
     at_seconds: float
-    cause: Cause
+    origin: ChangeOrigin
 
 
 @dataclass(slots=True)
 class Track:
-    """One training's life, and the steps that were set by hand; from the first of those on the life counts no more."""
+    """The scripted steps of one training, and the steps that control set; the first of those ends the script."""
 
     training: Training
-    by_hand: list[Step] = field(default_factory=list)
+    control_steps: list[Step] = field(default_factory=list)
 
     @property
-    def taken_over_seconds(self) -> float:
-        """When the first step was set by hand; infinity if none was."""
-        return self.by_hand[0].after_seconds if self.by_hand else math.inf
+    def script_ends_seconds(self) -> float:
+        """The time of the first step by control; infinity without one."""
+        return self.control_steps[0].after_seconds if self.control_steps else math.inf
 
     @property
     def born_seconds(self) -> float:
-        """When the training appeared first."""
-        return min(self.training.life.born_seconds, self.taken_over_seconds)
+        """The time of the training's first appearance."""
+        return min(self.training.life.born_seconds, self.script_ends_seconds)
 
     def step_at(self, seconds: float) -> Step | None:
-        """Return the step that the training is in."""
-        if seconds < self.taken_over_seconds:
+        """Return the current step at a time, or ``None`` before the first one."""
+        if seconds < self.script_ends_seconds:
             return self.training.life.step_at(seconds)
-        return next(step for step in reversed(self.by_hand) if step.after_seconds <= seconds)
+        return next(step for step in reversed(self.control_steps) if step.after_seconds <= seconds)
 
-    def seen_at(self, seconds: float) -> PollResult | None:
-        """Return the training as it is shown at a time, ``None`` where AiTEMS does not know it."""
+    def state_at(self, seconds: float) -> TrainingState | None:
+        """Return the state of the training at a time, or ``None`` if AiTEMS does not know it."""
         step = self.step_at(seconds)
         if step is None or step.status is None:
             return None
-        return PollResult(
+        return TrainingState(
             training=self.training, status=step.status, inference=step.has_result, born_seconds=self.born_seconds
         )
 
     def status_at(self, seconds: float) -> str | None:
-        """Return the status at a time, ``None`` where AiTEMS does not know the training."""
+        """Return the status at a time, or ``None`` if AiTEMS does not know the training."""
         step = self.step_at(seconds)
         return step.status if step else None
 
-    def steps_between(self, after_seconds: float, until_seconds: float) -> Iterator[tuple[Step, Cause]]:
-        """Yield the steps taken later than the one time and not later than the other, with who made them."""
+    def steps_between(self, after_seconds: float, until_seconds: float) -> Iterator[tuple[Step, ChangeOrigin]]:
+        """Yield the steps after the first time, up to and including the second, with their origin."""
         for step in self.training.life.steps_between(after_seconds, until_seconds):
-            if step.after_seconds < self.taken_over_seconds:
-                yield step, Cause.SCRIPT
-        for step in self.by_hand:
+            if step.after_seconds < self.script_ends_seconds:
+                yield step, ChangeOrigin.SCRIPT
+        for step in self.control_steps:
             if after_seconds < step.after_seconds <= until_seconds:
-                yield step, Cause.CONTROL
+                yield step, ChangeOrigin.CONTROL
 
 
 class Truth:
-    """The services and trainings of the simulated account, now and at every earlier moment."""
+    """The services and trainings of the simulated account, now and at every earlier time."""
 
     def __init__(self, world: World) -> None:
-        self._services: dict[str, Service] = {}
+        self._services: dict[str, SimulatedService] = {}
         self._tracks: dict[str, dict[tuple[str, str], Track]] = {}
         for service in world.services:
             self.put_service(service)
 
     @property
-    def services(self) -> tuple[Service, ...]:
-        """The services there are, in the order in which they came."""
+    def services(self) -> tuple[SimulatedService, ...]:
+        """The services, in the order of their addition."""
         return tuple(self._services.values())
 
-    def service(self, service_id: str) -> Service | None:
-        """Return a service, ``None`` where there is none of that id."""
+    def service(self, service_id: str) -> SimulatedService | None:
+        """Return a service, or ``None`` for an unknown id."""
         return self._services.get(service_id)
 
-    def put_service(self, service: Service) -> None:
-        """Add a service or change its facts; the trainings that it has already stay as they are."""
+    def put_service(self, service: SimulatedService) -> None:
+        """Add a service or change its facts; its existing trainings stay unchanged."""
         self._services[service.id] = replace(service, trainings=())
         tracks = self._tracks.setdefault(service.id, {})
         for training in service.trainings:
             tracks.setdefault((training.type, training.version), Track(training))
 
     def delete_service(self, service_id: str, seconds: float) -> bool:
-        """Remove a service and all of its trainings; false where there is none of that id."""
+        """Remove a service and its trainings; return false for an unknown id."""
         if self._services.pop(service_id, None) is None:
             return False
         for track in self._tracks[service_id].values():
-            track.by_hand.append(Step(seconds, None))
+            track.control_steps.append(Step(seconds, None))
         return True
 
     def put_training(self, service_id: str, training: Training, step: Step) -> None:
-        """Set a training's facts, and its status from ``step`` on; the service must be there."""
+        """Set a training's facts, and its status from ``step`` on; the service must exist."""
         tracks = self._tracks[service_id]
         key = training.type, training.version
         if key in tracks:
             tracks[key].training = replace(training, life=tracks[key].training.life)
         else:
             tracks[key] = Track(training)
-        tracks[key].by_hand.append(step)
+        tracks[key].control_steps.append(step)
 
     def delete_training(self, service_id: str, train_type: str, version: str, seconds: float) -> bool:
-        """Remove a training; false where AiTEMS does not know it at that time."""
+        """Remove a training; return false if AiTEMS does not know it at that time."""
         track = self._track(service_id, train_type, version)
         if track is None or track.status_at(seconds) is None:
             return False
-        track.by_hand.append(Step(seconds, None))
+        track.control_steps.append(Step(seconds, None))
         return True
 
     def training_facts(self, service_id: str, train_type: str, version: str) -> Training | None:
-        """Return what was last said of a training, also of one that is gone."""
+        """Return the latest facts of a training, even of a removed one."""
         track = self._track(service_id, train_type, version)
         return track.training if track else None
 
-    def training(self, service_id: str, train_type: str, version: str, seconds: float) -> PollResult | None:
-        """Return one training as it is at a time."""
+    def training(self, service_id: str, train_type: str, version: str, seconds: float) -> TrainingState | None:
+        """Return the state of one training at a time."""
         track = self._track(service_id, train_type, version)
-        return track.seen_at(seconds) if track else None
+        return track.state_at(seconds) if track else None
 
-    def trainings(self, service_id: str, seconds: float) -> list[PollResult]:
-        """Return the trainings of a service as they are at a time, in the order in which they were added."""
-        seen = (track.seen_at(seconds) for track in self._tracks.get(service_id, {}).values())
-        return [training for training in seen if training is not None]
+    def trainings(self, service_id: str, seconds: float) -> list[TrainingState]:
+        """Return the states of a service's trainings at a time, in the order of their addition."""
+        states = (track.state_at(seconds) for track in self._tracks.get(service_id, {}).values())
+        return [state for state in states if state is not None]
 
     def last_change_seconds(self, service_id: str, seconds: float) -> float:
-        """Return when a training of the service took its latest step; 0 if none did."""
+        """Return the time of the latest step of the service's trainings; 0 without one."""
         steps = (track.step_at(seconds) for track in self._tracks.get(service_id, {}).values())
         return max((step.after_seconds for step in steps if step), default=0.0)
 
-    def changes(self, after_seconds: float, until_seconds: float) -> list[Change]:
-        """Return every change of status later than the one time and not later than the other, in order of time."""
+    def changes(self, after_seconds: float, until_seconds: float) -> list[StatusChange]:
+        """Return the status changes after the first time, up to and including the second, in order of time."""
         found = [
             change
             for service_id, tracks in self._tracks.items()
@@ -176,17 +176,17 @@ class Truth:
         return self._tracks.get(service_id, {}).get((train_type, version))
 
 
-def _changes_of(service_id: str, track: Track, after_seconds: float, until_seconds: float) -> Iterator[Change]:
+def _changes_of(service_id: str, track: Track, after_seconds: float, until_seconds: float) -> Iterator[StatusChange]:
     previous = track.status_at(after_seconds)
-    for step, cause in track.steps_between(after_seconds, until_seconds):
+    for step, origin in track.steps_between(after_seconds, until_seconds):
         if step.status != previous:
-            yield Change(
+            yield StatusChange(
                 service=service_id,
                 type=track.training.type,
                 version=track.training.version,
                 previous=previous,
                 status=step.status,
                 at_seconds=step.after_seconds,
-                cause=cause,
+                origin=origin,
             )
         previous = step.status

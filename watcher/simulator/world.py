@@ -1,6 +1,6 @@
-"""What happens in a simulated AiTEMS, written down beforehand: each training's status as a function of time.
+"""The script of a simulated AiTEMS: each training's status as a function of time.
 
-Pure: every time is a number of seconds since the simulator started, and nothing here reads a clock.
+Pure: each time is a number of seconds since the simulator's start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Step:
     after_seconds: float
     status: str | None
     inference: bool | None = None
-    """Whether a result is found; ``None`` means: where the status is ``completed``."""
+    """Whether the training has a result; ``None`` means if its status is ``completed``."""
 
     @property
     def has_result(self) -> bool:
@@ -36,51 +36,51 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The steps of a training in order of time; before the first one the training does not exist."""
+    """The steps of a training in order of time; it does not exist before the first one."""
 
     steps: tuple[Step, ...] = ()
     loop_seconds: float | None = None
-    """Where given, all steps come again so many seconds later, and so on."""
+    """If set, all steps repeat at this period."""
 
     def __post_init__(self) -> None:
-        _refuse_disorder(self.steps)
+        _require_order(self.steps)
         if self.loop_seconds is not None:
-            _refuse_short_loop(self.steps, self.loop_seconds)
+            _require_longer_loop(self.steps, self.loop_seconds)
 
     @property
     def born_seconds(self) -> float:
-        """When the training appears; infinity if it never does."""
+        """The time of the training's appearance; infinity without steps."""
         return self.steps[0].after_seconds if self.steps else math.inf
 
     def step_at(self, seconds: float) -> Step | None:
-        """Return the step that the training is in, ``None`` before the first one."""
+        """Return the current step at a time, or ``None`` before the first one."""
         latest = None
         last_round = self._round_at(seconds)
-        for moment, step in self._moments(max(0, last_round - 1), last_round + 1):
-            if moment > seconds:
+        for time, step in self._timed_steps(max(0, last_round - 1), last_round + 1):
+            if time > seconds:
                 break
             latest = step
         return latest
 
     def status_at(self, seconds: float) -> str | None:
-        """Return the status word at a time, ``None`` while the training does not exist."""
+        """Return the status at a time, or ``None`` while the training does not exist."""
         step = self.step_at(seconds)
         return step.status if step else None
 
     def steps_between(self, after_seconds: float, until_seconds: float) -> Iterator[Step]:
-        """Yield the steps taken later than the one time and not later than the other, loops unrolled."""
+        """Yield the steps after the first time, up to and including the second, with loops unrolled."""
         first_round = max(0, self._round_at(after_seconds) - 1)
-        for moment, step in self._moments(first_round, self._round_at(until_seconds) + 1):
-            if after_seconds < moment <= until_seconds:
-                yield Step(moment, step.status, step.inference)
+        for time, step in self._timed_steps(first_round, self._round_at(until_seconds) + 1):
+            if after_seconds < time <= until_seconds:
+                yield Step(time, step.status, step.inference)
 
     def _round_at(self, seconds: float) -> int:
         if self.loop_seconds is None or seconds < self.born_seconds:
             return 0
         return int((seconds - self.born_seconds) // self.loop_seconds)
 
-    def _moments(self, first_round: int, last_round: int) -> Iterator[tuple[float, Step]]:
-        """Yield each step with its time; one round more on either side covers what floating point rounds away."""
+    def _timed_steps(self, first_round: int, last_round: int) -> Iterator[tuple[float, Step]]:
+        """Yield each step with its time; callers add a round on either side against rounding errors."""
         if self.loop_seconds is None:
             yield from ((step.after_seconds, step) for step in self.steps)
             return
@@ -88,7 +88,7 @@ class Life:
             yield from ((number * self.loop_seconds + step.after_seconds, step) for step in self.steps)
 
 
-def _refuse_disorder(steps: tuple[Step, ...]) -> None:
+def _require_order(steps: tuple[Step, ...]) -> None:
     if steps and not (math.isfinite(steps[-1].after_seconds) and steps[0].after_seconds >= 0):
         raise ValueError("a step's time is zero or more seconds")
     for earlier, later in pairwise(steps):
@@ -99,7 +99,7 @@ def _refuse_disorder(steps: tuple[Step, ...]) -> None:
             )
 
 
-def _refuse_short_loop(steps: tuple[Step, ...], loop_seconds: float) -> None:
+def _require_longer_loop(steps: tuple[Step, ...], loop_seconds: float) -> None:
     if not steps:
         raise ValueError("a loop needs steps to repeat")
     span = steps[-1].after_seconds - steps[0].after_seconds
@@ -108,7 +108,7 @@ def _refuse_short_loop(steps: tuple[Step, ...], loop_seconds: float) -> None:
 
 
 class ServiceType(StrEnum):
-    """How a service is trained: by hand, or every few hours (page "Get service")."""
+    """The type of a service: trained on request, or every few hours (page "Get service")."""
 
     BATCH = "batch"
     INTERVAL = "interval"
@@ -121,7 +121,7 @@ _USUAL_INTERVAL: Final = "hour6"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """One version of one type of a service, and what becomes of it."""
+    """One version of one type of a service, with its steps."""
 
     type: str
     version: str
@@ -129,11 +129,11 @@ class Training:
     description: str | None = None
     hp_config: Mapping[str, object] = field(default_factory=lambda: NO_HPO, hash=False)
     created_date: str | None = None
-    """``createdDate`` as it is to be shown; ``None`` means: the moment of the first step."""
+    """The ``createdDate`` in answers; ``None`` means the time of the first step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class SimulatedService:
     """A service and its trainings."""
 
     id: str
@@ -142,21 +142,21 @@ class Service:
     interval: str | None = None
     """One of ``LEARNING_INTERVALS``, for the type ``interval`` only; ``None`` means every six hours."""
     status: str | None = None
-    """The service's own status word; ``None`` means: as its trainings make it."""
+    """The status of the service itself; ``None`` derives it from its trainings."""
     description: str | None = None
     trainings: tuple[Training, ...] = ()
 
     def __post_init__(self) -> None:
-        _refuse_bad_interval(self.type, self.interval)
-        _refuse_twins([f"{training.type}/{training.version}" for training in self.trainings], "training")
+        _reject_invalid_interval(self.type, self.interval)
+        _reject_duplicates([f"{training.type}/{training.version}" for training in self.trainings], "training")
 
     @property
     def learning_interval(self) -> str | None:
-        """The field ``learningInterval``; ``None`` for a service that does not have it."""
+        """The field ``learningInterval``, or ``None`` for a service without it."""
         return (self.interval or _USUAL_INTERVAL) if self.type is ServiceType.INTERVAL else None
 
 
-def _refuse_bad_interval(service_type: ServiceType, interval: str | None) -> None:
+def _reject_invalid_interval(service_type: ServiceType, interval: str | None) -> None:
     if interval is None:
         return
     if service_type is not ServiceType.INTERVAL:
@@ -167,15 +167,15 @@ def _refuse_bad_interval(service_type: ServiceType, interval: str | None) -> Non
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that a simulated account holds."""
+    """All services and trainings of a simulated account."""
 
-    services: tuple[Service, ...] = ()
+    services: tuple[SimulatedService, ...] = ()
 
     def __post_init__(self) -> None:
-        _refuse_twins([service.id for service in self.services], "service")
+        _reject_duplicates([service.id for service in self.services], "service")
 
 
-def _refuse_twins(names: list[str], noun: str) -> None:
+def _reject_duplicates(names: list[str], noun: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from watcher.core.delivery.model import OPEN_STATES, State
-from watcher.core.event import Event, again_under, delivery_id
+from watcher.core.event import Event, delivery_id, in_new_epoch
 from watcher.core.timestamps import to_text
 from watcher.store import meta_keys, schema
 from watcher.store.rows import event_row, read_event, read_time
@@ -72,7 +72,7 @@ def _rename_unrouted(connection: Connection, epoch: str) -> None:
     table = schema.event.c
     for body in connection.scalars(select(table.body).where(table.routed_at.is_(None))).all():
         event = read_event(body)
-        _rewrite(connection, event.id, again_under(event, epoch))
+        _rewrite(connection, event.id, in_new_epoch(event, epoch))
 
 
 def _rename_open_groups(connection: Connection, epoch: str) -> None:

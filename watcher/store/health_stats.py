@@ -104,5 +104,5 @@ def _dead(missed: Iterable[UnannouncedEvent]) -> Mapping[str, int]:
     counted: Counter[str] = Counter()
     for item in missed:
         if item.event.kind is Kind.UNDELIVERED and item.event.receiver is not None:
-            counted[str(item.event.receiver["name"])] += int(str(item.event.receiver["count"]))
+            counted[item.event.receiver.name] += item.event.receiver.count
     return counted

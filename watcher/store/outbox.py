@@ -35,6 +35,7 @@ from watcher.core.routing.planning import (
     RoutingPlan,
     lines_of,
 )
+from watcher.core.routing.reason import write_reason
 from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, merge_mentions
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
@@ -145,7 +146,7 @@ def _count_on(connection: Connection, line: Line, known: int, more: int) -> None
 def _mark_routed(connection: Connection, routed: RoutedEvent, now: datetime) -> None:
     table = schema.event
     unrouted = and_(table.c.id == routed.event.id, table.c.routed_at.is_(None))
-    values = {"routed_at": to_text(now), "route": routed.route}
+    values = {"routed_at": to_text(now), "route": write_reason(routed.reason)}
     if connection.execute(update(table).where(unrouted).values(values)).rowcount != 1:
         raise OutdatedDecisionError(f"{routed.event.id} is routed already")
 

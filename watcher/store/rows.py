@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from watcher.core.batch import IncidentRow
-from watcher.core.event import Event, from_json, to_json
+from watcher.core.event import Event
+from watcher.core.event_json import from_json, to_json
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, exists, select
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event, Kind
-from watcher.core.routing.fallback import NotAnnounced, nobody_in
+from watcher.core.routing.reason import NotAnnounced, read_reason
 from watcher.store import schema
 from watcher.store.delivery.receivers import read_receiver_state
 from watcher.store.rows import read_event
@@ -68,8 +68,7 @@ def _matters(connection: Connection, receiver_state: ReceiverState, event: Event
 
 
 def _any_dead(connection: Connection, event: Event) -> bool:
-    listed = (event.receiver or {}).get("deliveries")
-    ids = [str(item["id"]) for item in listed] if isinstance(listed, list) else []
+    ids = [] if event.receiver is None else [item.id for item in event.receiver.deliveries]
     table = schema.delivery.c
     return bool(connection.scalar(select(exists().where(table.id.in_(ids), table.state == State.DEAD.value))))
 
@@ -89,7 +88,7 @@ def _why(connection: Connection, row: RowMapping, failing_receivers: frozenset[s
         return None
     if not delivery_outcomes:
         # A route without receivers names the reason, unless it drops the event on purpose.
-        return nobody_in(row["route"] or "")
+        return read_reason(row["route"]).not_announced
     return (
         NotAnnounced.ALL_FAILING
         if any(item.state in OPEN_STATES for item in delivery_outcomes)

@@ -16,6 +16,7 @@ from watcher.core.event import Event
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
+from watcher.core.routing.reason import RoutingReason, read_reason
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import Snapshot
@@ -59,7 +60,7 @@ class EventHistory:
 
     event: Event
     routed_at: datetime | None
-    route: str | None
+    route: RoutingReason | None
     delivery_outcomes: tuple[DeliveryOutcome, ...]
 
 
@@ -175,7 +176,7 @@ class Views:
         return EventHistory(
             event=read_event(row["body"]),
             routed_at=read_time(row["routed_at"]),
-            route=row["route"],
+            route=None if row["route"] is None else read_reason(row["route"]),
             delivery_outcomes=tuple(self._delivery_outcomes(row["id"])),
         )
 

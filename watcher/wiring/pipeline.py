@@ -98,7 +98,12 @@ class Pipeline:
 def wire(connections: Connections, database: Database, clock: Clock, observer: Observer) -> Pipeline:
     """Make the stages; they share the store, the clock and one doubt about the wall clock."""
     config, receivers = connections.config, connections.receivers
-    clock_trust = ClockTrust()
+
+    def wake_maintenance() -> None:
+        maintenance.wake.tick()
+
+    # The maintenance postpones work until the clock is trusted; it is done then, not an hour later.
+    clock_trust = ClockTrust(on_trusted=wake_maintenance)
 
     def wake_router() -> None:
         router.wake.tick()

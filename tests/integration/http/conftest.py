@@ -1,4 +1,4 @@
-"""A client with short limits, out of reach of the machine's own proxies."""
+"""HTTP clients with short limits, without the machine's own proxies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run everything on both loops: what they raise differs, and what is made of it must not."""
+    """Run every test on both loops: their errors differ, but the results must not."""
     return {"asyncio": with_threaded_resolver(asyncio.SelectorEventLoop), "uvloop": with_threaded_resolver(uvloop.Loop)}
 
 
@@ -33,7 +33,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def make_client() -> AsyncIterator[Callable[..., HttpClient]]:
-    """Give a maker of clients; they are closed after the test."""
+    """Return a factory of clients, which are closed after the test."""
     clients: list[HttpClient] = []
 
     def make(**settings: Any) -> HttpClient:

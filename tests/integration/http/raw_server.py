@@ -1,4 +1,4 @@
-"""A server of bare sockets that behaves as badly as a test asks, and keeps what it received."""
+"""A server on bare sockets with the behaviour of the test; it keeps the received requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Exchange:
-    """One connection, seen from the server."""
+    """One connection on the server's side."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: list[bytes]) -> None:
         self.reader = reader
@@ -33,7 +33,7 @@ class Exchange:
         await self.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body)
 
     def reset(self) -> None:
-        """Break the connection with RST instead of FIN."""
+        """Close the connection with RST instead of FIN."""
         raw: socket.socket = self.writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -43,7 +43,7 @@ Behaviour = Callable[[Exchange], Awaitable[None]]
 
 
 class RawServer:
-    """What a test sees of the server."""
+    """The server, as tests use it."""
 
     def __init__(self) -> None:
         self.port = 0

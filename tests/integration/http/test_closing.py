@@ -1,4 +1,4 @@
-"""A client that is closed: calls under way, or made after it, end as they would; no connection outlives them."""
+"""Closing a client: open and later calls end normally, and no connection outlives them."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ from watcher.http import Answered, HttpClient, HttpRequest
 MakeClient = Callable[..., HttpClient]
 
 
-class Door:
-    """Answers when it is let, and notes when the client has closed the connection."""
+class GatedAnswer:
+    """Answers when the test allows it, and notes the end of the connection."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.let = asyncio.Event()
+        self.requested = asyncio.Event()
+        self.allowed = asyncio.Event()
         self.closed = asyncio.Event()
 
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.read_head()
-        self.asked.set()
-        await self.let.wait()
+        self.requested.set()
+        await self.allowed.wait()
         with suppress(ConnectionError):
             await exchange.answer()
             assert await exchange.reader.read() == b""
         self.closed.set()
 
 
-async def test_a_call_under_way_when_the_client_is_closed_is_answered_and_its_connection_closed_after_it(
+async def test_closing_lets_an_open_call_finish_and_then_closes_its_connection(
     make_client: MakeClient,
 ) -> None:
-    client, door = make_client(), Door()
-    async with raw_server(door) as server:
+    client, gate = make_client(), GatedAnswer()
+    async with raw_server(gate) as server:
         call = asyncio.create_task(client.call(HttpRequest(url=server.url)))
-        await door.asked.wait()
+        await gate.requested.wait()
         await client.aclose()
-        door.let.set()
+        gate.allowed.set()
         assert isinstance(await call, Answered)
-        await asyncio.wait_for(door.closed.wait(), 5)
+        await asyncio.wait_for(gate.closed.wait(), 5)
 
 
-async def test_a_call_made_after_the_client_was_closed_leaves_no_connection(make_client: MakeClient) -> None:
-    client, door = make_client(), Door()
-    door.let.set()
-    async with raw_server(door) as server:
+async def test_a_call_after_closing_leaves_no_open_connection(make_client: MakeClient) -> None:
+    client, gate = make_client(), GatedAnswer()
+    gate.allowed.set()
+    async with raw_server(gate) as server:
         await client.aclose()
         assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
-        await asyncio.wait_for(door.closed.wait(), 5)
+        await asyncio.wait_for(gate.closed.wait(), 5)
 
 
-async def test_a_call_that_is_cancelled_after_the_client_was_closed_leaves_no_connection(
+async def test_a_call_that_is_cancelled_after_closing_leaves_no_open_connection(
     make_client: MakeClient,
 ) -> None:
-    client, door = make_client(), Door()
-    async with raw_server(door) as server:
+    client, gate = make_client(), GatedAnswer()
+    async with raw_server(gate) as server:
         await client.aclose()
         call = asyncio.create_task(client.call(HttpRequest(url=server.url)))
-        await door.asked.wait()
+        await gate.requested.wait()
         call.cancel()
-        door.let.set()
+        gate.allowed.set()
         await asyncio.gather(call, return_exceptions=True)
-        await asyncio.wait_for(door.closed.wait(), 5)
+        await asyncio.wait_for(gate.closed.wait(), 5)

@@ -1,4 +1,4 @@
-"""Failures: what was surely not sent is told apart from what may have had its effect."""
+"""Failures: a request that was not sent is distinguished from one that may have had an effect."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def chunks_without_end(exchange: Exchange) -> None:
         (chunks_without_end, FailureReason.TOO_LARGE),
     ],
 )
-async def test_after_the_first_byte_was_written_a_failure_is_uncertain(
+async def test_a_failure_after_the_first_byte_is_maybe_sent(
     make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]], reason: FailureReason
 ) -> None:
     async with raw_server(behave) as server:
@@ -167,14 +167,14 @@ async def test_after_the_first_byte_was_written_a_failure_is_uncertain(
     assert result.asked_at <= result.ended_at
 
 
-async def test_the_status_is_kept_where_only_the_body_failed(make_client: MakeClient) -> None:
+async def test_the_status_is_kept_if_only_the_body_fails(make_client: MakeClient) -> None:
     async with raw_server(half_body) as server:
         result = await make_client().call(HttpRequest(url=server.url))
     assert isinstance(result, MaybeSent)
     assert result.status == 200
 
 
-async def test_a_kept_connection_that_died_in_use_is_uncertain(make_client: MakeClient) -> None:
+async def test_a_kept_connection_that_breaks_in_use_is_maybe_sent(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.answer()
@@ -190,7 +190,7 @@ async def test_a_kept_connection_that_died_in_use_is_uncertain(make_client: Make
     assert result.reason is FailureReason.RESET
 
 
-async def test_a_kept_connection_that_died_in_rest_is_replaced_before_writing(make_client: MakeClient) -> None:
+async def test_a_kept_connection_that_breaks_while_idle_is_replaced_before_writing(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.answer()
@@ -216,25 +216,25 @@ async def test_a_refused_connection_is_not_sent(make_client: MakeClient) -> None
     assert_not_sent(result, FailureReason.CONNECT)
 
 
-async def test_a_name_that_does_not_exist_is_announced_from_a_host_that_is_down(make_client: MakeClient) -> None:
+async def test_an_unknown_name_is_distinguished_from_a_host_that_is_down(make_client: MakeClient) -> None:
     result = await make_client().call(HttpRequest(url="http://no-such-host.invalid/"))
     assert_not_sent(result, FailureReason.DNS)
 
 
-async def test_waiting_for_a_connection_counts_into_the_deadline(make_client: MakeClient) -> None:
+async def test_the_wait_for_a_connection_counts_against_the_deadline(make_client: MakeClient) -> None:
     async with raw_server(hang) as server:
         client = make_client(max_connections=1, timeout_seconds=0.3)
         results = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(6)))
 
     assert all(isinstance(result, NotSent | MaybeSent) for result in results)
-    # One call's end may give its connection to another; they do not take it in turns, each for a full deadline.
+    # The end of one call may free its connection for another, but each call does not get a full deadline in turn.
     assert sum(isinstance(result, NotSent) for result in results) > len(server.received)
 
 
 @pytest.mark.parametrize(
     "url", ["", "nonsense", "ftp://127.0.0.1/", "http:///path", "http://127.0.0.1:99999/", "http://\x00/"]
 )
-async def test_a_url_that_cannot_be_asked_is_not_sent(make_client: MakeClient, url: str) -> None:
+async def test_an_invalid_url_is_not_sent(make_client: MakeClient, url: str) -> None:
     assert_not_sent(await make_client().call(HttpRequest(url=url)), FailureReason.INVALID)
 
 
@@ -266,7 +266,7 @@ SECRET = "T000-B000-very-secret"
 
 
 @pytest.mark.parametrize("behave", [hang, close_after_reading, half_body, no_http, echo, body_without_end])
-async def test_a_failure_names_the_host_and_never_path_query_or_header(
+async def test_a_failure_names_the_host_but_no_path_query_or_header(
     make_client: MakeClient, behave: Callable[[Exchange], asyncio.Future[None]]
 ) -> None:
     async with raw_server(behave) as server:
@@ -280,7 +280,7 @@ async def test_a_failure_names_the_host_and_never_path_query_or_header(
     assert SECRET not in repr(result) + repr(request)
 
 
-async def test_a_cancelled_call_is_cancelled_and_frees_its_connection(make_client: MakeClient) -> None:
+async def test_a_cancelled_call_raises_and_frees_its_connection(make_client: MakeClient) -> None:
     reached = asyncio.Event()
 
     async def behave(exchange: Exchange) -> None:
@@ -302,7 +302,7 @@ async def test_a_cancelled_call_is_cancelled_and_frees_its_connection(make_clien
         assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
 
 
-async def test_calls_that_end_at_their_deadline_free_their_connections(make_client: MakeClient) -> None:
+async def test_calls_that_reach_their_deadline_free_their_connections(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         if b"/slow" in exchange.received[-1]:

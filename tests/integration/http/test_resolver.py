@@ -1,4 +1,4 @@
-"""Names are looked up aside: one question once at a time, and none waits for another."""
+"""Lookups in threads: each query runs once at a time, and none waits for another."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from watcher.cli.runtime import new_loop
 FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
 
 
-class Resolver:
-    """Answers for every name but those that are dark, which take until the end."""
+class FakeResolver:
+    """Resolves every name at once, except "silent…" names, which block until the end of the test."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.over = threading.Event()
+        self.queries: list[str] = []
+        self.end_of_test = threading.Event()
 
     def getaddrinfo(self, host: Any, *args: Any) -> list[Any]:
-        self.asked.append(host)
-        if host.startswith("dark"):
-            self.over.wait(30)
-        if host.startswith("odd"):
+        self.queries.append(host)
+        if host.startswith("silent"):
+            self.end_of_test.wait(30)
+        if host.startswith("invalid"):
             raise ValueError("embedded null character")
         if host.startswith("none"):
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
@@ -35,10 +35,10 @@ class Resolver:
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Any:
-    resolver = Resolver()
+    resolver = FakeResolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
     yield resolver
-    resolver.over.set()
+    resolver.end_of_test.set()
 
 
 async def look_up(host: str, seconds: float = 30) -> list[Any]:
@@ -46,48 +46,48 @@ async def look_up(host: str, seconds: float = 30) -> list[Any]:
         return await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
 
 
-async def test_many_names_without_an_answer_keep_no_other_waiting(resolver: Resolver) -> None:
-    dark = [asyncio.create_task(look_up(f"dark{number}.example")) for number in range(40)]
-    assert await look_up("light.example") == FOUND
-    resolver.over.set()
-    assert await asyncio.gather(*dark) == [FOUND] * 40
+async def test_many_unanswered_names_do_not_delay_another(resolver: FakeResolver) -> None:
+    open_queries = [asyncio.create_task(look_up(f"silent{number}.example")) for number in range(40)]
+    assert await look_up("known.example") == FOUND
+    resolver.end_of_test.set()
+    assert await asyncio.gather(*open_queries) == [FOUND] * 40
 
 
-async def test_a_name_without_an_answer_is_asked_once_however_many_ask(resolver: Resolver) -> None:
+async def test_an_unanswered_name_is_queried_once_for_all_callers(resolver: FakeResolver) -> None:
     for _ in range(20):
         with suppress(TimeoutError):
-            await look_up("dark.example", seconds=0.01)
-    last = asyncio.create_task(look_up("dark.example"))
-    resolver.over.set()
+            await look_up("silent.example", seconds=0.01)
+    last = asyncio.create_task(look_up("silent.example"))
+    resolver.end_of_test.set()
     assert await last == FOUND
-    assert resolver.asked == ["dark.example"]
+    assert resolver.queries == ["silent.example"]
 
 
-async def test_an_answer_is_not_kept(resolver: Resolver) -> None:
-    await look_up("light.example")
-    await look_up("light.example")
-    assert resolver.asked == ["light.example"] * 2
+async def test_answers_are_not_cached(resolver: FakeResolver) -> None:
+    await look_up("known.example")
+    await look_up("known.example")
+    assert resolver.queries == ["known.example"] * 2
 
 
-async def test_a_name_that_does_not_exist_is_said_to_each_that_asks(resolver: Resolver) -> None:
+async def test_every_caller_gets_the_error_of_an_unknown_name(resolver: FakeResolver) -> None:
     both = await asyncio.gather(look_up("none.example"), look_up("none.example"), return_exceptions=True)
     assert [type(error) for error in both] == [socket.gaierror] * 2
-    assert resolver.asked == ["none.example"]
+    assert resolver.queries == ["none.example"]
 
 
-async def test_what_is_no_name_at_all_is_said_at_once_each_time(resolver: Resolver) -> None:
+async def test_an_invalid_name_raises_at_once_each_time(resolver: FakeResolver) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="null"):
-            await look_up("odd\0.example", seconds=5)
-    assert len(resolver.asked) == 2
+            await look_up("invalid\0.example", seconds=5)
+    assert len(resolver.queries) == 2
 
 
-def test_a_name_without_an_answer_does_not_hold_up_the_end(resolver: Resolver) -> None:
+def test_an_unanswered_name_does_not_delay_the_end(resolver: FakeResolver) -> None:
     async def ask() -> None:
         with suppress(TimeoutError):
-            await look_up("dark.example", seconds=0.01)
+            await look_up("silent.example", seconds=0.01)
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(ask())
-    assert not resolver.over.is_set(), "it ended before the answer came"
-    assert {thread.daemon for thread in threading.enumerate() if thread.name == "names"} == {True}
+    assert not resolver.end_of_test.is_set(), "the runner ended before the answer"
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "resolver"} == {True}

@@ -1,4 +1,4 @@
-"""Whole answers, and what goes out for them."""
+"""Complete answers, and the requests for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from watcher.http import Answered, HttpClient, HttpRequest
 MakeClient = Callable[..., HttpClient]
 
 
-async def test_an_answer_comes_with_status_headers_body_and_times(make_client: MakeClient) -> None:
+async def test_an_answer_has_status_headers_body_and_times(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.answer(b"yes", status="404 Not Found", head="X-Twice: a\r\nx-twice: b\r\n")
@@ -42,7 +42,7 @@ async def test_the_request_names_the_program_and_asks_for_plain_bodies(make_clie
     assert b"accept: application/json" in head
 
 
-async def test_a_body_and_secrets_are_put_on_the_wire(make_client: MakeClient) -> None:
+async def test_the_body_and_secrets_are_sent(make_client: MakeClient) -> None:
     received = []
 
     async def behave(exchange: Exchange) -> None:
@@ -65,7 +65,7 @@ async def test_a_body_and_secrets_are_put_on_the_wire(make_client: MakeClient) -
     assert received[0].endswith(b"\r\n\r\nbody")
 
 
-async def test_the_signer_gets_the_path_as_it_goes_out(make_client: MakeClient) -> None:
+async def test_the_signer_gets_the_path_as_sent(make_client: MakeClient) -> None:
     signed: list[tuple[str, bytes]] = []
 
     def sign(method: str, raw_path: bytes) -> dict[str, str]:
@@ -112,7 +112,7 @@ async def test_cookies_are_not_kept(make_client: MakeClient) -> None:
     assert b"cookie" not in server.received[1].lower()
 
 
-async def test_a_gzip_bomb_stays_as_small_as_it_came(make_client: MakeClient) -> None:
+async def test_a_gzip_bomb_is_not_decompressed(make_client: MakeClient) -> None:
     bomb = gzip.compress(b"0" * 500_000)
 
     async def behave(exchange: Exchange) -> None:
@@ -130,20 +130,20 @@ async def test_interim_answers_are_skipped(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n")
-        await exchange.answer(b"whole")
+        await exchange.answer(b"final")
 
     async with raw_server(behave) as server:
         result = await make_client().call(HttpRequest(url=server.url))
 
     assert isinstance(result, Answered)
-    assert (result.status, result.body) == (200, b"whole")
+    assert (result.status, result.body) == (200, b"final")
 
 
-async def test_an_answer_given_before_the_request_was_read_whole_counts(make_client: MakeClient) -> None:
+async def test_an_answer_before_the_end_of_the_request_counts(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.answer(b"too much", status="413 Content Too Large", head="Connection: close\r\n")
-        # Reading on keeps the answer from being lost in a reset.
+        # The server reads the rest, so that no reset discards its answer.
         await exchange.reader.read()
 
     async with raw_server(behave) as server:
@@ -153,7 +153,7 @@ async def test_an_answer_given_before_the_request_was_read_whole_counts(make_cli
     assert (result.status, result.body) == (413, b"too much")
 
 
-async def test_a_kept_connection_is_used_again(make_client: MakeClient) -> None:
+async def test_a_kept_connection_is_reused(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         while True:
             await exchange.read_head()

@@ -1,4 +1,4 @@
-"""TLS and proxies: certificates that hold or do not, and the way that the settings or the environment give."""
+"""TLS and proxies: valid and invalid certificates, and proxies of the settings or the environment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_a_certificate_of_the_given_authority_is_accepted(
     assert isinstance(result, Answered)
 
 
-async def test_the_authorities_of_the_environment_are_honoured(
+async def test_the_authorities_of_the_environment_are_used(
     make_client: MakeClient, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "ca.pem"))
@@ -44,7 +44,7 @@ async def test_the_authorities_of_the_environment_are_honoured(
     assert isinstance(result, Answered)
 
 
-async def test_a_certificate_of_an_unknown_authority_is_not_sent_to(
+async def test_a_server_with_an_unknown_authority_gets_no_request(
     make_client: MakeClient, server_tls: ssl.SSLContext
 ) -> None:
     async with raw_server(answer_all, server_tls) as server:
@@ -56,7 +56,7 @@ async def test_a_certificate_of_an_unknown_authority_is_not_sent_to(
     assert server.received == []
 
 
-async def test_a_certificate_for_another_host_is_not_sent_to(
+async def test_a_server_with_a_certificate_for_another_host_gets_no_request(
     make_client: MakeClient, server_tls: ssl.SSLContext
 ) -> None:
     async with raw_server(answer_all, server_tls) as server:
@@ -65,7 +65,7 @@ async def test_a_certificate_for_another_host_is_not_sent_to(
     assert result.reason in {FailureReason.TLS, FailureReason.CONNECT}
 
 
-async def test_tls_to_a_port_that_speaks_none_is_not_sent(make_client: MakeClient) -> None:
+async def test_tls_to_a_plain_port_is_not_sent(make_client: MakeClient) -> None:
     async def answer_plainly(exchange: Exchange) -> None:
         await exchange.reader.read(1)
         await exchange.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -76,7 +76,7 @@ async def test_tls_to_a_port_that_speaks_none_is_not_sent(make_client: MakeClien
     assert result.reason is FailureReason.TLS
 
 
-async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClient) -> None:
+async def test_a_reset_during_the_handshake_is_not_sent(make_client: MakeClient) -> None:
     async def reset(exchange: Exchange) -> None:
         await exchange.reader.read(1)
         exchange.reset()
@@ -87,7 +87,7 @@ async def test_a_handshake_that_is_broken_off_is_not_sent(make_client: MakeClien
     assert result.reason is FailureReason.TLS
 
 
-async def test_a_handshake_that_hangs_is_not_sent_and_its_connection_is_closed(make_client: MakeClient) -> None:
+async def test_a_hanging_handshake_is_not_sent_and_its_connection_is_closed(make_client: MakeClient) -> None:
     closed = asyncio.Event()
 
     async def hang(exchange: Exchange) -> None:
@@ -102,7 +102,7 @@ async def test_a_handshake_that_hangs_is_not_sent_and_its_connection_is_closed(m
     assert result.reason is FailureReason.DEADLINE
 
 
-async def test_a_client_certificate_is_shown(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
+async def test_a_client_certificate_is_presented(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
     server_tls.verify_mode = ssl.CERT_REQUIRED
     async with raw_server(answer_all, server_tls) as server:
         client = make_client(ca_file=TLS / "ca.pem", client_cert=TLS / "client.pem")
@@ -110,10 +110,10 @@ async def test_a_client_certificate_is_shown(make_client: MakeClient, server_tls
     assert isinstance(result, Answered)
 
 
-async def test_a_client_certificate_asked_for_after_the_request_left_makes_it_uncertain(
+async def test_a_missing_client_certificate_after_the_request_is_maybe_sent(
     make_client: MakeClient, server_tls: ssl.SSLContext
 ) -> None:
-    # In TLS 1.3 the client is done before the server has looked at its certificate.
+    # In TLS 1.3 the client finishes before the server has checked its certificate.
     server_tls.verify_mode = ssl.CERT_REQUIRED
     server_tls.minimum_version = ssl.TLSVersion.TLSv1_3
     async with raw_server(answer_all, server_tls) as server:
@@ -134,7 +134,7 @@ async def test_a_client_certificate_asked_for_after_the_request_left_makes_it_un
         ({"proxy": Secret("nonsense hunter2")}, "http:// or https://"),
     ],
 )
-async def test_settings_that_cannot_work_are_refused_at_once(
+async def test_unusable_settings_are_refused_at_once(
     make_client: MakeClient, settings: dict[str, object], words: str
 ) -> None:
     with pytest.raises(HttpSetupError, match=words) as refusal:
@@ -152,7 +152,7 @@ async def test_the_proxy_of_the_settings_is_used_for_plain_http(make_client: Mak
     assert b"proxy-authorization: basic dxnlcjpwyxnz" in proxy.received[0].lower()
 
 
-async def test_a_proxy_passes_tls_through(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
+async def test_a_proxy_tunnels_tls(make_client: MakeClient, server_tls: ssl.SSLContext) -> None:
     async with raw_server(answer_all, server_tls) as server:
 
         async def tunnel(exchange: Exchange) -> None:
@@ -180,11 +180,11 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-@pytest.mark.parametrize("breaks_off", [False, True])
-async def test_a_proxy_that_refuses_the_way_means_not_sent(make_client: MakeClient, *, breaks_off: bool) -> None:
+@pytest.mark.parametrize("closes", [False, True])
+async def test_a_refusal_of_the_proxy_is_not_sent(make_client: MakeClient, *, closes: bool) -> None:
     async def refuse(exchange: Exchange) -> None:
         await exchange.read_head()
-        if not breaks_off:
+        if not closes:
             await exchange.answer(status="407 Proxy Authentication Required")
 
     async with raw_server(refuse) as proxy:
@@ -194,10 +194,10 @@ async def test_a_proxy_that_refuses_the_way_means_not_sent(make_client: MakeClie
     assert isinstance(result, NotSent)
     assert result.reason is FailureReason.PROXY
     assert f"aitems.invalid:443 through the proxy 127.0.0.1:{proxy.port}" in result.detail
-    assert ("407" in result.detail) is not breaks_off
+    assert ("407" in result.detail) is not closes
 
 
-async def test_a_proxy_that_does_not_answer_means_not_sent(make_client: MakeClient) -> None:
+async def test_a_silent_proxy_is_not_sent(make_client: MakeClient) -> None:
     async def hang(exchange: Exchange) -> None:
         await forever()
 
@@ -219,7 +219,7 @@ async def test_the_proxy_of_the_environment_is_used(
     assert proxy.request_lines == ["GET http://aitems.invalid/ HTTP/1.1"]
 
 
-async def test_hosts_of_no_proxy_are_asked_directly(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hosts_in_no_proxy_are_called_directly(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(answer_all) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", "example.com,.invalid")
@@ -228,7 +228,7 @@ async def test_hosts_of_no_proxy_are_asked_directly(make_client: MakeClient, mon
     assert result.reason is FailureReason.DNS
 
 
-async def test_loopback_never_goes_through_the_environments_proxy(
+async def test_loopback_never_uses_the_proxy_of_the_environment(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -237,7 +237,7 @@ async def test_loopback_never_goes_through_the_environments_proxy(
     assert isinstance(result, Answered)
 
 
-async def test_a_proxy_of_an_unknown_kind_in_the_environment_is_announced(
+async def test_an_unknown_kind_of_proxy_in_the_environment_is_reported(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:hunter2@127.0.0.1:1")

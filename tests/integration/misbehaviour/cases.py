@@ -1,4 +1,4 @@
-"""What each misbehaviour of the API must come to: the cause that is named, the incident, and what is told."""
+"""The expected result of each misbehaviour of the API: the cause, the incident, and the announced changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.simulator import CallKind, Fault
 Transition = tuple[str, str | None, str | None]
 """Kind, from, to."""
 Transitions = Mapping[str, list[Transition]]
-"""What is told of each version of the struck service, in order."""
+"""The announced changes of each version of the struck service, in order."""
 
 BEFORE: Final[Mapping[str, str]] = MappingProxyType({"v1": "learning", "v2": "completed"})
 """The trainings of the struck service when the fault begins. While it lasts, ``v1`` becomes ``completed``."""
@@ -23,25 +23,25 @@ FINISHED: Final[Transition] = ("succeeded", "learning", "completed")
 ENDS: Final[Transitions] = MappingProxyType({"v1": [FINISHED]})
 
 NEW_FIELDS: Final = "new-fields"
-"""Stands for an answer with fields that the documents do not have, which is no kind of the simulator's own."""
+"""A response with undocumented fields; the simulator has no fault kind for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One misbehaviour and what must come of it."""
+    """One misbehaviour and its expected result."""
 
     name: str
     fault: Fault
     causes: frozenset[Cause] = frozenset()
-    """What a failed look may be put down to; empty: the looks do not fail."""
+    """The causes that a failed poll may have; empty where polls do not fail."""
     incident: Kind | None = None
     announced: Transitions = field(default_factory=lambda: ENDS)
     every: int = 1
-    """The fault strikes each so-manieth request."""
+    """With 3, the fault strikes every third request."""
 
     @property
     def fails(self) -> bool:
-        """Whether nothing counts that is answered while the fault lasts."""
+        """Whether every poll fails during the fault."""
         return bool(self.causes)
 
     @property
@@ -54,21 +54,21 @@ class Case:
 
 
 def failing(kind: str, incident: Kind, *causes: Cause, **options: object) -> Case:
-    """Return a kind whose answers do not count."""
+    """Return a fault with which every poll fails."""
     return Case(name=kind, fault=Fault(kind=kind, **options), causes=frozenset(causes), incident=incident)  # type: ignore[arg-type]  # the fault's own options
 
 
 def unreachable(*kinds: str, cause: Cause = Cause.BAD_ANSWER) -> list[Case]:
-    """Return kinds that are the same trouble."""
+    """Return faults with the same cause and an ``unreachable`` incident."""
     return [failing(kind, Kind.UNREACHABLE, cause) for kind in kinds]
 
 
 def harmless(kind: str, announced: Transitions = ENDS, *, name: str = "", every: int = 1, **options: object) -> Case:
-    """Return a kind whose answers count."""
+    """Return a fault with which polls succeed."""
     return Case(name=name or kind, fault=Fault(kind=kind, **options), announced=announced, every=every)  # type: ignore[arg-type]  # as above
 
 
-# Retry-After: 0, as any other 429 rests the whole account on purpose.
+# Any other Retry-After would pause the whole account, as intended.
 AT_ONCE: Final = "0"
 
 GATEWAY: Final = [
@@ -140,7 +140,7 @@ WIRE: Final = [
     *unreachable("hang", "hang-mid-body", "slow", "drip", "drip-headers", cause=Cause.DEADLINE),
     *unreachable("reset", "reset-mid-body", "hang-up", "truncated", "not-http", "huge-headers", cause=Cause.RESET),
     failing("longer-than-said", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.RESET),
-    # Where the machine is slow the deadline comes before the limit of bytes.
+    # On a slow machine the deadline comes before the byte limit.
     failing("endless", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),
     failing("huge", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),
     failing("gzip-bomb", Kind.UNREACHABLE, Cause.BAD_ANSWER, Cause.DEADLINE),

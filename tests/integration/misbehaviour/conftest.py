@@ -1,4 +1,4 @@
-"""These tests run on the loop that the program runs on: how it looks names up is a part of what they show."""
+"""Runs these tests on the event loop of the program, since its name resolution is a part of the tests."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.integration.misbehaviour.call_log import Clerk, longest_gap
+from tests.integration.misbehaviour.call_log import CallLog, longest_gap
 from tests.integration.misbehaviour.cases import BEFORE, NEW_FIELDS, Case, Transition, Transitions
 from tests.support import daemon_in_process
 from tests.support.invariants import Evidence, Life, violations
@@ -20,7 +20,7 @@ from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.core.event import Event, Kind
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.simulator import CallKind, Fault, Service, Step, Training, World, serve
+from watcher.simulator import CallKind, Fault, SimulatedService, Step, Training, World, serve
 from watcher.simulator import Life as Steps
 from watcher.simulator.calls import Call
 from watcher.simulator.world import NO_HPO
@@ -28,17 +28,17 @@ from watcher.store.views import EventHistory
 
 INTERVAL_SECONDS: Final = 0.2
 ON_TIME_SECONDS: Final = 1.0
-"""A look is on time when it starts no later than its interval and this after the one before."""
+"""A poll is on time when it starts within its interval and this time after the previous one."""
 DEADLINE: Final = "1500ms"
-"""Longer than the moments for which eight daemons that start in one loop hold up each other's answers."""
+"""Longer than eight daemons that start in one loop delay each other's responses."""
 SENSITIVE: Final = '\n[incident]\nafter_failures = 2\nafter = "300ms"\nrecover_after = 2\n'
 CHANGES_OF_OTHERS: Final = 4
-SECOND_POLLS: Final = 2
+REPEATS: Final = 2
 
 
 @dataclass(slots=True)
 class Row:
-    """What came of one trial."""
+    """The result of one trial."""
 
     case: Case
     failures: int = 0
@@ -47,24 +47,24 @@ class Row:
     incidents: int = 0
     recoveries: int = 0
     lateness_seconds: float = 0.0
-    """How much later than its interval the latest look of another service came."""
+    """The longest delay of a poll of another service, beyond its interval."""
     problems: list[str] = field(default_factory=list)
-    """What was told, lost or recorded wrongly."""
+    """Wrong or missing announcements, and wrong records."""
 
     @property
     def late(self) -> bool:
-        """Whether another service had to wait."""
+        """Whether a poll of another service was late."""
         return self.lateness_seconds > ON_TIME_SECONDS
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the result is the expected one."""
         return not self.problems and not self.late
 
     def line(self) -> str:
-        """Return the row for people."""
+        """Return the row as text."""
         figures = f"{self.events:6} {self.incidents:9} {self.recoveries:10} {self.lateness_seconds * 1000:8.0f}"
-        waited = ["another service had to wait for its look"] if self.late else []
+        waited = ["a poll of another service was late"] if self.late else []
         verdict = "; ".join([*self.problems, *waited]) or "holds"
         return f"{self.case.name:24} {self.failures:6} {self.cause:13} {figures}  {verdict}"
 
@@ -76,46 +76,46 @@ HEADER: Final = (
 
 @dataclass(slots=True)
 class Trial:
-    """Everything that one case needs."""
+    """One case with its daemon, API and receiver."""
 
     case: Case
     folder: Path
-    api: Clerk
+    api: CallLog
     hook: Inbox
     row: Row
     daemon: Daemon
     baseline_seconds: float = 0.0
 
-    async def until(self, what: str, condition: Callable[[], bool]) -> None:
-        """Wait until it holds; what never comes is a problem of this row and ends no other."""
+    async def until(self, expected: str, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds; a timeout is a problem of this row, and other trials go on."""
         try:
             await daemon_in_process.eventually(condition)
         except TimeoutError:
-            self.row.problems.append(f"never came: {what}")
+            self.row.problems.append(f"never came: {expected}")
 
     async def announced(self, service: str, count: int) -> None:
-        """Wait for so many changes of a service's trainings at the webhook."""
+        """Wait for this number of changes of a service at the webhook."""
         await self.until(f"{count} changes of {service}", lambda: self._event_history(service) >= count)
 
     def _event_history(self, service: str) -> int:
         return sum(event["service"] == service and event["incident"] is None for event in self.hook.events())
 
     async def kind(self, kind: Kind) -> None:
-        """Wait for a kind at the webhook."""
+        """Wait for an event of this kind at the webhook."""
         await self.until(kind, lambda: any(event["kind"] == kind for event in self.hook.events()))
 
     async def struck(self, count: int) -> None:
-        """Wait until the fault struck so often from now on."""
+        """Wait until the fault has struck this many times from now."""
         enough = self.api.struck() + count
         await self.until(f"{count} strikes", lambda: self.api.struck() >= enough)
 
     async def asked(self, count: int) -> None:
-        """Wait until each service was asked about so often from now on."""
+        """Wait until each service was polled this many times from now."""
         enough = {service: self.api.asked(service) + count for service in services(self.case)}
-        await self.until(f"{count} more looks", lambda: all(self.api.asked(s) >= n for s, n in enough.items()))
+        await self.until(f"{count} more polls", lambda: all(self.api.asked(s) >= n for s, n in enough.items()))
 
     def expect_unchanged(self) -> None:
-        """Bad answers must leave what is recorded as it is."""
+        """Note a problem if failed polls have changed the recorded trainings."""
         if not self.case.fails:
             return
         for version, status in BEFORE.items():
@@ -135,27 +135,27 @@ def ref(case: Case, version: str) -> TrainingRef:
 
 
 async def run_trial(case: Case, folder: Path, log: Sequence[Mapping[str, object]]) -> Row:
-    """Let one case happen and return what came of it."""
+    """Run one case and return its result."""
     row = Row(case)
     try:
-        await _happen(case, folder, row)
-    except Exception as error:  # noqa: BLE001 - a daemon that breaks is a verdict, and ends no other trial
-        row.problems.append(f"broke: {error!r}")
-    row.problems += [f"logged: {entry}" for entry in log if _is_about(entry, case) and is_store_failure(entry)]
+        await _run_case(case, folder, row)
+    except Exception as error:  # noqa: BLE001 - a crash is a result, and other trials go on
+        row.problems.append(f"crashed: {error!r}")
+    row.problems += [f"logged: {entry}" for entry in log if _is_about(entry, case) and is_program_error(entry)]
     return row
 
 
-async def _happen(case: Case, folder: Path, row: Row) -> None:
+async def _run_case(case: Case, folder: Path, row: Row) -> None:
     born = datetime.now(UTC)
     async with _trial(case, folder, row) as trial:
-        await _play(trial)
+        await _run_timeline(trial)
         _note_lateness(trial)
-    _judge(trial, daemon_in_process.history(folder), Life(born, datetime.now(UTC)))
+    _check(trial, daemon_in_process.history(folder), Life(born, datetime.now(UTC)))
 
 
 @asynccontextmanager
 async def _trial(case: Case, folder: Path, row: Row) -> AsyncIterator[Trial]:
-    api = Clerk(_world(case), every=case.every)
+    api = CallLog(_world(case), every=case.every)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(services(case)), {"hook": hook.url})
         text = text.replace('timeout = "2s"', f'timeout = "{DEADLINE}"') + SENSITIVE
@@ -168,15 +168,15 @@ def _world(case: Case) -> World:
     return World(services=(_service(case.struck_service, BEFORE), *others))
 
 
-def _service(service: str, statuses: Mapping[str, str]) -> Service:
+def _service(service: str, statuses: Mapping[str, str]) -> SimulatedService:
     trainings = tuple(
         Training(type="pop", version=version, hp_config=NO_HPO, life=Steps((Step(0.0, status),)))
         for version, status in statuses.items()
     )
-    return Service(id=service, name=service, trainings=trainings)
+    return SimulatedService(id=service, name=service, trainings=trainings)
 
 
-async def _play(trial: Trial) -> None:
+async def _run_timeline(trial: Trial) -> None:
     case, api = trial.case, trial.api
     first, second, third = case.others
     await trial.asked(2)
@@ -190,7 +190,7 @@ async def _play(trial: Trial) -> None:
     api.set_training(third, "pop", "v2", "waiting")
     await _second_half(trial)
     api.faults.remove(number)
-    await _afterwards(trial)
+    await _recovery(trial)
 
 
 def _fault(trial: Trial) -> Fault:
@@ -210,7 +210,7 @@ def _with_new_fields(trial: Trial) -> str:
 
 
 async def _first_half(trial: Trial) -> None:
-    """The fault begins; nothing changes behind it yet."""
+    """The fault begins; the struck service does not change yet."""
     await trial.struck(3)
     if trial.case.incident is not None:
         await trial.kind(trial.case.incident)
@@ -218,8 +218,8 @@ async def _first_half(trial: Trial) -> None:
 
 
 async def _second_half(trial: Trial) -> None:
-    """The training ends behind the fault."""
-    # What answers while it lasts tells its own changes first, so that each can be counted.
+    """A training of the struck service ends during the fault."""
+    # Where polls succeed during the fault, its own changes are announced first, and so each can be counted.
     await trial.struck(3)
     trial.api.set_training(trial.case.struck_service, "pop", "v1", "completed")
     await trial.struck(4)
@@ -230,8 +230,8 @@ async def _second_half(trial: Trial) -> None:
         trial.row.problems.append(f"the cause is {state.cause}: {state.detail}")
 
 
-async def _afterwards(trial: Trial) -> None:
-    """The fault is over: everything behind it is told, and nothing else follows."""
+async def _recovery(trial: Trial) -> None:
+    """The fault ends: the changes during it are announced, and nothing else."""
     if trial.case.incident is not None:
         await trial.kind(Kind.RECOVERED)
     await trial.announced(trial.case.struck_service, sum(map(len, trial.case.announced.values())))
@@ -246,7 +246,7 @@ def _note_lateness(trial: Trial) -> None:
     trial.row.lateness_seconds = max(0.0, max(gaps) - INTERVAL_SECONDS)
 
 
-def _judge(trial: Trial, announced: list[EventHistory], life: Life) -> None:
+def _check(trial: Trial, announced: list[EventHistory], life: Life) -> None:
     events = [item.event for item in announced]
     row = trial.row
     row.events = sum(event.incident is None for event in events)
@@ -259,7 +259,9 @@ def _judge(trial: Trial, announced: list[EventHistory], life: Life) -> None:
 def _wrong_transitions(trial: Trial, events: list[Event]) -> list[str]:
     case = trial.case
     moves = _transitions_of(case.struck_service, events)
-    return [] if moves == {version: list(chain) for version, chain in case.announced.items()} else [f"told {moves}"]
+    return (
+        [] if moves == {version: list(chain) for version, chain in case.announced.items()} else [f"announced {moves}"]
+    )
 
 
 def _transitions_of(service: str, events: list[Event]) -> Transitions:
@@ -281,7 +283,7 @@ def _wrong_incidents(trial: Trial, events: list[Event]) -> list[str]:
 
 
 def _wrong_for_others(trial: Trial, announced: list[EventHistory], life: Life) -> list[str]:
-    """What is told of the services that nothing struck is what really happened, and what was shown."""
+    """Compare the announcements about the other services with their real changes."""
     others = set(trial.case.others)
     of_others = [item for item in announced if item.event.service in others]
     shown = [answer for answer in trial.api.shown if answer.subject[0] in others]
@@ -290,7 +292,7 @@ def _wrong_for_others(trial: Trial, announced: list[EventHistory], life: Life) -
     true = Counter((c.service, c.version, c.previous, c.status) for c in changes if c.service in others)
     events = [item.event for item in of_others]
     if Counter((e.service, e.version, e.from_status, e.to_status) for e in events) != true:
-        problems.append(f"of the others was told {events}, true is {true}")
+        problems.append(f"announced of the others {events}, true is {true}")
     return problems if true.total() == CHANGES_OF_OTHERS else [*problems, f"the others changed {true}"]
 
 
@@ -303,15 +305,15 @@ def _is_about(entry: Mapping[str, object], case: Case) -> bool:
     return f"/{case.name}-" in f"{entry.get('poll', '')}"
 
 
-def is_store_failure(entry: Mapping[str, object]) -> bool:
-    """Say whether a line of the log tells of a fault of the program's own."""
+def is_program_error(entry: Mapping[str, object]) -> bool:
+    """Say whether a log line is an error of the program itself."""
     return entry["log_level"] in {"error", "critical"} or entry["event"] == "poll.record_failed"
 
 
 async def run_trials(
     cases: Sequence[Case], folder: Path, log: Sequence[Mapping[str, object]], at_once: int
 ) -> list[Row]:
-    """Run the cases beside each other, each with a world of its own; those that were late, by themselves once more."""
+    """Run the cases at the same time, each with its own API; repeat late ones alone."""
     slots = asyncio.Semaphore(at_once)
 
     async def run(case: Case) -> Row:
@@ -323,8 +325,8 @@ async def run_trials(
 
 
 async def _settled(row: Row, folder: Path, log: Sequence[Mapping[str, object]]) -> Row:
-    """Look again at a row that was merely late: a wait that the watcher causes comes back."""
-    for number in range(SECOND_POLLS):
+    """Repeat a trial that was late and nothing else: a delay that the watcher causes comes back."""
+    for number in range(REPEATS):
         if row.problems or not row.late:
             break
         row = await run_trial(row.case, _made(folder / f"{row.case.name}-alone-{number}"), log)

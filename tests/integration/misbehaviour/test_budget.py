@@ -1,4 +1,4 @@
-"""The budget of an account where it counts: at the server, by the times at which the requests came."""
+"""The request budget of an account, measured at the server by the times of the requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.integration.misbehaviour.call_log import Clerk, busiest_second
+from tests.integration.misbehaviour.call_log import CallLog, busiest_second
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import remark, rounds
@@ -24,7 +24,7 @@ from watcher.simulator import CallKind, Fault, serve
 from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
-# A machine that stands still for a moment brings requests together at the server that left well apart: it does so once.
+# A machine that stalls delivers requests together that were sent apart. A rerun does not repeat that.
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.flaky(reruns=2)]
 
 Training = tuple[str, str]
@@ -35,26 +35,26 @@ SINGLE: Final = 'type = "pop"\nversion = "{version}"\n'
 
 
 def world(services: int, trainings: int) -> list[Training]:
-    """Return so many trainings in so many services, evenly."""
+    """Return trainings, spread evenly over services."""
     return [(f"s{number % services:03}", f"v{number:04}") for number in range(trainings)]
 
 
 def single(trainings: Iterable[Training]) -> str:
-    """Return the watches of trainings by themselves."""
+    """Return one watch per training."""
     return "".join(WATCH.format(service=service) + SINGLE.format(version=version) for service, version in trainings)
 
 
-def whole(trainings: Iterable[Training]) -> str:
-    """Return the watches of the trainings' services."""
+def whole_services(trainings: Iterable[Training]) -> str:
+    """Return one watch per service."""
     return "".join(WATCH.format(service=service) for service in sorted({service for service, _ in trainings}))
 
 
 @asynccontextmanager
 async def watched(
     folder: Path, trainings: list[Training], watches: str, rate: float, hook: Inbox | None = None
-) -> AsyncIterator[tuple[Clerk, Daemon]]:
-    """Run the daemon with so many requests a second allowed."""
-    api = Clerk()
+) -> AsyncIterator[tuple[CallLog, Daemon]]:
+    """Run the daemon with a budget of ``rate`` requests per second."""
+    api = CallLog()
     for service, version in trainings:
         api.set_training(service, "pop", version, "learning")
     async with serve(api) as simulator, listening(hook or Inbox()) as inbox:
@@ -64,19 +64,19 @@ async def watched(
             yield api, daemon
 
 
-async def arrived(api: Clerk, count: int) -> None:
-    """Wait for so many requests in all."""
+async def arrived(api: CallLog, count: int) -> None:
+    """Wait for this number of requests."""
     await daemon_in_process.eventually(lambda: len(api.arrivals) >= count, seconds=120.0)
 
 
 def recorded(folder: Path) -> list[Snapshot]:
-    """Return every training that the store knows."""
+    """Return every training in the store."""
     with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.trainings()
 
 
 def polls_ahead(services: Iterable[str]) -> int:
-    """Return by how many looks one service was ever ahead of another."""
+    """Return the largest lead of one service over another, in polls."""
     counts = Counter(dict.fromkeys(sorted(set(services)), 0))
     ahead = 0
     for service in services:
@@ -85,7 +85,7 @@ def polls_ahead(services: Iterable[str]) -> int:
     return ahead
 
 
-async def test_two_hundred_single_trainings_are_polled_within_three_hundred_a_second(tmp_path: Path) -> None:
+async def test_two_hundred_single_trainings_stay_within_three_hundred_requests_a_second(tmp_path: Path) -> None:
     trainings = world(200, 200)
     async with watched(tmp_path, trainings, single(trainings), 300.0) as (api, _):
         await arrived(api, 800)
@@ -95,17 +95,17 @@ async def test_two_hundred_single_trainings_are_polled_within_three_hundred_a_se
     assert {item.kind for item in api.arrivals} == {CallKind.VIEW}
 
 
-async def test_a_tight_budget_is_never_exceeded_and_served_in_turn(tmp_path: Path) -> None:
+async def test_a_tight_budget_is_never_exceeded_and_shared_evenly(tmp_path: Path) -> None:
     trainings = world(200, 200)
     async with watched(tmp_path, trainings, single(trainings), 5.0) as (api, _):
         await arrived(api, 230)
     assert busiest_second(item.at for item in api.arrivals) <= 5
     asked = [item.service for item in api.arrivals]
     assert set(asked) == {service for service, _ in trainings}
-    assert polls_ahead(asked) <= 2, "no service is looked at a third time before each was looked at"
+    assert polls_ahead(asked) <= 2, "a service was polled three times before another was polled once"
 
 
-@pytest.mark.parametrize("watches", [whole, single])
+@pytest.mark.parametrize("watches", [whole_services, single])
 async def test_a_thousand_trainings_in_ten_services_cost_ten_list_calls_a_second(
     tmp_path: Path, watches: Callable[[Iterable[Training]], str]
 ) -> None:
@@ -121,17 +121,17 @@ async def test_a_thousand_trainings_in_ten_services_cost_ten_list_calls_a_second
 
 async def test_a_service_is_listed_no_more_often_than_its_interval_less_its_jitter(tmp_path: Path) -> None:
     trainings = world(10, 1000)
-    async with watched(tmp_path, trainings, whole(trainings), 100.0) as (api, _):
+    async with watched(tmp_path, trainings, whole_services(trainings), 100.0) as (api, _):
         await arrived(api, 60)
     elapsed_seconds = api.arrivals[-1].at - api.arrivals[0].at
     most = max(Counter(item.service for item in api.arrivals).values())
-    # A look may come a tenth early; one at the start, and one that was on its way.
+    # A poll may come a tenth of its interval early. The two extra ones are the first, and one under way.
     assert most <= elapsed_seconds / 0.9 + 2
 
 
-async def test_an_end_is_confirmed_before_the_polls_that_queue(tmp_path: Path) -> None:
+async def test_a_confirmation_comes_before_the_polls_that_wait_for_the_budget(tmp_path: Path) -> None:
     trainings, hook = world(20, 20), Inbox()
-    async with watched(tmp_path, trainings, whole(trainings), 5.0, hook) as (api, _):
+    async with watched(tmp_path, trainings, whole_services(trainings), 5.0, hook) as (api, _):
         await arrived(api, 30)
         service, version = trainings[0]
         api.set_training(service, "pop", version, "completed")
@@ -140,11 +140,11 @@ async def test_an_end_is_confirmed_before_the_polls_that_queue(tmp_path: Path) -
     assert (event["service"], event["to"], event["confirmed"]) == (service, "completed", True)
     view = next(place for place, item in enumerate(api.arrivals) if item.kind is CallKind.VIEW)
     listed = max(place for place, item in enumerate(api.arrivals[:view]) if item.service == service)
-    assert view - listed <= 2, "at most the one request goes before it whose turn was given already"
+    assert view - listed <= 2, "more than one request came before the confirmation"
     assert busiest_second(item.at for item in api.arrivals) <= 5
 
 
-STORM: Final = (
+MANY_429S: Final = (
     Fault(kind="429-rate", retry_after="1", rate=0.2),
     Fault(kind="429-throttle", retry_after_date_seconds=1, rate=0.2),
     Fault(kind="429-quota", retry_after="0", rate=0.2),
@@ -153,15 +153,15 @@ STORM: Final = (
 )
 
 
-async def test_r7_a_storm_of_429s_at_a_real_server_is_within_the_budget_and_loses_no_change(tmp_path: Path) -> None:
-    api, lives, seconds = Clerk(), list[Life](), rounds(few=20, full=120)
+async def test_r7_many_429s_from_a_real_server_stay_within_the_budget_and_lose_no_change(tmp_path: Path) -> None:
+    api, lives, seconds = CallLog(), list[Life](), rounds(few=20, full=120)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace("requests_per_second = 100.0", "requests_per_second = 4.0")
         born = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text):
             async with changes_under_way(api, 7):
-                numbers = [api.add_fault(fault) for fault in STORM]
+                numbers = [api.add_fault(fault) for fault in MANY_429S]
                 await asyncio.sleep(seconds)
                 for number in numbers:
                     api.faults.remove(number)
@@ -169,5 +169,5 @@ async def test_r7_a_storm_of_429s_at_a_real_server_is_within_the_budget_and_lose
         lives.append(Life(born, datetime.now(UTC)))
     assert violations(daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})) == []
     assert busiest_second(item.at for item in api.arrivals) <= 4
-    assert api.struck() > 10, "a storm that strikes nothing shows nothing"
-    remark(f"at a real server {api.struck()} of {len(api.arrivals)} requests refused")
+    assert api.struck() > 10, "too few requests were answered with 429"
+    remark(f"at a real server {api.struck()} of {len(api.arrivals)} requests answered with 429")

@@ -1,4 +1,4 @@
-"""Answers without measure do not fill the memory: the real command, in a process of its own, beside a simulator."""
+"""Huge or endless responses do not fill the memory of the real command, which runs in its own process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from tests.acceptance.cli_support import eventually
 from tests.acceptance.test_stop import slow_receiver
 from tests.support import daemon_in_process
-from tests.support.fault_table import grew
+from tests.support.fault_table import note_growth
 from tests.support.invariants import violations
 
 pytestmark = pytest.mark.slow
@@ -36,14 +36,14 @@ SECRETS: Final = {name: daemon_in_process.ENVIRON[name] for name in ("NCP_ACCESS
 TO_HOOK: Final = (
     '\n[receiver.hook]\nkind = "webhook"\nurl = "{url}"\n\n[[route]]\nmatch = {{ kind = "*" }}\nto = ["hook"]\n'
 )
-SEEN_LATE: Final = '\n[incident]\nafter_failures = 1000\nafter = "1h"\n'
+NO_INCIDENT: Final = '\n[incident]\nafter_failures = 1000\nafter = "1h"\n'
 
 
 @contextmanager
 def started(*args: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command as long as the block runs; it writes to a file, so that it never waits for a reader."""
+    """Run the command during the block; its output goes to a file, so it never waits for a reader."""
     command = [sys.executable, "-m", "watcher", *args]
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=SECRETS) as process:  # noqa: S603 - our own
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=SECRETS) as process:  # noqa: S603 - a fixed command
         try:
             yield process
         finally:
@@ -58,8 +58,8 @@ class Control:
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - our own
-        with urlopen(request, timeout=20) as answer:  # noqa: S310 - our own
+        request = Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - a local URL
+        with urlopen(request, timeout=20) as answer:  # noqa: S310 - a local URL
             return json.load(answer)
 
     def show(self, status: str) -> None:
@@ -79,7 +79,7 @@ class Control:
 
 
 def peak_bytes(process: subprocess.Popen[bytes]) -> int:
-    """Return the most memory that a process ever held."""
+    """Return the peak memory of a process."""
     text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     found = re.search(r"VmHWM:\s+(\d+) kB", text)
     assert found, text
@@ -89,7 +89,7 @@ def peak_bytes(process: subprocess.Popen[bytes]) -> int:
 def strike_all(
     control: Control, daemon: subprocess.Popen[bytes], kinds: Sequence[str], change: Callable[[str], object] = str
 ) -> dict[str, int]:
-    """Let each kind strike some looks, and call ``change`` behind it; return the peak after each."""
+    """Let each kind strike some polls, then call ``change``; return the peak memory after each."""
     peaks = {}
     for kind in kinds:
         control.strike(kind)
@@ -102,7 +102,7 @@ def strike_all(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
-def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: Path) -> None:
+def test_r10_huge_and_endless_responses_cost_less_than_twenty_megabytes(tmp_path: Path) -> None:
     world, settings = tmp_path / "world.toml", tmp_path / "config.toml"
     simulator_log, daemon_log = tmp_path / "simulator.log", tmp_path / "daemon.log"
     world.write_text(f'[[service]]\nid = "{SERVICE}"\n', encoding="utf-8")
@@ -114,21 +114,21 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
         control = Control(found[0])
         control.show("learning")
         text = daemon_in_process.ACCOUNT.format(base_url=found[0]) + daemon_in_process.WATCH.format(service=SERVICE)
-        text += TO_HOOK.format(url=hook.url) + SEEN_LATE
+        text += TO_HOOK.format(url=hook.url) + NO_INCIDENT
         settings.write_text(text.replace('timeout = "2s"', 'timeout = "1s"'), encoding="utf-8")
         with started("run", "--config", str(settings), log=daemon_log) as daemon:
             eventually(lambda: control.requests() >= POLLS_TO_WARM_UP)
-            # An outage that is small warms up what deals with failures.
+            # A short outage loads the code that handles failures.
             strike_all(control, daemon, ["500"])
             before = peak_bytes(daemon)
             statuses = itertools.cycle(("stopping", "learning"))
 
             def change(kind: str) -> None:
-                """Let the training change behind the fault, and be told of that and of nothing else."""
+                """Change the training after the fault; the hook must get that change and nothing else."""
                 announced = len(hook.received)
                 control.show(next(statuses))
                 eventually(lambda: len(hook.received) > announced)
-                assert len(hook.received) == announced + 1, f"{kind} changed something"
+                assert len(hook.received) == announced + 1, f"{kind} announced something"
 
             peaks = strike_all(control, daemon, KINDS, change)
             control.show("completed")
@@ -137,7 +137,7 @@ def test_r10_answers_without_measure_cost_less_than_twenty_megabytes(tmp_path: P
             daemon.wait(timeout=30)
     growth = {kind: round((peak - before) / 1e6, 1) for kind, peak in peaks.items()}
     print(f"\npeak before: {before / 1e6:.1f} MB; above it after each, in MB: {growth}")
-    grew((max(peaks.values()) - before) / 1e6)
+    note_growth((max(peaks.values()) - before) / 1e6)
     assert max(peaks.values()) - before < LIMIT_BYTES, growth
     evidence = daemon_in_process.evidence(tmp_path, [], [], {"hook": hook.received})
     assert violations(replace(evidence, witnessed=False)) == []

@@ -1,4 +1,4 @@
-"""R27 in the flow: receivers that lead to forbidden addresses get no connection, and the others miss nothing."""
+"""R27: receivers at forbidden addresses get no connection, and the other receivers miss no event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORBIDDEN = {"named": ("127.0.0.1", METADATA), "local": ("fe80::1",), "mapped": 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Give the addresses that this process is connected to, and DNS in which the forbidden receivers have names."""
+    """Record the addresses that this process connects to, and resolve the names of the forbidden receivers."""
     seen: set[str] = set()
     connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
@@ -47,7 +47,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return seen
 
 
-async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_announced_everything(
+async def test_r27_forbidden_receivers_get_no_connection_and_the_others_get_every_event(
     tmp_path: Path, connected: set[str]
 ) -> None:
     api = RecordingSimulator()
@@ -68,7 +68,7 @@ async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_an
                     )
             await daemon_in_process.eventually(lambda: failing(hook) == set(forbidden))
             lives.append(Life(born, datetime.now(UTC)))
-        # What waited for them is given up by the next start, and that is told through the one that is left.
+        # At the next start, their deliveries expire, and the remaining receiver is notified of that.
         await asyncio.sleep(1.5)
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), hooks)
         born = datetime.now(UTC)
@@ -83,5 +83,5 @@ async def test_r27_forbidden_receivers_get_no_connection_while_the_others_are_an
 
 
 def failing(hook: Inbox) -> set[str]:
-    """Return the receivers that were said to be broken."""
+    """Return the receivers that were announced as failing."""
     return {event["receiver"]["name"] for event in hook.events() if event["kind"] == Kind.RECEIVER_FAILING}

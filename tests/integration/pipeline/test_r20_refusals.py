@@ -1,4 +1,4 @@
-"""R20: whatever is wrong with the file, or with what it names, the old configuration stays, whole and at work."""
+"""R20: with any fault in the file, or in a secret or file that it names, the old configuration stays active."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from watcher.config import ConfigError, load
 from watcher.store.sqlite import database
 
 BAD: Final = sorted((DATA / "config" / "bad").glob("*.toml"))
-"""Each holds one kind of fault, or several; unit tests see to what is said of them."""
-A_WORD_EVERY: Final = 20
-"""Files between two changes of the training that is watched meanwhile."""
-WORDS: Final = ("learning", "stopping", "learning", "completed") * 4
+"""Each file has one or more faults; unit tests check their messages."""
+FILES_PER_CHANGE: Final = 20
+"""The number of files between two changes of the watched training."""
+STATUSES: Final = ("learning", "stopping", "learning", "completed") * 4
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
+async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     async with staged(tmp_path) as made:
         yield made
 
 
 @asynccontextmanager
-async def undisturbed(scene: ReloadScenario) -> AsyncIterator[Daemon]:
-    """Run the daemon; after the block it must be at work as it was before it, and have kept every promise."""
-    async with scene.running(scene.text(FIRST)) as daemon:
+async def undisturbed(scenario: ReloadScenario) -> AsyncIterator[Daemon]:
+    """Run the daemon; check after the block that its configuration and its promises hold as before."""
+    async with scenario.running(scenario.text(FIRST)) as daemon:
         config, polls, workers = (
             daemon.reloader.config,
             daemon.poller._polls,
@@ -47,13 +47,13 @@ async def undisturbed(scene: ReloadScenario) -> AsyncIterator[Daemon]:
         assert daemon.reloader.config is config
         assert daemon.poller._polls is polls
         assert daemon._stages.delivery_workers.by_receiver is workers
-        scene.show("learningFailed")
+        scenario.show("learningFailed")
         await daemon_in_process.eventually(
-            lambda: scene.hook.events()[-1:] != [] and scene.hook.events()[-1]["kind"] == "failed"
+            lambda: scenario.hook.events()[-1:] != [] and scenario.hook.events()[-1]["kind"] == "failed"
         )
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
-    assert {shown.subject[0] for shown in scene.api.shown} == {FIRST}
-    assert scene.broken_invariants([FIRST]) == []
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
+    assert {shown.subject[0] for shown in scenario.api.shown} == {FIRST}
+    assert scenario.broken_invariants([FIRST]) == []
 
 
 async def refusal(daemon: Daemon) -> list[str]:
@@ -70,15 +70,15 @@ def faults_of(file: Path) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
-async def test_r20_no_kind_of_fault_in_the_file_takes_anything_over(scene: ReloadScenario) -> None:
-    words = iter(WORDS)
-    async with undisturbed(scene) as daemon:
+async def test_r20_a_file_with_any_kind_of_fault_changes_nothing(scenario: ReloadScenario) -> None:
+    statuses = iter(STATUSES)
+    async with undisturbed(scenario) as daemon:
         for number, bad in enumerate(BAD):
-            scene.write(bad.read_text())
-            assert await refusal(daemon) == faults_of(scene.file), bad.stem
-            if number % A_WORD_EVERY == 0:
-                scene.show(next(words))
-                await scene.polled(FIRST)
+            scenario.write(bad.read_text())
+            assert await refusal(daemon) == faults_of(scenario.file), bad.stem
+            if number % FILES_PER_CHANGE == 0:
+                scenario.show(next(statuses))
+                await scenario.polled(FIRST)
     rounds(few=len(BAD), full=len(BAD))
 
 
@@ -119,7 +119,7 @@ def zeros(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "expected"),
     [
         (gone, "cannot be read: No such file"),
         (folder, "cannot be read: Is a directory"),
@@ -131,13 +131,13 @@ def zeros(file: Path) -> None:
         (zeros, "config.toml:1"),
     ],
 )
-async def test_r20_a_file_that_cannot_be_read_or_is_no_configuration_takes_nothing_over(
-    scene: ReloadScenario, spoil: Callable[[Path], None], said: str
+async def test_r20_a_file_that_cannot_be_read_or_parsed_changes_nothing(
+    scenario: ReloadScenario, spoil: Callable[[Path], None], expected: str
 ) -> None:
-    async with undisturbed(scene) as daemon:
-        scene.write(scene.text(SECOND))
-        spoil(scene.file)
-        assert said in "\n".join(await refusal(daemon))
+    async with undisturbed(scenario) as daemon:
+        scenario.write(scenario.text(SECOND))
+        spoil(scenario.file)
+        assert expected in "\n".join(await refusal(daemon))
 
 
 RECEIVER: Final = '\n[receiver.late]\nkind = "{kind}"\n{lines}\n'
@@ -171,90 +171,90 @@ NAMED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-async def test_r20_what_the_file_names_and_cannot_be_had_takes_nothing_over(scene: ReloadScenario) -> None:
-    (scene.folder / "empty").write_text("")
-    (scene.folder / "bytes").write_bytes(b"\xff\xfe")
-    (scene.folder / "lines").write_text("https://a.example/\nhttps://b.example/\n")
-    (scene.folder / "short").write_text("short")
-    async with undisturbed(scene) as daemon:
-        for case, (wrong, said) in NAMED.items():
-            scene.write(scene.text(SECOND) + wrong)
-            assert said in "\n".join(await refusal(daemon)), case
-        scene.write(scene.text(SECOND).replace('timeout = "2s"', 'ca_file = "gone"'))
+async def test_r20_a_file_that_names_a_missing_or_bad_secret_changes_nothing(scenario: ReloadScenario) -> None:
+    (scenario.folder / "empty").write_text("")
+    (scenario.folder / "bytes").write_bytes(b"\xff\xfe")
+    (scenario.folder / "lines").write_text("https://a.example/\nhttps://b.example/\n")
+    (scenario.folder / "short").write_text("short")
+    async with undisturbed(scenario) as daemon:
+        for case, (wrong, expected) in NAMED.items():
+            scenario.write(scenario.text(SECOND) + wrong)
+            assert expected in "\n".join(await refusal(daemon)), case
+        scenario.write(scenario.text(SECOND).replace('timeout = "2s"', 'ca_file = "gone"'))
         assert "read as PEM" in "\n".join(await refusal(daemon))
     rounds(few=len(NAMED), full=len(NAMED))
 
 
-async def test_r20_two_secrets_that_are_missing_are_both_named(scene: ReloadScenario) -> None:
+async def test_r20_two_missing_secrets_are_both_named(scenario: ReloadScenario) -> None:
     one = receiver("slack-webhook", 'url = { env = "NOT_SET" }')
-    async with undisturbed(scene) as daemon:
-        scene.write(scene.text(SECOND) + one + one.replace("late", "other").replace("NOT_SET", "NEITHER"))
+    async with undisturbed(scenario) as daemon:
+        scenario.write(scenario.text(SECOND) + one + one.replace("late", "other").replace("NOT_SET", "NEITHER"))
         assert [fault.partition(" is not set")[0] for fault in await refusal(daemon)] == [
             "receiver.late.url: the environment variable NOT_SET",
             "receiver.other.url: the environment variable NEITHER",
         ]
 
 
-async def test_r20_a_refused_file_is_taken_over_once_it_is_recovered(scene: ReloadScenario) -> None:
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.write(scene.text(SECOND) + "[")
+async def test_r20_a_rejected_file_is_applied_once_it_is_corrected(scenario: ReloadScenario) -> None:
+    async with scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.write(scenario.text(SECOND) + "[")
         await refusal(daemon)
-        scene.write(scene.text(FIRST, SECOND))
+        scenario.write(scenario.text(FIRST, SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {SECOND}: added"]
-        await scene.polled(SECOND)
-        scene.show("completed", SECOND)
-        assert await scene.announced(1) == [(SECOND, "completed")]
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
-    assert scene.broken_invariants() == []
+        await scenario.polled(SECOND)
+        scenario.show("completed", SECOND)
+        assert await scenario.announced(1) == [(SECOND, "completed")]
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
+    assert scenario.broken_invariants() == []
 
 
-async def test_r20_all_that_waits_when_a_watch_is_taken_out_still_goes_out_once_and_in_order(
-    scene: ReloadScenario,
+async def test_r20_deliveries_of_a_removed_watch_are_sent_once_and_in_order(
+    scenario: ReloadScenario,
 ) -> None:
-    away = True
-    scene.hook.script = lambda _received: PlainTextResponse("", 503 if away else 200)
+    is_down = True
+    scenario.hook.script = lambda _received: PlainTextResponse("", 503 if is_down else 200)
     versions = [f"v{number}" for number in range(1, 6)]
     for version in versions:
-        scene.show("requesting", version=version)
-    async with scene.running(scene.text(FIRST, SECOND)) as daemon:
-        for word in ("waiting", "learning", "learningFailed"):
+        scenario.show("requesting", version=version)
+    async with scenario.running(scenario.text(FIRST, SECOND)) as daemon:
+        for status in ("waiting", "learning", "learningFailed"):
             for version in versions:
-                scene.show(word, version=version)
-            await scene.polled(FIRST, 3 * len(versions))
-        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 3 * len(versions))
-        scene.write(scene.text(SECOND))
+                scenario.show(status, version=version)
+            await scenario.polled(FIRST, 3 * len(versions))
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 3 * len(versions))
+        scenario.write(scenario.text(SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {FIRST}: removed"]
-        await scene.polled(SECOND)
-    async with scene.running(scene.text(SECOND)):
-        away = False
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
+        await scenario.polled(SECOND)
+    async with scenario.running(scenario.text(SECOND)):
+        is_down = False
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
     states = {
         delivery_outcome.state
-        for announced in daemon_in_process.history(scene.folder)
+        for announced in daemon_in_process.history(scenario.folder)
         for delivery_outcome in announced.delivery_outcomes
     }
     assert states == {"delivered"}
-    assert len(daemon_in_process.history(scene.folder)) == 3 * len(versions)
-    assert scene.broken_invariants() == []
+    assert len(daemon_in_process.history(scenario.folder)) == 3 * len(versions)
+    assert scenario.broken_invariants() == []
 
 
-async def test_r20_a_reload_while_the_store_cannot_be_written_is_taken_over_whole_and_says_so(
-    scene: ReloadScenario, monkeypatch: pytest.MonkeyPatch
+async def test_r20_a_reload_succeeds_while_the_store_cannot_be_written(
+    scenario: ReloadScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
-    text = scene.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
-    async with scene.running(text) as daemon:
+    text = scenario.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
+    async with scenario.running(text) as daemon:
         await daemon_in_process.eventually(lambda: len(daemon.poller.cache.open_incidents()) == 1)
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
-        scene.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
-        with closing(sqlite3.connect(scene.folder / "watcher.db", isolation_level=None)) as other:
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
+        scenario.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
+        with closing(sqlite3.connect(scenario.folder / "watcher.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert (await reload(daemon))["outcome"] == "reloaded"
             other.execute("ROLLBACK")
         await daemon_in_process.eventually(lambda: daemon.poller.cache.open_incidents() == [])
-        scene.show("learning", SECOND)
+        scenario.show("learning", SECOND)
         await daemon_in_process.eventually(
-            lambda: (SECOND, "learning") in [(e["service"], e["to"]) for e in scene.hook.events()]
+            lambda: (SECOND, "learning") in [(e["service"], e["to"]) for e in scenario.hook.events()]
         )
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
-    assert scene.broken_invariants() == []
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
+    assert scenario.broken_invariants() == []

@@ -1,4 +1,4 @@
-"""R25: what an older version has left undone, a store that was brought up to date goes on with."""
+"""R25: after the migration of an older store, pending deliveries are sent and polling continues."""
 
 from __future__ import annotations
 
@@ -20,52 +20,65 @@ OLD = sorted(known_revisions())[:-1]
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
+async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     async with staged(tmp_path) as made:
         yield made
 
 
-def bring_back(store: Path, revision: str) -> None:
-    """Let a store be one as the version with this schema would have left it, with the same rows."""
+def downgrade(store: Path, revision: str) -> None:
+    """Give a store the schema of an older version, with the same rows."""
     newer = store.with_suffix(".newer")
     store.rename(newer)
     make_schema(store, revision)
-    with closing(sqlite3.connect(store)) as old, old:
-        old.execute("ATTACH ? AS newer", (str(newer),))
-        tables = old.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            if table not in {"alembic_version", "sqlite_sequence"}:
-                columns = [row[1] for row in old.execute(f"PRAGMA main.table_info({table})")]
-                found = ", ".join(COLUMNS.get((table, name), name) for name in columns)
-                into, newer_table = f"{table} ({', '.join(columns)})", TABLES.get(table, table)
-                old.execute(f"INSERT INTO main.{into} SELECT {found} FROM newer.{newer_table}")  # noqa: S608 - ours
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("ATTACH ? AS newer", (str(newer),))
+        for table in tables_of(connection, "main") - {"alembic_version", "sqlite_sequence"}:
+            copy_rows(connection, table)
+
+
+def copy_rows(connection: sqlite3.Connection, table: str) -> None:
+    source = table if table in tables_of(connection, "newer") else TABLES[table]
+    known = columns_of(connection, "newer", source)
+    names = columns_of(connection, "main", table)
+    sources = [name if name in known else COLUMNS[table, name] for name in names]
+    statement = f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(sources)} FROM newer.{source}"  # noqa: S608 - names from the schema
+    connection.execute(statement)
+
+
+def tables_of(connection: sqlite3.Connection, schema: str) -> set[str]:
+    rows = connection.execute(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'")  # noqa: S608 - a fixed name
+    return {name for (name,) in rows}
+
+
+def columns_of(connection: sqlite3.Connection, schema: str, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({table})")]
 
 
 @pytest.mark.parametrize("old", OLD)
-async def test_r25_what_waited_in_an_older_store_goes_out_under_its_ids_and_polling_goes_on(
-    scene: ReloadScenario, old: str
+async def test_r25_pending_deliveries_of_an_older_store_keep_their_ids_and_polling_continues(
+    scenario: ReloadScenario, old: str
 ) -> None:
-    away = True
-    scene.hook.script = lambda _received: PlainTextResponse("", 503 if away else 200)
-    async with scene.running(scene.text(FIRST, SECOND)):
-        for word in ("learning", "completed"):
-            scene.show(word, FIRST)
-            await scene.polled(FIRST, 3)
-        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 2)
-        await daemon_in_process.eventually(lambda: len(scene.hook.received) > 0)
-    before = [announced.event for announced in daemon_in_process.history(scene.folder)]
-    bring_back(scene.folder / "watcher.db", old)
-    scene.show("learningFailed", SECOND)
-    async with scene.running(scene.text(FIRST, SECOND)) as daemon:
+    is_down = True
+    scenario.hook.script = lambda _received: PlainTextResponse("", 503 if is_down else 200)
+    async with scenario.running(scenario.text(FIRST, SECOND)):
+        for status in ("learning", "completed"):
+            scenario.show(status, FIRST)
+            await scenario.polled(FIRST, 3)
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 2)
+        await daemon_in_process.eventually(lambda: len(scenario.hook.received) > 0)
+    before = [announced.event for announced in daemon_in_process.history(scenario.folder)]
+    downgrade(scenario.folder / "watcher.db", old)
+    scenario.show("learningFailed", SECOND)
+    async with scenario.running(scenario.text(FIRST, SECOND)) as daemon:
         assert daemon.database.opening.migrated_from == old
-        away = False
-        scene.show("learning", FIRST)
-        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scene.folder)) == 4)
-        await daemon_in_process.eventually(lambda: all_delivered(scene.folder))
-    assert [announced.event for announced in daemon_in_process.history(scene.folder)][:2] == before
-    assert [event["to"] for event in scene.hook.events() if event["service"] == FIRST] == [
+        is_down = False
+        scenario.show("learning", FIRST)
+        await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 4)
+        await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
+    assert [announced.event for announced in daemon_in_process.history(scenario.folder)][:2] == before
+    assert [event["to"] for event in scenario.hook.events() if event["service"] == FIRST] == [
         "learning",
         "completed",
         "learning",
     ]
-    assert scene.broken_invariants() == []
+    assert scenario.broken_invariants() == []

@@ -1,4 +1,4 @@
-"""R20: another configuration while the daemon runs, all of it or none."""
+"""R20: a reload applies a new configuration, all of it or none."""
 
 from __future__ import annotations
 
@@ -16,154 +16,157 @@ from tests.support.servers import Inbox, Received, listening
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
+async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
     async with staged(tmp_path) as made:
         yield made
 
 
-async def test_a_watch_that_was_added_is_polled_and_one_taken_out_no_more(scene: ReloadScenario) -> None:
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.write(scene.text(SECOND))
+async def test_an_added_watch_is_polled_and_a_removed_one_is_not(scenario: ReloadScenario) -> None:
+    async with scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.write(scenario.text(SECOND))
         answer = await reload(daemon)
         assert "account.main.access_key (env NCP_ACCESS_KEY)" in answer["secrets_of_start"]  # type: ignore[operator]
         assert answer["changes"] == [f"watch main {SECOND}: added", f"watch main {FIRST}: removed"]
-        await scene.polled(SECOND)
-        scene.show("learning", FIRST)
-        scene.show("learning", SECOND)
-        assert await scene.announced(1) == [(SECOND, "learning")]
-        await scene.polled(SECOND)
-        assert await scene.announced(1) == [(SECOND, "learning")]
+        await scenario.polled(SECOND)
+        scenario.show("learning", FIRST)
+        scenario.show("learning", SECOND)
+        assert await scenario.announced(1) == [(SECOND, "learning")]
+        await scenario.polled(SECOND)
+        assert await scenario.announced(1) == [(SECOND, "learning")]
 
 
-async def test_a_watch_that_comes_back_goes_on_from_what_was_known(scene: ReloadScenario) -> None:
-    async with scene.running(scene.text(FIRST, SECOND)) as daemon:
-        scene.write(scene.text(SECOND))
+async def test_a_watch_that_is_added_again_continues_from_its_recorded_status(scenario: ReloadScenario) -> None:
+    async with scenario.running(scenario.text(FIRST, SECOND)) as daemon:
+        scenario.write(scenario.text(SECOND))
         await reload(daemon)
-        scene.show("completed", FIRST)
-        await scene.polled(SECOND)
-        scene.write(scene.text(FIRST, SECOND))
+        scenario.show("completed", FIRST)
+        await scenario.polled(SECOND)
+        scenario.write(scenario.text(FIRST, SECOND))
         await reload(daemon)
-        assert await scene.announced(1) == [(FIRST, "completed")]
-        (event,) = scene.hook.events()
+        assert await scenario.announced(1) == [(FIRST, "completed")]
+        (event,) = scenario.hook.events()
         assert (event["from"], event["late"], event["skipped"]) == ("waiting", True, ["learning"])
 
 
-async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene: ReloadScenario) -> None:
-    async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
-        scene.write(scene.text(FIRST, hooks={"hook": other.url}))
+async def test_a_changed_receiver_url_applies_to_pending_and_new_deliveries(scenario: ReloadScenario) -> None:
+    async with listening(Inbox()) as other, scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.write(scenario.text(FIRST, hooks={"hook": other.url}))
         answer = await reload(daemon)
         assert answer["changes"] == ["receiver.hook: changed"]
         await daemon_in_process.eventually(lambda: len(daemon._stages.delivery_workers._at_work) == 1)
-        scene.show("learning")
-        assert await scene.announced(1, other) == [(FIRST, "learning")]
-        assert scene.hook.received == []
+        scenario.show("learning")
+        assert await scenario.announced(1, other) == [(FIRST, "learning")]
+        assert scenario.hook.received == []
 
 
-async def test_workers_that_were_let_go_wait_for_no_pause_and_send_nothing_after_it(scene: ReloadScenario) -> None:
-    scene.hook.script = lambda _received: PlainTextResponse("slowly", 429, {"Retry-After": "3000"})
-    text = scene.text(FIRST).replace('max_retry = "1s"', 'max_retry = "1h"')
-    async with listening(Inbox()) as other, scene.running(text) as daemon:
-        scene.show("learning")
-        await daemon_in_process.eventually(lambda: len(scene.hook.received) == 1)
-        await scene.polled(FIRST)
+async def test_dismissed_workers_do_not_wait_for_a_pause_and_send_nothing_after_it(scenario: ReloadScenario) -> None:
+    scenario.hook.script = lambda _received: PlainTextResponse("slowly", 429, {"Retry-After": "3000"})
+    text = scenario.text(FIRST).replace('max_retry = "1s"', 'max_retry = "1h"')
+    async with listening(Inbox()) as other, scenario.running(text) as daemon:
+        scenario.show("learning")
+        await daemon_in_process.eventually(lambda: len(scenario.hook.received) == 1)
+        await scenario.polled(FIRST)
         old = set(daemon._stages.delivery_workers._at_work)
-        scene.write(text.replace(scene.hook.url, other.url))
+        scenario.write(text.replace(scenario.hook.url, other.url))
         await reload(daemon)
         await daemon_in_process.eventually(lambda: all(worker.done() for worker in old))
-        assert len(scene.hook.received) == 1
+        assert len(scenario.hook.received) == 1
 
 
-async def test_a_receiver_that_was_added_is_announced_from_then_on(scene: ReloadScenario) -> None:
-    async with listening(Inbox()) as other, scene.running(scene.text(FIRST)) as daemon:
-        scene.show("learning")
-        await scene.announced(1)
-        scene.write(scene.text(FIRST, hooks={"hook": scene.hook.url, "other": other.url}))
+async def test_an_added_receiver_is_notified_from_then_on(scenario: ReloadScenario) -> None:
+    async with listening(Inbox()) as other, scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.show("learning")
+        await scenario.announced(1)
+        scenario.write(scenario.text(FIRST, hooks={"hook": scenario.hook.url, "other": other.url}))
         await reload(daemon)
-        scene.show("completed")
-        assert await scene.announced(1, other) == [(FIRST, "completed")]
-        assert await scene.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
+        scenario.show("completed")
+        assert await scenario.announced(1, other) == [(FIRST, "completed")]
+        assert await scenario.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
 
 
-async def test_r21_a_secret_in_a_file_is_read_anew(scene: ReloadScenario) -> None:
-    secret = scene.folder / "address"
-    secret.write_text(scene.hook.url)
-    text = scene.text(FIRST).replace(f'url = "{scene.hook.url}"', 'url = { file = "address" }')
-    async with listening(Inbox()) as other, scene.running(text) as daemon:
+async def test_r21_a_secret_in_a_file_is_read_anew(scenario: ReloadScenario) -> None:
+    secret = scenario.folder / "address"
+    secret.write_text(scenario.hook.url)
+    text = scenario.text(FIRST).replace(f'url = "{scenario.hook.url}"', 'url = { file = "address" }')
+    async with listening(Inbox()) as other, scenario.running(text) as daemon:
         secret.write_text(other.url)
         assert (await reload(daemon))["changes"] == []
-        scene.show("learning")
-        assert await scene.announced(1, other) == [(FIRST, "learning")]
+        scenario.show("learning")
+        assert await scenario.announced(1, other) == [(FIRST, "learning")]
 
 
-async def test_what_needs_a_restart_is_said_each_time(scene: ReloadScenario) -> None:
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.write(scene.text(FIRST).replace("watcher.db", "another.db"))
+async def test_a_setting_that_needs_a_restart_is_named_at_each_reload(scenario: ReloadScenario) -> None:
+    async with scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.write(scenario.text(FIRST).replace("watcher.db", "another.db"))
         for _ in range(2):
             assert (await reload(daemon))["needs_restart"] == ["state.url"]
         assert daemon.database.path.name == "watcher.db"
 
 
-class Slow:
-    """Answers a webhook only when it is let."""
+class SlowWebhook:
+    """A webhook that responds once ``released`` is set."""
 
     def __init__(self) -> None:
-        self.let = asyncio.Event()
+        self.released = asyncio.Event()
 
     def __call__(self, _received: Received) -> Response:
-        return _After(self.let)
+        return _SlowResponse(self.released)
 
 
-class _After(PlainTextResponse):
-    def __init__(self, let: asyncio.Event) -> None:
+class _SlowResponse(PlainTextResponse):
+    def __init__(self, released: asyncio.Event) -> None:
         super().__init__("ok")
-        self._let = let
+        self._let = released
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._let.wait()
         await super().__call__(scope, receive, send)
 
 
-async def test_an_attempt_under_way_ends_and_is_not_made_again(scene: ReloadScenario) -> None:
-    slow = Slow()
-    scene.hook.script = slow
-    async with scene.running(scene.text(FIRST)) as daemon:
-        scene.show("learning")
-        await daemon_in_process.eventually(lambda: len(scene.hook.received) == 1)
-        scene.write(scene.text(FIRST).replace('first_retry = "200ms"', 'first_retry = "300ms"'))
+async def test_an_attempt_under_way_ends_and_is_not_repeated(scenario: ReloadScenario) -> None:
+    slow = SlowWebhook()
+    scenario.hook.script = slow
+    async with scenario.running(scenario.text(FIRST)) as daemon:
+        scenario.show("learning")
+        await daemon_in_process.eventually(lambda: len(scenario.hook.received) == 1)
+        scenario.write(scenario.text(FIRST).replace('first_retry = "200ms"', 'first_retry = "300ms"'))
         assert (await reload(daemon))["changes"] == ["delivery.first_retry: changed"]
-        scene.show("completed")
-        await scene.polled(FIRST)
-        assert len(scene.hook.received) == 1, "its line waits for it"
-        slow.let.set()
-        assert await scene.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
-        assert len(scene.hook.received) == 2
+        scenario.show("completed")
+        await scenario.polled(FIRST)
+        assert len(scenario.hook.received) == 1, "the next delivery overtook it"
+        slow.released.set()
+        assert await scenario.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
+        assert len(scenario.hook.received) == 2
 
 
-async def test_r20_reloads_amid_changes_lose_and_double_nothing(scene: ReloadScenario) -> None:
-    plans = [scene.text(FIRST, SECOND), scene.text(FIRST, SECOND).replace('interval = "200ms"', 'interval = "250ms"')]
+async def test_r20_reloads_during_changes_lose_and_double_no_event(scenario: ReloadScenario) -> None:
+    plans = [
+        scenario.text(FIRST, SECOND),
+        scenario.text(FIRST, SECOND).replace('interval = "200ms"', 'interval = "250ms"'),
+    ]
     plans.append(plans[0].replace(f'service = "{FIRST}"', f'service = "{FIRST}"\nlabels = {{ team = "a" }}'))
-    async with scene.running(plans[0]) as daemon:
+    async with scenario.running(plans[0]) as daemon:
         for number, status in enumerate(["learning", "completed", "waiting", "learning", "learningFailed"] * 2):
-            scene.show(status, FIRST)
-            scene.show(status, SECOND)
-            for turn in range(5):
-                scene.write(plans[(number + turn) % len(plans)])
+            scenario.show(status, FIRST)
+            scenario.show(status, SECOND)
+            for reload_number in range(5):
+                scenario.write(plans[(number + reload_number) % len(plans)])
                 assert (await reload(daemon))["outcome"] == "reloaded"
                 await asyncio.sleep(0.13)
-            await scene.polled(FIRST, 3)
-            await scene.polled(SECOND, 3)
+            await scenario.polled(FIRST, 3)
+            await scenario.polled(SECOND, 3)
         await daemon_in_process.eventually(
-            lambda: len(scene.hook.events()) == len(daemon_in_process.history(scene.folder))
+            lambda: len(scenario.hook.events()) == len(daemon_in_process.history(scenario.folder))
         )
-    assert scene.broken_invariants() == []
-    assert len(scene.hook.received) == len(scene.hook.accepted_ids())
+    assert scenario.broken_invariants() == []
+    assert len(scenario.hook.received) == len(scenario.hook.accepted_ids())
 
 
-async def test_an_incident_of_a_watch_that_was_taken_out_ends_without_a_word(scene: ReloadScenario) -> None:
-    text = scene.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
-    async with scene.running(text) as daemon:
+async def test_the_incident_of_a_removed_watch_ends_without_an_event(scenario: ReloadScenario) -> None:
+    text = scenario.text("never-there", FIRST).replace("[delivery]", '[incident]\nafter = "0s"\n\n[delivery]', 1)
+    async with scenario.running(text) as daemon:
         await daemon_in_process.eventually(lambda: len(daemon.poller.cache.open_incidents()) == 1)
-        scene.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
+        scenario.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
         await reload(daemon)
         assert daemon.poller.cache.open_incidents() == []
-        await scene.polled(SECOND)
+        await scenario.polled(SECOND)

@@ -1,4 +1,4 @@
-"""Routes of a configuration file, seen at real receivers."""
+"""The routes of a configuration file, tested with real receivers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
+from watcher.reports.history import route_text
 from watcher.simulator import serve
 
 SHOP = "6wxgu1abcde"
@@ -30,13 +31,13 @@ group_for = "3s"
 
 
 def text_for(base_url: str, hook: str) -> str:
-    whole = daemon_in_process.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
-    before, _, _ = whole.partition("[[route]]")
+    text = daemon_in_process.settings(base_url, [SHOP, LAB], {"hook": hook}, slack=True)
+    before, _, _ = text.partition("[[route]]")
     labelled = before.replace(f'service = "{SHOP}"', f'service = "{SHOP}"\nlabels = {{ env = "prod-eu" }}')
     return labelled + ROUTES
 
 
-async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Path) -> None:
+async def test_routes_mention_group_drop_and_continue_as_configured(tmp_path: Path) -> None:
     api = RecordingSimulator()
     for number in range(3):
         api.set_training(SHOP, "pop", f"v{number}", "requesting")
@@ -50,7 +51,7 @@ async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Pa
             for number in (1, 2):
                 api.set_training(SHOP, "pop", f"v{number}", "waiting")
             await daemon_in_process.eventually(lambda: len(hook.events()) == 3 and len(slack.received) == 2)
-        routes = {item.event.subject: item.route for item in daemon_in_process.history(tmp_path)}
+        routes = {item.event.subject: route_text(item) for item in daemon_in_process.history(tmp_path)}
     assert routes == {
         f"training:main/{LAB}/pop/v1": "route 2: dropped on purpose",
         f"training:main/{SHOP}/pop/v0": "route 1, route 3",
@@ -60,5 +61,5 @@ async def test_mentions_groups_drops_and_continue_as_the_routes_say(tmp_path: Pa
     failed, progress = slack.received
     assert "<!subteam^S0123456789> <!here>" in failed.json["text"].splitlines()
     assert "<!" not in progress.json["text"]
-    assert [len(item.events) for item in hook.received] == [1, 2], "what is urgent does not wait for the others"
+    assert [len(item.events) for item in hook.received] == [1, 2], "the failed training waited for its group"
     assert not any("<!here>" in item.body.decode() for item in hook.received)

@@ -1,4 +1,4 @@
-"""R21 in the flow: secrets are rotated again and again while trainings change; nothing is lost or told twice."""
+"""R21: secrets are rotated while trainings change; no event is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass(slots=True)
 class Keys:
-    """The secrets that hold now, and the files that they are read from."""
+    """The present secrets, and the files with them."""
 
     folder: Path
     ever: set[str] = field(default_factory=set)
@@ -35,9 +35,9 @@ class Keys:
     hook_secrets: tuple[str, ...] = ()
 
     def rotate(self, api: RecordingSimulator) -> None:
-        """Put new ones into the files. AiTEMS takes the old key no more, the consumer the secret before until the next.
+        """Write new secrets. AiTEMS rejects the old key; the consumer accepts the previous secret until the next call.
 
-        A consumer that refused what was signed a moment before would be a broken receiver, and be parked as one.
+        A consumer that rejects a signature made just before the rotation would count as failing, and be parked.
         """
         self.secret_key = secrets.token_hex(20)
         newest = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
@@ -48,26 +48,26 @@ class Keys:
         api.keys[SIMULATOR_ACCESS_KEY] = Secret(self.secret_key)
 
     def consume(self, received: Received) -> Response:
-        """Answer as a consumer that verifies each signature."""
+        """Respond as a consumer that verifies each signature."""
         for secret in self.hook_secrets:
             with suppress(WebhookVerificationError):
                 Webhook(secret).verify(received.body, received.headers)
                 return PlainTextResponse("ok")
-        return PlainTextResponse("who are you", 401)
+        return PlainTextResponse("wrong signature", 401)
 
 
-async def test_r21_secrets_rotated_amid_changes_lose_and_double_nothing(
+async def test_r21_rotations_during_changes_lose_and_double_no_event(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    home, state, api = tmp_path / "secrets", tmp_path / "state", RecordingSimulator()
-    home.mkdir()
+    secret_folder, state, api = tmp_path / "secrets", tmp_path / "state", RecordingSimulator()
+    secret_folder.mkdir()
     state.mkdir()
-    keys = Keys(home)
+    keys = Keys(secret_folder)
     keys.rotate(api)
     async with serve(api) as simulator, listening(Inbox(keys.consume)) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
-        text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{home}/secret-key" }}')
-        text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{home}/hook-secret" }}')
+        text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{secret_folder}/secret-key" }}')
+        text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{secret_folder}/hook-secret" }}')
         text += '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
         born = datetime.now(UTC)
         async with daemon_in_process.running(state, text):

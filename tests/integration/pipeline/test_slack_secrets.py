@@ -1,4 +1,4 @@
-"""R21 for the Slack bot: nothing that the daemon writes holds a token, right or wrong, rotated or not."""
+"""R21 for the Slack bot: no file and no output of the daemon has a token, valid or not, old or new."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def configuration(base_url: str, slack: LocalSlack, token: Path) -> str:
 
 
 def reasons(state: Path) -> list[str]:
-    """Return why each delivery stands where it does."""
+    """Return the reason of each delivery."""
     return [
         delivery_outcome.reason
         for announced in daemon_in_process.history(state)
@@ -30,12 +30,12 @@ def reasons(state: Path) -> list[str]:
     ]
 
 
-async def test_r21_a_token_is_read_anew_and_stands_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_r21_a_token_is_read_again_and_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     token = tmp_path / "token"
     token.write_text(WRONG)
     api = RecordingSimulator()
     api.set_training(SERVICE, "pop", "v1", "waiting")
-    # Slack's own words hold the token too, and so does what comes after a broken connection.
+    # Slack's error names have the token too, and so does the lookup after a broken connection.
     faults = [f"odd_{TOKEN}", Fault.LATE_RESET]
     slack = LocalSlack(fault=in_turn(faults), pace=Bucket(100, 10.0))
     state = tmp_path / "state"

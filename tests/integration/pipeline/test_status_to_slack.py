@@ -1,4 +1,4 @@
-"""Deliveries through a real store to a Slack that breaks in every way: one message in effect each, in order."""
+"""Deliveries through a real store to a Slack with every fault: one message per event, in order."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from watcher.clock import Clock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
 from watcher.core.event import Event
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -37,21 +38,21 @@ from watcher.store.views import open_views
 
 NAME: Final = "chat"
 FAST: Final = Policy(first_retry=timedelta(milliseconds=100), max_retry=timedelta(milliseconds=400))
-"""A fiftieth of the usual waits."""
+"""A fiftieth of the default waits."""
 FAULTS: Final = (*Fault, "internal_error", "invalid_blocks", "metadata_too_large", "brand_new_error", None, None)
 
 
-class Hasty(SlackReceiver):
-    """Ten times Slack's pace, for a Slack that allows as much."""
+class FastSlackReceiver(SlackReceiver):
+    """Sends at ten times Slack's pace, for a fake Slack that allows it."""
 
     pace_seconds = 0.1
 
 
 @asynccontextmanager
 async def sending(
-    folder: Path, slack: LocalSlack, policy: Policy = FAST, kind: type[SlackReceiver] = Hasty
+    folder: Path, slack: LocalSlack, policy: Policy = FAST, kind: type[SlackReceiver] = FastSlackReceiver
 ) -> AsyncIterator[tuple[Database, DeliveryWorker, SlackReceiver]]:
-    """Yield a store and a worker for the bot; deliveries that an earlier worker was sending are uncertain."""
+    """Give a store and a worker for the bot; deliveries that the last worker was sending are uncertain."""
     clock = Clock()
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     http = HttpClient(HttpSettings(timeout_seconds=0.5), clock)
@@ -66,7 +67,7 @@ async def sending(
 
 async def enqueue(database: Database, events: Sequence[Event]) -> None:
     await PollStore(database).record(Batch(events=tuple(events)))
-    plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason="route 1")) for event in events]
+    plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason=routed(1))) for event in events]
     await routing.enqueue(Outbox(database), plans, lambda *_: None, Clock().utc_now())
 
 
@@ -75,7 +76,7 @@ async def is_failing(database: Database) -> bool:
 
 
 def changes(versions: int, each: int) -> list[Event]:
-    """Return so many changes of so many trainings, as they would be seen."""
+    """Return the changes of several trainings, in the order of polls."""
     return [of_version(f"v{version}", seq=seq, group=None) for seq in range(1, each + 1) for version in range(versions)]
 
 
@@ -92,7 +93,7 @@ async def until_settled(folder: Path, worker: DeliveryWorker, seconds: float = 6
 
 
 def announced(slack: LocalSlack) -> list[str]:
-    """Return the ids of the events in the channel, in its order; of a message without metadata, the delivery's."""
+    """Return the event ids in the channel, in order; the delivery id of a message without metadata."""
     known = [message.get("metadata", {}).get("event_payload", {}) for message in slack.messages]
     return [
         str(facts.get("event_ids") or message["text"].rpartition("`msg_")[2])
@@ -102,7 +103,7 @@ def announced(slack: LocalSlack) -> list[str]:
 
 def assert_one_each_in_order(slack: LocalSlack, events: Sequence[Event]) -> None:
     assert len(slack.messages) == len(events), Counter(announced(slack)).most_common(3)
-    # Each message names its training and how often that had changed by then; also where the metadata was dropped.
+    # Each message names its training and sequence number, also without metadata.
     place = {f"v{number}": 0 for number in range(100)}
     order = {event.id: (event.version, event.seq) for event in events}
     for identity in announced(slack):
@@ -114,7 +115,7 @@ def assert_one_each_in_order(slack: LocalSlack, events: Sequence[Event]) -> None
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_fault_leaves_one_message_in_effect_each_in_order(tmp_path: Path, seed: int) -> None:
+async def test_every_fault_leaves_one_message_per_event_in_order(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - the order of the faults
     faults = [*FAULTS, *FAULTS]
     draw.shuffle(faults)
@@ -126,7 +127,9 @@ async def test_every_fault_leaves_one_message_in_effect_each_in_order(tmp_path: 
     assert states(tmp_path) == {State.DELIVERED: len(events)}
     assert slack.too_fast == 0
     assert_one_each_in_order(slack, events)
-    assert not [text for text in slack.texts if "may be a repeat" in text], "what was looked up is none"
+    assert not [text for text in slack.texts if "may be a repeat" in text], (
+        "a message that was looked up counts as a repeat"
+    )
 
 
 @pytest.mark.slow
@@ -143,7 +146,7 @@ async def test_at_slacks_own_pace_nothing_is_throttled_and_nothing_dropped(tmp_p
     assert_one_each_in_order(slack, events)
 
 
-async def test_one_sweep_settles_everything_that_a_crash_left_in_doubt(tmp_path: Path) -> None:
+async def test_one_sweep_settles_the_uncertain_deliveries_of_a_crash(tmp_path: Path) -> None:
     events = changes(versions=6, each=1)
     slack = LocalSlack(pace=Bucket(100, 10.0))
     async with local_slack(slack):
@@ -158,10 +161,12 @@ async def test_one_sweep_settles_everything_that_a_crash_left_in_doubt(tmp_path:
     assert states(tmp_path) == {State.DELIVERED: 6}
     assert_one_each_in_order(slack, events)
     assert slack.calls["chat.postMessage"] == 6
-    assert slack.calls["conversations.history"] == 2, "one look for all, and a second for those not found"
+    assert slack.calls["conversations.history"] == 2, (
+        "not one lookup for all, and one more for the messages that it did not find"
+    )
 
 
-async def test_what_is_in_doubt_blocks_its_line_and_no_other(tmp_path: Path) -> None:
+async def test_an_uncertain_delivery_blocks_only_its_training(tmp_path: Path) -> None:
     slow = Policy(first_retry=timedelta(seconds=1))
     events = changes(versions=2, each=2)
     slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0))
@@ -177,7 +182,9 @@ async def test_what_is_in_doubt_blocks_its_line_and_no_other(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("policy", "texts"), [(OnUncertain.RESEND, 2), (OnUncertain.HOLD, 1)])
-async def test_without_the_scope_the_policy_decides(tmp_path: Path, policy: OnUncertain, texts: int) -> None:
+async def test_without_the_scope_for_lookups_the_policy_decides(
+    tmp_path: Path, policy: OnUncertain, texts: int
+) -> None:
     events = changes(versions=1, each=1)
     slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=policy)
@@ -201,11 +208,11 @@ async def test_a_throttled_channel_waits_as_long_as_slack_asks(tmp_path: Path) -
             for announced in daemon_in_process.history(tmp_path)
             for delivery_outcome in announced.delivery_outcomes
         ]
-    assert slack.refused["ratelimited"] == 1, "nothing was sent into the pause"
-    assert attempts == [1] * 4, "too fast costs no attempt"
+    assert slack.refused["ratelimited"] == 1, "a message was sent during the pause"
+    assert attempts == [1] * 4, "a 429 counted as an attempt"
 
 
-async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_path: Path) -> None:
+async def test_r15_an_archived_channel_parks_its_deliveries_with_the_reason(tmp_path: Path) -> None:
     events = changes(versions=2, each=1)
     slack = LocalSlack(fault=lambda _: "is_archived", pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
@@ -220,7 +227,7 @@ async def test_r15_a_channel_that_is_gone_parks_its_rows_with_the_reason(tmp_pat
     assert slack.messages == []
 
 
-async def test_a_parked_channel_is_recovered_at_once_by_a_message_that_is_found_in_it(tmp_path: Path) -> None:
+async def test_a_parked_channel_recovers_when_a_lookup_finds_its_message(tmp_path: Path) -> None:
     events = changes(versions=3, each=1)
     slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
@@ -232,7 +239,7 @@ async def test_a_parked_channel_is_recovered_at_once_by_a_message_that_is_found_
     assert_one_each_in_order(slack, events)
 
 
-async def test_what_surely_failed_after_a_person_decided_is_not_held_again(tmp_path: Path) -> None:
+async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: Path) -> None:
     (event,) = events = changes(versions=1, each=1)
     faults = in_turn([Fault.LATE_RESET, "brand_new_error", "brand_new_error"])
     slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))

@@ -1,4 +1,4 @@
-"""R11 in the flow: words, types and fields that the documents do not have, amid others that are as ever."""
+"""R11: statuses and types that AiTEMS does not document, beside trainings that change as usual."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from watcher.simulator import serve
 
 pytestmark = pytest.mark.slow
 
-WORDS = ("hibernating", "COMPLETED", "Learning", "완료", "learning ", "0", "null", "gone", "*")
+STATUSES = ("hibernating", "COMPLETED", "Learning", "완료", "learning ", "0", "null", "gone", "*")
 TYPES = ("pop", "quantum-pop", "새로운")
 
 
-async def test_r11_an_unheard_of_word_is_kept_as_it_came_and_announced_once_a_training(tmp_path: Path) -> None:
-    api, turns = RecordingSimulator(), rounds(few=2, full=20)
+async def test_r11_an_unknown_status_is_recorded_unchanged_and_announced_once_per_training(tmp_path: Path) -> None:
+    api, repeats = RecordingSimulator(), rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         born = datetime.now(UTC)
         async with daemon_in_process.running(
             tmp_path, daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         ):
             async with changes_under_way(api, 11):
-                for _ in range(turns):
-                    for word in (*WORDS, "learning"):
+                for _ in range(repeats):
+                    for status in (*STATUSES, "learning"):
                         shown = len(api.shown)
                         for training_type in TYPES:
-                            api.set_training(SERVICES[0], training_type, "odd", word)
+                            api.set_training(SERVICES[0], training_type, "odd", status)
                         await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 60, 60)  # type: ignore[misc]
             await quiet(tmp_path, api)
         life = Life(born, datetime.now(UTC))
@@ -43,6 +43,6 @@ async def test_r11_an_unheard_of_word_is_kept_as_it_came_and_announced_once_a_tr
     assert violations(evidence) == []
     odd = [announced.event for announced in evidence.announced if announced.event.version == "odd"]
     announced = {(event.training_type, event.to_status) for event in odd}
-    assert announced >= {(training_type, word) for training_type in TYPES for word in WORDS[1:]}
+    assert announced >= {(training_type, status) for training_type in TYPES for status in STATUSES[1:]}
     alerts = Counter((event.training_type, event.to_status) for event in odd if event.kind is Kind.UNKNOWN_STATUS)
-    assert set(alerts.values()) == {1}, "once a word and training, and no loop"
+    assert set(alerts.values()) == {1}, "an unknown status was announced more than once for a training"

@@ -1,4 +1,4 @@
-"""R26 in the flow: what cannot be rendered goes out in the built-in words, each event once."""
+"""R26: an event that cannot be rendered is sent with the built-in text, once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from watcher.simulator import serve
 pytestmark = pytest.mark.slow
 
 
-async def test_r26_what_cannot_be_rendered_is_announced_in_the_built_in_words_and_once(
+async def test_r26_an_event_that_cannot_be_rendered_is_sent_once_with_the_built_in_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render = payload._data
     struck: list[str] = []
 
     def fail(event: Event, *args: Any) -> Any:
-        """Render as the program does, and fall over every record."""
+        """Raise for every event with a record; render others as usual."""
         if event.record:
             struck.append(event.id)
             raise RuntimeError("a planted fault")

@@ -1,4 +1,4 @@
-"""A simulator that is really served, in a world that stands still until a test moves its clock."""
+"""A simulator on a real socket; its time passes only when a test advances the clock."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.simulator.fake_clock import FakeClock
-from watcher.simulator import Life, Running, Service, Simulator, Step, Training, World, serve
+from watcher.simulator import Life, Running, SimulatedService, Simulator, Step, Training, World, serve
 
 WORLD = World(
     (
-        Service(
+        SimulatedService(
             id="shop",
             name="Shop",
             trainings=(
@@ -19,7 +19,7 @@ WORLD = World(
                 Training(type="relatedItem", version="r1", life=Life((Step(0, "waiting"),))),
             ),
         ),
-        Service(id="news", name="News"),
+        SimulatedService(id="news", name="News"),
     )
 )
 

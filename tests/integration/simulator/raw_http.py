@@ -1,4 +1,4 @@
-"""A tiny HTTP client on bare sockets, which shows what really came over the wire, and a signer of its own."""
+"""A small HTTP client on bare sockets, which shows the received bytes, with its own signer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ API = "/api/v1"
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it was received, whole."""
+    """A complete received answer."""
 
     status: int
     headers: dict[str, str]
@@ -35,7 +35,7 @@ class Answer:
 
 
 class _Recording:
-    """What ``HTTPResponse`` needs of a socket."""
+    """A replacement for the socket of ``HTTPResponse``."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -45,8 +45,8 @@ class _Recording:
 
 
 def parse(raw: bytes) -> Answer:
-    """Read an answer; a body that is cut short raises ``http.client.IncompleteRead``."""
-    response = HTTPResponse(_Recording(raw))  # type: ignore[arg-type]  # only makefile is asked for
+    """Parse an answer; a truncated body raises ``http.client.IncompleteRead``."""
+    response = HTTPResponse(_Recording(raw))  # type: ignore[arg-type]  # only makefile is used
     response.begin()
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, headers, response.read())
@@ -60,7 +60,7 @@ def sign(
     access_key: str = SIMULATOR_ACCESS_KEY,
     secret_key: str = SIMULATOR_SECRET_KEY,
 ) -> dict[str, str]:
-    """Return the headers that every call of AiTEMS must have."""
+    """Return the required headers of a call to AiTEMS."""
     timestamp = str(int(now.timestamp() * 1000))
     message = f"{method} {uri}\n{timestamp}\n{access_key}"
     digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
@@ -74,7 +74,7 @@ def sign(
 
 @dataclass(frozen=True)
 class Wire:
-    """Every byte of an answer up to the end of the connection, and how it ended."""
+    """All bytes of an answer, and whether the connection was reset."""
 
     raw: bytes
     was_reset: bool
@@ -84,7 +84,7 @@ class Wire:
 async def connection_to(
     running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
 ) -> AsyncIterator[socket.socket]:
-    """Send a request, byte for byte as given, and lend the connection."""
+    """Send a request, byte for byte as given, and yield the connection."""
     lines = [f"{method} {target} HTTP/1.1", "host: simulator", "connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += [f"content-length: {len(body)}"] if body else []
@@ -96,17 +96,17 @@ async def connection_to(
 
 
 def signed_call(running: Running, path: str) -> AbstractAsyncContextManager[socket.socket]:
-    """Send a good, signed call and lend the connection; ``path`` comes after ``/api/v1``."""
+    """Send a valid, signed call and yield the connection; ``path`` comes after ``/api/v1``."""
     return connection_to(running, API + path, sign(API + path, running.simulator.server_now()))
 
 
 async def read_some(connection: socket.socket) -> bytes:
-    """Return the next bytes that come; none at the end."""
+    """Return the next bytes, or none at the end."""
     return await asyncio.get_running_loop().sock_recv(connection, 65536)
 
 
 async def read_until(connection: socket.socket, mark: bytes) -> bytes:
-    """Return what comes up to and with ``mark``, and whatever came in the same breath."""
+    """Return the bytes up to and including ``mark``, with all that were received together with it."""
     raw = b""
     while mark not in raw:
         raw += await read_some(connection)
@@ -114,7 +114,7 @@ async def read_until(connection: socket.socket, mark: bytes) -> bytes:
 
 
 async def read_to_end(connection: socket.socket) -> Wire:
-    """Return everything up to the end of the connection."""
+    """Return all bytes up to the end of the connection."""
     raw = bytearray()
     while True:
         try:
@@ -129,18 +129,18 @@ async def read_to_end(connection: socket.socket) -> Wire:
 async def fetch(
     running: Running, target: str, headers: dict[str, str], method: str = "GET", body: bytes = b""
 ) -> Answer:
-    """Return an answer to a request with just these headers."""
+    """Return the answer to a request with only these headers."""
     async with connection_to(running, target, headers, method, body) as connection:
         return parse((await read_to_end(connection)).raw)
 
 
 async def call(running: Running, path: str) -> Answer:
-    """Return the answer to a good, signed call; ``path`` comes after ``/api/v1``."""
+    """Return the answer to a valid, signed call; ``path`` comes after ``/api/v1``."""
     return parse((await call_wire(running, path)).raw)
 
 
 async def call_wire(running: Running, path: str) -> Wire:
-    """Return what comes over the wire after a good, signed call."""
+    """Return the bytes of the answer to a valid, signed call."""
     async with signed_call(running, path) as connection:
         return await read_to_end(connection)
 

@@ -1,4 +1,4 @@
-"""The control endpoint, as a program in another language would use it."""
+"""The control endpoint over raw HTTP, as a client in any language uses it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ async def test_every_field_of_a_training_can_be_set(running: Running) -> None:
         "createdDate": "2024-07-30T11:25:36.558",
     }
     await changed(running, "PUT", "/services/new/trains/odd%2Ftype/versions/v%201", document)
-    seen = (await call(running, "/services/new/trains/odd%2Ftype/versions/v%201")).json()
-    assert seen == {"serviceId": "new", "type": "odd/type", "version": "v 1", **document}
+    shown = (await call(running, "/services/new/trains/odd%2Ftype/versions/v%201")).json()
+    assert shown == {"serviceId": "new", "type": "odd/type", "version": "v 1", **document}
 
 
 async def test_a_training_can_be_deleted(running: Running) -> None:
@@ -51,8 +51,8 @@ async def test_a_training_can_be_deleted(running: Running) -> None:
 
 async def test_services_can_be_added_changed_and_deleted(running: Running) -> None:
     await changed(running, "PUT", "/services/hour", {"name": "Hour", "type": "interval", "interval": "hour3"})
-    seen = (await call(running, "/services/hour")).json()
-    assert (seen["name"], seen["type"], seen["learningInterval"]) == ("Hour", "interval", "hour3")
+    shown = (await call(running, "/services/hour")).json()
+    assert (shown["name"], shown["type"], shown["learningInterval"]) == ("Hour", "interval", "hour3")
     await changed(running, "PUT", "/services/shop", {"name": "Shop", "status": "disable"})
     assert (await call(running, "/services/shop")).json()["status"] == "disable"
     assert (await call(running, P1)).status == 200
@@ -87,7 +87,7 @@ async def test_a_fault_ends_after_its_time(running: Running, clock: FakeClock) -
     assert listed["ended"] is True
 
 
-async def test_requests_are_counted_and_can_be_pruned(running: Running, clock: FakeClock) -> None:
+async def test_requests_are_counted_and_can_be_cleared(running: Running, clock: FakeClock) -> None:
     await call(running, P1)
     clock.pass_seconds(2)
     await call(running, P1)
@@ -111,19 +111,19 @@ async def test_requests_are_counted_and_can_be_pruned(running: Running, clock: F
     assert (await changed(running, "GET", "/requests"))["keys"] == {}
 
 
-async def test_the_history_announces_what_script_and_control_made_true(running: Running, clock: FakeClock) -> None:
+async def test_the_history_has_the_changes_of_script_and_control(running: Running, clock: FakeClock) -> None:
     clock.pass_seconds(60)
     await changed(running, "PUT", P1, {"status": "requesting"})
     clock.pass_seconds(1.5)
     await changed(running, "DELETE", "/services/shop")
     history = await changed(running, "GET", "/history")
     assert (history["started_at"][:19], history["until"]) == ("2026-11-23T02:00:00", 61.5)
-    announced = [
+    changes = [
         (change["previous"], change["status"], change["seconds"], change["cause"])
         for change in history["changes"]
         if change["version"] == "p1"
     ]
-    assert announced == [
+    assert changes == [
         (None, "learning", 0, "script"),
         ("learning", "requesting", 60, "control"),
         ("requesting", None, 61.5, "control"),
@@ -135,14 +135,14 @@ async def test_the_history_announces_what_script_and_control_made_true(running: 
     }
 
 
-async def test_the_history_can_be_read_on_from_where_it_ended(running: Running, clock: FakeClock) -> None:
+async def test_the_history_can_be_continued_from_its_end(running: Running, clock: FakeClock) -> None:
     until = (await changed(running, "GET", "/history"))["until"]
     clock.pass_seconds(60)
     history = await changed(running, "GET", f"/history?after={until}")
     assert [change["status"] for change in history["changes"]] == ["completed"]
 
 
-async def test_the_servers_clock_can_be_moved(running: Running) -> None:
+async def test_the_clock_of_the_server_can_be_changed(running: Running) -> None:
     await changed(running, "PUT", "/clock", {"offset": "-10m"})
     late = await fetch(running, f"{API}/services", sign(f"{API}/services", START))
     assert (late.status, late.headers["date"]) == (401, "Mon, 23 Nov 2026 01:50:00 GMT")
@@ -157,7 +157,7 @@ async def test_keys_can_be_rotated(running: Running) -> None:
     assert (await control(running, "DELETE", "/keys/SIMULATORACCESSKEY01")).status == 404
 
 
-async def test_the_overview_announces_what_is_so_and_no_secret(running: Running) -> None:
+async def test_the_overview_shows_the_current_state_and_no_secret(running: Running) -> None:
     overview = await control(running, "GET", "")
     assert b"SECRET" not in overview.body
     shop = overview.json()["services"][0]
@@ -181,7 +181,7 @@ async def test_the_overview_announces_what_is_so_and_no_secret(running: Running)
         ("GET", "/history?after=noon", None, "after: 'noon' is not a number of seconds"),
     ],
 )
-async def test_what_cannot_be_done_is_refused_with_the_key(
+async def test_an_invalid_request_is_refused_with_the_faulty_key(
     running: Running, method: str, path: str, document: object, message: str
 ) -> None:
     answer = await control(running, method, path, document)
@@ -189,7 +189,7 @@ async def test_what_cannot_be_done_is_refused_with_the_key(
     assert message in answer.json()["error"]
 
 
-async def test_a_body_that_is_no_json_is_refused(running: Running) -> None:
+async def test_a_body_that_is_not_json_is_refused(running: Running) -> None:
     headers = {"content-type": "application/json"}
     answer = await fetch(running, f"/_control{P1}", headers, "PUT", b"{")
     assert (answer.status, "Invalid JSON" in answer.json()["error"]) == (400, True)
@@ -207,7 +207,7 @@ async def test_a_body_that_is_too_large_is_refused(running: Running) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/requests"), ("GET", P1)])
-async def test_an_unknown_control_is_announced_as_such(running: Running, method: str, path: str) -> None:
+async def test_an_unknown_control_request_is_named_in_the_error(running: Running, method: str, path: str) -> None:
     answer = await control(running, method, path)
     assert (answer.status, answer.json()) == (404, {"error": f"no such control: {method} /_control{path}"})
 
@@ -219,7 +219,7 @@ async def test_control_can_be_turned_off(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("access", [ControlAccess.LOOPBACK, ControlAccess.ANYONE])
-async def test_a_client_on_another_machine_needs_leave(access: ControlAccess, clock: FakeClock) -> None:
+async def test_a_client_on_another_machine_needs_permission(access: ControlAccess, clock: FakeClock) -> None:
     scope = {
         "type": "http",
         "method": "GET",
@@ -255,12 +255,12 @@ async def test_a_client_on_another_machine_needs_leave(access: ControlAccess, cl
         ("localhost", False),
     ],
 )
-def test_only_addresses_of_this_machine_count_as_such(host: str, *, local: bool) -> None:
+def test_only_loopback_addresses_count_as_this_machine(host: str, *, local: bool) -> None:
     assert _is_loopback(host) is local
 
 
-def test_the_document_announces_of_every_control() -> None:
+def test_the_guide_has_every_control_request() -> None:
     text = DOCUMENT.read_text().replace("accessKey", "access_key").replace("{type}", "{train_type}")
     for method, path in _HANDLERS:
-        announced = path.replace("{service}", "{id}").replace("{fault}", "{id}")
-        assert f"`{method} {announced}" in text or (method == "DELETE" and "keys" in path)
+        written = path.replace("{service}", "{id}").replace("{fault}", "{id}")
+        assert f"`{method} {written}" in text or (method == "DELETE" and "keys" in path)

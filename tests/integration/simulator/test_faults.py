@@ -1,4 +1,4 @@
-"""Each fault, seen by a client that knows nothing but sockets."""
+"""Each fault, as a client on bare sockets receives it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def body_of(wire: Wire) -> bytes:
         ("504", 504, "510"),
     ],
 )
-async def test_errors_of_the_gateway_come_in_its_envelope(running: Running, kind: str, status: int, code: str) -> None:
+async def test_gateway_errors_have_the_gateways_envelope(running: Running, kind: str, status: int, code: str) -> None:
     set_fault(running, kind)
     answer = await call(running, VIEW)
     assert (answer.status, answer.json()["error"]["errorCode"]) == (status, code)
@@ -75,12 +75,12 @@ async def test_errors_of_the_gateway_come_in_its_envelope(running: Running, kind
 
 @pytest.mark.parametrize("text", ["7", "-1", "1000000000", "soon", "Mon, 23 Nov 2026 02:00:30 GMT"])
 @pytest.mark.parametrize("kind", ["429-quota", "429-throttle", "429-rate", "503"])
-async def test_a_retry_after_is_sent_as_it_was_given(running: Running, kind: str, text: str) -> None:
+async def test_retry_after_is_sent_unchanged(running: Running, kind: str, text: str) -> None:
     set_fault(running, kind, retry_after=text)
     assert (await call(running, VIEW)).headers["retry-after"] == text
 
 
-async def test_a_retry_after_may_be_a_date_from_now(running: Running) -> None:
+async def test_retry_after_may_be_a_date_relative_to_now(running: Running) -> None:
     set_fault(running, "429-rate", retry_after_date_seconds=30)
     assert parsedate_to_datetime((await call(running, VIEW)).headers["retry-after"]) == START + timedelta(seconds=30)
 
@@ -97,7 +97,7 @@ async def test_a_retry_after_may_be_a_date_from_now(running: Running) -> None:
         ("envelope-200", 200, "application/json", b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}'),
     ],
 )
-async def test_odd_bodies_come_as_they_are(
+async def test_unusual_bodies_are_sent_unchanged(
     running: Running, kind: str, status: int, content_type: str, body: bytes
 ) -> None:
     set_fault(running, kind)
@@ -106,13 +106,13 @@ async def test_odd_bodies_come_as_they_are(
 
 
 @pytest.mark.parametrize(("kind", "status"), [("html", 502), ("html-200", 200)])
-async def test_html_comes_as_html(running: Running, kind: str, status: int) -> None:
+async def test_html_has_its_content_type(running: Running, kind: str, status: int) -> None:
     set_fault(running, kind)
     answer = await call(running, VIEW)
     assert (answer.status, answer.headers["content-type"], answer.body[:6]) == (status, "text/html", b"<html>")
 
 
-async def test_garbage_is_no_json(running: Running) -> None:
+async def test_garbage_is_not_json(running: Running) -> None:
     set_fault(running, "garbage")
     answer = await call(running, VIEW)
     assert answer.status == 200
@@ -120,20 +120,20 @@ async def test_garbage_is_no_json(running: Running) -> None:
         answer.json()
 
 
-async def test_a_404_polls_like_the_one_of_aitems(running: Running) -> None:
+async def test_the_404_fault_resembles_the_404_of_aitems(running: Running) -> None:
     honest = await call(running, "/services/none")
     set_fault(running, "404")
     answer = await call(running, VIEW)
     assert (answer.status, set(answer.json())) == (honest.status, set(honest.json()))
 
 
-async def test_a_canned_answer_is_what_the_fault_says(running: Running) -> None:
+async def test_a_canned_answer_has_the_values_of_the_fault(running: Running) -> None:
     set_fault(running, "canned", status=418, text="짧고 굵게", content_type="text/plain")
     answer = await call(running, VIEW)
     assert (answer.status, answer.body.decode(), answer.headers["content-type"]) == (418, "짧고 굵게", "text/plain")
 
 
-async def test_a_canned_answer_may_have_no_body_at_all(running: Running) -> None:
+async def test_a_canned_answer_may_have_no_body(running: Running) -> None:
     set_fault(running, "canned", status=204)
     assert (await call(running, VIEW)).status == 204
 
@@ -146,7 +146,7 @@ async def test_a_canned_answer_may_have_no_body_at_all(running: Running) -> None
         ({"text": "/다른 곳\r\nx: y"}, 302, "/%EB%8B%A4%EB%A5%B8%20%EA%B3%B3%0D%0Ax:%20y"),
     ],
 )
-async def test_a_redirect_names_another_place(
+async def test_a_redirect_names_another_url(
     running: Running, options: dict[str, Any], status: int, location: str
 ) -> None:
     set_fault(running, "redirect", **options)
@@ -154,7 +154,7 @@ async def test_a_redirect_names_another_place(
     assert (answer.status, answer.headers["location"]) == (status, location)
 
 
-async def test_success_may_be_a_201(running: Running) -> None:
+async def test_a_success_may_have_status_201(running: Running) -> None:
     set_fault(running, "201")
     answer = await call(running, VIEW)
     assert (answer.status, answer.json()) == (201, HONEST)
@@ -173,7 +173,7 @@ async def test_success_may_be_a_201(running: Running) -> None:
         ),
     ],
 )
-async def test_a_view_differs_from_the_honest_one_in_just_these_fields(
+async def test_a_view_differs_from_the_honest_one_in_exactly_these_fields(
     running: Running, kind: str, changes: dict[str, object]
 ) -> None:
     set_fault(running, kind)
@@ -182,7 +182,7 @@ async def test_a_view_differs_from_the_honest_one_in_just_these_fields(
 
 
 @pytest.mark.parametrize("kind", ["other-training", "unknown-status", "other-case", "null-status", "wrong-types"])
-async def test_a_list_is_wrong_in_every_training(running: Running, kind: str) -> None:
+async def test_every_training_of_a_list_is_wrong(running: Running, kind: str) -> None:
     honest = (await call(running, LIST)).json()["trains"]
     set_fault(running, kind)
     wrong = (await call(running, LIST)).json()["trains"]
@@ -191,7 +191,7 @@ async def test_a_list_is_wrong_in_every_training(running: Running, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ["other-training", "unknown-status", "missing-status", "duplicate-keys"])
-async def test_faults_of_trainings_leave_services_alone(running: Running, kind: str) -> None:
+async def test_faults_of_trainings_do_not_affect_services(running: Running, kind: str) -> None:
     honest = (await call(running, "/services/shop")).json()
     set_fault(running, kind)
     assert (await call(running, "/services/shop")).json() == honest
@@ -209,25 +209,25 @@ async def test_fields_may_be_missing(running: Running) -> None:
     assert (await call(running, VIEW)).json() == {"status": "learning"}
 
 
-async def test_nan_is_sent_as_a_bare_word(running: Running) -> None:
+async def test_nan_is_sent_without_quotes(running: Running) -> None:
     set_fault(running, "nan")
     assert b'"item_top_n": NaN' in (await call(running, VIEW)).body
 
 
-async def test_keys_are_sent_twice_with_values_that_contradict_each_other(running: Running) -> None:
+async def test_a_key_is_sent_twice_with_contradicting_values(running: Running) -> None:
     set_fault(running, "duplicate-keys")
     pairs = json.loads((await call(running, VIEW)).body, object_pairs_hook=list)
     assert [value for key, value in pairs if key == "status"] == ["learning", "completed"]
 
 
 @pytest.mark.parametrize(("options", "depth"), [({}, 100_000), ({"size": 7}, 7)])
-async def test_brackets_are_nested_as_deep_as_was_said(running: Running, options: dict[str, int], depth: int) -> None:
+async def test_brackets_are_nested_to_the_given_depth(running: Running, options: dict[str, int], depth: int) -> None:
     set_fault(running, "deep", **options)
     body = (await call(running, VIEW)).body
     assert b'"nested": ' + b"[" * depth + b"]" * depth + b"}" in body
 
 
-async def test_bad_utf8_spoils_an_otherwise_good_answer(running: Running) -> None:
+async def test_invalid_utf8_spoils_an_otherwise_honest_answer(running: Running) -> None:
     set_fault(running, "bad-utf8")
     body = (await call(running, VIEW)).body
     with pytest.raises(UnicodeDecodeError):
@@ -235,7 +235,7 @@ async def test_bad_utf8_spoils_an_otherwise_good_answer(running: Running) -> Non
     assert json.loads(body.decode(errors="replace"))["status"] == "learning"
 
 
-async def test_an_older_state_is_what_was_so_before(running: Running, clock: FakeClock) -> None:
+async def test_an_older_state_is_shown(running: Running, clock: FakeClock) -> None:
     clock.pass_seconds(70)
     assert (await call(running, VIEW)).json()["status"] == "completed"
     set_fault(running, "older-state")
@@ -253,7 +253,7 @@ async def test_lists_may_lack_trainings(running: Running) -> None:
 
 
 @pytest.mark.parametrize(("options", "seconds"), [({}, 600), ({"seconds": -5}, -5)])
-async def test_the_date_may_be_off_in_an_honest_answer(
+async def test_the_date_of_an_honest_answer_may_be_wrong(
     running: Running, options: dict[str, float], seconds: int
 ) -> None:
     set_fault(running, "clock-off", **options)
@@ -269,12 +269,12 @@ async def test_the_date_may_be_missing(running: Running) -> None:
     assert answer.json() == HONEST
 
 
-async def test_a_reset_breaks_the_connection_off_before_a_byte(running: Running) -> None:
+async def test_a_reset_comes_before_the_first_byte(running: Running) -> None:
     set_fault(running, "reset")
     assert await call_wire(running, VIEW) == Wire(b"", was_reset=True)
 
 
-async def test_a_reset_in_the_middle_comes_after_half_of_the_body(running: Running) -> None:
+async def test_a_reset_within_the_body_comes_after_half_of_it(running: Running) -> None:
     set_fault(running, "reset-mid-body")
     wire = await call_wire(running, VIEW)
     honest = json.dumps(HONEST).encode()
@@ -282,7 +282,7 @@ async def test_a_reset_in_the_middle_comes_after_half_of_the_body(running: Runni
     assert body_of(wire) == honest[: len(honest) // 2]
 
 
-async def test_a_hang_up_closes_in_good_order_before_a_byte(running: Running) -> None:
+async def test_a_hang_up_closes_normally_before_the_first_byte(running: Running) -> None:
     set_fault(running, "hang-up")
     assert await call_wire(running, VIEW) == Wire(b"", was_reset=False)
 
@@ -303,7 +303,7 @@ async def test_an_answer_may_have_more_bytes_than_it_says(running: Running) -> N
     assert len(parse(wire.raw).body) == len(body_of(wire)) // 2
 
 
-async def test_an_answer_may_be_no_http(running: Running) -> None:
+async def test_an_answer_may_not_be_http(running: Running) -> None:
     set_fault(running, "not-http")
     assert (await call_wire(running, VIEW)).raw == b"220 mail.example ESMTP ready\r\n"
 
@@ -316,8 +316,8 @@ async def test_headers_may_be_huge(running: Running, options: dict[str, int], si
     assert body_of(wire) == b"{}"
 
 
-async def silence(*parts: bytes, running: Running) -> None:
-    """Expect that an answer begins with the parts, and that nothing more comes then."""
+async def expect_no_more_than(*parts: bytes, running: Running) -> None:
+    """Expect that an answer begins with the parts, and that no further bytes follow."""
     async with signed_call(running, VIEW) as connection:
         for part in parts:
             await read_until(connection, part)
@@ -327,18 +327,18 @@ async def silence(*parts: bytes, running: Running) -> None:
 
 async def test_a_hang_sends_nothing(running: Running) -> None:
     set_fault(running, "hang")
-    await silence(running=running)
+    await expect_no_more_than(running=running)
 
 
-async def test_a_hang_in_the_middle_sends_half_of_the_body(running: Running) -> None:
+async def test_a_hang_within_the_body_sends_half_of_it(running: Running) -> None:
     set_fault(running, "hang-mid-body")
     honest = json.dumps(HONEST).encode()
-    await silence(HEAD_END + honest[: len(honest) // 2], running=running)
+    await expect_no_more_than(HEAD_END + honest[: len(honest) // 2], running=running)
 
 
 async def test_a_slow_answer_does_not_come_before_its_time(running: Running) -> None:
     set_fault(running, "slow", seconds=3600)
-    await silence(running=running)
+    await expect_no_more_than(running=running)
 
 
 async def test_a_slow_answer_is_honest(running: Running) -> None:
@@ -346,23 +346,23 @@ async def test_a_slow_answer_is_honest(running: Running) -> None:
     assert (await call(running, VIEW)).json() == HONEST
 
 
-async def test_a_drip_sends_the_head_and_then_one_byte_of_the_body(running: Running) -> None:
+async def test_a_drip_sends_the_head_and_the_first_byte_of_the_body(running: Running) -> None:
     set_fault(running, "drip", seconds=3600)
-    await silence(HEAD_END + b"{", running=running)
+    await expect_no_more_than(HEAD_END + b"{", running=running)
 
 
-async def test_dripping_headers_send_one_byte(running: Running) -> None:
+async def test_dripping_headers_send_the_first_byte(running: Running) -> None:
     set_fault(running, "drip-headers", seconds=3600)
-    await silence(b"H", running=running)
+    await expect_no_more_than(b"H", running=running)
 
 
 @pytest.mark.parametrize("kind", ["drip", "drip-headers"])
-async def test_a_drip_ends_with_the_whole_honest_answer(running: Running, kind: str) -> None:
+async def test_a_drip_ends_with_the_complete_honest_answer(running: Running, kind: str) -> None:
     set_fault(running, kind, seconds=0)
     assert (await call(running, VIEW)).json() == HONEST
 
 
-async def test_a_huge_body_has_the_size_that_was_said(running: Running) -> None:
+async def test_a_huge_body_has_the_given_size(running: Running) -> None:
     set_fault(running, "huge", size=3_000_000)
     answer = await call(running, VIEW)
     assert (len(answer.body), answer.headers["content-length"]) == (3_000_000, "3000000")
@@ -377,7 +377,7 @@ async def test_a_gzip_bomb_is_small_on_the_wire_and_large_inside(running: Runnin
     assert len(gzip.decompress(answer.body)) == 5_000_000
 
 
-async def test_an_endless_body_goes_on_as_long_as_it_is_read(running: Running) -> None:
+async def test_an_endless_body_continues_while_it_is_read(running: Running) -> None:
     set_fault(running, "endless")
     async with signed_call(running, VIEW) as connection:
         received = 0
@@ -386,7 +386,7 @@ async def test_an_endless_body_goes_on_as_long_as_it_is_read(running: Running) -
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang-mid-body", "drip", "drip-headers", "slow", "endless"])
-async def test_the_simulator_serves_on_after_a_client_gave_up(
+async def test_the_simulator_continues_after_a_client_disconnects(
     running: Running, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_fault(running, kind, times=1)
@@ -399,7 +399,7 @@ async def test_the_simulator_serves_on_after_a_client_gave_up(
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"huge", "gzip-bomb", "endless"}))
-async def test_every_fault_can_be_struck_by_every_call_without_a_word_in_the_log(
+async def test_every_fault_applies_to_every_call_without_a_log_line(
     running: Running, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_fault(running, kind)
@@ -414,14 +414,14 @@ async def test_every_fault_can_be_struck_by_every_call_without_a_word_in_the_log
     assert caplog.records == []
 
 
-async def test_a_request_that_the_gateway_refuses_is_refused_in_spite_of_faults(running: Running) -> None:
+async def test_a_request_that_the_gateway_refuses_is_refused_despite_faults(running: Running) -> None:
     set_fault(running, "500")
     target = f"/api/v1{VIEW}"
     assert (await fetch(running, target, sign(target, START, secret_key="wrong"))).status == 401
     assert running.simulator.faults.planned[0].struck == 0
 
 
-async def test_a_fault_strikes_only_what_it_is_limited_to(running: Running) -> None:
+async def test_a_fault_applies_within_its_limits_only(running: Running) -> None:
     set_fault(running, "500", service="shop", call=CallKind.VIEW, times=2)
     paths = ("/services/news/trains", LIST, VIEW, VIEW, VIEW)
     assert [(await call(running, path)).status for path in paths] == [200, 200, 500, 500, 200]

@@ -1,4 +1,4 @@
-"""What the gateway lets pass and what it refuses, seen over a real socket."""
+"""The checks of the gateway over a real socket: accepted and refused requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def refused(details: str) -> dict[str, object]:
     return {"error": {"errorCode": "200", "message": "Authentication Failed", "details": details}}
 
 
-async def test_a_good_call_is_answered_with_json(running: Running) -> None:
+async def test_a_valid_call_is_answered_with_json(running: Running) -> None:
     answer = await call(running, "/services/shop/trains")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert [train["version"] for train in answer.json()["trains"]] == ["p1", "r1"]
@@ -50,7 +50,7 @@ async def test_a_signature_wrong_by_one_character_is_refused(running: Running) -
     assert running.simulator.requests.refused() == {"signature-wrong": 1}
 
 
-async def test_a_signature_that_is_no_ascii_is_refused(running: Running) -> None:
+async def test_a_signature_that_is_not_ascii_is_refused(running: Running) -> None:
     headers = sign(LIST, START) | {"x-ncp-apigw-signature-v2": "ä"}
     assert (await fetch(running, LIST, headers)).json() == refused(INVALID)
 
@@ -81,7 +81,7 @@ async def test_a_call_five_minutes_off_passes(running: Running) -> None:
     assert (await fetch(running, LIST, sign(LIST, START - timedelta(seconds=300)))).status == 200
 
 
-async def test_a_server_whose_clock_is_off_refuses_right_clients_and_shows_its_time(clock: FakeClock) -> None:
+async def test_a_server_with_a_wrong_clock_refuses_correct_clients_and_shows_its_time(clock: FakeClock) -> None:
     async with serve(Simulator(clock=clock, clock_offset_seconds=600)) as running:
         right = await fetch(running, f"{API}/services", sign(f"{API}/services", START))
         resynced = await fetch(running, f"{API}/services", sign(f"{API}/services", START + timedelta(seconds=600)))
@@ -90,7 +90,7 @@ async def test_a_server_whose_clock_is_off_refuses_right_clients_and_shows_its_t
 
 
 @pytest.mark.parametrize("path", ["/services", "/services/none/trains", "/nowhere"])
-async def test_every_answer_has_the_date_of_the_simulators_clock_once(
+async def test_every_answer_has_one_date_from_the_simulators_clock(
     running: Running, clock: FakeClock, path: str
 ) -> None:
     clock.pass_seconds(90)
@@ -138,7 +138,7 @@ async def test_an_unknown_service_or_version_is_a_404_of_aitems(running: Running
 
 
 @pytest.mark.parametrize("name", ["상점 1", "a/b", "50%", "a?b", "a#b", "..", "~_-.", "é", "a+b", "%2F"])
-async def test_ids_of_any_dead_letters_are_found_under_their_percent_encoded_path(running: Running, name: str) -> None:
+async def test_ids_with_any_characters_have_a_percent_encoded_path(running: Running, name: str) -> None:
     running.simulator.set_training(name, "pop", name, "learning")
     encoded = quote(name, safe="")
     answer = await call(running, f"/services/{encoded}/trains/pop/versions/{encoded}")
@@ -147,7 +147,7 @@ async def test_ids_of_any_dead_letters_are_found_under_their_percent_encoded_pat
 
 
 @pytest.mark.parametrize("path", ["/services/%EC%83%81", "/services/%ec%83%81"])
-async def test_the_signature_is_checked_over_the_path_as_it_was_sent(running: Running, path: str) -> None:
+async def test_the_signature_is_checked_over_the_path_as_sent(running: Running, path: str) -> None:
     running.simulator.set_training("상", "pop", "v1", "learning")
     assert (await call(running, path)).status == 200
     other_case = API + (path.lower() if path != path.lower() else path.replace("%ec", "%EC"))
@@ -156,11 +156,11 @@ async def test_the_signature_is_checked_over_the_path_as_it_was_sent(running: Ru
 
 
 @pytest.mark.parametrize("query", ["?isRecent=true&a", "?a=&b", "?b=2&a=1", "?a=%20+", "?&&", "?isRecent=true"])
-async def test_the_signature_is_checked_over_the_query_as_it_was_sent(running: Running, query: str) -> None:
+async def test_the_signature_is_checked_over_the_query_as_sent(running: Running, query: str) -> None:
     assert (await call(running, f"/services/shop/trains{query}")).status == 200
 
 
-async def test_two_accounts_are_announced_apart_in_the_log(clock: FakeClock) -> None:
+async def test_the_log_separates_two_accounts(clock: FakeClock) -> None:
     keys = {"one": Secret("secret 1"), "two": Secret("secret 2")}
     async with serve(Simulator(clock=clock, keys=keys)) as running:
         for access_key, secret_key in [("one", "secret 1"), ("two", "secret 2"), ("two", "secret 1")]:

@@ -1,4 +1,4 @@
-"""Starting and stopping: addresses, ports, the plain function for the command line, both event loops."""
+"""Start and stop of the simulator: addresses, ports, the function for the command line, both event loops."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SETTINGS = SimulatorSettings(port=0, seed=1)
 DATA = paths.DATA / "simulator"
 
 
-async def test_the_urls_are_those_that_are_served() -> None:
+async def test_the_urls_lead_to_the_simulator() -> None:
     async with serve(Simulator(demo_world())) as running:
         assert running.base_url == f"http://127.0.0.1:{running.port}/api/v1"
         assert running.control_url == f"http://127.0.0.1:{running.port}/_control"
@@ -44,11 +44,11 @@ async def test_ipv6_is_served() -> None:
 
 
 @pytest.mark.parametrize(("host", "named"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("localhost", "localhost")])  # noqa: S104 - only named
-def test_an_address_for_all_interfaces_is_named_as_one_that_can_be_reached(host: str, named: str) -> None:
+def test_a_wildcard_address_is_replaced_by_loopback_in_urls(host: str, named: str) -> None:
     assert Running(Simulator(), host, 8080).origin == f"http://{named}:8080"
 
 
-async def test_a_port_that_is_taken_is_an_os_error() -> None:
+async def test_a_port_in_use_is_an_os_error() -> None:
     async with serve(Simulator()) as running:
         with pytest.raises(OSError, match="in use"):
             async with serve(Simulator(), port=running.port):
@@ -61,7 +61,7 @@ async def test_two_simulators_run_side_by_side() -> None:
         assert (await call(two, "/services")).json()["services"] == []
 
 
-async def test_a_stopped_simulator_listens_no_more() -> None:
+async def test_a_stopped_simulator_does_not_listen() -> None:
     async with serve(Simulator()) as running:
         pass
     with pytest.raises(ConnectionRefusedError):
@@ -69,7 +69,7 @@ async def test_a_stopped_simulator_listens_no_more() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip", "hang-mid-body", "slow", "endless"])
-async def test_stopping_ends_calls_that_would_go_on_for_ever(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stopping_ends_calls_that_would_never_end(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     async with AsyncExitStack() as stack:
         async with serve(Simulator(demo_world(), faults=[Fault(kind=kind)])) as running:
             connection = await stack.enter_async_context(signed_call(running, "/services"))
@@ -78,7 +78,7 @@ async def test_stopping_ends_calls_that_would_go_on_for_ever(kind: str, caplog: 
     assert caplog.records == []
 
 
-async def test_signals_stay_with_whoever_embeds_the_simulator() -> None:
+async def test_an_embedded_simulator_does_not_change_signal_handlers() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with serve(Simulator()):
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -90,7 +90,7 @@ async def run_until_started(settings: SimulatorSettings) -> tuple[asyncio.Task[N
     return task, await started
 
 
-async def test_it_runs_until_it_is_cancelled() -> None:
+async def test_the_simulator_runs_until_it_is_cancelled() -> None:
     task, running = await run_until_started(SETTINGS)
     assert len((await call(running, "/services")).json()["services"]) == 3
     task.cancel()
@@ -100,7 +100,7 @@ async def test_it_runs_until_it_is_cancelled() -> None:
         socket.create_connection((running.host, running.port)).close()
 
 
-async def test_it_runs_a_script_with_its_faults() -> None:
+async def test_the_simulator_runs_a_script_with_its_faults() -> None:
     task, running = await run_until_started(replace(SETTINGS, script=DATA / "good.toml"))
     names = [item["name"] for item in (await call(running, "/services")).json()["services"]]
     assert names == ["shop-main", "hourlyfee02"]
@@ -127,7 +127,7 @@ def test_the_same_seed_gives_the_same_account() -> None:
     assert one.truth.services == two.truth.services
 
 
-def test_it_serves_and_resets_under_uvloop_too() -> None:
+def test_the_simulator_works_under_uvloop() -> None:
     async def scenario() -> tuple[int, Wire]:
         async with serve(Simulator(demo_world())) as running:
             status = (await call(running, "/services")).status

@@ -16,11 +16,13 @@ from sqlalchemy.event import listen
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue, settle
 from tests.support import routing
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
-from watcher.core.delivery.receiver_health import REMOVED_REMEDY
 from watcher.core.event import Event, Kind
 from watcher.core.routing.planning import OutboxState, plan_deliveries
+from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire_orphans
@@ -45,7 +47,7 @@ async def test_a_removed_receiver_without_deliveries_is_no_unannounced_problem(
     deliveries, outbox = Deliveries(database), Outbox(database)
     await routing.settle(deliveries, "hook", leased, Settlement(verdict=again, at=NOW, signal=signal))
     ((failing, _),) = await outbox.unrouted(9)
-    nobody = RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
+    nobody = RoutingDecision(to=(), reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
     await routing.enqueue(outbox, [(failing, nobody)], lambda *_: None, NOW)
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",)
     assert await note_removed(deliveries, {"renamed"}, NOW) == [], "it counts as failing already"
@@ -75,7 +77,7 @@ async def test_an_open_group_keeps_its_wait_when_its_receiver_recovers(
     event = make_event()
     group = Group(key="route 1", patience=timedelta(minutes=10))
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason=routed(1))
     await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
@@ -86,7 +88,7 @@ async def test_a_delivery_without_a_body_gets_one_when_the_kind_of_its_receiver_
 ) -> None:
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
     assert first.request.body is not None
@@ -115,7 +117,7 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
 ) -> None:
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     plan = plan_deliveries([(event, decision)], OutboxState(), lambda *_: b"body", NOW)
     dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
     with suppress(InterruptedError):
@@ -134,9 +136,9 @@ async def test_a_removed_receiver_is_announced_once_and_its_deliveries_are_sent_
     assert await note_removed(deliveries, {"renamed"}, NOW) == ["hook"]
     assert await note_removed(deliveries, {"renamed"}, NOW) == [], "announced once"
     ((event, _),) = await outbox.unrouted(9)
-    facts = event.receiver or {}
-    assert (event.kind, facts["reason"], facts["waiting"]) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
-    assert facts["remedy"] == REMOVED_REMEDY
+    facts = receiver_of(event)
+    assert (event.kind, facts.reason, facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
+    assert facts.remedy == Remedy(code=RemedyCode.REMOVED)
     await deliveries.probe("hook", NOW)
     assert len(await claim(database)) == 1
 

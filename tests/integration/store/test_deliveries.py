@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.support import routing
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.pipeline.expiry import expire, expire_orphans
@@ -45,7 +47,7 @@ async def enqueue(
 ) -> None:
     await PollStore(database).record(Batch(events=events))
     recipients = tuple(Recipient(receiver=name, group=group, mentions=mentions) for name in to)
-    plans = [(event, RoutingDecision(to=recipients, reason="route 1")) for event in events]
+    plans = [(event, RoutingDecision(to=recipients, reason=routed(1))) for event in events]
     await routing.enqueue(Outbox(database), plans, seal, NOW)
 
 
@@ -312,7 +314,7 @@ async def test_a_dead_letter_is_not_pruned_before_its_announcement(database: Dat
     assert len(await expire(store, "hook", later, later)) == 2
     assert await Retention(database).prune(later) == 0
     (announced,) = await announce_dead_letters(store, "hook", later)
-    assert (announced.receiver or {})["count"] == 2
+    assert receiver_of(announced).count == 2
     assert await Retention(database).prune(later) == 1
 
 

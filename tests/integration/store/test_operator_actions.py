@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, s
 from tests.support import routing
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Kind
-from watcher.core.routing.fallback import NotAnnounced
+from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store.deliveries import Deliveries
@@ -121,7 +122,10 @@ async def test_a_delivered_or_leased_delivery_is_left_alone(database: Database, 
         await OperatorActions(database, {"hook", "chat"}).retry([leased.request.delivery_id], NOW)
 
 
-async def route_news(database: Database, to: tuple[str, ...] = (), reason: str = "route 1") -> None:
+ROUTE_1 = routed(1)
+
+
+async def route_news(database: Database, to: tuple[str, ...] = (), reason: RoutingReason = ROUTE_1) -> None:
     news = [event for event, _ in await Outbox(database).unrouted(9)]
     recipients = tuple(Recipient(receiver=name) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason=reason)) for event in news]
@@ -147,7 +151,7 @@ async def test_a_failing_receiver_is_unannounced_when_no_other_receiver_is_notif
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
-    await route_news(database, reason="route 1; nobody: no-other-receiver")
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
     (news,) = await database.write(unannounced)
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
@@ -159,7 +163,7 @@ async def test_a_receiver_that_fails_after_the_clock_was_set_back_is_unannounced
     await refused(database, make_event, at=ahead)
     await recovered(database, at=ahead + PARKED_RETRY)
     await refused(database, make_event, seq=2)
-    await route_news(database, reason="route 1; nobody: no-other-receiver")
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
     (news,) = await database.write(unannounced)
     assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
@@ -168,7 +172,7 @@ async def test_an_event_that_a_route_drops_on_purpose_is_not_unannounced(
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
-    await route_news(database, reason="route 1: dropped on purpose")
+    await route_news(database, reason=replace(routed(1), code=RoutingCode.DROPPED))
     assert await database.write(unannounced) == []
 
 
@@ -188,7 +192,7 @@ async def test_dead_letters_are_unannounced_until_they_are_retried_or_dropped(
     identity = await dead(database, make_event)
     (event,) = await announce_dead_letters(Deliveries(database), "hook", NOW)
     assert await announce_dead_letters(Deliveries(database), "hook", NOW) == []
-    await route_news(database, reason="route 1; nobody: every-other-receiver-failing")
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.ALL_FAILING))
     (news,) = await database.write(unannounced)
     assert (news.event.id, news.reason) == (event.id, NotAnnounced.ALL_FAILING)
     await OperatorActions(database, {"hook", "chat"}).drop([identity], "mina", NOW)

@@ -29,6 +29,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of
 from watcher.core.routing.planning import OutboxState, OutdatedDecisionError, plan_deliveries
+from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
@@ -192,7 +193,10 @@ async def fail(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(2, "w1"), to=("gone",))
     await expire_orphans(deliveries, {"hook"}, LATER, LATER)
     await announce_dead_letters(deliveries, None, LATER)
-    outbox, nobody = Outbox(database), RoutingDecision(to=(), reason="route 1; nobody: no-other-receiver")
+    outbox, nobody = (
+        Outbox(database),
+        RoutingDecision(to=(), reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER)),
+    )
     about_receivers = [(item, nobody) for item, _ in await outbox.unrouted(9)]
     await routing.enqueue(outbox, about_receivers, lambda *_: None, LATER)
 
@@ -267,7 +271,7 @@ def test_only_the_readers_of_the_portable_half_know_the_file() -> None:
 async def test_a_plan_is_refused_when_an_event_was_routed_meanwhile(database: Database, make_event: MakeEvent) -> None:
     changed, outbox = make_event(), Outbox(database)
     await PollStore(database).record(Batch(events=(changed,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     plan = plan_deliveries([(changed, decision)], OutboxState(), lambda *_: b"", NOW)
     await outbox.enqueue(plan)
     with pytest.raises(OutdatedDecisionError):
@@ -278,7 +282,7 @@ async def test_a_plan_is_refused_when_an_event_was_routed_meanwhile(database: Da
 async def test_a_plan_is_refused_when_a_silence_began_or_ended(database: Database, make_event: MakeEvent) -> None:
     changed, outbox = make_event(), Outbox(database)
     await PollStore(database).record(Batch(events=(changed,)))
-    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     before = await outbox.state({"hook"}, {changed.subject}, NOW)
     silence = await Silences(database).add(matcher_of({"kind": ["*"]}), DAY, "mina", "why", NOW)
     with pytest.raises(OutdatedDecisionError):
@@ -293,7 +297,7 @@ async def test_a_plan_is_refused_when_a_silence_began_or_ended(database: Databas
 async def test_a_plan_is_refused_when_its_number_was_given_meanwhile(database: Database, make_event: MakeEvent) -> None:
     first, second = make_event(1), make_event(2)
     await PollStore(database).record(Batch(events=(first, second)))
-    outbox, decision = Outbox(database), RoutingDecision(to=(Recipient(receiver="hook"),), reason="route 1")
+    outbox, decision = Outbox(database), RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
     for known in range(2):
         state = await outbox.state({"hook"}, {first.subject}, NOW)
         assert state.sequences.get(("hook", first.subject), 0) == known

@@ -8,9 +8,11 @@ from typing import Final
 
 from tests.integration.store.conftest import NOW
 from tests.support import routing
+from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX
 from watcher.core.event import Event
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.pipeline.expiry import expire, expire_orphans
@@ -29,7 +31,7 @@ async def wait_in_vain(database: Database, make_event: MakeEvent, receiver: str)
     """Make ``MANY`` deliveries that wait for a receiver."""
     events: list[Event] = [make_event(number) for number in range(1, MANY + 1)]
     await PollStore(database).record(Batch(events=tuple(events)))
-    plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason="route 1")
+    plan = RoutingDecision(to=(Recipient(receiver=receiver),), reason=routed(1))
     await routing.enqueue(Outbox(database), [(event, plan) for event in events], lambda *_: b"body", NOW)
 
 
@@ -42,11 +44,9 @@ async def test_r14_old_deliveries_expire_in_batches_and_are_announced_as_one(
         parts.append(len(ended))
     assert parts == [ENDED_MAX, ENDED_MAX, 50]
     (announced,) = await announce_dead_letters(deliveries, "hook", LATER)
-    facts = announced.receiver or {}
-    named = facts["deliveries"]
-    assert isinstance(named, list)
-    assert (facts["count"], len(named)) == (MANY, DEAD_LETTERS_MAX)
-    assert all(delivery["about"] for delivery in named)
+    facts = receiver_of(announced)
+    assert (facts.count, len(facts.deliveries)) == (MANY, DEAD_LETTERS_MAX)
+    assert all(dead_letter.about for dead_letter in facts.deliveries)
     assert await announce_dead_letters(deliveries, "hook", LATER) == []
 
 

@@ -18,6 +18,7 @@ from tests.integration.store.test_deliveries import seal
 from tests.support.routing import enqueue
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store import schema
@@ -90,7 +91,7 @@ async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
     for event, past in zip(events, history, strict=True):
         if past.routed:
             to = tuple(Recipient(receiver=f"hook{number}") for number in range(len(past.endings)))
-            await enqueue(Outbox(database), [(event, RoutingDecision(to=to, reason="route 1"))], seal, NOW)
+            await enqueue(Outbox(database), [(event, RoutingDecision(to=to, reason=routed(1)))], seal, NOW)
             await database.write(lambda connection, event=event, past=past: end(connection, event, past))  # type: ignore[misc]
     return events
 

@@ -1,6 +1,6 @@
-"""The real stages on a real store, in any order, beside a small reference model.
+"""The real stages on a real store, in random order, compared with a small reference model.
 
-The process dies between any two writes, and the store refuses some.
+The process may die between any two writes, and the store refuses some writes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import Life, repeats, violations
 from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
-from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_polls
+from tests.support.virtual import ALL, FakeApi, FakeReceiver, VirtualClock, VirtualLoop, service_polls
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
@@ -69,26 +69,26 @@ pytestmark = pytest.mark.slow
 SERVICES: Final = ("s1", "s2")
 NAMES: Final = tuple((service, version) for service in SERVICES for version in ("v1", "v2", "v3"))
 AT_FIRST: Final = NAMES[:1] + NAMES[3:5]
-WORDS: Final = ("ready", "requesting", "waiting", "learning", "stopping", "completed", "learningFailed", "paused")
+STATUSES: Final = ("ready", "requesting", "waiting", "learning", "stopping", "completed", "learningFailed", "paused")
 INTERVAL_SECONDS: Final = 30
 SENDING_SECONDS: Final = 0.01
 SHOWN_AFTER_SECONDS: Final = 4.0
-"""Less than the wait before the first look."""
+"""Less than the wait before the first lookup."""
 RECEIVERS: Final = ("hook", "more")
-FATES: Final = ("arrives", "refused", "arrives-unanswered", "lost-unanswered", "dies-before", "dies-after")
+RESULTS: Final = ("arrives", "refused", "arrives-unanswered", "lost-unanswered", "dies-before", "dies-after")
 NEVER: Final = 10**9
 MOST_REFUSALS: Final = timedelta(seconds=10)
-"""An answer tries to be kept once a second, and one write may be refused on each try."""
+"""An answer is saved again each second, and each attempt may meet one refused write."""
 
 Name = tuple[str, str]
 
 
 class Death(BaseException):
-    """The process is gone: nothing of it goes on."""
+    """The end of the process: none of its tasks continues."""
 
 
 class DiskFullError(OperationalError):
-    """The store refuses a write, as it does on a full disk."""
+    """The error of a write to a full disk."""
 
     def __init__(self) -> None:
         cause = sqlite3.OperationalError("database or disk is full")
@@ -97,22 +97,22 @@ class DiskFullError(OperationalError):
 
 
 REFUSED: Final = (DiskFullError, NotSavedError)
-"""What a stage hears of it; it logs that, and does the same later."""
+"""The errors of a refused write; a stage logs them and repeats its work later."""
 
 
 @dataclass(slots=True)
-class Reaper:
-    """Lets the process die before or after the so-manieth write from now; the dead write nothing."""
+class WriteFaults:
+    """Kills the process before or after a chosen write; a dead process writes nothing."""
 
     writes_left: int = NEVER
     after: bool = False
     dead: bool = False
     refusals: int = 0
-    """So many writes from now on find no room."""
+    """The number of next writes that meet a full disk."""
 
     def wrap(self, database: Database) -> None:
-        """Stand between the stages and their store."""
-        consumers = database.write
+        """Wrap the writes of the stages."""
+        original_write = database.write
 
         async def write(work: Callable[[Any], Any]) -> Any:
             if self.dead:
@@ -122,99 +122,99 @@ class Reaper:
                 raise DiskFullError
             self.writes_left -= 1
             if self.writes_left == 0 and not self.after:
-                self.come()
-            result = await consumers(work)
+                self.kill()
+            result = await original_write(work)
             if self.writes_left == 0:
-                self.come()
+                self.kill()
             return result
 
-        database.write = write  # type: ignore[method-assign]  # for this process alone
+        database.write = write  # type: ignore[method-assign]  # of this process only
 
-    def come(self) -> None:
-        """End it."""
+    def kill(self) -> None:
+        """End the process."""
         self.dead = True
         raise Death
 
 
 @dataclass(slots=True)
 class Model:
-    """What is known of one training, by the sentences of semantics.md and nothing else."""
+    """The reference model of one training, by the documented rules alone."""
 
-    word: str | None = None
-    first: str | None = None
-    """A word that needs a second sight."""
+    status: str | None = None
+    unconfirmed: str | None = None
+    """A status that needs a confirmation."""
     announced: list[str] = field(default_factory=list)
 
-    def see(self, word: str, kind: CallKind, *, baseline: bool) -> None:
-        """Take one counting answer in."""
-        if self.word is None and baseline:
-            self.word = word
+    def receive(self, status: str, kind: CallKind, *, baseline: bool) -> None:
+        """Process one answer."""
+        if self.status is None and baseline:
+            self.status = status
             return
-        move = transition_between(self.word, word)
-        if move is Transition.SAME:
-            self.first = None
-        elif self.first == word or not self._needs_two(move, kind):
-            self.word, self.first = word, None
-            self.announced.append(word)
+        transition = transition_between(self.status, status)
+        if transition is Transition.SAME:
+            self.unconfirmed = None
+        elif self.unconfirmed == status or not self._needs_confirmation(transition, kind):
+            self.status, self.unconfirmed = status, None
+            self.announced.append(status)
         else:
-            self.first = word
+            self.unconfirmed = status
 
     @staticmethod
-    def _needs_two(move: Transition, kind: CallKind) -> bool:
-        return move in NEEDS_CONFIRMATION or (move is Transition.END and kind is CallKind.LIST)
+    def _needs_confirmation(transition: Transition, kind: CallKind) -> bool:
+        return transition in NEEDS_CONFIRMATION or (transition is Transition.END and kind is CallKind.LIST)
 
 
-class Mouth(Ear):
-    """A receiver with whom each attempt has the fate that is drawn for it."""
+class FaultyReceiver(FakeReceiver):
+    """A receiver with a drawn result for each attempt."""
 
-    def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
+    def __init__(self, name: str, write_faults: Callable[[], WriteFaults]) -> None:
         super().__init__(name=name, pace_key=name)
-        self.fates: list[str] = []
-        self._reaper = reaper
+        self.results: list[str] = []
+        self._write_faults = write_faults
 
     async def send(self, request: DeliveryRequest) -> Outcome:
-        """Let the drawn fate happen."""
+        """Attempt the delivery with the drawn result."""
         await asyncio.sleep(SENDING_SECONDS)
-        fate = self.fates.pop(0) if self.fates else "arrives"
-        if fate == "dies-before":
-            self._reaper().come()
-        if fate in {"arrives", "arrives-unanswered", "dies-after"}:
+        result = self.results.pop(0) if self.results else "arrives"
+        if result == "dies-before":
+            self._write_faults().kill()
+        if result in {"arrives", "arrives-unanswered", "dies-after"}:
             await super().send(request)
             self.note_arrival(request)
-        if fate == "dies-after":
-            self._reaper().come()
-        if fate.endswith("unanswered"):
+        if result == "dies-after":
+            self._write_faults().kill()
+        if result.endswith("unanswered"):
             return Uncertain(reason="timeout")
-        return Delivered() if fate == "arrives" else TryLater(reason="http 503")
+        return Delivered() if result == "arrives" else TryLater(reason="http 503")
 
     def note_arrival(self, request: DeliveryRequest) -> None:
-        """Know that it is here."""
+        """Note the arrival of a request."""
 
 
-class Channel(Mouth):
-    """One that can be asked what became of a message, and shows it a moment after it came."""
+class LookupReceiver(FaultyReceiver):
+    """A receiver with lookups, which show a message shortly after its arrival."""
 
-    def __init__(self, name: str, reaper: Callable[[], Reaper]) -> None:
-        super().__init__(name, reaper)
-        self.repeats = Dedup.BY_LOOKUP
+    def __init__(self, name: str, write_faults: Callable[[], WriteFaults]) -> None:
+        super().__init__(name, write_faults)
+        self.dedup = Dedup.BY_LOOKUP
         self._shows_from: dict[str, float] = {}
 
     def note_arrival(self, request: DeliveryRequest) -> None:
-        """Show it from a moment later on."""
+        """Show the message a little later."""
         self._shows_from[request.delivery_id] = asyncio.get_running_loop().time() + SHOWN_AFTER_SECONDS
 
     async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
-        """Say which of them it shows."""
+        """Return which of the deliveries are visible."""
         await asyncio.sleep(SENDING_SECONDS)
         now = asyncio.get_running_loop().time()
         shown = {identity for identity, since in self._shows_from.items() if since <= now}
-        sought = [request.delivery_id for request in requests]
-        return {identity: MessageFound(receipt="1") if identity in shown else MessageNotFound() for identity in sought}
+        wanted = [request.delivery_id for request in requests]
+        return {identity: MessageFound(receipt="1") if identity in shown else MessageNotFound() for identity in wanted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a configuration says."""
+    """The settings of a configuration."""
 
     services: tuple[str, ...] = SERVICES
     interval_seconds: int = INTERVAL_SECONDS
@@ -224,12 +224,12 @@ class Plan:
     @property
     def polls(self) -> list[Poll]:
         """A list call for each service."""
-        plain = service_polls(self.services, self.interval_seconds, self.interval_seconds)
-        return [replace(poll, naming=Naming(labels=dict(self.labels))) for poll in plain]
+        polls = service_polls(self.services, self.interval_seconds, self.interval_seconds)
+        return [replace(poll, naming=Naming(labels=dict(self.labels))) for poll in polls]
 
     @property
     def routes(self) -> Routes:
-        """Everything to every receiver."""
+        """One route with all events to all receivers."""
         return replace(ALL, routes=(replace(ALL.routes[0], to=self.receivers),))
 
 
@@ -243,12 +243,12 @@ PLANS: Final = st.builds(
 
 
 @dataclass(slots=True, kw_only=True)
-class Fate:
-    """What is due to an event by the plan and the silences that held when it was routed."""
+class ExpectedRouting:
+    """The expected routing of an event, by the plan and the silences at that time."""
 
     receivers: frozenset[str]
     silences: frozenset[str]
-    """Any of these may have taken it; empty where it is told."""
+    """Any of these may have silenced it; empty if the event is sent."""
 
 
 async def _end_all() -> None:
@@ -259,49 +259,52 @@ async def _end_all() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Looks, routes, deliveries, deaths, refused writes, waits, steps of the clock, other plans, silences, hands."""
+    """Polls, routes, deliveries, deaths, refused writes, waits, clock steps, reloads, silences, operator actions."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="any-order-"))
         self.loop = VirtualLoop()
-        # Of what a dying process leaves behind nobody asks.
+        # The errors of a dying process do not matter.
         self.loop.set_exception_handler(lambda *_: None)
-        self.world = World(VirtualClock(self.loop))
+        self.api = FakeApi(VirtualClock(self.loop))
         self.plan = Plan()
-        self.mouths = {"hook": Mouth("hook", lambda: self.reaper), "more": Channel("more", lambda: self.reaper)}
-        self.quiet: list[Silence] = []
-        self.fates: dict[str, Fate] = {}
+        self.receivers = {
+            "hook": FaultyReceiver("hook", lambda: self.write_faults),
+            "more": LookupReceiver("more", lambda: self.write_faults),
+        }
+        self.silences: list[Silence] = []
+        self.expected_routings: dict[str, ExpectedRouting] = {}
         self.uncounted: list[ShownAnswer] = []
-        """What was answered to looks that another plan had taken the place of."""
+        """Answers to polls that a reload had replaced."""
         self.models = {name: Model() for name in NAMES}
         self.listed: set[str] = set()
-        self.read = 0
-        self.reaper = Reaper()
+        self.compared = 0
+        self.write_faults = WriteFaults()
         self.stepped = False
 
     # The process
 
     @initialize()
     def begin(self) -> None:
-        self.world.trainings = dict.fromkeys(AT_FIRST, "requesting")
+        self.api.trainings = dict.fromkeys(AT_FIRST, "requesting")
         self.open()
 
     def open(self) -> None:
-        self.reaper = Reaper()
-        self.born = self.world.clock.true_now()
+        self.write_faults = WriteFaults()
+        self.started_at = self.api.clock.true_now()
         self.loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
-        clock = self.world.clock
+        clock = self.api.clock
         self.database = open_database(self.folder / "watcher.db", purpose="test", now=clock.utc_now())
-        self.reaper.wrap(self.database)
+        self.write_faults.wrap(self.database)
         budget = Budget(per_second=100.0, max_concurrency=8, clock=clock)  # type: ignore[arg-type]  # fits Clock
         keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
         account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
-        api = AitemsClient(self.world, account, clock, budget)  # type: ignore[arg-type]  # World stands for HttpClient
+        client = AitemsClient(self.api, account, clock, budget)  # type: ignore[arg-type]  # FakeApi stands for HttpClient
         self.clock_trust = ClockTrust()
-        self.apis = {"main": api}
+        self.clients = {"main": client}
         self.paces: dict[str, ChannelPace] = {}
         deliveries = Deliveries(self.database)
         self.workers = self._workers()
@@ -312,7 +315,7 @@ class AnyOrder(RuleBasedStateMachine):
         )
         self.poller = Poller(
             self.plan.polls,
-            self.apis,
+            self.clients,
             PollStore(self.database),
             clock,
             thresholds=Thresholds(),
@@ -325,17 +328,17 @@ class AnyOrder(RuleBasedStateMachine):
         await self._probe()
 
     async def _probe(self) -> None:
-        """Try parked receivers at once, as couriers begin with."""
+        """Probe failing receivers at once, as delivery workers do at their start."""
         for worker in self.workers.values():
             with suppress(*REFUSED):
                 await worker.probe()
 
-    def _receivers(self) -> dict[str, Mouth]:
-        return {name: self.mouths[name] for name in self.plan.receivers}
+    def _receivers(self) -> dict[str, FaultyReceiver]:
+        return {name: self.receivers[name] for name in self.plan.receivers}
 
     def _workers(self) -> Mapping[str, DeliveryWorker]:
         deliveries, receivers = Deliveries(self.database), self._receivers()
-        return workers(receivers, deliveries, Policy(), self.world.clock, self.clock_trust, paces=self.paces)
+        return workers(receivers, deliveries, Policy(), self.api.clock, self.clock_trust, paces=self.paces)
 
     def _limits(self) -> Limits:
         return Limits(
@@ -346,31 +349,31 @@ class AnyOrder(RuleBasedStateMachine):
         )
 
     def close(self, ended: datetime | None = None) -> None:
-        """End the process; of what was shown after ``ended`` nobody knows whether it was kept."""
+        """End the process; answers after ``ended`` may or may not be recorded."""
         self.loop.run_until_complete(_end_all())
         self.database.close()
-        self.world.lives.append(Life(self.born, ended or self.world.clock.true_now()))
+        self.api.lives.append(Life(self.started_at, ended or self.api.clock.true_now()))
 
     def do(self, work: Coroutine[Any, Any, Any], *, torn: bool = False) -> None:
-        """Let a stage work; when it dies of it, a new process begins. Of what is torn, some answers do not count."""
-        began = self.world.clock.true_now()
+        """Run a stage; after its death, start a new process. If ``torn``, some answers may not be recorded."""
+        began = self.api.clock.true_now()
         with suppress(Death, *REFUSED):
             self.loop.run_until_complete(work)
-        died = self.reaper.dead
+        died = self.write_faults.dead
         history = self._history()
         self._compare(history, torn=died or torn)
         self._note_routed(history)
         if died:
             self.close(began)
             self.open()
-        # Only the next process knows what was written as the last one died.
+        # Only the next process knows the last writes of a dead one.
         self.listed = {service for service in SERVICES if self._is_listed(service)}
 
-    # What happens
+    # Actions
 
-    @rule(words=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), min_size=1))
-    def change(self, words: dict[Name, str]) -> None:
-        self.world.trainings |= words
+    @rule(statuses=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(STATUSES), min_size=1))
+    def change(self, statuses: dict[Name, str]) -> None:
+        self.api.trainings |= statuses
 
     @rule()
     def poll(self) -> None:
@@ -386,7 +389,7 @@ class AnyOrder(RuleBasedStateMachine):
     async def _polls_end(self) -> None:
         while tasks := set(self.poller._tasks):
             await asyncio.wait(tasks)
-            if self.reaper.dead:
+            if self.write_faults.dead:
                 raise Death
 
     @rule(plan=PLANS, busy_seconds=st.sampled_from((0.0, 0.005, 0.015)))
@@ -394,12 +397,12 @@ class AnyOrder(RuleBasedStateMachine):
         self.do(self._reload(plan, busy_seconds), torn=bool(busy_seconds))
 
     async def _reload(self, plan: Plan, busy_seconds: float = 0.0) -> None:
-        """Do as ``wiring.reload`` does, also while looks and attempts are under way."""
-        under_way: list[asyncio.Task[None]] = []
+        """Reload as ``wiring.reload`` does, also during polls and attempts."""
+        open_tasks: list[asyncio.Task[None]] = []
         if busy_seconds:
             await asyncio.sleep(INTERVAL_SECONDS * 1.2)
             self.poller.tick()
-            under_way = [asyncio.create_task(self._swept(worker)) for worker in self.workers.values()]
+            open_tasks = [asyncio.create_task(self._swept(worker)) for worker in self.workers.values()]
             await asyncio.sleep(busy_seconds)
         before, self.plan = self.plan, plan
         for worker in self.workers.values():
@@ -407,14 +410,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.router.apply_config(plan.routes, self._receivers())
         self.workers = self._workers()
         self.maintenance.apply_config(self._limits())
-        seen = len(self.world.shown)
-        await self.poller.apply_config(plan.polls, self.apis, Thresholds())
+        seen = len(self.api.shown)
+        await self.poller.apply_config(plan.polls, self.clients, Thresholds())
         await self._probe()
-        under_way += [asyncio.create_task(self._swept(worker)) for worker in self.workers.values() if busy_seconds]
-        await asyncio.gather(*under_way)
+        open_tasks += [asyncio.create_task(self._swept(worker)) for worker in self.workers.values() if busy_seconds]
+        await asyncio.gather(*open_tasks)
         await self._polls_end()
         retired = {poll.service.service for poll in before.polls if poll not in plan.polls}
-        self.uncounted += [shown for shown in self.world.shown[seen:] if shown.subject[0] in retired]
+        self.uncounted += [shown for shown in self.api.shown[seen:] if shown.subject[0] in retired]
 
     @rule(
         service=st.sampled_from((*SERVICES, "*")),
@@ -424,39 +427,39 @@ class AnyOrder(RuleBasedStateMachine):
     def silence(self, service: str, kind: str, seconds: int) -> None:
         words = {"kind": [kind], **({} if service == "*" else {"service": [service]})}
         self.do(self._silence(matcher_of(words), timedelta(seconds=seconds)))
-        self.quiet = self._silences()
+        self.silences = self._silences()
 
     async def _silence(self, match: Matcher, lasts: timedelta) -> None:
-        added = await Silences(self.database).add(match, lasts, "mina", "known", self.world.clock.utc_now())
-        assert self._silences() == [*self.quiet, added]
+        added = await Silences(self.database).add(match, lasts, "mina", "known", self.api.clock.utc_now())
+        assert self._silences() == [*self.silences, added]
 
     @rule(number=st.integers(0, 3))
-    @precondition(lambda self: self.quiet)
+    @precondition(lambda self: self.silences)
     def end_silence(self, number: int) -> None:
-        which = self.quiet[number % len(self.quiet)]
-        self.do(self._end_silence(which))
-        self.quiet = self._silences()
+        silence = self.silences[number % len(self.silences)]
+        self.do(self._end_silence(silence))
+        self.silences = self._silences()
 
-    async def _end_silence(self, which: Silence) -> None:
+    async def _end_silence(self, silence: Silence) -> None:
         with suppress(SilenceRefusedError):
-            await Silences(self.database).end(which.id, "mina", self.world.clock.utc_now())
+            await Silences(self.database).end(silence.id, "mina", self.api.clock.utc_now())
 
     def _silences(self) -> list[Silence]:
         with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             found = views.every_silence()
-        order = [silence.id for silence in self.quiet]
+        order = [silence.id for silence in self.silences]
         return sorted(found, key=lambda silence: order.index(silence.id) if silence.id in order else len(order))
 
     @rule(
-        words=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), min_size=1),
-        fates=st.lists(st.sampled_from(FATES), max_size=3),
+        statuses=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(STATUSES), min_size=1),
+        results=st.lists(st.sampled_from(RESULTS), max_size=3),
     )
-    def live(self, words: dict[Name, str], fates: list[str]) -> None:
-        self.change(words)
+    def poll_and_deliver(self, statuses: dict[Name, str], results: list[str]) -> None:
+        self.change(statuses)
         self.poll()
         self.poll()
         self.route()
-        self.deliver(fates)
+        self.deliver(results)
 
     @rule()
     def flush(self) -> None:
@@ -466,13 +469,13 @@ class AnyOrder(RuleBasedStateMachine):
     def route(self) -> None:
         self.do(self.router.drain())
 
-    @rule(fates=st.lists(st.sampled_from(FATES), max_size=3))
-    def deliver(self, fates: list[str]) -> None:
-        self.mouths["hook"].fates, self.mouths["more"].fates = list(fates), fates[::-1]
+    @rule(results=st.lists(st.sampled_from(RESULTS), max_size=3))
+    def deliver(self, results: list[str]) -> None:
+        self.receivers["hook"].results, self.receivers["more"].results = list(results), results[::-1]
         self.do(self._sweep())
 
     async def _sweep(self) -> None:
-        # Beside each other, as they are: else the second would hardly live to see an attempt without an answer.
+        # In parallel, as in the daemon: otherwise the second receiver would rarely have an unanswered attempt.
         await asyncio.gather(*(self._swept(worker) for worker in self.workers.values()))
 
     @staticmethod
@@ -481,20 +484,20 @@ class AnyOrder(RuleBasedStateMachine):
             await worker.sweep()
 
     @rule(number=st.integers(0, 9), drop=st.booleans())
-    def send_or_drop_by_hand(self, number: int, *, drop: bool) -> None:
+    def retry_or_drop_by_operator(self, number: int, *, drop: bool) -> None:
         with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             waiting = views.deliveries(DeliveryFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
         if waiting:
-            self.do(self._by_hand(waiting[number % len(waiting)].id, drop=drop))
+            self.do(self._by_operator(waiting[number % len(waiting)].id, drop=drop))
 
-    async def _by_hand(self, identity: str, *, drop: bool) -> None:
-        operator_actions, now = OperatorActions(self.database, self.plan.receivers), self.world.clock.utc_now()
-        # Nobody would send what goes to a receiver that is not configured.
+    async def _by_operator(self, identity: str, *, drop: bool) -> None:
+        operator_actions, now = OperatorActions(self.database, self.plan.receivers), self.api.clock.utc_now()
+        # A delivery to a receiver that is not configured cannot be sent.
         with suppress(DeliveryRefusedError):
             await (operator_actions.drop([identity], "mina", now) if drop else operator_actions.retry([identity], now))
 
     @rule()
-    def poll_after(self) -> None:
+    def maintain(self) -> None:
         self.do(self.maintenance.once())
 
     @rule(seconds=st.sampled_from((1, 200, 8000)))
@@ -502,17 +505,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.do(asyncio.sleep(seconds))
 
     @rule(write=st.integers(1, 4), after=st.booleans())
-    @precondition(lambda self: self.reaper.writes_left > 10)
+    @precondition(lambda self: self.write_faults.writes_left > 10)
     def die_soon(self, write: int, *, after: bool) -> None:
-        self.reaper.writes_left, self.reaper.after = write, after
+        self.write_faults.writes_left, self.write_faults.after = write, after
 
     @rule(writes=st.integers(1, MOST_REFUSALS.seconds - 2))
     def refuse_writes(self, writes: int) -> None:
-        self.reaper.refusals = writes
+        self.write_faults.refusals = writes
 
     @rule()
     def die(self) -> None:
-        self.reaper.dead = True
+        self.write_faults.dead = True
         self.do(asyncio.sleep(0))
 
     @rule()
@@ -523,67 +526,68 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _stop(self) -> None:
         await self.poller.stop(1.0)
-        if self.reaper.dead:
+        if self.write_faults.dead:
             raise Death
         await self.router.drain()
 
     @rule(hours=st.sampled_from((-1, 1, 72)))
-    def step_the_clock(self, hours: int) -> None:
+    def step_clock(self, hours: int) -> None:
         self.stepped = True
-        self.world.clock.step += timedelta(hours=hours)
-        self.world.date_off -= timedelta(hours=hours)
+        self.api.clock.step += timedelta(hours=hours)
+        self.api.date_offset -= timedelta(hours=hours)
         self.maintenance.clock_stepped()
         self.do(self.maintenance.once())
 
-    # What must hold
+    # Invariants
 
     def _note_routed(self, history: Sequence[EventHistory]) -> None:
-        """Note what is due to the events that were routed just now, and that silences took those that are theirs."""
+        """Note the expected routing of newly routed events, and check their silences."""
         for announced in history:
-            if announced.routed_at is None or announced.event.id in self.fates:
+            if announced.routed_at is None or announced.event.id in self.expected_routings:
                 continue
-            at, event = announced.routed_at, announced.event
-            quiet = frozenset(silence.id for silence in self.quiet if self._is_quiet(silence, event, at))
-            # Nobody is told about himself.
-            whom = frozenset(self.plan.receivers) - {str((event.receiver or {}).get("name"))}
-            fate = self.fates[event.id] = Fate(receivers=whom, silences=quiet)
-            for delivery_outcome in announced.delivery_outcomes:
-                silenced = delivery_outcome.state is State.SILENCED
-                assert silenced is bool(fate.silences), (
-                    f"{event.short_id}: {delivery_outcome} is recorded, {fate} is due"
-                )
-                assert not silenced or delivery_outcome.reason in fate.silences, f"{delivery_outcome} is not of {fate}"
+            time, event = announced.routed_at, announced.event
+            silences = frozenset(silence.id for silence in self.silences if self._applies(silence, event, time))
+            # A receiver gets no events about itself.
+            itself = frozenset() if event.receiver is None else frozenset({event.receiver.name})
+            receivers = frozenset(self.plan.receivers) - itself
+            expected = self.expected_routings[event.id] = ExpectedRouting(receivers=receivers, silences=silences)
+            for outcome in announced.delivery_outcomes:
+                silenced = outcome.state is State.SILENCED
+                assert silenced is bool(expected.silences), f"{event.short_id}: recorded {outcome}, expected {expected}"
+                assert not silenced or outcome.reason in expected.silences, f"{outcome} is not of {expected}"
 
     @staticmethod
-    def _is_quiet(silence: Silence, event: Event, at: datetime) -> bool:
+    def _applies(silence: Silence, event: Event, time: datetime) -> bool:
         words = patterns_of(silence.match)
         fits = words["kind"] in (["*"], [event.kind.value]) and words.get("service") in (None, [event.service])
         fits = fits and event.kind not in EXEMPT
-        return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at
+        return fits and silence.ended_at is None and silence.starts_at <= time < silence.ends_at
 
     def _history(self) -> list[EventHistory]:
         with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             return views.history(HistoryFilter(limit=1_000_000))
 
     def _compare(self, history: Sequence[EventHistory], *, torn: bool) -> None:
-        """Compare every training with the model; what a dying process saw may be recorded or not."""
-        new, self.read = self.world.shown[self.read :], len(self.world.shown)
-        before = {name: (model.word, model.announced) for name, model in self.models.items()}
+        """Compare every training with the model; the last answers of a dead process may be recorded or not."""
+        new, self.compared = self.api.shown[self.compared :], len(self.api.shown)
+        before = {name: (model.status, model.announced) for name, model in self.models.items()}
         self.models = {name: replace(model, announced=list(model.announced)) for name, model in self.models.items()}
         for shown in new:
             service, _, version = shown.subject
-            self.models[service, version].see(shown.status, shown.kind, baseline=service not in self.listed)
+            self.models[service, version].receive(shown.status, shown.kind, baseline=service not in self.listed)
         recorded = self._recorded(history)
         for name, model in self.models.items():
             kept = recorded.get(name, Model())
             if not torn:
-                assert (kept.word, kept.announced) == (model.word, model.announced), (
-                    f"{name}: {kept} is recorded, {model} is due"
+                assert (kept.status, kept.announced) == (model.status, model.announced), (
+                    f"{name}: recorded {kept}, expected {model}"
                 )
                 continue
-            words = {shown.status for shown in new if name == (shown.subject[0], shown.subject[2])}
-            assert kept.announced[: len(before[name][1])] == before[name][1], f"{name}: {kept} forgot {before[name]}"
-            assert kept.word in words | {before[name][0]}, f"{name}: {kept} was not shown"
+            statuses = {shown.status for shown in new if name == (shown.subject[0], shown.subject[2])}
+            assert kept.announced[: len(before[name][1])] == before[name][1], (
+                f"{name}: {kept} lost events of {before[name]}"
+            )
+            assert kept.status in statuses | {before[name][0]}, f"{name}: {kept} was not in an answer"
             self.models[name] = kept
 
     def _is_listed(self, service: str) -> bool:
@@ -597,26 +601,26 @@ class AnyOrder(RuleBasedStateMachine):
             for item in known
         }
         for item in history:
-            # What is told of receivers is about no training.
+            # Events about receivers have no training.
             if item.event.incident is None and item.event.version is not None:
                 models[item.event.service or "", item.event.version].announced.append(item.event.to_status or "")
         return models
 
     def teardown(self) -> None:
-        """Let it live on until everything is told; then nothing may be missing, doubled or out of order."""
+        """Run until every delivery has ended; then nothing may be missing, repeated or out of order."""
         try:
-            self._live_on()
+            self._settle()
             self.close()
-            self._judge()
+            self._check()
         finally:
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _live_on(self) -> None:
-        self.reaper.writes_left, self.reaper.refusals = NEVER, 0
-        for mouth in self.mouths.values():
-            mouth.fates = []
+    def _settle(self) -> None:
+        self.write_faults.writes_left, self.write_faults.refusals = NEVER, 0
+        for receiver in self.receivers.values():
+            receiver.results = []
         self.do(self._reload(Plan()))
         for _ in range(3):
             self.do(self._poll())
@@ -627,27 +631,27 @@ class AnyOrder(RuleBasedStateMachine):
                 return
             self.do(asyncio.sleep(8000))
 
-    def _judge(self) -> None:
+    def _check(self) -> None:
         if tally.TALLY.current is not None:
             tally.TALLY.current.rounds += 1
-        counted = [shown for shown in self.world.shown if not any(shown is item for item in self.uncounted)]
-        received = {name: mouth.received for name, mouth in self.mouths.items()}
-        evidence = daemon_in_process.evidence(self.folder, counted, self.world.lives, received)
-        routed = {identity: fate.receivers for identity, fate in self.fates.items()}
+        counted = [shown for shown in self.api.shown if not any(shown is item for item in self.uncounted)]
+        received = {name: receiver.received for name, receiver in self.receivers.items()}
+        evidence = daemon_in_process.evidence(self.folder, counted, self.api.lives, received)
+        routed = {identity: expected.receivers for identity, expected in self.expected_routings.items()}
         evidence = replace(
             evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
         )
         assert violations(evidence) == []
-        assert repeats(received["more"]) == 0, "what can be looked up is never told twice"
+        assert repeats(received["more"]) == 0, "a receiver with lookups never gets a message twice"
 
 
 @pytest.fixture(autouse=True)
-def quiet_logs() -> Iterator[None]:
+def _captured_logs() -> Iterator[None]:
     with structlog.testing.capture_logs():
         yield
 
 
-def test_r1_in_any_order_the_stages_do_what_a_small_model_says() -> None:
+def test_r1_in_any_order_the_stages_match_the_reference_model() -> None:
     full = tally.TALLY.full
     run_state_machine_as_test(
         AnyOrder,

@@ -1,4 +1,4 @@
-"""R6: six hours in which nothing can be seen and much happens; then one recovery, and what changed."""
+"""R6: six unreachable hours with many changes, then one recovery and the changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from typing import Final
 import pytest
 
 from tests.support.daemon_in_process import history
-from tests.support.virtual import START, Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
+from tests.support.event_facts import incident_of
+from tests.support.virtual import (
+    START,
+    FakeApi,
+    FakeReceiver,
+    VirtualClock,
+    broken_invariants,
+    run,
+    running_pipeline,
+    service_polls,
+)
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import compose_group
 from watcher.core.messages.incident import CHANGES_FOLLOW
@@ -24,9 +34,9 @@ from watcher.receivers.slack.group import text_alone
 pytestmark = pytest.mark.slow
 
 HOUR: Final = 3600.0
-AWAY: Final = 6
+OUTAGE_HOURS: Final = 6
 SERVICES: Final = ("s1", "s2", "s3")
-LIVES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+STATUS_SEQUENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("s1", "v1"): ("requesting", "waiting", "learning", "completed"),
     ("s1", "v2"): ("waiting", "learning", "completed", "learning"),
     ("s1", "v3"): ("learning", "completed"),
@@ -37,8 +47,8 @@ LIVES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("s3", "v1"): ("completed", "requesting", "waiting"),
     ("s3", "v2"): ("ready", "requesting", "waiting", "learning", "completed"),
 }
-"""What each training goes through while nobody sees it, a step an hour from the second on."""
-TOLD: Final = {
+"""The statuses of each training during the outage, one an hour after the first."""
+EXPECTED: Final = {
     ("s1", "v1", "requesting", ("waiting", "learning"), "completed"),
     ("s1", "v2", "waiting", (), "learning"),
     ("s1", "v3", "learning", (), "completed"),
@@ -49,32 +59,32 @@ TOLD: Final = {
     ("s3", "v2", "ready", (), "completed"),
     ("s3", "v9", None, (), "waiting"),
 }
-"""Each change once, with what was skipped where our order of the stages says it; a new one; nothing unchanged."""
+"""Each changed training once, with its skipped stages, and a new training; no unchanged one."""
 
-HealthEndpoints = Callable[[World], HttpResult | Awaitable[HttpResult]]
-
-
-def server_error(world: World) -> HttpResult:
-    return world.answer(503, {"error": {"errorCode": "500"}})
+OutageAnswer = Callable[[FakeApi], HttpResult | Awaitable[HttpResult]]
 
 
-def no_name(world: World) -> HttpResult:
-    now = world.clock.utc_now()
+def server_error(api: FakeApi) -> HttpResult:
+    return api.answer(503, {"error": {"errorCode": "500"}})
+
+
+def no_name(api: FakeApi) -> HttpResult:
+    now = api.clock.utc_now()
     return NotSent(reason=FailureReason.DNS, detail="no such name", asked_at=now, ended_at=now)
 
 
-async def no_answer(world: World) -> HttpResult:
-    began = world.clock.utc_now()
+async def no_answer(api: FakeApi) -> HttpResult:
+    began = api.clock.utc_now()
     await asyncio.sleep(10)
-    return MaybeSent(reason=FailureReason.DEADLINE, detail="silence", asked_at=began, ended_at=world.clock.utc_now())
+    return MaybeSent(reason=FailureReason.DEADLINE, detail="no answer", asked_at=began, ended_at=api.clock.utc_now())
 
 
-def in_turn(*health_endpoints: HealthEndpoints) -> HealthEndpoints:
-    """Return what has another face each half hour."""
-    return lambda world: health_endpoints[int(world.clock.monotonic() // (HOUR / 2)) % len(health_endpoints)](world)
+def in_turn(*answers: OutageAnswer) -> OutageAnswer:
+    """Return an outage whose answers change every half hour."""
+    return lambda api: answers[int(api.clock.monotonic() // (HOUR / 2)) % len(answers)](api)
 
 
-FACES: Final[Mapping[str, HealthEndpoints]] = {
+OUTAGES: Final[Mapping[str, OutageAnswer]] = {
     "server errors": server_error,
     "no name": no_name,
     "no answer": no_answer,
@@ -83,78 +93,77 @@ FACES: Final[Mapping[str, HealthEndpoints]] = {
 
 
 CASES: Final = [
-    pytest.param(health_endpoints, restarts, marks=() if place % 2 == number else pytest.mark.torture)
-    for place, health_endpoints in enumerate(FACES)
+    pytest.param(outage, restarts, marks=() if position % 2 == number else pytest.mark.torture)
+    for position, outage in enumerate(OUTAGES)
     for number, restarts in enumerate((0, 2))
 ]
 
 
-async def live_on(world: World) -> None:
-    """Let the trainings go on while nobody sees them; one is new."""
+async def change_hourly(api: FakeApi) -> None:
+    """Change the trainings each hour during the outage; one is new."""
     for step in itertools.count(1):
         await asyncio.sleep(HOUR)
-        world.trainings |= {name: life[min(step, len(life) - 1)] for name, life in LIVES.items()}
-        world.trainings["s3", "v9"] = "waiting"
+        api.trainings |= {name: statuses[min(step, len(statuses) - 1)] for name, statuses in STATUS_SEQUENCES.items()}
+        api.trainings["s3", "v9"] = "waiting"
 
 
-@pytest.mark.parametrize(("health_endpoints", "restarts"), CASES)
-def test_r6_six_hours_out_of_result_are_one_incident_and_one_recovery_with_what_changed(
-    tmp_path: Path, health_endpoints: str, restarts: int
+@pytest.mark.parametrize(("outage", "restarts"), CASES)
+def test_r6_six_unreachable_hours_give_one_incident_and_one_recovery_with_the_changes(
+    tmp_path: Path, outage: str, restarts: int
 ) -> None:
-    async def main(clock: VirtualClock) -> Ear:
-        world, ear = World(clock), Ear()
-        world.trainings = {name: life[0] for name, life in LIVES.items()}
+    async def main(clock: VirtualClock) -> FakeReceiver:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        api.trainings = {name: statuses[0] for name, statuses in STATUS_SEQUENCES.items()}
         polls = service_polls(SERVICES)
-        async with watching(tmp_path, world, ear, polls, ring_seconds=5):
+        async with running_pipeline(tmp_path, api, receiver, polls, tick_seconds=5):
             await asyncio.sleep(HOUR)
-            living = asyncio.create_task(live_on(world))
-            world.trouble = lambda _now, _path: FACES[health_endpoints](world)
-            await asyncio.sleep(AWAY / 2 * HOUR if restarts else AWAY * HOUR)
+            changing = asyncio.create_task(change_hourly(api))
+            api.fault = lambda _now, _path: OUTAGES[outage](api)
+            await asyncio.sleep(OUTAGE_HOURS / 2 * HOUR if restarts else OUTAGE_HOURS * HOUR)
             if not restarts:
-                await come_back(world, living)
+                await end_outage(api, changing)
         for _ in range(restarts):
-            async with watching(tmp_path, world, ear, polls, ring_seconds=5):
-                await asyncio.sleep(AWAY / 2 / restarts * HOUR)
-                if clock.monotonic() > AWAY * HOUR:
-                    await come_back(world, living)
-        assert broken_invariants(tmp_path, world, ear) == []
-        return ear
+            async with running_pipeline(tmp_path, api, receiver, polls, tick_seconds=5):
+                await asyncio.sleep(OUTAGE_HOURS / 2 / restarts * HOUR)
+                if clock.monotonic() > OUTAGE_HOURS * HOUR:
+                    await end_outage(api, changing)
+        assert broken_invariants(tmp_path, api, receiver) == []
+        return receiver
 
-    ear = run(main, threads=False)
-    assert_one_incident(ear)
-    assert_what_changed(tmp_path, ear)
+    receiver = run(main, threads=False)
+    assert_one_incident(receiver)
+    assert_changes(tmp_path, receiver)
 
 
-async def come_back(world: World, living: asyncio.Task[None]) -> None:
-    living.cancel()
-    world.trouble = lambda _now, _path: None
+async def end_outage(api: FakeApi, changing: asyncio.Task[None]) -> None:
+    changing.cancel()
+    api.fault = lambda _now, _path: None
     await asyncio.sleep(HOUR)
 
 
-def assert_one_incident(ear: Ear) -> None:
-    announced = [event for event in ear.events if event.incident]
+def assert_one_incident(receiver: FakeReceiver) -> None:
+    announced = [event for event in receiver.events if event.incident]
     assert [event.kind for event in announced] == [Kind.UNREACHABLE, Kind.RECOVERED]
-    opened, closed = (event.incident for event in announced)
-    assert opened is not None
-    assert closed is not None
-    assert opened["id"] == closed["id"]
-    assert AWAY * HOUR - 400 < float(str(closed["lasted_seconds"])) < AWAY * HOUR + 400
+    opened, closed = map(incident_of, announced)
+    assert opened.id == closed.id
+    assert closed.lasted_seconds is not None
+    assert OUTAGE_HOURS * HOUR - 400 < closed.lasted_seconds < OUTAGE_HOURS * HOUR + 400
     assert CHANGES_FOLLOW in [plain_text(line) for line in compose(announced[1]).lines]
 
 
-def assert_what_changed(folder: Path, ear: Ear) -> None:
-    """Everything once, late, within its bounds, in one message but for the failure, which is named in it."""
-    moves = [announced.event for announced in history(folder) if not announced.event.incident]
-    assert {facts(event) for event in moves} == TOLD
-    assert len(moves) == len(TOLD)
-    assert all(event.late for event in moves)
-    assert all(event.after <= START + timedelta(seconds=HOUR + 400) for event in moves)
+def assert_changes(folder: Path, receiver: FakeReceiver) -> None:
+    """Every change comes once, late, within its bounds, in one message; that also names the failure, sent alone."""
+    changes = [announced.event for announced in history(folder) if not announced.event.incident]
+    assert {facts(event) for event in changes} == EXPECTED
+    assert len(changes) == len(EXPECTED)
+    assert all(event.late for event in changes)
+    assert all(event.after <= START + timedelta(seconds=HOUR + 400) for event in changes)
     (catch_up, also) = next(
-        (request, also) for request, also in zip(ear.heard, ear.also, strict=True) if len(request) > 1
+        (request, also) for request, also in zip(receiver.messages, receiver.also, strict=True) if len(request) > 1
     )
-    assert len(catch_up) == len(TOLD) - 1
+    assert len(catch_up) == len(EXPECTED) - 1
     assert [event.kind for event in also] == [Kind.FAILED]
-    assert len(ear.heard) == 4, "the incident, its end, the failure, and all the rest together"
+    assert len(receiver.messages) == 4, "the incident, its end, the failure, and one message with all other changes"
     text = text_alone(compose_group(catch_up, also), may_be_repeat=False)
     assert "`requesting` → (`waiting`, `learning`) → `completed`" in text, text
 

@@ -1,4 +1,4 @@
-"""R16: the wall clock of the whole daemon steps: the cadence holds, nothing is doubled, forgotten or given up."""
+"""R16: steps of the daemon's wall clock change no interval, and nothing is repeated, pruned or expired."""
 
 from __future__ import annotations
 
@@ -27,87 +27,85 @@ BEFORE: Final = ("requesting", "waiting")
 MEANWHILE: Final = ("learning", "stopping", "learningFailed")
 AFTER: Final = ("learning", "completed")
 EVERY: Final = 5 * MINUTE
-AWAY: Final = ("stopping", "completed")
-"""What happens while one receiver is away, just before the clock steps."""
+WHILE_FAILING: Final = ("stopping", "completed")
+"""The changes during the failure of one receiver, just before the step."""
 
 
-def right(consumers: VirtualConsumers) -> None:
-    consumers.world.step_the_clock(timedelta())
+def correct_clock(consumers: VirtualConsumers) -> None:
+    consumers.api.step_clock(timedelta())
 
 
-async def change(consumers: VirtualConsumers, words: tuple[str, ...]) -> None:
-    for word in words:
-        consumers.show("v1", word)
+async def change(consumers: VirtualConsumers, statuses: tuple[str, ...]) -> None:
+    for status in statuses:
+        consumers.set_status("v1", status)
         await asyncio.sleep(EVERY)
 
 
-def announced_of(hook: Consumer, version: str) -> list[str]:
+def announced_statuses(hook: Consumer, version: str) -> list[str]:
     return [event["to"] for event in hook.events if event["version"] == version]
 
 
 @pytest.mark.parametrize(("step", "dies"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
-def test_r16_with_alerts_waiting_a_step_and_its_mending_double_lose_and_expire_nothing(
+def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pending(
     tmp_path: Path, step: timedelta, *, dies: bool
 ) -> None:
     async def main(clock: VirtualClock) -> VirtualConsumers:
-        hooks = {"well": Consumer(clock), "away": Consumer(clock)}
+        hooks = {"working": Consumer(clock), "failing": Consumer(clock)}
         consumers = VirtualConsumers(tmp_path, clock, hooks, chats=("chat",))
         for version in ("v1", "v2"):
-            consumers.show(version, "ready")
-        async with consumers.living(ends_in_order=not dies):
+            consumers.set_status(version, "ready")
+        async with consumers.running(graceful=not dies):
             await asyncio.sleep(10 * MINUTE)
-            consumers.world.take_longest_wait()
+            consumers.api.take_longest_wait()
             await change(consumers, BEFORE)
-            hooks["away"].mood = lambda hook, _: hook.says(503)
-            for word in AWAY:
-                consumers.show("v2", word)
+            hooks["failing"].behaviour = lambda hook, _: hook.respond(503)
+            for status in WHILE_FAILING:
+                consumers.set_status("v2", status)
                 await asyncio.sleep(EVERY)
-            consumers.world.step_the_clock(step)
+            consumers.api.step_clock(step)
             await change(consumers, MEANWHILE)
-        async with consumers.living():
+        async with consumers.running():
             await asyncio.sleep(EVERY)
-            hooks["away"].mood = lambda _hook, _settings: None
-            right(consumers)
-            consumers.world.quiet_since = clock.monotonic()
+            hooks["failing"].behaviour = lambda _hook, _settings: None
+            correct_clock(consumers)
+            consumers.api.waits_count_from = clock.monotonic()
             await change(consumers, AFTER)
-            await consumers.settled(2 * HOUR)
-            assert consumers.world.take_longest_wait() <= consumers.interval_seconds + 1.0
+            await consumers.wait_until_delivered(2 * HOUR)
+            assert consumers.api.take_longest_wait() <= consumers.interval_seconds + 1.0
             await asyncio.sleep(HOUR)
         assert consumers.broken_invariants(witnessed=False) == []
         return consumers
 
     consumers = run(main, threads=False)
     for hook in consumers.hooks.values():
-        assert announced_of(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
-        assert announced_of(hook, "v2") == [*AWAY]
+        assert announced_statuses(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
+        assert announced_statuses(hook, "v2") == [*WHILE_FAILING]
         assert len(hook.received) == len({item.webhook_id for item in hook.received})
-    assert len(consumers.chat.received) == len(consumers.hooks["well"].received)
+    assert len(consumers.chat.received) == len(consumers.hooks["working"].received)
     states = {
-        delivery_outcome.state
-        for announced in daemon_in_process.history(tmp_path)
-        for delivery_outcome in announced.delivery_outcomes
+        outcome.state for announced in daemon_in_process.history(tmp_path) for outcome in announced.delivery_outcomes
     }
     assert states == {State.DELIVERED}
-    others = {event.kind for event in consumers.recorded() if event.version is None}
-    assert others <= {Kind.CLOCK_SKEW, Kind.RECOVERED}
+    other_kinds = {event.kind for event in consumers.recorded() if event.version is None}
+    assert other_kinds <= {Kind.CLOCK_SKEW, Kind.RECOVERED}
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_r16_after_a_step_the_newest_backup_has_what_is_newest_and_no_more_are_made_than_are_due(
+def test_r16_after_a_step_the_newest_backup_is_current_and_no_extra_backups_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
     monkeypatch.setattr(backup_folder, "EVERY", timedelta(hours=3))
 
     async def main(clock: VirtualClock) -> VirtualConsumers:
         consumers = VirtualConsumers(tmp_path, clock, {"hook": Consumer(clock)}, interval_seconds=300)
-        consumers.show("v1", "waiting")
-        async with consumers.living():
+        consumers.set_status("v1", "waiting")
+        async with consumers.running():
             await asyncio.sleep(HOUR)
-            consumers.world.step_the_clock(step)
+            consumers.api.step_clock(step)
             await asyncio.sleep(12 * MINUTE)
-            right(consumers)
+            correct_clock(consumers)
             await asyncio.sleep(HOUR)
-            consumers.show("v1", "learning")
+            consumers.set_status("v1", "learning")
             await asyncio.sleep(7 * HOUR)
         return consumers
 

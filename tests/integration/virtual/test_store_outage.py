@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tests.support.virtual import Ear, VirtualClock, run
+from tests.support.virtual import FakeReceiver, VirtualClock, run
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
 from watcher.core.incidents.store_event import store_failing
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
+from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Route, Routes
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.routing import Router
@@ -58,7 +59,7 @@ class Polling:
 
 @contextmanager
 def keeping(
-    folder: Path, clock: VirtualClock, ears: Sequence[Ear], write_health: WriteHealth, polling: Polling
+    folder: Path, clock: VirtualClock, ears: Sequence[FakeReceiver], write_health: WriteHealth, polling: Polling
 ) -> Iterator[tuple[StoreOutageHandler, Database]]:
     by_name = {ear.name: ear for ear in ears}
     notifier = DirectNotifier(by_name, everything_to(by_name))
@@ -82,7 +83,7 @@ async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health:
 
 
 def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path: Path) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -96,15 +97,15 @@ def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path:
     with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
         trouble, recovered = views.history(HistoryFilter(limit=10))
     assert [delivery_outcome.receiver for delivery_outcome in trouble.delivery_outcomes] == ["away"]
-    assert trouble.route == "route 1; sent-from-memory"
+    assert trouble.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
 def test_a_receiver_without_an_answer_is_notified_from_the_store_as_uncertain(
     tmp_path: Path,
 ) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
-    silent = Ear(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    silent = FakeReceiver(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
 
     async def main(clock: VirtualClock) -> None:
         write_health = WriteHealth()
@@ -120,7 +121,7 @@ def test_a_receiver_without_an_answer_is_notified_from_the_store_as_uncertain(
     }
 
 
-class Slow(Ear):
+class Slow(FakeReceiver):
     """A receiver whose attempts take four seconds."""
 
     async def send(self, request: DeliveryRequest) -> Outcome:
@@ -131,7 +132,7 @@ class Slow(Ear):
 def test_a_router_that_runs_during_the_recovery_notifies_no_receiver_twice(
     tmp_path: Path,
 ) -> None:
-    heard, away = Ear(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -154,7 +155,7 @@ def test_a_router_that_runs_during_the_recovery_notifies_no_receiver_twice(
 
 
 def test_a_failed_write_during_the_recovery_leaves_nothing(tmp_path: Path) -> None:
-    heard, away = Ear(name="heard"), Ear(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -200,7 +201,7 @@ def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
 
 
 def test_another_failure_has_another_id_even_if_the_first_was_never_recorded(tmp_path: Path) -> None:
-    ear = Ear(name="hook")
+    ear = FakeReceiver(name="hook")
 
     async def main(clock: VirtualClock) -> None:
         for _ in range(2):
@@ -225,7 +226,7 @@ def test_after_an_attempt_without_an_answer_the_next_one_may_be_a_repeat() -> No
     async def main(clock: VirtualClock) -> None:
         receipts = Receipts()
         trouble = store_failing("disk-full", "", "e", 1, clock.utc_now())
-        await DirectNotifier({"chat": Ear(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
+        await DirectNotifier({"chat": FakeReceiver(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
             trouble, receipts
         )
         assert receipts.notified == {"chat"}

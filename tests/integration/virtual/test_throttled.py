@@ -1,4 +1,4 @@
-"""R7: an AiTEMS that wants fewer calls, in every way of saying so, while trainings change."""
+"""R7: throttling by AiTEMS in all its forms, while trainings change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from typing import Final
 
 import pytest
 
-from tests.support.virtual import Ear, VirtualClock, World, broken_invariants, run, service_polls, watching
+from tests.support.event_facts import incident_of
+from tests.support.virtual import (
+    FakeApi,
+    FakeReceiver,
+    VirtualClock,
+    broken_invariants,
+    run,
+    running_pipeline,
+    service_polls,
+)
 from watcher.aitems.client import PAUSES
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.advice import ADVICE
+from watcher.core.incidents.advice import ADVICE, advice_for
 from watcher.core.polling.result import Cause
 from watcher.http import HttpResult
 
@@ -27,20 +36,20 @@ CAP_SECONDS: Final = 900.0
 INTERVAL_SECONDS: Final = 30.0
 PER_SECOND: Final = 5
 STEPS: Final = ("requesting", "waiting", "learning", "completed")
-MOMENT: Final = 1e-6
+TOLERANCE_SECONDS: Final = 1e-6
 
 
-def in_seconds(seconds: float) -> Callable[[World], str]:
-    """Return what writes the wish as a date, by the server's own clock."""
-    return lambda world: format_datetime(world.clock.utc_now() + timedelta(seconds=seconds), usegmt=True)
+def in_seconds(seconds: float) -> Callable[[FakeApi], str]:
+    """Return a writer of the value as a date, by the server's own clock."""
+    return lambda api: format_datetime(api.clock.utc_now() + timedelta(seconds=seconds), usegmt=True)
 
 
-def text(wish: str) -> Callable[[World], str]:
-    """Return what writes the wish as it is."""
-    return lambda _: wish
+def text(value: str) -> Callable[[FakeApi], str]:
+    """Return a writer of the value unchanged."""
+    return lambda _: value
 
 
-WISHES: Final = {
+RETRY_AFTERS: Final = {
     "seconds": (text("40"), 40.0),
     "a date": (in_seconds(40), 40.0),
     "a billion": (text("1000000000"), CAP_SECONDS),
@@ -51,126 +60,133 @@ WISHES: Final = {
     "more digits than a number has": (text("9" * 4000), None),
     "nothing": (text(""), None),
 }
-"""How a wish is written, and how long we rest for it; ``None``: as for an answer without one."""
+"""The forms of Retry-After, each with the expected pause; ``None`` means the default pause."""
 
 
 PAIRS: Final = [
-    pytest.param(wish, code, marks=() if place % 3 == number else pytest.mark.torture)
-    for place, wish in enumerate(WISHES)
+    pytest.param(retry_after, code, marks=() if position % 3 == number else pytest.mark.torture)
+    for position, retry_after in enumerate(RETRY_AFTERS)
     for number, code in enumerate(CAUSES)
 ]
-"""Each wish with each code; in CI each wish with one and each code with three."""
+"""Each form with each code; CI runs each form with one code, and each code with three forms."""
 
 
-def fullest_second(moments: Sequence[float]) -> int:
-    """Return how many of these moments the fullest window of one second holds, its end left out."""
-    return max(sum(first <= moment < first + 1.0 - MOMENT for moment in moments) for first in moments)
+def fullest_second(times: Sequence[float]) -> int:
+    """Return the largest number of these times within one second, exclusive of its end."""
+    return max(sum(first <= time < first + 1.0 - TOLERANCE_SECONDS for time in times) for first in times)
 
 
-@pytest.mark.parametrize(("wish", "code"), PAIRS)
-def test_r7_a_429_rests_the_account_as_long_as_it_may_wish_and_is_announced_by_its_own_name(
-    tmp_path: Path, wish: str, code: str
+@pytest.mark.parametrize(("retry_after", "code"), PAIRS)
+def test_r7_a_429_pauses_the_account_for_its_retry_after_and_is_announced_with_its_own_cause(
+    tmp_path: Path, retry_after: str, code: str
 ) -> None:
-    write, wanted = WISHES[wish]
-    rest = PAUSES[CAUSES[code]] if wanted is None else wanted
+    write, expected = RETRY_AFTERS[retry_after]
+    pause = PAUSES[CAUSES[code]] if expected is None else expected
     refused: list[float] = []
 
-    async def main(clock: VirtualClock) -> tuple[World, Ear]:
-        world, ear = World(clock), Ear()
-        world.trainings = {(service, "v"): "requesting" for service in SERVICES}
+    async def main(clock: VirtualClock) -> tuple[FakeApi, FakeReceiver]:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        api.trainings = {(service, "v"): "requesting" for service in SERVICES}
 
         def refuse(now: float, _path: str) -> HttpResult:
             refused.append(now)
-            return world.answer(429, {"error": {"errorCode": code}}, headers={"retry-after": write(world)})
+            return api.answer(429, {"error": {"errorCode": code}}, headers={"retry-after": write(api)})
 
-        async with watching(tmp_path, world, ear, service_polls(SERVICES), per_second=PER_SECOND, ring_seconds=5):
+        async with running_pipeline(
+            tmp_path, api, receiver, service_polls(SERVICES), per_second=PER_SECOND, tick_seconds=5
+        ):
             await asyncio.sleep(120)
-            world.trainings["s1", "v"] = "waiting"
+            api.trainings["s1", "v"] = "waiting"
             await asyncio.sleep(120)
-            world.trouble = refuse
-            while not any(event.incident for event in ear.events):
+            api.fault = refuse
+            while not any(event.incident for event in receiver.events):
                 await asyncio.sleep(10)
-            world.trainings = {("s1", "v"): "completed", ("s2", "v"): "learning"}
-            await asyncio.sleep(rest)
-            world.trouble = lambda _now, _path: None
-            await asyncio.sleep(rest + 600)
-        assert broken_invariants(tmp_path, world, ear) == []
-        return world, ear
+            api.trainings = {("s1", "v"): "completed", ("s2", "v"): "learning"}
+            await asyncio.sleep(pause)
+            api.fault = lambda _now, _path: None
+            await asyncio.sleep(pause + 600)
+        assert broken_invariants(tmp_path, api, receiver) == []
+        return api, receiver
 
-    world, ear = run(main, threads=False)
-    for moment in refused:
-        after = min(asked for asked in world.asked if asked > moment)
-        assert rest - MOMENT <= after - moment <= rest + INTERVAL_SECONDS + 6, "it rests, and no longer than that"
-    assert fullest_second(world.asked) <= PER_SECOND
-    assert_announced_by_its_name(ear, CAUSES[code])
+    api, receiver = run(main, threads=False)
+    for time in refused:
+        following = min(later for later in api.request_times if later > time)
+        assert pause - TOLERANCE_SECONDS <= following - time <= pause + INTERVAL_SECONDS + 6, "the pause has its length"
+    assert fullest_second(api.request_times) <= PER_SECOND
+    assert_announced_with_its_cause(receiver, CAUSES[code])
 
 
-def assert_announced_by_its_name(ear: Ear, cause: Cause) -> None:
-    """One incident of this cause with its own advice, one recovery, and what changed meanwhile."""
-    opened, closed = (event for event in ear.events if event.incident)
+def assert_announced_with_its_cause(receiver: FakeReceiver, cause: Cause) -> None:
+    """There is one incident of this cause with its own advice, one recovery, and the changes."""
+    opened, closed = (event for event in receiver.events if event.incident)
     assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.RECOVERED)
     for event in (opened, closed):
-        assert event.incident is not None
-        assert (event.incident["cause"], event.incident["advice"]) == (cause.value, ADVICE[cause])
+        facts = incident_of(event)
+        assert (facts.cause, advice_for(facts)) == (cause.value, ADVICE[cause])
     assert len({ADVICE[other] for other in CAUSES.values()}) == len(CAUSES)
-    assert [moved(event) for event in ear.events if not event.incident] == [
+    assert [change_of(event) for event in receiver.events if not event.incident] == [
         ("s1", "requesting", "waiting", (), False),
         ("s1", "waiting", "completed", ("learning",), True),
         ("s2", "requesting", "learning", ("waiting",), True),
     ]
 
 
-def moved(event: Event) -> tuple[object, ...]:
+def change_of(event: Event) -> tuple[object, ...]:
     return (event.service, event.from_status, event.to_status, event.skipped, event.late)
 
 
-def test_r7_storms_of_429s_amid_changes_lose_nothing_and_never_exceed_the_budget(tmp_path: Path) -> None:
-    draw = random.Random(7)  # noqa: S311 - what is refused, and what changes
+def test_r7_bursts_of_429s_during_changes_lose_nothing_and_never_exceed_the_budget(tmp_path: Path) -> None:
+    draw = random.Random(7)  # noqa: S311 - test data
     short = ("0", "1", "3.5", "-5", "soon", "", "nan", "2")
     longest: list[float] = []
 
-    async def main(clock: VirtualClock) -> tuple[World, Ear]:
-        world, ear = World(clock), Ear()
+    async def main(clock: VirtualClock) -> tuple[FakeApi, FakeReceiver]:
+        api, receiver = FakeApi(clock), FakeReceiver()
         services = [f"s{number}" for number in range(20)]
-        world.trainings = {(service, "v"): "requesting" for service in services}
+        api.trainings = {(service, "v"): "requesting" for service in services}
 
-        def storm(_now: float, _path: str) -> HttpResult | None:
+        def throttle_often(_now: float, _path: str) -> HttpResult | None:
             if draw.random() > 0.7:
                 return None
-            return world.answer(
+            return api.answer(
                 429, {"error": {"errorCode": draw.choice(("410", "420"))}}, headers={"retry-after": draw.choice(short)}
             )
 
-        def absurd(now: float, _path: str) -> HttpResult:
+        def throttle_long(now: float, _path: str) -> HttpResult:
             longest.append(now)
-            return world.answer(429, {"error": {"errorCode": "400"}}, headers={"retry-after": "1000000000"})
+            return api.answer(429, {"error": {"errorCode": "400"}}, headers={"retry-after": "1000000000"})
 
-        async with watching(tmp_path, world, ear, service_polls(services, 1, 5), per_second=PER_SECOND):
-            changing = asyncio.create_task(go_on(world, draw))
-            for trouble, seconds in ((storm, 900), (absurd, 300), (storm, 1500), (storm, 900)):
+        async with running_pipeline(tmp_path, api, receiver, service_polls(services, 1, 5), per_second=PER_SECOND):
+            changing = asyncio.create_task(keep_changing(api, draw))
+            for fault, seconds in (
+                (throttle_often, 900),
+                (throttle_long, 300),
+                (throttle_often, 1500),
+                (throttle_often, 900),
+            ):
                 await asyncio.sleep(60)
-                world.trouble = trouble
+                api.fault = fault
                 await asyncio.sleep(seconds)
-                world.trouble = lambda _now, _path: None
+                api.fault = lambda _now, _path: None
             changing.cancel()
-            # Until the last digest has waited its ten minutes, too.
+            # Until the last digest is sent after its ten minutes.
             await asyncio.sleep(1500)
-        assert broken_invariants(tmp_path, world, ear) == []
-        return world, ear
+        assert broken_invariants(tmp_path, api, receiver) == []
+        return api, receiver
 
-    world, ear = run(main, threads=False)
-    assert fullest_second(world.asked) <= PER_SECOND
-    (moment,) = longest
-    after = min(asked for asked in world.asked if asked > moment)
-    assert CAP_SECONDS - MOMENT <= after - moment <= CAP_SECONDS + 1, "an absurd wish is capped, not ignored"
-    assert len([event for event in ear.events if not event.incident]) > 100
-    assert {event.to_status for event in ear.events} >= {*STEPS}
+    api, receiver = run(main, threads=False)
+    assert fullest_second(api.request_times) <= PER_SECOND
+    (time,) = longest
+    following = min(later for later in api.request_times if later > time)
+    assert CAP_SECONDS - TOLERANCE_SECONDS <= following - time <= CAP_SECONDS + 1, "the value is capped, not ignored"
+    assert len([event for event in receiver.events if not event.incident]) > 100
+    assert {event.to_status for event in receiver.events} >= {*STEPS}
 
 
-async def go_on(world: World, draw: random.Random) -> None:
-    """Let one training after another go on in its life."""
+async def keep_changing(api: FakeApi, draw: random.Random) -> None:
+    """Advance random trainings to their next status."""
     while True:
         await asyncio.sleep(draw.uniform(1, 20))
-        name = draw.choice(sorted(world.trainings))
-        place = STEPS.index(world.trainings[name])
-        world.trainings[name] = STEPS[(place + 1) % len(STEPS)]
+        name = draw.choice(sorted(api.trainings))
+        position = STEPS.index(api.trainings[name])
+        api.trainings[name] = STEPS[(position + 1) % len(STEPS)]

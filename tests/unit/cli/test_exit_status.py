@@ -1,4 +1,4 @@
-"""Exit statuses: what an error comes to, and how the help names it."""
+"""Exit statuses: those of errors, and their texts in the help."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from watcher.cli.exit_status import MEANINGS, ExitStatus, help_end, plain_errors, status_of
-from watcher.config import ConfigError, Fault, SecretError
+from watcher.config import ConfigError, ConfigFault, SecretError
 from watcher.http import HttpSetupError
 from watcher.receivers.spec import InvalidReceiverError
 from watcher.store.errors import StoreInUse, StoreUnusable
 
-FAULT = Fault(file=Path("c.toml"), line=3, key="account.main", problem="is wrong", remedy="write it")
+FAULT = ConfigFault(file=Path("c.toml"), line=3, key="account.main", problem="is wrong", remedy="write it")
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_every_expected_error_has_its_status(error: Exception, status: ExitStatu
     assert status_of(error) is status
 
 
-def test_an_expected_error_becomes_lines_and_an_exit(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_expected_error_is_printed_and_sets_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as exit_, plain_errors():
         raise ConfigError([FAULT, FAULT])
     assert exit_.value.exit_code == ExitStatus.CONFIG
     assert capsys.readouterr().err == "c.toml:3: account.main: is wrong; write it\n" * 2
 
 
-def test_an_unexpected_error_goes_on() -> None:
+def test_an_unexpected_error_passes_through() -> None:
     with pytest.raises(ZeroDivisionError), plain_errors():
         raise ZeroDivisionError
 
@@ -57,5 +57,5 @@ def test_help_ends_with_examples_and_statuses_in_order() -> None:
         "Exit status:",
         "  0   stopped",
         "  2   wrong usage of the command",
-        "  78  the configuration is faulty, or a secret cannot be had",
+        "  78  the configuration is invalid, or a secret cannot be read",
     ]

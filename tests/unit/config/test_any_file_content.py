@@ -1,4 +1,4 @@
-"""Whatever TOML a file holds, ``load`` gives settings or faults: never another error, never a secret."""
+"""For any file content, ``load`` returns settings or reports faults: never another error, never a secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.paths import ROOT
 from watcher.config import Config, ConfigError, load
 
-# The machine may be busy: how long an example takes says nothing.
+# The machine may be busy, so the time of one example means nothing.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 EXAMPLE = (ROOT / "config.example.toml").read_text()
@@ -78,15 +78,15 @@ def outcome(text: str) -> Config | ConfigError:
 @st.composite
 def examples_with_one_other_value(draw: st.DrawFn) -> str:
     lines = EXAMPLE.splitlines()
-    places = [index for index, line in enumerate(lines) if " = " in line and not line.startswith("# ")]
-    place = draw(st.sampled_from(places))
-    lines[place] = f"{lines[place].lstrip('#').partition(' = ')[0]} = {draw(VALUES)}"
+    indices = [index for index, line in enumerate(lines) if " = " in line and not line.startswith("# ")]
+    index = draw(st.sampled_from(indices))
+    lines[index] = f"{lines[index].lstrip('#').partition(' = ')[0]} = {draw(VALUES)}"
     return "\n".join(lines)
 
 
 @PATIENT
 @given(documents() | examples_with_one_other_value() | st.text(max_size=80))
-def test_every_file_gives_settings_or_faults_on_lines_of_the_file(text: str) -> None:
+def test_every_file_gives_settings_or_faults_with_valid_line_numbers(text: str) -> None:
     result = outcome(text)
 
     if isinstance(result, ConfigError):
@@ -94,10 +94,10 @@ def test_every_file_gives_settings_or_faults_on_lines_of_the_file(text: str) -> 
         for fault in result.faults:
             assert fault.line is None or 1 <= fault.line <= text.count("\n") + 1
             assert "\n" not in str(fault)
-            assert "is not taken" not in str(fault), "an error of pydantic without words of ours"
+            assert "is not accepted" not in str(fault), "a pydantic error without a text of the watcher"
 
 
-PLACES = [
+SECRET_KEYS = [
     "[account.main]\nsecret_key",
     "[account.main]\naccess_key",
     "[account.main]\nsecret_kye",
@@ -127,10 +127,10 @@ WAYS_OF_WRITING = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("key", SECRET_KEYS)
 @pytest.mark.parametrize("value", WAYS_OF_WRITING)
-def test_the_value_of_a_secret_is_never_shown(place: str, value: str) -> None:
-    result = outcome(f"{place} = {value}\n")
+def test_the_value_of_a_secret_is_never_shown(key: str, value: str) -> None:
+    result = outcome(f"{key} = {value}\n")
 
     assert isinstance(result, ConfigError)
     assert SECRET not in str(result)

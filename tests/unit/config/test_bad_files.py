@@ -1,4 +1,4 @@
-"""Each file under ``tests/data/config/bad`` is named by its fault and says itself what is to be reported."""
+"""Each file under ``tests/data/config/bad`` has the name of its fault and states the expected reports."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import DATA
-from watcher.config import ConfigError, Fault, load
+from watcher.config import ConfigError, ConfigFault, load
 
 FOLDER = DATA / "config" / "bad"
 FILES = sorted(FOLDER.glob("*.toml"))
 SECRET = "HIDDEN"
-"""What stands in the files where a secret, or a password in a URL, would."""
+"""The files have this text in place of secrets and of passwords in URLs."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Expectation:
     key: str
     remedy: str
 
-    def fits(self, fault: Fault) -> bool:
+    def matches(self, fault: ConfigFault) -> bool:
         return (fault.line, fault.key) == (self.line, self.key) and self.remedy in fault.remedy
 
 
@@ -36,7 +36,7 @@ def _expectation(comment: str) -> Expectation:
     return Expectation(None if line == "-" else int(line), key, remedy)
 
 
-def faults_of(file: Path) -> tuple[Fault, ...]:
+def faults_of(file: Path) -> tuple[ConfigFault, ...]:
     with pytest.raises(ConfigError) as caught:
         load(file)
     return caught.value.faults
@@ -47,10 +47,10 @@ def test_exactly_the_expected_faults_are_reported_at_their_lines(file: Path) -> 
     expected = expectations(file)
     faults = faults_of(file)
 
-    assert expected, "the file does not say what to expect"
+    assert expected, "the file states no expected report"
     assert len(faults) == len(expected), "\n".join(map(str, faults))
     for fault in faults:
-        assert any(expectation.fits(fault) for expectation in expected), f"{fault}\n{expected}"
+        assert any(expectation.matches(fault) for expectation in expected), f"{fault}\n{expected}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -60,7 +60,7 @@ def test_no_message_shows_the_value_of_a_secret(file: Path) -> None:
 
     assert SECRET not in str(caught.value)
     assert SECRET not in repr(caught.value)
-    assert caught.value.__context__ is None, "a chained error may carry what stands in the file"
+    assert caught.value.__context__ is None, "a chained error may carry the content of the file"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -73,7 +73,7 @@ def test_every_message_names_the_file_and_is_one_line_with_a_remedy(file: Path) 
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("later-*.toml")), ids=lambda file: file.stem)
-def test_what_is_planned_is_refused_as_such(file: Path) -> None:
+def test_planned_keys_are_rejected_as_planned(file: Path) -> None:
     [fault] = faults_of(file)
 
     assert fault.problem.startswith("this version does not have it yet")
@@ -90,7 +90,7 @@ def test_faults_are_sorted_by_line() -> None:
     assert lines == sorted(lines)
 
 
-def test_what_has_no_line_comes_last() -> None:
+def test_faults_without_a_line_come_last() -> None:
     with pytest.raises(ConfigError) as caught:
         load(Path("config.toml"), text="[state]\nurl = 1\n")
 

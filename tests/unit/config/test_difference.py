@@ -1,4 +1,4 @@
-"""What a reload says that it takes over, and what it cannot."""
+"""The differences that a reload reports: those that it applies, and those that need a restart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from watcher.config import Config, load
-from watcher.config.difference import TAKEN_OVER, changes, restarts
+from watcher.config.difference import RELOADABLE, changes, restarts
 
 PLAIN = """
 [account.main]
@@ -23,12 +23,12 @@ kind = "log"
 """
 
 
-def of(text: str) -> Config:
+def config_of(text: str) -> Config:
     return load(Path("config.toml"), text=text)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected"),
     [
         ("", "", []),
         ('env = "NCP_SECRET_KEY"', 'env = "ANOTHER_KEY"', ["account.main: changed"]),
@@ -41,15 +41,15 @@ def of(text: str) -> Config:
         ("[[watch]]", '[state]\nurl = "sqlite:///other.db"\n[[watch]]', []),
     ],
 )
-def test_each_change_is_named_as_in_the_file(old: str, new: str, said: list[str]) -> None:
-    assert list(changes(of(PLAIN), of(PLAIN.replace(old, new) if old else PLAIN))) == said
+def test_each_change_is_named_by_its_key_in_the_file(old: str, new: str, expected: list[str]) -> None:
+    assert list(changes(config_of(PLAIN), config_of(PLAIN.replace(old, new) if old else PLAIN))) == expected
 
 
 def test_another_store_needs_a_restart() -> None:
-    other = of(PLAIN.replace("[[watch]]", '[state]\nurl = "sqlite:///other.db"\n[[watch]]'))
-    assert restarts(of(PLAIN), other) == ("state.url",)
+    other = config_of(PLAIN.replace("[[watch]]", '[state]\nurl = "sqlite:///other.db"\n[[watch]]'))
+    assert restarts(config_of(PLAIN), other) == ("state.url",)
     assert restarts(other, other) == ()
 
 
-def test_each_table_is_either_taken_over_or_said_to_need_a_restart() -> None:
-    assert {field.name for field in fields(Config)} >= TAKEN_OVER
+def test_each_table_is_either_reloadable_or_needs_a_restart() -> None:
+    assert {field.name for field in fields(Config)} >= RELOADABLE

@@ -15,7 +15,7 @@ from watcher.config.models.base import Settings, keys_of
 from watcher.config.validation.line_numbers import Lines
 
 EXAMPLE = ROOT / "config.example.toml"
-SWITCHED_OFF = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
+COMMENTED_OUT = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
 
 
 def defaults_of(table: Settings) -> dict[str, object]:
@@ -28,11 +28,11 @@ def config() -> Config:
     return load(EXAMPLE)
 
 
-def with_everything_switched_on() -> str:
-    """Take the # off each key; where a key then stands twice in a row of variants, keep the first."""
+def with_every_key_enabled() -> str:
+    """Remove the # from each key; of several variants of one key, keep the first."""
     lines: list[str] = []
     keys: set[str] = set()
-    for line in SWITCHED_OFF.sub("", EXAMPLE.read_text()).splitlines():
+    for line in COMMENTED_OUT.sub("", EXAMPLE.read_text()).splitlines():
         if line.startswith("["):
             keys = set()
         key = line.partition(" = ")[0]
@@ -52,22 +52,22 @@ def tables_of(config: Config) -> Iterator[Settings]:
     yield from config.receivers.values()
 
 
-def test_the_example_is_taken_as_it_is(config: Config) -> None:
+def test_the_example_is_valid_unchanged(config: Config) -> None:
     assert set(config.accounts) == {"main"}
     assert set(config.receivers) == {"ml-ops", "ml-team", "pipeline", "console"}
     assert len(config.watches) == 2
     assert len(config.routes) == 3
 
 
-def test_the_example_is_taken_with_everything_switched_on() -> None:
-    config = load(EXAMPLE, text=with_everything_switched_on())
+def test_the_example_is_valid_with_every_key_enabled() -> None:
+    config = load(EXAMPLE, text=with_every_key_enabled())
 
     assert config.state.url.endswith("/watcher.db")
     assert config.watches[1].type == "pop"
     assert all(account.proxy and account.ca_file and account.client_cert for account in config.accounts.values())
 
 
-def test_every_default_in_the_example_is_the_programs(config: Config) -> None:
+def test_every_default_in_the_example_is_that_of_the_program(config: Config) -> None:
     for table in tables_of(config):
         defaults = defaults_of(table)
         for name in table.model_fields_set & defaults.keys():
@@ -83,15 +83,15 @@ def test_every_key_with_a_default_is_written_out(config: Config) -> None:
 
 
 @pytest.mark.parametrize("shape", TABLES, ids=".".join)
-def test_every_key_stands_in_the_example(shape: tuple[str, ...]) -> None:
-    shown = {shape_of(path) for path in Lines(with_everything_switched_on()).all}
+def test_every_key_is_in_the_example(shape: tuple[str, ...]) -> None:
+    shown = {shape_of(path) for path in Lines(with_every_key_enabled()).all}
 
     assert [key for key in keys_of(TABLES[shape]) if (*shape, key) not in shown] == []
 
 
 @pytest.mark.parametrize("kind", RECEIVER_KINDS)
-def test_every_key_of_a_receiver_stands_in_the_example(kind: str) -> None:
-    config = load(EXAMPLE, text=with_everything_switched_on())
+def test_every_key_of_a_receiver_is_in_the_example(kind: str) -> None:
+    config = load(EXAMPLE, text=with_every_key_enabled())
     [receiver] = [receiver for receiver in config.receivers.values() if receiver.kind == kind]
 
     assert receiver.model_fields_set == set(type(receiver).model_fields)

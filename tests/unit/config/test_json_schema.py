@@ -1,4 +1,4 @@
-"""The schema that `config schema` prints takes what the program takes, and the example is the one at the root."""
+"""The schema of `config schema` accepts every valid file, and the packaged example is the one at the root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.config.json_schema import config_schema
 
 DATA = paths.DATA / "config"
 GOOD = [paths.ROOT / "config.example.toml", *sorted((DATA / "good").glob("*.toml"))]
-SHOWS_ALONE = (
+SINGLE_KEY_FAULTS = (
     "account-key-unknown",
     "access-key-in-plain-sight",
     "access-key-missing",
@@ -28,7 +28,7 @@ SHOWS_ALONE = (
     "section-unknown",
     "on-uncertain-unknown",
 )
-"""Faults that one key shows by itself."""
+"""Faults of a single key."""
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +39,17 @@ def validator() -> Draft202012Validator:
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
-def test_what_the_program_takes_the_schema_takes(path: Path, validator: Draft202012Validator) -> None:
+def test_the_schema_accepts_every_file_that_the_program_accepts(path: Path, validator: Draft202012Validator) -> None:
     document = tomllib.loads(path.read_text())
     assert [error.message for error in validator.iter_errors(document)] == []
 
 
-@pytest.mark.parametrize("name", SHOWS_ALONE)
-def test_what_one_key_shows_the_schema_refuses(name: str, validator: Draft202012Validator) -> None:
+@pytest.mark.parametrize("name", SINGLE_KEY_FAULTS)
+def test_the_schema_rejects_the_fault_of_a_single_key(name: str, validator: Draft202012Validator) -> None:
     assert not validator.is_valid(tomllib.loads((DATA / "bad" / f"{name}.toml").read_text()))
 
 
-def test_the_schema_speaks_of_what_is_written_and_not_of_what_it_becomes(validator: Draft202012Validator) -> None:
+def test_the_schema_describes_the_written_values_and_not_the_parsed_ones(validator: Draft202012Validator) -> None:
     timeout = validator.schema["$defs"]["AccountSettings"]["properties"]["timeout"]  # type: ignore[index]  # a mapping
     assert timeout["default"] == "10s"
     assert "null" not in str(validator.schema)

@@ -15,7 +15,7 @@ from watcher.config import (
     AccountSettings,
     Config,
     ConfigError,
-    Fault,
+    ConfigFault,
     LogSettings,
     SecretKind,
     SecretRef,
@@ -35,14 +35,14 @@ def good(name: str) -> Config:
     return load(GOOD / f"{name}.toml")
 
 
-def faults_of(text: str, path: Path = Path("config.toml")) -> tuple[Fault, ...]:
+def faults_of(text: str, path: Path = Path("config.toml")) -> tuple[ConfigFault, ...]:
     with pytest.raises(ConfigError) as caught:
         load(path, text=text)
     return caught.value.faults
 
 
 @pytest.mark.parametrize("file", sorted(GOOD.glob("*.toml")), ids=lambda file: file.stem)
-def test_a_good_file_is_taken(file: Path) -> None:
+def test_a_valid_file_is_accepted(file: Path) -> None:
     assert load(file).path == file
 
 
@@ -171,7 +171,7 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert account["spare"].secret_key == SecretRef(SecretKind.FILE, "/home/somebody/secret")
 
 
-def test_the_same_settings_written_otherwise_are_equal() -> None:
+def test_the_same_settings_in_another_notation_are_equal() -> None:
     minimal, otherwise = good("minimal"), good("written-otherwise")
 
     assert otherwise.accounts == minimal.accounts
@@ -180,14 +180,14 @@ def test_the_same_settings_written_otherwise_are_equal() -> None:
     assert otherwise.routes == minimal.routes
 
 
-def test_line_ends_of_windows_and_a_byte_order_mark_are_taken(tmp_path: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xef\xbb\xbf" + (GOOD / "minimal.toml").read_bytes().replace(b"\n", b"\r\n"))
 
     assert load(file).accounts == good("minimal").accounts
 
 
-def test_lines_are_counted_as_an_editor_counts_them_with_line_ends_of_windows() -> None:
+def test_windows_line_ends_do_not_change_the_line_numbers() -> None:
     text = (GOOD / "minimal.toml").read_text().replace('"6wxgu1abcde"', '"."').replace("\n", "\r\n")
 
     assert [fault.line for fault in faults_of(text)] == [6]
@@ -202,7 +202,7 @@ def test_loading_resolves_no_secret_and_opens_no_other_file(monkeypatch: pytest.
         return read_bytes(path)
 
     monkeypatch.setattr(Path, "read_bytes", recorded)
-    # None of the files that it names is there.
+    # None of the files that it names exists.
     good("full")
 
     assert opened == [GOOD / "full.toml"]
@@ -216,7 +216,7 @@ def test_a_given_text_is_read_instead_of_the_file() -> None:
     assert config.accounts["main"].ca_file == Path("/nowhere/ca.pem")
 
 
-def test_loading_changes_nothing_and_a_second_time_gives_the_same() -> None:
+def test_loading_has_no_side_effect_and_gives_the_same_result_again() -> None:
     environment = dict(os.environ)
     content = (GOOD / "full.toml").read_bytes()
 
@@ -225,7 +225,7 @@ def test_loading_changes_nothing_and_a_second_time_gives_the_same() -> None:
     assert (GOOD / "full.toml").read_bytes() == content
 
 
-def test_a_faulty_file_leaves_what_was_loaded_before_as_it_was() -> None:
+def test_a_faulty_file_does_not_change_an_earlier_configuration() -> None:
     before = good("full")
     faults_of('[account.main]\nsecret_key = "x"\n')
 
@@ -236,7 +236,7 @@ def test_settings_cannot_be_changed() -> None:
     config = good("full")
 
     with pytest.raises(AttributeError):
-        config.watches = ()  # type: ignore[misc]  # that is the point
+        config.watches = ()  # type: ignore[misc]  # the test of immutability
     with pytest.raises(pydantic.ValidationError):
         config.watches[0].service = "other"
     for mapping in (config.accounts, config.receivers, config.watches[0].labels, config.watches[1].labels):
@@ -244,13 +244,13 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
-    for path, why in ((tmp_path / "none.toml", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(ConfigError, match=why) as caught:
+    for path, reason in ((tmp_path / "none.toml", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError, match=reason) as caught:
             load(path)
         assert [(fault.file, fault.line) for fault in caught.value.faults] == [(path, None)]
 
 
-def test_a_file_that_is_no_text_is_a_fault_on_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_a_fault_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"# a\n# b\n# \xff\n")
 
@@ -314,7 +314,7 @@ to = ["b"]
     ]
 
 
-def test_account_may_be_written_where_there_is_one_and_is_filled_in_where_it_is_not() -> None:
+def test_the_only_account_may_be_named_or_left_out() -> None:
     text = (GOOD / "minimal.toml").read_text()
 
     assert (
@@ -323,7 +323,7 @@ def test_account_may_be_written_where_there_is_one_and_is_filled_in_where_it_is_
     )
 
 
-def test_the_same_service_in_two_accounts_is_no_repetition() -> None:
+def test_the_same_service_in_two_accounts_is_not_a_repeated_watch() -> None:
     watches = good("full").watches
 
     assert {(watch.account, watch.service) for watch in watches} == {
@@ -332,7 +332,7 @@ def test_the_same_service_in_two_accounts_is_no_repetition() -> None:
     }
 
 
-def test_a_route_that_takes_a_kind_left_over_by_the_one_before_is_reached() -> None:
+def test_a_route_with_a_kind_that_no_earlier_route_matches_is_reached() -> None:
     text = (
         (GOOD / "minimal.toml").read_text()
         + """
@@ -369,7 +369,7 @@ def test_each_repetition_names_the_line_of_the_first() -> None:
     assert [fault.problem for fault in faults_of(text)] == 2 * ["watches the same as line 5"]
 
 
-def test_a_route_that_is_never_reached_names_the_lines_of_the_first_routes_that_take_its_kinds() -> None:
+def test_an_unreachable_route_names_the_lines_of_the_first_routes_that_match_its_kinds() -> None:
     text = """\
 [[route]]
 match = { kind = "failed" }
@@ -390,12 +390,12 @@ to = []
     faults = faults_of(text + (GOOD / "minimal.toml").read_text())
 
     assert [(fault.line, fault.problem) for fault in faults] == [
-        (7, "is never reached: the first match wins, and what it names is taken on line 1, 4"),
-        (13, "is never reached: the first match wins, and what it names is taken on line 1, 4, 10"),
+        (7, "is never reached: the first match wins, and line 1, 4 already matches all its events"),
+        (13, "is never reached: the first match wins, and line 1, 4, 10 already matches all its events"),
     ]
 
 
-def test_the_bounds_themselves_are_taken() -> None:
+def test_the_limits_themselves_are_accepted() -> None:
     longest = WatchSettings(
         service="s" * 200, name="n" * 200, interval=timedelta(days=1), idle_interval=timedelta(days=7)
     )
@@ -413,7 +413,7 @@ def test_the_bounds_themselves_are_taken() -> None:
     assert faults_of(text.replace("main", "n" * 65))[0].remedy == "write a shorter one"
 
 
-def test_two_intervals_that_are_the_same_are_taken() -> None:
+def test_two_equal_intervals_are_accepted() -> None:
     same = timedelta(seconds=1)
 
     assert WatchSettings(service="a", interval=same, idle_interval=same).idle_interval == same
@@ -438,7 +438,7 @@ def test_importing_it_imports_nothing_slow() -> None:
     command = [sys.executable, "-c", program]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603  # constant
 
-    # What begins with an underscore is Python's own, e.g. how it was built.
+    # Modules that begin with an underscore belong to Python, e.g. its build information.
     foreign = {name.partition(".")[0] for name in names if not name.startswith("_")} - sys.stdlib_module_names
     pydantic_and_its_own = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
     assert foreign == {"watcher", *pydantic_and_its_own}

@@ -1,4 +1,4 @@
-"""``docs/configuration.md`` has a row for every key with its default, and its examples are what the program says."""
+"""``docs/configuration.md`` has a row for every key with its default, and its examples match the program."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def test_every_key_has_its_row_and_its_default(header: str) -> None:
     assert rows_below(header) == expected
 
 
-def test_the_first_example_is_taken() -> None:
+def test_the_first_example_is_valid() -> None:
     assert load(Path("config.toml"), text=EXAMPLE.findall(REFERENCE)[0]).receivers
 
 
-def test_the_faults_of_the_example_are_those_that_are_shown() -> None:
+def test_the_faulty_example_reports_the_documented_faults() -> None:
     [faulty] = [text for text in EXAMPLE.findall(REFERENCE) if "fast" in text]
     [shown] = OUTPUT.findall(REFERENCE)
 

@@ -1,4 +1,4 @@
-"""Generated TOML texts with the line of every key, by a writer that shares nothing with the locator."""
+"""Generated TOML texts with the line of every key; the writer shares no code with the module under test."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ LITERALS = st.sampled_from(
 
 @dataclass(frozen=True)
 class Literal:
-    """A value as it is written, which no path leads into."""
+    """A value in its written form, without parts of its own."""
 
     text: str
 
@@ -106,7 +106,7 @@ DOCUMENTS = st.dictionaries(
 
 @dataclass
 class Writer:
-    """Writes a document, choosing between the ways that TOML has, and notes where everything stands."""
+    """Writes a document in the various notations of TOML and notes the line of each part."""
 
     draw: st.DrawFn
     text: str = ""
@@ -188,8 +188,8 @@ class Writer:
         self.note(path)
         for name, value in content.items():
             self.note((*path, name))
-            for above in names:
-                self.key(above)
+            for parent in names:
+                self.key(parent)
                 self.text += self.choose(".", " . ")
             self.key(name)
             self.text += " = "

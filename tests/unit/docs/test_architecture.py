@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from tests.support.paths import ROOT
-
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
+from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SECTION = re.compile(r"^### `([^`]+)/`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 MODULE = re.compile(r"^\| `([^`]+)` \| \S", re.MULTILINE)
-PLACE = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py)`")
+FILE = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py)`")
 
 
 def listed() -> Iterator[str]:
-    """Give the path of each module that the page lists, below ``watcher/``."""
+    """Yield the path of each module that the page lists, below ``watcher/``."""
     for folder, rows in SECTION.findall(PAGE):
         prefix = "" if folder == "watcher" else f"{folder}/"
         yield from (f"{prefix}{name}.py" for name in MODULE.findall(rows))
 
 
-def test_every_module_has_its_line() -> None:
+def test_the_page_lists_every_module() -> None:
     files = (path.relative_to(ROOT / "watcher") for path in (ROOT / "watcher").rglob("*.py"))
     assert sorted(listed()) == sorted(str(file) for file in files if file.name != "__init__.py")
 
 
 def test_each_file_that_a_task_names_exists() -> None:
     tasks = PAGE.partition("## Where to find it")[2].partition("## Modules")[0]
-    places = PLACE.findall(tasks)
-    assert len(places) > 10
-    assert [place for place in places if not (ROOT / "watcher" / place).exists()] == []
+    files = FILE.findall(tasks)
+    assert len(files) > 10
+    assert [file for file in files if not (ROOT / "watcher" / file).exists()] == []
 
 
-def test_the_layers_are_those_of_the_contract() -> None:
+def test_the_page_shows_the_layers_of_the_import_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     shown = re.search(r"```text\n(__main__.*?)```", PAGE, re.DOTALL)

@@ -1,12 +1,10 @@
-"""``docs/cli.md`` is the reference of the commands as they are."""
+"""``docs/cli.md`` is the generated reference of the commands."""
 
 from __future__ import annotations
 
-from tests.support.paths import ROOT
-
 import runpy
-from pathlib import Path
 
+from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 
@@ -17,4 +15,6 @@ def test_the_reference_is_generated_from_the_commands() -> None:
 
 
 def test_every_line_of_text_fits_100_columns() -> None:
-    assert [line for line in PAGE.splitlines() if len(line) > 100 and not line.startswith(("|", "aitems-watcher"))] == []
+    assert [
+        line for line in PAGE.splitlines() if len(line) > 100 and not line.startswith(("|", "aitems-watcher"))
+    ] == []

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.paths import ROOT
 
-import re
-from pathlib import Path
-
-
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
-PLACE = re.compile(r"`([\w.]+(?:/[\w.]+)*(?:\.(?:py|md|toml|json|lock)|/))`")
+FILE = re.compile(r"`([\w.]+(?:/[\w.]+)*(?:\.(?:py|md|toml|json|lock)|/))`")
 EXAMPLES = re.compile(r"(teams|stats)\.py$")
 
 
 def test_every_file_that_is_named_exists() -> None:
-    places = set(PLACE.findall(PAGE))
-    assert len(places) > 30
-    assert [place for place in places if not EXAMPLES.search(place) and not _exists(place)] == []
+    files = set(FILE.findall(PAGE))
+    assert len(files) > 30
+    assert [file for file in files if not EXAMPLES.search(file) and not _exists(file)] == []
 
 
-def _exists(place: str) -> bool:
-    # A layer's name, such as core/, stands below the package.
-    return (ROOT / place).exists() or (ROOT / "watcher" / place).exists()
+def _exists(file: str) -> bool:
+    # The folder of a layer, such as core/, is below the package.
+    return (ROOT / file).exists() or (ROOT / "watcher" / file).exists()
 
 
 def test_its_make_commands_are_targets() -> None:

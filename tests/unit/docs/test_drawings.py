@@ -1,15 +1,13 @@
-"""The docs say what the code does."""
+"""The drawings in the documents match the code."""
 
 from __future__ import annotations
 
+import runpy
+
 from tests.support.paths import ROOT
 
-import runpy
-from pathlib import Path
 
-
-
-def test_the_picture_of_a_trainings_life_is_the_tables() -> None:
+def test_the_state_diagram_of_a_training_matches_the_table() -> None:
     drawn = runpy.run_path(str(ROOT / "scripts" / "draw_lifecycle.py"))["drawn"]
     page = (ROOT / "docs" / "architecture.md").read_text()
     assert drawn(page) == page, "run make docs"

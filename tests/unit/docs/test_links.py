@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.paths import ROOT
-
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 CODE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
@@ -19,7 +18,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def text_of(page: Path) -> str:
-    """Return a page without its code blocks."""
+    """Return the text of a page without its code blocks."""
     return CODE.sub("", page.read_text(encoding="utf-8"))
 
 
@@ -34,8 +33,8 @@ def anchors(page: Path) -> set[str]:
     return names
 
 
-def broken(page: Path) -> Iterator[str]:
-    """Return the links of a page that lead nowhere."""
+def broken_links(page: Path) -> Iterator[str]:
+    """Yield the links of a page without a target."""
     for target, anchor in LINK.findall(text_of(page)):
         file = (page.parent / target) if target else page
         if not file.exists() or (anchor and anchor not in anchors(file)):
@@ -44,4 +43,4 @@ def broken(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
-    assert list(broken(page)) == []
+    assert list(broken_links(page)) == []

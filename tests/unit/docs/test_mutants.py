@@ -1,21 +1,19 @@
-"""The faults that ``make mutants`` plants fit the code as it is, and leave a program."""
+"""The faults of ``make mutants`` match the current code, and leave a valid program."""
 
 from __future__ import annotations
 
-from tests.support.paths import ROOT
-
 import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 
 
-def test_every_planted_fault_has_its_place_in_the_code() -> None:
+def test_every_planted_fault_matches_the_code_once() -> None:
     script = ROOT / "scripts" / "mutants.py"
     if not script.exists():
-        pytest.skip("without the source: its scripts are not here")
+        pytest.skip("the scripts exist only in the source")
     spec = importlib.util.spec_from_file_location("mutants", script)
     assert spec is not None
     assert spec.loader is not None

@@ -1,14 +1,13 @@
-"""The text of every page is wrapped, and the map of the documents has every page."""
+"""The text of every page is wrapped, and the index has every page."""
 
 from __future__ import annotations
-
-from tests.support.paths import ROOT
 
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -24,6 +23,6 @@ def test_text_is_wrapped(page: Path) -> None:
     assert [line for line in too_long if " " in LINK.sub("", line).strip()] == []
 
 
-def test_the_map_has_every_page_of_docs() -> None:
+def test_the_index_has_every_page_of_docs() -> None:
     listed = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed

@@ -1,16 +1,14 @@
-"""``README.md`` shows a true alert, a valid configuration and the commands as they are."""
+"""``README.md`` shows a real alert, a valid configuration and the current commands."""
 
 from __future__ import annotations
-
-from tests.support.paths import ROOT
 
 import json
 import re
 from pathlib import Path
 
+from tests.support.paths import ROOT
 from watcher.cli.app import app
 from watcher.config import load
-
 
 PAGE = (ROOT / "README.md").read_text()
 ALERT = json.loads((ROOT / "tests" / "data" / "receivers" / "failed.slack0.json").read_text())
@@ -27,7 +25,7 @@ def plain(text: str) -> str:
     return text.replace("`", "").replace("*", "")
 
 
-def test_the_alert_is_the_one_that_slack_gets() -> None:
+def test_the_alert_is_the_message_for_slack() -> None:
     shown = block("text")
     assert shown.startswith(f"{plain(ALERT['text'])}\n\n")
     fields = [part for entry in ALERT["blocks"][1]["fields"] for part in plain(entry["text"]).split("\n")]
@@ -35,7 +33,7 @@ def test_the_alert_is_the_one_that_slack_gets() -> None:
     assert shown.endswith(f"\n\n{plain(ALERT['blocks'][2]['elements'][0]['text'])}\n")
 
 
-def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
+def test_the_ten_lines_are_a_valid_configuration(tmp_path: Path) -> None:
     text = block("toml")
     assert len([line for line in text.splitlines() if line]) <= 10
     config = load(tmp_path / "config.toml", text=text)
@@ -48,7 +46,7 @@ def test_the_table_has_every_command_and_no_other() -> None:
     assert names == commands
 
 
-def test_the_installation_is_that_of_the_tutorial() -> None:
+def test_the_installation_matches_the_tutorial() -> None:
     tutorial = (ROOT / "docs" / "tutorial.md").read_text().splitlines()
     server = PAGE.partition("## Install it on a server")[2].partition("```sh\n")[2].partition("```")[0]
     assert [line for line in server.splitlines() if line not in tutorial] == []

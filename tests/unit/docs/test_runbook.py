@@ -14,8 +14,8 @@ from tests.support.paths import DOCS
 from watcher.clock import Clock
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.core.timestamps import from_text
 from watcher.core.health.readiness import HealthStats, NotReady, Queue
+from watcher.core.timestamps import from_text
 from watcher.metrics import Metrics, Reading
 
 METRICS = (DOCS / "metrics.md").read_text()
@@ -32,7 +32,7 @@ LOG_CALL = re.compile(r"\blog\.\w+\(\s*\"([a-z]+\.[a-z_]+)\"")
 
 
 def exported() -> dict[str, str]:
-    """Return the type of every family, named as the series in the text format are."""
+    """Return the type of every metric family, by its name in the text format."""
     now = from_text("2026-11-23T00:00:00.000000Z")
     queue = Queue(receiver="r", state=State.PENDING, count=1, oldest=now)
     reading = Reading(at=now, monotonic=0.0, health_stats=HealthStats(queues=(queue,)), reasons=())
@@ -75,13 +75,13 @@ def test_every_entry_has_its_meaning_its_first_command_and_its_remedy(heading: s
     assert parts == ["Meaning", "First command", "Remedy"]
 
 
-def test_the_rules_use_metrics_that_there_are() -> None:
+def test_the_alert_rules_only_use_existing_metrics() -> None:
     used = set(re.findall(r"aitems_watcher_\w+", RULES.read_text()))
     assert used
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= set(exported())
 
 
-def test_promtool_takes_the_rules() -> None:
+def test_promtool_accepts_the_alert_rules() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed: apt-get install prometheus")

@@ -1,4 +1,4 @@
-"""What goes through the seam shows no secret, and loopback is told from the rest of the world."""
+"""Requests and settings show no secret, and loopback hosts are recognized."""
 
 from __future__ import annotations
 

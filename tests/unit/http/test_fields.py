@@ -1,4 +1,4 @@
-"""Header fields: what every caller reads, whatever a peer puts into them."""
+"""Parsers of header fields, with any values of a peer."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def test_an_absurd_wait_is_capped(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "-1", "+5", "1.5", "1e3", "soon", "٣", "²", "9" * 5000, "7, 8"])
-def test_a_wait_that_makes_no_sense_is_none(value: str) -> None:
+def test_an_invalid_wait_is_none(value: str) -> None:
     assert retry_after(value) is None
 
 
-def test_a_date_counts_from_our_clock_where_the_peer_announces_none() -> None:
+def test_a_date_counts_from_our_clock_if_the_peer_sends_none() -> None:
     assert retry_after(IN_A_MINUTE) == 60.0
 
 
-def test_a_date_counts_from_the_peers_clock_where_it_announces_one() -> None:
+def test_a_date_counts_from_the_peers_clock_if_it_sends_one() -> None:
     assert retry_after(IN_A_MINUTE, date="Mon, 23 Nov 2026 02:20:50 GMT") == 10.0
 
 
-def test_a_date_in_the_past_is_no_wish() -> None:
+def test_a_date_in_the_past_is_none() -> None:
     assert retry_after("Mon, 23 Nov 2026 02:19:00 GMT") is None
 
 
-def test_a_date_far_away_is_capped() -> None:
+def test_a_distant_date_is_capped() -> None:
     assert retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == AT_MOST
 
 
@@ -70,7 +70,7 @@ def test_an_unreadable_date_is_none(value: str) -> None:
 
 
 @given(st.text(st.characters(codec="latin-1")))
-def test_no_text_breaks_the_reading_of_dates(text: str) -> None:
+def test_any_text_is_parsed_without_an_error(text: str) -> None:
     headers = Headers([("Date", text), ("Retry-After", text)])
     date = server_date(headers)
     assert date is None or date.tzinfo is UTC
@@ -79,6 +79,6 @@ def test_no_text_breaks_the_reading_of_dates(text: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "coding"), [("gzip", "gzip"), (" BR ", "br"), ("identity", None), ("", None)])
-def test_an_encoded_body_is_noticed(value: str, coding: str | None) -> None:
+def test_an_encoded_body_is_recognized(value: str, coding: str | None) -> None:
     assert content_encoding(Headers([("Content-Encoding", value)])) == coding
     assert content_encoding(Headers()) is None

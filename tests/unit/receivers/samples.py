@@ -1,4 +1,4 @@
-"""Events that the tests of the receivers tell of, and texts that mean harm."""
+"""Sample events for the tests of messages and receivers, and hostile texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id
-from watcher.core.incidents.events import Scope, describe
+from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.polling.plan import EVERY_SERVICE
@@ -24,16 +24,16 @@ DATA = paths.DATA / "receivers"
 RECORDED = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 EPOCH = "epoch-of-the-tests"
-ACCOUNT_SCOPE = Scope(account=REF.account)
-SERVICE_SCOPE = Scope(
+ACCOUNT_SCOPE = IncidentScope(account=REF.account)
+SERVICE_SCOPE = IncidentScope(
     account=REF.account, service=REF.service_ref, service_name="shop-main", labels={"team": "search", "env": "prod"}
 )
-TRAINING_SCOPE = Scope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
+TRAINING_SCOPE = IncidentScope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
 OUTAGE = incident_id(EPOCH, account_subject(REF.account), 1)
 
 
 def sample_event(**changes: Any) -> Event:
-    """Return a failed training with everything usual, changed in what a test is about."""
+    """Return the event of a failed training, with the changes that a test needs."""
     seq = changes.get("seq", 4)
     usual: dict[str, Any] = {
         "id": event_id(EPOCH, REF.subject, seq),
@@ -62,7 +62,7 @@ def sample_event(**changes: Any) -> Event:
 
 
 def sample_incident(subject: str, **changes: Any) -> Incident:
-    """Return an incident after two minutes of failing, changed in what a test is about."""
+    """Return an incident after two minutes of failures, with the changes that a test needs."""
     usual: dict[str, Any] = {
         "id": incident_id(EPOCH, subject, 1),
         "subject": subject,
@@ -76,14 +76,14 @@ def sample_incident(subject: str, **changes: Any) -> Incident:
 
 
 def incident_event(
-    scope: Scope, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
+    scope: IncidentScope, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
 ) -> Event:
-    """Return what is told about an incident of this scope."""
+    """Return the event about an incident of this scope."""
     subject = changes.pop("subject", account_subject(scope.account))
     if scope.service is not None:
         subject = scope.service.subject if scope.training is None else scope.training.watch_subject
-    state_change = IncidentChange(kind=kind, incident=sample_incident(subject, **changes))
-    return describe(state_change, scope, EPOCH, seq, RECORDED)
+    change = IncidentChange(kind=kind, incident=sample_incident(subject, **changes))
+    return describe(change, scope, EPOCH, seq, RECORDED)
 
 
 EVERY_SERVICE_SUBJECT = ServiceRef(REF.account, EVERY_SERVICE).subject
@@ -106,7 +106,7 @@ REFUSAL = ReceiverSignal(
 def sample_receiver_event(
     signal: ReceiverSignal = REFUSAL, name: str = "ml-ops", failing_since: datetime | None = None, waiting: int = 3
 ) -> Event:
-    """Return what is told when a receiver begins to refuse, or passes again."""
+    """Return the event that a receiver is failing or has recovered."""
     receiver_state = ReceiverState(
         name=name, seq=2, failing_since=failing_since, reason=REFUSAL.reason, answer=REFUSAL.answer
     )
@@ -115,10 +115,10 @@ def sample_receiver_event(
     return event
 
 
-def announced_dead(
+def dead_letters_event(
     count: int, name: str = "ml-ops", about: str = "Training failed: shop-main · pop · maqll0abcde"
 ) -> Event:
-    """Return what is told when so many deliveries were given up."""
+    """Return the event about so many dead letters."""
     dead_letters = [
         DeadLetter(
             id=f"msg_{'abcdefghij'[number % 10]}4v7kq2x{number}",
@@ -136,8 +136,8 @@ CASES: dict[str, Event] = {
     "receiver-recovered": sample_receiver_event(
         ReceiverSignal(health=SignalKind.PASSES), failing_since=RECORDED - timedelta(hours=3)
     ),
-    "undelivered": announced_dead(1),
-    "undelivered-storm": announced_dead(1_000),
+    "undelivered": dead_letters_event(1),
+    "undelivered-storm": dead_letters_event(1_000),
     "failed": sample_event(),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
     "failed-restored": sample_event(restored=True, late=True),
@@ -210,7 +210,7 @@ CASES: dict[str, Event] = {
         cause=Cause.PERMISSION,
         detail="HTTP 401, code 210, Permission Denied",
     ),
-    "services-seen": incident_event(
+    "services-recovered": incident_event(
         ACCOUNT_SCOPE,
         IncidentChangeKind.CLOSED,
         2,
@@ -231,11 +231,11 @@ CASES: dict[str, Event] = {
     "store-recovered": store_recovered(STORE_FAILING, EPOCH, RECORDED + timedelta(minutes=9)),
     "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
 }
-"""One event for each thing that a message must say."""
+"""One event for each case of a message."""
 
 
 def of_version(version: str, **changes: Any) -> Event:
-    """Return an event of another training of the same service, told on the occasion of the outage."""
+    """Return an event of another training of the same service, found by the catch-up after the outage."""
     ref = TrainingRef(REF.account, REF.service, REF.type, version)
     seq = changes.get("seq", 2)
     usual = {"id": event_id(EPOCH, ref.subject, seq), "subject": ref.subject, "version": version, "seq": seq}
@@ -243,7 +243,7 @@ def of_version(version: str, **changes: Any) -> Event:
 
 
 def finished(version: str, **changes: Any) -> Event:
-    """Return a training that completed while nobody looked."""
+    """Return the event of a training that completed during the outage."""
     usual: dict[str, Any] = {
         "kind": Kind.SUCCEEDED,
         "from_status": "requesting",
@@ -255,7 +255,7 @@ def finished(version: str, **changes: Any) -> Event:
 
 
 def appeared(version: str) -> Event:
-    """Return a training that came up while nobody looked."""
+    """Return the event of a training that appeared during the outage."""
     return of_version(
         version, kind=Kind.APPEARED, seq=1, new=True, from_status=None, to_status="waiting", reason="new-version"
     )
@@ -280,17 +280,17 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         ],
         [],
     ),
-    "group-receivers": ([sample_receiver_event(), announced_dead(12)], []),
+    "group-receivers": ([sample_receiver_event(), dead_letters_event(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],
         [of_version(f"maqll0fa{number:03}") for number in range(1, 31)],
     ),
 }
-"""Several events that go as one, and those of the same occasion that went by themselves."""
+"""The events of one message, and the events of the same catch-up that were sent separately."""
 
 
 def golden(name: str, text: str) -> str:
-    """Return what is kept under ``name``; with ``WRITE_GOLDEN=1`` in the environment, keep ``text`` first."""
+    """Return the golden file ``name``; with ``WRITE_GOLDEN=1`` in the environment, write ``text`` to it first."""
     path = DATA / name
     if os.environ.get("WRITE_GOLDEN") == "1":
         path.write_text(text, encoding="utf-8")
@@ -324,7 +324,7 @@ def _hostile(number: int) -> str:
     return HOSTILE[number]
 
 
-# By number, so that hypothesis prints no megabytes.
+# Chosen by number, so that hypothesis prints no megabytes.
 _listed = st.integers(0, len(HOSTILE) - 1).map(_hostile)
 hostile_text = st.one_of(_listed, st.text(st.characters()), st.lists(_listed, max_size=3).map("".join))
 hostile_json = st.recursive(
@@ -339,7 +339,7 @@ hostile_records = st.fixed_dictionaries(
         "createdDate": hostile_json,
         "inference": hostile_json,
         "description": hostile_json,
-        "unheard-of": hostile_json,
+        "new-field": hostile_json,
     },
 )
 hostile_changes = st.builds(
@@ -371,11 +371,11 @@ def _hostile_incident(names: tuple[str, str, str, str], about: int, kind: Incide
     account, service, train_type, version = names
     ref = TrainingRef(account, service, train_type, version)
     scopes = (
-        Scope(account=account),
-        Scope(account=account, service=ref.service_ref, service_name=version),
-        Scope(account=account, service=ref.service_ref, training=ref, labels={service: version}),
-        Scope(account=account),
-        Scope(account=account),
+        IncidentScope(account=account),
+        IncidentScope(account=account, service=ref.service_ref, service_name=version),
+        IncidentScope(account=account, service=ref.service_ref, training=ref, labels={service: version}),
+        IncidentScope(account=account),
+        IncidentScope(account=account),
     )
     if about in APART:
         changes["subject"] = APART[about]
@@ -403,6 +403,6 @@ hostile_receivers = st.one_of(
         hostile_text,
         hostile_text,
     ),
-    st.builds(announced_dead, st.integers(1, 60), st.just("hook"), hostile_text),
+    st.builds(dead_letters_event, st.integers(1, 60), st.just("hook"), hostile_text),
 )
 hostile_events = st.one_of(hostile_changes, hostile_incidents, hostile_receivers)

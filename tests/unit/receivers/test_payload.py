@@ -1,3 +1,5 @@
+"""The body of a webhook, its schema and its document."""
+
 from __future__ import annotations
 
 import json
@@ -49,14 +51,14 @@ def test_the_schema_is_a_valid_schema() -> None:
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_each_kind_of_event_has_the_body_that_was_published(case: str) -> None:
+def test_each_kind_of_event_has_the_published_body(case: str) -> None:
     body = render_body(CASES[case], 3)
     assert body.decode() + "\n" == golden(f"{case}.body.json", body.decode() + "\n")
     VALIDATOR.validate(json.loads(body))
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_several_events_have_the_body_that_was_published(name: str) -> None:
+def test_a_group_has_the_published_body(name: str) -> None:
     body = group_of(name)
     assert body.decode() + "\n" == golden(f"{name}.body.json", body.decode() + "\n")
     VALIDATOR.validate(json.loads(body))
@@ -80,7 +82,7 @@ def test_a_groups_body_has_exactly_the_fields_of_the_schema(name: str) -> None:
     assert all(fields_fit(reference, "reference") for reference in body["data"]["also"])
 
 
-def test_every_kind_stands_in_the_schema_and_in_the_document() -> None:
+def test_every_kind_is_in_the_schema_and_in_the_document() -> None:
     words = set(re.findall(r"[a-z-]+", DEFINITIONS["kind"]["description"]))
     document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
     assert {kind.value for kind in Kind} <= words
@@ -88,7 +90,7 @@ def test_every_kind_stands_in_the_schema_and_in_the_document() -> None:
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_each_event_of_a_group_is_as_it_would_have_been_alone(case: str) -> None:
+def test_each_event_of_a_group_equals_its_single_body(case: str) -> None:
     entries = [(sample_event(), 5), (CASES[case], 7)]
     first, second = json.loads(render_group(entries, []))["data"]["events"]
     assert first == body_of(sample_event(), 5)["data"]
@@ -96,25 +98,25 @@ def test_each_event_of_a_group_is_as_it_would_have_been_alone(case: str) -> None
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_a_group_of_one_polls_as_if_it_had_come_alone(case: str) -> None:
+def test_a_group_of_one_equals_the_body_of_a_single_event(case: str) -> None:
     assert render_group([(CASES[case], 7)], [sample_event()]) == render_body(CASES[case], 7)
 
 
-def test_a_group_is_as_late_as_the_latest_of_it_and_keeps_the_order() -> None:
+def test_a_group_has_the_time_of_its_latest_event_and_keeps_the_order() -> None:
     early = sample_event(seq=9, recorded_at=sample_event().recorded_at - timedelta(hours=1))
     body = json.loads(render_group([(sample_event(), 1), (early, 2)], []))
     assert body["timestamp"] == body_of(sample_event())["timestamp"]
     assert [event["id"] for event in body["data"]["events"]] == [sample_event().id, early.id]
 
 
-def test_what_was_announced_by_itself_is_named_and_not_announced_again() -> None:
+def test_a_separately_sent_event_is_named_without_its_data() -> None:
     alone = of_version("maqll0fffff")
     (reference,) = json.loads(render_group([(sample_event(), 1), (sample_event(), 2)], [alone]))["data"]["also"]
     assert (reference["id"], reference["version"], reference["to"]) == (alone.id, "maqll0fffff", "learningFailed")
     assert not {"training", "seq", "receiver_seq"} & set(reference)
 
 
-def test_a_storm_of_failures_makes_no_endless_body() -> None:
+def test_many_separate_failures_do_not_make_a_huge_body() -> None:
     storm = [of_version(f"v{number}") for number in range(1_000)]
     body = json.loads(render_group([(sample_event(), 1), (sample_event(), 2)], storm))
     VALIDATOR.validate(body)
@@ -130,32 +132,32 @@ def test_the_largest_group_of_ordinary_events_is_small() -> None:
     ("key", "value"),
     [("stages_certain", True), ("after", "2026-11-23 02:19:40"), ("receiver_seq", 0), ("from", 5), ("id", "x")],
 )
-def test_the_schema_refuses_what_we_never_send(key: str, value: object) -> None:
+def test_the_schema_rejects_a_body_that_the_watcher_never_sends(key: str, value: object) -> None:
     body = body_of(sample_event())
     body["data"][key] = value
     assert not VALIDATOR.is_valid(body)
 
 
 @pytest.mark.parametrize(("key", "value"), [("id", "evt_x"), ("since", None), ("covers", None), ("lasted_seconds", -1)])
-def test_the_schema_refuses_an_incident_that_we_never_send(key: str, value: object) -> None:
+def test_the_schema_rejects_an_incident_that_the_watcher_never_sends(key: str, value: object) -> None:
     body = body_of(CASES["account-unreachable"])
     body["data"]["incident"][key] = value
     assert not VALIDATOR.is_valid(body)
 
 
 @pytest.mark.parametrize("kind", ["training.failed", "group"])
-def test_the_schema_announces_one_event_and_several_apart(kind: str) -> None:
+def test_the_schema_distinguishes_one_event_from_a_group(kind: str) -> None:
     other = json.loads(group_of("group-late")) if kind != "group" else body_of(sample_event())
     assert not VALIDATOR.is_valid(other | {"type": kind})
 
 
-def test_the_schema_refuses_a_group_with_a_broken_event() -> None:
+def test_the_schema_rejects_a_group_with_an_invalid_event() -> None:
     body = json.loads(group_of("group-late"))
     del body["data"]["events"][1]["from"]
     assert not VALIDATOR.is_valid(body)
 
 
-def test_the_type_names_what_it_is_about() -> None:
+def test_the_type_names_the_scope_and_the_kind() -> None:
     types = {case: body_of(event)["type"] for case, event in CASES.items()}
     assert types["account-unreachable"] == "account.unreachable"
     assert types["service-not-found"] == "service.not-found"
@@ -163,7 +165,7 @@ def test_the_type_names_what_it_is_about() -> None:
     assert types["account-recovered"] == "account.recovered"
 
 
-def test_an_incidents_body_says_what_is_known_of_it() -> None:
+def test_the_body_of_an_incident_has_its_facts() -> None:
     beginning, end = data_of(CASES["account-unreachable"]), data_of(CASES["account-recovered"])
     assert (beginning["service"], beginning["version"], beginning["from"], beginning["to"]) == (None, None, None, None)
     assert beginning["incident"]["id"] == end["incident"]["id"]
@@ -172,7 +174,7 @@ def test_an_incidents_body_says_what_is_known_of_it() -> None:
     assert end["incident"]["lasted_seconds"] == 12 * 3600 + 3 * 60
 
 
-def test_the_body_carries_what_the_event_says() -> None:
+def test_the_body_has_the_fields_of_the_event() -> None:
     event = CASES["failed-unconfirmed-late"]
     body = body_of(event, receiver_seq=7)
     data = body["data"]
@@ -182,13 +184,13 @@ def test_the_body_carries_what_the_event_says() -> None:
     assert data["training"] == dict(event.record)
 
 
-def test_the_time_of_the_body_is_when_the_event_was_recorded() -> None:
+def test_the_timestamp_is_the_time_of_recording() -> None:
     assert body_of(sample_event())["timestamp"].startswith("2026-11-23T02:20:11")
 
 
 @settings(deadline=None, max_examples=100)
 @given(event=hostile_events)
-def test_whatever_comes_from_outside_the_body_is_small_strict_json_of_the_schema(event: Event) -> None:
+def test_with_any_text_from_outside_the_body_is_small_strict_json_of_the_schema(event: Event) -> None:
     body = render_body(event, 1)
     assert body.isascii()
     assert b"\n" not in body
@@ -201,7 +203,7 @@ def test_whatever_comes_from_outside_the_body_is_small_strict_json_of_the_schema
 
 @settings(deadline=None, max_examples=60)
 @given(events=st.lists(hostile_events, min_size=2, max_size=4), also=st.lists(hostile_events, max_size=3))
-def test_whatever_comes_from_outside_a_group_is_strict_json_of_the_schema(
+def test_with_any_text_from_outside_a_group_is_strict_json_of_the_schema(
     events: list[Event], also: list[Event]
 ) -> None:
     body = render_group([(event, 1) for event in events], also)
@@ -213,29 +215,29 @@ def test_whatever_comes_from_outside_a_group_is_strict_json_of_the_schema(
     assert [event["id"] for event in read["data"]["events"]] == [event.id for event in events]
 
 
-def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
+def test_a_long_text_is_cut_with_a_note() -> None:
     description = data_of(sample_event(record={"description": "x" * 100_000}))["training"]["description"]
     assert len(description) <= TEXT_LIMIT
     assert description.endswith("more)")
 
 
-def test_of_a_record_that_is_too_long_the_documented_short_fields_stay() -> None:
+def test_a_record_that_is_too_long_keeps_its_short_documented_fields() -> None:
     record = {"createdDate": "2026-11-23T09:14:07", "inference": True} | {f"x{n}": "y" * 1_000 for n in range(100)}
     assert data_of(sample_event(record=record))["training"] == {"createdDate": "2026-11-23T09:14:07", "inference": True}
 
 
-def test_bottomless_nesting_is_cut() -> None:
+def test_deep_nesting_is_cut() -> None:
     deep: list[object] = []
     for _ in range(5_000):
         deep = [deep]
     assert "nested too deeply" in json.dumps(data_of(sample_event(record={"x": deep}))["training"])
 
 
-def test_a_lone_surrogate_is_replaced_since_strict_parsers_refuse_it() -> None:
+def test_a_lone_surrogate_is_replaced_because_strict_parsers_reject_it() -> None:
     assert data_of(sample_event(version="a\ud800b"))["version"] == "a\N{REPLACEMENT CHARACTER}b"
 
 
-def test_what_json_cannot_say_becomes_null() -> None:
+def test_a_number_that_json_lacks_becomes_null() -> None:
     training = data_of(sample_event(record={"a": float("nan"), "b": float("-inf"), "c": 1.5}))["training"]
     assert training == {"a": None, "b": None, "c": 1.5}
 
@@ -256,7 +258,7 @@ def examples() -> dict[str, Any]:
     return {name: json.loads(text) for name, text in found}
 
 
-def test_the_documents_examples_are_bodies_that_we_send() -> None:
+def test_the_examples_of_the_document_are_bodies_that_the_watcher_sends() -> None:
     shown = examples()
     group = shown.pop("group-two")
     assert group == json.loads(group_of("group-two"))

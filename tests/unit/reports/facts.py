@@ -1,4 +1,4 @@
-"""Facts that the tests of the command line start from."""
+"""Facts for the tests of reports and of the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import Cadence
+from watcher.core.routing.reason import routed
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.store.views import DeliveryOutcome, EventHistory, QueueState
 
@@ -20,7 +21,7 @@ NOW: Final = datetime(2026, 11, 23, 2, 20, 11, tzinfo=UTC)
 SHOP: Final = ServiceRef("main", "6wxgu1abcde")
 POP: Final = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 EVIL: Final = "\x1b[31mred\x1b[0m \x9b1m[bold]markup[/bold] \u202eback\nsecond line"
-"""What an API could send: terminal sequences, markup, a character that reorders, a line break."""
+"""A hostile text from an API: terminal sequences, markup, a character that reorders, a line break."""
 STEERING: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
 
@@ -84,7 +85,7 @@ def delivery_outcome(**changes: Any) -> DeliveryOutcome:
 
 
 def announced(*delivery_outcomes: DeliveryOutcome, **changes: Any) -> EventHistory:
-    return EventHistory(event=event(**changes), routed_at=NOW, route="route 1", delivery_outcomes=delivery_outcomes)
+    return EventHistory(event=event(**changes), routed_at=NOW, route=routed(1), delivery_outcomes=delivery_outcomes)
 
 
 def queue(receiver: str, state: State, count: int, age: timedelta = timedelta()) -> QueueState:

@@ -1,4 +1,4 @@
-"""Which look serves what."""
+"""The poll that serves a watch."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ EVERY = poll(ServiceRef("main", EVERY_SERVICE))
 JOINED = Poll(service=SHOP, cadence=EVERY.cadence, whole_service=False, single={POP: Naming(), OTHER: Naming()})
 
 
-def test_a_services_list_serves_each_watch_of_the_service() -> None:
+def test_the_list_of_a_service_serves_each_watch_of_the_service() -> None:
     assert serves(poll(), SHOP, None)
     assert serves(poll(), SHOP, POP)
     assert not serves(poll(), ServiceRef("main", "other"), None)
 
 
-def test_a_view_serves_its_training_alone() -> None:
+def test_a_view_serves_only_its_training() -> None:
     assert serves(poll(training=POP), SHOP, POP)
     assert not serves(poll(training=POP), SHOP, OTHER)
     assert not serves(poll(training=POP), SHOP, None)
 
 
-def test_a_joined_list_serves_the_trainings_that_it_joins() -> None:
+def test_a_joined_list_serves_only_its_trainings() -> None:
     assert serves(JOINED, SHOP, OTHER)
     assert not serves(JOINED, SHOP, TrainingRef(POP.account, POP.service, POP.type, "maqll0third"))
 
 
-def test_services_that_were_discovered_are_found_in_the_store() -> None:
+def test_discovered_services_are_found_in_the_store() -> None:
     found = ServiceRef("main", "a/b")
     states = {found.subject: state(), POP.subject: state(), "service:other/x": state(), EVERY.key: state()}
     assert [item.service for item in with_discovered([EVERY], states)] == [EVERY.service, found]
 
 
-def test_what_is_planned_is_not_discovered_again() -> None:
+def test_a_planned_poll_is_not_discovered_again() -> None:
     polls = [EVERY, poll()]
     assert list(with_discovered(polls, {SHOP.subject: state()})) == polls
 
 
-def test_without_a_poll_for_every_service_nothing_is_discovered() -> None:
+def test_without_a_discovering_poll_nothing_is_discovered() -> None:
     assert list(with_discovered([poll()], {"service:main/other": state()})) == [poll()]
 
 
 @pytest.mark.parametrize("service", ["6wxgu1abcde", "a/b", "*"])
-def test_a_services_subject_is_read_back(service: str) -> None:
+def test_the_subject_of_a_service_can_be_read_back(service: str) -> None:
     assert service_of(ServiceRef("my team", service).subject) == ServiceRef("my team", service)
 
 
-def test_another_subject_is_no_service() -> None:
+def test_any_other_subject_is_no_service() -> None:
     assert service_of(POP.subject) is None
     assert service_of("joined service") is None
 
 
-def test_polls_are_named_for_people() -> None:
+def test_polls_have_a_readable_name() -> None:
     assert target_text(poll(name="shop-main")) == "shop-main"
     assert target_text(poll(training=POP)) == "6wxgu1abcde pop maqll0abcde"
     assert target_text(JOINED) == "2 trainings of 6wxgu1abcde"

@@ -1,4 +1,4 @@
-"""What ``route`` says of an event: each route's answer, and who is told."""
+"""The report of ``route``: each route's answer, and the notified receivers."""
 
 from __future__ import annotations
 
@@ -75,71 +75,69 @@ def config() -> Config:
     return load(Path("config.toml"), text=TEXT)
 
 
-def asked(config: Config, **wish: Any) -> RouteReport:
-    return report_on(sample_event(SampleRequest(**wish), config, NOW), config)
+def report(config: Config, **properties: Any) -> RouteReport:
+    return report_on(sample_event(SampleRequest(**properties), config, NOW), config)
 
 
-def wished(config: Config, **wish: Any) -> Event:
-    return sample_event(SampleRequest(**wish), config, NOW)
+def invented(config: Config, **properties: Any) -> Event:
+    return sample_event(SampleRequest(**properties), config, NOW)
 
 
-def test_each_route_says_why_it_takes_the_event_or_not(config: Config) -> None:
-    failed = asked(config)
+def test_each_route_has_the_reason_for_its_answer(config: Config) -> None:
+    failed = report(config)
     assert failed.reason == "route 1, route 3"
     assert [(answer.takes, answer.why) for answer in failed.routes] == [
-        (True, "everything fits; the next ones are asked too"),
+        (True, "everything matches; the next routes are tried too"),
         (False, "kind is failed, not restarted or succeeded"),
-        (True, "everything fits"),
-        (False, "not asked: route 3 took it"),
+        (True, "everything matches"),
+        (False, "not tried: route 3 matched first"),
     ]
     assert [answer.differs for answer in failed.routes] == [None, "kind", None, None]
 
 
-def test_what_an_event_lacks_is_said(config: Config) -> None:
-    outage = asked(config, kind=Kind.UNREACHABLE)
+def test_a_key_that_the_event_lacks_is_named(config: Config) -> None:
+    outage = report(config, kind=Kind.UNREACHABLE)
     assert outage.routes[2] == RouteAnswer(
         route=3, takes=False, why="it has no service", differs="service", to=("console", "ml-ops")
     )
     assert [recipient_report.receiver for recipient_report in outage.recipients] == ["console"]
 
 
-def test_a_label_and_a_kind_that_is_no_default_are_named(config: Config) -> None:
-    spare = asked(config, account="spare")
-    progress = asked(config, kind=Kind.PROGRESS)
+def test_a_label_and_a_kind_outside_the_defaults_are_named(config: Config) -> None:
+    spare = report(config, account="spare")
+    progress = report(config, kind=Kind.PROGRESS)
     assert spare.routes[0].why == "labels.env is test, not prod*"
-    assert progress.routes[3].why == "kind is progress, none of the default kinds"
-    assert (progress.recipients, progress.reason) == ((), "no route names this kind")
+    assert progress.routes[3].why == "kind is progress, not one of the default kinds"
+    assert (progress.recipients, progress.reason) == ((), "no route matches")
 
 
-def test_who_is_announced_by_which_route_with_its_mention_where_that_is_shown(config: Config) -> None:
-    assert asked(config).recipients == (
+def test_recipients_have_their_route_and_slack_receivers_their_mention(config: Config) -> None:
+    assert report(config).recipients == (
         RecipientReport(receiver="ml-ops", kind="slack-webhook", route=1, mention=("<!here>",), group=""),
         RecipientReport(receiver="console", kind="log", route=1, mention=(), group=""),
     )
 
 
-def test_what_waits_for_others_says_for_what_and_how_long(config: Config) -> None:
-    gone = asked(config, kind=Kind.GONE)
+def test_a_grouped_event_names_its_group_and_the_longest_wait(config: Config) -> None:
+    gone = report(config, kind=Kind.GONE)
     assert {recipient_report.group for recipient_report in gone.recipients} == {"route 3, within 30s"}
-    digest = report_on(wished(config, kind=Kind.GONE), config, recent=11)
+    digest = report_on(invented(config, kind=Kind.GONE), config, recent=11)
     assert digest.recipients[0].group.startswith("digest ")
 
 
-def test_what_is_dropped_on_purpose_says_by_which_route(config: Config) -> None:
-    dropped = asked(config, status="completed")
+def test_an_event_dropped_on_purpose_names_the_route(config: Config) -> None:
+    dropped = report(config, status="completed")
     assert (dropped.recipients, dropped.reason) == ((), "route 2: dropped on purpose")
 
 
-def test_json_announces_programs_the_same(config: Config) -> None:
-    document = asked(config).as_json()
+def test_json_has_the_whole_report(config: Config) -> None:
+    document = report(config).as_json()
     assert set(document) == {"reason", "routes", "recipients", "silence"}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_an_event_of_every_kind_can_be_invented_and_is_about_what_such_events_are_about(
-    kind: Kind, config: Config
-) -> None:
-    facts = facts_of(wished(config, kind=kind))
+def test_an_invented_event_of_each_kind_has_the_facts_of_that_kind(kind: Kind, config: Config) -> None:
+    facts = facts_of(invented(config, kind=kind))
     if kind in INCIDENT_KINDS:
         assert set(facts) == {"account"}
     elif kind in STATUSES:
@@ -148,15 +146,15 @@ def test_an_event_of_every_kind_can_be_invented_and_is_about_what_such_events_ar
         assert facts == {}
 
 
-def test_what_is_not_wished_for_comes_from_the_watches(config: Config) -> None:
-    first = wished(config)
+def test_properties_without_a_request_come_from_the_watches(config: Config) -> None:
+    first = invented(config)
     assert (first.account, first.service, first.service_name) == ("main", "6wxgu1abcde", "shop-main")
     assert first.labels == {"env": "prod"}
-    single = wished(config, type="relatedItem", version="v7", labels={"team": "ads", "x": "y"})
+    single = invented(config, type="relatedItem", version="v7", labels={"team": "ads", "x": "y"})
     assert single.labels == {"env": "prod", "team": "ads", "x": "y"}
-    found = wished(config, account="spare", service="7yabc2fghij")
+    found = invented(config, account="spare", service="7yabc2fghij")
     assert (found.service, found.labels) == ("7yabc2fghij", {"env": "test"})
-    assert wished(config, account="main", service="unwatched").labels == {}
+    assert invented(config, account="main", service="unwatched").labels == {}
 
 
 @pytest.mark.parametrize(
@@ -169,12 +167,12 @@ def test_what_is_not_wished_for_comes_from_the_watches(config: Config) -> None:
         ("paused", Kind.UNKNOWN_STATUS),
     ],
 )
-def test_a_status_alone_gives_the_kind(status: str, kind: Kind, config: Config) -> None:
-    event = wished(config, status=status)
+def test_a_status_alone_determines_the_kind(status: str, kind: Kind, config: Config) -> None:
+    event = invented(config, status=status)
     assert (event.kind, event.to_status) == (kind, status)
 
 
-def test_while_a_silence_takes_it_nobody_is_notified_and_the_silence_is_named(config: Config) -> None:
+def test_a_silence_is_named_and_no_receiver_is_notified(config: Config) -> None:
     quiet = Silence(
         id="sil_1", match=Matcher(), starts_at=NOW, ends_at=NOW + timedelta(hours=1), author="mina", reason="known"
     )

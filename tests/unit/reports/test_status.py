@@ -1,4 +1,4 @@
-"""What ``status`` knows and how it says it."""
+"""The data of ``status``, and its tables."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from watcher.reports.status import (
     failed_deliveries_in,
     known,
     poll_reports,
-    status_json,
 )
+from watcher.reports.status_json import status_json
 from watcher.store.views import QueueState
 
 FAILING = state(failures=3, failed_since=NOW - timedelta(minutes=3), cause=Cause.DNS, detail="no such name")
@@ -89,13 +89,13 @@ def test_a_training_takes_its_name_and_its_age_from_the_poll_that_serves_it() ->
     assert (item.name, item.last_seen, item.watched) == ("shop-main", NOW, True)
 
 
-def test_a_training_that_the_latest_poll_did_not_find_was_seen_when_it_was_last_there() -> None:
+def test_a_training_missing_from_the_latest_poll_keeps_the_time_of_its_last_answer() -> None:
     polled = PollReport(poll=poll(), state=state(good_answered_at=NOW))
     seen = NOW - timedelta(hours=1)
     assert only(list(known([snapshot(seen_after=seen, absent=1)], [polled]))).last_seen == seen
 
 
-def test_a_training_is_not_served_by_the_poll_at_another_one() -> None:
+def test_a_training_is_not_served_by_the_poll_of_another_training() -> None:
     other = TrainingRef(POP.account, POP.service, POP.type, "maqll0other")
     polls = [
         PollReport(poll=poll(training=other, name="other"), state=state()),
@@ -110,7 +110,7 @@ def test_a_training_that_no_poll_serves_is_not_watched_any_more() -> None:
     assert not only(item.trainings).watched
 
 
-def test_a_row_says_since_when_and_how_long_ago() -> None:
+def test_a_row_has_the_bounds_of_the_status_and_the_age_of_the_answer() -> None:
     polled = PollReport(poll=poll(name="shop-main"), state=state(good_answered_at=NOW - timedelta(minutes=2)))
     moved = snapshot(
         seen_after=NOW - timedelta(minutes=3), changed_after=NOW - timedelta(minutes=5), changed_before=NOW
@@ -125,26 +125,26 @@ def test_a_row_says_since_when_and_how_long_ago() -> None:
     ]
 
 
-def test_a_status_that_waits_to_be_confirmed_is_called_that() -> None:
+def test_an_unconfirmed_status_is_shown_as_such() -> None:
     pending = UnconfirmedStatus(status="completed", asked_at=NOW, answered_at=NOW, source=Source.LIST)
     assert "learning (completed, not confirmed yet)" in shown(report([snapshot(pending=pending)]))
     assert "  (completed, not confirmed yet)" in shown(report([snapshot(status=None, pending=pending)]))
 
 
-def test_a_gone_training_is_called_gone() -> None:
+def test_a_training_that_is_gone_is_marked() -> None:
     assert "gone: not found any more" in shown(report([snapshot(gone=True, absent=2)]))
 
 
-def test_a_failing_poll_is_named_with_cause_since_detail_and_advice() -> None:
+def test_a_failing_poll_has_its_time_cause_detail_and_advice() -> None:
     text = shown(report([], [PollReport(poll=poll(name="shop-main"), state=FAILING)]))
-    assert "cannot see shop-main since 2026-11-23 02:17:11 UTC, 3 times in a row: dns" in text
+    assert "cannot poll shop-main since 2026-11-23 02:17:11 UTC, 3 times in a row: dns" in text
     assert "  no such name\n" in text
     assert advice(Cause.DNS) in text
 
 
-def test_a_poll_that_was_never_tried_is_named_and_is_no_problem() -> None:
+def test_a_poll_without_an_attempt_is_named_and_is_no_problem() -> None:
     item = report([], poll_reports([poll(name="shop-main")], {}))
-    assert "not looked at yet: shop-main" in shown(item)
+    assert "not polled yet: shop-main" in shown(item)
     assert item.problems == []
 
 
@@ -155,7 +155,7 @@ def test_a_poll_is_joined_with_its_own_state() -> None:
     assert joined[0].state == PollState(key=SHOP.subject)
 
 
-def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_that_waits() -> None:
+def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_pending_one() -> None:
     queues = [
         queue("ml-ops", State.DELIVERED, 7, timedelta(days=9)),
         queue("ml-ops", State.PENDING, 2, timedelta(minutes=4)),
@@ -167,16 +167,16 @@ def test_deliveries_are_counted_by_receiver_with_the_age_of_the_oldest_that_wait
     assert row.split() == ["ml-ops", "7", "3", "1", "5m", "ago", "0", "0"]
 
 
-def test_what_waits_for_a_receiver_without_a_configuration_is_marked() -> None:
+def test_deliveries_of_a_removed_receiver_are_marked() -> None:
     assert "not configured any more" in shown(report(queues=[queue("old", State.PENDING, 1)]))
 
 
-def test_a_receiver_that_was_removed_with_something_waiting_is_not_well() -> None:
+def test_a_removed_receiver_with_pending_deliveries_is_a_problem() -> None:
     gone = ReceiverState(name="old", failing_since=NOW, reason="receiver-removed")
-    assert replace(report(), failing_receivers=[gone]).problems == ["receiver old: refuses for good: receiver-removed"]
+    assert replace(report(), failing_receivers=[gone]).problems == ["receiver old: fails permanently: receiver-removed"]
 
 
-def test_dead_and_held_deliveries_are_found_and_named() -> None:
+def test_dead_and_held_deliveries_are_listed() -> None:
     items = [
         announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410")),
         announced(delivery_outcome()),
@@ -188,35 +188,40 @@ def test_dead_and_held_deliveries_are_found_and_named() -> None:
     assert "evt_abcdefgh  hook" in shown(report(failed_deliveries=failed_deliveries))
 
 
-def test_many_dead_deliveries_are_named_up_to_a_limit() -> None:
+def test_only_the_first_dead_deliveries_are_listed() -> None:
     failed_deliveries = list(failed_deliveries_in([announced(delivery_outcome(state=State.DEAD))])) * 12
     assert "and 2 more" in shown(report(failed_deliveries=failed_deliveries))
 
 
-def test_each_thing_that_is_not_well_is_a_problem() -> None:
+def test_failing_polls_incidents_and_failed_deliveries_are_problems() -> None:
     item = report(
         polls=[PollReport(poll=poll(name="shop-main"), state=FAILING)],
         queues=[queue("ml-ops", State.DEAD, 2), queue("ml-ops", State.HELD, 1), queue("ml-ops", State.PENDING, 9)],
         incidents=[INCIDENT],
     )
     assert item.problems == [
-        "cannot see shop-main: dns",
+        "cannot poll shop-main: dns",
         "open incident: unreachable of account:my%20team",
         "receiver ml-ops: 2 deliveries are dead",
         "receiver ml-ops: 1 delivery is held",
     ]
-    assert shown(item).endswith("not all is well, see above\n")
+    assert shown(item).endswith("\nNOT OK: 4 problems, see above\n")
 
 
-def test_without_problems_all_is_well() -> None:
-    assert shown(report()).endswith("all well\n")
+def test_without_problems_the_last_line_counts_services_and_trainings_in_progress() -> None:
+    assert shown(report()).endswith("\nOK: polling 0 services, 0 trainings in progress\n")
+    polls = [PollReport(poll=poll(), state=state()), PollReport(poll=poll(training=POP), state=state())]
+    done = snapshot(ref=TrainingRef(POP.account, POP.service, POP.type, "v2"), status="completed")
+    unwatched = snapshot(ref=TrainingRef("main", "other", "pop", "v3"))
+    text = shown(report([snapshot(), done, unwatched], polls))
+    assert text.endswith("\nOK: polling 1 service, 1 training in progress\n")
 
 
-def test_an_open_incident_is_shown_with_what_it_is_about() -> None:
+def test_an_open_incident_is_shown_with_its_subject() -> None:
     assert "inc_abcdefgh  unreachable  account:my team  2026-11-23 02:20:11  dns" in shown(report(incidents=[INCIDENT]))
 
 
-def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
+def test_text_from_outside_cannot_control_a_terminal_and_stays_in_json() -> None:
     polled = PollReport(poll=poll(name=EVIL), state=state(failures=1, cause=Cause.BAD_ANSWER, detail=EVIL))
     item = report([snapshot(status=EVIL)], [polled])
     assert not STEERING.search(shown(item))
@@ -225,7 +230,7 @@ def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
     assert document["polls"][0]["detail"] == EVIL
 
 
-def test_json_announces_programs_the_same() -> None:
+def test_json_has_the_same_data_as_the_tables() -> None:
     polled = PollReport(poll=poll(name="shop-main"), state=FAILING)
     document = status_json(report([snapshot()], [polled], [queue("old", State.DEAD, 1)], (), [INCIDENT]))
     assert document["trainings"] == [
@@ -256,14 +261,14 @@ def test_json_announces_programs_the_same() -> None:
     assert len(json.loads(json.dumps(document))["problems"]) == 3
 
 
-def test_a_difference_from_the_documents_is_shown_and_is_no_problem() -> None:
+def test_a_deviation_is_shown_and_is_no_problem() -> None:
     deviation = Deviation(description=f"new field: {EVIL}", poll=SHOP.subject, seen_at=NOW, sample={"foo": "str"})
     item = replace(report(), deviations=[deviation])
     text = shown(item)
     assert not STEERING.search(text)
     assert "new field: red" in text
     assert f"2026-11-23 02:20:11  {SHOP.subject}" in text
-    assert text.endswith("all well\n")
+    assert text.endswith("OK: polling 0 services, 0 trainings in progress\n")
     assert status_json(item)["deviations"] == [
         {
             "description": deviation.description,
@@ -274,14 +279,14 @@ def test_a_difference_from_the_documents_is_shown_and_is_no_problem() -> None:
     ]
 
 
-def test_many_differences_are_counted_instead_of_filling_the_screen() -> None:
+def test_only_the_first_deviations_are_listed() -> None:
     deviations = [
         Deviation(description=f"new field: f{n}", poll=SHOP.subject, seen_at=NOW, sample={}) for n in range(15)
     ]
     assert "and 5 more: see aitems-watcher status --json" in shown(replace(report(), deviations=deviations))
 
 
-def test_during_an_outage_the_last_known_status_stands_with_its_age_and_what_to_do() -> None:
+def test_during_an_outage_the_last_status_has_its_age_and_the_remedy() -> None:
     seen = state(
         good_answered_at=NOW - timedelta(minutes=4),
         failures=3,

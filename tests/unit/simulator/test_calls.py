@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 
 from tests.unit.simulator.fake_clock import START
-from watcher.simulator.calls import Answer, Call, CallKind, Moment, answer
+from watcher.simulator.calls import Call, CallKind, SimulatedAnswer, SimulationTime, answer
 from watcher.simulator.truth import Truth
-from watcher.simulator.world import Life, Service, ServiceType, Step, Training, World
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
 
 TYPES = ("personalRecommend", "relatedItem", "pop")
 AITEMS_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}")
 
 
 def training(train_type: str, version: str, *steps: tuple[float, str], **facts: Any) -> Training:
-    life = Life(tuple(Step(moment, status) for moment, status in steps))
+    life = Life(tuple(Step(seconds, status) for seconds, status in steps))
     return Training(type=train_type, version=version, life=life, **facts)
 
 
 WORLD = World(
     (
-        Service(
+        SimulatedService(
             id="shop",
             name="Shop",
             description="the shop",
@@ -31,13 +31,13 @@ WORLD = World(
                 training("relatedItem", "r1", (1, "waiting"), hp_config={"is_enabled": True, "item_top_n": 50000}),
             ),
         ),
-        Service(id="hourly", name="Hourly", type=ServiceType.INTERVAL, interval="hour1"),
+        SimulatedService(id="hourly", name="Hourly", type=ServiceType.INTERVAL, interval="hour1"),
     )
 )
 
 
-def ask(kind: CallKind, seconds: float = 10, **call: str) -> Answer:
-    return answer(Call(kind=kind, path="/as/received", **call), Truth(WORLD), Moment(seconds, START))
+def ask(kind: CallKind, seconds: float = 10, **call: str) -> SimulatedAnswer:
+    return answer(Call(kind=kind, path="/as/received", **call), Truth(WORLD), SimulationTime(seconds, START))
 
 
 def page(seconds: float = 10, **call: str) -> Any:
@@ -48,12 +48,12 @@ def versions(seconds: float = 10, query: str = "") -> list[str]:
     return [train["version"] for train in page(seconds, query=query)["trains"]]
 
 
-def view(seconds: float, version: str) -> Answer:
+def view(seconds: float, version: str) -> SimulatedAnswer:
     return ask(CallKind.VIEW, seconds, service="shop", train_type="pop", version=version)
 
 
-def test_a_view_has_the_fields_of_the_page_and_no_others() -> None:
-    """Source: page "View training"; ``description`` is left out where there is none."""
+def test_a_view_has_exactly_the_documented_fields() -> None:
+    """Source: page "View training"; a missing ``description`` is left out."""
     assert view(10, "p1").document == {
         "serviceId": "shop",
         "type": "pop",
@@ -65,7 +65,7 @@ def test_a_view_has_the_fields_of_the_page_and_no_others() -> None:
     }
 
 
-def test_a_view_shows_status_and_description_of_the_moment() -> None:
+def test_a_view_shows_the_current_status_and_description() -> None:
     seen: Any = view(6, "p2").document
     assert (seen["status"], seen["description"], seen["inference"]) == ("learningFailed", "spring", False)
     assert seen["createdDate"] == "2026-11-23T11:00:03.000"
@@ -82,7 +82,7 @@ def test_a_view_shows_status_and_description_of_the_moment() -> None:
         {"kind": CallKind.SERVICE, "service": "none"},
     ],
 )
-def test_what_aitems_does_not_know_is_its_own_404_and_not_the_gateways(call: dict[str, Any]) -> None:
+def test_an_unknown_service_or_training_is_a_404_of_aitems_and_not_of_the_gateway(call: dict[str, Any]) -> None:
     given = ask(**call)
     document: Any = given.document
     assert given.http_status == 404
@@ -100,7 +100,7 @@ def test_is_recent_gives_the_latest_of_each_type() -> None:
     assert versions(10, "isRecent=false") == ["p1", "p2", "r1"]
 
 
-def test_offset_and_limit_cut_a_page_out_and_come_back_in_the_answer() -> None:
+def test_offset_and_limit_select_a_page_and_are_repeated_in_the_answer() -> None:
     assert versions(10, "offset=1&limit=1") == ["p2"]
     assert versions(10, "offset=3") == []
     assert {**page(query="offset=1&limit=1"), "trains": None} == {"trains": None, "offset": 1, "limit": 1}
@@ -117,7 +117,7 @@ def test_unknown_query_keys_change_nothing() -> None:
     assert versions(10, "a=b&c") == ["p1", "p2", "r1"]
 
 
-def test_a_batch_service_has_the_fields_of_the_page() -> None:
+def test_a_batch_service_has_the_documented_fields() -> None:
     document: Any = ask(CallKind.SERVICE, service="shop").document
     assert list(document) == [
         "serviceId",
@@ -134,7 +134,7 @@ def test_a_batch_service_has_the_fields_of_the_page() -> None:
     assert document["updatedDate"] == "2026-11-23T11:00:06.000"
 
 
-def test_an_interval_service_has_three_fields_more() -> None:
+def test_an_interval_service_has_three_more_fields() -> None:
     document: Any = ask(CallKind.SERVICE, service="hourly").document
     assert (document["type"], document["learningInterval"], document["infers"]) == ("interval", "hour1", [])
     assert document["scheduledDate"] == "2026-11-23T12:00:00.000"
@@ -176,12 +176,16 @@ def test_a_service_is_learning_while_one_of_its_trainings_is_in_progress(
     kind: ServiceType, words: tuple[str, ...], status: str
 ) -> None:
     trainings = tuple(training("pop", f"v{number}", (0, word)) for number, word in enumerate(words))
-    world = World((Service(id="s", name="s", type=kind, trainings=trainings),))
-    given: Any = answer(Call(kind=CallKind.SERVICE, path="", service="s"), Truth(world), Moment(5, START)).document
+    world = World((SimulatedService(id="s", name="s", type=kind, trainings=trainings),))
+    given: Any = answer(
+        Call(kind=CallKind.SERVICE, path="", service="s"), Truth(world), SimulationTime(5, START)
+    ).document
     assert given["status"] == status
 
 
 def test_a_status_given_to_a_service_is_shown_as_it_is() -> None:
-    world = World((Service(id="s", name="s", status="datasetRequired"),))
-    given: Any = answer(Call(kind=CallKind.SERVICE, path="", service="s"), Truth(world), Moment(5, START)).document
+    world = World((SimulatedService(id="s", name="s", status="datasetRequired"),))
+    given: Any = answer(
+        Call(kind=CallKind.SERVICE, path="", service="s"), Truth(world), SimulationTime(5, START)
+    ).document
     assert given["status"] == "datasetRequired"

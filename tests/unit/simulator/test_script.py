@@ -31,16 +31,16 @@ def test_a_script_describes_services_and_trainings() -> None:
     assert first.created_date == "2024-07-30T11:25:36.558"
 
 
-def test_a_script_describes_lives_with_loops_and_gaps() -> None:
+def test_a_script_describes_steps_with_loops_and_gaps() -> None:
     truth = Truth(load_script(DATA / "good.toml").world)
-    taken = [(change.version, change.at_seconds, change.status) for change in truth.changes(-1, 100)]
-    assert [row[1:] for row in taken if row[0] == "maqll000001"] == [
+    changes = [(change.version, change.at_seconds, change.status) for change in truth.changes(-1, 100)]
+    assert [row[1:] for row in changes if row[0] == "maqll000001"] == [
         (0, "requesting"),
         (5, "learning"),
         (20, "completed"),
         (50, None),
     ]
-    assert [row[1:] for row in taken if row[0] == "maqll000002"] == [
+    assert [row[1:] for row in changes if row[0] == "maqll000002"] == [
         (10, "learning"),
         (30, "learningFailed"),
         (70, "learning"),
@@ -48,11 +48,11 @@ def test_a_script_describes_lives_with_loops_and_gaps() -> None:
     ]
 
 
-def test_a_script_says_whether_a_result_is_found() -> None:
+def test_a_script_states_whether_a_training_has_a_result() -> None:
     truth = Truth(load_script(DATA / "good.toml").world)
-    seen = truth.training("shopmain001", "pop", "maqll000001", 20)
-    assert seen is not None
-    assert seen.inference is False
+    state = truth.training("shopmain001", "pop", "maqll000001", 20)
+    assert state is not None
+    assert state.inference is False
 
 
 def test_a_script_describes_faults_over_time() -> None:
@@ -63,7 +63,7 @@ def test_a_script_describes_faults_over_time() -> None:
     )
 
 
-def test_unknown_words_are_let_through_where_the_script_says_so() -> None:
+def test_unknown_words_are_accepted_if_the_script_allows_them() -> None:
     training = load_script(DATA / "unknown-words.toml").world.services[0].trainings[0]
     assert (training.type, training.life.status_at(0)) == ("sequential", "hibernating")
 
@@ -96,7 +96,7 @@ def test_the_example_of_the_document_can_be_loaded() -> None:
         ("bad-fault.toml", "fault[0]", "no such fault: '5xx'; write one of 400"),
         ("bad-fault-option.toml", "fault[0]", "the fault '500' takes no option, not retry_after"),
         ("bad-fault-call.toml", "fault[0].call", "Input should be 'view', 'list', 'service' or 'services'"),
-        ("bad-toml.toml", "is no TOML", "line 2"),
+        ("bad-toml.toml", "is not TOML", "line 2"),
     ],
 )
 def test_a_bad_script_is_refused_with_file_and_key(name: str, key: str, message: str) -> None:
@@ -105,7 +105,7 @@ def test_a_bad_script_is_refused_with_file_and_key(name: str, key: str, message:
     assert message in fault
 
 
-def test_all_faults_of_a_script_are_announced_at_once() -> None:
+def test_all_faults_of_a_script_are_reported_at_once() -> None:
     faults = faults_of("bad-many.toml")
     assert [fault.partition(":")[0] for fault in faults] == [
         "service[0].id",
@@ -117,12 +117,12 @@ def test_all_faults_of_a_script_are_announced_at_once() -> None:
     ]
 
 
-def test_a_script_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_script_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match=r"none\.toml: cannot be read: "):
         load_script(tmp_path / "none.toml")
 
 
-def test_a_script_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_script_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ScriptError, match="cannot be read"):

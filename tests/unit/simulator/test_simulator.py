@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from tests.unit.simulator.fake_clock import START, FakeClock
-from watcher.simulator import CallKind, Fault, Life, Service, Simulator, Step, Training, World
+from watcher.simulator import CallKind, Fault, Life, SimulatedService, Simulator, Step, Training, World
 from watcher.simulator.calls import Call
 
 WORLD = World(
     (
-        Service(
+        SimulatedService(
             id="shop",
             name="Shop",
             trainings=(Training(type="pop", version="p1", life=Life((Step(0, "learning"), Step(5, "completed")))),),
@@ -35,13 +35,13 @@ def shown(simulator: Simulator, ago_seconds: float = 0) -> Any:
     return simulator.answer(VIEW, ago_seconds).document
 
 
-def test_time_transitions_the_lives(simulator: Simulator, clock: FakeClock) -> None:
+def test_trainings_change_with_time(simulator: Simulator, clock: FakeClock) -> None:
     assert shown(simulator)["status"] == "learning"
     clock.pass_seconds(5)
     assert shown(simulator)["status"] == "completed"
 
 
-def test_an_older_state_can_be_asked_for_but_none_from_before_the_start(simulator: Simulator, clock: FakeClock) -> None:
+def test_an_older_state_is_available_but_none_before_the_start(simulator: Simulator, clock: FakeClock) -> None:
     clock.pass_seconds(5)
     assert shown(simulator, ago_seconds=1)["status"] == "learning"
     assert shown(simulator, ago_seconds=100)["status"] == "learning"
@@ -72,7 +72,7 @@ def test_setting_a_status_keeps_the_facts_that_are_not_given(simulator: Simulato
 def test_setting_a_training_of_an_unknown_service_adds_both(simulator: Simulator) -> None:
     simulator.set_training("new", "pop", "v1", "waiting")
     assert [service.id for service in simulator.truth.services] == ["shop", "new"]
-    assert [seen.status for seen in simulator.truth.trainings("new", simulator.seconds)] == ["waiting"]
+    assert [state.status for state in simulator.truth.trainings("new", simulator.seconds)] == ["waiting"]
 
 
 def test_the_history_has_utc_times(simulator: Simulator, clock: FakeClock) -> None:
@@ -86,20 +86,20 @@ def test_the_history_has_utc_times(simulator: Simulator, clock: FakeClock) -> No
     ]
 
 
-def test_the_history_can_be_cut(simulator: Simulator, clock: FakeClock) -> None:
+def test_the_history_can_be_limited(simulator: Simulator, clock: FakeClock) -> None:
     clock.pass_seconds(7)
     assert [change.change.status for change in simulator.history(0)] == ["completed"]
     assert [change.change.status for change in simulator.history(-1, 0)] == ["learning"]
 
 
-def test_the_server_clock_may_be_off_while_lives_and_history_are_right(clock: FakeClock) -> None:
+def test_a_wrong_server_clock_does_not_affect_trainings_and_history(clock: FakeClock) -> None:
     simulator = Simulator(WORLD, clock=clock, clock_offset_seconds=-600)
     clock.pass_seconds(5)
     assert simulator.server_now() == START + timedelta(seconds=5 - 600)
     assert simulator.history()[-1].at == START + timedelta(seconds=5)
 
 
-def test_a_fault_strikes_from_when_it_was_set(simulator: Simulator, clock: FakeClock) -> None:
+def test_a_fault_applies_from_the_time_it_was_set(simulator: Simulator, clock: FakeClock) -> None:
     clock.pass_seconds(100)
     simulator.add_fault(Fault(kind="500", for_seconds=10))
     assert simulator.fault_for(VIEW) is not None
@@ -107,15 +107,15 @@ def test_a_fault_strikes_from_when_it_was_set(simulator: Simulator, clock: FakeC
     assert simulator.fault_for(VIEW) is None
 
 
-def test_a_fault_that_does_not_exist_is_refused(simulator: Simulator) -> None:
+def test_an_unknown_kind_of_fault_is_refused(simulator: Simulator) -> None:
     with pytest.raises(ValueError, match="no such fault: '5OO'; write one of 400, 401"):
         simulator.add_fault(Fault(kind="5OO"))
 
 
-def test_the_same_seed_strikes_the_same_requests(clock: FakeClock) -> None:
-    def struck(seed: int) -> list[bool]:
+def test_the_same_seed_affects_the_same_requests(clock: FakeClock) -> None:
+    def affected(seed: int) -> list[bool]:
         simulator = Simulator(WORLD, clock=clock, seed=seed, faults=[Fault(kind="500", rate=0.5)])
         return [simulator.fault_for(VIEW) is not None for _ in range(64)]
 
-    assert struck(7) == struck(7)
-    assert struck(7) != struck(8)
+    assert affected(7) == affected(7)
+    assert affected(7) != affected(8)

@@ -3,56 +3,56 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.simulator.truth import Cause, Change, Truth
-from watcher.simulator.world import Life, Service, Step, Training, World
+from watcher.simulator.truth import ChangeOrigin, StatusChange, Truth
+from watcher.simulator.world import Life, SimulatedService, Step, Training, World
 
 LIFE = Life((Step(5, "learning"), Step(10, "completed")), loop_seconds=20)
 SCRIPTED = Training(type="pop", version="v1", life=LIFE)
 
 
 def make_truth() -> Truth:
-    return Truth(World((Service(id="shop", name="Shop", trainings=(SCRIPTED,)),)))
+    return Truth(World((SimulatedService(id="shop", name="Shop", trainings=(SCRIPTED,)),)))
 
 
-def announced(changes: list[Change]) -> list[tuple[float, str | None, str | None, str]]:
-    return [(change.at_seconds, change.previous, change.status, change.cause.value) for change in changes]
+def as_tuples(changes: list[StatusChange]) -> list[tuple[float, str | None, str | None, str]]:
+    return [(change.at_seconds, change.previous, change.status, change.origin.value) for change in changes]
 
 
 def status(truth: Truth, seconds: float, version: str = "v1") -> str | None:
-    seen = truth.training("shop", "pop", version, seconds)
-    return seen.status if seen else None
+    state = truth.training("shop", "pop", version, seconds)
+    return state.status if state else None
 
 
-def test_a_script_decides_until_a_status_is_set_by_hand() -> None:
+def test_the_script_applies_until_control_sets_a_status() -> None:
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(7, "stopping"))
     assert [status(truth, seconds) for seconds in (4, 6, 7, 26)] == [None, "learning", "stopping", "stopping"]
 
 
-def test_a_training_without_script_is_there_from_when_it_was_set() -> None:
+def test_a_training_without_a_script_exists_from_its_first_status_on() -> None:
     truth = make_truth()
     truth.put_training("shop", Training(type="pop", version="v2"), Step(3, "waiting"))
     assert status(truth, 2.9, "v2") is None
     assert status(truth, 3, "v2") == "waiting"
-    assert [seen.training.version for seen in truth.trainings("shop", 6)] == ["v1", "v2"]
+    assert [state.training.version for state in truth.trainings("shop", 6)] == ["v1", "v2"]
 
 
-def test_the_last_of_two_statuses_set_at_the_same_moment_holds() -> None:
+def test_the_last_of_two_statuses_at_the_same_time_applies() -> None:
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(6, "waiting"))
     truth.put_training("shop", SCRIPTED, Step(6, "stopping"))
     assert status(truth, 6) == "stopping"
 
 
-def test_facts_are_changed_while_the_life_stays() -> None:
+def test_changed_facts_do_not_change_the_script() -> None:
     truth = make_truth()
     truth.put_training("shop", Training(type="pop", version="v1", description="new"), Step(6, "waiting"))
-    seen = truth.training("shop", "pop", "v1", 5.5)
-    assert seen is not None
-    assert (seen.training.description, seen.status, seen.born_seconds) == ("new", "learning", 5)
+    state = truth.training("shop", "pop", "v1", 5.5)
+    assert state is not None
+    assert (state.training.description, state.status, state.born_seconds) == ("new", "learning", 5)
 
 
-def test_a_deleted_training_is_gone_and_may_be_set_again() -> None:
+def test_a_deleted_training_can_be_added_again() -> None:
     truth = make_truth()
     assert truth.delete_training("shop", "pop", "v1", 8)
     assert status(truth, 26) is None
@@ -60,7 +60,7 @@ def test_a_deleted_training_is_gone_and_may_be_set_again() -> None:
     assert status(truth, 30) == "ready"
 
 
-def test_what_is_not_there_cannot_be_deleted() -> None:
+def test_an_unknown_training_or_service_cannot_be_deleted() -> None:
     truth = make_truth()
     assert not truth.delete_training("shop", "pop", "v1", 4)
     assert not truth.delete_training("shop", "pop", "v9", 4)
@@ -68,17 +68,17 @@ def test_what_is_not_there_cannot_be_deleted() -> None:
     assert not truth.delete_service("else", 9)
 
 
-def test_a_deleted_service_takes_its_trainings_along_and_comes_back_empty() -> None:
+def test_deleting_a_service_deletes_its_trainings() -> None:
     truth = make_truth()
     assert truth.delete_service("shop", 8)
     assert truth.service("shop") is None
-    assert announced(truth.changes(7, 100)) == [(8, "learning", None, "control")]
-    truth.put_service(Service(id="shop", name="Shop"))
+    assert as_tuples(truth.changes(7, 100)) == [(8, "learning", None, "control")]
+    truth.put_service(SimulatedService(id="shop", name="Shop"))
     assert truth.trainings("shop", 26) == []
 
 
 def test_the_history_holds_every_change_of_the_script_with_its_time() -> None:
-    assert announced(make_truth().changes(-1, 30)) == [
+    assert as_tuples(make_truth().changes(-1, 30)) == [
         (5, None, "learning", "script"),
         (10, "learning", "completed", "script"),
         (25, "completed", "learning", "script"),
@@ -86,11 +86,11 @@ def test_the_history_holds_every_change_of_the_script_with_its_time() -> None:
     ]
 
 
-def test_the_history_holds_what_was_set_by_hand_and_no_script_after_it() -> None:
+def test_the_history_has_the_statuses_of_control_and_no_script_after_them() -> None:
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(7, "stopping"))
     truth.delete_training("shop", "pop", "v1", 9)
-    assert announced(truth.changes(-1, 100)) == [
+    assert as_tuples(truth.changes(-1, 100)) == [
         (5, None, "learning", "script"),
         (7, "learning", "stopping", "control"),
         (9, "stopping", None, "control"),
@@ -100,23 +100,23 @@ def test_the_history_holds_what_was_set_by_hand_and_no_script_after_it() -> None
 def test_setting_the_same_status_again_is_no_change() -> None:
     truth = make_truth()
     truth.put_training("shop", SCRIPTED, Step(7, "learning"))
-    assert announced(truth.changes(6, 100)) == []
+    assert as_tuples(truth.changes(6, 100)) == []
 
 
 def test_the_history_can_be_read_in_parts() -> None:
     truth = make_truth()
     truth.put_training("shop", Training(type="pop", version="v2"), Step(12, "waiting"))
-    whole = truth.changes(-1, 60)
-    assert truth.changes(-1, 20) + truth.changes(20, 60) == whole
-    assert [change.at_seconds for change in whole] == sorted(change.at_seconds for change in whole)
+    changes = truth.changes(-1, 60)
+    assert truth.changes(-1, 20) + truth.changes(20, 60) == changes
+    assert [change.at_seconds for change in changes] == sorted(change.at_seconds for change in changes)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["ready", "learning", None])), max_size=8))
-def test_replaying_the_history_gives_the_status_at_every_moment(settings: list[tuple[int, str | None]]) -> None:
+def test_replaying_the_history_gives_the_status_at_every_time(settings: list[tuple[int, str | None]]) -> None:
     truth = make_truth()
     for seconds, word in sorted(settings, key=lambda setting: setting[0]):
         truth.put_training("shop", SCRIPTED, Step(seconds, word))
-    for moment in range(60):
-        changes = truth.changes(-1, moment)
-        assert status(truth, moment) == (changes[-1].status if changes else None)
-        assert all(change.cause is Cause.CONTROL for change in changes if change.status == "ready")
+    for second in range(60):
+        changes = truth.changes(-1, second)
+        assert status(truth, second) == (changes[-1].status if changes else None)
+        assert all(change.origin is ChangeOrigin.CONTROL for change in changes if change.status == "ready")

@@ -1,4 +1,4 @@
-"""The checker itself: it must catch a planted loss, a planted double, a planted disorder."""
+"""The invariant checker: it must catch each planted loss, double and disorder."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.invariants import Entry, Evidence, Life, repeats, slowest_seconds, violations
+from tests.support.invariants import Evidence, LedgerEntry, Life, repeats, slowest_seconds, violations
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.routing.reason import routed
 from watcher.simulator import CallKind
 from watcher.store.views import DeliveryOutcome, EventHistory
 
@@ -29,7 +30,7 @@ def shown(second: float, status: str) -> ShownAnswer:
     return ShownAnswer(at(second), SUBJECT, status, CallKind.VIEW)
 
 
-def event(seq: int, known: str, word: str, second: float) -> Event:
+def event(seq: int, before: str, after: str, second: float) -> Event:
     return Event(
         id=event_id("e", KEY, seq),
         kind=Kind.PROGRESS,
@@ -40,8 +41,8 @@ def event(seq: int, known: str, word: str, second: float) -> Event:
         service="s",
         training_type="pop",
         version="v",
-        from_status=known,
-        to_status=word,
+        from_status=before,
+        to_status=after,
         after=at(second - 1.1),
         before=at(second + 0.1),
         recorded_at=at(second + 0.1),
@@ -49,7 +50,7 @@ def event(seq: int, known: str, word: str, second: float) -> Event:
 
 
 def announced(item: Event, state: State = State.DELIVERED) -> EventHistory:
-    delivery_outcome = DeliveryOutcome(
+    outcome = DeliveryOutcome(
         receiver="hook",
         receiver_seq=item.seq,
         delivery_id=f"msg_{item.seq}",
@@ -59,7 +60,7 @@ def announced(item: Event, state: State = State.DELIVERED) -> EventHistory:
         settled_at=None,
         answer=None,
     )
-    return EventHistory(event=item, routed_at=item.recorded_at, route="route 1", delivery_outcomes=(delivery_outcome,))
+    return EventHistory(event=item, routed_at=item.recorded_at, route=routed(1), delivery_outcomes=(outcome,))
 
 
 def received(item: Event, webhook_id: str | None = None, note: str = "") -> Received:
@@ -78,8 +79,8 @@ def received(item: Event, webhook_id: str | None = None, note: str = "") -> Rece
     return Received(item.recorded_at, {"webhook-id": webhook_id or f"msg_{item.seq}"}, body)
 
 
-def entry(item: Event, ending: str | None = "delivered") -> Entry:
-    return Entry(item.id, "hook", f"msg_{item.seq}", ending)
+def entry(item: Event, ending: str | None = "delivered") -> LedgerEntry:
+    return LedgerEntry(item.id, "hook", f"msg_{item.seq}", ending)
 
 
 FIRST = event(1, "waiting", "learning", 2)
@@ -102,7 +103,7 @@ GOOD = Evidence(
 )
 
 
-def test_what_keeps_the_promise_has_no_violation() -> None:
+def test_correct_evidence_has_no_violation() -> None:
     assert violations(GOOD) == []
 
 
@@ -147,8 +148,8 @@ def test_a_repeat_under_the_same_id_with_the_same_bytes_is_allowed_and_counted()
         "not-all-routed",
         "gap",
         "one-id",
-        "stranger",
-        "invented",
+        "unknown",
+        "not-shown",
     ],
 )
 def test_each_planted_fault_is_caught(fault: dict[str, object], words: str) -> None:
@@ -156,7 +157,7 @@ def test_each_planted_fault_is_caught(fault: dict[str, object], words: str) -> N
     assert any(words in violation for violation in found), found
 
 
-def test_what_ended_without_being_delivered_need_not_arrive() -> None:
+def test_a_delivery_that_ended_without_success_need_not_arrive() -> None:
     dead = {"announced": [announced(FIRST), announced(SECOND, State.DEAD)], "received": {"hook": [received(FIRST)]}}
     ledger = [entry(FIRST), entry(SECOND, "dead")]
     assert violations(replace(GOOD, **dead, ledger=ledger)) == []  # type: ignore[arg-type]
@@ -168,26 +169,26 @@ SILENCED_FIRST = {
 }
 
 
-def test_what_is_silenced_has_ended_and_uses_its_number_up() -> None:
-    quiet = replace(GOOD, **SILENCED_FIRST, received={"hook": [received(SECOND)]})  # type: ignore[arg-type]
-    assert violations(quiet) == []
+def test_a_silenced_delivery_has_ended_and_uses_its_number() -> None:
+    silenced = replace(GOOD, **SILENCED_FIRST, received={"hook": [received(SECOND)]})  # type: ignore[arg-type]
+    assert violations(silenced) == []
 
 
 @pytest.mark.parametrize("state", [State.DEAD, State.HELD, State.DROPPED])
 @pytest.mark.parametrize("arrived", [False, True])
-def test_what_was_expired_uses_its_number_up_whether_or_not_it_had_arrived(state: State, *, arrived: bool) -> None:
-    given_up = replace(
+def test_an_ended_delivery_uses_its_number_whether_or_not_it_arrived(state: State, *, arrived: bool) -> None:
+    ended = replace(
         GOOD,
         announced=[announced(FIRST, state), announced(SECOND)],
         received={"hook": [*([received(FIRST)] if arrived else []), received(SECOND)]},
         ledger=[entry(FIRST, state.value), entry(SECOND)],
     )
-    assert violations(given_up) == []
+    assert violations(ended) == []
 
 
-def test_what_arrives_although_silenced_is_caught() -> None:
-    loud = violations(replace(GOOD, **SILENCED_FIRST))  # type: ignore[arg-type]
-    assert any("arrived although silenced" in violation for violation in loud)
+def test_a_silenced_delivery_that_arrives_is_caught() -> None:
+    found = violations(replace(GOOD, **SILENCED_FIRST))  # type: ignore[arg-type]
+    assert any("arrived although silenced" in violation for violation in found)
 
 
 def test_the_slowest_arrival_counts_from_the_record() -> None:
@@ -195,7 +196,7 @@ def test_the_slowest_arrival_counts_from_the_record() -> None:
     assert slowest_seconds(replace(GOOD, received={"hook": [received(FIRST), slow, slow]})) == 7.0
 
 
-def test_an_answer_in_the_moment_of_a_death_is_not_the_next_daemons() -> None:
+def test_an_answer_at_the_time_of_a_death_is_not_of_the_next_daemon() -> None:
     back = [shown(0, "learning"), shown(1, "learning"), shown(2, "requesting"), shown(3, "requesting")]
     lives = [Life(at(-1), at(2)), Life(at(2), at(60))]
     nothing = {"announced": [], "received": {"hook": []}, "ledger": []}
@@ -203,41 +204,41 @@ def test_an_answer_in_the_moment_of_a_death_is_not_the_next_daemons() -> None:
     assert violations(replace(GOOD, shown=back, lives=[Life(at(-1), at(60))], **nothing))  # type: ignore[arg-type]
 
 
-def test_what_only_a_dying_daemon_saw_may_be_missing() -> None:
-    seen = {"announced": [announced(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
-    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **seen)  # type: ignore[arg-type]
+def test_a_change_that_only_a_dying_daemon_received_may_be_missing() -> None:
+    recorded = {"announced": [announced(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
+    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **recorded)  # type: ignore[arg-type]
     assert violations(short) == []
 
 
-def test_the_baseline_may_be_what_only_a_dying_daemon_was_shown_or_what_came_after() -> None:
+def test_the_baseline_may_be_from_a_dying_daemon_or_from_the_next_one() -> None:
     short, long = Life(at(-1), at(0.5)), Life(at(1), at(60))
-    for word in ("waiting", "learning"):
-        later = [shown(0, "waiting"), shown(2, word), shown(3, word)]
+    for status in ("waiting", "learning"):
+        later = [shown(0, "waiting"), shown(2, status), shown(3, status)]
         assert violations(replace(GOOD, shown=later, lives=[short, long], announced=[], received={}, ledger=[])) == []
 
 
-def test_a_change_after_a_baseline_that_was_surely_seen_is_missed_when_it_has_no_event() -> None:
+def test_a_change_without_an_event_after_a_sure_baseline_is_caught() -> None:
     answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
     lives = [Life(at(-1), at(0.5)), Life(at(1), at(60))]
     (found,) = violations(replace(GOOD, shown=answers, lives=lives, announced=[], received={}, ledger=[]))
     assert "learning was shown twice" in found
 
 
-def about_seeing(kind: Kind, seq: int) -> dict[str, object]:
-    """Return what a webhook's body says of an incident of an account, or of its clock."""
+def incident_body(kind: Kind, seq: int) -> dict[str, object]:
+    """Return the webhook data of an incident of an account, or of its clock."""
     identity = {"id": f"evt_{kind}_{seq}", "seq": seq, "receiver_seq": seq, "incident": {"kind": kind.value}}
     return {**identity, "service": None, "training_type": None, "version": None}
 
 
 def arrived(*items: dict[str, object]) -> list[Received]:
-    """Return the bodies in this order."""
+    """Return arrivals with these data, in this order."""
     bodies = [json.dumps({"type": "incident", "data": item}).encode() for item in items]
     return [Received(at(number), {"webhook-id": f"msg_{number}"}, body) for number, body in enumerate(bodies)]
 
 
-def test_an_account_and_its_clock_are_numbered_apart() -> None:
+def test_an_account_and_its_clock_have_separate_numbers() -> None:
     account, clock = Kind.UNREACHABLE, Kind.CLOCK_SKEW
-    items = [about_seeing(account, 1), about_seeing(clock, 1), about_seeing(account, 2), about_seeing(clock, 2)]
+    items = [incident_body(account, 1), incident_body(clock, 1), incident_body(account, 2), incident_body(clock, 2)]
     found = violations(replace(GOOD, received={"hook": arrived(*items)}))
     assert not [text for text in found if "came after" in text]
     found = violations(replace(GOOD, received={"hook": arrived(*items[1:3])}))

@@ -1,4 +1,4 @@
-"""``config schema`` and ``config example``: what helps to write a configuration."""
+"""``config schema`` and ``config example``: help with writing a configuration."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @group.callback(epilog=END, add_help_option=False)
 def config(wants_help: HelpOption = False) -> None:
-    """Print what helps to write a configuration."""
+    """Print an example or the JSON Schema of the configuration."""
 
 
 @group.command("schema", epilog=SCHEMA_END)
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors.
 
-    Taplo, Even Better TOML and others complete and check a file by it. `aitems-watcher check` knows more.
+    Taplo, Even Better TOML and other editors use it to complete and check a file. `aitems-watcher check` finds more
+    faults.
     """
     from watcher.cli.text.output import screen
     from watcher.config.json_schema import config_schema
@@ -40,7 +41,7 @@ def schema() -> None:
 
 @group.command("example", epilog=EXAMPLE_END)
 def example() -> None:
-    """Print an example with every key, its default and what it does."""
+    """Print an example with every key, its default and its meaning."""
     from watcher.config.example import example_text
 
     sys.stdout.write(example_text())

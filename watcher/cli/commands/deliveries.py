@@ -1,4 +1,4 @@
-"""``deliveries``: what waits, what is held or dead, and what a person does about it."""
+"""``deliveries``: list, show, retry and drop deliveries."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ RETRY_END: Final = help_end(
     "aitems-watcher deliveries retry msg_01jdxq5k",
     RETRY_ALL,
     statuses={
-        ExitStatus.OK: "they are sent again",
-        ExitStatus.FAILED: "one is not there or cannot be sent again; none was changed",
+        ExitStatus.OK: "the deliveries are due again",
+        ExitStatus.FAILED: "a delivery does not exist or cannot be sent again; nothing was changed",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -50,8 +50,8 @@ RETRY_END: Final = help_end(
 DROP_END: Final = help_end(
     "aitems-watcher deliveries drop msg_01jdxq5k --by mina",
     statuses={
-        ExitStatus.OK: "they are dropped",
-        ExitStatus.FAILED: "one is not there or has ended; none was changed",
+        ExitStatus.OK: "the deliveries are dropped",
+        ExitStatus.FAILED: "a delivery does not exist or has ended; nothing was changed",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -70,20 +70,27 @@ IdsArgument = Annotated[
 StateOption = Annotated[
     str | None,
     typer.Option(
-        "--state", "-s", metavar="WORD,...", help=f"Only these states ({', '.join(State)}); else all that are not over."
+        "--state",
+        "-s",
+        metavar="STATE,...",
+        help=f"Only these states ({', '.join(State)}); by default all that are open or dead.",
     ),
 ]
-ReceiverOption = Annotated[str | None, typer.Option("--receiver", "-r", metavar="NAME", help="Only this receiver's.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The latest so many.")]
+ReceiverOption = Annotated[
+    str | None, typer.Option("--receiver", "-r", metavar="NAME", help="Only deliveries to this receiver.")
+]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of latest deliveries.")]
 AllDeadOption = Annotated[bool, typer.Option("--all-dead", help="Every dead letter, instead of ids.")]
-ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who drops them; else who runs this.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="The operator; by default the current user.")
+]
 
 group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @group.callback(epilog=END, add_help_option=False)
 def deliveries(wants_help: HelpOption = False) -> None:
-    """List, show, retry or drop deliveries, dead letters among them."""
+    """List, show, retry or drop deliveries, including dead letters."""
 
 
 @group.command("list", epilog=LIST_END)
@@ -96,8 +103,8 @@ def list_deliveries(
 ) -> None:
     """List deliveries, the latest last.
 
-    Without --state those that wait, are held or are dead. Reads the store beside a running daemon and needs no
-    secret. With --json it prints one object a line.
+    Without --state it lists those that are open, held or dead. Reads the store beside a running daemon and needs no
+    secret. With --json it prints one object per line.
     """
     states = _states(state)
     with plain_errors():
@@ -110,15 +117,16 @@ def list_deliveries(
 
 
 def _states(text: str | None) -> frozenset[State]:
-    words = [] if text is None else [word.strip() for word in text.split(",")]
+    names = [] if text is None else [name.strip() for name in text.split(",")]
     try:
-        return frozenset(State(word) for word in words)
+        return frozenset(State(name) for name in names)
     except ValueError:
         raise typer.BadParameter(f"{text!r}; states are {', '.join(State)}", param_hint="--state") from None
 
 
 def _print_list(delivery_views: list[DeliveryView], *, as_json: bool) -> None:
-    from watcher.cli.text.deliveries import delivery_json, delivery_table
+    from watcher.cli.text.deliveries import delivery_table
+    from watcher.reports.deliveries import delivery_json
 
     out = screen()
     if as_json:
@@ -132,15 +140,16 @@ def _print_list(delivery_views: list[DeliveryView], *, as_json: bool) -> None:
 
 @group.command("show", epilog=SHOW_END)
 def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show one delivery: what it tells, where it stands, and what the receiver answered last."""
+    """Show one delivery: its events, its state and the receiver's last answer."""
     with plain_errors():
         from watcher.store.delivery_views import DeliveryFilter
 
         wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
         with reading(load_config(config), os.environ) as views:
-            delivery = _the_one(views.deliveries(wanted), identity)
+            delivery = _single(views.deliveries(wanted), identity)
             silence = views.silence(delivery.reason) if delivery.state is State.SILENCED else None
-    from watcher.cli.text.deliveries import delivery_json, print_delivery
+    from watcher.cli.text.deliveries import print_delivery
+    from watcher.reports.deliveries import delivery_json
 
     out = screen()
     if as_json:
@@ -149,7 +158,7 @@ def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: Js
         print_delivery(delivery, out, silence)
 
 
-def _the_one(delivery_views: list[DeliveryView], beginning: str) -> DeliveryView:
+def _single(delivery_views: list[DeliveryView], beginning: str) -> DeliveryView:
     from watcher.control.protocol import ControlError
 
     if not delivery_views:
@@ -167,15 +176,15 @@ def retry(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send deliveries again that are dead or held, or that wait.
+    """Send dead, held or pending deliveries again.
 
-    They go at once and out of order; one that may have arrived before says so. Beside a running daemon this goes over
-    its control socket; without one they go with its next start.
+    The daemon sends them at once and out of order; a message that may have arrived before is marked as a possible
+    repeat. A running daemon is asked over its control socket; without one, the next start sends them.
     """
     if bool(ids) == all_dead:
         raise typer.BadParameter("write ids, or --all-dead", param_hint="ID")
     if receiver is not None and not all_dead:
-        raise typer.BadParameter("goes with --all-dead", param_hint="--receiver")
+        raise typer.BadParameter("needs --all-dead", param_hint="--receiver")
     _change("deliveries.retry", {"ids": ids or [], "all_dead": all_dead, "receiver": receiver}, config, as_json=as_json)
 
 
@@ -183,12 +192,12 @@ def retry(
 def drop(
     ids: IdsArgument = None, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """End deliveries without sending them, for good.
+    """End deliveries without sending them.
 
-    The store keeps who did it.
+    This cannot be undone. The store records the operator.
     """
     if not ids:
-        raise typer.BadParameter("write at least one", param_hint="ID")
+        raise typer.BadParameter("write at least one id", param_hint="ID")
     _change("deliveries.drop", {"ids": ids, "by": by or getpass.getuser()}, config, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""``demo``: the real daemon against the built-in AiTEMS, in one process and a folder of its own."""
+"""``demo``: the real daemon and the simulated AiTEMS, in one process and a temporary folder."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ END: Final = help_end(
     "aitems-watcher demo",
     "aitems-watcher demo --for 5m --to-slack https://hooks.slack.com/services/…",
     statuses={
-        ExitStatus.OK: "its time is over, or it was stopped",
-        ExitStatus.FAILED: "a receiver of --to-slack or --to-webhook could not be told, or a fault of the watcher",
+        ExitStatus.OK: "the demo ended or was stopped",
+        ExitStatus.FAILED: "a message to --to-slack or --to-webhook failed, or a fault of the watcher",
     },
 )
 EVERYTHING: Final = 1_000_000
 LOG: Final = "demo.log"
 FAULT_LEVELS: Final = frozenset({"error", "critical"})
 
-ForOption = Annotated[str, typer.Option("--for", "-f", metavar="DURATION", help="When to end by itself.")]
+ForOption = Annotated[str, typer.Option("--for", "-f", metavar="DURATION", help="The length of the demo.")]
 SlackOption = Annotated[
-    str | None, typer.Option("--to-slack", metavar="URL", help="An incoming webhook of Slack to tell too.")
+    str | None, typer.Option("--to-slack", metavar="URL", help="Also send to this incoming webhook of Slack.")
 ]
 WebhookOption = Annotated[
-    str | None, typer.Option("--to-webhook", metavar="URL", help="A webhook to tell too; unsigned.")
+    str | None, typer.Option("--to-webhook", metavar="URL", help="Also send to this webhook, unsigned.")
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What was asked for."""
+    """The options of the demo."""
 
     length: timedelta
-    addresses: Mapping[str, str]
-    """By kind of receiver."""
+    urls: Mapping[str, str]
+    """The URLs of receivers, by kind."""
     folder: Path
     redactor: Redactor
 
@@ -71,21 +71,20 @@ def demo(
     to_webhook: WebhookOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show the daemon at work against a simulated AiTEMS.
+    """Run the daemon against a simulated AiTEMS.
 
-    It is the real one, and needs no account and no file. Within a minute a training appears, one completes, one
-    fails. Alerts are shown here; those that a first configuration would send go to --to-slack and --to-webhook too,
-    each marked DEMO.
+    It needs no account and no file. Within a minute a training appears, one completes, and one fails. Alerts appear
+    on the terminal. --to-slack and --to-webhook also get those of the default kinds, each marked DEMO.
     """
     seconds = duration(length, "--for")
     given = {"slack-webhook": to_slack, "webhook": to_webhook}
-    addresses = {kind: _address(kind, url) for kind, url in given.items() if url is not None}
+    urls = {kind: _checked_url(kind, url) for kind, url in given.items() if url is not None}
     out = screen()
     out.line(f"A demo of aitems-watcher against a simulated AiTEMS, for {length}; Ctrl-C ends it.")
     out.flush()
     with plain_errors(), _folder() as folder, _logs(folder.path, verbose=verbose) as redactor:
-        wanted = Demo(length=seconds, addresses=addresses, folder=folder.path, redactor=redactor)
-        events = run_async(_watch(wanted, out))
+        options = Demo(length=seconds, urls=urls, folder=folder.path, redactor=redactor)
+        events = run_async(_watch(options, out))
         folder.keep = has_faults(folder.path / LOG)
     out.line()
     out.line(summary(events))
@@ -95,7 +94,7 @@ def demo(
     raise typer.Exit(ExitStatus.FAILED if failed or folder.keep else ExitStatus.OK)
 
 
-def _address(kind: str, url: str) -> str:
+def _checked_url(kind: str, url: str) -> str:
     from watcher.config import receiver_url_problem
 
     problem = receiver_url_problem(url)
@@ -107,7 +106,7 @@ def _address(kind: str, url: str) -> str:
 
 @dataclass(slots=True)
 class Folder:
-    """The demo's folder; removed at the end unless its log is worth reading."""
+    """The demo's folder; it is removed at the end, except after a fault."""
 
     path: Path
     keep: bool = True
@@ -120,13 +119,13 @@ def _folder() -> Iterator[Folder]:
         yield folder
     finally:
         if folder.keep:
-            say(f"something went wrong within the watcher; its log is kept: {folder.path / LOG}")
+            say(f"the watcher had a fault; its log is kept: {folder.path / LOG}")
         else:
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def has_faults(log: Path) -> bool:
-    """Say whether a log has a line of a fault."""
+    """Say whether a log has a line about a fault."""
     with log.open(encoding="utf-8") as lines:
         return any(json.loads(line).get("level") in FAULT_LEVELS for line in lines)
 
@@ -141,7 +140,7 @@ def _logs(folder: Path, *, verbose: bool) -> Iterator[Redactor]:
         yield redactor
 
 
-async def _watch(wanted: Demo, out: Screen) -> Sequence[EventHistory]:
+async def _watch(options: Demo, out: Screen) -> Sequence[EventHistory]:
     from watcher.app import open_daemon
     from watcher.simulator import Simulator, demo_world, serve
     from watcher.store.views import HistoryFilter, open_views
@@ -149,32 +148,32 @@ async def _watch(wanted: Demo, out: Screen) -> Sequence[EventHistory]:
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with serve(Simulator(demo_world())) as running, _console(out) as console:
-        config = _configuration(wanted, running)
-        around = _runtime(wanted)
-        async with open_daemon(config, around, purpose="demo", extra_receivers={CONSOLE: console}) as daemon:
-            _introduce(wanted, running, out)
-            asyncio.get_running_loop().call_later(wanted.length.total_seconds(), stop.set)
+        config = _configuration(options, running)
+        process = _runtime(options)
+        async with open_daemon(config, process, purpose="demo", extra_receivers={CONSOLE: console}) as daemon:
+            _introduce(options, running, out)
+            asyncio.get_running_loop().call_later(options.length.total_seconds(), stop.set)
             await daemon.run(stop)
             with open_views(daemon.database.url) as views:
                 return views.history(HistoryFilter(limit=EVERYTHING))
 
 
-def _configuration(wanted: Demo, running: Running) -> Config:
+def _configuration(options: Demo, running: Running) -> Config:
     from watcher.config import load
 
     services = [(service.id, service.name) for service in running.simulator.truth.services]
-    text = demo_configuration(running.base_url, services, wanted.addresses)
-    return load(wanted.folder / "config.toml", text=text)
+    text = demo_configuration(running.base_url, services, options.urls)
+    return load(options.folder / "config.toml", text=text)
 
 
-def _runtime(wanted: Demo) -> Runtime:
+def _runtime(options: Demo) -> Runtime:
     from watcher.clock import Clock
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
     from watcher.wiring.runtime import Runtime
 
     environ = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
-    environ |= {URL_VARIABLES[kind]: url for kind, url in wanted.addresses.items()}
-    return Runtime(environ=environ, redactor=wanted.redactor, clock=Clock(), output=sys.stdout)
+    environ |= {URL_VARIABLES[kind]: url for kind, url in options.urls.items()}
+    return Runtime(environ=environ, redactor=options.redactor, clock=Clock(), output=sys.stdout)
 
 
 @asynccontextmanager
@@ -191,11 +190,11 @@ async def _console(out: Screen) -> AsyncIterator[Receiver]:
         await http.aclose()
 
 
-def _introduce(wanted: Demo, running: Running, out: Screen) -> None:
+def _introduce(options: Demo, running: Running, out: Screen) -> None:
     names = ", ".join(service.name for service in running.simulator.truth.services)
-    out.line(f"The simulator is at {running.base_url}; the services {names} are watched.")
-    out.line(f"What the daemon remembers and logs is in {wanted.folder} until the end.")
-    out.line("The first look at a service makes no alert; what changes from then on does.")
+    out.line(f"The simulator is at {running.base_url}; the watched services are {names}.")
+    out.line(f"The store and the log are in {options.folder} until the end.")
+    out.line("The first poll of a service sends no alert; every later change does.")
     out.line()
     out.flush()
 
@@ -204,11 +203,11 @@ def summary(events: Sequence[EventHistory]) -> str:
     """Count the alerts by kind, in one line."""
     kinds = Counter(str(item.event.kind) for item in events)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{counted(len(events), 'alert')}: {counts}" if events else "no alerts: nothing changed meanwhile"
+    return f"{counted(len(events), 'alert')}: {counts}" if events else "no alerts: nothing changed"
 
 
 def failures(events: Sequence[EventHistory]) -> list[str]:
-    """Name each receiver that was tried and did not get an alert, once for each reason."""
+    """Return a line for each receiver and reason with failed alerts."""
     found = Counter(
         (delivery_outcome.receiver, delivery_outcome.reason)
         for item in events

@@ -1,4 +1,4 @@
-"""The configuration of the demo, as a person would write it, only faster."""
+"""The configuration of the demo: an ordinary one with shorter intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 CONSOLE: Final = "console"
 MARK: Final = "DEMO"
-"""Begins each name that is shown, since the alerts of a demo may go to people who do not run it."""
+"""Begins each name in an alert, since people who do not run the demo may get it."""
 
 ACCOUNT: Final = """\
 [account.demo]
@@ -38,7 +38,7 @@ interval = "500ms"
 idle_interval = "1s"
 """
 
-# The kind is a stand-in: the receiver that writes for people is handed to the daemon under this name.
+# A placeholder: the demo gives the daemon its own console receiver under this name.
 CONSOLE_RECEIVER: Final = f"""
 [receiver.{CONSOLE}]
 kind = "log"
@@ -52,7 +52,7 @@ url = {{ env = "{variable}" }}
 
 ROUTES: Final = f"""
 [[route]]
-to = {{everyone}}
+to = {{receivers}}
 
 [[route]]
 match = {{{{ kind = "*" }}}}
@@ -62,21 +62,21 @@ to = ["{CONSOLE}"]
 URL_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {"slack-webhook": "DEMO_SLACK_URL", "webhook": "DEMO_WEBHOOK_URL"}
 )
-"""The kinds of receivers that a demo can tell besides the console, and where their addresses stand."""
+"""The kinds of receivers besides the console, each with the environment variable of its URL."""
 
 
 def demo_configuration(base_url: str, services: Iterable[tuple[str, str]], kinds: Iterable[str]) -> str:
     """Return the TOML text.
 
     Args:
-        base_url: the simulator's.
-        services: id and name of each service that is watched.
-        kinds: the kinds of ``URL_VARIABLES`` that are told what a first configuration would tell them.
+        base_url: the URL of the simulator.
+        services: id and name of each watched service.
+        kinds: the kinds of ``URL_VARIABLES`` that get the default kinds of events.
     """
     chosen = list(kinds)
     parts = [ACCOUNT.format(base_url=json.dumps(base_url))]
     parts += [WATCH.format(service=json.dumps(id_), name=json.dumps(f"{MARK} {name}")) for id_, name in services]
     parts += [CONSOLE_RECEIVER]
     parts += [RECEIVER.format(kind=kind, variable=URL_VARIABLES[kind]) for kind in chosen]
-    parts += [ROUTES.format(everyone=json.dumps([CONSOLE, *chosen]))]
+    parts += [ROUTES.format(receivers=json.dumps([CONSOLE, *chosen]))]
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""``discover``: which services and trainings the accounts have, as watches to paste."""
+"""``discover``: the services and trainings of the accounts, as watches to paste."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher discover --account main",
     "aitems-watcher discover >> config.toml",
-    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "something could not be seen", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "a call failed", ExitStatus.CONFIG: ""},
 )
 
 AccountOption = Annotated[
@@ -33,10 +33,10 @@ AccountOption = Annotated[
 def discover(config: ConfigOption = None, account: AccountOption = None, as_json: JsonOption = False) -> None:
     """List services and trainings, as watches to paste.
 
-    Prints a [[watch]] block for each service, and one for each training as a comment. It only reads.
+    Prints a [[watch]] block for each service, and a commented block for each training. It changes nothing.
     """
     with plain_errors():
-        # Who asks what there is to watch has nothing to watch yet.
+        # Before the first discovery there is no watch yet: an account is enough.
         settings = load_config(config, {"account"})
         names = _accounts(settings, account)
         found = _discover(settings, names)
@@ -47,7 +47,7 @@ def discover(config: ConfigOption = None, account: AccountOption = None, as_json
         out.json({"accounts": [account_json(item) for item in found]})
     else:
         _show(found, out)
-    raise typer.Exit(_complain(found))
+    raise typer.Exit(_report_failures(found))
 
 
 def _accounts(config: Config, wanted: str | None) -> list[str]:
@@ -55,7 +55,7 @@ def _accounts(config: Config, wanted: str | None) -> list[str]:
         return list(config.accounts)
     if wanted not in config.accounts:
         known = ", ".join(config.accounts)
-        raise typer.BadParameter(f"there is no account of this name; there are: {known}", param_hint="--account")
+        raise typer.BadParameter(f"there is no such account; there are: {known}", param_hint="--account")
     return [wanted]
 
 
@@ -67,10 +67,10 @@ def _show(found: list[FoundAccount], out: Screen) -> None:
             out.line(Cell(line))
 
 
-def _complain(found: list[FoundAccount]) -> ExitStatus:
-    from watcher.reports.discovery import complaints
+def _report_failures(found: list[FoundAccount]) -> ExitStatus:
+    from watcher.reports.discovery import failure_lines
 
-    lines = [line for item in found for line in complaints(item)]
+    lines = [line for item in found for line in failure_lines(item)]
     for line in lines:
         say(line)
     return ExitStatus.FAILED if lines else ExitStatus.OK
@@ -79,14 +79,14 @@ def _complain(found: list[FoundAccount]) -> ExitStatus:
 def _discover(config: Config, names: list[str]) -> list[FoundAccount]:
     from watcher.cli.runtime import quiet_logs, run_async, runtime
 
-    return run_async(_ask(config, names, runtime(quiet_logs(verbose=False))))
+    return run_async(_call(config, names, runtime(quiet_logs(verbose=False))))
 
 
-async def _ask(config: Config, names: list[str], around: Runtime) -> list[FoundAccount]:
+async def _call(config: Config, names: list[str], process: Runtime) -> list[FoundAccount]:
     from watcher.app import make_api
 
     async with AsyncExitStack() as stack:
-        apis = {name: make_api(name, config.accounts[name], around, stack) for name in names}
+        apis = {name: make_api(name, config.accounts[name], process, stack) for name in names}
         return await asyncio.gather(*(_account(name, api) for name, api in apis.items()))
 
 
@@ -94,10 +94,10 @@ async def _account(name: str, api: AitemsClient) -> FoundAccount:
     from watcher.core.polling.result import PollFailure
     from watcher.reports.discovery import FoundAccount
 
-    seen = await api.services()
-    if isinstance(seen, PollFailure):
-        return FoundAccount(account=name, services=seen)
-    services = await asyncio.gather(*(_service(service, api) for service in seen.services))
+    answer = await api.services()
+    if isinstance(answer, PollFailure):
+        return FoundAccount(account=name, services=answer)
+    services = await asyncio.gather(*(_service(service, api) for service in answer.services))
     return FoundAccount(account=name, services=services)
 
 
@@ -105,6 +105,6 @@ async def _service(service: ServiceInfo, api: AitemsClient) -> FoundService:
     from watcher.core.polling.result import PollFailure
     from watcher.reports.discovery import FoundService
 
-    seen = await api.list(service.ref)
-    trainings = seen if isinstance(seen, PollFailure) else seen.observations
+    answer = await api.list(service.ref)
+    trainings = answer if isinstance(answer, PollFailure) else answer.observations
     return FoundService(ref=service.ref, name=service.name, trainings=trainings)

@@ -1,21 +1,22 @@
-"""``doctor``: what is well on this machine and what is not, each with what to do."""
+"""``doctor``: checks of the store, the secrets, the daemon and this machine, each with a remedy."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
-from watcher.cli.text.output import BAD, GOOD, WARN, Cell, Screen, cell, screen, width
+from watcher.cli.text.output import screen
+from watcher.cli.text.verdicts import show_doctor_check
 
 if TYPE_CHECKING:
-    from watcher.cli.commands.online import OnlineCheck
     from watcher.config import Config
     from watcher.reports.doctor import DoctorCheck
+    from watcher.reports.online import OnlineCheck
     from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
@@ -24,86 +25,50 @@ END: Final = help_end(
     statuses={
         ExitStatus.OK: "no fault; there may be warnings",
         ExitStatus.FAILED: "a fault",
-        ExitStatus.CONFIG: "the configuration is faulty",
+        ExitStatus.CONFIG: "the configuration is invalid",
     },
 )
-ABOUT_WIDTH: Final = 32
-STYLES: Final = {"ok": GOOD, "warning": WARN, "fault": BAD}
-MAX_SKEW_SECONDS: Final = 60.0
-"""From here on the watcher says so; from five minutes on AiTEMS refuses the signature."""
 
 OnlineOption = Annotated[
     bool,
-    typer.Option("--online", "-o", help="Make one call per account and watch, and try the way to each receiver."),
+    typer.Option("--online", "-o", help="Make one call per account and watch, and connect to each receiver."),
 ]
 
 
 def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: JsonOption = False) -> None:
     """Examine the store, the secrets, the daemon and this machine.
 
-    Each with a verdict (ok, warning, fault), what was found, and what to do. Reads every secret that the
+    Each check has a verdict (ok, warning, fault), a detail and a remedy. The command reads every secret that the
     configuration names and shows none, so run it as the watcher's user and with its environment.
     """
     with plain_errors():
         settings = load_config(config)
         out = screen()
-        found = []
-        for item in _examine(settings, online=online):
-            found.append(item)
+        checks = []
+        for item in _checks(settings, online=online):
+            checks.append(item)
             if not as_json:
-                show(item, out)
+                show_doctor_check(item, out)
     if as_json:
-        out.json({"examined": [item.as_json() for item in found]})
-    raise typer.Exit(ExitStatus.FAILED if any(item.verdict == "fault" for item in found) else ExitStatus.OK)
+        out.json({"checks": [item.as_json() for item in checks]})
+    raise typer.Exit(ExitStatus.FAILED if any(item.verdict == "fault" for item in checks) else ExitStatus.OK)
 
 
-def _examine(config: Config, *, online: bool) -> Iterator[DoctorCheck]:
+def _checks(config: Config, *, online: bool) -> Iterator[DoctorCheck]:
+    from watcher.cli.commands.doctor_facts import local_checks
     from watcher.cli.runtime import quiet_logs, run_async, runtime
-    from watcher.reports.doctor import examine, warning
+    from watcher.reports.doctor import online_checks_skipped, online_verdicts
 
-    around = runtime(quiet_logs(verbose=False))
-    yield from examine(config, os.environ, around.secret)
-    if online:
-        yield from run_async(_collect(config, around))
-    else:
-        yield warning("clock, reachability", "not tried", "aitems-watcher doctor --online")
-
-
-async def _collect(config: Config, around: Runtime) -> list[DoctorCheck]:
-    return [item async for item in _online(config, around)]
-
-
-async def _online(config: Config, around: Runtime) -> AsyncIterator[DoctorCheck]:
-    from watcher.cli.commands.online import online_checks
-    from watcher.reports.doctor import fault, ok
-
-    async for online_check in online_checks(config, around):
-        if online_check.good:
-            yield ok(online_check.about, online_check.detail)
-        else:
-            words = f"{online_check.cause}: {online_check.detail}" if online_check.cause else online_check.detail
-            yield fault(online_check.about, words, online_check.advice or "see docs/operations.md")
-        for clock in _clock(online_check):
-            yield clock
-
-
-def _clock(online_check: OnlineCheck) -> Iterator[DoctorCheck]:
-    from watcher.reports.doctor import fault, ok
-
-    if online_check.skew_seconds is None or not online_check.about.startswith("account "):
+    process = runtime(quiet_logs(verbose=False))
+    yield from local_checks(config, os.environ, process.secret)
+    if not online:
+        yield online_checks_skipped()
         return
-    about, detail = f"clock, by {online_check.about}", f"{online_check.skew_seconds:+.0f} s from ours"
-    if abs(online_check.skew_seconds) > MAX_SKEW_SECONDS:
-        yield fault(about, detail, "set this machine's clock: systemctl status systemd-timesyncd, or chronyc tracking")
-    else:
-        yield ok(about, detail)
+    for check in run_async(_online_checks(config, process)):
+        yield from online_verdicts(check)
 
 
-def show(item: DoctorCheck, out: Screen) -> None:
-    """Write one line on what was looked at, and one on what to do."""
-    about = cell(item.about)
-    gap = " " * max(1, ABOUT_WIDTH - width(about.text))
-    out.line(about, gap, Cell(f"{item.verdict:8}", STYLES[item.verdict]), cell(item.detail))
-    if item.remedy:
-        out.line(" " * ABOUT_WIDTH, cell(item.remedy))
-    out.flush()
+async def _online_checks(config: Config, process: Runtime) -> list[OnlineCheck]:
+    from watcher.cli.commands.online import online_checks
+
+    return [check async for check in online_checks(config, process)]

@@ -1,4 +1,4 @@
-"""``history``: what changed, where it was sent, and how that ended."""
+"""``history``: the latest events, their routes and their deliveries."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ TextArgument = Annotated[
         show_default=False,
     ),
 ]
-KindOption = Annotated[Kind | None, typer.Option("--kind", "-k", help="Only this kind of events.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The latest so many events.")]
+KindOption = Annotated[Kind | None, typer.Option("--kind", "-k", help="Only events of this kind.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of latest events.")]
 
 
 def history(
@@ -39,10 +39,10 @@ def history(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the latest events and how they were told.
+    """Show the latest events and their deliveries.
 
-    Newest last, with what became of each at every receiver. Reads the store beside a running daemon and needs no
-    secret. With --json it prints one object a line: the event with its route and deliveries.
+    The newest event comes last, with the state of its delivery to each receiver. Reads the store beside a running
+    daemon and needs no secret. With --json it prints one object per line: the event with its route and deliveries.
     """
     with plain_errors():
         from watcher.store.views import HistoryFilter
@@ -52,7 +52,7 @@ def history(
             events = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
     out = screen()
     if as_json:
-        from watcher.cli.text.history import event_history_json
+        from watcher.reports.history import event_history_json
 
         for item in events:
             out.json(event_history_json(item), indent=None)

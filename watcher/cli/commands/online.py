@@ -1,15 +1,13 @@
-"""``check --online``: one signed call per account and watch, and the way to each receiver; all at once, all bounded."""
+"""Online checks: one signed call per account and watch, and a connection to each receiver, all at the same time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.exit_status import ExitStatus
 from watcher.config import (
     Config,
     LogSettings,
@@ -24,7 +22,9 @@ from watcher.core.incidents.advice import advice
 from watcher.core.plural import counted
 from watcher.core.polling.result import PollFailure
 from watcher.core.secret import Secret
+from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
+from watcher.reports.receiver_check import history_text, scopes_text
 
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient
@@ -33,39 +33,17 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS: Final = 10.0
 LONGEST_WAIT: Final = timedelta(minutes=5)
-"""The longest wait for the account's own budget of requests; a pause that AiTEMS asks for may last longer."""
+"""The longest wait for the account's budget of requests; a pause that AiTEMS asks for may last longer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineCheck:
-    """What came of trying one thing."""
-
-    about: str
-    status: ExitStatus
-    detail: str
-    cause: str | None = None
-    advice: str = ""
-    skew_seconds: float | None = None
-    """By how much the other side's clock is ahead of ours, where it said."""
-
-    @property
-    def good(self) -> bool:
-        """Whether it works."""
-        return self.status is ExitStatus.OK
-
-    def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
-        return {**asdict(self), "good": self.good, "status": int(self.status)}
+PendingCheck = Coroutine[object, object, OnlineCheck]
 
 
-Try = Coroutine[object, object, OnlineCheck]
-
-
-async def online_checks(config: Config, around: Runtime) -> AsyncIterator[OnlineCheck]:
-    """Try everything at the same time; give what came of it in the order of the file."""
+async def online_checks(config: Config, process: Runtime) -> AsyncIterator[OnlineCheck]:
+    """Make all checks at the same time; yield them in the order of the configuration."""
     async with AsyncExitStack() as stack:
-        tries = [*_account_tries(config, around, stack), *_receiver_tries(config, around, stack)]
-        tasks = [asyncio.create_task(one) for one in tries]
+        checks = [*_account_checks(config, process, stack), *_receiver_checks(config, process, stack)]
+        tasks = [asyncio.create_task(check) for check in checks]
         try:
             for task in tasks:
                 yield await task
@@ -74,7 +52,7 @@ async def online_checks(config: Config, around: Runtime) -> AsyncIterator[Online
                 task.cancel()
 
 
-def _account_tries(config: Config, around: Runtime, stack: AsyncExitStack) -> Iterator[Try]:
+def _account_checks(config: Config, process: Runtime, stack: AsyncExitStack) -> Iterator[PendingCheck]:
     from watcher.app import make_api
     from watcher.config.to_core import polls_of
     from watcher.http import HttpSetupError
@@ -82,64 +60,56 @@ def _account_tries(config: Config, around: Runtime, stack: AsyncExitStack) -> It
     polls = polls_of(config)
     for name, settings in config.accounts.items():
         try:
-            api = make_api(name, settings, around, stack)
+            api = make_api(name, settings, process, stack)
         except (SecretError, HttpSetupError) as error:
-            yield _at_once(_unusable(f"account {name}", error))
+            yield _finished(unusable(f"account {name}", error))
             continue
-        yield _bounded(f"account {name}", _try_services(f"account {name}", api))
+        yield _bounded(f"account {name}", _check_services(f"account {name}", api))
         for watch in config.watches:
             if watch.account == name:
                 about = f"watch {watch_text(watch)}"
-                yield _bounded(about, _try_poll(about, poll_of(watch, polls), api))
+                yield _bounded(about, _check_poll(about, poll_of(watch, polls), api))
 
 
-async def _at_once(online_check: OnlineCheck) -> OnlineCheck:
-    return online_check
+async def _finished(check: OnlineCheck) -> OnlineCheck:
+    return check
 
 
-def _unusable(about: str, error: Exception) -> OnlineCheck:
-    return OnlineCheck(about=about, status=ExitStatus.CONFIG, detail=f"{error}")
-
-
-async def _bounded(about: str, one: Try) -> OnlineCheck:
-    """Wait no longer than ``LONGEST_WAIT``; each call has the account's own deadline besides."""
+async def _bounded(about: str, check: PendingCheck) -> OnlineCheck:
+    """Wait no longer than ``LONGEST_WAIT``; each call also has the account's own deadline."""
     try:
         async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
-            return await one
+            return await check
     except TimeoutError:
-        detail = f"no turn within {LONGEST_WAIT}: the budget, or a pause that AiTEMS asked for, was in the way"
-        return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=detail)
+        detail = f"not sent within {LONGEST_WAIT}: the budget is used up, or AiTEMS asked for a pause"
+        return failed(about, detail)
 
 
-async def _try_services(about: str, api: AitemsClient) -> OnlineCheck:
+async def _check_services(about: str, api: AitemsClient) -> OnlineCheck:
     answer = await api.services()
     if isinstance(answer, PollFailure):
-        return _failure_text(about, answer)
-    return OnlineCheck(
-        about=about,
-        status=ExitStatus.OK,
-        detail=f"key accepted, {counted(len(answer.services), 'service')}",
-        skew_seconds=_skew(answer.server_date, answer.answered_at),
-    )
+        return _poll_failed(about, answer)
+    detail = f"key accepted, {counted(len(answer.services), 'service')}"
+    return passed(about, detail, skew_seconds=_skew(answer.server_date, answer.answered_at))
 
 
-async def _try_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
+async def _check_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
     if poll.discovers:
-        return await _try_services(about, api)
+        return await _check_services(about, api)
     answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
     if isinstance(answer, PollFailure):
-        return _failure_text(about, answer)
+        return _poll_failed(about, answer)
     if poll.training is None:
         detail = f"list: {counted(len(answer.observations), 'training')}"
     else:
         detail = f"view: {answer.observations[0].status}"
-    return OnlineCheck(about=about, status=ExitStatus.OK, detail=detail)
+    return passed(about, detail)
 
 
-def _failure_text(about: str, failure: PollFailure) -> OnlineCheck:
+def _poll_failed(about: str, failure: PollFailure) -> OnlineCheck:
     return OnlineCheck(
         about=about,
-        status=ExitStatus.FAILED,
+        good=False,
         detail=failure.detail,
         cause=failure.cause.value,
         advice=advice(failure.cause),
@@ -151,65 +121,64 @@ def _skew(server_date: datetime | None, now: datetime) -> float | None:
     return None if server_date is None else (server_date - now).total_seconds()
 
 
-def _receiver_tries(config: Config, around: Runtime, stack: AsyncExitStack) -> Iterator[Try]:
+def _receiver_checks(config: Config, process: Runtime, stack: AsyncExitStack) -> Iterator[PendingCheck]:
     for name, settings in config.receivers.items():
         if isinstance(settings, SlackSettings):
-            yield _try_bot(name, settings, around, stack)
+            yield _check_bot(name, settings, process, stack)
         else:
-            yield _try_receiver(f"receiver {name}", settings, around)
+            yield _check_receiver(f"receiver {name}", settings, process)
 
 
-async def _try_bot(name: str, settings: SlackSettings, around: Runtime, stack: AsyncExitStack) -> OnlineCheck:
-    from watcher.cli.commands.slack_access import access_of, history_text, scopes_text
+async def _check_bot(name: str, settings: SlackSettings, process: Runtime, stack: AsyncExitStack) -> OnlineCheck:
+    from watcher.cli.commands.slack_access import access_of
     from watcher.http import HttpSetupError
     from watcher.receivers import InvalidReceiverError
 
     about = f"receiver {name}"
     try:
-        access = await access_of(name, settings, around, stack)
+        access = await access_of(name, settings, process, stack)
     except (SecretError, HttpSetupError, InvalidReceiverError) as error:
-        return _unusable(about, error)
+        return unusable(about, error)
     if access.refused is not None:
-        return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=access.refused)
-    detail = f"{access.identity}; {scopes_text(access)}; {history_text(access)}"
-    return OnlineCheck(about=about, status=ExitStatus.OK, detail=detail)
+        return failed(about, access.refused)
+    return passed(about, f"{access.identity}; {scopes_text(access)}; {history_text(access)}")
 
 
-async def _try_receiver(
-    about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, around: Runtime
+async def _check_receiver(
+    about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, process: Runtime
 ) -> OnlineCheck:
     from watcher.http import HttpSettings, HttpSetupError
     from watcher.http.probe import probe
 
     if isinstance(settings, LogSettings):
-        return OnlineCheck(about=about, status=ExitStatus.OK, detail="standard output, nothing to reach")
+        return passed(about, "standard output, needs no connection")
     try:
-        url = _resolved(settings, around.secret)
-        way = HttpSettings(
+        url = _resolved(settings, process.secret)
+        http_settings = HttpSettings(
             timeout_seconds=PROBE_SECONDS,
             proxy=settings.proxy,
             ca_file=settings.ca_file,
             client_cert=settings.client_cert,
             guarded=True,
         )
-        found = await probe(url, way)
+        result = await probe(url, http_settings)
     except (SecretError, HttpSetupError) as error:
-        return _unusable(about, error)
-    if found.failure is None:
-        return OnlineCheck(about=about, status=ExitStatus.OK, detail=found.detail)
-    return OnlineCheck(about=about, status=ExitStatus.FAILED, detail=found.detail, cause=found.failure.value)
+        return unusable(about, error)
+    if result.failure is None:
+        return passed(about, result.detail)
+    return failed(about, result.detail, result.failure.value)
 
 
 def _resolved(settings: WebhookSettings | SlackWebhookSettings, secret: Callable[[SecretRef], Secret]) -> Secret:
-    """Return a receiver's address.
+    """Return a receiver's URL.
 
     Raises:
-        SecretError: it cannot be had, or is no address.
+        SecretError: the URL cannot be read, or is invalid.
     """
     if isinstance(settings.url, str):
         return Secret(settings.url)
     url = secret(settings.url)
     problem = receiver_url_problem(url.reveal())
     if problem is not None:
-        raise SecretError(f"the address in {settings.url} {problem.problem}; {problem.remedy}")
+        raise SecretError(f"the URL in {settings.url} {problem.problem}; {problem.remedy}")
     return url

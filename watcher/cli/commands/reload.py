@@ -1,4 +1,4 @@
-"""``reload``: the running daemon reads its configuration again."""
+"""``reload``: makes the running daemon read its configuration again."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ END: Final = help_end(
     "aitems-watcher reload --config /etc/aitems-watcher/config.toml",
     "systemctl reload aitems-watcher",
     statuses={
-        ExitStatus.OK: "the daemon goes by the file as it is now",
-        ExitStatus.FAILED: "no daemon runs, or it could not answer",
-        ExitStatus.CONFIG: "the file is faulty; the daemon goes on by what it had",
+        ExitStatus.OK: "the new configuration is active",
+        ExitStatus.FAILED: "no daemon runs, or it did not answer",
+        ExitStatus.CONFIG: "the file is invalid; the old configuration stays active",
     },
 )
 
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Let the running daemon read its configuration again.
+    """Make the running daemon read its configuration again.
 
-    Accounts, watches, routes, receivers, delivery and incident settings and the secrets in files are taken over
-    while it runs. A faulty file is refused whole. What needs a restart is said: another store, and secrets from the
-    environment or from systemd credentials, which a running process cannot get anew.
+    The daemon applies accounts, watches, routes, receivers, delivery and incident settings, and secrets in files. An
+    invalid file is rejected, and the old configuration stays active. The output names the changes that need a
+    restart: another store, and secrets from the environment or from systemd credentials.
     """
     from watcher.control.client import request
 
@@ -50,13 +50,13 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _show(answer: Mapping[str, object]) -> None:
     out = screen()
     out.line("reloaded ", cell(answer["file"]))
-    for line in _texts(answer, "changes") or ["no setting differs"]:
+    for line in _texts(answer, "changes") or ["no setting has changed"]:
         out.line("  ", cell(line))
     for key in _texts(answer, "needs_restart"):
         out.line("  ", cell(key), ": needs a restart")
-    if kept := _texts(answer, "secrets_of_start"):
-        out.line("as at the start, a change of them needs a restart:")
-        for key in kept:
+    if fixed := _texts(answer, "secrets_of_start"):
+        out.line("these secrets were read at the start; a change needs a restart:")
+        for key in fixed:
             out.line("  ", cell(key))
 
 
@@ -66,19 +66,19 @@ def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:
 
 
 def _socket(path: Path, environ: Mapping[str, str]) -> Path:
-    """Return the daemon's socket, also where the file is faulty: it is the daemon that says so."""
+    """Return the daemon's socket, also for an invalid file: the daemon reports the faults."""
     from watcher.config import ConfigError, StateSettings, load
     from watcher.control.socket_path import socket_path
 
     try:
         database = load(path).state.sqlite_path(environ)
     except ConfigError:
-        database = _written_store(path) or StateSettings().sqlite_path(environ)
+        database = _store_of_invalid_file(path) or StateSettings().sqlite_path(environ)
     return socket_path(database, environ)
 
 
-def _written_store(path: Path) -> Path | None:
-    """Return the store's file as far as a faulty configuration tells."""
+def _store_of_invalid_file(path: Path) -> Path | None:
+    """Return the store's file if an invalid configuration still names it."""
     from watcher.config.models.state import SQLITE
 
     try:

@@ -1,4 +1,4 @@
-"""``route``: which route takes an event, why the others do not, and who is told."""
+"""``route``: the route of an event, and its receivers."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
-from watcher.cli.text.output import BAD, GOOD, Cell, Screen, Table, cell, screen
+from watcher.cli.text.output import screen
 from watcher.core.event import Event, Kind
 
 if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.routing.silence import Silence
-    from watcher.reports.route import RecipientReport, RouteAnswer, RouteReport
+    from watcher.reports.route import RouteReport
     from watcher.reports.sample_event import SampleRequest
     from watcher.store.views import EventHistory
 
 END: Final = help_end(
     "aitems-watcher route evt_01jdxq5k",
     "aitems-watcher route --kind failed --service 6wxgu1abcde --type pop --label env=prod",
-    "aitems-watcher route --status completed --json | jq '.told[].receiver'",
+    "aitems-watcher route --status completed --json | jq '.recipients[].receiver'",
     statuses={
-        ExitStatus.OK: "somebody is told",
-        ExitStatus.FAILED: "nobody is told",
+        ExitStatus.OK: "a receiver is notified",
+        ExitStatus.FAILED: "no receiver is notified",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
 )
-SHOWN: Final = 5
-"""Events that are named where a beginning is that of several."""
+MAX_MATCHES: Final = 5
+"""The most ids in the message about an ambiguous beginning."""
 
 EventArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="EVENT",
-        help="The id of an event in the store, or its beginning; without it, one is invented by the options.",
+        help="The id of a stored event, or its beginning; without it, the options describe an invented event.",
         show_default=False,
     ),
 ]
 KindOption = Annotated[
-    Kind | None, typer.Option("--kind", "-k", help="Of which kind it is; else by --status, or failed.")
+    Kind | None, typer.Option("--kind", "-k", help="The kind; by default that of --status, or failed.")
 ]
-AccountOption = Annotated[str | None, typer.Option("--account", metavar="NAME", help="About which account.")]
-ServiceOption = Annotated[str | None, typer.Option("--service", metavar="ID", help="About which service.")]
-TypeOption = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="About which type of training.")]
-VersionOption = Annotated[str | None, typer.Option("--version", metavar="ID", help="About which training.")]
-StatusOption = Annotated[str | None, typer.Option("--status", metavar="WORD", help="Into which status it moved.")]
+AccountOption = Annotated[str | None, typer.Option("--account", metavar="NAME", help="The account.")]
+ServiceOption = Annotated[str | None, typer.Option("--service", metavar="ID", help="The service.")]
+TypeOption = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The type of the training.")]
+VersionOption = Annotated[str | None, typer.Option("--version", metavar="ID", help="The version of the training.")]
+StatusOption = Annotated[str | None, typer.Option("--status", metavar="STATUS", help="The new status of the training.")]
 LabelOption = Annotated[
     list[str] | None,
-    typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label beside those of the watch; may be repeated."),
+    typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label besides those of the watch; may be repeated."),
 ]
 
 
@@ -70,15 +70,15 @@ def route(  # noqa: PLR0913 - one parameter an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which route takes an event, and who is told.
+    """Show the route of an event and its receivers.
 
-    Asks each route of the configuration about an event of the store, or about an invented one: a failed training of
-    the first watch, changed by the options. With EVENT, it also says which silence would take it now. Sends nothing,
-    reads no secret, and without EVENT no store.
+    Tries each route on a stored event, or on an invented one: a failed training of the first watch, changed by the
+    options. For a stored event it also names the silence that covers it now. Sends nothing, reads no secret, and
+    reads the store only for a stored event.
     """
     from watcher.reports.sample_event import SampleRequest
 
-    wish = SampleRequest(
+    request = SampleRequest(
         kind=kind,
         account=account,
         service=service,
@@ -87,38 +87,42 @@ def route(  # noqa: PLR0913 - one parameter an option
         status=status,
         labels=_labels(label or ()),
     )
-    if event is not None and wish != SampleRequest():
-        raise typer.BadParameter("give either an event of the store, or options to invent one", param_hint="EVENT")
+    if event is not None and request != SampleRequest():
+        raise typer.BadParameter(
+            "give either the id of a stored event, or options for an invented one", param_hint="EVENT"
+        )
     with plain_errors():
         from watcher.reports.route import report_on
 
         settings = load_config(config)
-        asked = _sample_event(wish, settings) if event is None else _stored(event, settings)
-        report = report_on(asked.event, settings, asked.recent, asked.silence)
+        subject = _invented(request, settings) if event is None else _stored(event, settings)
+        report = report_on(subject.event, settings, subject.recent, subject.silence)
     if as_json:
-        screen().json(_document(asked, report))
+        screen().json(_document(subject, report))
     else:
-        _show(asked, report, screen())
+        from watcher.cli.text.route import show_route
+
+        show_route(subject.event, subject.stored, report, screen())
     raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """The event that is asked about."""
+class _RoutedEvent:
+    """The event to route, with the facts that routing needs."""
 
     event: Event
     stored: EventHistory | None = None
     recent: int = 1
-    """How many events its subject had in the hour to it."""
+    """The number of events of its subject within the hour before it, itself included."""
     silence: Silence | None = None
-    """What would take it now."""
+    """The silence that covers it now."""
 
 
-def _sample_event(wish: SampleRequest, config: Config) -> _Asked:
+def _invented(request: SampleRequest, config: Config) -> _RoutedEvent:
     from watcher.clock import Clock
     from watcher.reports.sample_event import sample_event
 
-    return _Asked(event=sample_event(wish, config, Clock().utc_now()))
+    return _RoutedEvent(event=sample_event(request, config, Clock().utc_now()))
 
 
 def _labels(texts: Sequence[str]) -> dict[str, str]:
@@ -128,84 +132,36 @@ def _labels(texts: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _stored(beginning: str, config: Config) -> _Asked:
-    """Return the one event whose id begins so."""
+def _stored(beginning: str, config: Config) -> _RoutedEvent:
+    """Return the only event whose id has this beginning."""
     from watcher.cli.store_access import reading
     from watcher.clock import Clock
     from watcher.core.routing.silence import covering
 
     with reading(config, os.environ) as views:
-        found = views.by_id(beginning, SHOWN)
+        found = views.by_id(beginning, MAX_MATCHES)
         if len(found) != 1:
-            ids = ", ".join(recipients.event.id for recipients in found)
-            problem = f"several events begin so: {ids}" if found else "no event in the store begins so; see history"
+            ids = ", ".join(item.event.id for item in found)
+            problem = (
+                f"several events have this beginning: {ids}" if found else "no such event in the store; see history"
+            )
             raise typer.BadParameter(problem, param_hint="EVENT")
         event, now = found[0].event, Clock().utc_now()
         silence = covering(event, views.silences(now), now)
-        return _Asked(event=event, stored=found[0], recent=views.recent(event), silence=silence)
+        return _RoutedEvent(event=event, stored=found[0], recent=views.recent(event), silence=silence)
 
 
-def _show(asked: _Asked, report: RouteReport, out: Screen) -> None:
-    out.line(cell(_about(asked.event)))
-    if asked.stored is not None:
-        out.line("was routed by: ", cell(asked.stored.route or "no route yet"))
-    out.line()
-    out.table(_route_table(report.routes))
-    out.line()
-    if report.silence is not None:
-        from watcher.cli.text.silence import silence_text
-
-        out.line(Cell("nobody is told now", BAD), ": silenced by ", cell(silence_text(report.silence)))
-    elif report.recipients:
-        out.table(_recipients_table(report.recipients))
-    else:
-        out.line(Cell("nobody is told", BAD), ": ", cell(report.reason))
-
-
-def _document(asked: _Asked, report: RouteReport) -> dict[str, object]:
-    from watcher.core.event import to_json
+def _document(subject: _RoutedEvent, report: RouteReport) -> dict[str, object]:
+    from watcher.core.messages.published import published_event
     from watcher.core.routing.matcher import facts_of
+    from watcher.reports.history import route_text
 
-    event, stored = asked.event, asked.stored
+    event, stored = subject.event, subject.stored
     return {
         "invented": stored is None,
         "kind": event.kind.value,
         "facts": facts_of(event),
-        "event": None if stored is None else to_json(event),
-        "routed_by": None if stored is None else stored.route,
+        "event": None if stored is None else published_event(event),
+        "routed_by": None if stored is None else route_text(stored),
         **report.as_json(),
     }
-
-
-def _about(event: Event) -> str:
-    from watcher.core.routing.matcher import facts_of
-
-    facts = ", ".join(f"{key} {value}" for key, value in facts_of(event).items())
-    return f"{event.id}: {event.kind}, {facts}" if facts else f"{event.id}: {event.kind}"
-
-
-def _route_table(answers: Sequence[RouteAnswer]) -> Table:
-    rows = [
-        (
-            Cell(str(answer.route)),
-            Cell("yes", GOOD) if answer.takes else Cell("no"),
-            cell(answer.why),
-            cell(", ".join(answer.to) or "nobody, on purpose"),
-        )
-        for answer in answers
-    ]
-    return Table(("ROUTE", "TAKES IT", "WHY", "TO"), rows)
-
-
-def _recipients_table(recipients: Sequence[RecipientReport]) -> Table:
-    rows = [
-        (
-            cell(recipient_report.receiver),
-            cell(recipient_report.kind),
-            Cell(f"route {recipient_report.route}"),
-            cell(" ".join(recipient_report.mention)),
-            cell(recipient_report.group),
-        )
-        for recipient_report in recipients
-    ]
-    return Table(("TOLD", "KIND", "BY", "MENTIONS", "WAITS FOR ITS GROUP"), rows)

@@ -1,4 +1,4 @@
-"""``run``: the daemon, until it is told to stop."""
+"""``run``: the daemon."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher run --config /etc/aitems-watcher/config.toml",
     statuses={
-        ExitStatus.OK: "stopped in order",
-        ExitStatus.FAILED: "a fault of the watcher itself; the last log line has it",
+        ExitStatus.OK: "stopped by a signal",
+        ExitStatus.FAILED: "a fault of the watcher itself; see the last log line",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -29,16 +29,15 @@ END: Final = help_end(
 
 
 def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
-    """Watch, until SIGTERM or Ctrl-C.
+    """Poll and send messages until SIGTERM or Ctrl-C.
 
-    Log lines are JSON on standard output. SIGHUP reads the configuration again, as the command reload does. It stops
-    in order: no more looks are started, those under way and deliveries get a few seconds, and what is left over is
-    done by the next start.
+    Log lines are JSON on standard output. SIGHUP reads the configuration again, as the command reload does. To stop,
+    the daemon starts no more polls and gives running polls and deliveries a few seconds; the next start does the rest.
     """
     from watcher import logs as telemetry
     from watcher.config import load
 
-    # A loop that hangs is ended by systemd's watchdog with SIGABRT: the log then holds where each thread stood.
+    # systemd's watchdog ends a hanging loop with SIGABRT: the log then has the stack of each thread.
     faulthandler.enable()
     redactor = telemetry.Redactor()
     telemetry.configure(redactor, verbose=verbose)
@@ -51,7 +50,7 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
 
 
 def _warn_over_budget(config: Config) -> None:
-    """Say that looks come later than asked; ``check`` refuses the plan, here the budget is kept."""
+    """Log that the budget delays polls; ``check`` refuses such a plan, but a daemon must run."""
     import structlog
 
     from watcher.config.to_core import polls_of
@@ -63,7 +62,7 @@ def _warn_over_budget(config: Config) -> None:
 
 
 async def _guarded(settings: Config, redactor: Redactor) -> None:
-    """Watch; a fault ends in a log line, which is redacted, and not in a traceback, which would not be."""
+    """Run the daemon; log a fault as a redacted line, since a traceback might show a secret."""
     try:
         await _watch(settings, redactor)
     except Exception as error:
@@ -80,7 +79,7 @@ async def _watch(settings: Config, redactor: Redactor) -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    # By default SIGHUP would end the process without order; what was read a moment ago need not be read again.
+    # SIGHUP would end the process by default. Until the daemon listens it is ignored: the file was just read.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     async with open_daemon(settings, runtime(redactor), purpose="run") as daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.soon)

@@ -1,4 +1,4 @@
-"""``silence``: quiet for a matcher, for a while, by somebody and for a reason."""
+"""``silence``: add, list and end silences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ADD_EXAMPLE: Final = 'aitems-watcher silence add service=6wxgu1abcde type=pop --for 4h --why "moving the data"'
 CHANGED: Final = {
     ExitStatus.OK: "",
-    ExitStatus.FAILED: "it was refused; nothing was changed",
+    ExitStatus.FAILED: "the request was refused; nothing was changed",
     ExitStatus.STORE: "",
     ExitStatus.CONFIG: "",
 }
@@ -50,23 +50,26 @@ MatcherArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MATCHER...",
-        help="KEY=WORD,... with the keys of a route's match (kind, account, service, type, version, status, "
-        "labels.NAME); all must fit. Words may be patterns with * and ?.",
+        help="KEY=VALUE,... with the keys of a route's match (kind, account, service, type, version, status, "
+        "labels.NAME); all must match. Values may be patterns with * and ?.",
         show_default=False,
     ),
 ]
-ForOption = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long, e.g. 4h; required.")]
+ForOption = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="The length, e.g. 4h; required.")]
 WhyOption = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; required.")]
-ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Whose it is; else who runs this.")]
+ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="The author; by default the current user.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A silence's id, or its beginning.")]
-AllOption = Annotated[bool, typer.Option("--all", "-a", help="Those that are over, too.")]
+AllOption = Annotated[bool, typer.Option("--all", "-a", help="Also list silences that are over.")]
 
 group: Final = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @group.callback(epilog=END, add_help_option=False)
 def silence(wants_help: HelpOption = False) -> None:
-    """Be quiet about some events: add, list or end silences."""
+    """Add, list or end silences.
+
+    A silence stops the messages about matching events for a limited time.
+    """
 
 
 @group.command("add", epilog=ADD_END)
@@ -79,10 +82,10 @@ def add(  # noqa: PLR0913 - one parameter an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell nobody of the events that fit, from now until the silence ends.
+    """Send no message about matching events, from now until the silence ends.
 
-    They are recorded as silenced and are not told later. Without a matcher for kind all kinds fit. Trouble with the
-    store or with a receiver is told all the same. Works beside a running daemon and without one.
+    Matching events are recorded as silenced and are not sent later. Without a matcher for kind, all kinds match.
+    Problems of the store and of receivers are never silenced. Works beside a running daemon and without one.
     """
     lasts, reason, author = _lasts(for_), _reason(why), _author(by)
     with plain_errors():
@@ -102,9 +105,9 @@ def add(  # noqa: PLR0913 - one parameter an option
 
 @group.command("list", epilog=LIST_END)
 def list_silences(all_: AllOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the silences that hold, with their ends; the oldest first.
+    """List the active silences, the oldest first.
 
-    Reads the store beside a running daemon and needs no secret. With --json it prints one object a line.
+    Reads the store beside a running daemon and needs no secret. With --json it prints one object per line.
     """
     with plain_errors():
         from watcher.clock import Clock
@@ -126,21 +129,21 @@ def list_silences(all_: AllOption = False, config: ConfigOption = None, as_json:
 
 @group.command("end", epilog=END_END)
 def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """End a silence before its time; what was silenced by it stays so."""
+    """End a silence early; events that it silenced are not sent later."""
     arguments = {"id": identity, "by": _author(by)}
     with plain_errors():
         ended = change(load_config(config), "silence.end", arguments, partial(_end, arguments))
     if as_json:
         screen().json(ended)
     else:
-        screen().line(cell(f"{ended['id']} is over: events that fit are told again"))
+        screen().line(cell(f"{ended['id']} has ended: matching events are sent again"))
 
 
 def _lasts(text: str | None) -> timedelta:
     from watcher.core.routing.silence import LONGEST
 
     if text is None:
-        raise typer.BadParameter("a silence always has an end; write e.g. --for 4h", param_hint="--for")
+        raise typer.BadParameter("a silence needs an end; write e.g. --for 4h", param_hint="--for")
     lasts = duration(text, "--for")
     if not timedelta() < lasts <= LONGEST:
         problem = f"{text} is too {'long' if lasts else 'short'}; write more than 0s and at most {LONGEST.days}d"
@@ -150,9 +153,7 @@ def _lasts(text: str | None) -> timedelta:
 
 def _reason(text: str | None) -> str:
     if not (text or "").strip():
-        raise typer.BadParameter(
-            'a silence always has a reason; write e.g. --why "moving the data"', param_hint="--why"
-        )
+        raise typer.BadParameter('a silence needs a reason; write e.g. --why "moving the data"', param_hint="--why")
     return str(text).strip()
 
 
@@ -163,7 +164,7 @@ def _author(name: str | None) -> str:
         except (KeyError, OSError):
             raise typer.BadParameter("this user has no login name; write --by NAME", param_hint="--by") from None
     if not name.strip():
-        raise typer.BadParameter("is empty; write --by NAME, or leave it out", param_hint="--by")
+        raise typer.BadParameter("the name is empty; write --by NAME, or omit --by", param_hint="--by")
     return name.strip()
 
 
@@ -171,7 +172,7 @@ def _match(texts: Sequence[str], settings: Config) -> Matcher:
     from watcher.config.models.matchers import MatcherError, matcher, silenced
 
     if not texts:
-        problem = "name what is silenced, e.g. service=6wxgu1abcde; write kind=* for everything"
+        problem = "name the events to silence, e.g. service=6wxgu1abcde; write kind=* for all of them"
         raise typer.BadParameter(problem, param_hint="MATCHER")
     ids = {watch.name: watch.service for watch in settings.watches if watch.name}
     try:

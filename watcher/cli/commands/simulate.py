@@ -1,4 +1,4 @@
-"""``simulate``: the built-in AiTEMS alone, for people who write against the real one."""
+"""``simulate``: the simulated AiTEMS alone, for tests of other clients and of configurations."""
 
 from __future__ import annotations
 
@@ -25,36 +25,39 @@ END: Final = help_end(
     "aitems-watcher simulate --script world.toml",
     statuses={
         ExitStatus.OK: "stopped",
-        ExitStatus.FAILED: "the address cannot be listened on",
-        ExitStatus.CONFIG: "the script file is faulty",
+        ExitStatus.FAILED: "the address cannot be used",
+        ExitStatus.CONFIG: "the script file is invalid",
     },
 )
 NO_SERVICE: Final = "6wxgu1abcde"
 
-HostOption = Annotated[str, typer.Option("--host", "-H", metavar="ADDRESS", help="Where to listen.")]
+HostOption = Annotated[str, typer.Option("--host", "-H", metavar="ADDRESS", help="The address to listen on.")]
 PortOption = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port; 0 takes a free one.")]
 ScriptOption = Annotated[
-    Path | None, typer.Option("--script", "-s", metavar="FILE", help="A world in TOML; without it, a random one.")
+    Path | None,
+    typer.Option("--script", "-s", metavar="FILE", help="A script in TOML; by default the trainings are random."),
 ]
 PaceOption = Annotated[
-    str, typer.Option("--pace", metavar="DURATION", help="How long a random training stays in a stage, on average.")
+    str, typer.Option("--pace", metavar="DURATION", help="The average time of a random training in one stage.")
 ]
-ServicesOption = Annotated[int, typer.Option("--services", "-n", min=0, max=1000, help="How many random services.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same random world.")]
+ServicesOption = Annotated[
+    int, typer.Option("--services", "-n", min=0, max=1000, help="The number of random services.")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same random trainings.")]
 AccessKeyOption = Annotated[str | None, typer.Option("--access-key", metavar="KEY", help="The access key to accept.")]
 SecretKeyOption = Annotated[
     str | None,
-    typer.Option("--secret-key", metavar="KEY", help="Its secret key; it is printed, so take no real one."),
+    typer.Option("--secret-key", metavar="KEY", help="Its secret key; it is printed, so use no real one."),
 ]
 OffsetOption = Annotated[
-    str, typer.Option("--clock-offset", metavar="DURATION", help='How far its clock is ahead, e.g. "10m" or "-10m".')
+    str, typer.Option("--clock-offset", metavar="DURATION", help='The offset of its clock, e.g. "10m" or "-10m".')
 ]
 ControlOption = Annotated[
     Literal["loopback", "anyone", "nobody"], typer.Option("--control", help="Who may use the control endpoint.")
 ]
 
 
-def simulate(  # noqa: PLR0913 - one each for what a user may choose
+def simulate(  # noqa: PLR0913 - one parameter an option
     *,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8080,
@@ -69,8 +72,8 @@ def simulate(  # noqa: PLR0913 - one each for what a user may choose
 ) -> None:
     """Serve a simulated AiTEMS until Ctrl-C.
 
-    It checks signatures as the real one does and answers the calls to list and view services and trainings. Its
-    control endpoint changes trainings and makes faults on demand.
+    It checks signatures as AiTEMS does, and answers the calls that list services and that list or view trainings. Its
+    control endpoint changes trainings and causes faults on demand.
     """
     from watcher.core.secret import Secret
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, SimulatorSettings
@@ -98,7 +101,7 @@ def _seconds(text: str, option: str) -> float:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
     if option == "--pace" and seconds <= 0:
-        raise typer.BadParameter("must be more than nothing", param_hint=option)
+        raise typer.BadParameter("must be more than 0s", param_hint=option)
     return seconds
 
 
@@ -132,7 +135,7 @@ async def _until_stopped(settings: SimulatorSettings) -> None:
 
 
 def show_running(running: Running, settings: SimulatorSettings, out: Screen) -> None:
-    """Write where the simulator is and how to watch and change it."""
+    """Write the simulator's addresses and keys, and how to watch and change it."""
     secret = settings.secret_key.reveal()
     lines = (
         "A simulated AiTEMS account is being served; Ctrl-C ends it.",
@@ -142,7 +145,7 @@ def show_running(running: Running, settings: SimulatorSettings, out: Screen) -> 
         f"secret key  {secret}",
         f"control     {running.control_url}",
         "",
-        "Change a training's status (everything else it can do: GET the control address):",
+        "Change a training's status (for all other requests, GET the control address):",
         "",
         *_curl(running),
         "",

@@ -1,4 +1,4 @@
-"""What Slack says of a bot's token, for ``check --online`` and ``test``."""
+"""Slack's information about a bot's token, for ``check --online`` and ``test``."""
 
 from __future__ import annotations
 
@@ -11,28 +11,16 @@ if TYPE_CHECKING:
     from watcher.wiring.runtime import Runtime
 
 
-async def access_of(name: str, settings: SlackSettings, around: Runtime, stack: AsyncExitStack) -> Access:
-    """Ask Slack what the receiver's token may do.
+async def access_of(name: str, settings: SlackSettings, process: Runtime, stack: AsyncExitStack) -> Access:
+    """Ask Slack for the permissions of the receiver's token.
 
     Raises:
-        SecretError: the token cannot be had.
-        InvalidReceiverError: it is no token.
+        SecretError: the token cannot be read.
+        InvalidReceiverError: the text is no token.
     """
     from watcher.receivers.slack.bot import SlackReceiver
     from watcher.wiring.receivers import make_receiver
 
-    receiver = make_receiver(name, settings, around, stack)
-    assert isinstance(receiver, SlackReceiver)  # noqa: S101 - the kind of the settings says so
+    receiver = make_receiver(name, settings, process, stack)
+    assert isinstance(receiver, SlackReceiver)  # noqa: S101 - settings of this kind make such a receiver
     return await receiver.access()
-
-
-def scopes_text(access: Access) -> str:
-    """Name the token's scopes."""
-    return f"scopes {', '.join(access.scopes)}" if access.scopes else "Slack names no scopes"
-
-
-def history_text(access: Access) -> str:
-    """Say whether the channel's history may be read, and what that means."""
-    if access.unreadable is None:
-        return "its history may be read: one message in effect"
-    return f"its history may not be read ({access.unreadable}): a message whose sending had no answer may come twice"

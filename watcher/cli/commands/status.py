@@ -1,4 +1,4 @@
-"""``status``: what is known of each training, what cannot be seen, and what was not delivered."""
+"""``status``: each training's status, failing polls, and undelivered messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
-from watcher.cli.store_access import reading
+from watcher.cli.store_access import reading, store_health
 from watcher.cli.text.output import screen
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ END: Final = help_end(
     "aitems-watcher status --json | jq '.trainings[] | select(.status == \"learning\")'",
     statuses={
         ExitStatus.OK: "",
-        ExitStatus.FAILED: "a look fails or an incident is open; a receiver, a delivery or the store is not well",
+        ExitStatus.FAILED: "a poll, a receiver, a delivery or the store has a problem, or an incident is open",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
 )
 SEARCHED: Final = 1_000
-"""The latest events among which dead and held deliveries are looked for, to name them."""
+"""The number of latest events that are searched for dead and held deliveries."""
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show what is known, and what is not well.
+    """Show every training and every problem.
 
-    Each training's status, what cannot be seen, and what was not delivered. Reads the store beside a running daemon
-    and needs no secret. With --json it prints one object.
+    Lists the status of each training, failing polls, open incidents and undelivered messages. Reads the store beside
+    a running daemon and needs no secret. With --json it prints one object.
     """
     with plain_errors():
         settings = load_config(config)
@@ -43,7 +43,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             report = read_status(settings, views)
     out = screen()
     if as_json:
-        from watcher.reports.status import status_json
+        from watcher.reports.status_json import status_json
 
         out.json(status_json(report))
     else:
@@ -58,7 +58,6 @@ def read_status(config: Config, views: Views) -> StatusReport:
     from watcher.clock import Clock
     from watcher.config.to_core import polls_of
     from watcher.reports.status import StatusReport, known, poll_reports
-    from watcher.reports.store_health import store_health
 
     now = Clock().utc_now()
     polls = poll_reports(polls_of(config), views.polls())
@@ -80,9 +79,9 @@ def read_status(config: Config, views: Views) -> StatusReport:
 
 
 def _any_failed_delivery(queues: list[QueueState]) -> bool:
-    from watcher.reports.status import ENDED_BADLY
+    from watcher.reports.status import NEEDS_OPERATOR
 
-    return any(queue.state in ENDED_BADLY for queue in queues)
+    return any(queue.state in NEEDS_OPERATOR for queue in queues)
 
 
 def _failed_deliveries(views: Views) -> tuple[FailedDelivery, ...]:

@@ -1,4 +1,4 @@
-"""``backup``, ``restore`` and ``migrate``: the store as a file."""
+"""``backup``, ``restore`` and ``migrate``: commands for the store's file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ BACKUP_END: Final = help_end(
     "aitems-watcher backup /var/backups/watcher.db",
     "aitems-watcher backup --force --config /etc/aitems-watcher/config.toml nightly.db",
     statuses={
-        ExitStatus.OK: "the backup is whole and on the disk",
-        ExitStatus.FAILED: "it cannot be made, or the file exists",
+        ExitStatus.OK: "the backup is complete and checked",
+        ExitStatus.FAILED: "the backup failed, or the file exists",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
 )
 RESTORE_END: Final = help_end(
-    "aitems-watcher restore   # the newest sound automatic backup",
+    "aitems-watcher restore   # the newest intact automatic backup",
     "aitems-watcher restore /var/backups/watcher.db",
     statuses={
-        ExitStatus.OK: "the backup is in the place of the store",
-        ExitStatus.FAILED: "there is no such backup, or it is not sound",
+        ExitStatus.OK: "the backup has replaced the store",
+        ExitStatus.FAILED: "there is no such backup, or it is damaged",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
@@ -42,39 +42,40 @@ MIGRATE_END: Final = help_end(
     "aitems-watcher migrate",
     statuses={
         ExitStatus.OK: "the store has this version's schema",
-        ExitStatus.FAILED: "--check: it has an older one; else: the backup before it cannot be made",
+        ExitStatus.FAILED: "--check: the schema is older; otherwise: the backup before the migration failed",
         ExitStatus.STORE: "",
         ExitStatus.CONFIG: "",
     },
 )
 
-ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite a file that exists.")]
-CheckOption = Annotated[bool, typer.Option("--check", help="Say whether there is anything to do, and change nothing.")]
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Where the backup is written.")]
+ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")]
+CheckOption = Annotated[bool, typer.Option("--check", help="Only say whether a migration is needed.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
 BackupArgument = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="A backup; else the newest sound automatic one.")
+    Path | None, typer.Argument(metavar="[FILE]", help="A backup; by default the newest intact automatic one.")
 ]
 
 
 def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption = False) -> None:
-    """Write a whole copy of the store to FILE.
+    """Write a complete copy of the store to FILE.
 
-    Also beside a running daemon. It is checked before it gets its name; what exists is not overwritten. The
-    daemon makes one a day by itself, in the folder `backups` beside the store, and keeps them for a week.
+    Works beside a running daemon. The copy is checked before it gets its name, and an existing file is not
+    overwritten. The daemon also makes a backup each day, in the folder `backups` beside the store, and keeps each
+    for a week.
     """
     with plain_errors():
         from watcher.store.sqlite.backup import write_backup
 
-        store = _store_that_is_there(config)
+        store = _existing_store(config)
         write_backup(store, file, _now(), force=force)
     screen().line(cell(f"{store} -> {file}, {file.stat().st_size:,} bytes, checked"))
 
 
 def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
-    """Put a backup in the place of the store.
+    """Replace the store with a backup.
 
-    The daemon must be stopped. The store that was there is kept beside it. What changed since the backup is found
-    anew and told, marked as restored: some of it may have been told before.
+    The daemon must be stopped. The old store is kept beside the new one. The next polls detect the changes since the
+    backup again; their messages are marked as restored, since some of them may be repeats.
     """
     with plain_errors():
         from watcher.store.sqlite.database import restore_database
@@ -86,16 +87,16 @@ def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
 
 
 def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
-    """Bring the store to this version's schema.
+    """Migrate the store to this version's schema.
 
-    The daemon must be stopped; `run` does so by itself. A backup is made before, in the folder `backups` beside
-    the store.
+    The daemon must be stopped; its start migrates too. A backup is made first, in the folder `backups` beside the
+    store.
     """
     with plain_errors():
         from watcher.store.schema_version import revision_in, this_revision
         from watcher.store.url import sqlite_url
 
-        store = _store_that_is_there(config)
+        store = _existing_store(config)
         if check:
             found = revision_in(sqlite_url(store))
             screen().line(cell(f"schema {found}, this version has {this_revision()}"))
@@ -106,7 +107,9 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
         database.close()
         _show_opening(database.opening)
         old = database.opening.migrated_from
-        screen().line(f"schema {this_revision()} already" if old is None else f"schema {old} -> {this_revision()}")
+        screen().line(
+            f"schema {this_revision()}, nothing to do" if old is None else f"schema {old} -> {this_revision()}"
+        )
 
 
 def _show_opening(opening: Opening) -> None:
@@ -117,14 +120,14 @@ def _show_opening(opening: Opening) -> None:
         if recovery.backup is not None:
             screen().line(cell(f"restored from {recovery.backup}, made at {recovery.backup_made_at}"))
         if recovery.set_aside is not None:
-            screen().line(cell(f"what was there before: {recovery.set_aside}"))
+            screen().line(cell(f"the old store: {recovery.set_aside}"))
 
 
 def _store_path(config: Path | None) -> Path:
     return load_config(config).state.sqlite_path(os.environ)
 
 
-def _store_that_is_there(config: Path | None) -> Path:
+def _existing_store(config: Path | None) -> Path:
     from watcher.cli.store_access import require_store
 
     settings = load_config(config)

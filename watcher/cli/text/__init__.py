@@ -1,1 +1,1 @@
-"""Tables and texts that the commands print."""
+"""The tables and texts of the commands."""

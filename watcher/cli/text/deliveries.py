@@ -1,4 +1,4 @@
-"""Deliveries as rows and lines for a person, and as JSON for programs."""
+"""Deliveries as tables and lines."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Cell, Screen, Table,
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.times import time_text
 from watcher.core.delivery.model import State
-from watcher.core.event import SHORT_ID_LENGTH, Event
+from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
-from watcher.core.timestamps import to_text
+from watcher.reports.deliveries import events_text
 
 if TYPE_CHECKING:
     from watcher.core.routing.silence import Silence
     from watcher.store.delivery_views import DeliveryView
 
-COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "MADE (UTC)", "ATTEMPTS", "NEXT TRY (UTC)", "REASON")
+COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "CREATED (UTC)", "ATTEMPTS", "NEXT ATTEMPT (UTC)", "REASON")
 STYLES: Final = {
     State.DELIVERED: GOOD,
     State.DEAD: BAD,
@@ -30,7 +30,7 @@ STYLES: Final = {
 
 
 def delivery_table(deliveries: Sequence[DeliveryView]) -> Table:
-    """Return one row a delivery."""
+    """Return one row per delivery."""
     return Table(COLUMNS, [_row(delivery) for delivery in deliveries])
 
 
@@ -39,7 +39,7 @@ def _row(delivery: DeliveryView) -> tuple[Cell, ...]:
         cell(delivery.id[:SHORT_ID_LENGTH]),
         cell(delivery.receiver),
         cell(delivery.state, STYLES.get(delivery.state, WARN)),
-        cell(_about(delivery.events)),
+        cell(events_text(delivery.events)),
         cell(time_text(delivery.created_at)),
         cell(delivery.attempts),
         cell(_optional(delivery.next_at)),
@@ -47,19 +47,12 @@ def _row(delivery: DeliveryView) -> tuple[Cell, ...]:
     )
 
 
-def _about(events: Sequence[Event]) -> str:
-    if not events:
-        return ""
-    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
-    return f"{plain_text(compose(events[0]).title)}{more}"
-
-
-def _optional(moment: datetime | None) -> str:
-    return "" if moment is None else time_text(moment)
+def _optional(time: datetime | None) -> str:
+    return "" if time is None else time_text(time)
 
 
 def print_delivery(delivery: DeliveryView, out: Screen, silence: Silence | None = None) -> None:
-    """Write everything about one delivery, then what can be done with it."""
+    """Write everything about one delivery, then the command that sends it again."""
     out.line("delivery  ", cell(delivery.id))
     out.line("receiver  ", cell(delivery.receiver))
     out.line("state     ", cell(delivery.state, STYLES.get(delivery.state, WARN)))
@@ -79,49 +72,26 @@ def _facts(delivery: DeliveryView) -> Sequence[tuple[str, str]]:
     return (
         ("reason", delivery.reason),
         ("answer", delivery.answer or ""),
-        ("made", f"{time_text(delivery.created_at)} UTC"),
+        ("created", f"{time_text(delivery.created_at)} UTC"),
         ("attempts", f"{delivery.attempts}{', may have arrived before' if delivery.may_be_repeat else ''}"),
-        ("latest", _optional(delivery.attempted_at)),
-        ("next try", _optional(delivery.next_at)),
+        ("attempted", _optional(delivery.attempted_at)),
+        ("next", _optional(delivery.next_at)),
         ("ended", _optional(delivery.settled_at)),
     )
 
 
-def delivery_json(delivery: DeliveryView) -> dict[str, object]:
-    """Return a delivery for programs."""
-    return {
-        "id": delivery.id,
-        "receiver": delivery.receiver,
-        "state": delivery.state.value,
-        "reason": delivery.reason,
-        "answer": delivery.answer,
-        "attempts": delivery.attempts,
-        "may_be_repeat": delivery.may_be_repeat,
-        "created_at": to_text(delivery.created_at),
-        "attempted_at": _time_json(delivery.attempted_at),
-        "next_at": _time_json(delivery.next_at),
-        "settled_at": _time_json(delivery.settled_at),
-        "about": _about(delivery.events),
-        "event_ids": [event.id for event in delivery.events],
-    }
-
-
-def _time_json(moment: datetime | None) -> str | None:
-    return None if moment is None else to_text(moment)
-
-
 def show_changes(answer: Mapping[str, object], out: Screen) -> None:
-    """Write what was done to each delivery."""
+    """Write the change of each delivery."""
     changed = answer.get("deliveries")
     changes = [item for item in changed if isinstance(item, Mapping)] if isinstance(changed, Sequence) else []
     for item in changes:
         identity = str(item.get("id"))[:SHORT_ID_LENGTH]
-        out.line(cell(f"{identity} to {item.get('receiver')}: {_change_in_words(item)}"))
+        out.line(cell(f"{identity} to {item.get('receiver')}: {_change_text(item)}"))
     out.line(counted(len(changes), "delivery", "deliveries"))
 
 
-def _change_in_words(change: Mapping[str, object]) -> str:
+def _change_text(change: Mapping[str, object]) -> str:
     before, after = change.get("before"), change.get("after")
     if after == State.DEAD:
-        return "stays dead, since its receiver is not in the configuration"
+        return "stays dead: its receiver is not in the configuration"
     return f"was {before}, is {after}"

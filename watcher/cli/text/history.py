@@ -1,4 +1,4 @@
-"""What was told, as rows for a person and as JSON for programs."""
+"""Events, their marks and their deliveries as a table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Table, cell
 from watcher.cli.text.times import bounds_text
 from watcher.core.delivery.model import State
-from watcher.core.event import Event, Kind, to_json
-from watcher.core.messages.training import Severity, compose, plain_text
-from watcher.core.timestamps import to_text
+from watcher.core.event import Event
+from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
+from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
@@ -26,9 +26,9 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(entry: Sequence[EventHistory]) -> Table:
-    """Return one row an event."""
-    return Table(COLUMNS, [_row(item) for item in entry])
+def history_table(entries: Sequence[EventHistory]) -> Table:
+    """Return one row per event."""
+    return Table(COLUMNS, [_row(entry) for entry in entries])
 
 
 def _row(entry: EventHistory) -> tuple[Cell, ...]:
@@ -40,71 +40,39 @@ def _row(entry: EventHistory) -> tuple[Cell, ...]:
         cell(change_text(event)),
         cell(bounds_text(event.after, event.before)),
         cell(", ".join(marks(event))),
-        cell(entry.route or "not routed yet"),
+        cell(route_text(entry) or "not routed yet"),
         _deliveries(entry.delivery_outcomes),
     )
 
 
 def change_text(event: Event) -> str:
-    """Write the move; of a training that is gone what it was, of an incident its cause."""
+    """Write the transition, the last status of a training that is gone, or the cause of an incident."""
     if event.incident is not None:
-        return str(event.incident.get("cause") or "")
+        return event.incident.cause
     if event.receiver is not None:
-        return str(event.receiver.get("reason") or "")
+        return event.receiver.reason
     if event.to_status is None:
         return f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
 
 
 def marks(event: Event) -> Iterator[str]:
-    """Name every reservation about an event."""
-    if event.late:
-        yield "late"
-    if event.restored:
-        yield "restored"
-    if event.new:
-        yield "new"
-    if not event.confirmed:
-        yield "unconfirmed"
-    if event.kind is Kind.UNKNOWN_STATUS:
-        yield "unknown status"
+    """Return the marks of an event, such as ``late``, and the stages that no poll returned."""
+    yield from mark_texts(event)
     if event.skipped:
         yield f"not seen: {', '.join(event.skipped)}"
 
 
 def _deliveries(delivery_outcomes: Sequence[DeliveryOutcome]) -> Cell:
     if not delivery_outcomes:
-        return Cell("nobody", FAINT)
+        return Cell("none", FAINT)
     worst = next((style for item in delivery_outcomes if (style := STATE_STYLES.get(item.state, WARN))), "")
     return cell("; ".join(outcome_text(item) for item in delivery_outcomes), worst)
 
 
 def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
-    """Write how an event fared with one receiver; where it is not delivered, with the reason."""
+    """Write the state of an event at one receiver, with the reason if it was not delivered."""
     text = f"{delivery_outcome.receiver}: {delivery_outcome.state}"
     if delivery_outcome.state is State.DELIVERED:
         return text
     return f"{text} ({delivery_outcome.reason})" if delivery_outcome.reason else text
-
-
-def event_history_json(entry: EventHistory) -> dict[str, object]:
-    """Return an event as the store has it, with its route and deliveries."""
-    return {
-        **to_json(entry.event),
-        "routed_at": None if entry.routed_at is None else to_text(entry.routed_at),
-        "route": entry.route,
-        "deliveries": [_outcome_json(item) for item in entry.delivery_outcomes],
-    }
-
-
-def _outcome_json(delivery_outcome: DeliveryOutcome) -> dict[str, object]:
-    return {
-        "receiver": delivery_outcome.receiver,
-        "receiver_seq": delivery_outcome.receiver_seq,
-        "delivery_id": delivery_outcome.delivery_id,
-        "state": delivery_outcome.state.value,
-        "reason": delivery_outcome.reason,
-        "attempts": delivery_outcome.attempts,
-        "settled_at": None if delivery_outcome.settled_at is None else to_text(delivery_outcome.settled_at),
-        "answer": delivery_outcome.answer,
-    }

@@ -1,7 +1,7 @@
-"""Showing: tables and colour on a terminal, aligned text without either where the output is piped.
+"""Output: coloured tables on a terminal, aligned plain text in a pipe.
 
-Text from outside goes through ``cell``: it never carries control characters to a terminal, nor markup. JSON keeps
-it came and escapes what is not ASCII.
+Texts from outside pass through ``cell``, which removes control characters, so that they cannot control a terminal.
+JSON keeps such texts unchanged and escapes every character outside ASCII.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 CELL_LIMIT: Final = 300
-"""Characters of one text from outside that are shown."""
+"""The most characters of one text from outside."""
 LINE_LIMIT: Final = 2_000
 GAP: Final = "  "
 
@@ -34,34 +34,34 @@ HEADING: Final = "bold"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text that can be shown, and how it looks on a terminal."""
+    """A printable text, and its style on a terminal."""
 
     text: str
     style: str = ""
 
 
 def cell(text: object, style: str = "") -> Cell:
-    """Make any text fit to be shown: one line without control characters."""
+    """Return a printable text: one line without control characters."""
     return Cell(one_line(str(text), CELL_LIMIT), style)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows below headings."""
+    """A heading and its rows."""
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
 
 
 class Screen:
-    """Writes to one stream, as a terminal takes it or as plain text."""
+    """Writes to one stream, for a terminal or as plain text."""
 
     def __init__(self, stream: TextIO, *, terminal: bool, colour: bool) -> None:
         self.stream = stream
         self._console = _console(stream, colour=colour) if terminal else None
 
     def line(self, *cells: Cell | str) -> None:
-        """Write cells after one another, in one line."""
+        """Write one line made of cells."""
         parts = [Cell(part) if isinstance(part, str) else part for part in cells]
         if self._console is None:
             self.stream.write("".join(part.text for part in parts).rstrip() + "\n")
@@ -72,7 +72,7 @@ class Screen:
         self._console.print(text, soft_wrap=True)
 
     def table(self, table: Table) -> None:
-        """Write a table; columns that no row fills are left out."""
+        """Write a table without its empty columns."""
         shown = _without_empty_columns(table)
         if self._console is None:
             self.stream.writelines(f"{line}\n" for line in plain_lines(shown))
@@ -80,26 +80,26 @@ class Screen:
             _print_rich(self._console, shown)
 
     def json(self, document: object, *, indent: int | None = 2) -> None:
-        """Write one JSON document; ASCII alone, so that no text in it can steer a terminal."""
+        """Write one JSON document in ASCII, so that no text in it can control a terminal."""
         self.stream.write(json.dumps(document, indent=indent) + "\n")
 
     def flush(self) -> None:
-        """Send what was written so far."""
+        """Flush the stream."""
         self.stream.flush()
 
 
 def screen() -> Screen:
     """Return standard output as a screen."""
-    # An output that cannot show a letter gets a question mark instead of ending the command.
+    # A character that the encoding lacks becomes a question mark; without this, the command would end with an error.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    # https://no-color.org: set and not empty.
+    # https://no-color.org: the variable counts if it is not empty.
     return Screen(sys.stdout, terminal=terminal, colour=not os.environ.get("NO_COLOR"))
 
 
 def say(text: str) -> None:
-    """Write lines to standard error, each made fit to be shown; the blanks before a line stay."""
+    """Write printable lines to standard error; their indents stay."""
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip(" "))]
         sys.stderr.write(indent + one_line(line, LINE_LIMIT) + "\n")
@@ -119,7 +119,7 @@ def _padded(text: str, size: int) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes; Korean letters take two each (Unicode, UAX 11)."""
+    """Return the columns that a text takes on a terminal; Korean letters take two each (Unicode, UAX 11)."""
     return sum(_columns(character) for character in text)
 
 

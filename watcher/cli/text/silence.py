@@ -1,4 +1,4 @@
-"""Silences as rows and lines for a person."""
+"""Silences as a table and lines."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
 
-COLUMNS = ("SILENCE", "OF", "FROM (UTC)", "UNTIL (UTC)", "BY", "WHY", "NOTE")
+COLUMNS = ("SILENCE", "EVENTS", "FROM (UTC)", "UNTIL (UTC)", "BY", "REASON", "NOTE")
 
 
 def silence_table(silences: Iterable[Silence]) -> Table:
-    """Return one row a silence."""
+    """Return one row per silence."""
     return Table(COLUMNS, [_row(item) for item in silences])
 
 
@@ -31,19 +31,19 @@ def _row(silence: Silence) -> tuple[Cell, ...]:
     )
 
 
-def match_text(words: Mapping[str, Sequence[str]]) -> str:
-    """Write a matcher as ``silence add`` takes it."""
-    return " ".join(f"{key}={','.join(wanted)}" for key, wanted in words.items())
+def match_text(patterns: Mapping[str, Sequence[str]]) -> str:
+    """Write a matcher in the form that ``silence add`` accepts."""
+    return " ".join(f"{key}={','.join(wanted)}" for key, wanted in patterns.items())
 
 
 def silence_text(silence: Silence) -> str:
-    """Write a silence in one line: what is quiet, until when, by whom and why."""
-    of = match_text(patterns_of(silence.match))
-    return f"{silence.id}: {of} until {time_text(silence.over_at)} UTC, by {silence.author}: {silence.reason}"
+    """Write a silence in one line: its events, end, author and reason."""
+    events = match_text(patterns_of(silence.match))
+    return f"{silence.id}: {events} until {time_text(silence.over_at)} UTC, by {silence.author}: {silence.reason}"
 
 
 def show_added(added: Mapping[str, object], out: Screen) -> None:
-    """Write what was added, and how it is ended before its time."""
+    """Write the new silence, and the command that ends it early."""
     until = time_text(from_text(str(added["ends_at"])))
-    out.line(cell(f"{added['id']}: nobody is told of what fits until {until} UTC"))
-    out.line(cell(f"end it before that: aitems-watcher silence end {added['id']}"))
+    out.line(cell(f"{added['id']}: matching events are silenced until {until} UTC"))
+    out.line(cell(f"end it early: aitems-watcher silence end {added['id']}"))

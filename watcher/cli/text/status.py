@@ -1,4 +1,4 @@
-"""A survey as tables and lines for a person."""
+"""The status report as tables and lines."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ PHASE_STYLES: Final = {
     Phase.UNKNOWN: WARN,
 }
 WAITING: Final = (State.PENDING, State.SENDING)
-NAMED: Final = 10
-"""Deliveries that are named one by one."""
+MAX_ROWS: Final = 10
+"""The longest table of deviations or failed deliveries; the rest is counted."""
 NO_COUNT: Final = Cell("")
 
 
 def show_status(report: StatusReport, out: Screen) -> None:
-    """Write everything, what is not well last, where it is seen."""
+    """Write the whole report; problems come last, next to the prompt."""
     _show_trainings(report, out)
     _show_queues(report, out)
     _show_deviations(report.deviations, out)
@@ -50,12 +50,12 @@ def show_status(report: StatusReport, out: Screen) -> None:
     _show_store(report, out)
     _show_silences(report.silences, out)
     out.line()
-    out.line(Cell("not all is well, see above", BAD) if report.problems else Cell("all well", GOOD))
+    out.line(Cell(report.summary, BAD if report.problems else GOOD))
 
 
 def _show_trainings(report: StatusReport, out: Screen) -> None:
     if not report.trainings:
-        out.line("no training is known yet")
+        out.line("no training is recorded yet")
         return
     several = len({item.snapshot.ref.account for item in report.trainings}) > 1
     rows = [_training_row(item, report.at, several_accounts=several) for item in report.trainings]
@@ -77,12 +77,12 @@ def _training_row(item: KnownTraining, now: datetime, *, several_accounts: bool)
 
 
 def status_cell(snapshot: Snapshot) -> Cell:
-    """Show the recorded status, and one that still waits to be confirmed as that."""
+    """Return the recorded status, and the unconfirmed one if there is any."""
     if snapshot.pending is None:
         status = snapshot.status or ""
         return cell(status, PHASE_STYLES[phase_of(status)])
-    waiting = f"{snapshot.pending.status}, not confirmed yet"
-    return cell(f"{snapshot.status} ({waiting})" if snapshot.status else f"({waiting})", WARN)
+    unconfirmed = f"{snapshot.pending.status}, not confirmed yet"
+    return cell(f"{snapshot.status} ({unconfirmed})" if snapshot.status else f"({unconfirmed})", WARN)
 
 
 def _note(item: KnownTraining) -> str:
@@ -90,7 +90,7 @@ def _note(item: KnownTraining) -> str:
     if item.snapshot.gone:
         notes.append("gone: not found any more")
     elif item.snapshot.absent:
-        notes.append("not found by the latest look")
+        notes.append("not found by the latest poll")
     return ", ".join(notes)
 
 
@@ -102,7 +102,7 @@ def _show_queues(report: StatusReport, out: Screen) -> None:
 
 
 def queue_table(queues: Iterable[QueueState], receivers: frozenset[str], now: datetime) -> Table:
-    """Return one row a receiver: how many deliveries stand where, and the age of the oldest that waits."""
+    """Return one row per receiver: deliveries by state, and the age of the oldest pending one."""
     by_receiver: dict[str, dict[State, QueueState]] = defaultdict(dict)
     for queue in queues:
         by_receiver[queue.receiver][queue.state] = queue
@@ -133,7 +133,7 @@ def _count(states: dict[State, QueueState], *wanted: State, style: str = "") -> 
 
 
 def show_polls(polls: Sequence[PollReport], out: Screen) -> None:
-    """Write each look that fails with what to do, then those that were never tried."""
+    """Write each failing poll with its remedy, then the polls that were not attempted yet."""
     for polled in polls:
         if polled.failing:
             out.line()
@@ -141,14 +141,14 @@ def show_polls(polls: Sequence[PollReport], out: Screen) -> None:
     untried = [polled for polled in polls if polled.untried]
     if untried:
         out.line()
-        out.line(cell(f"not looked at yet: {', '.join(target_text(polled.poll) for polled in untried)}", WARN))
+        out.line(cell(f"not polled yet: {', '.join(target_text(polled.poll) for polled in untried)}", WARN))
 
 
 def _show_failing(polled: PollReport, out: Screen) -> None:
     state = polled.state
     since = f" since {time_text(state.failed_since)} UTC" if state.failed_since else ""
-    tries = "once" if state.failures == 1 else f"{state.failures} times in a row"
-    out.line(cell(f"cannot see {target_text(polled.poll)}{since}, {tries}: {state.cause}", BAD))
+    attempts = "once" if state.failures == 1 else f"{state.failures} times in a row"
+    out.line(cell(f"cannot poll {target_text(polled.poll)}{since}, {attempts}: {state.cause}", BAD))
     if state.detail:
         out.line("  ", cell(state.detail))
     if state.cause is not None:
@@ -170,7 +170,7 @@ def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
     ]
     out.line()
     out.table(Table(("INCIDENT", "KIND", "ABOUT", "SINCE (UTC)", "CAUSE"), rows))
-    # One cause needs its advice once, however many services it keeps out of sight.
+    # Many services may fail for one cause: its advice is written once.
     for cause in dict.fromkeys(incident.cause for incident in incidents):
         out.line("  ", cell(f"{cause}: {advice(cause)}"))
 
@@ -183,9 +183,9 @@ def _show_deviations(deviations: Sequence[Deviation], out: Screen) -> None:
         for deviation in deviations
     ]
     out.line()
-    out.table(Table(("AITEMS DIFFERS FROM ITS DOCUMENTS", "SINCE (UTC)", "SEEN BY"), rows[:NAMED]))
-    if len(rows) > NAMED:
-        out.line(f"and {len(rows) - NAMED} more: see aitems-watcher status --json")
+    out.table(Table(("DEVIATION FROM THE AITEMS DOCUMENTS", "SINCE (UTC)", "POLL"), rows[:MAX_ROWS]))
+    if len(rows) > MAX_ROWS:
+        out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher status --json")
 
 
 def _show_store(report: StatusReport, out: Screen) -> None:
@@ -215,10 +215,11 @@ def _show_failing_receivers(report: StatusReport, out: Screen) -> None:
     ]
     if rows:
         out.line()
-        out.table(Table(("RECEIVER REFUSES", "SINCE (UTC)", "REASON", "ANSWER"), rows))
-        out.line("  mend it, then run aitems-watcher reload; where a secret is given by env or credential, restart")
-    for news in report.unannounced:
-        out.line(cell(f"nobody could be told: {plain_text(compose(news.event).title)}: {news.reason}", BAD))
+        out.table(Table(("FAILING RECEIVER", "SINCE (UTC)", "REASON", "ANSWER"), rows))
+        out.line("  repair it, then run aitems-watcher reload; a secret from env or credential needs a restart")
+    for unannounced in report.unannounced:
+        title = plain_text(compose(unannounced.event).title)
+        out.line(cell(f"no receiver was notified: {title}: {unannounced.reason}", BAD))
 
 
 def _show_failed_deliveries(failed_deliveries: Sequence[FailedDelivery], out: Screen) -> None:
@@ -229,6 +230,6 @@ def _show_failed_deliveries(failed_deliveries: Sequence[FailedDelivery], out: Sc
         for item in failed_deliveries
     ]
     out.line()
-    out.table(Table(("EVENT", "RECEIVER", "STATE", "REASON"), rows[:NAMED]))
-    if len(rows) > NAMED:
-        out.line(f"and {len(rows) - NAMED} more: see aitems-watcher history")
+    out.table(Table(("EVENT", "RECEIVER", "STATE", "REASON"), rows[:MAX_ROWS]))
+    if len(rows) > MAX_ROWS:
+        out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher history")

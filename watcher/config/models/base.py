@@ -1,11 +1,11 @@
-"""What all tables of settings have in common."""
+"""The common base of all tables of settings."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
-    """A table of the file: no conversions, no unknown keys, no changes, and no value in an error's text."""
+    """A table of the file: no conversions, no unknown keys, no changes, and no values in error texts."""
 
     model_config = ConfigDict(
         strict=True,

@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of, each with its own check and remedy."""
+"""The types of values in the settings, each with its own check and remedy."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from watcher.config.duration import format_duration, parse_duration
-from watcher.config.faults import did_you_mean, key_text, shown, wrong
+from watcher.config.faults import did_you_mean, invalid, key_text, quoted
 from watcher.config.models.urls import UrlProblem, account_url_problem, receiver_url_problem
+from watcher.core.duration import format_duration, parse_duration
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.training.model import TRAIN_TYPES
 
@@ -25,23 +25,23 @@ LONGEST_NAME: Final = 64
 LONGEST_ID: Final = 200
 LONGEST_PATH: Final = 4096
 SLACK_CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,40}")
-"""A channel, a conversation of two, or a group."""
+"""The id of a channel, a direct message, or a group."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationContext:
-    """What a value is checked against besides itself."""
+    """The facts about the file that the checks of its values need."""
 
     folder: Path
-    """What relative paths are relative to; absolute."""
+    """The folder of the file, absolute; relative paths start there."""
     accounts: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
 
 
 def folder_of(info: ValidationInfo) -> Path:
-    """Return what relative paths are relative to; without a file, the current folder."""
-    around = info.context
-    return around.folder if isinstance(around, ValidationContext) else Path.cwd()
+    """Return the folder where relative paths start; without a file, the current folder."""
+    context = info.context
+    return context.folder if isinstance(context, ValidationContext) else Path.cwd()
 
 
 def frozen_mapping(mapping: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -56,20 +56,20 @@ def _duration(value: object) -> object:
     if not isinstance(value, str):
         if isinstance(value, timedelta):
             return value
-        raise wrong("is not a duration", 'write a number and its unit in quotes, e.g. "30s"')
+        raise invalid("is not a duration", 'write a number and its unit in quotes, e.g. "30s"')
     try:
         return parse_duration(value)
     except ValueError as error:
         problem, _, remedy = str(error).partition("; ")
-        raise wrong(f"{shown(value)} is {problem}", remedy) from None
+        raise invalid(f"{quoted(value)} is {problem}", remedy) from None
 
 
 def _within(shortest: str, longest: str) -> Callable[[timedelta], timedelta]:
     def check(value: timedelta) -> timedelta:
         if value < parse_duration(shortest):
-            raise wrong(f'"{format_duration(value)}" is too short', f'write "{shortest}" or more')
+            raise invalid(f'"{format_duration(value)}" is too short', f'write "{shortest}" or more')
         if value > parse_duration(longest):
-            raise wrong(f'"{format_duration(value)}" is too long', f'write "{longest}" or less')
+            raise invalid(f'"{format_duration(value)}" is too long', f'write "{longest}" or less')
         return value
 
     return check
@@ -80,9 +80,9 @@ IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_
 Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
 HeartbeatInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1d"))]
-Patience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
-GroupPatience = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
-Endurance = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
+ThresholdTime = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
+GroupWait = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
+ExpiryAge = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
 Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1d", "36500d"))]
 
 
@@ -91,17 +91,17 @@ Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_wit
 
 def _one_line(text: str, longest: int) -> str:
     if not text:
-        raise wrong("is empty", "write something between the quotes, or take the key out")
+        raise invalid("is empty", "write something between the quotes, or take the key out")
     if text != text.strip() or not text.isprintable():
-        raise wrong(f"{shown(text)} has blanks around it or a control character", "take them out")
+        raise invalid(f"{quoted(text)} has blanks around it or a control character", "take them out")
     if len(text) > longest:
-        raise wrong(f"{shown(text)} is longer than {longest} characters", "write a shorter one")
+        raise invalid(f"{quoted(text)} is longer than {longest} characters", "write a shorter one")
     return text
 
 
 def _name(text: str) -> str:
     if "/" in text:
-        raise wrong(f"{shown(text)} has a slash", "write another name")
+        raise invalid(f"{quoted(text)} has a slash", "write another name")
     return _one_line(text, LONGEST_NAME)
 
 
@@ -111,7 +111,7 @@ def _label(text: str) -> str:
 
 def _identifier(text: str) -> str:
     if text in {".", ".."}:
-        raise wrong(f"{shown(text)} is no id: it would change the path of the call", "copy the id from the console")
+        raise invalid(f"{quoted(text)} is no id: it would change the path of the call", "copy the id from the console")
     return _one_line(text, LONGEST_ID)
 
 
@@ -121,16 +121,16 @@ def _service(text: str) -> str:
 
 def _train_type(text: str) -> str:
     if text not in TRAIN_TYPES:
-        raise wrong(f"{shown(text)} is no type of training", did_you_mean(text, TRAIN_TYPES))
+        raise invalid(f"{quoted(text)} is no type of training", did_you_mean(text, TRAIN_TYPES))
     return text
 
 
 def _time_zone(name: str) -> str:
-    # A name may also lead to a folder of the zone database, hence OSError.
+    # ZoneInfo raises OSError for the name of a folder of the zone database.
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise wrong(f"{shown(name)} is no time zone", 'write a name such as "Asia/Seoul" or "UTC"') from None
+        raise invalid(f"{quoted(name)} is no time zone", 'write a name such as "Asia/Seoul" or "UTC"') from None
     return name
 
 
@@ -143,27 +143,27 @@ Label = Annotated[str, AfterValidator(_label)]
 Labels = Annotated[Mapping[Label, Label], AfterValidator(frozen_mapping)]
 
 
-# References to what else stands in the file
+# References to other tables of the file
 
 
 def _account(name: str, info: ValidationInfo) -> str:
-    around = info.context
-    if not isinstance(around, ValidationContext) or not around.accounts:
+    context = info.context
+    if not isinstance(context, ValidationContext) or not context.accounts:
         return name
-    if name in around.accounts:
+    if name in context.accounts:
         return name
     if name:
-        raise wrong(f"there is no [{key_text(('account', name))}]", did_you_mean(name, around.accounts))
-    if len(around.accounts) > 1:
-        names = ", ".join(shown(account) for account in around.accounts)
-        raise wrong("is missing where there are several accounts", f"write account = one of {names}")
-    return around.accounts[0]
+        raise invalid(f"there is no [{key_text(('account', name))}]", did_you_mean(name, context.accounts))
+    if len(context.accounts) > 1:
+        names = ", ".join(quoted(account) for account in context.accounts)
+        raise invalid("is missing where there are several accounts", f"write account = one of {names}")
+    return context.accounts[0]
 
 
 def _receiver(name: str, info: ValidationInfo) -> str:
-    around = info.context
-    if isinstance(around, ValidationContext) and around.receivers and name not in around.receivers:
-        raise wrong(f"there is no [{key_text(('receiver', name))}]", did_you_mean(name, around.receivers))
+    context = info.context
+    if isinstance(context, ValidationContext) and context.receivers and name not in context.receivers:
+        raise invalid(f"there is no [{key_text(('receiver', name))}]", did_you_mean(name, context.receivers))
     return name
 
 
@@ -175,12 +175,12 @@ ReceiverName = Annotated[str, AfterValidator(_receiver)]
 
 
 def checked_url(problem_of: Callable[[str], UrlProblem | None]) -> Callable[[str], str]:
-    """Return the validator that refuses what ``problem_of`` finds."""
+    """Return a validator that rejects a URL in which ``problem_of`` finds a problem."""
 
     def check(url: str) -> str:
-        found = problem_of(url)
-        if found is not None:
-            raise wrong(*found)
+        problem = problem_of(url)
+        if problem is not None:
+            raise invalid(*problem)
         return url
 
     return check
@@ -198,24 +198,24 @@ def _slack_channel(text: str) -> str:
     if SLACK_CHANNEL.fullmatch(text):
         return text
     problem = "is the name of a channel" if text.startswith("#") else "is no id of a channel"
-    remedy = 'write its id, e.g. "C0123456789": in Slack, open the channel\'s details, it stands at the bottom'
-    raise wrong(f"{shown(text)} {problem}", remedy)
+    remedy = 'write its id, e.g. "C0123456789": in Slack, the id is at the bottom of the channel\'s details'
+    raise invalid(f"{quoted(text)} {problem}", remedy)
 
 
-def anchored(text: str, info: ValidationInfo) -> Path:
-    """Return a path in full: ``~`` is a home folder, anything relative is beside the file.
+def absolute_path(text: str, info: ValidationInfo) -> Path:
+    """Return an absolute path: ``~`` is a home folder, and a relative path starts at the folder of the file.
 
     Raises:
-        PydanticCustomError: there is no such home folder.
+        PydanticCustomError: the home folder does not exist.
     """
     try:
         return folder_of(info) / Path(text).expanduser()
     except RuntimeError:
-        raise wrong("begins with ~ and there is no such home folder", "write the path in full") from None
+        raise invalid("begins with ~ and there is no such home folder", "write the path in full") from None
 
 
 def _path(value: object, info: ValidationInfo) -> object:
-    return anchored(_one_line(value, LONGEST_PATH), info) if isinstance(value, str) else value
+    return absolute_path(_one_line(value, LONGEST_PATH), info) if isinstance(value, str) else value
 
 
 AccountUrl = Annotated[str, AfterValidator(checked_url(account_url_problem)), AfterValidator(_without_slash)]

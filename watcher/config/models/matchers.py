@@ -1,4 +1,4 @@
-"""Matchers as they are written on a command line, ``key=word``, checked as the ``match`` of a route is."""
+"""Matchers of a command line, ``key=word``, with the checks of a route's ``match``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from watcher.config.faults import Problem, did_you_mean, shown
+from watcher.config.faults import Problem, did_you_mean, quoted
 from watcher.config.models.fields import ValidationContext
 from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.explain import explain
@@ -23,19 +23,19 @@ NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class MatcherError(ValueError):
-    """A matcher is refused; the text says what is wrong with each of them and what to write instead."""
+    """A matcher is rejected; the text names each problem with its remedy."""
 
 
 def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str] = NO_IDS) -> Matcher:
-    """Read matchers: a key given several times, or several words between commas, fits by any one of them.
+    """Read matchers. A key with several words matches any one of them, given by commas or by repeating the key.
 
     Args:
-        texts: as they were written.
-        accounts: those that are configured.
-        ids: the ids of the services, by the names that watches give them.
+        texts: the arguments of the command line.
+        accounts: the configured accounts.
+        ids: the ids of the services, by the names of their watches.
 
     Raises:
-        MatcherError: one of them cannot be used.
+        MatcherError: a matcher cannot be used.
     """
     words: dict[str, list[str]] = {}
     for text in texts:
@@ -50,27 +50,30 @@ def matcher(texts: Iterable[str], accounts: Iterable[str], ids: Mapping[str, str
 
 
 def silenced(match: Matcher) -> Matcher:
-    """Return what a silence makes of a matcher: without a kind it takes every one that can be silenced.
+    """Return the matcher of a silence: without a kind, it matches every kind that can be silenced.
 
     Raises:
         MatcherError: it names a kind that is never silenced.
     """
     if match.kinds is None:
         return replace(match, kinds=frozenset({ALL_KINDS}))
-    if loud := match.kinds & EXEMPT:
-        names = ", ".join(sorted(loud))
-        raise MatcherError(f"kind: {names} tells that the watcher cannot tell, and is never silenced; take it out")
+    if exempt := match.kinds & EXEMPT:
+        names = ", ".join(sorted(exempt))
+        raise MatcherError(
+            f"kind: {names} reports a failure of the watcher or a receiver, and is never silenced; take it out"
+        )
     return match
 
 
 def _split(text: str) -> tuple[str, list[str]]:
     key, _, value = text.partition("=")
-    found = value.split(",")
-    if not all(found):
-        raise MatcherError(f"{shown(text)} is no matcher; write KEY=WORD, e.g. service=6wxgu1abcde or kind=failed,gone")
+    words = value.split(",")
+    if not all(words):
+        example = "service=6wxgu1abcde or kind=failed,gone"
+        raise MatcherError(f"{quoted(text)} is no matcher; write KEY=WORD, e.g. {example}")
     if key not in KEYS and (not key.startswith(LABEL) or key == LABEL):
-        raise MatcherError(f"{shown(key)} is no key of a matcher; {_remedy(key)}")
-    return key, found
+        raise MatcherError(f"{quoted(key)} is no key of a matcher; {_remedy(key)}")
+    return key, words
 
 
 def _remedy(key: str) -> str:
@@ -82,7 +85,7 @@ def _remedy(key: str) -> str:
 def _refuse_names(services: Iterable[str], ids: Mapping[str, str]) -> None:
     for word in services:
         if word in ids and word not in ids.values():
-            raise MatcherError(f"service: {shown(word)} is the name of a watch; write its id, {shown(ids[word])}")
+            raise MatcherError(f"service: {quoted(word)} is the name of a watch; write its id, {quoted(ids[word])}")
 
 
 def _table(words: Mapping[str, list[str]]) -> dict[str, object]:

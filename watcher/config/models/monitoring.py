@@ -1,4 +1,4 @@
-"""How the watcher itself is watched: its listener and its heartbeat."""
+"""Settings for the monitoring of the watcher: its listener and its heartbeat."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from watcher.config.faults import shown, wrong
+from watcher.config.faults import invalid, quoted
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import HeartbeatInterval, checked_url
 from watcher.config.models.secret_fields import secret_from, secret_reference
@@ -22,14 +22,14 @@ _REMEDY: Final = f'write host:port, e.g. "{LISTEN}" or "[::1]:8787", or "" for n
 
 
 class Address(NamedTuple):
-    """Where the listener is; port 0 takes a free one."""
+    """The address of the listener; port 0 takes a free one."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this machine can connect."""
         return is_loopback(self.host)
 
 
@@ -37,7 +37,7 @@ def address_of(listen: str) -> Address:
     """Read ``host:port``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no address.
     """
     parts = urlsplit(f"//{listen}")
     if not (listen.isascii() and listen.isprintable()) or parts.netloc != listen:
@@ -53,15 +53,15 @@ def _listen(text: str) -> str:
     try:
         address_of(text)
     except ValueError:
-        raise wrong(f"{shown(text)} is no address to listen on", _REMEDY) from None
+        raise invalid(f"{quoted(text)} is no address to listen on", _REMEDY) from None
     return text
 
 
 def _token_where_others_reach(token: SecretRef | None, info: ValidationInfo) -> SecretRef | None:
     listen = info.data.get("listen", SWITCHED_OFF)
     if token is None and listen and not address_of(listen).is_loopback:
-        raise wrong(
-            f"is missing where others can reach listen = {shown(listen)}",
+        raise invalid(
+            f"is missing where others can reach listen = {quoted(listen)}",
             f'write token = {{ file = "/path" }}, or listen = "{LISTEN}" for this machine alone',
         )
     return token
@@ -75,11 +75,11 @@ class WebSettings(Settings):
     token: Annotated[
         Annotated[SecretRef, secret_from("WEB_TOKEN")] | None, AfterValidator(_token_where_others_reach)
     ] = None
-    """What ``Authorization: Bearer`` must hold."""
+    """The required value of ``Authorization: Bearer``."""
 
     @property
     def address(self) -> Address | None:
-        """Where to listen; ``None`` for nowhere."""
+        """The address of the listener, or ``None`` for none."""
         return address_of(self.listen) if self.listen else None
 
 
@@ -91,12 +91,12 @@ def _heartbeat_url(value: object, info: ValidationInfo) -> object:
             return checked_url(receiver_url_problem)(value)
         case SecretRef():
             return value
-    raise wrong("is no URL", 'write it in quotes, or { env = "HEARTBEAT_URL" } where it is a secret')
+    raise invalid("is no URL", 'write it in quotes, or { env = "HEARTBEAT_URL" } where it is a secret')
 
 
 class HeartbeatSettings(Settings):
-    """The table ``[heartbeat]``: a dead man's switch elsewhere that is told that the watcher is well."""
+    """The table ``[heartbeat]``: regular calls to an external dead man's switch."""
 
     url: Annotated[str | SecretRef, BeforeValidator(_heartbeat_url)] | None = None
-    """Pinged by GET; without it there is no heartbeat."""
+    """Called by GET; without it there is no heartbeat."""
     every: HeartbeatInterval = timedelta(minutes=1)

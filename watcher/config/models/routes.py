@@ -1,4 +1,4 @@
-"""Routes: which events go to which receivers."""
+"""Routes, which lead events to receivers."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from watcher.config.faults import did_you_mean, shown, wrong
+from watcher.config.faults import did_you_mean, invalid, quoted
 from watcher.config.models.base import Settings
-from watcher.config.models.fields import GroupPatience, Label, ReceiverName, ValidationContext, frozen_mapping
+from watcher.config.models.fields import GroupWait, Label, ReceiverName, ValidationContext, frozen_mapping
 from watcher.config.renamed import RENAMED_KINDS
 from watcher.core.event import Kind
 from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher, matches_pattern
@@ -19,7 +19,7 @@ from watcher.core.training.model import TRAIN_TYPES
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 
-LATER_KINDS: Final = (
+PLANNED_KINDS: Final = (
     frozenset(
         {
             *("stuck", "unstuck", "unusable", "overdue", "update-failed", "update-succeeded"),
@@ -28,47 +28,48 @@ LATER_KINDS: Final = (
     )
     - KINDS
 )
-"""Kinds that are planned and that no event has yet."""
+"""Kinds that are planned; no event has them yet."""
 
 _MENTION: Final = re.compile(r"<(?:@[UW][0-9A-Z]{1,20}|!subteam\^S[0-9A-Z]{1,20}|!here|!channel|!everyone)>")
 """Source: https://docs.slack.dev/messaging/formatting-message-text/#mentioning-users."""
 _BARE_USER: Final = re.compile(r"@?([UW][0-9A-Z]{5,20})")
 _BARE_TEAM: Final = re.compile(r"@?(S[0-9A-Z]{5,20})")
 _BARE_GROUP: Final = re.compile(r"@(here|channel|everyone)")
-"""How people write it who have not read Slack's documents."""
+"""Common wrong forms of a mention."""
 
 
 def _kind(word: str) -> str:
     if word in RENAMED_KINDS:
-        raise wrong(f"events of the kind {shown(word)} have another name now", f"write {shown(RENAMED_KINDS[word])}")
-    if word in LATER_KINDS:
-        raise wrong(f"this version does not have it yet: events of the kind {shown(word)}", "take it out")
+        remedy = f"write {quoted(RENAMED_KINDS[word])}"
+        raise invalid(f"events of the kind {quoted(word)} have another name now", remedy)
+    if word in PLANNED_KINDS:
+        raise invalid(f"this version does not have it yet: events of the kind {quoted(word)}", "take it out")
     if word != ALL_KINDS and word not in KINDS:
-        raise wrong(f"{shown(word)} is no kind of event", did_you_mean(word, KINDS | {ALL_KINDS}))
+        raise invalid(f"{quoted(word)} is no kind of event", did_you_mean(word, KINDS | {ALL_KINDS}))
     return word
 
 
 def _account(word: str, info: ValidationInfo) -> str:
-    around = info.context
-    accounts = around.accounts if isinstance(around, ValidationContext) else ()
+    context = info.context
+    accounts = context.accounts if isinstance(context, ValidationContext) else ()
     if accounts and not any(matches_pattern(account, word) for account in accounts):
-        raise wrong(f"{shown(word)} is none of the accounts", did_you_mean(word, accounts))
+        raise invalid(f"{quoted(word)} is none of the accounts", did_you_mean(word, accounts))
     return word
 
 
 def _type(word: str) -> str:
     if not any(matches_pattern(known, word) for known in TRAIN_TYPES):
-        raise wrong(f"{shown(word)} is no type of training", did_you_mean(word, TRAIN_TYPES))
+        raise invalid(f"{quoted(word)} is no type of training", did_you_mean(word, TRAIN_TYPES))
     return word
 
 
 def _mention(text: str) -> str:
     if not _MENTION.fullmatch(text):
-        raise wrong(f"{shown(text)} is no mention as Slack writes it", f"write {_meant(text)}")
+        raise invalid(f"{quoted(text)} is no mention as Slack writes it", f"write {_markup_of(text)}")
     return text
 
 
-def _meant(text: str) -> str:
+def _markup_of(text: str) -> str:
     for bare, markup in ((_BARE_USER, "<@{}>"), (_BARE_TEAM, "<!subteam^{}>"), (_BARE_GROUP, "<!{}>")):
         found = bare.fullmatch(text)
         if found:
@@ -86,15 +87,15 @@ def _word_or_list(value: object) -> object:
 
 def _not_empty(words: tuple[str, ...]) -> tuple[str, ...]:
     if not words:
-        raise wrong("names nothing, so the route would match nothing", "name something, or take the key out")
+        raise invalid("names nothing, so the route would match nothing", "name something, or take the key out")
     return words
 
 
-def _distinct(what: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+def _distinct(noun: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     def check(names: tuple[str, ...]) -> tuple[str, ...]:
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if twice:
-            raise wrong(f"names {shown(twice[0])} twice", f"name each {what} once")
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if repeated:
+            raise invalid(f"names {quoted(repeated[0])} twice", f"name each {noun} once")
         return names
 
     return check
@@ -102,7 +103,7 @@ def _distinct(what: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
 
 def _not_too_many(mentions: tuple[str, ...]) -> tuple[str, ...]:
     if len(mentions) > MENTIONS_MAX:
-        raise wrong(f"names more than {MENTIONS_MAX}", "mention a user group of Slack instead")
+        raise invalid(f"names more than {MENTIONS_MAX}", "mention a user group of Slack instead")
     return mentions
 
 
@@ -139,7 +140,7 @@ class MatcherTable(Settings):
 
     @property
     def match(self) -> Matcher:
-        """What it says."""
+        """The matcher of the core."""
         keys = ("account", "service", "type", "version", "status")
         words = {key: words for key in keys if (words := getattr(self, key)) is not None}
         words |= {LABEL + name: words for name, words in self.labels.items()}
@@ -151,13 +152,13 @@ class RouteTable(Settings):
 
     match: MatcherTable = Field(default_factory=MatcherTable)
     to: Receivers = Field(examples=['["name-of-a-receiver"]'])
-    # The key is a word of Python's.
+    # "continue" is a keyword of Python.
     continue_: bool = Field(default=False, alias="continue")
     mention: Mentions = ()
-    group_for: GroupPatience | None = None
+    group_for: GroupWait | None = None
 
     def route(self, number: int) -> Route:
-        """Return what it says."""
+        """Return the route of the core; ``number`` counts from 1."""
         return Route(
             number=number,
             match=self.match.match,
@@ -169,6 +170,6 @@ class RouteTable(Settings):
 
 
 def routes_of(tables: Iterable[RouteTable], receivers: Iterable[str]) -> tuple[Route, ...]:
-    """Return the routes in order; without any, one that takes the default kinds to every receiver."""
+    """Return the routes in order, or by default one route that sends the default kinds to every receiver."""
     routes = tuple(table.route(number) for number, table in enumerate(tables, start=1))
     return routes or (Route(number=1, to=tuple(receivers)),)

@@ -1,4 +1,4 @@
-"""The settings as the rest of the program gets them: checked, complete and frozen."""
+"""The settings for the rest of the program: checked, complete and frozen."""
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
@@ -10,26 +10,25 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from watcher.config.duration import format_duration
-from watcher.config.faults import wrong
+from watcher.config.faults import invalid
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import (
     AccountName,
     AccountUrl,
     Deadline,
-    Endurance,
+    ExpiryAge,
     FilePath,
     Identifier,
     IdleInterval,
     Interval,
     Label,
     Labels,
-    Patience,
     PlainUrl,
     RetryDelay,
     Service,
     SlackApiUrl,
     SlackChannel,
+    ThresholdTime,
     TimeZone,
     TrainType,
 )
@@ -39,20 +38,21 @@ from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import StateSettings
 from watcher.config.secrets import SecretRef
 from watcher.core.delivery.model import OnUncertain
+from watcher.core.duration import format_duration
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.routes import FLAP_LIMIT, Route
 
 BASE_URL: Final = "https://aitems.apigw.ntruss.com/api/v1"
-"""AiTEMS' address by its page "AiTEMS overview"; the path is part of what is signed."""
+"""The address of AiTEMS (page "AiTEMS overview"); requests sign its path too."""
 
 
 def not_shorter_than(other: str) -> AfterValidator:
-    """Return the validator that compares a duration with the field ``other``, which stands before it."""
+    """Return a validator that compares a duration with the earlier field ``other``."""
 
     def check(value: timedelta, info: ValidationInfo) -> timedelta:
         least = info.data.get(other)
         if least is not None and value < least:
-            raise wrong(
+            raise invalid(
                 f'"{format_duration(value)}" is shorter than {other}, which is "{format_duration(least)}"',
                 f'write {info.field_name} = "{format_duration(least)}" or more',
             )
@@ -65,18 +65,18 @@ def _together_with_type(version: str | None, info: ValidationInfo) -> str | None
     if "type" not in info.data:
         return version
     if version is not None and info.data.get("service") == EVERY_SERVICE:
-        raise wrong('stands beside service = "*"', "name the service, or take type and version out")
+        raise invalid('stands beside service = "*"', "name the service, or take type and version out")
     if version is None and info.data["type"] is not None:
-        raise wrong("is missing beside type", "write both type and version, or neither for the whole service")
+        raise invalid("is missing beside type", "write both type and version, or neither for the whole service")
     if version is not None and info.data["type"] is None:
-        raise wrong("stands without type", "write both type and version, or neither for the whole service")
+        raise invalid("stands without type", "write both type and version, or neither for the whole service")
     return version
 
 
 def _on_uncertain(value: object) -> object:
     if isinstance(value, str) and value in set(OnUncertain):
         return OnUncertain(value)
-    raise wrong("is no such choice", 'write "resend" or "hold"')
+    raise invalid("is no such choice", 'write "resend" or "hold"')
 
 
 class DeliverySettings(Settings):
@@ -85,28 +85,28 @@ class DeliverySettings(Settings):
     first_retry: RetryDelay = timedelta(seconds=5)
     """The first wait after a failed attempt; it doubles with each further one."""
     max_retry: Annotated[RetryDelay, not_shorter_than("first_retry")] = timedelta(hours=1)
-    give_up_after: Annotated[Endurance, not_shorter_than("first_retry")] = timedelta(days=3)
+    give_up_after: Annotated[ExpiryAge, not_shorter_than("first_retry")] = timedelta(days=3)
     on_uncertain: Annotated[OnUncertain, BeforeValidator(_on_uncertain)] = OnUncertain.RESEND
     flap_limit: int = Field(default=FLAP_LIMIT, ge=1, le=100_000)
-    """So many events of one training in an hour are told by themselves; the rest goes in digests."""
+    """The individual messages for one training in an hour; further events go into digests."""
 
 
 class IncidentSettings(Settings):
-    """The table ``[incident]``: when not seeing becomes a message, and when it is over."""
+    """The table ``[incident]``: the thresholds that open and close an incident."""
 
     after_failures: int = Field(default=3, ge=1, le=1000)
-    """Failed looks in a row."""
-    after: Patience = timedelta(minutes=1)
+    """Failed polls in a row."""
+    after: ThresholdTime = timedelta(minutes=1)
     """Time since the first of them."""
     recover_after: int = Field(default=2, ge=1, le=100)
-    """Answers in a row that end it."""
+    """Good polls in a row that close the incident."""
 
 
 class AccountSettings(Settings):
     """A table ``[account.NAME]``."""
 
     base_url: AccountUrl = BASE_URL
-    """Without a slash at its end."""
+    """Without a slash at the end."""
     access_key: Annotated[SecretRef, secret_from("NCP_ACCESS_KEY")] = Field(examples=['{ env = "NCP_ACCESS_KEY" }'])
     secret_key: Annotated[SecretRef, secret_from("NCP_SECRET_KEY")] = Field(examples=['{ env = "NCP_SECRET_KEY" }'])
     requests_per_second: float = Field(default=1.0, ge=0.01, le=10_000, allow_inf_nan=False)
@@ -114,7 +114,7 @@ class AccountSettings(Settings):
     timeout: Deadline = timedelta(seconds=10)
     """A deadline for the whole call."""
     time_zone: TimeZone = "Asia/Seoul"
-    """The zone that ``createdDate`` is read in; AiTEMS' pages state none."""
+    """The zone of ``createdDate``; the pages of AiTEMS state none."""
     proxy: PlainUrl | None = None
     ca_file: FilePath | None = None
     client_cert: FilePath | None = None
@@ -124,16 +124,16 @@ class WatchSettings(Settings):
     """A table ``[[watch]]``: a whole service, or one training where ``type`` and ``version`` are given."""
 
     account: AccountName = ""
-    """Filled in by ``load`` where it is left out."""
+    """``load`` fills it in where it is missing."""
     service: Service = Field(examples=['"6wxgu1abcde"'])
     type: TrainType | None = None
     version: Annotated[Identifier | None, AfterValidator(_together_with_type)] = None
     name: Label | None = None
     labels: Labels = Field(default_factory=dict)
     interval: Interval = timedelta(seconds=30)
-    """Between looks while something is in progress."""
+    """Between polls while a training is in progress."""
     idle_interval: Annotated[IdleInterval, not_shorter_than("interval")] = timedelta(minutes=5)
-    """Between looks while nothing is."""
+    """Between polls while no training is in progress."""
 
 
 class WebhookSettings(Settings):
@@ -166,7 +166,7 @@ class SlackSettings(Settings):
     token: Annotated[SecretRef, secret_from("SLACK_TOKEN")] = Field(examples=['{ env = "SLACK_TOKEN" }'])
     channel: SlackChannel = Field(examples=['"C0123456789"'])
     api_url: SlackApiUrl = "https://slack.com/api/"
-    """With a slash at its end."""
+    """With a slash at the end."""
     proxy: PlainUrl | None = None
     ca_file: FilePath | None = None
     client_cert: FilePath | None = None
@@ -183,7 +183,7 @@ ReceiverSettings = WebhookSettings | SlackWebhookSettings | SlackSettings | LogS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A whole configuration without a fault."""
+    """A complete configuration without faults."""
 
     path: Path
     state: StateSettings
@@ -195,4 +195,4 @@ class Config:
     watches: tuple[WatchSettings, ...]
     receivers: Mapping[str, ReceiverSettings]
     routes: tuple[Route, ...]
-    """In order; the first that matches takes the event."""
+    """In order; the first match takes the event."""

@@ -1,6 +1,6 @@
-"""Which URLs are taken: http and https, with a plain host, and nothing in them that is a secret by itself.
+"""Checks of URLs: http or https, a plain host, and no user name, password or fragment.
 
-No message holds the URL: a webhook's is often a secret.
+No message holds the URL: that of a webhook is often a secret.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMERIC_LABEL: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
 class UrlProblem(NamedTuple):
-    """What is wrong with a URL, and what to do."""
+    """A problem of a URL and its remedy."""
 
     problem: str
     remedy: str
@@ -30,7 +30,7 @@ _NO_URL: Final = UrlProblem("is not a URL", 'write it in full, e.g. "https://hos
 
 
 def receiver_url_problem(url: str) -> UrlProblem | None:
-    """Say why a receiver's URL is not taken; also for one that a secret held."""
+    """Return the problem of a receiver's URL, or ``None``; the URL may come from a secret."""
     parts = _split(url)
     if isinstance(parts, UrlProblem):
         return parts
@@ -41,7 +41,7 @@ def receiver_url_problem(url: str) -> UrlProblem | None:
 
 
 def account_url_problem(url: str) -> UrlProblem | None:
-    """Say why an account's URL is not taken: as for a receiver, and ``http`` only on this machine."""
+    """Return the problem of an account's URL, or ``None``: as for a receiver, and ``http`` only on this machine."""
     parts = _split(url)
     if isinstance(parts, UrlProblem):
         return parts
@@ -49,18 +49,18 @@ def account_url_problem(url: str) -> UrlProblem | None:
     if parts.scheme == "http" and not is_loopback(host):
         return UrlProblem("is http:// to another machine", "write https://; http:// is taken for loopback only")
     if parts.query:
-        return UrlProblem("has a query", "leave out the ? and what follows")
+        return UrlProblem("has a query", "leave out the ? and the text after it")
     return _host_problem(host)
 
 
 def is_slack_hook(url: str) -> bool:
-    """Say whether it is an incoming webhook of Slack."""
+    """Return whether the URL is an incoming webhook of Slack."""
     parts = _split(url)
     return isinstance(parts, SplitResult) and parts.hostname == SLACK_HOOK_HOST
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
+    """Return whether a host is this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
     if host == "localhost":
         return True
     try:
@@ -70,7 +70,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | UrlProblem:
-    # urlsplit drops control characters in silence, so they are refused before it sees them.
+    # urlsplit drops control characters without an error, hence this check comes first.
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
         return UrlProblem(
             "holds a blank, a backslash, or a letter outside ASCII",
@@ -92,12 +92,12 @@ def _parts_problem(parts: SplitResult, port: int | None) -> UrlProblem | None:
     if not parts.hostname or port == 0:
         return _NO_URL
     if parts.fragment:
-        return UrlProblem("has a fragment", "leave out the # and what follows")
+        return UrlProblem("has a fragment", "leave out the # and the text after it")
     return None
 
 
 def _host_problem(host: str) -> UrlProblem | None:
-    """Refuse ``http://2130706433/`` and its like: libraries disagree on which address that is."""
+    """Reject a numeric host such as ``http://2130706433/``: libraries disagree on its address."""
     if not _NUMERIC_LABEL.fullmatch(host.rstrip(".").rpartition(".")[2]):
         return None
     try:

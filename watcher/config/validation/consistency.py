@@ -1,7 +1,7 @@
-"""Faults that only several parts of the file show together.
+"""Faults between several parts of the file.
 
-They are looked for in the file as it was parsed, faulty or not, so that one fault does not hide another.
-Hence everything here takes whatever TOML can hold.
+The checks read the parsed file even if it has other faults, so that one fault does not hide another.
+Hence each function here accepts any TOML value.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ NOT_IN_A_VARIABLE: Final = re.compile(r"[^A-Z0-9_]")
 
 
 NEEDED: Final[Mapping[str, str]] = MappingProxyType(
-    {"account": "nobody could be asked", "watch": "nothing would be watched", "receiver": "nobody would be told"}
+    {
+        "account": "there is no API to poll",
+        "watch": "there is nothing to watch",
+        "receiver": "there is no one to notify",
+    }
 )
-"""Sections that the daemon cannot do without, and why."""
+"""The sections that the daemon needs, each with the reason."""
 
 
 def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEEDED) -> Iterator[Problem]:
-    """Find every such fault of a parsed file; of the sections only those in ``needed`` must be there."""
+    """Yield every such fault of a parsed file; ``needed`` names the required sections."""
     return chain(
         _absent_sections(document, needed),
         _repeated_watches(document, lines),
@@ -41,19 +45,19 @@ def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEE
 
 
 def tables(value: object) -> Iterator[tuple[int, Table]]:
-    """Return the tables in an array of tables, each with its index; of anything else, none."""
+    """Yield the tables in an array of tables, each with its index; other values have none."""
     if isinstance(value, list):
         yield from ((index, table) for index, table in enumerate(value) if isinstance(table, dict))
 
 
 def named_tables(value: object) -> Iterator[tuple[str, Table]]:
-    """Return the tables in a table, each with its name; of anything else, none."""
+    """Yield the tables in a table, each with its name; other values have none."""
     if isinstance(value, dict):
         yield from ((name, table) for name, table in value.items() if isinstance(table, dict))
 
 
-def nameless(document: Table) -> Iterator[Problem]:
-    """Find ``[account]`` and ``[receiver]`` with settings right below them."""
+def unnamed_sections(document: Table) -> Iterator[Problem]:
+    """Yield a problem for an ``[account]`` or ``[receiver]`` that holds settings itself."""
     keys_of = {"account": AccountSettings.model_fields, "receiver": WebhookSettings.model_fields}
     for section, keys in keys_of.items():
         table = document.get(section)
@@ -62,14 +66,14 @@ def nameless(document: Table) -> Iterator[Problem]:
 
 
 def _is_setting(key: str, value: object, keys: Iterable[str]) -> bool:
-    """Tell a setting from a table that happens to be named as one, e.g. ``[account.proxy]``."""
+    """Return whether a key is a setting, not a table with the name of one, e.g. ``[account.proxy]``."""
     return key in keys and not (isinstance(value, dict) and value.keys() & set(keys))
 
 
 def _absent_sections(document: Table, needed: Collection[str]) -> Iterator[Problem]:
     misspelt = {nearest(key, Document.model_fields) for key in document if key not in Document.model_fields}
     for section in needed:
-        # An empty section of a wrong type is reported as that.
+        # A section of a wrong type has its own report.
         if document.get(section, {}) in ({}, []) and section not in misspelt:
             remedy = f"write {HEADERS[section]}, see config.example.toml"
             yield Problem((section,), f"is missing: {NEEDED[section]}", remedy)
@@ -77,17 +81,17 @@ def _absent_sections(document: Table, needed: Collection[str]) -> Iterator[Probl
 
 def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
     accounts = [name for name, _ in named_tables(document.get("account"))]
-    only = accounts[0] if len(accounts) == 1 else None
+    default = accounts[0] if len(accounts) == 1 else None
     first: dict[tuple[object, ...], KeyPath] = {}
     for index, watch in tables(document.get("watch")):
         path: KeyPath = ("watch", index)
-        target = (watch.get("account") or only, *(watch.get(key) for key in ("service", "type", "version")))
-        if not isinstance(watch.get("service"), str) or any(isinstance(part, dict | list) for part in target):
+        subject = (watch.get("account") or default, *(watch.get(key) for key in ("service", "type", "version")))
+        if not isinstance(watch.get("service"), str) or any(isinstance(part, dict | list) for part in subject):
             continue
-        if target in first:
-            where = lines.of(first[target])
-            yield Problem(path, f"watches the same as line {where}", "take one of the two out")
-        first.setdefault(target, path)
+        if subject in first:
+            line = lines.of(first[subject])
+            yield Problem(path, f"watches the same as line {line}", "take one of the two out")
+        first.setdefault(subject, path)
 
 
 def _headers(document: Table) -> Iterator[Problem]:

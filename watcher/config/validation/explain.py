@@ -1,6 +1,6 @@
-"""Pydantic's errors in words for the person who wrote the file, with what to write instead.
+"""Turn pydantic's errors into problems and remedies for the author of the file.
 
-An error's input is looked at for its type alone: it may be a secret.
+Only the type of an error's input is used: the value may be a secret.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.config.document import (
     HEADERS,
-    LATER,
+    PLANNED_KEYS,
     RECEIVER_KINDS,
     shape_of,
     table_at,
 )
-from watcher.config.faults import KeyPath, Problem, did_you_mean, nearest, shown
+from watcher.config.faults import KeyPath, Problem, did_you_mean, nearest, quoted
 from watcher.config.models.base import Settings, keys_of
 from watcher.config.renamed import RENAMED_KEYS
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NOT_YET: Final = "this version does not have it yet"
 
-FOUND: Final[Mapping[type, str]] = MappingProxyType(
+TYPE_NAMES: Final[Mapping[type, str]] = MappingProxyType(
     {
         str: "text",
         bool: "true or false",
@@ -64,7 +64,7 @@ EXPECTED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """One error of pydantic, with its place in the file."""
+    """One error of pydantic, with its path in the file."""
 
     path: KeyPath
     receiver_kind: str | None
@@ -86,11 +86,11 @@ class _Error:
 
 
 def explain(errors: Iterable[ErrorDetails]) -> tuple[Problem, ...]:
-    """Say what each error means and what to do about it."""
-    read = [_read(details) for details in errors]
-    misspelt = {_meant(error) for error in read if error.code == "extra_forbidden"}
+    """Return the problem and the remedy of each error."""
+    parsed = [_read(details) for details in errors]
+    misspelt = {_intended_path(error) for error in parsed if error.code == "extra_forbidden"}
     # A misspelt key is one fault, not two.
-    return tuple(_explained(error) for error in read if error.code != "missing" or error.path not in misspelt)
+    return tuple(_explained(error) for error in parsed if error.code != "missing" or error.path not in misspelt)
 
 
 def _read(details: ErrorDetails) -> _Error:
@@ -99,27 +99,27 @@ def _read(details: ErrorDetails) -> _Error:
 
 
 def _path_of(loc: KeyPath) -> tuple[KeyPath, str | None]:
-    """Return the path in the file, without what pydantic adds, and the kind of the receiver that it is in."""
+    """Return the path in the file, without pydantic's additions, and the kind of its receiver."""
     path = loc[:-1] if loc[-1] == "[key]" else loc
     if len(path) > len(("receiver", "NAME")) and path[0] == "receiver" and path[2] in RECEIVER_KINDS:
         return path[:2] + path[3:], str(path[2])
     return path, None
 
 
-def _meant(error: _Error) -> KeyPath:
+def _intended_path(error: _Error) -> KeyPath:
     return (*error.path[:-1], nearest(error.key, error.known_keys) or "")
 
 
 def _explained(error: _Error) -> Problem:
-    words = HANDLERS.get(error.code)
-    if words is not None:
-        return words(error)
+    handler = HANDLERS.get(error.code)
+    if handler is not None:
+        return handler(error)
     if error.code in EXPECTED:
         return _wrong_type(error)
-    return Problem(error.path, "is not taken", f"see docs/configuration.md ({error.code})")
+    return Problem(error.path, "is not accepted", f"see docs/configuration.md ({error.code})")
 
 
-def _wrong(error: _Error) -> Problem:
+def _invalid(error: _Error) -> Problem:
     return Problem(error.path, str(error.context["problem"]), str(error.context["remedy"]))
 
 
@@ -132,7 +132,7 @@ def _unknown_key(error: _Error) -> Problem:
     table = shape_of(error.path[:-1])
     if (present := RENAMED_KEYS.get(".".join(map(str, table)), {}).get(error.key)) is not None:
         return Problem(error.path, "has another name now", f"write {present}")
-    if error.key in LATER.get(table, ()):
+    if error.key in PLANNED_KEYS.get(table, ()):
         return Problem(error.path, NOT_YET, "take it out")
     return Problem(error.path, "is no known key", did_you_mean(error.key, error.known_keys))
 
@@ -140,12 +140,12 @@ def _unknown_key(error: _Error) -> Problem:
 def _receiver_kind(error: _Error) -> Problem:
     path = (*error.path, "kind")
     kind = error.input.get("kind") if isinstance(error.input, dict) else None
-    remedy = f"write kind = {' or '.join(shown(known) for known in RECEIVER_KINDS)}"
+    remedy = f"write kind = {' or '.join(quoted(known) for known in RECEIVER_KINDS)}"
     if kind is None:
         return Problem(path, "is missing", remedy)
     if not isinstance(kind, str):
         return Problem(path, "is no kind of receiver", remedy)
-    return Problem(path, f"{shown(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
+    return Problem(path, f"{quoted(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
 
 
 def _too_small(error: _Error) -> Problem:
@@ -161,17 +161,17 @@ def _not_finite(error: _Error) -> Problem:
 
 
 def _wrong_type(error: _Error) -> Problem:
-    what, remedy = EXPECTED[error.code]
+    expected, remedy = EXPECTED[error.code]
     header = HEADERS.get(str(error.path[0]))
-    if header and len(error.path) < len(("account", "NAME", "key")) and (what, remedy) in {_TABLE, _LIST}:
+    if header and len(error.path) < len(("account", "NAME", "key")) and (expected, remedy) in {_TABLE, _LIST}:
         return Problem(error.path, f"is not written as {header}", f"begin it with the line {header}")
-    found = FOUND.get(type(error.input), "something else")
-    return Problem(error.path, f"is {found} where {what} is expected", remedy)
+    given = TYPE_NAMES.get(type(error.input), "something else")
+    return Problem(error.path, f"is {given} where {expected} is expected", remedy)
 
 
 HANDLERS: Final[Mapping[str, Callable[[_Error], Problem]]] = MappingProxyType(
     {
-        "wrong": _wrong,
+        "invalid": _invalid,
         "missing": _missing,
         "extra_forbidden": _unknown_key,
         "union_tag_invalid": _receiver_kind,

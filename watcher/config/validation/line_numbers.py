@@ -1,7 +1,7 @@
-"""On which line of a TOML text each key stands, which ``tomllib`` does not tell.
+"""Find the line of each key in a TOML text, which ``tomllib`` does not report.
 
-The text is cut into tokens and walked once, keeping only what names a place: headers, keys, brackets and commas.
-Whether the TOML is right is for ``tomllib`` to judge; the walk takes any text and never raises.
+One pass over the tokens of the text notes headers, keys, brackets and commas.
+It accepts any text and never raises; ``tomllib`` checks the syntax.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _TOKEN: Final = re.compile(
         | [^\s\"'\#\[\]{},=.]+             # a bare key, a number, a date, true or false
       )
     | (?P<mark>[\[\]{},=])
-    | (?P<other>.)                         # a dot, or what no TOML has
+    | (?P<other>.)                         # a dot, or a character that TOML does not have
     """,
     re.VERBOSE | re.DOTALL,
 )
 
 
 DEEPEST: Final = 100
-"""Brackets in brackets, or parts of a key, after which the walk ends: no settings are that deep."""
+"""The depth of brackets, or the number of parts of a key, at which the pass ends: no settings are that deep."""
 
 
 class Lines:
-    """The lines of one text, found when first asked for."""
+    """The lines of one text, found at the first use."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -50,11 +50,11 @@ class Lines:
         for kind, token, line in _tokens(self._text):
             if walk.depth > DEEPEST:
                 break
-            walk.take(kind, token, line)
+            walk.consume(kind, token, line)
         return walk.lines
 
     def of(self, path: KeyPath) -> int | None:
-        """Return the line of ``path``, or of the nearest table around it; ``None`` where none of it stands."""
+        """Return the line of ``path``, or of the nearest table around it, or ``None``."""
         for length in range(len(path), 0, -1):
             line = self.all.get(path[:length])
             if line is not None:
@@ -72,7 +72,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
 
 @dataclass(slots=True)
 class _Open:
-    """An array or an inline table whose end has not come yet."""
+    """An array or an inline table that is not closed yet."""
 
     path: KeyPath
     index: int | None
@@ -85,28 +85,28 @@ class _Walk:
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
         self._tables_of: dict[KeyPath, int] = {}
-        """How many tables each array of tables has so far."""
+        """The number of tables in each array of tables so far."""
         self._table: KeyPath = ()
         self._open: list[_Open] = []
         self._key: list[str] = []
         self._key_line = 0
         self._value: KeyPath | None = None
-        """Whose value comes next; ``None`` where a key or nothing is expected."""
+        """The path of the value that comes next; ``None`` where a key or nothing is expected."""
         self._header_brackets = 0
 
     @property
     def depth(self) -> int:
-        """How many brackets are open, or how many parts the current key has."""
+        """The number of open brackets, or of parts of the current key, whichever is larger."""
         return max(len(self._open), len(self._key))
 
-    def take(self, kind: str, token: str, line: int) -> None:
-        """Go one token further."""
+    def consume(self, kind: str, token: str, line: int) -> None:
+        """Process one token."""
         if kind == "word":
             self._word(token, line)
         elif kind == "mark":
             self._mark(token, line)
         elif kind == "newline" and not self._open:
-            self._prune()
+            self._reset_key()
 
     def _word(self, token: str, line: int) -> None:
         if self._value is not None:
@@ -135,9 +135,9 @@ class _Walk:
     def _key_ends(self) -> None:
         if self._value is not None or not self._key:
             return
-        around = self._open[-1].path if self._open else self._table
-        path = (*around, *self._key)
-        self._note(path, self._key_line, above=len(around))
+        parent = self._open[-1].path if self._open else self._table
+        path = (*parent, *self._key)
+        self._note(path, self._key_line, above=len(parent))
         self._value, self._key = path, []
 
     def _bracket_opens(self, line: int) -> None:
@@ -163,7 +163,7 @@ class _Walk:
             path = (*path, index)
         self._note(path, line, above=0)
         self._table = path
-        self._prune()
+        self._reset_key()
 
     def _path_of_header(self) -> KeyPath:
         path: KeyPath = ()
@@ -177,7 +177,7 @@ class _Walk:
         if self._value is not None:
             self.lines.setdefault(self._value, line)
             self._open.append(_Open(self._value, None))
-            self._prune()
+            self._reset_key()
 
     def _brace_closes(self) -> None:
         self._close(array=False)
@@ -185,22 +185,22 @@ class _Walk:
     def _close(self, *, array: bool) -> None:
         if self._open and (self._open[-1].index is not None) == array:
             self._open.pop()
-            self._prune()
+            self._reset_key()
 
     def _comma(self) -> None:
-        self._prune()
+        self._reset_key()
         if self._open:
-            around = self._open[-1]
-            if around.index is not None:
-                around.index += 1
-                self._value = (*around.path, around.index)
+            current = self._open[-1]
+            if current.index is not None:
+                current.index += 1
+                self._value = (*current.path, current.index)
 
     def _note(self, path: KeyPath, line: int, *, above: int) -> None:
         for length in range(above + 1, len(path)):
             self.lines.setdefault(path[:length], line)
         self.lines[path] = line
 
-    def _prune(self) -> None:
+    def _reset_key(self) -> None:
         self._key = []
         self._value = None
         self._header_brackets = 0

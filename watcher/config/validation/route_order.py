@@ -1,4 +1,4 @@
-"""Faults of routes that only their order or their other keys show."""
+"""Faults of routes that depend on their order or on their other keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from watcher.config.faults import KeyPath, Problem, shown
+from watcher.config.faults import KeyPath, Problem, quoted
 from watcher.config.models.base import keys_of
 from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.line_numbers import Lines
@@ -17,10 +17,10 @@ Numbered = list[tuple[int, Table]]
 
 
 def route_problems(routes: Numbered, watches: Numbered, lines: Lines) -> Iterator[Problem]:
-    """Find every such fault of the routes, each given with its index."""
+    """Yield every such fault; each route and watch comes with its index."""
     yield from _last_route(routes)
     yield from _unreached_routes(routes, lines)
-    yield from _drops_and_goes_on(routes)
+    yield from _drops_and_continues(routes)
     yield from _names_for_ids(routes, watches)
 
 
@@ -50,12 +50,12 @@ def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
         if match is None:
             continue
         path: KeyPath = ("route", index)
-        takers = _takers(match, earlier)
-        if takers is not None:
-            where = ", ".join(map(str, sorted({lines.of(taker) or 0 for taker in takers})))
+        covering = _covering_routes(match, earlier)
+        if covering is not None:
+            where = ", ".join(map(str, sorted({lines.of(route_path) or 0 for route_path in covering})))
             yield Problem(
                 path,
-                f"is never reached: the first match wins, and what it names is taken on line {where}",
+                f"is never reached: the first match wins, and line {where} already matches all its events",
                 "put it before, or take it out",
             )
         if route.get("continue", False) is False:
@@ -63,31 +63,31 @@ def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
 
 
 def _matcher_of(route: Table) -> Matcher | None:
-    """Return what a route matches; ``None`` where that cannot be read, which is a fault of its own."""
+    """Return the matcher of a route, or ``None`` for a faulty one, which has its own report."""
     try:
         return MatcherTable.model_validate(route.get("match", {})).match
     except ValidationError:
         return None
 
 
-def _takers(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> set[KeyPath] | None:
-    """Return the routes that leave nothing of a match over; ``None`` where something may be."""
-    found = set()
+def _covering_routes(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> set[KeyPath] | None:
+    """Return the earlier routes that match everything of ``match``, or ``None`` if something may remain."""
+    covering = set()
     for kind in match.matched_kinds:
-        taker = next((path for path, before in earlier if before.covers(match, kind)), None)
-        if taker is None:
+        covers = next((path for path, before in earlier if before.covers(match, kind)), None)
+        if covers is None:
             return None
-        found.add(taker)
-    return found
+        covering.add(covers)
+    return covering
 
 
-def _drops_and_goes_on(routes: Numbered) -> Iterator[Problem]:
+def _drops_and_continues(routes: Numbered) -> Iterator[Problem]:
     for index, route in routes:
         if route.get("to") == [] and route.get("continue") is True:
             yield Problem(
                 ("route", index, "continue"),
-                "stands beside to = []: the route tells nobody, and drops nothing since the next ones go on",
-                "take continue out to drop what matches, or name a receiver",
+                "stands beside to = []: the route has no receiver, and drops nothing because later routes apply",
+                "take continue out to drop the matching events, or name a receiver",
             )
 
 
@@ -95,17 +95,16 @@ def _names_for_ids(routes: Numbered, watches: Numbered) -> Iterator[Problem]:
     services = {watch.get("name"): watch.get("service") for _, watch in watches if isinstance(watch.get("name"), str)}
     ids = {service for _, watch in watches if isinstance(service := watch.get("service"), str)}
     for path, word in _services(routes):
-        meant = services.get(word)
-        if word not in ids and isinstance(meant, str):
-            yield Problem(
-                path, f"{shown(word)} is the name of a watch, and routes go by the id", f"write {shown(meant)}"
-            )
+        service = services.get(word)
+        if word not in ids and isinstance(service, str):
+            problem = f"{quoted(word)} is the name of a watch, and routes match by the id"
+            yield Problem(path, problem, f"write {quoted(service)}")
 
 
 def _services(routes: Numbered) -> Iterator[tuple[KeyPath, str]]:
     for index, route in routes:
         match = route.get("match")
         words = match.get("service") if isinstance(match, dict) else None
-        for place, word in enumerate(words if isinstance(words, list) else [words]):
+        for position, word in enumerate(words if isinstance(words, list) else [words]):
             if isinstance(word, str):
-                yield ("route", index, "match", "service", place), word
+                yield ("route", index, "match", "service", position), word

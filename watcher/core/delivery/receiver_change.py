@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind
 from watcher.core.delivery.receiver_health import (
-    RECEIVER_REMOVED,
     DeadLetter,
     ReceiverState,
     is_news,

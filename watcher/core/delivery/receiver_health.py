@@ -1,6 +1,7 @@
-"""Receivers that refuse for good: what an attempt says of its receiver, and what is told about that.
+"""When a receiver is failing or has recovered, and the events about that.
 
-A refusal for good parks the receiver: its rows stay, and the oldest alone is tried, once an hour, until one passes.
+A permanent refusal parks a receiver. Its deliveries stay, and the watcher tries the oldest one once an hour. The first
+success ends that.
 """
 
 from __future__ import annotations
@@ -11,28 +12,18 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, failing_remedy, retry_remedy
 from watcher.core.delivery.lookup import LookupResult, MessageFound
 from watcher.core.delivery.model import Delivered, Outcome, ReceiverSignal, RefusalScope, Refused, SignalKind
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.timestamps import to_text
 
 DEAD_LETTERS_MAX: Final = 50
-"""Dead letters that one event names; the others are counted."""
-RECEIVER_REMOVED: Final = "receiver-removed"
-"""Why nothing passes where deliveries wait for a receiver that is not configured any more."""
-REMOVED_REMEDY: Final = (
-    "It is not in the configuration any more: write it there again under this name and run `aitems-watcher reload`, or "
-    "end what waits by `aitems-watcher deliveries drop`."
-)
-PARKED_REMEDY: Final = (
-    "Fix the cause that the reason names, then run `aitems-watcher reload`; restart the watcher where env or "
-    "credential gives the secret. Until then it tries this receiver once an hour."
-)
+"""Dead letters that one event names; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverState:
-    """What is remembered of a receiver."""
+    """The recorded state of a receiver."""
 
     name: str
     seq: int = 0
@@ -43,13 +34,13 @@ class ReceiverState:
 
     @property
     def subject(self) -> str:
-        """What its events are about, e.g. ``receiver:ml-ops``."""
+        """The subject of its events, e.g. ``receiver:ml-ops``."""
         return f"receiver:{quote(self.name, safe='')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A delivery that was given up."""
+    """A delivery that ended without success."""
 
     id: str
     reason: str
@@ -59,11 +50,11 @@ class DeadLetter:
 
 
 def signal_of(outcome: Outcome | LookupResult, began_at: datetime | None = None) -> ReceiverSignal | None:
-    """Return what an outcome says of the receiver; ``None`` where it says nothing.
+    """Return the information that an outcome gives about the receiver; ``None`` where it gives none.
 
     Args:
-        outcome: of an attempt, or of looking one up.
-        began_at: when that attempt began.
+        outcome: the outcome of an attempt or of a lookup.
+        began_at: the start of the attempt that was looked up.
     """
     match outcome:
         case Delivered():
@@ -77,7 +68,10 @@ def signal_of(outcome: Outcome | LookupResult, began_at: datetime | None = None)
 
 
 def is_news(receiver_state: ReceiverState, signal: ReceiverSignal) -> bool:
-    """Say whether a sign changes how a receiver stands: what passed before the refusal does not take that back."""
+    """Say whether a signal changes the state of a receiver.
+
+    A success does not end a failure that began after it.
+    """
     if signal.health is SignalKind.REFUSES:
         return True
     since = receiver_state.failing_since
@@ -87,14 +81,14 @@ def is_news(receiver_state: ReceiverState, signal: ReceiverSignal) -> bool:
 def state_change(
     receiver_state: ReceiverState, signal: ReceiverSignal, waiting: int, epoch: str, now: datetime
 ) -> tuple[ReceiverState, Event | None]:
-    """Return how a receiver stands after an attempt, and what is told where that has changed.
+    """Return the state of a receiver after an attempt, and the event about it where that is news.
 
     Args:
-        receiver_state: how it stood before.
-        signal: what the attempt says.
-        waiting: how many deliveries wait for it, this one among them where it did not pass.
-        epoch: the store's.
-        now: the attempt's end, UTC.
+        receiver_state: the state before the attempt.
+        signal: the information from the attempt.
+        waiting: the number of deliveries that wait for the receiver, with this one where it did not succeed.
+        epoch: the epoch of the store.
+        now: the end of the attempt, UTC.
     """
     if signal.health is SignalKind.PASSES:
         return (
@@ -106,59 +100,48 @@ def state_change(
     if receiver_state.failing_since is not None:
         return parked, None
     parked = replace(parked, failing_since=now, seq=receiver_state.seq + 1)
-    facts = {**_facts(parked, now), "waiting": waiting, "remedy": _remedy(signal.reason)}
+    facts = ReceiverFacts(
+        name=parked.name,
+        since=now,
+        reason=parked.reason,
+        answer=parked.answer,
+        waiting=waiting,
+        remedy=failing_remedy(parked.reason),
+    )
     return parked, _event(parked, Kind.RECEIVER_FAILING, epoch, (now, now), facts)
-
-
-def _remedy(reason: str) -> str:
-    return REMOVED_REMEDY if reason == RECEIVER_REMOVED else PARKED_REMEDY
 
 
 def _recovered(receiver_state: ReceiverState, waiting: int, epoch: str, now: datetime) -> tuple[ReceiverState, Event]:
     recovered = ReceiverState(name=receiver_state.name, seq=receiver_state.seq + 1)
     since = receiver_state.failing_since or now
-    facts = {
-        **_facts(receiver_state, since),
-        "waiting": waiting,
-        "lasted_seconds": max((now - since).total_seconds(), 0.0),
-    }
+    facts = ReceiverFacts(
+        name=receiver_state.name,
+        since=since,
+        reason=receiver_state.reason,
+        answer=receiver_state.answer,
+        waiting=waiting,
+        lasted_seconds=max((now - since).total_seconds(), 0.0),
+    )
     return recovered, _event(recovered, Kind.RECEIVER_RECOVERED, epoch, (min(since, now), now), facts)
 
 
 def undelivered(
     receiver_state: ReceiverState, dead_letters: Sequence[DeadLetter], epoch: str, now: datetime
 ) -> tuple[ReceiverState, Event]:
-    """Return what is told about deliveries that were given up, at least one, and the receiver's standing after it."""
+    """Return the state of a receiver and the event about its new dead letters, of which there is at least one."""
     announced = replace(receiver_state, seq=receiver_state.seq + 1)
-    oldest = min(letter.created_at for letter in dead_letters)
+    oldest = min(dead_letter.created_at for dead_letter in dead_letters)
     named = dead_letters[:DEAD_LETTERS_MAX]
-    facts = {
-        **_facts(receiver_state, oldest),
-        "reason": dead_letters[0].reason,
-        "count": len(dead_letters),
-        "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in named],
-        "remedy": _retry_command(receiver_state.name, dead_letters),
-    }
+    facts = ReceiverFacts(
+        name=receiver_state.name,
+        since=oldest,
+        reason=dead_letters[0].reason,
+        answer=receiver_state.answer,
+        count=len(dead_letters),
+        deliveries=tuple(DeadLetterFacts(id=item.id, reason=item.reason, about=item.about) for item in named),
+        remedy=retry_remedy([item.id for item in named], len(dead_letters)),
+    )
     return announced, _event(announced, Kind.UNDELIVERED, epoch, (min(oldest, now), now), facts)
-
-
-def _retry_command(name: str, dead_letters: Sequence[DeadLetter]) -> str:
-    which = dead_letters[0].id if len(dead_letters) == 1 else f"--all-dead --receiver {name}"
-    return f"aitems-watcher deliveries retry {which}"
-
-
-def _facts(receiver_state: ReceiverState, since: datetime) -> dict[str, object]:
-    return {
-        "name": receiver_state.name,
-        "since": to_text(since),
-        "reason": receiver_state.reason,
-        "answer": receiver_state.answer,
-        "waiting": None,
-        "lasted_seconds": None,
-        "count": 0,
-        "deliveries": [],
-        "remedy": "",
-    }
 
 
 _REASONS: Final = {
@@ -169,7 +152,7 @@ _REASONS: Final = {
 
 
 def _event(
-    receiver_state: ReceiverState, kind: Kind, epoch: str, bounds: tuple[datetime, datetime], facts: dict[str, object]
+    receiver_state: ReceiverState, kind: Kind, epoch: str, bounds: tuple[datetime, datetime], facts: ReceiverFacts
 ) -> Event:
     after, before = bounds
     return Event(

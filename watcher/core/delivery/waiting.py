@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.delivery.model import State, Verdict
-from watcher.core.delivery.receiver_health import RECEIVER_REMOVED, ReceiverState
+from watcher.core.delivery.receiver_health import ReceiverState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

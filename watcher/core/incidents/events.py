@@ -1,4 +1,4 @@
-"""What is told about an incident: its beginning, a change of its kind, its end."""
+"""The events of an incident: its start, a change of its kind, its end."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from watcher.core.event import NO_LABELS, Event, Kind, event_id, incident_id
-from watcher.core.incidents.advice import advice
+from watcher.core.event import NO_LABELS, Event, IncidentFacts, Kind, event_id, incident_id
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind
-from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What an incident is about, as people and routes know it."""
+class IncidentScope:
+    """The account, service or training of an incident, with the names that people and routes use."""
 
     account: str
     service: ServiceRef | None = None
@@ -24,18 +22,18 @@ class Scope:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
-def named(change: IncidentChange, epoch: str, seq: int) -> IncidentChange:
-    """Give an incident that begins the id that its beginning and its end share.
+def with_id(change: IncidentChange, epoch: str, seq: int) -> IncidentChange:
+    """Give an incident that opens the id that all of its events share.
 
-    ``seq`` is the number of the event that tells its beginning.
+    ``seq`` is the number of the event about its start.
     """
     if change.kind is not IncidentChangeKind.OPENED or change.incident.id:
         return change
     return replace(change, incident=replace(change.incident, id=incident_id(epoch, change.incident.subject, seq)))
 
 
-def describe(change: IncidentChange, scope: Scope, epoch: str, seq: int, now: datetime) -> Event:
-    """Return the event that tells ``change``; ``seq`` is its number among the events of its subject."""
+def describe(change: IncidentChange, scope: IncidentScope, epoch: str, seq: int, now: datetime) -> Event:
+    """Return the event about ``change``; ``seq`` is its number among the events of its subject."""
     incident = change.incident
     closed = change.kind is IncidentChangeKind.CLOSED
     after = incident.since if closed else incident.last_good_at or incident.since
@@ -60,16 +58,15 @@ def describe(change: IncidentChange, scope: Scope, epoch: str, seq: int, now: da
     )
 
 
-def _facts(incident: Incident, ended_at: datetime | None) -> dict[str, object]:
+def _facts(incident: Incident, ended_at: datetime | None) -> IncidentFacts:
     lasted = None if ended_at is None else max((ended_at - incident.since).total_seconds(), 0.0)
-    return {
-        "id": incident.id,
-        "kind": incident.kind.value,
-        "cause": incident.cause.value,
-        "detail": incident.detail,
-        "advice": advice(incident.cause),
-        "since": to_text(incident.since),
-        "last_good_at": None if incident.last_good_at is None else to_text(incident.last_good_at),
-        "covers": sorted(incident.covers),
-        "lasted_seconds": lasted,
-    }
+    return IncidentFacts(
+        id=incident.id,
+        kind=incident.kind,
+        cause=incident.cause.value,
+        detail=incident.detail,
+        since=incident.since,
+        last_good_at=incident.last_good_at,
+        covers=tuple(sorted(incident.covers)),
+        lasted_seconds=lasted,
+    )

@@ -1,13 +1,15 @@
-"""What cannot be seen: when a streak of failed looks becomes an incident, what it covers, and when it ends.
+"""When a streak of failed polls becomes an incident, which subjects it covers, and when it ends.
 
-Theory of operation. Failed looks are counted in a row for each subject: a service, or a training that is watched by
-itself and was never found. A subject is dark after so many failures and so long a time. When nothing of the account
-was answered since, and at least two services (or two minutes) say so, it is the account that is dark: its incident
-takes over those of its services. A change of cause updates an incident. Only answers close it, and its end names
-what it began with. A training keeps its recorded status meanwhile: a look fails, not a training.
+Failed polls in a row are counted for each subject: a service, or a single watched training that was never found. A
+subject is unreachable after ``Thresholds.failures`` failures and ``Thresholds.after``. The account is unreachable when
+one of its subjects is, and two services have failed since the account last answered. Where only one service is watched,
+two minutes of failures suffice. The account's incident absorbs those of its services.
 
-``IncidentTracker`` serves one account. Its counts live in memory and are restored from the polls after a restart; its
-incidents are stored. Its methods decide and change counts only; ``apply`` adopts changes that were written.
+A different cause updates an incident. Only good polls close it. A training keeps its recorded status during an
+incident, because a poll failed and not the training.
+
+``IncidentTracker`` serves one account. Its counts are in memory and are restored from the stored polls after a restart;
+its incidents are stored. Its methods decide and count; ``apply`` adopts the changes after they were written.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ KINDS: Final[Mapping[Cause, Kind]] = MappingProxyType(
 
 
 def kind_of(cause: Cause) -> Kind:
-    """Return the kind of incident that a cause makes."""
+    """Return the kind of an incident with this cause."""
     return KINDS.get(cause, Kind.UNREACHABLE)
 
 
@@ -47,21 +49,23 @@ class Thresholds:
     """When an incident begins and ends."""
 
     failures: int = 3
-    """Failed looks in a row."""
+    """Failed polls in a row that begin an incident."""
     after: timedelta = timedelta(minutes=1)
-    """Time since the first of them."""
+    """The shortest time since the first of them."""
     good_polls: int = 2
-    """Answers that end it."""
+    """Good polls that end an incident."""
     account_services: int = 2
+    """Failing services that make an account unreachable."""
     account_after: timedelta = timedelta(minutes=2)
+    """The time of failures that makes an account with one watched service unreachable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failed look."""
+    """One failed poll of a subject."""
 
     subject: str
-    """The service that was asked about, or the training that was never found."""
+    """The polled service, or the training that was never found."""
     cause: Cause
     detail: str
     asked_at: datetime
@@ -70,7 +74,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streak:
-    """Failed looks in a row at one subject."""
+    """Failed polls of one subject in a row."""
 
     failures: int
     since: datetime
@@ -78,51 +82,51 @@ class Streak:
     cause: Cause
     detail: str
     same_kind: int = 1
-    """How many of the latest are of one kind."""
+    """The number of latest failures whose causes make the same kind of incident."""
     latest: Failure | None = None
-    """The one that was counted last; ``None`` where that was before a restart."""
+    """The failure that was counted last; ``None`` for a streak from before a restart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A time in which something cannot be seen."""
+    """A time during which an account, a service or a training cannot be polled."""
 
     id: str
     subject: str
-    """An account, a service, or a training, as in the store."""
+    """The account, service or training, as in the store."""
     cause: Cause
     detail: str
     since: datetime
-    """Start of the first failed look."""
+    """Start of the first failed poll."""
     last_good_at: datetime | None
-    """When it was last seen; ``None`` where it never was."""
+    """The end of the last good poll; ``None`` where there was none."""
     opened_at: datetime
     covers: frozenset[str] = field(default_factory=frozenset)
-    """Subjects that were told before, and that it took over."""
+    """Subjects of announced incidents that this one absorbed."""
     good_polls: int = 0
-    """Answers since the last failure; so many that they end it close it."""
+    """Good polls since the last failure; ``Thresholds.good_polls`` of them close the incident."""
 
     @property
     def kind(self) -> Kind:
-        """The kind of its events."""
+        """The kind of the events about its start and updates."""
         return kind_of(self.cause)
 
 
 class IncidentChangeKind(StrEnum):
-    """What became of an incident."""
+    """The kinds of changes of an incident."""
 
     OPENED = "opened"
     UPDATED = "updated"
     CLOSED = "closed"
     ABSORBED = "absorbed"
-    """Taken over by the account's, without a word of its own."""
+    """The incident of the account absorbs it, without an event of its own."""
     NOTED = "noted"
-    """Something that a restart should know and nobody needs to be told."""
+    """A change that a restart needs and that is not announced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentChange:
-    """A change of an incident; ``incident`` is as it is after it."""
+    """A change of an incident; ``incident`` is its state after the change."""
 
     kind: IncidentChangeKind
     incident: Incident
@@ -131,12 +135,12 @@ class IncidentChange:
 
 
 def account_subject(account: str) -> str:
-    """Return an account's key in the store, e.g. ``account:main``."""
+    """Return the subject of an account, e.g. ``account:main``."""
     return f"account:{quote(account, safe='')}"
 
 
 class IncidentTracker:
-    """What one account shows of itself."""
+    """The open incidents of one account, and the counts that begin and end them."""
 
     def __init__(self, account: str, thresholds: Thresholds, incidents: Iterable[Incident] = ()) -> None:
         self.subject = account_subject(account)
@@ -145,59 +149,59 @@ class IncidentTracker:
         self._streaks: dict[str, Streak] = {}
         self._last_good_at: datetime | None = None
         self._failing_subjects: dict[str, datetime] = {}
-        """Subjects that failed since the account's last answer, with the start of the first of those failures."""
+        """Subjects that failed since the account's last answer, each with the start of its first failure since then."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
-        """Those that are open."""
+        """The open incidents."""
         return tuple(self._incidents.values())
 
     def incident_over(self, subject: str) -> Incident | None:
-        """Return the open incident that explains why ``subject`` cannot be seen."""
+        """Return the open incident that includes ``subject``, be it that of the account."""
         return self._incidents.get(self.subject) or self._incidents.get(subject)
 
     def remember(self, subject: str, streak: Streak) -> None:
-        """Take up a streak that was counted before a restart."""
+        """Restore a streak that was counted before a restart."""
         self._streaks[subject] = streak
         if streak.cause is not Cause.NOT_FOUND:
             self._failing_subjects[subject] = streak.since
 
     def remember_good(self, last_good_at: datetime | None) -> None:
-        """Take up when something of the account was seen before a restart."""
-        known = [moment for moment in (self._last_good_at, last_good_at) if moment is not None]
+        """Restore the time of a good poll of the account before a restart."""
+        known = [time for time in (self._last_good_at, last_good_at) if time is not None]
         self._last_good_at = max(known, default=None)
 
     def failed(
         self, failure: Failure, last_good_at: datetime | None, watched: int, now: datetime
     ) -> list[IncidentChange]:
-        """Count a failed look and return what follows.
+        """Count a failed poll and return the changes of incidents.
 
         Args:
-            failure: the look.
-            last_good_at: when the subject was last seen, if ever.
-            watched: how many services of the account are watched.
+            failure: the failed poll.
+            last_good_at: the end of the subject's last good poll, if any.
+            watched: the number of watched services of the account.
             now: the present, UTC.
         """
         if failure.cause is Cause.NOT_FOUND:
-            # An answer all the same: AiTEMS was reached and let us in.
+            # A 404 is an answer too: AiTEMS was reached and accepted the key.
             reached = self._answered(now)
         else:
             self._failing_subjects.setdefault(failure.subject, failure.asked_at)
             reached = []
         streak = self._count(failure)
-        return [*reached, *self._worsened(failure.subject, streak, last_good_at, watched, now)]
+        return [*reached, *self._changes_after(failure.subject, streak, last_good_at, watched, now)]
 
     def succeeded(self, subjects: Iterable[str], now: datetime) -> list[IncidentChange]:
-        """Note a counting answer about these subjects and return what follows."""
+        """Count a good poll of these subjects and return the changes of incidents."""
         changes = self._answered(now)
         for subject in subjects:
             self._streaks.pop(subject, None)
-            mine = self._incidents.get(subject)
-            changes += [] if mine is None else [self._better(mine)]
+            incident = self._incidents.get(subject)
+            changes += [] if incident is None else [self._good_poll(incident)]
         return changes
 
     def apply(self, changes: Iterable[IncidentChange]) -> None:
-        """Take over turns that were written."""
+        """Adopt changes after they were written."""
         for change in changes:
             if change.kind in {IncidentChangeKind.CLOSED, IncidentChangeKind.ABSORBED}:
                 self._incidents.pop(change.incident.subject, None)
@@ -207,7 +211,7 @@ class IncidentTracker:
     def _count(self, failure: Failure) -> Streak:
         before = self._streaks.get(failure.subject)
         if before is not None and before.latest == failure:
-            # Judged again, since what followed from it could not be kept.
+            # The same failure again, because the write of its changes failed.
             return before
         if before is None:
             streak = Streak(
@@ -230,26 +234,26 @@ class IncidentTracker:
         self._last_good_at = now
         self._failing_subjects.clear()
         account = self._incidents.get(self.subject)
-        return [] if account is None else [self._better(account)]
+        return [] if account is None else [self._good_poll(account)]
 
-    def _better(self, incident: Incident) -> IncidentChange:
-        better = replace(incident, good_polls=incident.good_polls + 1)
-        enough = better.good_polls >= self._thresholds.good_polls
+    def _good_poll(self, incident: Incident) -> IncidentChange:
+        counted = replace(incident, good_polls=incident.good_polls + 1)
+        enough = counted.good_polls >= self._thresholds.good_polls
         return IncidentChange(
-            kind=IncidentChangeKind.CLOSED if enough else IncidentChangeKind.NOTED, incident=better, announced=enough
+            kind=IncidentChangeKind.CLOSED if enough else IncidentChangeKind.NOTED, incident=counted, announced=enough
         )
 
-    def _worsened(
+    def _changes_after(
         self, subject: str, streak: Streak, last_good_at: datetime | None, watched: int, now: datetime
     ) -> list[IncidentChange]:
         account = self._incidents.get(self.subject)
         if account is not None and streak.cause is not Cause.NOT_FOUND:
-            return self._changed(account, streak)
+            return self._updated(account, streak)
         if self._account_is_unreachable(streak, watched, now):
             return self._open_account(streak, watched, now)
-        mine = self._incidents.get(subject)
-        if mine is not None:
-            return self._changed(mine, streak)
+        incident = self._incidents.get(subject)
+        if incident is not None:
+            return self._updated(incident, streak)
         if account is None and self._is_unreachable(streak, now):
             return [_opened(subject, streak, last_good_at, now)]
         return []
@@ -262,7 +266,7 @@ class IncidentTracker:
         if streak.cause is Cause.NOT_FOUND or not self._is_unreachable(streak, now):
             return False
         first = min(self._failing_subjects.values(), default=now)
-        # A service that is merely not due says nothing for or against the account.
+        # A service whose poll is not due yet is no evidence for or against the account.
         alone = watched <= 1 and now - first >= self._thresholds.account_after
         return len(self._failing_subjects) >= self._thresholds.account_services or alone
 
@@ -270,7 +274,7 @@ class IncidentTracker:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]
         first = min(self._failing_subjects.values(), default=streak.since)
         opened = _opened(self.subject, replace(streak, since=first), self._last_good_at, now)
-        # Where one service is all there is, its incident has told everything: the account's takes over its name.
+        # The announced incident of the only watched service says the same: the account's incident keeps its id.
         announced = not (watched == 1 and absorbed)
         incident = replace(
             opened.incident,
@@ -279,11 +283,11 @@ class IncidentTracker:
             or max((item.last_good_at for item in absorbed if item.last_good_at), default=None),
             covers=frozenset(item.subject for item in absorbed),
         )
-        gone = [IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=item, announced=False) for item in absorbed]
-        return [*gone, replace(opened, incident=incident, announced=announced)]
+        ended = [IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=item, announced=False) for item in absorbed]
+        return [*ended, replace(opened, incident=incident, announced=announced)]
 
-    def _changed(self, incident: Incident, streak: Streak) -> list[IncidentChange]:
-        """Note what the latest failure says; tell it when another kind of trouble has come to stay."""
+    def _updated(self, incident: Incident, streak: Streak) -> list[IncidentChange]:
+        """Return the change by the latest failure, announced once another kind has lasted ``Thresholds.failures``."""
         other_kind = kind_of(streak.cause) is not incident.kind
         if other_kind and streak.same_kind >= self._thresholds.failures:
             updated = replace(incident, cause=streak.cause, detail=streak.detail, good_polls=0)

@@ -1,4 +1,4 @@
-"""What a person is told about several events at once: why they come together, and a line for each of them."""
+"""The message about several events: the reason why they share it, and a line for each."""
 
 from __future__ import annotations
 
@@ -7,79 +7,87 @@ from dataclasses import dataclass
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, cut_note, listed
-from watcher.core.messages.training import RESTORED, Message, Severity, compose, repeat_note, status_code
-from watcher.core.training.model import Phase, phase_of
+from watcher.core.messages.text import Bounds, Code, TextLine, code, cut_note, listed
+from watcher.core.messages.training import (
+    RESTORED,
+    UNCONFIRMED,
+    Message,
+    Severity,
+    compose,
+    mark_texts,
+    repeat_note,
+    status_code,
+)
 
 EMOJI: Final = "📋"
 STAGES_MAX: Final = 3
-"""Skipped stages that are shown of one event; more than two there never are."""
+"""Skipped stages that are shown of one event; AiTEMS has at most two between two statuses."""
 INCIDENT_PREFIX: Final = "inc_"
+FOUND_LATE: Final = "found when the watcher could poll again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GroupEntry:
     """One event of several."""
 
     emoji: str
-    subject: WriteQueue
-    outcome: WriteQueue
-    """What it came to, e.g. ``→ completed``."""
-    path: WriteQueue
-    """How it came to that, with the stages that were not seen in brackets."""
+    subject: TextLine
+    outcome: TextLine
+    """The new status, e.g. ``→ completed``."""
+    path: TextLine
+    """The old and the new status, with the skipped stages between them in brackets."""
     bounds: Bounds
     marks: tuple[str, ...]
-    """Every reservation, in one or two words."""
+    """Every mark, in one or two words."""
 
     @property
-    def short(self) -> WriteQueue:
-        """What happened, without when."""
+    def short(self) -> TextLine:
+        """The line without bounds and marks."""
         return (f"{self.emoji} ", *self.subject, " ", *self.outcome)
 
-    def whole(self, separator: str) -> WriteQueue:
-        """Return everything; ``separator`` stands between the subject and what happened."""
+    def full(self, separator: str) -> TextLine:
+        """Return the whole line; ``separator`` stands between the subject and the change."""
         marks = "".join(f", {mark}" for mark in self.marks)
         return (f"{self.emoji} ", *self.subject, separator, *self.path, " (", self.bounds, f"){marks}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMessage:
-    """Several events in words, in their order."""
+    """The text about several events, in their order."""
 
     severity: Severity
-    """The gravest of them."""
+    """The highest severity among the events."""
     headline: str
-    notes: tuple[WriteQueue, ...]
-    """How the entries are to be read."""
-    entries: tuple[Entry, ...]
-    also: tuple[WriteQueue, ...]
-    """What was told by itself, and is not told again here."""
-    origin: WriteQueue
-    """The incident that hid them, and their ids."""
-    repeat: WriteQueue
-    """To be shown where an earlier copy may have arrived."""
+    notes: tuple[TextLine, ...]
+    """Explanations of the entries and of the marks that occur."""
+    entries: tuple[GroupEntry, ...]
+    also: tuple[TextLine, ...]
+    """The subject and status of each event of the same catch-up that was sent separately."""
+    origin: TextLine
+    """The incident that hid the changes, and the ids of the events."""
+    repeat: TextLine
+    """The line for a delivery of which an earlier copy may have arrived."""
 
     @property
-    def title(self) -> WriteQueue:
+    def title(self) -> TextLine:
         """The headline with the emoji before it."""
         return (f"{EMOJI} {self.headline}",)
 
-    def sent_alone(self, most: int) -> WriteQueue:
-        """Name what was told by itself, at most so many; the others are counted. Empty where there is nothing."""
+    def sent_separately(self, most: int) -> TextLine:
+        """Name at most ``most`` of the events that were sent separately, and count the others; empty without any."""
         if not self.also:
             return ()
         if most == 0:
-            return (f"{len(self.also)} more told by themselves.",)
-        beginning = "Told by itself: " if len(self.also) == 1 else "Told by themselves: "
-        return (beginning, *listed(self.also, "; ", most=most))
+            return (f"{len(self.also)} more sent separately.",)
+        return ("Sent separately: ", *listed(self.also, "; ", most=most))
 
 
 def compose_group(events: Sequence[Event], also: Sequence[Event]) -> GroupMessage:
-    """Return what a person is told about ``events``, at least one, told together.
+    """Return one message about ``events``, of which there is at least one.
 
     Args:
-        events: in the order in which they are to stand.
-        also: events of the same occasion that were told by themselves.
+        events: the events, in the order of the lines.
+        also: events of the same catch-up that were sent separately.
     """
     messages = [compose(event) for event in events]
     return GroupMessage(
@@ -95,41 +103,42 @@ def compose_group(events: Sequence[Event], also: Sequence[Event]) -> GroupMessag
 
 def _headline(events: Sequence[Event]) -> str:
     trainings = len({event.subject for event in events})
-    catch_up_id = "found when the watcher could look again" if all(event.late for event in events) else "told together"
+    late = all(event.late for event in events)
+    ending = FOUND_LATE if late else "in one message"
     if trainings == 1 and events[0].version is not None:
-        return f"{len(events)} changes of 1 training {catch_up_id}"
-    if not all(event.late for event in events):
-        return f"{len(events)} events {catch_up_id}"
+        return f"{len(events)} changes of 1 training {ending}"
+    if not late:
+        return f"{len(events)} events {ending}"
     if trainings < len(events):
-        return f"{len(events)} changes of {trainings} trainings {catch_up_id}"
-    what = "changed or new" if any(event.new for event in events) else "changed"
-    return f"{trainings} trainings found {what} when the watcher could look again"
+        return f"{len(events)} changes of {trainings} trainings {ending}"
+    change = "changed or new" if any(event.new for event in events) else "changed"
+    return f"{trainings} trainings {change}, {FOUND_LATE}"
 
 
-def _notes(events: Sequence[Event]) -> Iterable[WriteQueue]:
-    yield ("Each change came between the two times beside it.",)
+def _notes(events: Sequence[Event]) -> Iterable[TextLine]:
+    yield ("Each change happened between the two times beside it.",)
     if any(event.late for event in events):
-        yield ("Late: for a part of that time the watcher could not look.",)
+        yield ("Late: during part of that time the watcher could not poll.",)
     if any(event.restored for event in events):
         yield (RESTORED,)
     if any(event.skipped for event in events):
-        yield ("Stages in brackets were not seen (their order is our reading).",)
+        yield ("No poll returned the stages in brackets (their order is our reading).",)
     if not all(event.confirmed for event in events):
-        yield ("Unconfirmed: a list showed it, and no second answer has repeated it yet.",)
+        yield (UNCONFIRMED,)
 
 
-def _entry(event: Event, message: Message) -> Entry:
-    return Entry(
+def _entry(event: Event, message: Message) -> GroupEntry:
+    return GroupEntry(
         emoji=message.emoji,
         subject=message.subject,
         outcome=_outcome(event, message),
         path=_path(event, message),
         bounds=Bounds.around(event.after, event.before),
-        marks=tuple(_marks(event)),
+        marks=mark_texts(event),
     )
 
 
-def _outcome(event: Event, message: Message) -> WriteQueue:
+def _outcome(event: Event, message: Message) -> TextLine:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -138,7 +147,7 @@ def _outcome(event: Event, message: Message) -> WriteQueue:
     return (beginning, status_code(event.to_status))
 
 
-def _path(event: Event, message: Message) -> WriteQueue:
+def _path(event: Event, message: Message) -> TextLine:
     if event.incident is not None or event.receiver is not None:
         return (message.headline,)
     if event.kind is Kind.GONE:
@@ -150,7 +159,7 @@ def _path(event: Event, message: Message) -> WriteQueue:
     return (status_code(event.from_status), *_skipped(event.skipped), " → ", status_code(event.to_status))
 
 
-def _skipped(stages: Sequence[str]) -> WriteQueue:
+def _skipped(stages: Sequence[str]) -> TextLine:
     if not stages:
         return ()
     shown = listed((code(stage),) for stage in stages[:STAGES_MAX])
@@ -158,25 +167,12 @@ def _skipped(stages: Sequence[str]) -> WriteQueue:
     return (" → (", *shown, *((cut_note(more),) if more > 0 else ()), ")")
 
 
-def _marks(event: Event) -> Iterable[str]:
-    if event.late:
-        yield "late"
-    if event.restored:
-        yield "restored"
-    if event.new:
-        yield "new"
-    if not event.confirmed:
-        yield "unconfirmed"
-    if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
-        yield "unknown status"
-
-
-def _named(event: Event) -> WriteQueue:
+def _named(event: Event) -> TextLine:
     message = compose(event)
     return (*message.subject, " ", *_outcome(event, message))
 
 
-def _origin(events: Sequence[Event]) -> WriteQueue:
+def _origin(events: Sequence[Event]) -> TextLine:
     ids = _ids(events)
     group = events[0].group or ""
     if not group.startswith(INCIDENT_PREFIX):
@@ -184,6 +180,6 @@ def _origin(events: Sequence[Event]) -> WriteQueue:
     return ("Incident ", code(group[:SHORT_ID_LENGTH]), " · ", *ids)
 
 
-def _ids(events: Sequence[Event]) -> WriteQueue:
+def _ids(events: Sequence[Event]) -> TextLine:
     pieces = [piece for event in events for piece in (", ", Code(event.short_id))]
     return ("Events ", *pieces[1:])

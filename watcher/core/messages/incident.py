@@ -1,4 +1,4 @@
-"""The words about not seeing, chosen so that nobody takes them for a failed training."""
+"""The text about failing polls and the store, worded so that nobody takes it for a failed training."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
+from watcher.core.event import SHORT_ID_LENGTH, Event, IncidentFacts, Kind
+from watcher.core.incidents.advice import advice_for
 from watcher.core.incidents.tracker import IncidentChangeKind
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, listed, one_line, span_text
+from watcher.core.messages.text import Bounds, Code, TextLine, code, listed, one_line, span_text
 from watcher.core.polling.plan import EVERY_SERVICE
-from watcher.core.timestamps import from_text
 
 DETAIL_LIMIT: Final = 300
 ADVICE_LIMIT: Final = 400
 
-Facts = Mapping[str, object]
-"""An event's ``incident``, see ``core.incident_event``."""
-
 
 class About(StrEnum):
-    """What an incident is about, read from its event's subject."""
+    """The thing that an incident is about, read from the subject of its event."""
 
     ACCOUNT = "account"
     CLOCK = "clock"
-    """An account's clock and ours: looks may go on all the same."""
+    """The difference between AiTEMS' clock and ours; polls may still succeed."""
     SERVICES = "services"
-    """Which services an account has."""
+    """The list of an account's services."""
     SERVICE = "service"
     TRAINING = "training"
     STORE = "store"
@@ -36,7 +33,7 @@ class About(StrEnum):
 
 
 def about(event: Event) -> About:
-    """Return what this event of an incident is about."""
+    """Return the thing that this event of an incident is about."""
     if event.version is not None:
         return About.TRAINING
     if event.service is not None:
@@ -45,23 +42,23 @@ def about(event: Event) -> About:
     return {"clock": About.CLOCK, "service": About.SERVICES, "watcher": About.STORE}.get(kind, About.ACCOUNT)
 
 
-_STAYS: Final[Mapping[About, str]] = MappingProxyType(
+_CONSEQUENCES: Final[Mapping[About, str]] = MappingProxyType(
     {
         About.ACCOUNT: "Trainings keep their last known status; this does not mean that one of them failed.",
-        About.CLOCK: "This alone hides no change. Times that are told are by this machine's clock.",
-        About.SERVICES: "Services that were found before are looked at as before; new ones are not found meanwhile.",
+        About.CLOCK: "This alone stops no poll. Times in messages are those of this machine's clock.",
+        About.SERVICES: "Known services are polled as before. New services are not found until this ends.",
         About.SERVICE: "Trainings keep their last known status; this does not mean that one of them failed.",
         About.TRAINING: "The training keeps its last known status; this does not mean that it failed.",
-        About.STORE: "What changes meanwhile is told afterwards; nothing is lost by it.",
+        About.STORE: "Changes during this time are announced when the store can be written again.",
     }
 )
 
-CHANGES_FOLLOW: Final = "What changed meanwhile, if anything, is told in messages of its own."
-FIRST_SIGHT: Final = "What is seen for the first time now is the starting point: changes are told from here on."
+CHANGES_FOLLOW: Final = "Changes during this time, if any, follow in separate messages."
+BASELINE_FOLLOWS: Final = "The first answer is the baseline: only changes after it are announced."
 
 
 def headline(event: Event) -> str | None:
-    """Return the words that fit better than the kind's own; ``None`` where those will do."""
+    """Return a headline that fits better than that of the event's kind; ``None`` where there is none."""
     if event.incident is None:
         return None
     match event.kind, about(event):
@@ -72,118 +69,111 @@ def headline(event: Event) -> str | None:
         case Kind.CLOCK_SKEW, About.CLOCK:
             return None
         case Kind.CLOCK_SKEW, _:
-            return "Watcher cannot see (clocks disagree)"
+            return "Unreachable (clocks differ)"
         case _:
             return None
 
 
-def subject_line(event: Event) -> WriteQueue:
-    """Return what cannot be seen of an account, or can be again; or the store."""
+def subject_line(event: Event) -> TextLine:
+    """Return the subject of an event about an account or the store."""
     if about(event) is About.STORE:
         return ("the watcher's store",)
     account = code(event.account)
-    return ("list of services of account ", account) if about(event) is About.SERVICES else ("account ", account)
+    return ("service list of account ", account) if about(event) is About.SERVICES else ("account ", account)
 
 
-def short_id(facts: Facts) -> Code:
+def short_id(facts: IncidentFacts) -> Code:
     """Return the beginning of an incident's id, as long as that of an event's."""
-    return code(str(facts.get("id"))[:SHORT_ID_LENGTH])
+    return code(facts.id[:SHORT_ID_LENGTH])
 
 
-def lines(event: Event) -> Iterable[WriteQueue]:
-    """Return what is said about an incident that began, has another cause now, or ended; the weightiest first."""
-    if event.incident is None:
-        return ()
+def lines(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
+    """Return the lines about an incident that began, has a new cause, or ended; the most important first."""
     if event.kind in {Kind.RECOVERED, Kind.STORE_RECOVERED}:
-        return _ending(event, event.incident)
-    return _beginning(event, event.incident)
+        return _ending(event, facts)
+    return _beginning(event, facts)
 
 
-def _beginning(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _beginning(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
     if event.reason == IncidentChangeKind.UPDATED:
-        yield ("The incident goes on, and its cause is another one now.",)
+        yield ("The incident continues with a new cause.",)
     yield _since(event, facts)
     yield ("Cause: ", *_cause(facts))
-    yield (f"What to do: {one_line(str(facts.get('advice')), ADVICE_LIMIT)}",)
-    yield (_what_stays(event, facts),)
-    yield from _covers(facts, "It has taken over what was told before about ")
+    yield (f"Remedy: {one_line(advice_for(facts), ADVICE_LIMIT)}",)
+    yield (_consequence(event, facts),)
+    yield from _covers(facts, "It includes the incidents announced before about ")
 
 
-def _since(event: Event, facts: Facts) -> WriteQueue:
-    since = from_text(str(facts["since"]))
+def _since(event: Event, facts: IncidentFacts) -> TextLine:
     if about(event) is About.CLOCK:
-        return ("Noticed first at ", since, ".")
+        return ("First noticed at ", facts.since, ".")
     if about(event) is About.STORE:
-        return ("Since ", since, ".")
-    verb = "Not found" if event.kind is Kind.NOT_FOUND else "Not seen"
-    return (f"{verb} since ", since, *_seen_last(event, facts))
+        return ("Since ", facts.since, ".")
+    verb = "Not found" if event.kind is Kind.NOT_FOUND else "Unreachable"
+    return (f"{verb} since ", facts.since, *_last_good_poll(event, facts))
 
 
-def _seen_last(event: Event, facts: Facts) -> WriteQueue:
-    moment = facts.get("last_good_at")
-    if moment is not None:
-        # Of an account with dark services it is their time: others of it may have been seen since.
-        beginning = "; all of it was seen last at " if facts.get("covers") else "; seen last at "
-        return (beginning, from_text(str(moment)), ".")
-    # What an account answered is counted in memory: before the start it may have been seen.
-    never = "never since the watcher started" if about(event) is About.ACCOUNT else "not known"
-    return (f"; seen last: {never}.",)
+def _last_good_poll(event: Event, facts: IncidentFacts) -> TextLine:
+    if facts.last_good_at is not None:
+        # An account with absorbed incidents has the time of those: its other services may have answered since.
+        whose = " of all services" if facts.covers else ""
+        return (f"; last good poll{whose} at ", facts.last_good_at, ".")
+    # An account's last answer is only in memory: there may have been one before the start.
+    if about(event) is About.ACCOUNT:
+        return ("; no good poll since the watcher started.",)
+    return ("; last good poll: not known.",)
 
 
-def _what_stays(event: Event, facts: Facts) -> str:
-    if about(event) is About.TRAINING and facts.get("last_good_at") is None:
+def _consequence(event: Event, facts: IncidentFacts) -> str:
+    if about(event) is About.TRAINING and facts.last_good_at is None:
         return "No status of this training is known; this does not mean that it failed."
-    return _STAYS[about(event)]
+    return _CONSEQUENCES[about(event)]
 
 
-def _ending(event: Event, facts: Facts) -> Iterable[WriteQueue]:
+def _ending(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
     yield _lasted(event, facts)
     yield ("Latest cause: ", *_cause(facts))
-    yield from _covers(facts, "It had taken over what was told before about ")
+    yield from _covers(facts, "It included the incidents announced before about ")
     if about(event) not in {About.CLOCK, About.SERVICES}:
-        first = facts.get("last_good_at") is None and about(event) not in {About.ACCOUNT, About.STORE}
-        yield (FIRST_SIGHT if first else CHANGES_FOLLOW,)
-    if about(event) is not About.CLOCK and facts.get("kind") == Kind.CLOCK_SKEW:
-        yield ("These times are by this machine's clock, which disagreed with AiTEMS'.",)
+        first = facts.last_good_at is None and about(event) not in {About.ACCOUNT, About.STORE}
+        yield (BASELINE_FOLLOWS if first else CHANGES_FOLLOW,)
+    if about(event) is not About.CLOCK and facts.kind is Kind.CLOCK_SKEW:
+        yield ("These times are those of this machine's clock, which differed from AiTEMS' clock.",)
 
 
-def _lasted(event: Event, facts: Facts) -> WriteQueue:
-    since = from_text(str(facts["since"]))
+def _lasted(event: Event, facts: IncidentFacts) -> TextLine:
     if about(event) is About.CLOCK:
-        # Whoever set the clock changed what lies between two times.
-        return ("Noticed first at ", since, ", by this machine's clock of that time.")
-    verb = "written" if about(event) is About.STORE else "found" if _was_not_found(facts) else "seen"
-    bounds = Bounds.around(since, event.before)
-    return (f"Could not be {verb} for {_span(facts)}: from ", bounds.after, " to ", bounds.before, ".")
+        # Setting the clock changes the span between two of its times.
+        return ("First noticed at ", facts.since, ", by this machine's clock at that time.")
+    bounds = Bounds.around(facts.since, event.before)
+    span = "a while" if facts.lasted_seconds is None else span_text(facts.lasted_seconds)
+    return (f"{_state(event, facts)} for {span}: from ", bounds.after, " to ", bounds.before, ".")
 
 
-def _span(facts: Facts) -> str:
-    seconds = facts.get("lasted_seconds")
-    return span_text(seconds) if isinstance(seconds, int | float) else "a while"
+def _state(event: Event, facts: IncidentFacts) -> str:
+    if about(event) is About.STORE:
+        return "Could not be written"
+    return "Not found" if _was_not_found(facts) else "Unreachable"
 
 
-def _was_not_found(facts: Facts) -> bool:
-    return facts.get("kind") == Kind.NOT_FOUND
+def _was_not_found(facts: IncidentFacts) -> bool:
+    return facts.kind is Kind.NOT_FOUND
 
 
-def _cause(facts: Facts) -> WriteQueue:
-    detail = facts.get("detail")
-    cause = code(facts.get("cause"))
-    return (cause, ".") if not detail else (cause, " (", code(detail, DETAIL_LIMIT), ").")
+def _cause(facts: IncidentFacts) -> TextLine:
+    cause = code(facts.cause)
+    return (cause, " (", code(facts.detail, DETAIL_LIMIT), ").") if facts.detail else (cause, ".")
 
 
-def _covers(facts: Facts, beginning: str) -> Iterable[WriteQueue]:
-    match facts.get("covers"):
-        case [_, *_] as subjects:
-            yield (beginning, *listed(_named(str(subject)) for subject in subjects), ".")
-        case _:
-            return
+def _covers(facts: IncidentFacts, beginning: str) -> Iterable[TextLine]:
+    if facts.covers:
+        yield (beginning, *listed(map(_named, facts.covers)), ".")
 
 
-def _named(subject: str) -> WriteQueue:
-    """Read a subject as the store writes it, e.g. ``service:main/6wxgu1abcde``; its last part names it best."""
+def _named(subject: str) -> TextLine:
+    """Write the last part of a subject of the store such as ``service:main/6wxgu1abcde``."""
     kind, _, path = subject.partition(":")
     name = unquote(path.rpartition("/")[2])
     if kind != "service":
         return ("training ", code(name))
-    return ("the list of services",) if name == EVERY_SERVICE else ("service ", code(name))
+    return ("the service list",) if name == EVERY_SERVICE else ("service ", code(name))

@@ -1,100 +1,108 @@
-"""The words about receivers: what does not pass, since when, why, and what to do."""
+"""The text about failing receivers and dead letters: receiver, time, reason and remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, assert_never
 
+from watcher.core.delivery.facts import ReceiverFacts, Remedy, RemedyCode
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, WriteQueue, code, cut_note, one_line, span_text
-from watcher.core.timestamps import from_text
+from watcher.core.messages.text import Bounds, TextLine, code, cut_note, one_line, span_text
 
 REASON_LIMIT: Final = 300
 ANSWER_LIMIT: Final = 200
 REMEDY_LIMIT: Final = 400
 DEAD_LETTERS_SHOWN: Final = 8
-"""Dead letters that a message names; the command lists them all."""
+"""Dead letters that a message names; ``deliveries`` lists all of them."""
+REMOVED_REMEDY: Final = (
+    "The configuration no longer has this receiver. Add it again under this name and run `aitems-watcher reload`, or "
+    "end its deliveries with `aitems-watcher deliveries drop`."
+)
+PARKED_REMEDY: Final = (
+    "Fix the cause that the reason names, then run `aitems-watcher reload`. Restart the watcher where the secret comes "
+    "from env or credential. Until then the watcher tries this receiver once an hour."
+)
 
-Facts = Mapping[str, object]
-"""An event's ``receiver``, see ``core.receiver_health``."""
+
+def remedy_text(remedy: Remedy, receiver: str) -> str:
+    """Write a remedy for people; for dead letters it is a command.
+
+    Args:
+        remedy: the code and its parameter.
+        receiver: the name of the receiver that needs the remedy.
+    """
+    match remedy.code:
+        case RemedyCode.PARKED:
+            return PARKED_REMEDY
+        case RemedyCode.REMOVED:
+            return REMOVED_REMEDY
+        case RemedyCode.RETRY:
+            which = remedy.delivery_id or f"--all-dead --receiver {receiver}"
+            return f"aitems-watcher deliveries retry {which}"
+        case _:
+            assert_never(remedy.code)
 
 
-def subject_line(event: Event) -> WriteQueue:
-    """Return which receiver an event is about."""
-    return ("receiver ", code(_facts(event).get("name")))
+def subject_line(facts: ReceiverFacts) -> TextLine:
+    """Return the receiver that an event is about."""
+    return ("receiver ", code(facts.name))
 
 
-def lines(event: Event) -> Iterable[WriteQueue]:
-    """Return what is said about a receiver, the weightiest first."""
+def lines(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
+    """Return the lines about a receiver, the most important first."""
     match event.kind:
         case Kind.RECEIVER_RECOVERED:
-            return _recovered(event, _facts(event))
+            return _recovered(event, facts)
         case Kind.UNDELIVERED:
-            return _undelivered(event, _facts(event))
+            return _undelivered(event, facts)
         case _:
-            return _failing_receivers(_facts(event))
+            return _failing(facts)
 
 
-def _facts(event: Event) -> Facts:
-    return event.receiver or {}
+def _failing(facts: ReceiverFacts) -> Iterable[TextLine]:
+    yield ("Failing permanently since ", facts.since, f"; {_counted(facts.waiting or 0)}.")
+    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
+    if facts.answer:
+        yield ("Answer: ", code(facts.answer, ANSWER_LIMIT))
+    if facts.remedy is not None:
+        yield (f"Remedy: {one_line(remedy_text(facts.remedy, facts.name), REMEDY_LIMIT)}",)
+    yield ("A delivery that waits longer than [delivery] give_up_after becomes a dead letter.",)
 
 
-def _failing_receivers(facts: Facts) -> Iterable[WriteQueue]:
-    yield ("It refuses for good since ", from_text(str(facts["since"])), f"; {_counted(facts.get('waiting'))} for it.")
-    yield from _why(facts)
-    yield (f"What to do: {one_line(str(facts.get('remedy')), REMEDY_LIMIT)}",)
-    yield ("What waits is kept until [delivery] give_up_after has passed, then it becomes a dead letter.",)
+def _recovered(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
+    bounds = Bounds.around(facts.since, event.before)
+    span = "" if facts.lasted_seconds is None else f" ({span_text(facts.lasted_seconds)})"
+    yield ("It failed from ", bounds.after, " to ", bounds.before, f"{span}.")
+    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
+    if facts.waiting:
+        yield ("The deliveries that waited are sent now, in order.",)
 
 
-def _recovered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
-    bounds = Bounds.around(from_text(str(facts["since"])), event.before)
-    seconds = facts.get("lasted_seconds")
-    span = f" ({span_text(seconds)})" if isinstance(seconds, int | float) else ""
-    yield ("It refused everything from ", bounds.after, " to ", bounds.before, f"{span}.")
-    yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
-    if facts.get("waiting"):
-        yield ("What waited for it goes out now, in order.",)
-
-
-def _undelivered(event: Event, facts: Facts) -> Iterable[WriteQueue]:
-    count = facts.get("count")
-    since = from_text(str(facts["since"]))
-    if count == 1:
-        yield ("1 delivery to it was given up at ", event.before, "; it was made at ", since, ".")
+def _undelivered(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
+    if facts.count == 1:
+        yield ("1 delivery became a dead letter at ", event.before, "; it was created at ", facts.since, ".")
     else:
-        yield (f"{count} deliveries to it were given up by ", event.before, "; the oldest was made at ", since, ".")
-    yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
+        became = f"{facts.count} deliveries became dead letters by "
+        yield (became, event.before, "; the oldest was created at ", facts.since, ".")
+    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
     yield from _dead_letters(facts)
-    yield ("What to do: mend what the reason names, then run ", code(facts.get("remedy"), REMEDY_LIMIT), ".")
+    if facts.remedy is not None:
+        command = code(remedy_text(facts.remedy, facts.name), REMEDY_LIMIT)
+        yield ("Remedy: fix the cause that the reason names, then run ", command, ".")
 
 
-def _dead_letters(facts: Facts) -> Iterable[WriteQueue]:
-    listed = facts.get("deliveries")
-    dead_letters: Sequence[object] = listed if isinstance(listed, Sequence) else ()
-    for dead_letter in dead_letters[:DEAD_LETTERS_SHOWN]:
-        if isinstance(dead_letter, Mapping):
-            yield (
-                "· ",
-                code(short_delivery_id(str(dead_letter.get("id")))),
-                " ",
-                code(dead_letter.get("about"), REASON_LIMIT),
-            )
-    count = facts.get("count")
-    more = (count if isinstance(count, int) else len(dead_letters)) - DEAD_LETTERS_SHOWN
+def _dead_letters(facts: ReceiverFacts) -> Iterable[TextLine]:
+    for dead_letter in facts.deliveries[:DEAD_LETTERS_SHOWN]:
+        yield ("· ", code(short_delivery_id(dead_letter.id)), " ", code(dead_letter.about, REASON_LIMIT))
+    more = facts.count - DEAD_LETTERS_SHOWN
     if more > 0:
         yield (cut_note(more),)
 
 
-def _why(facts: Facts) -> Iterable[WriteQueue]:
-    yield ("Why: ", code(facts.get("reason"), REASON_LIMIT), ".")
-    if facts.get("answer"):
-        yield ("Its answer: ", code(facts.get("answer"), ANSWER_LIMIT))
-
-
-def _counted(waiting: object) -> str:
+def _counted(waiting: int) -> str:
     return "1 delivery waits" if waiting == 1 else f"{waiting} deliveries wait"
 
 
 def short_delivery_id(identity: str) -> str:
-    """Return the beginning of a delivery's id that a person may type, e.g. ``msg_01jdxq5k``."""
+    """Return the beginning of a delivery's id, for a person to type, e.g. ``msg_01jdxq5k``."""
     return identity[:SHORT_ID_LENGTH]

@@ -1,7 +1,7 @@
-"""Lines for people: made of pieces, neutral to the medium that shows them, safe whatever came from outside.
+"""Lines for people: made of pieces, neutral to the medium that shows them, and safe with any text from outside.
 
-The words are ours; whatever came from AiTEMS or the configuration stands in a ``Code`` piece, so that a renderer
-can set it apart and escape it for its own medium. Times stay times, so that Slack can show them in the reader's zone.
+Plain pieces are our own words. Text from AiTEMS or the configuration stands in a ``Code`` piece, so that a renderer can
+set it apart and escape it for its medium. Times stay times, so that Slack can show them in the reader's zone.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from typing import Final
 from watcher.core.timestamps import require_utc
 
 WORD_LIMIT: Final = 100
-"""Characters of an id, a name or a status word that are shown."""
+"""Characters of an id, a name or a status that are shown."""
 CUT_MARK: Final = "… (cut, "
-"""How the note at the end of a text that was cut begins."""
-POLLED: Final = 4_000
-"""Characters of a text from outside that are looked at; more could hold up everything else."""
+"""The beginning of the note at the end of a text that was cut."""
+READ_LIMIT: Final = 4_000
+"""Characters of a text from outside that are read; more would delay everything else."""
 LIST_LIMIT: Final = 8
-"""Labels, stages or the like that are shown of one list."""
+"""Labels, stages and the like that are shown of one list."""
 SHORT_SPAN: Final = timedelta(hours=12)
-"""In less than this, the second of two times needs no date, in whichever zone it is read."""
+"""Below this span, the second of two times needs no date, in any zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A text that came from outside: one line, without control characters, never empty."""
+    """A text from outside: one line, without control characters, never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The two times between which something happened, UTC, in whole seconds."""
+    """The two times between which a change happened, UTC, in whole seconds."""
 
     after: datetime
     before: datetime
 
     @classmethod
     def around(cls, after: datetime, before: datetime) -> Bounds:
-        """Round outwards: what is said stays true."""
+        """Round outwards, so that the bounds stay true."""
         fraction = timedelta(microseconds=before.microsecond)
         up = timedelta(seconds=1) if fraction else timedelta()
         return cls(after.replace(microsecond=0), before - fraction + up)
@@ -55,10 +55,10 @@ class Bounds:
 
 
 Piece = str | Code | datetime | Bounds
-WriteQueue = tuple[Piece, ...]
+TextLine = tuple[Piece, ...]
 
 
-def plain_text(line: WriteQueue) -> str:
+def plain_text(line: TextLine) -> str:
     """Return a line without any markup, times in UTC."""
     return "".join(plain_piece(piece) for piece in line)
 
@@ -76,9 +76,9 @@ def plain_piece(piece: Piece) -> str:
             return piece
 
 
-def utc_text(moment: datetime) -> str:
+def utc_text(time: datetime) -> str:
     """Write a time for people, to the second, e.g. ``2026-11-23 02:20:11 UTC``."""
-    return f"{require_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{require_utc(time):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def bounds_text(bounds: Bounds) -> str:
@@ -102,7 +102,7 @@ def span_text(seconds: float) -> str:
 
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
 _NOT_PLAIN: Final = re.compile(r"[^ -~]")
-"""What needs a second look; nearly all that comes does not."""
+"""Characters that need a check; nearly every text has none."""
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that scripts and emoji need; the others reorder or hide text."""
 
@@ -110,11 +110,11 @@ _JOINERS: Final = "\u200c\u200d"
 def one_line(text: str, limit: int) -> str:
     """Return text from outside as one line of at most ``limit`` characters that can be shown anywhere.
 
-    Terminal sequences, control characters and those that reorder or hide text are removed, lone surrogates are
-    replaced, white space is folded, and what is too long is cut with a note of how much.
+    Terminal sequences, control characters, and characters that reorder or hide text are removed. Lone surrogates are
+    replaced, and white space is folded. A longer text is cut, with a note of the number of characters that are missing.
     """
-    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:POLLED]))
-    return cut(" ".join(visible.split()), limit, beyond=len(text[POLLED:]))
+    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:READ_LIMIT]))
+    return cut(" ".join(visible.split()), limit, beyond=len(text[READ_LIMIT:]))
 
 
 def _visible(character: str) -> str:
@@ -130,9 +130,9 @@ def _visible(character: str) -> str:
 
 
 def cut(text: str, limit: int, *, beyond: int = 0) -> str:
-    """Return ``text`` in at most ``limit`` characters; what was left out is counted at the end.
+    """Return ``text`` in at most ``limit`` characters, with the number of missing characters at the end.
 
-    ``beyond`` counts characters that were left out before and makes a note certain.
+    ``beyond`` is the number of characters that were left out before; above 0 there is always a note.
     """
     if len(text) <= limit and not beyond:
         return text
@@ -141,7 +141,7 @@ def cut(text: str, limit: int, *, beyond: int = 0) -> str:
 
 
 def cut_note(left_out: int) -> str:
-    """Return the mark at the end of a text of which ``left_out`` characters are not shown."""
+    """Return the note at the end of a text or list of which ``left_out`` characters or items are not shown."""
     return f"{CUT_MARK}{left_out} more)"
 
 
@@ -151,14 +151,14 @@ def code(value: object, limit: int = WORD_LIMIT) -> Code:
     return Code(one_line(text, limit) or "(empty)")
 
 
-def listed(items: Iterable[WriteQueue], separator: str = ", ", most: int = LIST_LIMIT) -> WriteQueue:
-    """Join lines into one; those above ``most`` are counted at the end."""
+def listed(items: Iterable[TextLine], separator: str = ", ", most: int = LIST_LIMIT) -> TextLine:
+    """Join lines into one; those above ``most`` are only counted."""
     every = list(items)
     shown = [piece for item in every[:most] for piece in (separator, *item)]
     more = len(every) - most
     return (*shown[1:], cut_note(more)) if more > 0 else tuple(shown[1:])
 
 
-def codes(values: Iterable[object]) -> WriteQueue:
+def codes(values: Iterable[object]) -> TextLine:
     """List values from outside."""
     return listed((code(value),) for value in values)

@@ -1,6 +1,6 @@
-"""What a person is told about an event: headline, lines and facts, neutral to the medium that shows them.
+"""The message about one event: headline, lines and facts, neutral to the medium that shows them.
 
-What is said of several events at once stands in ``group_message``, the lines about an incident in ``incident_message``.
+``group`` composes a message about several events. ``incident`` and ``receiver`` have the lines about those.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import Event, Kind
+from watcher.core.event import Event, Kind, Mark
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
-from watcher.core.messages.text import Bounds, Code, WriteQueue, code, codes, one_line, plain_text
-from watcher.core.training.model import Phase, Status, phase_of
+from watcher.core.messages.text import Bounds, Code, TextLine, code, codes, one_line, plain_text
+from watcher.core.training.model import Status
 
 __all__ = [
     "Fact",
     "Message",
     "Severity",
     "compose",
+    "mark_texts",
     "one_line",
     "plain_text",
     "repeat_note",
@@ -29,13 +30,14 @@ __all__ = [
     "subject_line",
 ]
 
-RESTORED: Final = "You may know this already: the watcher's store was restored from an older copy."
+RESTORED: Final = "You may have received this before: the watcher's store was restored from an older copy."
+UNCONFIRMED: Final = "Unconfirmed: a list returned this status, and no second answer has repeated it yet."
 DESCRIPTION_LIMIT: Final = 300
 """Characters of a training's description that are shown."""
 
 
 class Severity(StrEnum):
-    """How much a message wants to be seen, from the least on."""
+    """The severity of a message, from the lowest to the highest."""
 
     OK = "ok"
     INFO = "info"
@@ -48,32 +50,32 @@ class Fact:
     """A labelled value below the lines."""
 
     label: str
-    value: WriteQueue
+    value: TextLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """An event in words."""
+    """The text about one event."""
 
     severity: Severity
     emoji: str
     headline: str
-    """What happened, in our own words alone."""
-    subject: WriteQueue
-    """Which training, service or account."""
-    lines: tuple[WriteQueue, ...]
-    """What changed, between when and when, and every reservation about it."""
+    """The change in our own words, without text from outside."""
+    subject: TextLine
+    """The training, service, account, store or receiver."""
+    lines: tuple[TextLine, ...]
+    """The change, its bounds, and every reservation about it."""
     facts: tuple[Fact, ...]
     event_id: str
     """The event's short id."""
 
     @property
-    def title(self) -> WriteQueue:
-        """The headline and the training in one line."""
+    def title(self) -> TextLine:
+        """The headline and the subject in one line."""
         return (f"{self.headline}: ", *self.subject)
 
 
-_POLLS: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
+_STYLES: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
     {
         Kind.APPEARED: (Severity.INFO, "🆕"),
         Kind.PROGRESS: (Severity.INFO, "🔵"),
@@ -107,22 +109,22 @@ _HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.UNKNOWN_STATUS: "Unknown training status",
         Kind.GONE: "Training gone",
         Kind.BACK: "Training back",
-        # Not one word of these may read as if a training had failed.
-        Kind.UNREACHABLE: "Watcher cannot see",
-        Kind.DENIED: "Watcher is denied access",
-        Kind.THROTTLED: "Watcher is throttled",
-        Kind.CLOCK_SKEW: "Clocks disagree",
+        # No word of these may suggest that a training failed.
+        Kind.UNREACHABLE: "Unreachable",
+        Kind.DENIED: "Access denied",
+        Kind.THROTTLED: "Requests throttled",
+        Kind.CLOCK_SKEW: "Clocks differ",
         Kind.NOT_FOUND: "Not found at AiTEMS",
-        Kind.RECOVERED: "Watcher can see again",
-        Kind.STORE_FAILING: "Watcher cannot keep what it sees",
-        Kind.STORE_RECOVERED: "Watcher can keep what it sees again",
-        Kind.RECEIVER_FAILING: "Receiver refuses alerts",
-        Kind.RECEIVER_RECOVERED: "Receiver takes alerts again",
+        Kind.RECOVERED: "Polling recovered",
+        Kind.STORE_FAILING: "Store cannot be written",
+        Kind.STORE_RECOVERED: "Store recovered",
+        Kind.RECEIVER_FAILING: "Receiver failing",
+        Kind.RECEIVER_RECOVERED: "Receiver recovered",
         Kind.UNDELIVERED: "Alerts not delivered",
     }
 )
 
-# The page "View training" tells the three failures and the stages apart in these words.
+# Headlines that follow the descriptions of the statuses on the page "View training".
 _HEADLINES_BY_STATUS: Final[Mapping[tuple[Kind, str], str]] = MappingProxyType(
     {
         (Kind.FAILED, Status.REQUEST_FAILED): "Training request failed",
@@ -135,12 +137,14 @@ _HEADLINES_BY_STATUS: Final[Mapping[tuple[Kind, str], str]] = MappingProxyType(
     }
 )
 
-_BOUNDS: Final[Mapping[Kind, str]] = MappingProxyType({Kind.GONE: "Vanished between ", Kind.BACK: "Came back between "})
+_BOUNDS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {Kind.GONE: "Disappeared between ", Kind.BACK: "Came back between "}
+)
 
 
 def compose(event: Event) -> Message:
-    """Return what a person is told about ``event``; the same event gives the same message."""
-    severity, emoji = _POLLS[event.kind]
+    """Return the message about an event; the same event gives the same message."""
+    severity, emoji = _STYLES[event.kind]
     return Message(
         severity=severity,
         emoji=emoji,
@@ -152,21 +156,21 @@ def compose(event: Event) -> Message:
     )
 
 
-def repeat_note(event: Event, others: int = 0) -> WriteQueue:
-    """Return the line that a message carries where an earlier copy of it may have arrived.
+def repeat_note(event: Event, others: int = 0) -> TextLine:
+    """Return the line of a message of which an earlier copy may have arrived.
 
-    ``others`` is how many more events the message tells.
+    ``others`` is the number of further events in the message.
     """
-    note = "This may be a repeat: whether an earlier attempt arrived is not known. "
+    note = "This may be a repeat: an earlier attempt may have arrived. "
     if others:
         return (f"{note}Events ", Code(event.short_id), f" and {others} more.")
     return (f"{note}Event ", Code(event.short_id), ".")
 
 
-def subject_line(event: Event) -> WriteQueue:
-    """Return what an event is about."""
+def subject_line(event: Event) -> TextLine:
+    """Return the subject of an event: a training, service, account, store or receiver."""
     if event.receiver is not None:
-        return receiver_message.subject_line(event)
+        return receiver_message.subject_line(event.receiver)
     if event.service is None:
         return incident_message.subject_line(event)
     service = code(event.service_name or event.service)
@@ -175,34 +179,39 @@ def subject_line(event: Event) -> WriteQueue:
     return (service, " · ", code(event.training_type), " · ", code(event.version))
 
 
-def status_code(word: str | None) -> Code:
-    """Return a status word as it came."""
-    return code("(none)" if word is None else word)
+def mark_texts(event: Event) -> tuple[str, ...]:
+    """Write every mark of an event in one or two words."""
+    return tuple(mark.value.replace("-", " ") for mark in event.marks)
+
+
+def status_code(status: str | None) -> Code:
+    """Return a status as AiTEMS wrote it."""
+    return code("(none)" if status is None else status)
 
 
 def _headline(event: Event) -> str:
-    if words := incident_message.headline(event):
-        return words
+    if special := incident_message.headline(event):
+        return special
     return _HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind])
 
 
-def _lines(event: Event) -> Iterable[WriteQueue]:
+def _lines(event: Event) -> Iterable[TextLine]:
     if event.incident is not None:
-        return (*incident_message.lines(event), *_restored(event))
+        return (*incident_message.lines(event, event.incident), *_restored(event))
     if event.receiver is not None:
-        return (*receiver_message.lines(event), *_restored(event))
+        return (*receiver_message.lines(event, event.receiver), *_restored(event))
     return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
 
 
-def _restored(event: Event) -> Iterable[WriteQueue]:
+def _restored(event: Event) -> Iterable[TextLine]:
     if event.restored:
         yield (RESTORED,)
 
 
-def _change(event: Event) -> WriteQueue:
+def _change(event: Event) -> TextLine:
     match event.kind, event.from_status, event.to_status:
         case Kind.GONE, _, _:
-            return (f"{event.kind}: was ", status_code(event.from_status), "; two looks in a row did not find it.")
+            return (f"{event.kind}: was ", status_code(event.from_status), "; two polls in a row did not find it.")
         case Kind.BACK, _, _:
             return (f"{event.kind}: found again; its recorded status is ", status_code(event.to_status), ".")
         case _, None, _:
@@ -211,28 +220,28 @@ def _change(event: Event) -> WriteQueue:
             return (f"{event.kind}: ", status_code(event.from_status), " → ", status_code(event.to_status))
 
 
-def _bounds(event: Event) -> WriteQueue:
+def _bounds(event: Event) -> TextLine:
     bounds = Bounds.around(event.after, event.before)
-    verb = "Came up between " if event.new else _BOUNDS.get(event.kind, "Changed between ")
-    ending = "; for a part of that time the watcher could not look." if event.late else "."
+    verb = "Appeared between " if event.new else _BOUNDS.get(event.kind, "Changed between ")
+    ending = "; during part of that time the watcher could not poll." if event.late else "."
     return (verb, bounds.after, " and ", bounds.before, ending)
 
 
-def _reservations(event: Event) -> Iterable[WriteQueue]:
+def _reservations(event: Event) -> Iterable[TextLine]:
     if event.skipped:
-        yield ("Not seen on the way: ", *codes(event.skipped), " (the order of the stages is our reading).")
+        yield ("No poll returned the stages between: ", *codes(event.skipped), " (their order is our reading).")
     if event.new:
         yield ("New: this version was not known before.",)
     if not event.confirmed:
-        yield ("Unconfirmed: a list showed it, and no second answer has repeated it yet.",)
-    if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
-        yield ("AiTEMS' documents do not have the status ", code(event.to_status), "; it is shown as it came.")
+        yield (UNCONFIRMED,)
+    if Mark.UNKNOWN_STATUS in event.marks:
+        yield ("AiTEMS does not document the status ", status_code(event.to_status), ".")
     if event.kind is Kind.FAILED:
         yield ("AiTEMS' API gives no reason for a failure.",)
     if event.kind is Kind.GONE:
-        yield ("What became of it is not known. If it was deleted on purpose, there is nothing to do.",)
+        yield ("AiTEMS gives no reason. If somebody deleted it on purpose, there is nothing to do.",)
     if event.kind is Kind.BACK:
-        yield ("If it has another status now, that is told when a second look repeats it.",)
+        yield ("If its status is different now, a message follows when a second poll confirms it.",)
 
 
 def _facts(event: Event) -> Iterable[Fact]:
@@ -241,7 +250,7 @@ def _facts(event: Event) -> Iterable[Fact]:
     if event.account:
         yield Fact("Account", (code(event.account),))
     if event.receiver is not None:
-        yield Fact("Receiver", (code(event.receiver.get("name")),))
+        yield Fact("Receiver", (code(event.receiver.name),))
     elif event.incident is None:
         yield from _training_facts(event.record)
     else:
@@ -264,7 +273,7 @@ def _hpo(record: Mapping[str, object]) -> object:
     return settings.get("is_enabled") if isinstance(settings, Mapping) else settings
 
 
-def _switch(value: object, *, on: str, off: str) -> WriteQueue:
+def _switch(value: object, *, on: str, off: str) -> TextLine:
     if value is None:
         return ("not given",)
     if isinstance(value, bool):

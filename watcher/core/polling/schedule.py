@@ -95,6 +95,12 @@ class PollSchedule:
         """Remove the next start of ``key``."""
         self._starts.pop(key, None)
 
+    def next_due(self) -> float | None:
+        """Return the earliest next start, in monotonic seconds; ``None`` where no key has one."""
+        while self._heap and self._starts.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
     def take_due(self, now: float) -> dict[str, float]:
         """Remove and return the due keys, earliest first, each with its start."""
         due = {}

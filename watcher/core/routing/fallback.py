@@ -1,63 +1,39 @@
-"""Who is told about a receiver: never the receiver itself, and somebody whose messages pass, if there is anybody."""
+"""The receiver that is notified about another receiver: a working one where there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 
 from watcher.core.event import Event
-from watcher.core.routing.routes import NO_ROUTE, Recipient, RoutingDecision
-
-
-class NotAnnounced(StrEnum):
-    """Why nobody can be told; the word stands in the plan's reason, the log, ``status`` and ``/readyz``."""
-
-    NO_OTHER = "no-other-receiver"
-    ALL_FAILING = "every-other-receiver-failing"
-    NOT_DELIVERED = "announcement-not-delivered"
-
-
-def about(event: Event) -> str | None:
-    """Return the name of the receiver that an event is about; ``None`` for any other event."""
-    return None if event.receiver is None else str(event.receiver["name"])
+from watcher.core.routing.reason import NotAnnounced, RoutingCode
+from watcher.core.routing.routes import Recipient, RoutingDecision
 
 
 def redirected(
     decision: RoutingDecision, event: Event, receivers: Sequence[str], failing_receivers: frozenset[str]
 ) -> RoutingDecision:
-    """Return where an event goes, given that nobody is told about himself.
+    """Return the decision about an event without the receiver that the event is about.
 
-    Where the route leaves nobody whose messages pass, the first other receiver takes it too; a route that drops on
-    purpose (``to = []``) is left alone.
+    Where the routes name no other working receiver, the first working one of the configuration is added. A route
+    that drops the event on purpose (``to = []``) keeps its decision.
 
     Args:
-        decision: what the routes say.
-        event: what is to be told.
-        receivers: all that are configured, in that order.
-        failing_receivers: those that refuse for good.
+        decision: the decision of the routes.
+        event: the event to announce.
+        receivers: the names of all configured receivers, in that order.
+        failing_receivers: the names of the receivers that fail permanently.
     """
-    name = about(event)
-    dropped_on_purpose = not decision.to and decision.reason != NO_ROUTE
-    if name is None or dropped_on_purpose:
+    if event.receiver is None or decision.reason.code is RoutingCode.DROPPED:
         return decision
+    name = event.receiver.name
     named = tuple(recipient for recipient in decision.to if recipient.receiver != name)
     if any(recipient.receiver not in failing_receivers for recipient in named):
         return replace(decision, to=named)
     others = [receiver for receiver in receivers if receiver != name]
     stand_in = next((receiver for receiver in others if receiver not in failing_receivers), None)
     if stand_in is not None:
-        to = (*named, Recipient(receiver=stand_in))
-        return replace(decision, to=to, reason=f"{decision.reason}; {stand_in} stands in for {name}")
+        reason = replace(decision.reason, stand_in=stand_in, stands_in_for=name)
+        return RoutingDecision(to=(*named, Recipient(receiver=stand_in)), reason=reason)
     why = NotAnnounced.ALL_FAILING if others else NotAnnounced.NO_OTHER
-    return replace(decision, to=named, reason=f"{decision.reason}; nobody: {why}")
-
-
-def nobody(decision: RoutingDecision) -> NotAnnounced | None:
-    """Return why nobody can be told by this plan, read from its reason; ``None`` where somebody can."""
-    return nobody_in(decision.reason)
-
-
-def nobody_in(reason: str) -> NotAnnounced | None:
-    """Read what ``redirected`` wrote into a reason."""
-    return next((word for word in NotAnnounced if reason.endswith(f"nobody: {word}")), None)
+    return RoutingDecision(to=named, reason=replace(decision.reason, not_announced=why))

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.routing.reason import RoutingReason
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.routing.silence import Silence, covering
 
@@ -57,8 +58,7 @@ class RoutedEvent:
     """An event with its deliveries, and the reasons."""
 
     event: Event
-    route: str
-    """``route N`` for each route that takes it, or why none does."""
+    reason: RoutingReason
     silence: str | None
     """The id of the silence that takes it."""
     deliveries: tuple[PlannedDelivery, ...]
@@ -94,7 +94,7 @@ def plan_deliveries(
             for recipient in decision.to
         )
         silence_id = None if silence is None else silence.id
-        events.append(RoutedEvent(event=event, route=decision.reason, silence=silence_id, deliveries=deliveries))
+        events.append(RoutedEvent(event=event, reason=decision.reason, silence=silence_id, deliveries=deliveries))
     return RoutingPlan(events=tuple(events), state=state, at=now)
 
 

@@ -6,12 +6,13 @@ A route with ``continues`` lets the routes after it match the event too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.routing.matcher import Matcher
+from watcher.core.routing.reason import NO_ROUTE, RoutingCode, RoutingReason, routed
 from watcher.core.training.model import ServiceRef
 
 FLAP_LIMIT: Final = 10
@@ -22,7 +23,6 @@ CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
 """The longest wait for a catch-up; it goes out earlier when everything was polled again."""
 MENTIONS_MAX: Final = 10
 """People and teams that one message mentions, within Slack's limits."""
-NO_ROUTE: Final = "no route names this kind"
 DEFAULT_MATCH: Final = Matcher()
 """Matches every event of the default kinds."""
 
@@ -76,8 +76,7 @@ class RoutingDecision:
     """The receivers of an event, with the reason."""
 
     to: tuple[Recipient, ...]
-    reason: str
-    """``route N`` for each route that took the event, or the reason why none did."""
+    reason: RoutingReason
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -125,11 +124,11 @@ def matching_routes(event: Event, routes: Iterable[Route]) -> Iterator[Route]:
                 return
 
 
-def _reason(matching: tuple[Route, ...], *, dropped: bool) -> str:
-    names = ", ".join(route.name for route in matching)
-    if not names:
+def _reason(matching: tuple[Route, ...], *, dropped: bool) -> RoutingReason:
+    if not matching:
         return NO_ROUTE
-    return f"{names}: dropped on purpose" if dropped else names
+    taken = routed(*(route.number for route in matching))
+    return replace(taken, code=RoutingCode.DROPPED) if dropped else taken
 
 
 def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group | None:

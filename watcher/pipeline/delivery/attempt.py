@@ -143,7 +143,7 @@ class AttemptRunner:
     def _policy(self) -> Policy:
         """Return the policy; while the wall clock is not trusted, no delivery expires by its age."""
         policy = self._parts.policy
-        return replace(policy, give_up_after=NEVER) if self._parts.clock_trust.lasts else policy
+        return policy if self._parts.clock_trust.trusted else replace(policy, give_up_after=NEVER)
 
     def _must_hold(self, leased: LeasedDelivery) -> bool:
         """Say whether an operator decides on another attempt: after a crash, the first one may have arrived.

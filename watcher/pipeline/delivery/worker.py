@@ -113,7 +113,7 @@ class DeliveryWorker:
 
     async def _expire(self) -> None:
         self._expired_at = self._clock.monotonic()
-        if self._parts.clock_trust.lasts:
+        if not self._parts.clock_trust.trusted:
             return
         now = self._clock.utc_now()
         expired: list[str] = []

@@ -1,4 +1,4 @@
-"""Asking: the one call that a look is, or the single views that stand in for a refused list."""
+"""The call of a poll: a list, a view, or views in place of a refused list."""
 
 from __future__ import annotations
 
@@ -7,34 +7,41 @@ from typing import Final
 import structlog
 
 from watcher.core.polling.plan import Poll
-from watcher.core.polling.result import Cause, PollFailure, PollResult, join_results
-from watcher.pipeline.polling.recorder import Target
+from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult, join_results
 from watcher.pipeline.ports import Api, Clock
 
 log = structlog.get_logger()
 
 LIST_REFUSALS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.NOT_FOUND})
-"""What says that the list call is not to be had, while view calls may be."""
+"""Causes for which a list call fails while view calls may succeed."""
 VIEWS_INSTEAD_SECONDS: Final = 3600.0
+"""The time after which a refused list is called again."""
 
 
-async def ask(target: Target, api: Api, clock: Clock) -> PollResult | PollFailure:
-    """Ask what a target asks; where a join_results list is refused, single views do for a while."""
-    poll = target.poll
-    if poll.training is not None:
-        return await api.view(poll.training)
-    if target.views_until > clock.monotonic():
-        return await _ask_singly(api, poll)
-    outcome = await api.list(poll.service)
-    if poll.whole_service or isinstance(outcome, PollResult) or outcome.cause not in LIST_REFUSALS:
-        return outcome
-    log.warning("poll.list_refused", poll=poll.key, cause=outcome.cause, detail=outcome.detail, instead="views")
-    target.views_until = clock.monotonic() + VIEWS_INSTEAD_SECONDS
-    return await _ask_singly(api, poll)
+class Caller:
+    """Makes the calls of polls, and remembers which joined lists AiTEMS refuses."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._views_until: dict[str, float] = {}
+        """By poll key, in monotonic seconds."""
+
+    async def call(self, poll: Poll, api: Api) -> PollOutcome:
+        """Make the call of a poll; single views replace a refused joined list for an hour."""
+        if poll.training is not None:
+            return await api.view(poll.training)
+        if self._views_until.get(poll.key, 0.0) > self._clock.monotonic():
+            return await _view_each(api, poll)
+        outcome = await api.list(poll.service)
+        if poll.whole_service or isinstance(outcome, PollResult) or outcome.cause not in LIST_REFUSALS:
+            return outcome
+        log.warning("poll.list_refused", poll=poll.key, cause=outcome.cause, detail=outcome.detail, instead="views")
+        self._views_until[poll.key] = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
+        return await _view_each(api, poll)
 
 
-async def _ask_singly(api: Api, poll: Poll) -> PollResult | PollFailure:
-    """Ask for each training of a join_results list by a view; what is seen counts as one answer."""
+async def _view_each(api: Api, poll: Poll) -> PollResult | PollFailure:
+    """View each training of a joined list; the results that arrive count as one."""
     outcomes = [await api.view(ref) for ref in poll.single]
-    seen = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
-    return join_results(seen) if seen else outcomes[0]
+    results = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
+    return join_results(results) if results else outcomes[0]

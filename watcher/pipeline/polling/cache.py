@@ -1,7 +1,8 @@
-"""What the looking stage knows, in step with the store: nothing is known here that a restart would not know.
+"""The stored state of the polling stage in memory, in step with the store.
 
-Events commit at once with the snapshots they belong to. What merely repeats (a look that saw nothing new) is
-written once a second, so that a crash only widens the bounds of the next change.
+An event is committed at once, with its snapshot. The cache adopts a change after its commit, so it never holds an
+event or a status that a restart would not find. A poll with nothing new is only noted, and written by the next flush.
+A crash loses such notes, which widens the bounds of the next change.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import replace
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import after_restore
 from watcher.core.incidents.tracker import Incident
+from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.pipeline.ports import PollStore
 
 
 class PollCache:
-    """Snapshots and looks, loaded once and written through."""
+    """Snapshots, poll states and incidents, loaded once and written through."""
 
     def __init__(self, poll_store: PollStore) -> None:
         self._poll_store = poll_store
@@ -27,10 +29,10 @@ class PollCache:
         self._polls: dict[str, PollState] = {}
         self._incident_rows: dict[str, IncidentRow] = {}
         self.deviations: frozenset[str] = frozenset()
-        """Differences from the documents that were said already."""
+        """The descriptions of the deviations that were logged already."""
         self._unwritten_trainings: set[TrainingRef] = set()
         self._unwritten_polls: set[str] = set()
-        # Revisions are counted by the store; two writes at a time would count the same one twice.
+        # The store counts the revisions of a snapshot. Two writes at a time would start from the same revision.
         self._writing = asyncio.Lock()
 
     @property
@@ -39,45 +41,57 @@ class PollCache:
         return self._poll_store.epoch
 
     async def load(self) -> None:
-        """Read everything that is remembered."""
+        """Load the stored state."""
         saved = await self._poll_store.load()
-        self._keep(saved.snapshots)
+        self._adopt(saved.snapshots)
         self._polls = {state.key: state for state in saved.polls}
         self._incident_rows = {incident_row.subject: incident_row for incident_row in saved.incident_rows}
         self.deviations = saved.deviations
 
     def poll(self, key: str) -> PollState:
-        """Return what is remembered of a look; a new one where there is nothing."""
+        """Return the state of a poll; an empty one before its first result."""
         return self._polls.get(key) or PollState(key=key)
 
     def service(self, ref: ServiceRef) -> Mapping[TrainingRef, Snapshot]:
-        """Return the known trainings of a service."""
+        """Return the recorded trainings of a service."""
         return self._services.get(ref, {})
 
     def training(self, ref: TrainingRef) -> Snapshot | None:
-        """Return what is recorded of a training."""
+        """Return the snapshot of a training, if there is one."""
         return self.service(ref.service_ref).get(ref)
 
+    def known(self, poll: Poll) -> Mapping[TrainingRef, Snapshot]:
+        """Return the recorded trainings that a poll is about."""
+        if poll.training is None:
+            trainings = self.service(poll.service)
+            return trainings if poll.whole_service else {ref: trainings[ref] for ref in poll.single if ref in trainings}
+        snapshot = self.training(poll.training)
+        return {} if snapshot is None else {poll.training: snapshot}
+
     def incident_row(self, subject: str) -> IncidentRow:
-        """Return what is remembered of a subject that could not be seen."""
+        """Return the incident row of a subject; an empty one before its first incident."""
         return self._incident_rows.get(subject) or IncidentRow(subject=subject, seq=0, incident=None)
 
     def open_incidents(self) -> list[Incident]:
-        """Return the incidents that are open."""
+        """Return the open incidents."""
         return [
             incident_row.incident for incident_row in self._incident_rows.values() if incident_row.incident is not None
         ]
 
     async def commit(self, batch: Batch) -> None:
-        """Write at once; what is known changes only when the write has succeeded."""
-        await _to_its_end(self._commit(batch))
+        """Write a batch now, and adopt it when the write has succeeded.
+
+        Raises:
+            NotSavedError: the store cannot be written for a while; the cache is unchanged.
+        """
+        await _finish(self._commit(batch))
 
     async def _commit(self, batch: Batch) -> None:
         async with self._writing:
             snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
             events = tuple(after_restore(event, self._poll_store.restored_at) for event in batch.events)
             written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events))
-            self._keep(written)
+            self._adopt(written)
             self._polls |= {state.key: state for state in batch.polls}
             self.deviations |= {deviation.description for deviation in batch.deviations}
             self._incident_rows |= {incident_row.subject: incident_row for incident_row in batch.incident_rows}
@@ -85,19 +99,23 @@ class PollCache:
             self._unwritten_polls -= {state.key for state in batch.polls}
 
     def note(self, snapshots: Iterable[Snapshot], poll: PollState | None) -> None:
-        """Know it now, write it with the next flush."""
-        # A write since the decision may have counted the revision on.
+        """Adopt snapshots and a poll state now; the next flush writes them."""
+        # A flush since the decision may have raised the revision.
         current = [self._at_revision(snapshot) for snapshot in snapshots]
         changed = [snapshot for snapshot in current if snapshot != self.training(snapshot.ref)]
-        self._keep(changed)
+        self._adopt(changed)
         self._unwritten_trainings |= {snapshot.ref for snapshot in changed}
         if poll is not None and poll != self._polls.get(poll.key):
             self._polls[poll.key] = poll
             self._unwritten_polls.add(poll.key)
 
     async def flush(self) -> None:
-        """Write what was noted since the last flush; what is noted during the write waits for the next one."""
-        await _to_its_end(self._flush())
+        """Write the notes since the last flush; a note during the write waits for the next one.
+
+        Raises:
+            NotSavedError: the store cannot be written for a while; the next flush writes these notes, too.
+        """
+        await _finish(self._flush())
 
     async def _flush(self) -> None:
         async with self._writing:
@@ -118,17 +136,17 @@ class PollCache:
         written = await self._poll_store.record(Batch(snapshots=snapshots, polls=states))
         for snapshot in written:
             current = self.training(snapshot.ref) or snapshot
-            self._keep([replace(current, revision=snapshot.revision)])
+            self._adopt([replace(current, revision=snapshot.revision)])
 
     def _at_revision(self, snapshot: Snapshot) -> Snapshot:
         known = self.training(snapshot.ref)
         return replace(snapshot, revision=known.revision if known else 0)
 
-    def _keep(self, snapshots: Iterable[Snapshot]) -> None:
+    def _adopt(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
             self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot
 
 
-async def _to_its_end(write: Coroutine[object, object, None]) -> None:
-    """Go on with a write whose stage is cancelled: the store commits it all the same, and that must be known."""
+async def _finish(write: Coroutine[object, object, None]) -> None:
+    """Finish a write although its stage is cancelled: the store commits it anyway, so the cache must adopt it."""
     await asyncio.shield(asyncio.create_task(write))

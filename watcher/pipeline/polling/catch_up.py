@@ -1,33 +1,93 @@
-"""What was hidden is told together: which targets have still to be looked at after an incident, a start, a reload."""
+"""Catch-ups: the polls that follow an incident, a start or a reload, and whose late changes form one message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from watcher.core.timestamps import to_text
 
 
 class CatchUps:
-    """By occasion, the targets that are still to be looked at; ``on_whole`` hears when there are none left."""
+    """The open catch-ups, and the catch-up that each target belongs to.
 
-    def __init__(self, on_whole: Callable[[str], None]) -> None:
-        self._on_whole = on_whole
+    Targets are named by the key of their poll.
+
+    Args:
+        on_complete: gets the id of a catch-up when each of its targets was polled. ``None`` means every open one:
+            the start ends the catch-ups that an earlier process left open, too.
+    """
+
+    def __init__(self, on_complete: Callable[[str | None], None]) -> None:
+        self._on_complete = on_complete
+        self._start_id: str | None = None
+        self._ids: dict[str, str] = {}
         self._waiting: dict[str, set[str]] = {}
+        """The targets that have still to be polled, by catch-up; one begins with its first good poll."""
+        self._incidents: set[str] = set()
+        """The incidents that have hidden a target."""
 
-    def begin(self, catch_up_id: str, keys: Iterable[str]) -> bool:
-        """Wait for these; return whether that is news."""
-        if catch_up_id in self._waiting:
-            return False
-        self._waiting[catch_up_id] = set(keys)
-        return True
+    def begin_start(self, started_at: datetime) -> None:
+        """Open the catch-up of a start; ``join_start`` adds targets to it."""
+        self._start_id = f"start {to_text(started_at)}"
 
-    def tick_off(self, catch_up_id: str, key: str) -> None:
-        """Note that a target was looked at since, or will not be any more."""
-        waiting = self._waiting[catch_up_id]
-        waiting.discard(key)
-        if not waiting:
-            del self._waiting[catch_up_id]
-            self._on_whole(catch_up_id)
+    def id_of(self, key: str) -> str | None:
+        """Return the catch-up of a target, if it belongs to one."""
+        return self._ids.get(key)
+
+    def join(self, key: str, catch_up_id: str) -> None:
+        """Add a target to a catch-up: the messages about its late changes form one group with the others."""
+        self._ids[key] = catch_up_id
+
+    def join_start(self, key: str) -> None:
+        """Add a target to the catch-up of the start."""
+        if self._start_id is not None:
+            self.join(key, self._start_id)
+
+    def join_reload(self, key: str, now: datetime) -> None:
+        """Add a target to the catch-up of this reload."""
+        self.join(key, f"reload {to_text(now)}")
+
+    def hide(self, incident_id: str, key: str) -> bool:
+        """Add a failed target to the catch-up of its incident; return whether it is the first one."""
+        self.join(key, incident_id)
+        is_first = incident_id not in self._incidents
+        self._incidents.add(incident_id)
+        return is_first
+
+    def note_good_poll(self, key: str, *, finished: bool) -> frozenset[str]:
+        """Note a good poll of a target; return the targets to poll now, if this begins their catch-up.
+
+        Args:
+            key: the target's.
+            finished: whether all its late changes are recorded, so that it leaves its catch-up.
+        """
+        catch_up_id = self._ids.get(key)
+        if catch_up_id is None:
+            return frozenset()
+        others = frozenset[str]()
+        if catch_up_id not in self._waiting:
+            hidden = {other for other, its_id in self._ids.items() if its_id == catch_up_id}
+            others = frozenset(hidden - {key})
+            self._waiting[catch_up_id] = hidden
+        if finished:
+            del self._ids[key]
+            self._remove(key, [catch_up_id])
+        return others
 
     def drop(self, key: str) -> None:
-        """Wait for a target no longer, on whatever occasion."""
-        for catch_up_id in list(self._waiting):
-            self.tick_off(catch_up_id, key)
+        """Remove a target that is polled no more from its catch-up."""
+        self._ids.pop(key, None)
+        self._remove(key, list(self._waiting))
+
+    def _remove(self, key: str, catch_up_ids: Iterable[str]) -> None:
+        for catch_up_id in catch_up_ids:
+            waiting = self._waiting[catch_up_id]
+            waiting.discard(key)
+            if not waiting:
+                del self._waiting[catch_up_id]
+                self._complete(catch_up_id)
+
+    def _complete(self, catch_up_id: str) -> None:
+        self._incidents.discard(catch_up_id)
+        self._on_complete(None if catch_up_id == self._start_id else catch_up_id)

@@ -1,4 +1,4 @@
-"""Writing once a second what the looks noted; what cannot be written now waits for the next time."""
+"""Writes once a second the state of polls that returned nothing new."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ FLUSH_SECONDS: Final = 1.0
 
 
 class Flusher:
-    """Brings the memory to the store, and closes there the incidents of what is no longer watched."""
+    """Writes the noted state of the cache, and closes the incidents of subjects that are not watched any more."""
 
     def __init__(self, cache: PollCache, incident_monitor: IncidentMonitor, observer: Observer) -> None:
         self._cache = cache
         self._incident_monitor = incident_monitor
         self._observer = observer
 
-    async def for_ever(self) -> None:
-        """Write once a second."""
+    async def run(self) -> None:
+        """Flush once a second, until cancelled."""
         while True:
             self._observer.progressed("recording", FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what there is; a failure is said in the log."""
+        """Write the noted state; a failure is logged, and the next flush tries again."""
         try:
             await self.close_orphans()
             await self._cache.flush()
         except NotSavedError as error:
             log.debug("poll.write_delayed", reason=str(error))
         except Exception:
-            # The next one writes it; what is lost at a stop only widens the bounds of the next change.
+            # State that a stop loses only widens the bounds of the next change.
             log.exception("poll.flush_failed")
 
     async def close_orphans(self) -> None:
-        """Close the incidents of what is no longer watched.
+        """Close the incidents of subjects that are not watched any more.
 
         Raises:
-            NotKeptError: the store cannot be written for a while.
+            NotSavedError: the store cannot be written for a while.
         """
         if orphans := self._incident_monitor.orphans():
             await self._cache.commit(Batch(incident_rows=orphans))

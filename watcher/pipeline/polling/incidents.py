@@ -1,4 +1,4 @@
-"""Keeps the outlook of each account: which failed looks make an incident, and what is told about it."""
+"""The incident trackers of all accounts, and the events and rows that their changes make."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
-from watcher.core.incidents.events import Scope, describe, named
+from watcher.core.incidents.events import IncidentScope, describe, with_id
 from watcher.core.incidents.tracker import (
     Failure,
     Incident,
@@ -29,7 +29,10 @@ from watcher.pipeline.polling.cache import PollCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentUpdate:
-    """What a look's outcome means for incidents: rows to write, and what to take over once they are written."""
+    """The incident changes that one poll makes, with their events and rows.
+
+    ``IncidentMonitor.apply`` adopts the changes after the rows were written.
+    """
 
     changes: tuple[IncidentChange, ...] = ()
     events: tuple[Event, ...] = ()
@@ -44,16 +47,22 @@ class IncidentUpdate:
 
 
 MAX_SKEW_SECONDS: Final = 60.0
-"""A ``Date`` has whole seconds and ages on its way; the gateway refuses a signature from five minutes on."""
+"""The largest difference between a server's ``Date`` and the wall clock that is no skew.
+
+A ``Date`` has whole seconds and ages on its way. The gateway rejects a signature whose time is five minutes off.
+"""
 
 
 def clock_subject(account: str) -> str:
-    """Return the key of an account's clock in the store; it is seen apart from the account itself."""
+    """Return the subject of the clock incidents of an account; the account's own incidents have another one."""
     return f"clock:{quote(account, safe='')}"
 
 
 class IncidentMonitor:
-    """All accounts; the caller lets one account's looks be judged one after the other."""
+    """Finds the incident changes that polls make.
+
+    The polls of one account must come one after the other, see ``AccountWriter``.
+    """
 
     def __init__(self, cache: PollCache, thresholds: Thresholds, clock_trust: ClockTrust) -> None:
         self._clock_trust = clock_trust
@@ -61,13 +70,14 @@ class IncidentMonitor:
         self._thresholds = thresholds
         self._trackers: dict[str, IncidentTracker] = {}
         self._clocks: dict[str, IncidentTracker] = {}
-        """One more outlook an account, on whether its clock and ours agree."""
+        """One more tracker per account: does its server's clock agree with the wall clock?"""
         self._services: dict[str, set[ServiceRef]] = {}
         self._discovering: set[str] = set()
-        self._scopes: dict[str, Scope] = {}
+        self._scopes: dict[str, IncidentScope] = {}
+        """The parts of an incident event that identify its subject, by subject."""
 
     def start(self, polls: Iterable[Poll]) -> None:
-        """Take up what was counted and open before the start."""
+        """Restore the failure counts and the open incidents from the cache."""
         for poll in polls:
             self.watch(poll)
         for incident in self._cache.open_incidents():
@@ -78,7 +88,7 @@ class IncidentMonitor:
                 )
 
     def apply_config(self, polls: Iterable[Poll], thresholds: Thresholds) -> None:
-        """Begin anew with another plan, as a restart would: what counts is in the memory."""
+        """Start again with another plan, from the state in the cache, as a restart would."""
         self._thresholds = thresholds
         self._discovering.clear()
         for known in (self._trackers, self._clocks, self._services, self._scopes):
@@ -86,7 +96,7 @@ class IncidentMonitor:
         self.start(polls)
 
     def watch(self, poll: Poll) -> None:
-        """Know a look's account, service and naming; take up its streak of failures."""
+        """Add a poll, and restore its failures in a row from the cache."""
         account = poll.service.account
         tracker = self._trackers.setdefault(account, IncidentTracker(account, self._thresholds))
         self._clocks.setdefault(
@@ -96,8 +106,8 @@ class IncidentMonitor:
             self._discovering.add(account)
         else:
             self._services.setdefault(account, set()).add(poll.service)
-        self._scopes.setdefault(tracker.subject, Scope(account=account))
-        self._know(poll)
+        self._scopes.setdefault(tracker.subject, IncidentScope(account=account))
+        self._note_scopes(poll)
         state = self._cache.poll(poll.key)
         tracker.remember_good(state.good_answered_at)
         if self._is_unreachable(poll, state) and state.cause is not None and state.failed_since is not None:
@@ -107,25 +117,25 @@ class IncidentMonitor:
             tracker.remember(self.subject_of(poll), streak)
 
     def _is_unreachable(self, poll: Poll, state: PollState) -> bool:
-        """Say whether what failed shows nothing: that a training which was found is no more is an answer."""
+        """Say whether a poll fails; the answer that a found training does not exist any more is no failure."""
         is_gone = poll.training is not None and self._cache.training(poll.training) is not None
         return state.failures > 0 and not (is_gone and state.cause is Cause.NOT_FOUND)
 
-    def _know(self, poll: Poll) -> None:
+    def _note_scopes(self, poll: Poll) -> None:
         naming = poll.naming
-        of_service = Scope(
+        of_service = IncidentScope(
             account=poll.service.account, service=poll.service, service_name=naming.name, labels=naming.labels
         )
         self._scopes[poll.service.subject] = of_service
-        self._scopes[poll.key] = Scope(account=poll.service.account) if poll.discovers else of_service
+        self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
         for ref in (*poll.single, *((poll.training,) if poll.training else ())):
             own = poll.naming_of(ref)
-            self._scopes[ref.watch_subject] = Scope(
+            self._scopes[ref.watch_subject] = IncidentScope(
                 account=ref.account, service=poll.service, training=ref, service_name=own.name, labels=own.labels
             )
 
     def subject_of(self, poll: Poll) -> str:
-        """Return what a failed look is counted for: its service, or a training that was never found."""
+        """Return the subject that a failed poll counts for: its service, or a training that was never found."""
         if poll.discovers:
             return poll.key
         if poll.training is not None and self._cache.training(poll.training) is None:
@@ -133,13 +143,13 @@ class IncidentMonitor:
         return poll.service.subject
 
     def incident_over(self, poll: Poll) -> Incident | None:
-        """Return the open incident that explains why this look shows nothing."""
+        """Return the open incident that a poll belongs to, of its account or of its own subject."""
         tracker = self._trackers.get(poll.service.account)
-        # A look that was under way when its account was taken out of the configuration has none.
+        # A poll may still run after a reload has removed its account.
         return None if tracker is None else tracker.incident_over(self.subject_of(poll))
 
     def failed(self, poll: Poll, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
-        """Judge a failed look."""
+        """Return the changes that a failed poll makes."""
         account = poll.service.account
         failure = Failure(
             subject=self.subject_of(poll),
@@ -153,16 +163,16 @@ class IncidentMonitor:
         return self._update(account, self._trackers[account].failed(failure, last_good_at, watched, now), now)
 
     def missed(self, poll: Poll, now: datetime) -> IncidentUpdate:
-        """Judge the answer that there is no such training (any more), which is as good as another."""
+        """Return the changes that the absence of a known training makes; AiTEMS answered, so it is a good poll."""
         account = poll.service.account
         return self._update(account, self._trackers[account].succeeded([self.subject_of(poll)], now), now)
 
     def orphans(self) -> tuple[IncidentRow, ...]:
-        """Close, without a word, the incidents of what is no longer watched; return the rows to write."""
+        """Close the incidents of subjects that are not watched any more, without an event; return the rows to write."""
         closed = []
         for incident in self._cache.open_incidents():
             if not self._is_watched(incident):
-                self._prune(incident)
+                self._drop(incident)
                 seq = self._cache.incident_row(incident.subject).seq
                 closed.append(IncidentRow(subject=incident.subject, seq=seq, incident=None))
         return tuple(closed)
@@ -171,17 +181,17 @@ class IncidentMonitor:
         account = _account_of(incident.subject)
         if account not in self._trackers:
             return False
-        # The services that a look for every service finds are known only once it has looked.
+        # The services of a watch of every service are unknown until its first poll.
         return account in self._discovering or incident.subject in {*self._scopes, clock_subject(account)}
 
-    def _prune(self, incident: Incident) -> None:
+    def _drop(self, incident: Incident) -> None:
         account = _account_of(incident.subject)
         if account in self._trackers:
             change = IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=incident, announced=False)
             self._tracker_of(account, incident).apply([change])
 
     def succeeded(self, poll: Poll, shown: Iterable[TrainingRef], now: datetime) -> IncidentUpdate:
-        """Judge a look that was answered; ``shown`` are the trainings that it found."""
+        """Return the changes that a good poll makes; ``shown`` are the trainings in its result."""
         account = poll.service.account
         subjects = (
             [self.subject_of(poll)] if poll.training is None else [poll.training.watch_subject, poll.service.subject]
@@ -193,22 +203,28 @@ class IncidentMonitor:
         return self._update(account, changes, now)
 
     def dated(self, poll: Poll, server_date: datetime | None, now: datetime) -> IncidentUpdate:
-        """Judge the server's ``Date`` beside our clock, of an answer that came just now."""
+        """Return the changes that the server's ``Date`` makes.
+
+        Args:
+            poll: the poll.
+            server_date: the ``Date`` of its response, if there was one.
+            now: the time of the response by the wall clock.
+        """
         account = poll.service.account
         clocks, subject = self._clocks[account], clock_subject(account)
         if server_date is None:
-            self._clock_trust.undated()
+            self._clock_trust.note_undated()
             return IncidentUpdate()
         skew = (server_date - now).total_seconds()
         if abs(skew) <= MAX_SKEW_SECONDS:
-            self._clock_trust.end()
+            self._clock_trust.note_agreement()
             return self._update(account, clocks.succeeded([subject], now), now)
         detail = f"the server's clock is {skew:+.0f} s from ours"
         failure = Failure(subject=subject, cause=Cause.CLOCK, detail=detail, asked_at=now, ended_at=now)
         return self._update(account, clocks.failed(failure, None, 1, now), now)
 
     def apply(self, poll: Poll, update: IncidentUpdate) -> None:
-        """Take over what was written."""
+        """Adopt the changes of an update that was written."""
         for change in update.changes:
             self._tracker_of(poll.service.account, change.incident).apply([change])
 
@@ -216,20 +232,20 @@ class IncidentMonitor:
         return (self._clocks if incident.subject == clock_subject(account) else self._trackers)[account]
 
     def _update(self, account: str, changes: Sequence[IncidentChange], now: datetime) -> IncidentUpdate:
-        kept, events, incident_rows = [], [], []
+        adopted, events, incident_rows = [], [], []
         for change in changes:
             subject = change.incident.subject
             seq = self._cache.incident_row(subject).seq + change.announced
-            change = named(change, self._cache.epoch, seq)  # noqa: PLW2901 - the same turn, with its name
+            change = with_id(change, self._cache.epoch, seq)  # noqa: PLW2901 - the same change, with its id
             open_still = change.kind not in {IncidentChangeKind.CLOSED, IncidentChangeKind.ABSORBED}
             incident_rows.append(
                 IncidentRow(subject=subject, seq=seq, incident=change.incident if open_still else None)
             )
             if change.announced:
-                scope = self._scopes.get(subject, Scope(account=account))
+                scope = self._scopes.get(subject, IncidentScope(account=account))
                 events.append(describe(change, scope, self._cache.epoch, seq, now))
-            kept.append(change)
-        return IncidentUpdate(changes=tuple(kept), events=tuple(events), incident_rows=tuple(incident_rows))
+            adopted.append(change)
+        return IncidentUpdate(changes=tuple(adopted), events=tuple(events), incident_rows=tuple(incident_rows))
 
 
 def _account_of(subject: str) -> str:

@@ -14,9 +14,9 @@ from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, Sec
 
 from watcher.core.event import Event
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import Code, WriteQueue
+from watcher.core.messages.text import Code, TextLine
 from watcher.core.messages.training import Fact, Message, compose, repeat_note
-from watcher.receivers.fallback_render import rendered
+from watcher.receivers.fallback_render import render_or_fall_back
 from watcher.receivers.slack import group as slack_group
 from watcher.receivers.slack.text import join_lines, markup_free, mrkdwn
 
@@ -62,7 +62,7 @@ def payload(
         message = compose_group(listed, others)
         return _several(message, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
 
-    text, blocks = rendered(render, events, also)
+    text, blocks = render_or_fall_back(render, events, also)
     if mention:
         text = _below_title(text, mention)
         blocks.append(SectionBlock(text=_markdown(mention)))
@@ -88,7 +88,7 @@ def _single(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list
     return _text(message, notes), [*blocks, *map(_context, notes)]
 
 
-def _text(message: Message, notes: Sequence[WriteQueue]) -> str:
+def _text(message: Message, notes: Sequence[TextLine]) -> str:
     # A phone shows the title; the notes come next, because the end may be cut.
     lines = [(f"{message.emoji} ", *message.title), *notes, *message.lines]
     return join_lines([markup_free(line, TEXT_LIMIT // 2) for line in lines], TEXT_LIMIT)
@@ -116,7 +116,7 @@ def _field(fact: Fact) -> MarkdownTextObject:
     return _markdown(f"*{fact.label}*\n{mrkdwn(fact.value, FIELD_LIMIT)}")
 
 
-def _context(line: WriteQueue) -> ContextBlock:
+def _context(line: TextLine) -> ContextBlock:
     return ContextBlock(elements=[_markdown(mrkdwn(line, CONTEXT_LIMIT))])
 
 

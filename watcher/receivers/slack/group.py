@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from watcher.core.messages.group import EMOJI, Entry, GroupMessage
-from watcher.core.messages.text import LIST_LIMIT, WriteQueue, cut_note
+from watcher.core.messages.group import EMOJI, GroupEntry, GroupMessage
+from watcher.core.messages.text import LIST_LIMIT, TextLine, cut_note
 from watcher.receivers.slack.text import UNLIMITED, join_lines, markup_free, mrkdwn, squeezed
 
 EVENTS_MAX: Final = 20
@@ -41,7 +41,7 @@ def preview(message: GroupMessage, *, may_be_repeat: bool) -> str:
 def text_alone(message: GroupMessage, *, may_be_repeat: bool, spare: int = 0) -> str:
     """Return the message as text alone, with ``spare`` characters left for mentions."""
     head = _plain([message.title, *([message.repeat] if may_be_repeat else []), *message.notes])
-    lines = [entry.whole(": ") for entry in message.entries[:EVENTS_MAX]]
+    lines = [entry.full(": ") for entry in message.entries[:EVENTS_MAX]]
     end = [*_plain(_left_out(message)), *_sent_alone(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(lines)), dates=False)]
     return _text(head, lines, end, TEXT_LIMIT - spare)
 
@@ -69,14 +69,14 @@ def _sent_alone(message: GroupMessage, limit: int, *, dates: bool) -> list[str]:
     """Return the line that names events with messages of their own, as many as fit."""
     render = mrkdwn if dates else markup_free
     for most in range(LIST_LIMIT, -1, -1):
-        shown = render(message.sent_alone(most), UNLIMITED)
+        shown = render(message.sent_separately(most), UNLIMITED)
         if len(shown) <= limit:
             return [shown] if shown else []
     return []
 
 
-def _entry(entry: Entry, space: int, *, rich: bool) -> str:
-    return squeezed(entry.whole("\n" if rich else ": "), space, dates=True)
+def _entry(entry: GroupEntry, space: int, *, rich: bool) -> str:
+    return squeezed(entry.full("\n" if rich else ": "), space, dates=True)
 
 
 def _packed(lines: Sequence[str]) -> Iterator[str]:
@@ -90,20 +90,20 @@ def _packed(lines: Sequence[str]) -> Iterator[str]:
     yield section
 
 
-def _text(head: Sequence[str], entries: Sequence[WriteQueue], end: Sequence[str], limit: int) -> str:
+def _text(head: Sequence[str], entries: Sequence[TextLine], end: Sequence[str], limit: int) -> str:
     space = limit - sum(len(line) + 1 for line in (*head, *end))
     share = space // len(entries) - 1
     return "\n".join([*head, *(squeezed(line, share, dates=False) for line in entries), *end])
 
 
-def _left_out(message: GroupMessage) -> list[WriteQueue]:
+def _left_out(message: GroupMessage) -> list[TextLine]:
     more = len(message.entries) - EVENTS_MAX
     return [(cut_note(more),)] if more > 0 else []
 
 
-def _plain(lines: Sequence[WriteQueue]) -> list[str]:
+def _plain(lines: Sequence[TextLine]) -> list[str]:
     return [squeezed(line, NOTE_LIMIT, dates=False) for line in lines]
 
 
-def _marked(lines: Sequence[WriteQueue]) -> list[str]:
+def _marked(lines: Sequence[TextLine]) -> list[str]:
     return [mrkdwn(line, CLOSING_LIMIT) for line in lines]

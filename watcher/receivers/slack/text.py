@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from watcher.core.messages.text import CUT_MARK, Bounds, Code, Piece, WriteQueue, bounds_text, cut_note, utc_text
+from watcher.core.messages.text import CUT_MARK, Bounds, Code, Piece, TextLine, bounds_text, cut_note, utc_text
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
 """Replaces a backtick, which ends code style and cannot be escaped inside it."""
@@ -70,17 +70,17 @@ def date_bounds(bounds: Bounds) -> str:
     return f"{date(bounds.after)} to <!date^{int(bounds.before.timestamp())}^{{time_secs}}|{fallback}>"
 
 
-def mrkdwn(line: WriteQueue, limit: int) -> str:
+def mrkdwn(line: TextLine, limit: int) -> str:
     """Return a line as mrkdwn with times in the reader's zone."""
     return _render(line, limit, dates=True)
 
 
-def markup_free(line: WriteQueue, limit: int) -> str:
+def markup_free(line: TextLine, limit: int) -> str:
     """Return a line with no markup except code style and with times in UTC, for previews and text alone."""
     return _render(line, limit, dates=False)
 
 
-def squeezed(line: WriteQueue, limit: int, *, dates: bool) -> str:
+def squeezed(line: TextLine, limit: int, *, dates: bool) -> str:
     """Return a line within ``limit``, by shortening its texts from outside.
 
     For lists in which every line matters. Only if that does not suffice, the end is cut.
@@ -103,7 +103,7 @@ def _shortened(piece: Piece, longest: int) -> Piece:
     return Code(f"{known[: longest - 1 - end]}…{known[len(known) - end :]}")
 
 
-def _render(line: WriteQueue, limit: int, *, dates: bool) -> str:
+def _render(line: TextLine, limit: int, *, dates: bool) -> str:
     shown = ""
     for piece in line:
         shown += _render_piece(piece, limit - len(shown), dates=dates)

@@ -1,1 +1,1 @@
-"""Everything that the simulator can do wrong: which faults there are, when one strikes, and what it then does."""
+"""The faults of the simulator: their kinds, their schedule, and their effects."""

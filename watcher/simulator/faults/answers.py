@@ -1,4 +1,4 @@
-"""Faults in good HTTP: the answer is whole, but it is an error or nonsense."""
+"""Faults in valid HTTP: the answer is complete, but it is an error or nonsense."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from urllib.parse import quote
 
 from watcher.simulator import gateway
-from watcher.simulator.calls import Answer, gateway_answer
+from watcher.simulator.calls import SimulatedAnswer, gateway_answer
 from watcher.simulator.faults.exchange import Exchange
 from watcher.simulator.responses import http_date, to_json
 
 Act = Callable[[Exchange], Awaitable[None]]
-"""What every fault is: it answers the exchange in its own bad way."""
+"""The form of every fault: a function that answers the exchange wrongly."""
 
 Record = dict[str, object]
 """A training as JSON."""
@@ -24,12 +24,12 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 
 _STALE_SECONDS: Final = 30.0
 _CLOCK_OFF_SECONDS: Final = 600.0
 _DEPTH: Final = 100_000
-_TWIN: Final = "status again"
+_SECOND_STATUS: Final = "status again"
 _URL_MARKS: Final = "%:/?#[]@!$&'()*+,;=~"
 
 
 def gateway_error(error: gateway.GatewayError, details: str | None = None) -> Act:
-    """Return a fault that answers with a gateway error, and with Retry-After where the fault has one."""
+    """Return a fault that answers with a gateway error, and with the fault's Retry-After if set."""
 
     async def act(exchange: Exchange) -> None:
         await exchange.reply_json(gateway_answer(error, details), exchange.retry_after())
@@ -38,7 +38,7 @@ def gateway_error(error: gateway.GatewayError, details: str | None = None) -> Ac
 
 
 def body(http_status: int, content: bytes, content_type: str = "application/json") -> Act:
-    """Return a fault that answers with these very bytes."""
+    """Return a fault that answers with exactly these bytes."""
 
     async def act(exchange: Exchange) -> None:
         await exchange.reply(http_status, content, content_type)
@@ -59,31 +59,31 @@ forbidden: Final = body(403, to_json({"responseError": {"returnCode": "1103", "r
 
 
 async def not_found(exchange: Exchange) -> None:
-    """Answer as AiTEMS does for a service or training that it does not know."""
+    """Answer as AiTEMS does for an unknown service or training."""
     document = {"timestamp": exchange.server_now.isoformat(timespec="milliseconds"), "status": 404}
-    await exchange.reply_json(Answer(404, {**document, "error": "Not Found", "path": ""}))
+    await exchange.reply_json(SimulatedAnswer(404, {**document, "error": "Not Found", "path": ""}))
 
 
 async def canned(exchange: Exchange) -> None:
-    """Answer with the status, text and content type that the fault names."""
+    """Answer with the status, text and content type of the fault."""
     fault = exchange.fault
     content_type = fault.content_type or "application/json"
     await exchange.reply(fault.status or 200, (fault.text or "").encode(), content_type)
 
 
 async def redirect(exchange: Exchange) -> None:
-    """Send the client elsewhere."""
+    """Redirect the client to another URL."""
     location = quote(exchange.fault.text or "/elsewhere", safe=_URL_MARKS)
     await exchange.reply(exchange.fault.status or 302, b"", headers={"location": location})
 
 
 async def created(exchange: Exchange) -> None:
-    """Answer honestly, with the one success status that AiTEMS' own table lists."""
+    """Answer honestly, with 201, the one success status in AiTEMS' own table."""
     await exchange.reply_json(replace(exchange.honest(0), http_status=201))
 
 
 async def clock_off(exchange: Exchange) -> None:
-    """Answer honestly, with a Date that is off."""
+    """Answer honestly, with a wrong Date."""
     seconds = _CLOCK_OFF_SECONDS if exchange.fault.seconds is None else exchange.fault.seconds
     date = http_date(exchange.server_now + timedelta(seconds=seconds))
     await exchange.reply_json(exchange.honest(0), {"date": date})
@@ -95,7 +95,7 @@ async def no_date(exchange: Exchange) -> None:
 
 
 async def older_state(exchange: Exchange) -> None:
-    """Answer as a replica does that lags behind."""
+    """Answer with an older state, as a replica that lags behind."""
     seconds = _STALE_SECONDS if exchange.fault.seconds is None else exchange.fault.seconds
     await exchange.reply_json(exchange.honest(seconds))
 
@@ -110,7 +110,7 @@ async def half_list(exchange: Exchange) -> None:
     await exchange.reply_json(_with_lists(exchange.honest(0), lambda items: items[::2]))
 
 
-def _with_lists(honest: Answer, change: Callable[[list[object]], list[object]]) -> Answer:
+def _with_lists(honest: SimulatedAnswer, change: Callable[[list[object]], list[object]]) -> SimulatedAnswer:
     if not isinstance(honest.document, dict):
         return honest
     changed = {name: change(honest.document[name]) for name in ("trains", "services") if name in honest.document}
@@ -118,12 +118,12 @@ def _with_lists(honest: Answer, change: Callable[[list[object]], list[object]]) 
 
 
 def trainings_with(changes: Mapping[str, object]) -> Act:
-    """Return a fault that puts these fields into every training of the honest answer."""
-    return _retouched(lambda _exchange, training: training.update(changes))
+    """Return a fault that sets these fields in every training of the honest answer."""
+    return _changed(lambda _exchange, training: training.update(changes))
 
 
-def _retouched(change: Callable[[Exchange, Record], None]) -> Act:
-    """Return a fault that changes every training of the honest answer in place."""
+def _changed(change: Callable[[Exchange, Record], None]) -> Act:
+    """Return a fault that changes each training of the honest answer in place."""
 
     async def act(exchange: Exchange) -> None:
         honest = exchange.honest(0)
@@ -141,11 +141,11 @@ def _trainings_in(document: object) -> Iterator[Record]:
         yield from (item for item in candidates if isinstance(item, dict) and "hpConfig" in item and "version" in item)
 
 
-def _claim_other(_exchange: Exchange, training: Record) -> None:
+def _set_other_training(_exchange: Exchange, training: Record) -> None:
     training.update(serviceId="otherservice", version="otherversion")
 
 
-def _claim_unknown_status(exchange: Exchange, training: Record) -> None:
+def _set_unknown_status(exchange: Exchange, training: Record) -> None:
     training["status"] = exchange.fault.text or "hibernating"
 
 
@@ -158,11 +158,11 @@ def _drop_all_but_status(_exchange: Exchange, training: Record) -> None:
         del training[name]
 
 
-other_training: Final = _retouched(_claim_other)
-unknown_status: Final = _retouched(_claim_unknown_status)
-other_case: Final = _retouched(lambda _exchange, training: training.update(status=str(training["status"]).upper()))
-missing_status: Final = _retouched(_drop_status)
-missing_fields: Final = _retouched(_drop_all_but_status)
+other_training: Final = _changed(_set_other_training)
+unknown_status: Final = _changed(_set_unknown_status)
+other_case: Final = _changed(lambda _exchange, training: training.update(status=str(training["status"]).upper()))
+missing_status: Final = _changed(_drop_status)
+missing_fields: Final = _changed(_drop_all_but_status)
 null_status: Final = trainings_with(MappingProxyType({"status": None}))
 wrong_types: Final = trainings_with(
     MappingProxyType({"status": 7, "hpConfig": "none", "inference": "yes", "createdDate": 20240730, "version": ["1"]})
@@ -171,11 +171,11 @@ not_a_number: Final = trainings_with(MappingProxyType({"hpConfig": {"is_enabled"
 
 
 async def duplicate_keys(exchange: Exchange) -> None:
-    """Give each training a second ``status`` that contradicts the first."""
+    """Give each training a second ``status`` with another value."""
     honest = exchange.honest(0)
     for training in _trainings_in(honest.document):
-        training[_TWIN] = "completed" if training["status"] != "completed" else "learning"
-    text = to_json(honest.document).replace(to_json(_TWIN), b'"status"')
+        training[_SECOND_STATUS] = "completed" if training["status"] != "completed" else "learning"
+    text = to_json(honest.document).replace(to_json(_SECOND_STATUS), b'"status"')
     await exchange.reply(honest.http_status, text)
 
 
@@ -188,6 +188,6 @@ async def deep(exchange: Exchange) -> None:
 
 
 async def bad_utf8(exchange: Exchange) -> None:
-    """Put bytes that are no UTF-8 into an otherwise honest answer."""
+    """Put invalid UTF-8 into an otherwise honest answer."""
     http_status, text = exchange.honest_bytes()
     await exchange.reply(http_status, text.removesuffix(b"}") + b', "name": "\xff\xfe"}')

@@ -1,4 +1,4 @@
-"""The list of faults: to add one, write a small function and give it a line here."""
+"""The list of faults. To add one, write a small function and add a line here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watcher.simulator.faults.plan import OPTIONS, Fault
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """What a fault does, in a sentence, and which options of ``Fault`` it takes."""
+    """One kind of fault: its function, its description, and its options of ``Fault``."""
 
     act: Act
     says: str
@@ -41,7 +41,7 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "504": FaultKind(gateway_error(gateway.ENDPOINT_TIMEOUT), "504 with code 510"),
         # errors in other shapes
         "403": FaultKind(answers.forbidden, "403 in another envelope of NAVER's"),
-        "404": FaultKind(answers.not_found, "404 of AiTEMS itself: no such service or training"),
+        "404": FaultKind(answers.not_found, "404 of AiTEMS: no such service or training"),
         "xml": FaultKind(answers.xml, "401 in XML"),
         "html": FaultKind(answers.html, "502 in HTML"),
         "empty-error": FaultKind(answers.empty_error, "500 without a body"),
@@ -64,16 +64,16 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "bad-utf8": FaultKind(answers.bad_utf8, "bytes that are no UTF-8 in good JSON"),
         # success that misleads
         "other-training": FaultKind(answers.other_training, "an answer about another training"),
-        "unknown-status": FaultKind(answers.unknown_status, "the status word hibernating, or text", ("text",)),
-        "other-case": FaultKind(answers.other_case, "status words in capitals"),
-        "older-state": FaultKind(answers.older_state, "what was so 30 s, or seconds, ago", ("seconds",)),
+        "unknown-status": FaultKind(answers.unknown_status, "the status hibernating, or text", ("text",)),
+        "other-case": FaultKind(answers.other_case, "statuses in capitals"),
+        "older-state": FaultKind(answers.older_state, "the state of 30 s, or seconds, ago", ("seconds",)),
         "empty-list": FaultKind(answers.empty_list, "lists with nothing in them"),
         "half-list": FaultKind(answers.half_list, "lists with every second item left out"),
         "clock-off": FaultKind(answers.clock_off, "a Date that is 600 s, or seconds, ahead", ("seconds",)),
         "no-date": FaultKind(answers.no_date, "no Date"),
         "201": FaultKind(answers.created, "an honest answer with 201"),
         # the wire
-        "hang": FaultKind(wire.hang, "no answer, for ever"),
+        "hang": FaultKind(wire.hang, "no answer, ever"),
         "hang-mid-body": FaultKind(wire.hang_mid_body, "half an answer, then nothing"),
         "slow": FaultKind(wire.slow, "an honest answer after 5 s, or seconds", ("seconds",)),
         "drip": FaultKind(wire.drip, "a byte of the body each 0.3 s, or seconds", ("seconds",)),
@@ -93,10 +93,10 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
 
 
 def check_fault(fault: Fault) -> Fault:
-    """Return the fault if its kind is known and takes the options it has.
+    """Return the fault if its kind is known and accepts its options.
 
     Raises:
-        ValueError: it says what to write instead.
+        ValueError: the kind or an option is unknown; the text names the valid ones.
     """
     kind = KINDS.get(fault.kind)
     if kind is None:

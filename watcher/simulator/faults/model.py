@@ -1,4 +1,4 @@
-"""A fault as a script or the control endpoint writes it."""
+"""The JSON and TOML form of a fault, for scripts and the control endpoint."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class FaultModel(BaseModel):
     content_type: str | None = None
 
     @model_validator(mode="after")
-    def _refuse_nonsense(self) -> Self:
+    def _reject_invalid(self) -> Self:
         self.fault()
         return self
 
     def fault(self) -> Fault:
-        """Return the fault that is described."""
+        """Return the fault; raises ``ValueError`` for an invalid one."""
         return check_fault(Fault(**self.model_dump()))
 
 
 def as_document(fault: Fault) -> dict[str, object]:
-    """Return a fault with the keys under which it is written, what is left out left out."""
+    """Return a fault with its keys in JSON, without those that are not set."""
     names = FaultModel.model_fields.items()
     document = {field.alias or name: getattr(fault, name) for name, field in names}
     return {key: value for key, value in document.items() if value is not None}

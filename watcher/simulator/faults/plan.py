@@ -1,6 +1,6 @@
-"""When a fault strikes: on which calls, from when on, how long, how often.
+"""The schedule of faults: which calls they affect, from when, how long, and how often.
 
-Nothing here reads a clock or draws a number; both are passed in.
+Pure: the caller passes times and random numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEADER_VALUE: Final = re.compile("[!-~\xa1-\xff](?:[ -~\xa0-\xff]*[!-~\xa1-\xff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault on demand; what is left out does not limit it.
+    """One fault; options that are not set do not limit it.
 
     The options at the end are for some kinds only: see ``watcher.simulator.faults.kinds``.
     """
@@ -30,13 +30,13 @@ class Fault:
     service: str | None = None
     call: CallKind | None = None
     times: int | None = None
-    """Strikes so many requests and then ends."""
+    """Affects so many requests and then ends."""
     rate: float = 1.0
-    """Strikes this share of the requests, from 0 to 1."""
+    """Affects this share of the requests, from 0 to 1."""
     at_seconds: float | None = None
-    """Begins so long after the simulator's start; ``None`` means at once."""
+    """Begins so long after the simulator's start; ``None`` means now."""
     for_seconds: float | None = None
-    """Lasts so long from when it begins."""
+    """Lasts so long from its beginning."""
 
     retry_after: str | None = None
     retry_after_date_seconds: float | None = None
@@ -73,12 +73,12 @@ def _check_header(name: str, value: str | None) -> None:
 
 
 OPTIONS: Final = ("retry_after", "retry_after_date_seconds", "seconds", "size", "status", "text", "content_type")
-"""The fields of ``Fault`` that only some kinds take."""
+"""The fields of ``Fault`` that only some kinds accept."""
 
 
 @dataclass(slots=True)
 class PlannedFault:
-    """A fault that was set, and how often it has struck."""
+    """A fault that was set, with its number of affected requests."""
 
     id: int
     fault: Fault
@@ -87,16 +87,16 @@ class PlannedFault:
 
     @property
     def until_seconds(self) -> float:
-        """When it ends by itself; infinity if it does not."""
+        """The time of its end; infinity if it has none."""
         return math.inf if self.fault.for_seconds is None else self.from_seconds + self.fault.for_seconds
 
     def has_ended(self, seconds: float) -> bool:
-        """Say whether it will never strike again."""
+        """Return whether the fault is over."""
         spent = self.fault.times is not None and self.struck >= self.fault.times
         return spent or seconds >= self.until_seconds
 
     def concerns(self, call: Call, seconds: float) -> bool:
-        """Say whether it may strike this call at this time."""
+        """Return whether the fault may affect this call at this time."""
         fault = self.fault
         return (
             self.from_seconds <= seconds
@@ -107,34 +107,34 @@ class PlannedFault:
 
 
 class FaultPlan:
-    """The faults that were set; the first one that concerns a call, in the order in which they were set, strikes."""
+    """The faults that were set; the earliest one that concerns a call applies."""
 
     def __init__(self) -> None:
         self._faults: dict[int, PlannedFault] = {}
         self._latest_id = 0
 
     def add(self, fault: Fault, now_seconds: float) -> int:
-        """Set a fault and return the number under which it can be removed."""
+        """Set a fault and return its number, for ``remove``."""
         self._latest_id += 1
         from_seconds = now_seconds if fault.at_seconds is None else fault.at_seconds
         self._faults[self._latest_id] = PlannedFault(self._latest_id, fault, from_seconds)
         return self._latest_id
 
     def remove(self, fault_id: int) -> bool:
-        """End a fault; false where there is none of that number."""
+        """End a fault; return false if the number is unknown."""
         return self._faults.pop(fault_id, None) is not None
 
     def clear(self) -> None:
-        """End all of them."""
+        """End all faults."""
         self._faults.clear()
 
     def choose(self, call: Call, seconds: float, draw: Callable[[], float]) -> Fault | None:
-        """Return the fault that strikes this call, ``None`` where all goes well.
+        """Return the fault that applies to this call, or ``None``.
 
         Args:
-            call: the call that was received.
-            seconds: when, since the simulator started.
-            draw: gives a random number from 0 up to, but without, 1 for each fault with a rate.
+            call: the received call.
+            seconds: its time since the simulator's start.
+            draw: returns a random number from 0 (inclusive) to 1 (exclusive), for each fault with a rate.
         """
         for planned in self._faults.values():
             if planned.concerns(call, seconds) and (planned.fault.rate >= 1 or draw() < planned.fault.rate):

@@ -1,4 +1,4 @@
-"""Faults below HTTP, or in how an answer is sent: hanging, dripping, breaking off, never ending."""
+"""Faults below HTTP or in the sending of an answer: hangs, slow bytes, resets, endless bodies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLOW_SECONDS: Final = 5.0
 _DRIP_SECONDS: Final = 0.3
 _CHUNK: Final = b" " * 65536
 _GZIP: Final = 16 + zlib.MAX_WBITS
-"""Tells zlib to write gzip's header and trailer."""
+"""zlib's flag for the header and trailer of gzip."""
 
 
 async def hang(exchange: Exchange) -> None:
@@ -32,7 +32,7 @@ async def slow(exchange: Exchange) -> None:
 
 
 async def hang_mid_body(exchange: Exchange) -> None:
-    """Send half of the answer and then nothing."""
+    """Send half of the answer, then nothing."""
     http_status, body = exchange.honest_bytes()
     exchange.write(exchange.raw_head(http_status, len(body)) + body[: len(body) // 2])
     await exchange.wait()
@@ -42,8 +42,8 @@ async def drip(exchange: Exchange) -> None:
     """Send the body one byte at a time."""
     http_status, body = exchange.honest_bytes()
     await exchange.start(http_status, {"content-length": str(len(body)), "content-type": JSON})
-    for place in range(len(body)):
-        await exchange.stream(body[place : place + 1])
+    for index in range(len(body)):
+        await exchange.stream(body[index : index + 1])
         await exchange.wait(_drip_seconds(exchange))
     await exchange.end()
 
@@ -52,8 +52,8 @@ async def drip_headers(exchange: Exchange) -> None:
     """Send status line, headers and body one byte at a time."""
     http_status, body = exchange.honest_bytes()
     raw = exchange.raw_head(http_status, len(body)) + body
-    for place in range(len(raw)):
-        exchange.write(raw[place : place + 1])
+    for index in range(len(raw)):
+        exchange.write(raw[index : index + 1])
         await exchange.wait(_drip_seconds(exchange))
     await exchange.close()
 
@@ -63,31 +63,31 @@ def _drip_seconds(exchange: Exchange) -> float:
 
 
 async def reset(exchange: Exchange) -> None:
-    """Break the connection off instead of answering."""
+    """Reset the connection instead of answering."""
     await exchange.reset()
 
 
 async def reset_mid_body(exchange: Exchange) -> None:
-    """Break the connection off in the middle of the body."""
+    """Reset the connection in the middle of the body."""
     http_status, body = exchange.honest_bytes()
     exchange.write(exchange.raw_head(http_status, len(body)) + body[: len(body) // 2])
     await exchange.reset()
 
 
 async def hang_up(exchange: Exchange) -> None:
-    """Close the connection in good order instead of answering."""
+    """Close the connection normally instead of answering."""
     await exchange.close()
 
 
 async def truncated(exchange: Exchange) -> None:
-    """Promise more bytes than are sent, then close in good order."""
+    """Send fewer bytes than Content-Length says, then close normally."""
     http_status, body = exchange.honest_bytes()
     exchange.write(exchange.raw_head(http_status, 2 * len(body)) + body)
     await exchange.close()
 
 
 async def longer_than_said(exchange: Exchange) -> None:
-    """Send more bytes than were promised, so that the answer seems to end in the middle."""
+    """Send more bytes than Content-Length says, so that the answer seems to end early."""
     http_status, body = exchange.honest_bytes()
     exchange.write(exchange.raw_head(http_status, len(body) // 2) + body)
     await exchange.close()
@@ -116,7 +116,7 @@ async def endless(exchange: Exchange) -> None:
 
 
 async def huge(exchange: Exchange) -> None:
-    """Send a body of a gigabyte, or of ``size`` bytes: blanks round the honest answer."""
+    """Send a body of a gigabyte, or of ``size`` bytes: blanks before the honest answer."""
     http_status, body = exchange.honest_bytes()
     size = max(exchange.fault.size or _HUGE_BYTES, len(body))
     await exchange.start(http_status, {"content-type": JSON, "content-length": str(size)})

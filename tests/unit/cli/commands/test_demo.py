@@ -1,4 +1,4 @@
-"""The demo's configuration and its last lines."""
+"""The configuration and the summary of the demo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVICES = [("6wxgshop001", 'shop "main"'), ("b28anews002", "news-feed")]
 BASE_URL = "http://127.0.0.1:4321/api/v1"
 
 
-def test_the_configuration_is_a_real_one() -> None:
+def test_the_configuration_is_valid() -> None:
     config = load(Path("/nowhere/config.toml"), text=demo_configuration(BASE_URL, SERVICES, []))
     assert config.accounts["demo"].base_url == BASE_URL
     assert [(watch.service, watch.name) for watch in config.watches] == [
@@ -24,7 +24,7 @@ def test_the_configuration_is_a_real_one() -> None:
     ]
 
 
-def test_the_console_gets_everything_and_others_what_a_first_configuration_sends() -> None:
+def test_the_console_gets_every_kind_and_other_receivers_the_default_kinds() -> None:
     kinds = ["slack-webhook", "webhook"]
     config = load(Path("/nowhere/config.toml"), text=demo_configuration(BASE_URL, SERVICES, kinds))
     assert [(route.match.kinds, route.to) for route in config.routes] == [
@@ -42,10 +42,10 @@ def test_the_summary_counts_by_kind() -> None:
     items = [announced(kind=Kind.FAILED), announced(kind=Kind.PROGRESS), announced(kind=Kind.PROGRESS)]
     assert summary(items) == "3 alerts: 1 failed, 2 progress"
     assert summary(items[:1]) == "1 alert: 1 failed"
-    assert summary([]) == "no alerts: nothing changed meanwhile"
+    assert summary([]) == "no alerts: nothing changed"
 
 
-def test_what_a_receiver_did_not_take_is_counted_by_reason() -> None:
+def test_failed_deliveries_are_counted_by_receiver_and_reason() -> None:
     refused = delivery_outcome(receiver="webhook", state=State.PENDING, reason="http 500", settled_at=None)
     untried = delivery_outcome(receiver="webhook", state=State.PENDING, reason="", attempts=0, settled_at=None)
     assert failures([announced(delivery_outcome(), refused), announced(refused), announced(untried)]) == [
@@ -53,13 +53,13 @@ def test_what_a_receiver_did_not_take_is_counted_by_reason() -> None:
     ]
 
 
-def test_a_delivery_that_was_expired_is_a_failure_too() -> None:
+def test_a_dead_letter_is_a_failure_too() -> None:
     assert failures([announced(delivery_outcome(receiver="webhook", state=State.DEAD, reason="http 410"))]) == [
         "webhook: 1 not delivered: http 410"
     ]
 
 
-def test_a_log_with_a_fault_is_worth_keeping(tmp_path: Path) -> None:
+def test_a_log_with_a_fault_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "demo.log"
     log.write_text('{"level": "info"}\n{"level": "warning"}\n')
     assert not has_faults(log)

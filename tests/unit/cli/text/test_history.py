@@ -1,13 +1,14 @@
-"""Events as rows and as JSON."""
+"""Events as a table and as JSON."""
 
 from __future__ import annotations
 
 import json
 
-from tests.unit.reports.facts import EVIL, STEERING, announced, delivery_outcome, event, plain_screen
-from watcher.cli.text.history import change_text, event_history_json, history_table, marks
+from tests.unit.reports.facts import EVIL, NOW, STEERING, announced, delivery_outcome, event, plain_screen
+from watcher.cli.text.history import change_text, history_table, marks
 from watcher.core.delivery.model import State
-from watcher.core.event import Kind
+from watcher.core.event import IncidentFacts, Kind
+from watcher.reports.history import event_history_json
 from watcher.store.views import EventHistory
 
 
@@ -26,8 +27,8 @@ def test_a_row_names_the_transition_its_bounds_its_route_and_each_receiver() -> 
     assert row.endswith("route 1  ml-ops: delivered; hook: dead (http 410)")
 
 
-def test_an_event_that_went_nowhere_says_so() -> None:
-    assert shown(announced()).splitlines()[1].endswith("nobody")
+def test_an_event_without_a_delivery_says_so() -> None:
+    assert shown(announced()).splitlines()[1].endswith("none")
 
 
 def test_an_event_without_a_route_yet_says_so() -> None:
@@ -35,20 +36,23 @@ def test_an_event_without_a_route_yet_says_so() -> None:
     assert "not routed yet" in shown(item)
 
 
-def test_every_reservation_is_marked() -> None:
-    doubtful = event(kind=Kind.UNKNOWN_STATUS, late=True, new=True, confirmed=False, skipped=("waiting",))
+def test_every_mark_of_an_event_is_listed() -> None:
+    doubtful = event(
+        kind=Kind.UNKNOWN_STATUS, to_status="paused", late=True, new=True, confirmed=False, skipped=("waiting",)
+    )
     assert list(marks(doubtful)) == ["late", "new", "unconfirmed", "unknown status", "not seen: waiting"]
     assert list(marks(event())) == []
 
 
-def test_changes_without_a_transition_are_written_too() -> None:
+def test_a_change_without_a_transition_has_a_text_too() -> None:
     assert change_text(event(from_status=None, kind=Kind.APPEARED, to_status="waiting")) == "waiting"
     assert change_text(event(kind=Kind.GONE, to_status=None)) == "was learning"
-    incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident={"cause": "dns"})
+    facts = IncidentFacts(id="inc_1", kind=Kind.UNREACHABLE, cause="dns", detail="", since=NOW)
+    incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident=facts)
     assert change_text(incident) == "dns"
 
 
-def test_text_from_outside_steers_no_terminal_but_stays_in_json() -> None:
+def test_text_from_outside_cannot_control_a_terminal_and_stays_in_json() -> None:
     hostile = announced(delivery_outcome(state=State.PENDING, reason=EVIL), to_status=EVIL, service_name=EVIL)
     assert not STEERING.search(shown(hostile))
     document = json.loads(json.dumps(event_history_json(hostile)))

@@ -1,4 +1,4 @@
-"""Times in words."""
+"""Times and ages as text."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def test_bounds_on_two_days_name_both() -> None:
     assert text == "between 2026-11-22 02:20:11 and 2026-11-23 02:20:11"
 
 
-def test_of_a_baseline_it_is_only_known_that_it_was_so_before() -> None:
+def test_a_baseline_has_only_an_upper_bound() -> None:
     assert since_text(snapshot()) == "before 2026-11-23 02:20:11"
 
 
-def test_a_change_that_was_seen_has_bounds() -> None:
+def test_a_detected_change_has_bounds() -> None:
     moved = snapshot(changed_after=NOW - timedelta(seconds=30), changed_before=NOW)
     assert since_text(moved) == "between 2026-11-23 02:19:41 and 02:20:11"
 
@@ -41,5 +41,5 @@ def test_a_change_that_was_seen_has_bounds() -> None:
         (timedelta(days=3, hours=5), "3d ago"),
     ],
 )
-def test_an_age_is_in_the_largest_unit_of_which_there_are_two(age: timedelta, text: str) -> None:
+def test_an_age_is_in_the_largest_unit_that_makes_two_or_more(age: timedelta, text: str) -> None:
     assert age_text(age) == text

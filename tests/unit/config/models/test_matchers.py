@@ -9,7 +9,7 @@ from watcher.core.event import DEFAULT_KINDS, Kind
 from watcher.core.routing.matcher import patterns_of
 
 
-def test_every_key_of_a_route_is_taken_with_words_and_patterns() -> None:
+def test_every_key_of_a_route_is_accepted_with_words_and_patterns() -> None:
     texts = ["kind=failed,gone", "account=ma*", "service=a", "service=b?", "type=pop", "version=v1", "status=*Failed"]
     assert patterns_of(matcher([*texts, "labels.env=prod"], ["main"])) == {
         "kind": ["failed", "gone"],
@@ -38,33 +38,33 @@ def test_every_key_of_a_route_is_taken_with_words_and_patterns() -> None:
         ("labels.env=a\tb", "labels.env: ", "take them out"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_write_instead(text: str, problem: str, remedy: str) -> None:
+def test_a_faulty_matcher_is_rejected_with_its_remedy(text: str, problem: str, remedy: str) -> None:
     with pytest.raises(MatcherError) as refused:
         matcher([text], ["main"])
     assert problem in str(refused.value)
     assert remedy in str(refused.value)
 
 
-def test_the_name_of_a_watch_is_refused_with_the_id_to_write() -> None:
+def test_the_name_of_a_watch_is_rejected_with_its_id() -> None:
     ids = {"shop-main": "6wxgu1abcde", "lab": "lab"}
     with pytest.raises(MatcherError, match='"shop-main" is the name of a watch; write its id, "6wxgu1abcde"'):
         matcher(["service=shop-main"], [], ids)
     assert patterns_of(matcher(["service=lab"], [], ids)) == {"service": ["lab"]}
 
 
-def test_all_faults_are_said_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(MatcherError) as refused:
         matcher(["kind=faild", "type=popp"], ["main"])
     assert len(str(refused.value).splitlines()) == 2
 
 
-def test_a_silence_without_a_kind_takes_them_all() -> None:
+def test_a_silence_without_a_kind_matches_every_kind() -> None:
     assert matcher(["service=a"], []).matched_kinds == DEFAULT_KINDS
     assert silenced(matcher(["service=a"], [])).matched_kinds == frozenset(Kind)
     assert silenced(matcher(["kind=failed"], [])).matched_kinds == {"failed"}
 
 
 @pytest.mark.parametrize("kind", ["receiver-failing", "store-failing", "failed,undelivered"])
-def test_what_is_never_silenced_cannot_be_named(kind: str) -> None:
+def test_a_kind_that_is_never_silenced_is_rejected(kind: str) -> None:
     with pytest.raises(MatcherError, match="is never silenced; take it out"):
         silenced(matcher([f"kind={kind}"], []))

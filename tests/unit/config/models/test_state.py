@@ -26,13 +26,13 @@ def test_a_tilde_is_the_home_folder() -> None:
     assert config_with("sqlite:///~/watcher.db").state.sqlite_path({}) == Path.home() / "watcher.db"
 
 
-def test_without_a_url_systemds_folder_is_taken() -> None:
+def test_without_a_url_the_folder_of_systemd_is_used() -> None:
     environ = {"STATE_DIRECTORY": "/var/lib/aitems-watcher", "HOME": "/home/somebody"}
 
     assert StateSettings().sqlite_path(environ) == Path("/var/lib/aitems-watcher/watcher.db")
 
 
-def test_of_several_folders_of_systemd_the_first_is_taken() -> None:
+def test_the_first_of_several_systemd_folders_is_used() -> None:
     assert StateSettings().sqlite_path({"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}) == Path("/var/lib/a/watcher.db")
 
 
@@ -43,5 +43,5 @@ def test_without_systemd_it_is_in_the_home_folder() -> None:
     assert config_with("").state.sqlite_path({"HOME": "/home/somebody", "STATE_DIRECTORY": ""}) == expected
 
 
-def test_without_the_variable_the_users_home_is_asked_for() -> None:
+def test_without_the_variable_the_users_home_folder_is_used() -> None:
     assert StateSettings().sqlite_path({}) == Path.home() / ".local/state/aitems-watcher/watcher.db"

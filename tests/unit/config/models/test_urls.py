@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from watcher.config import receiver_url_problem
 from watcher.config.models.urls import account_url_problem, is_loopback
 
-# The machine may be busy: how long an example takes says nothing.
+# The machine may be busy, so the time of one example means nothing.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LOOPBACK = ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]"]
@@ -65,7 +65,7 @@ def test_a_receiver_may_use_http_anywhere(host: str) -> None:
         "unix:///run/x",
     ],
 )
-def test_what_is_no_plain_url_is_refused_without_being_shown(url: str) -> None:
+def test_an_invalid_url_is_rejected_and_not_shown(url: str) -> None:
     problem = receiver_url_problem(url)
 
     assert problem is not None
@@ -74,17 +74,17 @@ def test_what_is_no_plain_url_is_refused_without_being_shown(url: str) -> None:
     assert "evil" not in " ".join(problem)
 
 
-def test_a_scheme_in_capitals_is_a_scheme() -> None:
+def test_a_scheme_in_capitals_is_accepted() -> None:
     assert receiver_url_problem("HTTPS://hooks.example/") is None
 
 
 @PATIENT
 @given(st.text(max_size=30).map("https://".__add__) | st.text(max_size=30))
-def test_no_text_makes_it_raise(url: str) -> None:
+def test_no_text_makes_the_check_raise(url: str) -> None:
     receiver_url_problem(url)
     account_url_problem(url)
 
 
-def test_loopback_is_more_than_one_address() -> None:
+def test_loopback_has_several_addresses() -> None:
     assert all(is_loopback(host) for host in ("localhost", "127.0.0.1", "127.255.255.255", "::1"))
     assert not any(is_loopback(host) for host in ("", "127.0.0.1.example", "169.254.169.254", "fe80::1"))

@@ -12,7 +12,7 @@ from tests.unit.config.toml_texts import texts_with_lines
 from watcher.config.faults import KeyPath
 from watcher.config.validation.line_numbers import Lines
 
-# The machine may be busy: how long an example takes says nothing.
+# The machine may be busy, so the time of one example means nothing.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FRAGMENTS = st.sampled_from(
@@ -36,24 +36,24 @@ def lines_of(text: str) -> Lines:
 def test_every_key_of_a_generated_text_is_found_on_its_line(case: tuple[str, dict[KeyPath, int]]) -> None:
     text, expected = case
 
-    assert set(expected) == set(paths_in(tomllib.loads(text))), "the writer is wrong"
+    assert set(expected) == set(paths_in(tomllib.loads(text))), "the writer of the test is wrong"
     assert dict(Lines(text).all) == expected
 
 
 @PATIENT
 @given(st.lists(FRAGMENTS, max_size=60).map("".join) | st.text())
-def test_no_text_makes_it_raise_or_lead_outside(text: str) -> None:
+def test_any_text_gives_lines_within_the_text(text: str) -> None:
     count = text.count("\n") + 1
 
     assert all(1 <= line <= count for line in Lines(text).all.values())
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "x = " + "[" * 100_000, "{" * 100_000, "a." * 100_000])
-def test_deep_nesting_does_not_make_it_raise(text: str) -> None:
+def test_deep_nesting_raises_no_error(text: str) -> None:
     assert Lines(text).of(("a",)) is None
 
 
-def test_tables_and_arrays_of_tables() -> None:
+def test_lines_of_tables_and_arrays_of_tables_are_found() -> None:
     lines = lines_of("""
         [account.main]
         timeout = "5s"
@@ -75,7 +75,7 @@ def test_tables_and_arrays_of_tables() -> None:
     assert lines.of(("watch", 1, "labels", "team")) == 10
 
 
-def test_a_table_below_the_tables_of_an_array_belongs_to_the_latest() -> None:
+def test_a_table_below_an_array_of_tables_belongs_to_the_latest_of_them() -> None:
     lines = lines_of("""
         [[a]]
         [[a.b]]
@@ -92,7 +92,7 @@ def test_a_table_below_the_tables_of_an_array_belongs_to_the_latest() -> None:
     assert lines.of(("a", 1, "b", 0, "c", "x")) == 8
 
 
-def test_a_table_whose_header_comes_after_those_below_it() -> None:
+def test_a_header_after_those_of_its_subtables_is_found() -> None:
     lines = lines_of("""
         [account.main.deep]
         x = 1
@@ -103,7 +103,7 @@ def test_a_table_whose_header_comes_after_those_below_it() -> None:
     assert lines.of(("account", "main")) == 3
 
 
-def test_dotted_and_quoted_keys() -> None:
+def test_dotted_and_quoted_keys_are_found() -> None:
     lines = lines_of("""
         account.main.timeout = "5s"
         [receiver."my \\"team\\""]
@@ -117,7 +117,7 @@ def test_dotted_and_quoted_keys() -> None:
     assert lines.of(("receiver", 'my "team"', "headers", "X-Team")) == 4
 
 
-def test_text_and_comments_that_poll_like_keys_are_none() -> None:
+def test_texts_and_comments_that_resemble_keys_are_ignored() -> None:
     lines = lines_of("""
         first = \"\"\"
         [account.main]
@@ -134,7 +134,7 @@ def test_text_and_comments_that_poll_like_keys_are_none() -> None:
     assert lines.of(("third",)) == 8
 
 
-def test_elements_of_an_array_over_several_lines() -> None:
+def test_elements_of_an_array_over_several_lines_are_found() -> None:
     lines = lines_of("""
         to = [ # [x]
           "a",   # "b",
@@ -153,7 +153,7 @@ def test_elements_of_an_array_over_several_lines() -> None:
     assert lines.of(("last",)) == 8
 
 
-def test_what_is_absent_is_polled_for_around_it() -> None:
+def test_an_absent_key_has_the_line_of_the_nearest_table() -> None:
     lines = lines_of("""
 
         [account.main]
@@ -166,5 +166,5 @@ def test_what_is_absent_is_polled_for_around_it() -> None:
     assert lines.of(()) is None
 
 
-def test_a_key_whose_escape_tomllib_does_not_know_is_kept_as_it_is_written() -> None:
+def test_a_key_with_an_unknown_escape_is_kept_as_written() -> None:
     assert lines_of('"\\q" = 1').of(("\\q",)) == 1

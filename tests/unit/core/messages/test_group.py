@@ -1,4 +1,4 @@
-"""What is said of several events at once."""
+"""The message about several events."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from tests.unit.receivers.samples import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import Severity
 
 
 def lines(*events: Event) -> list[str]:
-    return [plain_text(entry.whole(": ")) for entry in compose_group(events, []).entries]
+    return [plain_text(entry.full(": ")) for entry in compose_group(events, []).entries]
 
 
 def notes(*events: Event) -> str:
     return "\n".join(plain_text(note) for note in compose_group(events, []).notes)
 
 
-def test_late_changes_are_announced_under_the_catch_up() -> None:
+def test_late_changes_have_a_headline_about_the_catch_up() -> None:
     changes = [finished("a"), finished("b"), of_version("c", kind=Kind.GONE, to_status=None)]
-    assert compose_group(changes, []).headline == "3 trainings found changed when the watcher could look again"
+    assert compose_group(changes, []).headline == "3 trainings changed, found when the watcher could poll again"
 
 
-def test_a_new_training_among_them_is_no_change() -> None:
+def test_a_new_training_is_not_called_changed() -> None:
     headline = compose_group([finished("a"), appeared("b")], []).headline
-    assert headline == "2 trainings found changed or new when the watcher could look again"
+    assert headline == "2 trainings changed or new, found when the watcher could poll again"
 
 
 def test_two_changes_of_one_training_are_not_counted_as_two_trainings() -> None:
@@ -50,17 +50,17 @@ def test_two_changes_of_one_training_are_not_counted_as_two_trainings() -> None:
     assert compose_group([*twice, finished("b")], []).headline.startswith("3 changes of 2 trainings found when ")
 
 
-def test_what_was_not_hidden_is_not_said_to_have_been() -> None:
+def test_events_that_are_not_all_late_are_events_in_one_message() -> None:
     message = compose_group([finished("a"), finished("b", late=False)], [])
-    assert message.headline == "2 events told together"
+    assert message.headline == "2 events in one message"
 
 
-def test_a_digest_of_a_training_that_does_not_come_to_rest_names_it_as_one() -> None:
+def test_a_digest_of_one_flapping_training_counts_one_training() -> None:
     flapping = [of_version("a", seq=seq, late=False, group=None) for seq in range(11, 23)]
-    assert compose_group(flapping, []).headline == "12 changes of 1 training told together"
+    assert compose_group(flapping, []).headline == "12 changes of 1 training in one message"
 
 
-def test_each_event_has_its_whole_path_its_bounds_and_its_marks_in_the_given_order() -> None:
+def test_each_event_has_its_path_its_bounds_and_its_marks_in_the_given_order() -> None:
     shown = lines(
         finished("b", confirmed=False),
         appeared("a"),
@@ -87,39 +87,38 @@ def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
 
 def test_only_marks_that_occur_are_explained() -> None:
     plain, late = of_version("a", late=False), finished("b", confirmed=False)
-    assert notes(plain, plain) == "Each change came between the two times beside it."
+    assert notes(plain, plain) == "Each change happened between the two times beside it."
     assert "Late: " in notes(plain, late)
-    assert "Stages in brackets were not seen (their order is our reading)." in notes(plain, late)
+    assert "No poll returned the stages in brackets (their order is our reading)." in notes(plain, late)
     assert "Unconfirmed: " in notes(plain, late)
 
 
-def test_the_gravest_of_them_gives_the_severity() -> None:
+def test_the_highest_severity_is_that_of_the_message() -> None:
     assert compose_group([finished("a"), finished("b")], []).severity is Severity.OK
     assert compose_group([finished("a"), CASES["gone"]], []).severity is Severity.WARNING
     assert compose_group([sample_event(), finished("a")], []).severity is Severity.ERROR
 
 
-def test_what_was_announced_by_itself_is_named_with_what_became_of_it() -> None:
+def test_an_event_that_was_sent_separately_is_named_with_its_status() -> None:
     events, also = GROUPS["group-late"]
-    named = plain_text(compose_group(events, also).sent_alone(LIST_LIMIT))
+    named = plain_text(compose_group(events, also).sent_separately(LIST_LIMIT))
     assert named == (
-        "Told by themselves: shop-main · pop · maqll0fffff → learningFailed; "
-        "shop-main · pop · maqll0ggggg → refinedFailed"
+        "Sent separately: shop-main · pop · maqll0fffff → learningFailed; shop-main · pop · maqll0ggggg → refinedFailed"
     )
-    assert plain_text(compose_group(events, also[:1]).sent_alone(LIST_LIMIT)).startswith("Told by itself: ")
+    assert plain_text(compose_group(events, also[:1]).sent_separately(LIST_LIMIT)).startswith("Sent separately: ")
 
 
-def test_where_nothing_was_announced_by_itself_nothing_is_said_about_it() -> None:
-    assert compose_group([finished("a"), finished("b")], []).sent_alone(LIST_LIMIT) == ()
+def test_without_separate_events_there_is_no_line_about_them() -> None:
+    assert compose_group([finished("a"), finished("b")], []).sent_separately(LIST_LIMIT) == ()
 
 
-def test_a_storm_that_was_announced_by_itself_is_counted() -> None:
+def test_many_separate_events_are_counted() -> None:
     message = compose_group([finished("a"), finished("b")], [of_version(f"v{number}") for number in range(100)])
-    assert plain_text(message.sent_alone(2)).endswith("v1 → learningFailed… (cut, 98 more)")
-    assert plain_text(message.sent_alone(0)) == "100 more told by themselves."
+    assert plain_text(message.sent_separately(2)).endswith("v1 → learningFailed… (cut, 98 more)")
+    assert plain_text(message.sent_separately(0)) == "100 more sent separately."
 
 
-def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
+def test_the_origin_names_the_incident_and_all_event_ids() -> None:
     events = [finished("a"), finished("b")]
     below = plain_text(compose_group(events, []).origin)
     assert below == f"Incident {OUTAGE[:12]} · Events {events[0].short_id}, {events[1].short_id}"
@@ -128,32 +127,32 @@ def test_the_incident_that_hid_them_and_all_ids_stand_below() -> None:
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_every_kind_of_event_has_a_line_among_others(case: str) -> None:
+def test_every_kind_of_event_has_a_line_in_a_group(case: str) -> None:
     message = compose_group([CASES[case], finished("b")], [CASES[case]])
-    whole, short = plain_text(message.entries[0].whole(": ")), plain_text(message.entries[0].short)
-    named = plain_text(message.sent_alone(1))
+    full, short = plain_text(message.entries[0].full(": ")), plain_text(message.entries[0].short)
+    named = plain_text(message.sent_separately(1))
     subject = plain_text(message.entries[0].subject)
-    assert subject in whole
+    assert subject in full
     assert subject in short
     assert subject in named
-    assert "(none)" not in whole + short + named
+    assert "(none)" not in full + short + named
 
 
 def pieces(message: GroupMessage) -> list[object]:
-    every: list[WriteQueue] = [
+    every: list[TextLine] = [
         message.title,
         message.repeat,
         message.origin,
-        message.sent_alone(LIST_LIMIT),
+        message.sent_separately(LIST_LIMIT),
         *message.notes,
     ]
-    every += [line for entry in message.entries for line in (entry.whole(": "), entry.short)]
+    every += [line for entry in message.entries for line in (entry.full(": "), entry.short)]
     return [piece for line in every for piece in line]
 
 
 @settings(deadline=None, max_examples=60)
 @given(events=st.lists(hostile_events, min_size=2, max_size=5), also=st.lists(hostile_events, max_size=3))
-def test_whatever_comes_from_outside_stays_in_short_clean_code_pieces(events: list[Event], also: list[Event]) -> None:
+def test_text_from_outside_stays_in_short_clean_code_pieces(events: list[Event], also: list[Event]) -> None:
     message = compose_group(events, also)
     assert len(message.entries) == len(events)
     for piece in pieces(message):

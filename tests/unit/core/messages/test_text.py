@@ -1,4 +1,4 @@
-"""Lines for people, and texts from outside made safe to show."""
+"""Lines for people, and text from outside that is made safe to show."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from watcher.core.messages.text import (
     utc_text,
 )
 
-MOMENT = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
-moments = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone follows
+TIME = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
+times = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone follows
 
 
-def test_a_line_without_markup_is_its_pieces() -> None:
-    bounds = Bounds(MOMENT, MOMENT + timedelta(seconds=5))
-    line = ("is ", Code("x"), " at ", MOMENT, ", ", bounds)
+def test_a_line_without_markup_joins_its_pieces() -> None:
+    bounds = Bounds(TIME, TIME + timedelta(seconds=5))
+    line = ("is ", Code("x"), " at ", TIME, ", ", bounds)
     assert plain_text(line) == "is x at 2026-11-23 02:20:10 UTC, 2026-11-23 02:20:10 to 02:20:15 UTC"
 
 
-@given(after=moments, span=st.timedeltas(timedelta(), timedelta(days=40)))
+@given(after=times, span=st.timedeltas(timedelta(), timedelta(days=40)))
 def test_bounds_are_rounded_outwards_so_that_they_stay_true(after: datetime, span: timedelta) -> None:
     before = after + span
     bounds = Bounds.around(after, before)
@@ -43,9 +43,9 @@ def test_bounds_are_rounded_outwards_so_that_they_stay_true(after: datetime, spa
     assert (bounds.after.microsecond, bounds.before.microsecond) == (0, 0)
 
 
-def test_the_second_of_two_times_has_its_date_where_it_could_be_misread() -> None:
-    assert bounds_text(Bounds(MOMENT, MOMENT + SHORT_SPAN - timedelta(seconds=1))).count("-") == 2
-    assert bounds_text(Bounds(MOMENT, MOMENT + SHORT_SPAN)) == "2026-11-23 02:20:10 to 2026-11-23 14:20:10 UTC"
+def test_the_second_of_two_times_has_a_date_beyond_the_short_span() -> None:
+    assert bounds_text(Bounds(TIME, TIME + SHORT_SPAN - timedelta(seconds=1))).count("-") == 2
+    assert bounds_text(Bounds(TIME, TIME + SHORT_SPAN)) == "2026-11-23 02:20:10 to 2026-11-23 14:20:10 UTC"
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_the_second_of_two_times_has_its_date_where_it_could_be_misread() -> Non
         (3 * 86_400 + 7_200, "3 d 2 h"),
     ],
 )
-def test_a_span_is_said_in_its_largest_units(seconds: float, text: str) -> None:
+def test_a_span_is_written_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert span_text(seconds) == text
 
 
-def test_a_naive_time_is_refused() -> None:
+def test_a_naive_time_is_rejected() -> None:
     with pytest.raises(ValueError, match="naive"):
         utc_text(datetime(2026, 11, 23))  # noqa: DTZ001 - the point of the test
 
 
-def test_what_is_too_much_for_a_list_is_counted() -> None:
+def test_items_beyond_the_limit_of_a_list_are_counted() -> None:
     assert plain_text(codes(["a", "b"])) == "a, b"
     assert plain_text(codes(range(LIST_LIMIT + 3))).endswith("7… (cut, 3 more)")
     assert plain_text(listed([("a",), ("b",), ("c",)], "; ", most=2)) == "a; b… (cut, 1 more)"
@@ -93,23 +93,23 @@ def test_what_is_too_much_for_a_list_is_counted() -> None:
         ("  a  ", "a"),
     ],
 )
-def test_text_from_outside_is_one_line_that_can_be_shown(raw: str, shown: str) -> None:
+def test_text_from_outside_becomes_one_safe_line(raw: str, shown: str) -> None:
     assert one_line(raw, 100) == shown
 
 
-def test_a_long_text_is_cut_with_a_count_of_what_is_missing() -> None:
+def test_a_long_text_is_cut_with_the_number_of_missing_characters() -> None:
     shown = one_line("x" * 1_000, 100)
     assert len(shown) <= 100
     assert shown == "x" * 82 + "… (cut, 918 more)"
 
 
-def test_a_huge_text_is_polled_only_at_its_beginning_and_counted_whole() -> None:
+def test_only_the_beginning_of_a_huge_text_is_read_and_all_of_it_is_counted() -> None:
     shown = one_line("x" * 5_000_000, 100)
     assert shown.endswith(f"… (cut, {5_000_000 - shown.count('x')} more)")
 
 
 @given(text=hostile_text)
-def test_a_cut_text_is_a_beginning_with_a_true_count(text: str) -> None:
+def test_a_cut_text_is_its_beginning_with_a_true_count(text: str) -> None:
     shown = cut(text, 100)
     beginning, _, count = shown.rpartition("… (cut, ")
     assert len(shown) <= 100
@@ -117,5 +117,5 @@ def test_a_cut_text_is_a_beginning_with_a_true_count(text: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 17])
-def test_a_limit_that_is_too_short_for_the_note_is_kept_too(limit: int) -> None:
+def test_a_limit_shorter_than_the_note_is_kept(limit: int) -> None:
     assert len(cut("x" * 1_000, limit)) == limit

@@ -1,3 +1,5 @@
+"""The message about one event."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -6,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
+from tests.support.event_facts import incident_of
 from tests.unit.receivers.samples import (
     CASES,
     HOSTILE,
@@ -14,11 +17,11 @@ from tests.unit.receivers.samples import (
     sample_event,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, WriteQueue, plain_text
+from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, Message, Severity, compose, repeat_note
 
 
-def announced(event: Event) -> str:
+def text_of(event: Event) -> str:
     message = compose(event)
     return "\n".join(plain_text(line) for line in (message.title, *message.lines))
 
@@ -28,12 +31,12 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def pieces(message: Message) -> list[object]:
-    lines: list[WriteQueue] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
+    lines: list[TextLine] = [message.title, *message.lines, *(fact.value for fact in message.facts)]
     return [piece for line in lines for piece in line]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_has_words_of_its_own(kind: Kind) -> None:
+def test_every_kind_has_its_own_headline_and_emoji(kind: Kind) -> None:
     message = compose(sample_event(kind=kind))
     others = [compose(sample_event(kind=other)) for other in Kind if other is not kind]
     assert message.headline not in {other.headline for other in others}
@@ -54,7 +57,7 @@ def test_a_failure_is_an_error_and_a_success_is_not() -> None:
         ("learningFailed", "Training failed"),
     ],
 )
-def test_the_three_failures_are_announced_apart(status: str, headline: str) -> None:
+def test_the_three_failures_have_different_headlines(status: str, headline: str) -> None:
     assert compose(sample_event(to_status=status)).headline == headline
 
 
@@ -65,16 +68,16 @@ def test_the_title_names_the_training_by_the_services_name_or_its_id() -> None:
     assert plain_text(nameless.title) == "Training failed: 6wxgu1abcde · pop · maqll0abcde"
 
 
-def test_the_change_is_said_as_a_transition_between_the_two_words() -> None:
-    assert "failed: learning → learningFailed" in announced(sample_event())
+def test_the_change_is_an_arrow_between_the_two_statuses() -> None:
+    assert "failed: learning → learningFailed" in text_of(sample_event())
 
 
-def test_a_training_without_a_past_is_first_seen() -> None:
-    assert "failed: first seen as learningFailed" in announced(sample_event(from_status=None, new=True))
+def test_a_training_that_was_not_known_is_first_seen() -> None:
+    assert "failed: first seen as learningFailed" in text_of(sample_event(from_status=None, new=True))
 
 
-def test_the_time_is_said_as_bounds_and_never_as_a_point() -> None:
-    text = announced(sample_event())
+def test_the_time_of_a_change_is_shown_as_bounds() -> None:
+    text = text_of(sample_event())
     assert "Changed between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:10 UTC." in text
 
 
@@ -83,35 +86,35 @@ def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
         after=RECORDED - timedelta(seconds=31, microseconds=-900_000),
         before=RECORDED - timedelta(microseconds=1),
     )
-    assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in announced(event)
+    assert "between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:11 UTC" in text_of(event)
 
 
 def test_a_late_change_says_that_the_watcher_could_not_poll() -> None:
-    assert "could not look" in announced(sample_event(late=True))
-    assert "could not look" not in announced(sample_event(late=False))
+    assert "could not poll" in text_of(sample_event(late=True))
+    assert "could not poll" not in text_of(sample_event(late=False))
 
 
-def test_skipped_stages_are_said_as_unseen_and_as_our_reading() -> None:
-    text = announced(sample_event(skipped=("waiting", "learning")))
-    assert "Not seen on the way: waiting, learning" in text
+def test_skipped_stages_are_named_with_their_order_as_our_reading() -> None:
+    text = text_of(sample_event(skipped=("waiting", "learning")))
+    assert "No poll returned the stages between: waiting, learning" in text
     assert "our reading" in text
-    assert "Not seen" not in announced(sample_event(skipped=()))
+    assert "No poll" not in text_of(sample_event(skipped=()))
 
 
 def test_an_unconfirmed_end_is_called_unconfirmed() -> None:
-    assert "Unconfirmed" in announced(sample_event(confirmed=False))
-    assert "Unconfirmed" not in announced(sample_event(confirmed=True))
+    assert "Unconfirmed" in text_of(sample_event(confirmed=False))
+    assert "Unconfirmed" not in text_of(sample_event(confirmed=True))
 
 
 def test_a_new_version_is_called_new() -> None:
-    assert "New: this version was not known before." in announced(sample_event(new=True, from_status=None))
-    assert "New:" not in announced(sample_event(new=False))
+    assert "New: this version was not known before." in text_of(sample_event(new=True, from_status=None))
+    assert "New:" not in text_of(sample_event(new=False))
 
 
-def test_an_unknown_status_is_shown_as_it_came() -> None:
-    text = announced(sample_event(kind=Kind.UNKNOWN_STATUS, to_status="Paused (2)"))
+def test_an_undocumented_status_is_shown_as_aitems_wrote_it() -> None:
+    text = text_of(sample_event(kind=Kind.UNKNOWN_STATUS, to_status="Paused (2)"))
     assert "learning → Paused (2)" in text
-    assert "documents do not have the status Paused (2)" in text
+    assert "AiTEMS does not document the status Paused (2)." in text
 
 
 @pytest.mark.parametrize(
@@ -126,37 +129,37 @@ def test_an_unknown_status_is_shown_as_it_came() -> None:
         ([1], "(not a plain value)"),
     ],
 )
-def test_hpo_is_on_off_or_as_it_came(settings_of_hpo: object, shown: str) -> None:
+def test_hpo_is_on_off_or_as_aitems_wrote_it(settings_of_hpo: object, shown: str) -> None:
     assert facts(sample_event(record={"hpConfig": settings_of_hpo}))["HPO"] == shown
 
 
-def test_the_created_date_is_shown_as_given_with_its_zone_unknown() -> None:
+def test_the_created_date_is_shown_with_its_zone_unknown() -> None:
     created = facts(sample_event())["Created"]
     assert created == "2026-11-23T09:14:07.031 as AiTEMS gave it (zone unknown)"
     assert "Created" not in facts(sample_event(record={}))
 
 
-def test_labels_and_description_stand_below() -> None:
+def test_labels_and_description_are_facts_below_the_lines() -> None:
     shown = facts(sample_event(labels={"team": "search", "env": "prod"}, record={"description": "weekly"}))
     assert shown["Labels"] == "team=search, env=prod"
     assert shown["Description"] == "weekly"
 
 
-def test_more_labels_than_fit_are_counted() -> None:
+def test_labels_beyond_the_limit_are_counted() -> None:
     labels = {f"label-{number}": "x" for number in range(LIST_LIMIT + 3)}
     assert facts(sample_event(labels=labels))["Labels"].endswith("label-7=x… (cut, 3 more)")
 
 
-def test_a_training_that_is_gone_is_announced_with_what_it_was_and_when_it_was_seen_last() -> None:
-    text = announced(CASES["gone"])
+def test_a_training_that_is_gone_has_its_last_status_and_its_bounds() -> None:
+    text = text_of(CASES["gone"])
     assert "Training gone: shop-main · pop · maqll0abcde" in text
-    assert "gone: was learning; two looks in a row did not find it." in text
-    assert "Vanished between 2026-11-23 02:15:11 UTC and 2026-11-23 02:20:10 UTC." in text
-    assert "What became of it is not known." in text
+    assert "gone: was learning; two polls in a row did not find it." in text
+    assert "Disappeared between 2026-11-23 02:15:11 UTC and 2026-11-23 02:20:10 UTC." in text
+    assert "AiTEMS gives no reason." in text
 
 
-def test_a_training_that_is_back_is_announced_with_its_recorded_status_and_no_other() -> None:
-    text = announced(CASES["back"])
+def test_a_training_that_is_back_has_its_recorded_status_alone() -> None:
+    text = text_of(CASES["back"])
     assert "back: found again; its recorded status is learning." in text
     assert "Came back between 2026-11-23 00:20:11 UTC and 2026-11-23 02:20:10 UTC." in text
     assert "→" not in text
@@ -164,36 +167,36 @@ def test_a_training_that_is_back_is_announced_with_its_recorded_status_and_no_ot
 
 
 @pytest.mark.parametrize("case", sorted(case for case, event in CASES.items() if event.incident is not None))
-def test_not_seeing_never_reads_as_a_failed_training(case: str) -> None:
+def test_no_title_about_polls_or_the_store_suggests_a_failed_training(case: str) -> None:
     message = compose(CASES[case])
     assert "fail" not in plain_text(message.title).lower()
     assert "training " not in plain_text(message.title).lower()
     assert "🔴" not in message.emoji
 
 
-def test_the_title_names_what_cannot_be_seen() -> None:
+def test_the_title_of_an_incident_names_its_scope() -> None:
     titles = {case: plain_text(compose(CASES[case]).title) for case in CASES}
-    assert titles["account-unreachable"] == "Watcher cannot see: account main"
+    assert titles["account-unreachable"] == "Unreachable: account main"
     assert titles["service-not-found"] == "Not found at AiTEMS: service shop-main"
     assert titles["training-not-found"] == "Not found at AiTEMS: shop-main · pop · maqll0abcde"
-    assert titles["account-recovered"] == "Watcher can see again: account main"
+    assert titles["account-recovered"] == "Polling recovered: account main"
     assert titles["training-found"] == "Found at AiTEMS: shop-main · pop · maqll0abcde"
 
 
-def test_an_incident_has_its_short_id_below_and_nothing_of_a_training() -> None:
+def test_an_incident_has_its_short_id_and_no_facts_of_a_training() -> None:
     assert list(facts(CASES["account-unreachable"])) == ["Account", "Incident"]
     assert list(facts(CASES["service-unreachable"])) == ["Service", "Account", "Incident", "Labels"]
     beginning, end = facts(CASES["account-unreachable"]), facts(CASES["account-recovered"])
     assert beginning["Incident"] == end["Incident"]
-    assert str((CASES["account-unreachable"].incident or {})["id"]).startswith(beginning["Incident"])
+    assert incident_of(CASES["account-unreachable"]).id.startswith(beginning["Incident"])
 
 
-def test_a_repeat_of_several_says_how_many_there_are() -> None:
+def test_the_repeat_note_of_several_events_counts_them() -> None:
     event = sample_event()
     assert plain_text(repeat_note(event, 4)).endswith(f"Events {event.short_id} and 4 more.")
 
 
-def test_a_repeat_is_called_one_under_the_events_short_id() -> None:
+def test_the_repeat_note_names_the_event_by_its_short_id() -> None:
     event = sample_event()
     assert "may be a repeat" in plain_text(repeat_note(event))
     assert event.short_id in plain_text(repeat_note(event))
@@ -203,13 +206,13 @@ def test_the_same_event_gives_the_same_message() -> None:
     assert [compose(event) for event in CASES.values()] == [compose(event) for event in CASES.values()]
 
 
-def test_an_empty_value_is_said_to_be_empty() -> None:
-    assert "failed: learning → (empty)" in announced(sample_event(to_status="\x00"))
+def test_an_empty_value_is_shown_as_empty() -> None:
+    assert "failed: learning → (empty)" in text_of(sample_event(to_status="\x00"))
 
 
 @settings(deadline=None, max_examples=60)
 @given(event=hostile_events)
-def test_whatever_comes_from_outside_stays_in_short_clean_code_pieces(event: Event) -> None:
+def test_text_from_outside_stays_in_short_clean_code_pieces(event: Event) -> None:
     for piece in pieces(compose(event)):
         text = piece.text if isinstance(piece, Code) else ""
         assert len(text) <= max(WORD_LIMIT, DESCRIPTION_LIMIT)
@@ -218,12 +221,11 @@ def test_whatever_comes_from_outside_stays_in_short_clean_code_pieces(event: Eve
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
-def test_no_hostile_text_reaches_a_piece_of_our_own_words(text: str) -> None:
+def test_no_hostile_text_gets_into_our_own_words(text: str) -> None:
     plain = {piece for piece in pieces(compose(sample_event())) if isinstance(piece, str)}
     event = sample_event(version=text, service_name=text, to_status=text, record={"description": text})
     hostile = {piece for piece in pieces(compose(event)) if isinstance(piece, str)}
     assert hostile - plain <= {
-        "AiTEMS' documents do not have the status ",
-        "; it is shown as it came.",
+        "AiTEMS does not document the status ",
         "not given",
     }

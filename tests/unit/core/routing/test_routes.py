@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.event import DEFAULT_KINDS, Event, Kind
+from watcher.core.event import DEFAULT_KINDS, Event, IncidentFacts, Kind
 from watcher.core.routing.matcher import Matcher
-from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, merge_mentions, route_event
+from watcher.core.routing.reason import NO_ROUTE, RoutingCode, routed
+from watcher.core.routing.routes import MENTIONS_MAX, Group, Route, merge_mentions, route_event
 
 TIME = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def test_a_star_takes_every_kind(kind: Kind) -> None:
 
 def test_the_first_route_that_matches_wins() -> None:
     routes = (Route(number=1, match=of("failed"), to=("a",)), Route(number=2, to=("b",)))
-    assert route_event(event(Kind.FAILED), routes).reason == "route 1"
+    assert route_event(event(Kind.FAILED), routes).reason == routed(1)
     assert route_event(event(Kind.SUCCEEDED), routes).receivers == ("b",)
 
 
@@ -71,7 +72,7 @@ def test_a_receiver_named_twice_is_notified_once() -> None:
 def test_a_route_without_receivers_drops_on_purpose_and_is_named() -> None:
     routes = (Route(number=1, to=()), Route(number=2, to=("a",)))
     decision = route_event(event(Kind.FAILED), routes)
-    assert (decision.to, decision.reason) == ((), "route 1: dropped on purpose")
+    assert (decision.to, decision.reason) == ((), replace(routed(1), code=RoutingCode.DROPPED))
 
 
 def test_a_kind_without_a_route_has_no_receivers_and_a_reason() -> None:
@@ -89,12 +90,12 @@ def test_with_continue_the_first_route_of_a_receiver_decides_and_the_reason_name
     decision = route_event(event(Kind.FAILED), routes)
     assert decision.receivers == ("a", "b", "c")
     assert [recipient.mentions for recipient in decision.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
-    assert decision.reason == "route 1, route 3"
+    assert decision.reason == routed(1, 3)
 
 
 def test_an_empty_route_after_one_with_receivers_drops_nothing() -> None:
     routes = (Route(number=1, to=("a",), continues=True), Route(number=2, to=()))
-    assert route_event(event(Kind.FAILED), routes).reason == "route 1, route 2"
+    assert route_event(event(Kind.FAILED), routes).reason == routed(1, 2)
 
 
 ALL = Route(number=1, match=EVERY_KIND, to=("a",))
@@ -126,7 +127,8 @@ def test_flapping_trainings_of_one_service_share_a_digest_and_a_receiver_has_its
 
 
 def test_an_incident_always_gets_a_message_of_its_own() -> None:
-    incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
+    facts = IncidentFacts(id="inc_1", kind=Kind.UNREACHABLE, cause="dns", detail="", since=TIME)
+    incident = replace(event(Kind.UNREACHABLE), incident=facts)
     assert group_of(incident, replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
 
 
@@ -208,6 +210,6 @@ def test_for_any_routes_each_receiver_is_notified_once_by_the_first_route_that_n
         assert recipient.group is None or announced.incident is None
     if announced.kind in DEFAULT_KINDS:
         assert stop is not None, "the last route catches the default kinds"
-    names = ", ".join(f"route {route.number}" for route in reached)
-    assert decision.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}
-    assert decision.reason.endswith("on purpose") is (bool(reached) and not decision.to)
+    assert decision.reason.routes == tuple(route.number for route in reached)
+    assert (decision.reason == NO_ROUTE) is (not reached)
+    assert (decision.reason.code is RoutingCode.DROPPED) is (bool(reached) and not decision.to)

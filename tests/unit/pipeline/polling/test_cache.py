@@ -1,4 +1,4 @@
-"""The looking stage's memory stays in step with the store, whatever happens during a write."""
+"""The cache of the polling stage stays in step with the store, also when a write fails or overlaps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SNAPSHOT = Snapshot(ref=TrainingRef("main", "s", "pop", "v"), status="learning",
 POLL = PollState(key="service:main/s", good_asked_at=NOW)
 
 
-class Rows:
-    """A store that keeps state, can be slow, and can fail."""
+class RowStore:
+    """A store in memory that can be slow and can fail."""
 
     def __init__(self) -> None:
         self.snapshots: dict[TrainingRef, Snapshot] = {}
@@ -42,15 +42,15 @@ class Rows:
         written = []
         for snapshot in batch.snapshots:
             known = self.snapshots.get(snapshot.ref)
-            assert snapshot.revision == (known.revision if known else 0), "another write was overlooked"
+            assert snapshot.revision == (known.revision if known else 0), "the revision ignores an earlier write"
             written.append(replace(snapshot, revision=snapshot.revision + 1))
         self.snapshots |= {snapshot.ref: snapshot for snapshot in written}
         self.polls |= {poll.key: poll for poll in batch.polls}
         return written
 
 
-async def test_a_failed_commit_is_not_known_so_that_it_is_decided_anew() -> None:
-    rows = Rows()
+async def test_a_failed_commit_leaves_the_cache_unchanged() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     rows.failing = True
     with pytest.raises(OSError, match="disk full"):
@@ -59,8 +59,8 @@ async def test_a_failed_commit_is_not_known_so_that_it_is_decided_anew() -> None
     assert cache.poll(POLL.key).good_asked_at is None
 
 
-async def test_what_is_noted_is_known_at_once_and_written_by_the_next_flush() -> None:
-    rows = Rows()
+async def test_a_note_is_adopted_at_once_and_written_by_the_next_flush() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     assert cache.poll(POLL.key) == POLL
@@ -70,7 +70,7 @@ async def test_what_is_noted_is_known_at_once_and_written_by_the_next_flush() ->
 
 
 async def test_a_flush_with_nothing_new_writes_nothing() -> None:
-    rows = Rows()
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     await cache.flush()
@@ -79,8 +79,8 @@ async def test_a_flush_with_nothing_new_writes_nothing() -> None:
     assert rows.writes == 1
 
 
-async def test_what_is_noted_during_a_flush_is_written_by_the_next() -> None:
-    rows = Rows()
+async def test_a_note_during_a_flush_is_written_by_the_next_flush() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     rows.gate.clear()
@@ -94,8 +94,8 @@ async def test_what_is_noted_during_a_flush_is_written_by_the_next() -> None:
     assert rows.polls[POLL.key].failures == 1
 
 
-async def test_a_commit_during_a_flush_does_not_count_a_revision_twice() -> None:
-    rows = Rows()
+async def test_a_commit_during_a_flush_uses_the_next_revision() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     rows.gate.clear()
@@ -107,8 +107,8 @@ async def test_a_commit_during_a_flush_does_not_count_a_revision_twice() -> None
     assert rows.snapshots[SNAPSHOT.ref].status == "completed"
 
 
-async def test_a_failed_flush_is_written_by_the_next() -> None:
-    rows = Rows()
+async def test_after_a_failed_flush_the_next_one_writes_its_notes() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     rows.failing = True
@@ -119,8 +119,8 @@ async def test_a_failed_flush_is_written_by_the_next() -> None:
     assert rows.polls[POLL.key] == POLL
 
 
-async def test_what_was_decided_before_a_flush_and_noted_after_it_is_written_all_the_same() -> None:
-    rows = Rows()
+async def test_a_note_that_was_decided_before_a_flush_is_written_after_it() -> None:
+    rows = RowStore()
     cache = PollCache(rows)
     cache.note([SNAPSHOT], POLL)
     decided = replace(SNAPSHOT, record={"inference": True})

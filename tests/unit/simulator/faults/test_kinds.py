@@ -16,7 +16,7 @@ def documented() -> dict[str, tuple[str, str]]:
     return {kind.strip("`"): (says, options) for _, kind, says, options, _ in rows}
 
 
-def test_the_document_says_of_every_fault_what_it_does_and_which_options_it_takes() -> None:
+def test_the_guide_has_the_effect_and_the_options_of_every_fault() -> None:
     written = {"retry_after_date_seconds": "retry_after_date"}
     assert documented() == {
         name: (kind.says, ", ".join(f"`{written.get(option, option)}`" for option in kind.takes))
@@ -24,7 +24,7 @@ def test_the_document_says_of_every_fault_what_it_does_and_which_options_it_take
     }
 
 
-def test_kinds_take_options_that_exist() -> None:
+def test_kinds_only_take_existing_options() -> None:
     assert all(set(kind.takes) <= set(OPTIONS) for kind in KINDS.values())
 
 

@@ -16,7 +16,7 @@ def never() -> float:
     raise AssertionError("no number is drawn for a fault without a rate")
 
 
-def strikes(plan: FaultPlan, call: Call = VIEW, seconds: float = 0.0) -> str | None:
+def kind_for(plan: FaultPlan, call: Call = VIEW, seconds: float = 0.0) -> str | None:
     fault = plan.choose(call, seconds, never)
     return fault.kind if fault else None
 
@@ -28,80 +28,82 @@ def plan_of(*faults: Fault, now: float = 0.0) -> FaultPlan:
     return plan
 
 
-def test_without_faults_all_goes_well() -> None:
-    assert strikes(FaultPlan()) is None
+def test_without_faults_no_fault_applies() -> None:
+    assert kind_for(FaultPlan()) is None
 
 
-def test_a_fault_without_limits_strikes_everything() -> None:
+def test_a_fault_without_limits_applies_to_every_call() -> None:
     plan = plan_of(Fault(kind="500"))
-    assert [strikes(plan, call, 1e6) for call in (VIEW, LIST, SERVICES)] == ["500"] * 3
+    assert [kind_for(plan, call, 1e6) for call in (VIEW, LIST, SERVICES)] == ["500"] * 3
 
 
 def test_a_fault_may_be_limited_to_a_service() -> None:
     plan = plan_of(Fault(kind="500", service="shop"))
-    assert strikes(plan, VIEW) == "500"
-    assert strikes(plan, Call(kind=CallKind.VIEW, path="", service="news")) is None
-    assert strikes(plan, SERVICES) is None
+    assert kind_for(plan, VIEW) == "500"
+    assert kind_for(plan, Call(kind=CallKind.VIEW, path="", service="news")) is None
+    assert kind_for(plan, SERVICES) is None
 
 
 def test_a_fault_may_be_limited_to_a_kind_of_call() -> None:
     plan = plan_of(Fault(kind="500", call=CallKind.LIST))
-    assert (strikes(plan, LIST), strikes(plan, VIEW)) == ("500", None)
+    assert (kind_for(plan, LIST), kind_for(plan, VIEW)) == ("500", None)
 
 
 def test_a_fault_may_be_limited_to_a_number_of_requests_that_it_concerns() -> None:
     plan = plan_of(Fault(kind="500", times=2, call=CallKind.VIEW))
-    asked = [strikes(plan, call) for call in (LIST, VIEW, LIST, VIEW, VIEW)]
-    assert asked == [None, "500", None, "500", None]
+
+    kinds = [kind_for(plan, call) for call in (LIST, VIEW, LIST, VIEW, VIEW)]
+    assert kinds == [None, "500", None, "500", None]
 
 
 def test_a_fault_may_be_limited_in_time() -> None:
     plan = plan_of(Fault(kind="500", at_seconds=10, for_seconds=5))
-    asked = [strikes(plan, seconds=seconds) for seconds in (9.9, 10, 14.9, 15)]
-    assert asked == [None, "500", "500", None]
+
+    kinds = [kind_for(plan, seconds=seconds) for seconds in (9.9, 10, 14.9, 15)]
+    assert kinds == [None, "500", "500", None]
 
 
-def test_a_fault_without_beginning_begins_when_it_is_set() -> None:
+def test_a_fault_without_a_start_begins_at_once() -> None:
     plan = plan_of(Fault(kind="500", for_seconds=5), now=20)
-    assert [strikes(plan, seconds=seconds) for seconds in (20, 25)] == ["500", None]
+    assert [kind_for(plan, seconds=seconds) for seconds in (20, 25)] == ["500", None]
 
 
-def test_a_fault_with_a_rate_strikes_below_the_number_drawn() -> None:
+def test_a_fault_with_a_rate_applies_to_numbers_below_it() -> None:
     plan = plan_of(Fault(kind="500", rate=0.25))
     drawn = [plan.choose(VIEW, 0, lambda number=number: number) is not None for number in (0.0, 0.24, 0.25, 0.9)]  # type: ignore[misc]
     assert drawn == [True, True, False, False]
 
 
-def test_a_rate_of_zero_never_strikes() -> None:
+def test_a_fault_with_a_rate_of_zero_never_applies() -> None:
     assert plan_of(Fault(kind="500", rate=0)).choose(VIEW, 0, lambda: 0.0) is None
 
 
-def test_the_first_fault_that_concerns_a_call_strikes_and_the_next_when_it_has_ended() -> None:
+def test_the_first_matching_fault_applies_and_the_next_one_after_its_end() -> None:
     plan = plan_of(Fault(kind="500", times=1), Fault(kind="503"))
-    assert [strikes(plan) for _ in range(3)] == ["500", "503", "503"]
+    assert [kind_for(plan) for _ in range(3)] == ["500", "503", "503"]
 
 
-def test_a_removed_fault_strikes_no_more() -> None:
+def test_a_removed_fault_no_longer_applies() -> None:
     plan = FaultPlan()
     first, second = plan.add(Fault(kind="500"), 0), plan.add(Fault(kind="503"), 0)
     assert plan.remove(first)
     assert not plan.remove(first)
-    assert strikes(plan) == "503"
+    assert kind_for(plan) == "503"
     assert [planned.id for planned in plan.planned] == [second]
 
 
-def test_cleared_faults_strike_no_more_and_numbers_are_not_used_again() -> None:
+def test_cleared_faults_no_longer_apply_and_their_numbers_are_not_reused() -> None:
     plan = FaultPlan()
     first = plan.add(Fault(kind="500"), 0)
     plan.clear()
-    assert strikes(plan) is None
+    assert kind_for(plan) is None
     assert plan.add(Fault(kind="500"), 0) != first
 
 
-def test_how_often_a_fault_struck_is_counted() -> None:
+def test_the_affected_calls_of_a_fault_are_counted() -> None:
     plan = plan_of(Fault(kind="500", times=2))
     for _ in range(5):
-        strikes(plan)
+        kind_for(plan)
     planned = plan.planned[0]
     assert (planned.struck, planned.has_ended(0)) == (2, True)
 
@@ -122,11 +124,11 @@ def test_how_often_a_fault_struck_is_counted() -> None:
         ({"retry_after": "\ub2e4\uc74c"}, "give Latin-1"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+def test_an_invalid_fault_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Fault(kind="canned", **options)
 
 
 @pytest.mark.parametrize("text", ["5", "-1", "1e9", "soon", "Mon, 23 Nov 2026 02:20:11 GMT", "~!\xff"])
-def test_a_retry_after_may_be_any_text_that_a_header_can_hold(text: str) -> None:
+def test_retry_after_may_be_any_valid_header_value(text: str) -> None:
     assert Fault(kind="429-rate", retry_after=text).retry_after == text

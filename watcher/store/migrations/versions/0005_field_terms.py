@@ -36,9 +36,6 @@ REASONS = MappingProxyType(
         "unknown-word": "unknown-status",
     }
 )
-FROM_MEMORY = ("told-from-memory", "sent-from-memory")
-NOBODY = ("every-other-receiver-broken", "every-other-receiver-failing")
-"""Words at the end of a route's reason."""
 ACCOUNT_FIRST = frozenset({"account", "service", "training", "watch"})
 """Subjects that begin with an account."""
 
@@ -52,7 +49,6 @@ event = sa.table(
     sa.column("account"),
     sa.column("kind"),
     sa.column("body"),
-    sa.column("route"),
 )
 silence = sa.table("silence", sa.column("id"), sa.column("match"))
 
@@ -100,9 +96,6 @@ def _translate() -> None:
     _rewrite(silence, silence.c.id, silence.c.match, _names_an_old_kind(), _kinds)
     for old, new in KINDS.items():
         op.execute(sa.update(event).where(event.c.kind == old).values(kind=new))
-    for old, new in (FROM_MEMORY, NOBODY):
-        translated = sa.func.replace(event.c.route, old, new)
-        op.execute(sa.update(event).where(event.c.route.like(f"%{old}")).values(route=translated))
 
 
 def _rewrite(

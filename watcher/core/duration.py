@@ -1,4 +1,4 @@
-"""Durations as people write them, ``30s`` or ``1h30m``, and back."""
+"""Durations as people write them, such as ``30s`` or ``1h30m``: the one grammar of all files and options."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ UNITS: Final = (
     ("s", timedelta(seconds=1)),
     ("ms", timedelta(milliseconds=1)),
 )
+HOW_TO_WRITE: Final = 'write a number and its unit, e.g. "500ms", "30s", "5m", "2h" or "3d"'
 
 _NUMBER: Final = "[0-9]{1,7}"
 _SHAPE: Final = re.compile(
@@ -28,13 +29,13 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _SHAPE.fullmatch(text)
     if not match or not text:
-        raise ValueError('not a duration; write a number and its unit, e.g. "500ms", "30s", "5m", "2h" or "3d"')
+        raise ValueError(f"not a duration; {HOW_TO_WRITE}")
     counts = (int(group or 0) for group in match.groups())
     return sum((count * unit for count, (_, unit) in zip(counts, UNITS, strict=True)), timedelta())
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration the way ``parse_duration`` reads it; what is below a millisecond is cut off."""
+    """Write a duration in the form that ``parse_duration`` reads; parts of a millisecond are cut off."""
     parts = []
     for name, unit in UNITS:
         count, duration = divmod(duration, unit)

@@ -1,4 +1,4 @@
-"""A bad line between the daemon and everything it talks to."""
+"""Bad network connections between the daemon and everything that it calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import rounds
 from tests.support.invariants import Life, violations
-from tests.support.proxy import IncidentRow, line_to
+from tests.support.proxy import NetworkFault, proxy_to
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
 from watcher.core.event import Event, Kind
@@ -24,11 +24,11 @@ from watcher.simulator import serve
 
 pytestmark = pytest.mark.slow
 
-TROUBLES: Final = tuple(trouble for trouble in IncidentRow if trouble is not IncidentRow.NONE)
+FAULTS: Final = tuple(fault for fault in NetworkFault if fault is not NetworkFault.NONE)
 
 
-async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    draw, api = random.Random(8), RecordingSimulator()  # noqa: S311 - what changes
+async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_path: Path) -> None:
+    draw, api = random.Random(8), RecordingSimulator()  # noqa: S311 - it chooses the changes
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     async with AsyncExitStack() as stack:
@@ -37,8 +37,8 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
         chat = await stack.enter_async_context(listening(Inbox(as_slack)))
         switch = await stack.enter_async_context(listening(Inbox()))
         urls = (simulator.base_url, hook.url, chat.url, switch.url)
-        lines = [await stack.enter_async_context(line_to(url)) for url in urls]
-        to_api, to_hook, to_chat, to_switch = lines
+        proxies = [await stack.enter_async_context(proxy_to(url)) for url in urls]
+        to_api, to_hook, to_chat, to_switch = proxies
         text = daemon_in_process.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
         text += daemon_in_process.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
         text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
@@ -48,19 +48,19 @@ async def test_r8_bad_lines_to_everything_lose_nothing_and_double_nothing(tmp_pa
         async with daemon_in_process.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
             changing = asyncio.create_task(keep_changing(api, draw))
             for _ in range(rounds(few=1, full=10)):
-                for trouble in TROUBLES:
-                    for line in lines:
-                        line.set(trouble)
-                        struck = line.struck
+                for fault in FAULTS:
+                    for proxy in proxies:
+                        proxy.set_fault(fault)
+                        struck = proxy.struck
                         await asyncio.sleep(1.0)
                         await daemon_in_process.eventually(
-                            lambda line=line, struck=struck: line.struck > struck or line is to_chat  # type: ignore[misc]
+                            lambda proxy=proxy, struck=struck: proxy.struck > struck or proxy is to_chat  # type: ignore[misc]
                         )
-                        line.set(IncidentRow.NONE)
+                        proxy.set_fault(NetworkFault.NONE)
                         await asyncio.sleep(0.3)
             changing.cancel()
-            shown, deadlines = len(api.shown), len(switch.received)
-            await daemon_in_process.eventually(lambda: len(switch.received) > deadlines)
+            shown, heartbeats = len(api.shown), len(switch.received)
+            await daemon_in_process.eventually(lambda: len(switch.received) > heartbeats)
             await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50)
             await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 90)
         life = Life(born, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""The marked test alert and what is said about its outcome."""
+"""The marked test alert, and the text about its outcome."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import json
 import pytest
 
 from tests.unit.reports.facts import EVIL, NOW, STEERING, plain_screen
-from watcher.cli.commands.test import (
+from watcher.cli.text.receiver_check import show_access, show_outcome
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.messages.training import compose, plain_text
+from watcher.receivers.slack.bot import Access
+from watcher.reports.receiver_check import (
     EXPLANATION,
     SENDER,
     access_json,
     marked_event,
     outcome_json,
-    show_access,
-    show_outcome,
-    verdict_text,
+    outcome_text,
 )
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
-from watcher.core.messages.training import compose, plain_text
-from watcher.receivers.slack.bot import Access
 
 
-def test_each_name_in_the_test_alert_says_that_it_is_one() -> None:
+def test_each_name_in_the_test_alert_says_that_it_is_a_test() -> None:
     event = marked_event(NOW, "0123abcd")
     message = compose(event)
     assert plain_text(message.subject).startswith(SENDER)
@@ -30,7 +29,7 @@ def test_each_name_in_the_test_alert_says_that_it_is_one() -> None:
     assert {event.account, event.service, event.version} == {"test"}
 
 
-def test_two_test_alerts_are_never_taken_for_repeats() -> None:
+def test_two_test_alerts_have_different_ids() -> None:
     assert marked_event(NOW, "0123").id != marked_event(NOW, "4567").id
     assert marked_event(NOW, "0123").short_id.startswith("evt_test")
 
@@ -39,24 +38,24 @@ def test_two_test_alerts_are_never_taken_for_repeats() -> None:
     ("outcome", "text"),
     [
         (Delivered(), "delivered"),
-        (TryLater(reason="http 503"), "not delivered; the daemon would try again: http 503"),
-        (Uncertain(reason="no answer: deadline"), "not known whether it arrived: no answer: deadline"),
+        (TryLater(reason="http 503"), "not delivered; the daemon would retry: http 503"),
+        (Uncertain(reason="no answer: deadline"), "unknown whether it arrived: no answer: deadline"),
         (Degrade(reason="invalid_blocks"), "not delivered; the daemon would send simpler content: invalid_blocks"),
         (Refused(reason="http 410"), "refused: http 410"),
     ],
 )
-def test_every_outcome_has_its_words(outcome: Outcome, text: str) -> None:
-    assert verdict_text(outcome) == text
+def test_every_outcome_has_a_text(outcome: Outcome, text: str) -> None:
+    assert outcome_text(outcome) == text
 
 
-def test_the_answer_is_shown_and_steers_no_terminal() -> None:
+def test_the_answer_is_shown_and_cannot_control_a_terminal() -> None:
     screen, stream = plain_screen()
     show_outcome("ml-ops", Refused(reason="http 410", answer=EVIL), screen)
     assert stream.getvalue().startswith("receiver ml-ops: refused: http 410\nanswer: red")
     assert not STEERING.search(stream.getvalue())
 
 
-def test_json_keeps_the_answer_as_it_came() -> None:
+def test_json_keeps_the_answer_unchanged() -> None:
     document = outcome_json(TryLater(reason="http 503", answer=EVIL))
     assert json.loads(json.dumps(document)) == {
         "delivered": False,
@@ -67,10 +66,10 @@ def test_json_keeps_the_answer_as_it_came() -> None:
     assert outcome_json(Delivered())["delivered"] is True
 
 
-HISTORY_READ = "channel: its history may be read: one message in effect\n"
+HISTORY_READ = "channel: its history is readable: each message arrives once\n"
 HISTORY_UNREAD = (
-    "channel: its history may not be read (missing_scope: give it): "
-    "a message whose sending had no answer may come twice\n"
+    "channel: its history is not readable (missing_scope: give it): "
+    "after an uncertain attempt a message may come twice\n"
 )
 KNOWN = Access(identity="aitems in Tests", scopes=("channels:history", "chat:write"), answer="200")
 NARROW = Access(identity="aitems in Tests", scopes=(), answer="200", unreadable="missing_scope: give it")
@@ -85,7 +84,7 @@ WRONG = Access(identity="", scopes=(), answer="200", refused="auth.test: invalid
         (WRONG, "slack: auth.test: invalid_auth: act\n"),
     ],
 )
-def test_what_slack_says_of_a_token_is_shown(access: Access, shown: str) -> None:
+def test_the_permissions_of_a_slack_token_are_shown(access: Access, shown: str) -> None:
     screen, stream = plain_screen()
     show_access(access, screen)
     assert stream.getvalue() == shown

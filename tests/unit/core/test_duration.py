@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watcher.config import format_duration, parse_duration
+from watcher.core.duration import format_duration, parse_duration
 
-# The machine may be busy: how long an example takes says nothing.
+# The machine may be busy, so the time of one example means nothing.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MILLISECONDS = st.integers(0, 10**12).map(lambda count: timedelta(milliseconds=count))
@@ -55,14 +55,14 @@ def test_a_number_with_a_unit_is_a_duration(text: str, duration: timedelta) -> N
         "1" * 30 + "d",
     ],
 )
-def test_anything_else_is_refused_with_how_to_write_it(text: str) -> None:
+def test_any_other_text_is_rejected_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match=r'e\.g\. "500ms", "30s"'):
         parse_duration(text)
 
 
 @PATIENT
 @given(MILLISECONDS)
-def test_what_is_written_is_read_back(duration: timedelta) -> None:
+def test_a_written_duration_is_read_back(duration: timedelta) -> None:
     assert parse_duration(format_duration(duration)) == duration
 
 

@@ -1,0 +1,128 @@
+"""Gathers the facts about this machine that ``doctor`` judges."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from watcher import __version__
+from watcher.reports.doctor import (
+    DaemonFacts,
+    DoctorCheck,
+    SecretFacts,
+    StoreFacts,
+    daemon_check,
+    disk_check,
+    secret_check,
+    store_checks,
+    versions_check,
+)
+
+if TYPE_CHECKING:
+    from watcher.config import Config, SecretRef
+    from watcher.core.secret import Secret
+
+LIBRARIES: Final = ("sqlalchemy", "httpx2")
+STORE_SECONDS: Final = 5.0
+"""The longest wait for a store that another process has locked."""
+DAEMON_SECONDS: Final = 5.0
+"""The longest wait for the daemon's answer."""
+
+
+def local_checks(
+    config: Config, environ: Mapping[str, str], resolve: Callable[[SecretRef], Secret]
+) -> Iterator[DoctorCheck]:
+    """Make every check that needs no network; ``resolve`` reads a secret."""
+    path = config.state.sqlite_path(environ)
+    yield versions_check(_versions())
+    yield from store_checks(store_facts(config.state.store_url(environ)))
+    yield _disk_check(path)
+    yield daemon_check(daemon_facts(path), __version__)
+    yield from _secret_checks(config, resolve)
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in LIBRARIES}
+    python = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version}
+    return {"aitems-watcher": __version__, **python, **libraries}
+
+
+def store_facts(url: str) -> StoreFacts:
+    """Read the whole store, without writing to it."""
+    from watcher.store.url import sqlite_path
+
+    path = sqlite_path(url)
+    facts = StoreFacts(path=str(path))
+    if not path.exists():
+        return replace(facts, exists=False)
+    try:
+        address = f"file:{quote(str(path))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=STORE_SECONDS)) as connection:
+            return _content(replace(facts, size_bytes=path.stat().st_size), connection)
+    except sqlite3.Error as error:
+        return replace(facts, error=f"{error}")
+
+
+def _content(facts: StoreFacts, connection: sqlite3.Connection) -> StoreFacts:
+    from watcher.store.schema_version import known_revisions
+
+    result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        return replace(facts, damage=result)
+    known = frozenset(known_revisions())
+    facts = replace(facts, known_schemas=known)
+    facts = replace(facts, schema=connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+    if facts.schema != max(known):
+        # Another schema may have other tables.
+        return facts
+    rows = connection.execute("SELECT description FROM deviation ORDER BY seen_at").fetchall()
+    return replace(facts, deviations=[row[0] for row in rows])
+
+
+def _disk_check(path: Path) -> DoctorCheck:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    return disk_check(shutil.disk_usage(folder).free, str(folder))
+
+
+def daemon_facts(path: Path) -> DaemonFacts:
+    """Ask the daemon of this store for its process and version."""
+    from watcher.control.client import request
+    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.control.socket_path import link_path
+
+    try:
+        answer = request(link_path(path), "ping", {}, timeout_seconds=DAEMON_SECONDS)
+    except NoDaemonError:
+        return DaemonFacts(running=False)
+    except ControlError as error:
+        return DaemonFacts(running=True, error=f"{error}")
+    return DaemonFacts(running=True, pid=answer["pid"], version=answer["version"])
+
+
+def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret]) -> Iterator[DoctorCheck]:
+    from watcher.config.references import secrets_of
+
+    for key, ref in secrets_of(config):
+        yield secret_check(_secret_facts(key, ref, resolve))
+
+
+def _secret_facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) -> SecretFacts:
+    from watcher.config import SecretError, SecretKind
+
+    facts = SecretFacts(key=key, source=f"{ref}")
+    try:
+        resolve(ref)
+    except SecretError as error:
+        return replace(facts, error=f"{error}")
+    if ref.kind is not SecretKind.FILE:
+        return facts
+    return replace(facts, file=ref.name, mode=stat.S_IMODE(Path(ref.name).stat().st_mode))

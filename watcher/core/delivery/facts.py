@@ -1,0 +1,73 @@
+"""The facts about a receiver that an event holds: codes and values, no text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+RECEIVER_REMOVED: Final = "receiver-removed"
+"""The reason of a receiver that is no longer configured although deliveries wait for it."""
+
+
+class RemedyCode(StrEnum):
+    """The action that an operator can take about a receiver."""
+
+    PARKED = "parked"
+    """Fix the cause that the reason names, then reload."""
+    REMOVED = "removed"
+    """Configure the receiver again, or drop its deliveries."""
+    RETRY = "retry"
+    """Fix the cause, then send the dead letters again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """An action for an operator: a code, and the parameter of its command."""
+
+    code: RemedyCode
+    delivery_id: str | None = None
+    """The only dead letter; ``None`` where the command is about all dead letters of the receiver."""
+
+
+def failing_remedy(reason: str) -> Remedy:
+    """Return the remedy for a receiver that fails for this reason."""
+    return Remedy(code=RemedyCode.REMOVED if reason == RECEIVER_REMOVED else RemedyCode.PARKED)
+
+
+def retry_remedy(delivery_ids: Sequence[str], count: int) -> Remedy:
+    """Return the remedy for so many dead letters, of which these are named."""
+    return Remedy(code=RemedyCode.RETRY, delivery_id=delivery_ids[0] if count == 1 else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterFacts:
+    """A dead letter that an event names."""
+
+    id: str
+    reason: str
+    about: str
+    """The title of its message; empty where it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverFacts:
+    """The receiver that an event is about."""
+
+    name: str
+    since: datetime
+    """Start of the failure; of dead letters, the creation of the oldest one."""
+    reason: str
+    answer: str = ""
+    """The receiver's answer, cut; empty where there was none."""
+    waiting: int | None = None
+    """Deliveries that wait for the receiver; ``None`` for dead letters."""
+    lasted_seconds: float | None = None
+    """``None`` until the receiver recovers."""
+    count: int = 0
+    """All dead letters; ``deliveries`` names only the first ones."""
+    deliveries: tuple[DeadLetterFacts, ...] = ()
+    remedy: Remedy | None = None
+    """``None`` where the receiver has recovered."""

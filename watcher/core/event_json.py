@@ -1,0 +1,171 @@
+"""Events as plain JSON, as the store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from watcher.core.delivery.facts import (
+    DeadLetterFacts,
+    ReceiverFacts,
+    Remedy,
+    RemedyCode,
+    failing_remedy,
+    retry_remedy,
+)
+from watcher.core.event import Event, IncidentFacts, Kind
+from watcher.core.timestamps import from_text, to_text
+
+
+def to_json(event: Event) -> dict[str, object]:
+    """Return the event as plain JSON; ``from_json`` reads it back."""
+    return {
+        "id": event.id,
+        "kind": event.kind.value,
+        "subject": event.subject,
+        "seq": event.seq,
+        "reason": event.reason,
+        "account": event.account,
+        "service": event.service,
+        "training_type": event.training_type,
+        "version": event.version,
+        "service_name": event.service_name,
+        "labels": dict(event.labels),
+        "from": event.from_status,
+        "to": event.to_status,
+        "skipped": list(event.skipped),
+        "late": event.late,
+        "restored": event.restored,
+        "new": event.new,
+        "confirmed": event.confirmed,
+        "after": to_text(event.after),
+        "before": to_text(event.before),
+        "recorded_at": to_text(event.recorded_at),
+        "incident": None if event.incident is None else incident_json(event.incident),
+        "receiver": None if event.receiver is None else receiver_json(event.receiver),
+        "group": event.group,
+        "training": dict(event.record),
+    }
+
+
+def incident_json(facts: IncidentFacts) -> dict[str, object]:
+    """Return the facts of an incident as plain JSON."""
+    return {
+        "id": facts.id,
+        "kind": facts.kind.value,
+        "cause": facts.cause,
+        "detail": facts.detail,
+        "since": to_text(facts.since),
+        "last_good_at": None if facts.last_good_at is None else to_text(facts.last_good_at),
+        "covers": list(facts.covers),
+        "lasted_seconds": facts.lasted_seconds,
+    }
+
+
+def receiver_json(facts: ReceiverFacts) -> dict[str, object]:
+    """Return the facts of a receiver as plain JSON."""
+    return {
+        "name": facts.name,
+        "since": to_text(facts.since),
+        "reason": facts.reason,
+        "answer": facts.answer,
+        "waiting": facts.waiting,
+        "lasted_seconds": facts.lasted_seconds,
+        "count": facts.count,
+        "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in facts.deliveries],
+        "remedy": None if facts.remedy is None else _remedy_json(facts.remedy),
+    }
+
+
+def _remedy_json(remedy: Remedy) -> dict[str, object]:
+    return {"code": remedy.code.value, "delivery_id": remedy.delivery_id}
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """Read an event that ``to_json`` of this or an older version wrote.
+
+    Older versions stored the advice and the remedy as English text. The advice is ignored, since it follows from the
+    cause; the remedy is derived again.
+
+    Raises:
+        KeyError: a field is missing. The store wrote the data itself, so that is a fault of the program.
+    """
+    kind, incident, receiver = Kind(data["kind"]), data["incident"], data["receiver"]
+    return Event(
+        id=data["id"],
+        kind=kind,
+        subject=data["subject"],
+        seq=data["seq"],
+        reason=data["reason"],
+        account=data["account"],
+        service=data["service"],
+        training_type=data["training_type"],
+        version=data["version"],
+        service_name=data["service_name"],
+        labels=data["labels"],
+        from_status=data["from"],
+        to_status=data["to"],
+        skipped=tuple(data["skipped"]),
+        late=data["late"],
+        restored=data["restored"],
+        new=data["new"],
+        confirmed=data["confirmed"],
+        after=from_text(data["after"]),
+        before=from_text(data["before"]),
+        recorded_at=from_text(data["recorded_at"]),
+        incident=None if incident is None else _read_incident(incident),
+        receiver=None if receiver is None else _read_receiver(receiver, kind),
+        group=data["group"],
+        record=data["training"],
+    )
+
+
+def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
+    last_good_at = data["last_good_at"]
+    return IncidentFacts(
+        id=data["id"],
+        kind=Kind(data["kind"]),
+        cause=data["cause"],
+        detail=data["detail"],
+        since=from_text(data["since"]),
+        last_good_at=None if last_good_at is None else from_text(last_good_at),
+        covers=tuple(data["covers"]),
+        lasted_seconds=data["lasted_seconds"],
+    )
+
+
+def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
+    dead_letters = tuple(
+        DeadLetterFacts(id=item["id"], reason=item["reason"], about=item["about"]) for item in data["deliveries"]
+    )
+    return ReceiverFacts(
+        name=data["name"],
+        since=from_text(data["since"]),
+        reason=data["reason"],
+        answer=data["answer"],
+        waiting=data["waiting"],
+        lasted_seconds=data["lasted_seconds"],
+        count=data["count"],
+        deliveries=dead_letters,
+        remedy=_read_remedy(data, kind),
+    )
+
+
+def _read_remedy(data: Mapping[str, Any], kind: Kind) -> Remedy | None:
+    stored = data["remedy"]
+    if stored is None:
+        return None
+    if isinstance(stored, str):
+        return _old_remedy(data, kind)
+    return Remedy(code=RemedyCode(stored["code"]), delivery_id=stored["delivery_id"])
+
+
+def _old_remedy(data: Mapping[str, Any], kind: Kind) -> Remedy | None:
+    """Return the remedy of an event that an older version stored with a text."""
+    match kind:
+        case Kind.UNDELIVERED:
+            return retry_remedy([item["id"] for item in data["deliveries"]], data["count"])
+        case Kind.RECEIVER_FAILING:
+            return failing_remedy(data["reason"])
+        case _:
+            return None

@@ -1,0 +1,32 @@
+"""Events as JSON for programs outside: the stored facts, with advice and remedy as text."""
+
+from __future__ import annotations
+
+from watcher.core.delivery.facts import ReceiverFacts
+from watcher.core.event import Event, IncidentFacts
+from watcher.core.event_json import incident_json, receiver_json, to_json
+from watcher.core.incidents.advice import advice_for
+from watcher.core.messages.receiver import remedy_text
+
+
+def published_event(event: Event) -> dict[str, object]:
+    """Return an event as the commands print it with ``--json``."""
+    incident, receiver = event.incident, event.receiver
+    return {
+        **to_json(event),
+        "incident": None if incident is None else published_incident(incident),
+        "receiver": None if receiver is None else published_receiver(receiver),
+    }
+
+
+def published_incident(facts: IncidentFacts) -> dict[str, object]:
+    """Return an incident as the webhook's body has it, with its advice."""
+    stored = incident_json(facts)
+    keys = ("id", "kind", "cause", "detail")
+    return {**{key: stored[key] for key in keys}, "advice": advice_for(facts), **stored}
+
+
+def published_receiver(facts: ReceiverFacts) -> dict[str, object]:
+    """Return a receiver as the webhook's body has it, with its remedy; the remedy is empty where there is none."""
+    remedy = "" if facts.remedy is None else remedy_text(facts.remedy, facts.name)
+    return {**receiver_json(facts), "remedy": remedy}

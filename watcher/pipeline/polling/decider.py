@@ -1,0 +1,173 @@
+"""From the result of a poll to the changes to record. It reads the cache, and writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from watcher import __version__
+from watcher.core.polling.deviation import Deviation, deviations_in
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
+from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
+from watcher.core.training.lifecycle import decide, missed, settle, with_last_good_poll
+from watcher.core.training.model import Observation, TrainingRef
+from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.targets import PollContext
+from watcher.pipeline.ports import Clock
+
+BEFORE_FIRST_POLL: Final = datetime.min.replace(tzinfo=UTC)
+CONFIRMATION_INTERVALS: Final = 2
+"""After so many intervals without a confirmation, an end is announced as unconfirmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The consequences of one result; they count from the time at which they are recorded."""
+
+    decisions: Sequence[Decision] = ()
+    incidents: IncidentUpdate = field(default_factory=IncidentUpdate)
+    state: PollState | None = None
+    deviations: tuple[Deviation, ...] = ()
+    gap_until: datetime | None = None
+    """The end of a poll that returned nothing: changes before this time may have been missed."""
+
+    @property
+    def unconfirmed(self) -> list[TrainingRef]:
+        """The trainings whose end needs a confirmation."""
+        return [decision.snapshot.ref for decision in self.decisions if decision.wants_confirmation]
+
+
+class Decider:
+    """Decides on results.
+
+    Every method returns the changes that a result makes to the state in the cache. A decision is made anew when it
+    could not be written, so the methods change nothing but the counts of ``IncidentMonitor``, which knows a failure
+    that it has counted before.
+    """
+
+    def __init__(self, cache: PollCache, incident_monitor: IncidentMonitor, clock: Clock) -> None:
+        self._cache = cache
+        self._incident_monitor = incident_monitor
+        self._clock = clock
+
+    def failed(self, context: PollContext, failure: PollFailure) -> Changes:
+        """Decide on a failed poll."""
+        poll = context.poll
+        before = self._cache.poll(poll.key)
+        state = replace(
+            before,
+            failures=before.failures + 1,
+            failed_since=before.failed_since or failure.asked_at,
+            cause=failure.cause,
+            detail=failure.detail,
+        )
+        known = self._cache.training(poll.training) if poll.training is not None else None
+        if known is not None and failure.cause is Cause.NOT_FOUND:
+            # AiTEMS answered that the training does not exist any more, so there is no gap in polling.
+            decision = missed(known, before.good_asked_at, self._context(context, known.ref), failure.ended_at)
+            update = self._incident_monitor.missed(poll, failure.ended_at)
+            return Changes(decisions=[decision], incidents=update, state=state)
+        update = self._incident_monitor.failed(poll, failure, self._clock.utc_now())
+        if failure.cause is not Cause.CLOCK:
+            update += self._incident_monitor.dated(poll, failure.server_date, failure.ended_at)
+        return Changes(incidents=update, state=state, gap_until=failure.ended_at)
+
+    def answered(self, context: PollContext, result: PollResult) -> Changes:
+        """Decide on every training of a result, and on those that it lacks."""
+        poll = context.poll
+        before, state = self._cache.poll(poll.key), _answered(result, poll)
+        observations = [item for item in result.observations if poll.concerns(item.ref)]
+        decisions: list[Decision] = []
+        if before.digest != state.digest or self._anything_pending(poll) or self._is_news(observations):
+            decisions = [self._decide(context, item, before.good_asked_at) for item in observations]
+            decisions += self._missing(context, result, before)
+        shown = [item.ref for item in result.observations]
+        update = self._incident_monitor.succeeded(poll, shown, self._clock.utc_now())
+        update += self._incident_monitor.dated(poll, result.server_date, result.answered_at)
+        deviations = deviations_in(result, self._cache.deviations, poll.key)
+        return Changes(decisions=decisions, incidents=update, state=state, deviations=deviations)
+
+    def viewed(self, context: PollContext, result: PollResult, *, confirming: bool) -> Changes:
+        """Decide on a view beside the schedule.
+
+        A confirming view with the recorded status may come from a replica that is behind, so it withdraws nothing.
+        While the list's bytes stay the same, the list would not be read again either. The next list with other bytes
+        decides, or the end of the wait for a confirmation.
+        """
+        decisions = [self._decide_view(context, item) for item in result.observations]
+        if confirming:
+            decisions = [item for item in decisions if item.reason is not DecisionReason.NOT_REPEATED]
+        return Changes(decisions=decisions)
+
+    def not_found(self, context: PollContext, ref: TrainingRef, now: datetime) -> Changes:
+        """Decide on a training with a watch of its own that neither the list nor a view shows."""
+        if (known := self._cache.training(ref)) is None:
+            return Changes()
+        return Changes(decisions=[missed(known, None, self._context(context, ref), now)])
+
+    def overdue(self, context: PollContext) -> Changes:
+        """Announce the ends that were not confirmed in time as unconfirmed."""
+        poll, now = context.poll, self._clock.utc_now()
+        patience = poll.cadence.interval * CONFIRMATION_INTERVALS
+        waiting = [snapshot for snapshot in self._cache.known(poll).values() if snapshot.pending]
+        settled = [settle(item, patience, self._context(context, item.ref), now) for item in waiting]
+        return Changes(decisions=[decision for decision in settled if decision])
+
+    def _anything_pending(self, poll: Poll) -> bool:
+        return any(item.pending or item.absent or item.gone for item in self._cache.known(poll).values())
+
+    def _is_news(self, observations: Iterable[Observation]) -> bool:
+        """Say whether a status differs from the recorded one; a view may have recorded another since these bytes."""
+        known = ((item.status, self._cache.training(item.ref)) for item in observations)
+        return any(snapshot is None or snapshot.status != status for status, snapshot in known)
+
+    def _decide(self, context: PollContext, observation: Observation, last_good_at: datetime | None) -> Decision:
+        snapshot = self._cache.training(observation.ref)
+        if snapshot is not None:
+            snapshot = with_last_good_poll(snapshot, last_good_at)
+        # A training is new when an earlier list of its service lacked it. A single watch has no such list.
+        new_since = last_good_at if context.poll.finds_new else None
+        return decide(snapshot, observation, self._context(context, observation.ref, new_since), self._clock.utc_now())
+
+    def _decide_view(self, context: PollContext, observation: Observation) -> Decision:
+        snapshot = self._cache.training(observation.ref)
+        return decide(snapshot, observation, self._context(context, observation.ref), self._clock.utc_now())
+
+    def _missing(self, context: PollContext, result: PollResult, before: PollState) -> list[Decision]:
+        poll = context.poll
+        if poll.training is not None:
+            return []
+        shown = {observation.ref for observation in result.observations}
+        # A training with a watch of its own gets a view before it counts as missing.
+        absent = [item for ref, item in self._cache.known(poll).items() if ref not in shown | poll.single.keys()]
+        now, last_good_at = result.answered_at, before.good_asked_at
+        return [missed(item, last_good_at, self._context(context, item.ref), now) for item in absent]
+
+    def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
+        naming = context.poll.naming_of(ref)
+        # A start in the future comes from a wall clock that was set back since. It says nothing about a gap.
+        is_past = context.polling_since <= self._clock.utc_now()
+        return DecisionContext(
+            epoch=self._cache.epoch,
+            polling_since=context.polling_since if is_past else BEFORE_FIRST_POLL,
+            new_since=new_since,
+            service_name=naming.name,
+            labels=naming.labels,
+            catch_up_id=context.catch_up_id,
+        )
+
+
+def _answered(result: PollResult, poll: Poll) -> PollState:
+    # Another version or another plan may read the same bytes differently, so both are part of the digest.
+    asked = f"{__version__} {poll.key} {poll.finds_new} {sorted(ref.subject for ref in poll.single)}"
+    return PollState(
+        key=poll.key,
+        good_asked_at=result.asked_at,
+        good_answered_at=result.answered_at,
+        digest=hashlib.sha256(result.digest + asked.encode()).digest(),
+    )

@@ -1,0 +1,54 @@
+"""The time from one poll of a target to the next."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.schedule import interval_after, interval_for, next_start
+from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.incidents import IncidentMonitor
+from watcher.pipeline.polling.targets import PollTarget
+from watcher.pipeline.ports import Clock
+
+
+class Intervals:
+    """Chooses the next start of a target by its failures, its incident, and its trainings."""
+
+    def __init__(self, cache: PollCache, incident_monitor: IncidentMonitor, clock: Clock) -> None:
+        self._cache = cache
+        self._incident_monitor = incident_monitor
+        self._clock = clock
+        self.started_at = clock.utc_now()
+        """The wall clock at the start."""
+        self._started_monotonic = clock.monotonic()
+
+    def start(self) -> None:
+        """Note the time of the start."""
+        self.started_at = self._clock.utc_now()
+        self._started_monotonic = self._clock.monotonic()
+
+    def next_start(self, target: PollTarget, started: float) -> float:
+        """Return the next start of a target whose run ends now, in monotonic seconds.
+
+        Args:
+            target: the target.
+            started: the start of that run.
+        """
+        finished = self._clock.monotonic()
+        unit = random.random()  # noqa: S311 - it spreads the polls
+        start = finished if target.poll_again else next_start(started, finished, self._interval(target.poll), unit)
+        return max(start, finished + target.retry_after_seconds)
+
+    def _interval(self, poll: Poll) -> timedelta:
+        if failures := self._cache.poll(poll.key).failures:
+            return interval_after(poll.cadence, failures)
+        # During an incident, the results that end it matter as much as trainings in progress.
+        if self._incident_monitor.incident_over(poll) is not None:
+            return poll.cadence.interval
+        return interval_for(poll.cadence, self._cache.known(poll).values(), self._steady_now())
+
+    def _steady_now(self) -> datetime:
+        """Return the start plus the monotonic time since: a step of the wall clock changes no interval."""
+        return self.started_at + timedelta(seconds=self._clock.monotonic() - self._started_monotonic)

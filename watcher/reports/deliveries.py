@@ -1,0 +1,45 @@
+"""Deliveries as JSON, and their short description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watcher.core.event import Event
+from watcher.core.messages.training import compose, plain_text
+from watcher.core.timestamps import to_text
+
+if TYPE_CHECKING:
+    from watcher.store.delivery_views import DeliveryView
+
+
+def events_text(events: Sequence[Event]) -> str:
+    """Describe the events of a delivery: the title of the first, and the number of others."""
+    if not events:
+        return ""
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return f"{plain_text(compose(events[0]).title)}{more}"
+
+
+def delivery_json(delivery: DeliveryView) -> dict[str, object]:
+    """Return a delivery for programs."""
+    return {
+        "id": delivery.id,
+        "receiver": delivery.receiver,
+        "state": delivery.state.value,
+        "reason": delivery.reason,
+        "answer": delivery.answer,
+        "attempts": delivery.attempts,
+        "may_be_repeat": delivery.may_be_repeat,
+        "created_at": to_text(delivery.created_at),
+        "attempted_at": _time_json(delivery.attempted_at),
+        "next_at": _time_json(delivery.next_at),
+        "settled_at": _time_json(delivery.settled_at),
+        "about": events_text(delivery.events),
+        "event_ids": [event.id for event in delivery.events],
+    }
+
+
+def _time_json(time: datetime | None) -> str | None:
+    return None if time is None else to_text(time)

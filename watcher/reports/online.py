@@ -1,0 +1,39 @@
+"""The result of one online check: a call of AiTEMS, or a connection to a receiver."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineCheck:
+    """The result of one check."""
+
+    about: str
+    good: bool
+    detail: str
+    cause: str | None = None
+    advice: str = ""
+    unusable: bool = False
+    """Whether nothing was tried, because of a missing secret or an invalid setting."""
+    skew_seconds: float | None = None
+    """The difference of the other side's clock from ours, positive if ahead; ``None`` if unknown."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the check for programs."""
+        return asdict(self)
+
+
+def passed(about: str, detail: str, *, skew_seconds: float | None = None) -> OnlineCheck:
+    """Return a check that succeeded."""
+    return OnlineCheck(about=about, good=True, detail=detail, skew_seconds=skew_seconds)
+
+
+def failed(about: str, detail: str, cause: str | None = None) -> OnlineCheck:
+    """Return a check that failed."""
+    return OnlineCheck(about=about, good=False, detail=detail, cause=cause)
+
+
+def unusable(about: str, error: Exception) -> OnlineCheck:
+    """Return a check that could not be made: a secret is missing or a setting is invalid."""
+    return OnlineCheck(about=about, good=False, detail=f"{error}", unusable=True)

@@ -1,0 +1,95 @@
+"""The marked alert of the command ``test``, and its result."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, assert_never
+
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.event import Event, Kind
+from watcher.core.training.model import Status, TrainingRef
+
+if TYPE_CHECKING:
+    from watcher.receivers.slack.bot import Access
+
+SENDER: Final = "TEST from aitems-watcher"
+EXPLANATION: Final = "A test by the command aitems-watcher test: no training has changed."
+
+
+def marked_event(now: datetime, token: str) -> Event:
+    """Return an invented event whose names all say that it is a test.
+
+    Args:
+        now: the present time, in UTC.
+        token: makes the id unique, so that no receiver takes the event for a repeat.
+    """
+    ref = TrainingRef("test", "test", "pop", "test")
+    return Event(
+        id=f"evt_test{token}",
+        kind=Kind.SUCCEEDED,
+        subject=ref.subject,
+        seq=1,
+        reason="test",
+        account=ref.account,
+        service=ref.service,
+        training_type=ref.type,
+        version=ref.version,
+        service_name=SENDER,
+        labels={"test": "true"},
+        from_status=Status.LEARNING,
+        to_status=Status.COMPLETED,
+        after=now - timedelta(seconds=30),
+        before=now,
+        recorded_at=now,
+        record={"description": EXPLANATION},
+    )
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Describe the outcome of the attempt."""
+    match outcome:
+        case Delivered():
+            return "delivered"
+        case TryLater(reason=reason):
+            return f"not delivered; the daemon would retry: {reason}"
+        case Uncertain(reason=reason):
+            return f"unknown whether it arrived: {reason}"
+        case Degrade(reason=reason):
+            return f"not delivered; the daemon would send simpler content: {reason}"
+        case Refused(reason=reason):
+            return f"refused: {reason}"
+        case _:
+            assert_never(outcome)
+
+
+def outcome_json(outcome: Outcome) -> dict[str, object]:
+    """Return the outcome for programs."""
+    return {
+        "delivered": isinstance(outcome, Delivered),
+        "outcome": type(outcome).__name__,
+        "reason": None if isinstance(outcome, Delivered) else outcome.reason,
+        "answer": outcome.answer,
+    }
+
+
+def access_json(access: Access) -> dict[str, object]:
+    """Return Slack's information about a token, for programs."""
+    return {
+        "identity": access.identity,
+        "scopes": list(access.scopes),
+        "refused": access.refused,
+        "history_unreadable": access.unreadable,
+        "answer": access.answer,
+    }
+
+
+def scopes_text(access: Access) -> str:
+    """Name the token's scopes."""
+    return f"scopes {', '.join(access.scopes)}" if access.scopes else "Slack names no scopes"
+
+
+def history_text(access: Access) -> str:
+    """Say whether the token may read the channel's history, and the consequence."""
+    if access.unreadable is None:
+        return "its history is readable: each message arrives once"
+    return f"its history is not readable ({access.unreadable}): after an uncertain attempt a message may come twice"
