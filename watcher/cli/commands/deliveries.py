@@ -209,8 +209,8 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
 async def _alone(
     command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
 ) -> Mapping[str, object]:
+    from watcher.operations.deliveries import RETRY, changes_json, perform_drop, perform_retry
     from watcher.store.operator_actions import OperatorActions
-    from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
     perform = perform_retry if command == RETRY else perform_drop
     return changes_json(await perform(OperatorActions(database, receivers), arguments, clock))

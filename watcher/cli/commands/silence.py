@@ -182,13 +182,13 @@ def _match(texts: Sequence[str], settings: Config) -> Matcher:
 
 async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_add
+    from watcher.operations.silences import perform_add
 
     return to_json(await perform_add(database, arguments, clock))
 
 
 async def _end(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_end
+    from watcher.operations.silences import perform_end
 
     return to_json(await perform_end(database, arguments, clock))
