@@ -19,8 +19,6 @@ from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
-from watcher.operations.deliveries import delivery_handlers
-from watcher.operations.silences import silence_handlers
 from watcher.pipeline.ports import Receiver
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
@@ -29,6 +27,7 @@ from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.connections import Connections, make_connections
+from watcher.wiring.control_handlers import delivery_handlers, silence_handlers
 from watcher.wiring.health_endpoints import HealthEndpoints, HealthReporter, count_reloads
 from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver

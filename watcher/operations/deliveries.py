@@ -1,69 +1,90 @@
-"""What the control socket does about deliveries: ``deliveries.retry`` and ``deliveries.drop``."""
+"""Retry or drop deliveries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
 
-import structlog
-
-from watcher.clock import Clock
-from watcher.control.protocol import ControlError, Handler
-from watcher.store.operator_actions import Change, DeliveryRefusedError, OperatorActions
-from watcher.store.sqlite.database import Database
-
-log = structlog.get_logger()
+from watcher.operations.errors import OperationRefusedError
+from watcher.operations.ports import DeliveryChange, DeliveryStore
+from watcher.store.operator_actions import DeliveryRefusedError
 
 RETRY: Final = "deliveries.retry"
+"""The command on the control socket."""
 DROP: Final = "deliveries.drop"
 
 
-def delivery_handlers(
-    database: Database, receivers: Callable[[], Collection[str]], clock: Clock, wake: Callable[[str], None]
-) -> dict[str, Handler]:
-    """Return the handlers by command.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRequest:
+    """A request to send deliveries again: those with these ids, or every dead letter."""
 
-    Args:
-        database: the store.
-        receivers: returns those that are configured now.
-        clock: the machine's.
-        wake: rings for the receiver of this name.
+    ids: Sequence[str] = ()
+    """Ids, or beginnings that fit no other delivery."""
+    all_dead: bool = False
+    receiver: str | None = None
+    """With ``all_dead``: limits the retry to this receiver."""
+
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``ids``, or from ``all_dead`` and ``receiver``.
+
+        Raises:
+            OperationRefusedError: it names no delivery.
+        """
+        if arguments.get("all_dead") is not True:
+            return cls(ids=_ids(arguments))
+        receiver = arguments.get("receiver")
+        return cls(all_dead=True, receiver=None if receiver is None else str(receiver))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRequest:
+    """A request to end deliveries without sending them."""
+
+    ids: Sequence[str]
+    """Ids, or beginnings that fit no other delivery."""
+    by: str
+
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``ids`` and ``by``.
+
+        Raises:
+            OperationRefusedError: it names no delivery.
+        """
+        return cls(ids=_ids(arguments), by=str(arguments.get("by", "")))
+
+
+async def retry_deliveries(deliveries: DeliveryStore, request: RetryRequest, now: datetime) -> Sequence[DeliveryChange]:
+    """Make deliveries due at once, and return the changes.
+
+    Raises:
+        OperationRefusedError: a delivery does not exist or cannot be sent again.
     """
-
-    async def retry(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(RETRY, await perform_retry(OperatorActions(database, receivers()), arguments, clock), wake)
-
-    async def drop(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return _answer(DROP, await perform_drop(OperatorActions(database, receivers()), arguments, clock), wake)
-
-    return {RETRY: retry, DROP: drop}
-
-
-async def perform_retry(
-    operator_actions: OperatorActions, arguments: Mapping[str, object], clock: Clock
-) -> list[Change]:
-    """Send again what the arguments name; also for a command without a daemon."""
     try:
-        if arguments.get("all_dead") is True:
-            receiver = arguments.get("receiver")
-            return await operator_actions.retry_all_dead(None if receiver is None else str(receiver), clock.utc_now())
-        return await operator_actions.retry(_ids(arguments), clock.utc_now())
+        if request.all_dead:
+            return await deliveries.retry_all_dead(request.receiver, now)
+        return await deliveries.retry(request.ids, now)
     except DeliveryRefusedError as error:
-        raise ControlError(str(error)) from None
+        raise OperationRefusedError(str(error)) from None
 
 
-async def perform_drop(
-    operator_actions: OperatorActions, arguments: Mapping[str, object], clock: Clock
-) -> list[Change]:
-    """Drop what the arguments name; also for a command without a daemon."""
+async def drop_deliveries(deliveries: DeliveryStore, request: DropRequest, now: datetime) -> Sequence[DeliveryChange]:
+    """End deliveries without sending them, and return the changes.
+
+    Raises:
+        OperationRefusedError: a delivery does not exist or has ended.
+    """
     try:
-        return await operator_actions.drop(_ids(arguments), str(arguments.get("by", "")), clock.utc_now())
+        return await deliveries.drop(request.ids, request.by, now)
     except DeliveryRefusedError as error:
-        raise ControlError(str(error)) from None
+        raise OperationRefusedError(str(error)) from None
 
 
-def changes_json(changes: Iterable[Change]) -> dict[str, object]:
-    """Return what was done, as it goes over the socket."""
+def changes_json(changes: Iterable[DeliveryChange]) -> dict[str, object]:
+    """Return changes as plain JSON, for programs."""
     return {
         "deliveries": [
             {"id": item.id, "receiver": item.receiver, "before": item.before.value, "after": item.after.value}
@@ -75,12 +96,5 @@ def changes_json(changes: Iterable[Change]) -> dict[str, object]:
 def _ids(arguments: Mapping[str, object]) -> list[str]:
     ids = arguments.get("ids")
     if not isinstance(ids, list) or not ids:
-        raise ControlError("name at least one delivery; see aitems-watcher deliveries list")
+        raise OperationRefusedError("name at least one delivery; see aitems-watcher deliveries list")
     return [str(item) for item in ids]
-
-
-def _answer(command: str, changes: list[Change], wake: Callable[[str], None]) -> Mapping[str, object]:
-    log.info("delivery.changed_by_operator", command=command, deliveries=[item.id for item in changes])
-    for receiver in dict.fromkeys(item.receiver for item in changes):
-        wake(receiver)
-    return changes_json(changes)

@@ -1,73 +1,102 @@
-"""What the control socket does about silences: ``silence.add`` and ``silence.end``."""
+"""Add a silence, or end one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
 
-import structlog
-
-from watcher.clock import Clock
-from watcher.control.protocol import ControlError, Handler
 from watcher.core.routing.matcher import Matcher, matcher_of
-from watcher.core.routing.silence import LONGEST, Silence, to_json
-from watcher.store.silences import SilenceRefusedError, Silences
-from watcher.store.sqlite.database import Database
-
-log = structlog.get_logger()
+from watcher.core.routing.silence import LONGEST, Silence, is_allowed_length
+from watcher.operations.errors import OperationRefusedError
+from watcher.operations.ports import SilenceStore
+from watcher.store.silences import SilenceRefusedError
 
 ADD: Final = "silence.add"
+"""The command on the control socket."""
 END: Final = "silence.end"
 
 
-def silence_handlers(database: Database, clock: Clock) -> dict[str, Handler]:
-    """Return the handlers by command."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSilence:
+    """A request to silence matching events from now on."""
 
-    async def add(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        silence = to_json(await perform_add(database, arguments, clock))
-        log.info("silence.added", **silence)
-        return silence
+    match: Matcher
+    lasts: timedelta
+    author: str
+    reason: str
 
-    async def end(arguments: Mapping[str, object]) -> Mapping[str, object]:
-        silence = to_json(await perform_end(database, arguments, clock))
-        log.info("silence.ended", **silence)
-        return silence
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``match``, ``seconds``, ``by`` and ``why``.
 
-    return {ADD: add, END: end}
+        Raises:
+            OperationRefusedError: one of them is missing or invalid.
+        """
+        return cls(
+            match=_match(arguments),
+            lasts=_length(arguments),
+            author=_text(arguments, "by"),
+            reason=_text(arguments, "why"),
+        )
 
 
-async def perform_add(database: Database, arguments: Mapping[str, object], clock: Clock) -> Silence:
-    """Keep the silence that the arguments say; also for a command without a daemon."""
-    match, lasts = _match(arguments), _lasts(arguments)
-    author, reason = _text(arguments, "by"), _text(arguments, "why")
-    return await Silences(database).add(match, lasts, author, reason, clock.utc_now())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceEnd:
+    """A request to end a silence early."""
+
+    id: str
+    """The id, or a beginning that fits no other silence."""
+    by: str
+
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``id`` and ``by``.
+
+        Raises:
+            OperationRefusedError: one of them is missing.
+        """
+        return cls(id=_text(arguments, "id"), by=_text(arguments, "by"))
 
 
-async def perform_end(database: Database, arguments: Mapping[str, object], clock: Clock) -> Silence:
-    """End the silence that the arguments name; also for a command without a daemon."""
+async def add_silence(silences: SilenceStore, request: NewSilence, now: datetime) -> Silence:
+    """Store a silence that begins now, and return it."""
+    return await silences.add(request.match, request.lasts, request.author, request.reason, now)
+
+
+async def end_silence(silences: SilenceStore, request: SilenceEnd, now: datetime) -> Silence:
+    """End a silence now, and return it.
+
+    Raises:
+        OperationRefusedError: there is no such silence, or it is over.
+    """
     try:
-        return await Silences(database).end(_text(arguments, "id"), _text(arguments, "by"), clock.utc_now())
+        return await silences.end(request.id, request.by, now)
     except SilenceRefusedError as error:
-        raise ControlError(str(error)) from None
+        raise OperationRefusedError(str(error)) from None
 
 
 def _match(arguments: Mapping[str, object]) -> Matcher:
     words = arguments.get("match")
     if not isinstance(words, dict) or not words or not all(isinstance(found, list) for found in words.values()):
-        raise ControlError('name what is silenced, e.g. {"service": ["6wxgu1abcde"]}')
+        raise OperationRefusedError('name the events to silence, e.g. {"service": ["6wxgu1abcde"]}')
     return matcher_of({str(key): [str(word) for word in found] for key, found in words.items()})
 
 
-def _lasts(arguments: Mapping[str, object]) -> timedelta:
+def _length(arguments: Mapping[str, object]) -> timedelta:
     seconds = arguments.get("seconds")
-    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST.total_seconds():
-        raise ControlError(f"a silence lasts up to {LONGEST.days} days; give its seconds")
-    return timedelta(seconds=seconds)
+    try:
+        lasts = timedelta(seconds=seconds) if isinstance(seconds, int | float) else timedelta()
+    except (OverflowError, ValueError):
+        lasts = timedelta()
+    if not is_allowed_length(lasts):
+        raise OperationRefusedError(f"a silence lasts up to {LONGEST.days} days; give its length in seconds")
+    return lasts
 
 
 def _text(arguments: Mapping[str, object], key: str) -> str:
     text = str(arguments.get(key) or "").strip()
     if not text:
-        raise ControlError(f"{key} is missing; a silence has an author and a reason, and is ended by its id")
+        raise OperationRefusedError(f"{key} is missing; a silence needs an author and a reason, and ends by its id")
     return text

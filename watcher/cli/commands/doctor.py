@@ -11,6 +11,7 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.text.output import BAD, GOOD, WARN, Cell, Screen, cell, screen, width
+from watcher.core.incidents.tracker import MAX_CLOCK_SKEW_SECONDS
 
 if TYPE_CHECKING:
     from watcher.cli.commands.online import OnlineCheck
@@ -29,8 +30,6 @@ END: Final = help_end(
 )
 ABOUT_WIDTH: Final = 32
 STYLES: Final = {"ok": GOOD, "warning": WARN, "fault": BAD}
-MAX_SKEW_SECONDS: Final = 60.0
-"""From here on the watcher says so; from five minutes on AiTEMS refuses the signature."""
 
 OnlineOption = Annotated[
     bool,
@@ -93,7 +92,7 @@ def _clock(online_check: OnlineCheck) -> Iterator[DoctorCheck]:
     if online_check.skew_seconds is None or not online_check.about.startswith("account "):
         return
     about, detail = f"clock, by {online_check.about}", f"{online_check.skew_seconds:+.0f} s from ours"
-    if abs(online_check.skew_seconds) > MAX_SKEW_SECONDS:
+    if abs(online_check.skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
         yield fault(about, detail, "set this machine's clock: systemctl status systemd-timesyncd, or chronyc tracking")
     else:
         yield ok(about, detail)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 from urllib.parse import quote, unquote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.incidents.events import Scope, describe, named
 from watcher.core.incidents.tracker import (
+    MAX_CLOCK_SKEW_SECONDS,
     Failure,
     Incident,
     IncidentChange,
@@ -41,10 +41,6 @@ class IncidentUpdate:
             events=self.events + other.events,
             incident_rows=self.incident_rows + other.incident_rows,
         )
-
-
-MAX_SKEW_SECONDS: Final = 60.0
-"""A ``Date`` has whole seconds and ages on its way; the gateway refuses a signature from five minutes on."""
 
 
 def clock_subject(account: str) -> str:
@@ -200,7 +196,7 @@ class IncidentMonitor:
             self._clock_trust.undated()
             return IncidentUpdate()
         skew = (server_date - now).total_seconds()
-        if abs(skew) <= MAX_SKEW_SECONDS:
+        if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
             self._clock_trust.end()
             return self._update(account, clocks.succeeded([subject], now), now)
         detail = f"the server's clock is {skew:+.0f} s from ours"
