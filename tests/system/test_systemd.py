@@ -50,7 +50,7 @@ def test_it_is_ready_when_everything_was_polled_once(machine: Machine) -> None:
 
 
 def test_its_status_line_is_true(machine: Machine) -> None:
-    said = "watching 1 training in 1 service; 0 incidents; 0 alerts waiting"
+    said = "polling 1 service with 1 training; 0 open incidents; 0 deliveries waiting"
     eventually(lambda: machine.shown("StatusText") == said)
 
 

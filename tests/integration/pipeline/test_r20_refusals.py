@@ -41,12 +41,12 @@ async def undisturbed(scene: ReloadScenario) -> AsyncIterator[Daemon]:
         config, polls, workers = (
             daemon.reloader.config,
             daemon.poller._polls,
-            daemon._stages.delivery_workers.by_receiver,
+            daemon.pipeline.delivery_workers.by_receiver,
         )
         yield daemon
         assert daemon.reloader.config is config
         assert daemon.poller._polls is polls
-        assert daemon._stages.delivery_workers.by_receiver is workers
+        assert daemon.pipeline.delivery_workers.by_receiver is workers
         scene.show("learningFailed")
         await daemon_in_process.eventually(
             lambda: scene.hook.events()[-1:] != [] and scene.hook.events()[-1]["kind"] == "failed"

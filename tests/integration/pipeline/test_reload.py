@@ -53,7 +53,7 @@ async def test_another_address_is_taken_for_what_waits_and_for_what_comes(scene:
         scene.write(scene.text(FIRST, hooks={"hook": other.url}))
         answer = await reload(daemon)
         assert answer["changes"] == ["receiver.hook: changed"]
-        await daemon_in_process.eventually(lambda: len(daemon._stages.delivery_workers._at_work) == 1)
+        await daemon_in_process.eventually(lambda: len(daemon.pipeline.delivery_workers._running) == 1)
         scene.show("learning")
         assert await scene.announced(1, other) == [(FIRST, "learning")]
         assert scene.hook.received == []
@@ -66,7 +66,7 @@ async def test_workers_that_were_let_go_wait_for_no_pause_and_send_nothing_after
         scene.show("learning")
         await daemon_in_process.eventually(lambda: len(scene.hook.received) == 1)
         await scene.polled(FIRST)
-        old = set(daemon._stages.delivery_workers._at_work)
+        old = set(daemon.pipeline.delivery_workers._running)
         scene.write(text.replace(scene.hook.url, other.url))
         await reload(daemon)
         await daemon_in_process.eventually(lambda: all(worker.done() for worker in old))

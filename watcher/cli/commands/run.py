@@ -83,7 +83,7 @@ async def _watch(settings: Config, redactor: Redactor) -> None:
     # By default SIGHUP would end the process without order; what was read a moment ago need not be read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     async with open_daemon(settings, runtime(redactor), purpose="run") as daemon:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.soon)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.reload_soon)
         await daemon.run(stop)
 
 
