@@ -95,7 +95,7 @@ class HealthEndpoints:
         self._metrics = metrics
         self._runtime = runtime
         self.listener = self._listener(config.web)
-        self._heartbeat = config.heartbeat
+        self._heartbeat_settings = config.heartbeat
         self._url = self._heartbeat_url(config.heartbeat)
 
     @asynccontextmanager
@@ -105,14 +105,17 @@ class HealthEndpoints:
         loops = [] if self.listener is None else [self.listener.run()]
         if self._url is not None:
             ping = Pinger(http, self._url).ping
-            beat = Heartbeat(ping, self._health_reporter.reasons, self._heartbeat.every, self._metrics.heartbeat)
-            loops.append(beat.run())
+            heartbeat = Heartbeat(
+                ping, self._health_reporter.reasons, self._heartbeat_settings.every, self._metrics.heartbeat
+            )
+            loops.append(heartbeat.run())
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+            # The heartbeat ends before its client: it may have a call in progress.
             await asyncio.gather(*tasks, return_exceptions=True)
             await http.aclose()
 
@@ -126,7 +129,7 @@ class HealthEndpoints:
             metrics=self._health_reporter.metrics,
             metrics_type=CONTENT_TYPE,
             token=token,
-            # Without a token, the name in the request protects: a web page that rebinds its own name is rejected.
+            # Without a token, only local names are accepted: a web page may rebind its own name to this machine.
             hosts=EVERY_HOST if token is not None else (*LOOPBACK_HOSTS, settings.address.host),
         )
         return Listener(build_app(pages), settings.address.host, settings.address.port)
