@@ -166,14 +166,14 @@ MUTANTS: Final = (
     Mutant(
         "a move back needs no second sight",
         "watcher/core/training/lifecycle.py",
-        "    if move in NEEDS_CONFIRMATION:",
-        "    if move in frozenset():",
+        "    if transition in NEEDS_CONFIRMATION:",
+        "    if transition in frozenset():",
         LIFECYCLE,
     ),
     Mutant(
         "an end in a list needs no confirmation",
         "watcher/core/training/lifecycle.py",
-        "    return move is not Transition.END or source is Source.VIEW",
+        "    return transition is not Transition.END or source is Source.VIEW",
         "    return True",
         LIFECYCLE,
     ),
@@ -201,15 +201,15 @@ MUTANTS: Final = (
     Mutant(
         "Retry-After is ignored",
         "watcher/core/delivery/model.py",
-        "    if wish_seconds is not None:",
+        "    if requested_seconds is not None:",
         "    if False:",
         VERDICT,
     ),
     Mutant(
         "Retry-After has no cap",
         "watcher/core/delivery/model.py",
-        "min(max(wish_seconds, 0.0), MAX_RETRY_AFTER_SECONDS)",
-        "max(wish_seconds, 0.0)",
+        "min(max(requested_seconds, 0.0), MAX_RETRY_AFTER_SECONDS)",
+        "max(requested_seconds, 0.0)",
         VERDICT,
     ),
     Mutant(

@@ -1,7 +1,7 @@
-"""Which addresses a receiver may be at: never those by which a machine in a cloud hands out its credentials.
+"""The addresses that receivers may not have: those where a cloud serves credentials to its machines.
 
-Private and loopback addresses are taken: people run their own hooks there. What is looked at is the address that is
-connected to, so that neither a name, nor another way of writing a number, nor DNS that changes leads around it.
+Private and loopback addresses are allowed, because people run their own hooks there. The check applies to the address
+of the connection, so no name, other notation of a number, or change of DNS evades it.
 """
 
 from __future__ import annotations
@@ -26,61 +26,61 @@ METADATA: Final = frozenset(
         ),
     )
 )
-"""Where clouds hand out credentials beside 169.254.169.254, which is link-local."""
+"""Metadata addresses of clouds; the usual 169.254.169.254 is link-local and needs no entry."""
 BROADCAST: Final = ipaddress.IPv4Network("240.0.0.0/4")
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 NUMERIC: Final = re.compile(r"[0-9a-fA-FxX.]+")
-"""``inet_aton`` alone would also accept an address with a blank and any text after it."""
+"""Characters of a numeric address; ``inet_aton`` alone also accepts a blank and any text after it."""
 COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 
 class ForbiddenAddressError(OSError):
-    """A receiver's host is, or leads to, an address that is not connected to."""
+    """A receiver's host is, or resolves to, a forbidden address."""
 
 
-def fault_of(address: str) -> str | None:
-    """Say why an address is not connected to; ``None`` where it may be."""
-    return _fault(ipaddress.ip_address(address.partition("%")[0]))
+def forbidden_address_reason(address: str) -> str | None:
+    """Return the reason why an address is forbidden; ``None`` where it is allowed."""
+    return _reason(ipaddress.ip_address(address.partition("%")[0]))
 
 
-def fault_of_host(host: str) -> str | None:
-    """Say the same of a host that is an address in any way of writing one; a name is known only by resolving it."""
+def forbidden_host_reason(host: str) -> str | None:
+    """Return the same for a host that is an address in any notation; ``None`` for a name, which must be resolved."""
     literal = _literal(host.strip("[]").rstrip("."))
-    return None if literal is None else _fault(literal)
+    return None if literal is None else _reason(literal)
 
 
 def _literal(host: str) -> Address | None:
     with suppress(ValueError):
         return ipaddress.ip_address(host.partition("%")[0])
-    # The resolver of the C library accepts these forms too: 2852039166, 0xa9fea9fe, 169.254.43518.
+    # The resolver of the C library accepts these notations too: 2852039166, 0xa9fea9fe, 169.254.43518.
     if NUMERIC.fullmatch(host):
         with suppress(OSError):
             return ipaddress.IPv4Address(socket.inet_aton(host))
     return None
 
 
-def _fault(address: Address) -> str | None:
+def _reason(address: Address) -> str | None:
     inner = _embedded(address)
     if inner is not None:
-        return _fault(inner)
+        return _reason(inner)
     if address in METADATA:
         return "it is a cloud's metadata address"
     if address.is_link_local:
-        return "it is a link-local address, where clouds keep their metadata"
+        return "it is a link-local address, where clouds serve metadata"
     if address.is_multicast:
-        return "it is no address of a machine"
+        return "it is no address of a single machine"
     if isinstance(address, ipaddress.IPv4Address) and address in BROADCAST:
-        return "it is no address of a machine"
+        return "it is no address of a single machine"
     return None
 
 
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address leads to."""
+    """Return the IPv4 address that an IPv6 address contains; ``None`` where it contains none."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     embedded = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
     if embedded is not None:
         return embedded
-    # ::1 and :: lie in the second of these and are themselves.
+    # ::1 and :: lie in COMPATIBLE, but contain no IPv4 address.
     inside = address in NAT64 or (address in COMPATIBLE and int(address) > 1)
     return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if inside else None

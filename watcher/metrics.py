@@ -186,7 +186,7 @@ class _CurrentState(Collector):
             loops.add_metric([loop], seconds)
         yield loops
         states = _family("not_ready", "1 for each reason that /readyz gives.", "reason")
-        given = {reason.not_ready for reason in reading.reasons}
+        given = {reason.code for reason in reading.reasons}
         for not_ready in NotReady:
             states.add_metric([not_ready.value], float(not_ready in given))
         yield states

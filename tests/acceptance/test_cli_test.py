@@ -106,7 +106,7 @@ async def test_check_online_says_whether_the_history_may_be_read(workplace: Work
         better = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
         slack.token = "xoxb-another"
         wrong = await asyncio.to_thread(workplace.command, "check", "--online", env={"SLACK_TOKEN": TOKEN})
-    assert "its history may not be read (missing_scope: give the app channels:history" in flat(shown.stdout)
+    assert "its history may not be read (missing_scope: give the app the scope channels:history" in flat(shown.stdout)
     assert "its history may be read: one message in effect" in flat(better.stdout)
     assert "auth.test: invalid_auth" in flat(wrong.stdout)
     assert slack.messages == [], "check sends nothing"

@@ -1,6 +1,6 @@
-"""Fuzz each target with atheris for so many seconds: ``python -m tests.fuzz.run 60 [TARGET …]``; see ``make fuzz``.
+"""Fuzzes each target with atheris for some seconds: ``python -m tests.fuzz.run 60 [TARGET …]``; see ``make fuzz``.
 
-What falls is left as ``crash-…`` in ``build/fuzz``; mend it, and put the input into the corpus, so that CI replays it.
+A failing input is saved as ``crash-…`` in ``build/fuzz``. Fix the fault and add the input to the corpus for CI.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST_INPUT: Final = 4096
 
 
 def fuzz(name: str, seconds: int) -> int:
-    """Fuzz one target in a process of its own, since a finding ends it."""
+    """Fuzz one target in its own process, because a failure ends the process; return its exit status."""
     found = Path("build") / "fuzz" / name
     found.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT}", "-timeout=10", "-rss_limit_mb=1024"]
@@ -24,7 +24,7 @@ def fuzz(name: str, seconds: int) -> int:
 
 
 def fuzz_here(name: str, arguments: list[str]) -> None:
-    """Hand this process over to the fuzzer."""
+    """Run the fuzzer in this process; it does not return."""
     import atheris  # noqa: PLC0415 - an optional group of dependencies
 
     with atheris.instrument_imports(include=["watcher"]):
@@ -34,14 +34,14 @@ def fuzz_here(name: str, arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Fuzz what is named, or everything."""
+    """Fuzz the named targets, or all; return the number that failed."""
     if arguments[:1] == ["--target"]:
         fuzz_here(arguments[1], arguments[2:])
         return 0
     seconds, names = int(arguments[0]), arguments[1:] or sorted(path.name for path in CORPUS.iterdir())
-    fallen = [name for name in names if fuzz(name, seconds)]
-    print("fell:", ", ".join(fallen) if fallen else "nothing")
-    return len(fallen)
+    failed = [name for name in names if fuzz(name, seconds)]
+    print("failed:", ", ".join(failed) if failed else "nothing")
+    return len(failed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is fuzzed: everything that reads what others wrote. Each takes bytes and must end in one of its own words."""
+"""The fuzz targets: each reader of foreign input takes bytes and must end with a result or its own error."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ def aitems(data: bytes) -> None:
 
 
 def slack(data: bytes) -> None:
-    """Classify an answer of Slack, to a webhook and to a bot, whatever the status."""
+    """Classify an answer of Slack to a webhook and to a bot, with several statuses."""
     redactor = redactor_for(None, ())
     for status in (200, 404, 429, 500):
-        whole = Answered(status=status, headers=Headers([]), body=data, asked_at=NOW, answered_at=NOW)
-        assert isinstance(classify(read_answer(whole, redactor), 0), OUTCOMES)
-        to_bot = read_answer(whole, redactor, slack_api._document(data))
+        answer = Answered(status=status, headers=Headers([]), body=data, asked_at=NOW, answered_at=NOW)
+        assert isinstance(classify(read_answer(answer, redactor), 0), OUTCOMES)
+        to_bot = read_answer(answer, redactor, slack_api._document(data))
         for degrade in range(3):
             assert isinstance(classify(to_bot, degrade, WEB_API), OUTCOMES)
 
 
 def toml(data: bytes) -> None:
-    """Read a configuration: it is taken, or every fault is said."""
-    refusal = "taken"
+    """Read a configuration: it is valid, or the error names its faults."""
+    message = "valid"
     try:
         load(Path("/nowhere/config.toml"), text=data.decode("utf-8", "replace"))
-    except ConfigError as refused:
-        refusal = str(refused)
-    assert refusal.strip(), "a refusal without a word"
+    except ConfigError as error:
+        message = str(error)
+    assert message.strip(), "an error without a text"
 
 
 def retry_after(data: bytes) -> None:
-    """Read a Retry-After: none, or a wait that is no longer than the longest."""
-    wish, _, date = data.decode("latin-1").partition("\n")
-    seconds = retry_after_seconds({"retry-after": wish, "date": date}, NOW, at_most=LONGEST_PAUSE)
+    """Read a Retry-After: no wait, or one of at most the limit."""
+    value, _, date = data.decode("latin-1").partition("\n")
+    seconds = retry_after_seconds({"retry-after": value, "date": date}, NOW, at_most=LONGEST_PAUSE)
     assert seconds is None or 0 <= seconds <= LONGEST_PAUSE
-    moment = server_date({"date": wish})
-    assert moment is None or moment.utcoffset() == timedelta()
+    time = server_date({"date": value})
+    assert time is None or time.utcoffset() == timedelta()
 
 
 def duration(data: bytes) -> None:
-    """Read a duration: what is taken is written back as the same, and so is any length of time."""
+    """Read and write durations: each valid text and each length survives a round trip."""
     length = timedelta(milliseconds=int.from_bytes(data[:6], "big"))
     assert parse_duration(format_duration(length)) == length
     try:

@@ -1,4 +1,4 @@
-"""Replays the corpus of the fuzzer: what once fell, and what a reader should have met; needs no fuzzer."""
+"""Replays the corpus without the fuzzer: inputs that once failed, and other unusual ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INPUTS = sorted(path for path in CORPUS.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_what_others_write_is_read_or_refused_in_words_of_ours(path: Path) -> None:
+def test_each_input_of_the_corpus_is_read_or_rejected_with_our_own_error(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
 
 

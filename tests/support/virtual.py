@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 
 from tests.support import daemon_in_process
 from tests.support.invariants import Life, violations
+from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
-from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.signing import KeyPair
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Thresholds

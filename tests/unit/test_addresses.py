@@ -1,8 +1,10 @@
+"""Addresses that receivers may and may not have."""
+
 from __future__ import annotations
 
 import pytest
 
-from watcher.addresses import fault_of, fault_of_host
+from watcher.addresses import forbidden_address_reason, forbidden_host_reason
 
 FORBIDDEN = (
     "169.254.169.254",
@@ -36,15 +38,15 @@ ALLOWED = (
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
-def test_where_credentials_are_handed_out_nothing_is_sent(address: str) -> None:
-    assert fault_of(address)
-    assert fault_of_host(address)
+def test_an_address_where_clouds_serve_credentials_is_forbidden(address: str) -> None:
+    assert forbidden_address_reason(address)
+    assert forbidden_host_reason(address)
 
 
 @pytest.mark.parametrize("address", ALLOWED)
-def test_hooks_on_this_machine_and_in_private_networks_are_taken(address: str) -> None:
-    assert fault_of(address) is None
-    assert fault_of_host(address) is None
+def test_hooks_on_this_machine_and_in_private_networks_are_allowed(address: str) -> None:
+    assert forbidden_address_reason(address) is None
+    assert forbidden_host_reason(address) is None
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,12 @@ def test_hooks_on_this_machine_and_in_private_networks_are_taken(address: str) -
         "169.254.169.254.",
     ],
 )
-def test_no_other_way_of_writing_a_number_leads_around_it(host: str) -> None:
-    assert fault_of_host(host)
+def test_no_other_notation_of_a_number_evades_the_check(host: str) -> None:
+    assert forbidden_host_reason(host)
 
 
 @pytest.mark.parametrize(
     "host", ["hooks.example", "1.2.3.4.5", "0x", "256.1.1.1.", "127.1", "[::1]", "", "a.1", "08.1.1.1"]
 )
-def test_names_and_other_numbers_are_none_of_it_here(host: str) -> None:
-    assert fault_of_host(host) is None
+def test_names_and_other_numbers_are_allowed_here(host: str) -> None:
+    assert forbidden_host_reason(host) is None

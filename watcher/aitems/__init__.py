@@ -1,1 +1,1 @@
-"""The adapter to NAVER Cloud AiTEMS: the only place that knows what its requests and answers look like."""
+"""The adapter to NAVER Cloud AiTEMS; no other package knows the format of its requests and answers."""

@@ -1,4 +1,4 @@
-"""An account's request budget: how many at once, how many a second, and who goes first."""
+"""The request budget of an account: its concurrency, its rate, and the order of waiting requests."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class BudgetSlot:
         self._budget = budget
 
     def on_write(self) -> None:
-        """Count the request now: its connection stands, and it is about to be written."""
+        """Count the request now, with its connection open and just before it is written."""
         self._budget.count(self)
 
 
 class Budget:
-    """Hands out turns: confirmations before routine looks, in the order of asking otherwise.
+    """Grants slots for requests: confirmations before routine polls, otherwise in the order of arrival.
 
-    A turn is counted when it is given and again when its request is written. Until then no other is given, so
-    that two requests cannot meet at the server because one of them had to open a connection first.
+    A slot is counted when it is granted and again when its request is written. No other slot is granted in between.
+    Otherwise one request that first opens a connection could reach the server together with the next.
     """
 
     def __init__(
@@ -51,65 +51,65 @@ class Budget:
 
     @asynccontextmanager
     async def slot(self, *, first: bool = False) -> AsyncIterator[BudgetSlot]:
-        """Wait for a turn and hold it; ``first`` goes before what is routine."""
+        """Wait for a slot and hold it; ``first`` goes before routine requests."""
         slot = await self._wait(self._first if first else self._routine)
         try:
             yield slot
         finally:
-            self._give_back(slot)
+            self._release(slot)
 
     def pause_for(self, seconds: float) -> None:
-        """Give no turn for so long; turns already given go on."""
+        """Grant no slot for some seconds; slots that are already granted stay valid."""
         self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)
 
     def count(self, slot: BudgetSlot) -> None:
-        """Note that the turn's request is being written."""
+        """Count a slot's request, which is about to be written."""
         self._rate_limiter = self._rate_limiter.started(self._clock.monotonic())
         if self._on_request is not None:
             self._on_request()
-        self._settle(slot)
+        self._unblock(slot)
 
-    async def _wait(self, line: deque[asyncio.Future[BudgetSlot]]) -> BudgetSlot:
-        place: asyncio.Future[BudgetSlot] = asyncio.get_running_loop().create_future()
-        line.append(place)
-        self._give()
+    async def _wait(self, queue: deque[asyncio.Future[BudgetSlot]]) -> BudgetSlot:
+        waiter: asyncio.Future[BudgetSlot] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
+        self._grant()
         try:
-            return await place
+            return await waiter
         except asyncio.CancelledError:
-            # Cancelled in the same moment as the turn was given: it goes back.
-            if place.done() and not place.cancelled():
-                self._give_back(place.result())
-            elif place in line:
-                line.remove(place)
+            # The slot may be granted just before the cancellation; then it must be released.
+            if waiter.done() and not waiter.cancelled():
+                self._release(waiter.result())
+            elif waiter in queue:
+                queue.remove(waiter)
             raise
 
-    def _give(self) -> None:
-        while self._free and self._unwritten is None and (line := self._first or self._routine):
+    def _grant(self) -> None:
+        while self._free and self._unwritten is None and (queue := self._first or self._routine):
             now = self._clock.monotonic()
             if wait := self._rate_limiter.wait_seconds(now):
-                self._give_in(wait)
+                self._grant_later(wait)
                 return
-            place = line.popleft()
-            if not place.cancelled():
-                self._start(place, now)
+            waiter = queue.popleft()
+            if not waiter.cancelled():
+                self._start(waiter, now)
 
-    def _start(self, place: asyncio.Future[BudgetSlot], now: float) -> None:
+    def _start(self, waiter: asyncio.Future[BudgetSlot], now: float) -> None:
         slot = BudgetSlot(self)
         self._rate_limiter = self._rate_limiter.started(now)
         self._free -= 1
         self._unwritten = slot
-        place.set_result(slot)
+        waiter.set_result(slot)
 
-    def _give_in(self, seconds: float) -> None:
+    def _grant_later(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._give)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._grant)
 
-    def _give_back(self, slot: BudgetSlot) -> None:
+    def _release(self, slot: BudgetSlot) -> None:
         self._free += 1
-        self._settle(slot)
+        self._unblock(slot)
 
-    def _settle(self, slot: BudgetSlot) -> None:
+    def _unblock(self, slot: BudgetSlot) -> None:
         if self._unwritten is slot:
             self._unwritten = None
-        self._give()
+        self._grant()

@@ -1,4 +1,4 @@
-"""Asks AiTEMS: one signed call, or the pages of one list, and what was seen or why nothing could be."""
+"""The client of AiTEMS: signed calls, the pages of a list, and their results or failures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.pages import CompleteList, Pages
+from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import BadAnswer, Item, Page, Service, Times
+from watcher.aitems.wire import BadAnswer, Item, Page, ServiceInfo, Times
 from watcher.clock import Clock
 from watcher.core.messages.training import one_line
 from watcher.core.polling.result import Cause, PollFailure, PollResult
@@ -37,7 +37,7 @@ from watcher.http import (
 
 HEADERS: Final = {
     "Accept": "application/json",
-    # The page "View training" asks for it on GET too.
+    # The page "View training" requires it on GET too.
     "Content-Type": "application/json",
 }
 
@@ -57,7 +57,7 @@ CAUSES: Final = {
 }
 
 PAUSES: Final = {Cause.QUOTA: 300.0, Cause.THROTTLE: 5.0, Cause.RATE: 5.0}
-"""Seconds that the account rests after a 429 that names no time; AiTEMS publishes no limits, this is our reading."""
+"""Seconds that the account pauses after a 429 without ``Retry-After``; our choice, as AiTEMS publishes no limits."""
 
 SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
@@ -65,7 +65,7 @@ REDIRECTS: Final = range(300, 400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSpec:
-    """An account as the configuration has it; ``base_url`` includes the ``/api/v1`` that is signed too."""
+    """An account of the configuration; ``base_url`` includes ``/api/v1``, which is signed too."""
 
     name: str
     base_url: str
@@ -79,23 +79,23 @@ class AccountSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesSeen:
+class ServicesResult:
     """All services of an account."""
 
-    services: tuple[Service, ...]
+    services: tuple[ServiceInfo, ...]
     asked_at: datetime
     answered_at: datetime
     digest: bytes
-    """SHA-256 over the bodies of all pages."""
+    """SHA-256 of the bodies of all pages."""
     deviations: tuple[str, ...] = ()
     server_date: datetime | None = None
 
 
 class AitemsClient:
-    """Makes the calls of one account, each within the account's budget; nothing is tried twice.
+    """Makes the calls of one account within its budget, each call once.
 
-    ``first`` puts a call before the routine ones that wait. A 429, and any refusal with ``Retry-After``, pauses
-    the budget for all calls of the account.
+    ``first`` puts a call before waiting routine calls. A 429, or any refusal with ``Retry-After``, pauses all calls of
+    the account.
     """
 
     def __init__(self, http: HttpClient, account: AccountSpec, clock: Clock, budget: Budget) -> None:
@@ -104,12 +104,12 @@ class AitemsClient:
         self._base = account.base_url.rstrip("/")
         self._sign = SignatureV2(account.keys, clock)
         self._budget = budget
-        self._doubtful = asyncio.Semaphore(max(1, budget.max_concurrency // 2))
-        self._slow: set[str] = set()
-        """Paths that did not answer in time when they were asked last."""
+        self._slow_calls = asyncio.Semaphore(max(1, budget.max_concurrency // 2))
+        self._slow_paths: set[str] = set()
+        """Paths whose last call met its deadline."""
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> PollResult | PollFailure:
-        """Look at one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
+        """View one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
         answer = await self._get(
             _path("services", ref.service, "trains", ref.type, "versions", ref.version), first=first
         )
@@ -128,7 +128,7 @@ class AitemsClient:
         )
 
     async def list(self, service: ServiceRef, *, first: bool = False) -> PollResult | PollFailure:
-        """Look at all trainings of a service (``GET /services/{serviceId}/trains``): every page or nothing."""
+        """List all trainings of a service (``GET /services/{serviceId}/trains``): every page, or a failure."""
 
         def read(answer: Answered) -> Page[Observation] | BadAnswer:
             return wire.read_trainings(answer.body, service, _times(answer))
@@ -145,16 +145,16 @@ class AitemsClient:
             server_date=complete.server_date,
         )
 
-    async def services(self, *, first: bool = False) -> ServicesSeen | PollFailure:
-        """List the account's services (``GET /services``): every page or nothing."""
+    async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
+        """List the account's services (``GET /services``): every page, or a failure."""
 
-        def read(answer: Answered) -> Page[Service] | BadAnswer:
+        def read(answer: Answered) -> Page[ServiceInfo] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
         complete = await self._pages(_path("services"), read, first=first)
         if isinstance(complete, PollFailure):
             return complete
-        return ServicesSeen(
+        return ServicesResult(
             services=complete.items,
             asked_at=complete.times.asked_at,
             answered_at=complete.times.answered_at,
@@ -163,8 +163,8 @@ class AitemsClient:
             server_date=complete.server_date,
         )
 
-    async def service(self, ref: ServiceRef, *, first: bool = False) -> Service | PollFailure:
-        """Look at one service (``GET /services/{serviceId}``)."""
+    async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
+        """View one service (``GET /services/{serviceId}``)."""
         answer = await self._get(_path("services", ref.service), first=first)
         if isinstance(answer, PollFailure):
             return answer
@@ -174,7 +174,7 @@ class AitemsClient:
     async def _pages(
         self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
     ) -> CompleteList[Item] | PollFailure:
-        pages = Pages[Item]()
+        pages = PageCollector[Item]()
         while True:
             answer = await self._get(path + pages.query, first=first)
             if isinstance(answer, PollFailure):
@@ -187,10 +187,10 @@ class AitemsClient:
                 return pages.complete_list()
 
     async def _get(self, path: str, *, first: bool) -> Answered | PollFailure:
-        # What did not answer in time the last time may hold half of the turns at most, so that the rest goes on.
-        async with self._doubtful if path in self._slow else nullcontext():
+        # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
+        async with self._slow_calls if path in self._slow_paths else nullcontext():
             result = await self._call(path, first=first)
-        self._note_pace(path, result)
+        self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
                 cause=CAUSES[result.reason],
@@ -205,17 +205,17 @@ class AitemsClient:
             request = HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=slot.on_write)
             return await self._http.call(request)
 
-    def _note_pace(self, path: str, result: HttpResult) -> None:
+    def _note_slowness(self, path: str, result: HttpResult) -> None:
         if isinstance(result, NotSent | MaybeSent) and result.reason is FailureReason.DEADLINE:
-            self._slow.add(path)
+            self._slow_paths.add(path)
         else:
-            self._slow.discard(path)
+            self._slow_paths.discard(path)
 
     def _accept(self, answer: Answered) -> Answered | PollFailure:
         if answer.status not in SUCCESSES:
             return self._refused(answer)
         if encoding := content_encoding(answer.headers):
-            return self._bad(answer, f"the body is encoded as {encoding}, which was not asked for")
+            return self._bad(answer, f"the body is encoded as {encoding}, which was not requested")
         return answer
 
     def _refused(self, answer: Answered) -> PollFailure:
@@ -223,15 +223,15 @@ class AitemsClient:
         date = server_date(answer.headers)
         cause = cause_of(answer.status, error, date, answer.answered_at)
         retry_after = retry_after_seconds(answer.headers, answer.answered_at)
-        self._rest(cause, retry_after)
-        words = [f"HTTP {answer.status}", f"code {error.code}" if error.code else "", error.message or ""]
+        self._pause(cause, retry_after)
+        parts = [f"HTTP {answer.status}", f"code {error.code}" if error.code else "", error.message or ""]
         if answer.status in REDIRECTS:
-            words.append("a redirect, which is not followed")
+            parts.append("a redirect, which is not followed")
         if cause is Cause.CLOCK and date is not None:
-            words.append(f"the server's clock is {(date - answer.answered_at).total_seconds():+.0f} s from ours")
+            parts.append(f"the server's clock is {(date - answer.answered_at).total_seconds():+.0f} s from ours")
         return PollFailure(
             cause=cause,
-            detail=self._line(", ".join(word for word in words if word)),
+            detail=self._line(", ".join(part for part in parts if part)),
             asked_at=answer.asked_at,
             ended_at=answer.answered_at,
             http_status=answer.status,
@@ -240,7 +240,7 @@ class AitemsClient:
             server_date=date,
         )
 
-    def _rest(self, cause: Cause, retry_after: float | None) -> None:
+    def _pause(self, cause: Cause, retry_after: float | None) -> None:
         seconds = retry_after if retry_after is not None else PAUSES.get(cause)
         if seconds:
             self._budget.pause_for(seconds)
@@ -256,7 +256,7 @@ class AitemsClient:
         )
 
     def _line(self, text: str) -> str:
-        """Make one short line of what may be a peer's words; a gateway may quote the key it was sent."""
+        """Return one short line without the access key, which a gateway may quote in its answer."""
         access_key = self._account.keys.current().access_key.reveal()
         if access_key:
             text = text.replace(access_key, STARS)
@@ -264,7 +264,11 @@ class AitemsClient:
 
 
 def _path(*segments: str) -> str:
-    """Join path segments, each percent-encoded once; an empty one or a dot would name something else."""
+    """Return the path of these segments, each percent-encoded once.
+
+    Raises:
+        ValueError: A segment is empty, ``.`` or ``..``, and would name another path.
+    """
     if not all(segments) or {".", ".."} & set(segments):
         raise ValueError(f"an id is empty or a dot: {segments!r}")
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)

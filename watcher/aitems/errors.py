@@ -1,7 +1,7 @@
-"""What a refusal says: the error envelopes met on NAVER Cloud, and the cause that we take them for.
+"""Errors of AiTEMS: the shapes of their bodies, and the cause of each.
 
-Sources: the gateway's table of codes ("Legacy API: error handling", api-gov.ncloud-docs.com) and the shapes that
-other clients of the same gateway have met. The gateway's ``errorCode`` 200, 400 and 500 are no HTTP statuses.
+Sources: the gateway's table of codes ("Legacy API: error handling", api-gov.ncloud-docs.com), and shapes reported by
+other clients of the same gateway. The gateway's ``errorCode`` 200, 400 and 500 are no HTTP statuses.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from watcher import http
 from watcher.core.polling.result import Cause
 
 MAX_BYTES: Final = 64 * 1024
-"""An error is read no further than this."""
+"""The length to which an error body is read."""
 
 MAX_RETRY_AFTER_SECONDS: Final = 900.0
 
 MAX_SKEW: Final = timedelta(minutes=5)
-"""The gateway's limit for the distance between the signed timestamp and its clock."""
+"""The gateway's limit for the difference between the signed timestamp and its clock."""
 
 
-class Style(StrEnum):
-    """The shape in which an error came."""
+class ErrorShape(StrEnum):
+    """The shape of an error body."""
 
     SPRING = "spring"
     RESPONSE_ERROR = "responseError"
@@ -37,41 +37,44 @@ class Style(StrEnum):
     CODE_MSG = "code-msg"
     STATUS_OBJECT = "status-object"
     JSON = "json"
-    """JSON of no known shape."""
+    """JSON of an unknown shape."""
     XML = "xml"
     HTML = "html"
     TEXT = "text"
-    """Anything else, a body that was cut off among it."""
+    """Anything else, such as a truncated body."""
     EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """What an error's body says; ``code`` is the envelope's and never an HTTP status."""
+    """The content of an error body; ``code`` is the envelope's, never an HTTP status."""
 
-    style: Style
+    shape: ErrorShape
     code: str | None = None
     message: str | None = None
 
 
 def read_error(headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Read an error in any shape; every body gives one."""
+    """Return the error in a body; it never raises, for any body."""
     if encoding := http.content_encoding(headers):
-        return ApiError(Style.TEXT, message=f"a body encoded as {encoding}")
+        return ApiError(ErrorShape.TEXT, message=f"a body encoded as {encoding}")
     text = body[:MAX_BYTES].decode(errors="replace").strip()
     if not text:
-        return ApiError(Style.EMPTY)
+        return ApiError(ErrorShape.EMPTY)
     if text.startswith("<"):
         return _read_markup(text)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return ApiError(Style.TEXT, message=text)
-    return envelope_in(value) or ApiError(Style.JSON, message=text)
+        return ApiError(ErrorShape.TEXT, message=text)
+    return envelope_in(value) or ApiError(ErrorShape.JSON, message=text)
 
 
 def envelope_in(value: object) -> ApiError | None:
-    """Return the error that a JSON value holds, tried in the order that avoids misreading one shape as another."""
+    """Return the error in a JSON value; ``None`` where it has no known shape.
+
+    The order of ``READERS`` matters: a later shape can contain the fields of an earlier one.
+    """
     if not isinstance(value, dict):
         return None
     return next((error for read in READERS if (error := read(value)) is not None), None)
@@ -80,13 +83,13 @@ def envelope_in(value: object) -> ApiError | None:
 def _spring(body: dict[str, object]) -> ApiError | None:
     if "timestamp" not in body or not isinstance(body.get("status"), int):
         return None
-    return ApiError(Style.SPRING, _text(body.get("code")), _first(body, "message", "error"))
+    return ApiError(ErrorShape.SPRING, _text(body.get("code")), _first(body, "message", "error"))
 
 
 def _response_error(body: dict[str, object]) -> ApiError | None:
     match body.get("responseError"):
         case dict() as inner:
-            return ApiError(Style.RESPONSE_ERROR, _text(inner.get("returnCode")), _first(inner, "returnMessage"))
+            return ApiError(ErrorShape.RESPONSE_ERROR, _text(inner.get("returnCode")), _first(inner, "returnMessage"))
     return None
 
 
@@ -95,14 +98,14 @@ def _error_object(body: dict[str, object]) -> ApiError | None:
         case dict() as inner:
             parts = [_first(inner, "message"), _first(inner, "details")]
             message = ": ".join(part for part in parts if part)
-            return ApiError(Style.ERROR_OBJECT, _first(inner, "errorCode", "code"), message or None)
+            return ApiError(ErrorShape.ERROR_OBJECT, _first(inner, "errorCode", "code"), message or None)
     return None
 
 
 def _error_text(body: dict[str, object]) -> ApiError | None:
     match body.get("error"):
         case str() as text if text:
-            return ApiError(Style.ERROR_TEXT, _first(body, "errorCode", "code"), _first(body, "message") or text)
+            return ApiError(ErrorShape.ERROR_TEXT, _first(body, "errorCode", "code"), _first(body, "message") or text)
     return None
 
 
@@ -110,19 +113,19 @@ def _top_level(body: dict[str, object]) -> ApiError | None:
     message = _first(body, "message", "errorMessage")
     if "errorCode" not in body and message is None:
         return None
-    return ApiError(Style.TOP_LEVEL, _first(body, "errorCode", "code"), message)
+    return ApiError(ErrorShape.TOP_LEVEL, _first(body, "errorCode", "code"), message)
 
 
 def _code_msg(body: dict[str, object]) -> ApiError | None:
     if "code" not in body or "msg" not in body:
         return None
-    return ApiError(Style.CODE_MSG, _text(body["code"]), _text(body["msg"]))
+    return ApiError(ErrorShape.CODE_MSG, _text(body["code"]), _text(body["msg"]))
 
 
 def _status_object(body: dict[str, object]) -> ApiError | None:
     match body.get("status"):
         case dict() as inner:
-            return ApiError(Style.STATUS_OBJECT, _text(inner.get("code")), _first(inner, "message"))
+            return ApiError(ErrorShape.STATUS_OBJECT, _text(inner.get("code")), _first(inner, "message"))
     return None
 
 
@@ -143,13 +146,13 @@ def _first(body: Mapping[str, object], *names: str) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    """Write a code or message that may have come as a number; what is neither is none."""
+    """Return a code or message as text, also where it is a number; ``None`` for any other value."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value) or None
 
 
-# XML is searched and never parsed: a parser would expand whatever entities a body declares.
+# XML is searched, never parsed: a parser would expand the entities that a body declares.
 XML_CODE: Final = re.compile(r"<(?:returnCode|errorCode|code)>([^<]{1,200})<", re.IGNORECASE)
 XML_MESSAGE: Final = re.compile(r"<(?:returnMessage|errorMessage|message)>([^<]{1,1000})<", re.IGNORECASE)
 HTML_TITLE: Final = re.compile(r"<title>([^<]{1,1000})<", re.IGNORECASE)
@@ -158,11 +161,11 @@ HTML_START: Final = re.compile(r"<(?:!doctype html|html)", re.IGNORECASE)
 
 def _read_markup(text: str) -> ApiError:
     if HTML_START.search(text):
-        return ApiError(Style.HTML, message=_found(HTML_TITLE, text) or "a page of HTML")
-    return ApiError(Style.XML, _found(XML_CODE, text), _found(XML_MESSAGE, text))
+        return ApiError(ErrorShape.HTML, message=_first_match(HTML_TITLE, text) or "a page of HTML")
+    return ApiError(ErrorShape.XML, _first_match(XML_CODE, text), _first_match(XML_MESSAGE, text))
 
 
-def _found(pattern: re.Pattern[str], text: str) -> str | None:
+def _first_match(pattern: re.Pattern[str], text: str) -> str | None:
     match = pattern.search(text)
     return match.group(1).strip() if match else None
 
@@ -179,9 +182,9 @@ LIMITS: Final[Mapping[str | None, Cause]] = {"400": Cause.QUOTA, "410": Cause.TH
 
 
 def cause_of(status: int, error: ApiError, server_date: datetime | None, now: datetime) -> Cause:
-    """Classify an answer that is no success by its HTTP status, then by the gateway's code within it.
+    """Return the cause of an unsuccessful answer, by its HTTP status and then by the gateway's code.
 
-    A refusal counts as a wrong clock where the server's ``Date`` is more than five minutes from ``now``.
+    A refusal means a wrong clock where the server's ``Date`` is more than five minutes from ``now``.
     """
     cause = _cause_by_status(status, error.code)
     if cause in {Cause.KEY, Cause.REFUSED} and server_date is not None and abs(server_date - now) > MAX_SKEW:
@@ -204,5 +207,5 @@ def _cause_by_status(status: int, code: str | None) -> Cause:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the wait that the answer asks for, at most 15 minutes; a wish that makes no sense is none."""
+    """Return the seconds that ``Retry-After`` requests, at most 15 minutes; ``None`` where it is absent or invalid."""
     return http.retry_after_seconds(headers, now, at_most=MAX_RETRY_AFTER_SECONDS)

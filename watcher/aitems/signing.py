@@ -1,7 +1,7 @@
-"""NAVER Cloud's signature v2: what is signed is what is sent, with one timestamp, anew for each attempt.
+"""NAVER Cloud's signature v2: each attempt is signed anew, over the bytes and the timestamp that are sent.
 
-Source: "Ncloud API: common" (api.ncloud-docs.com/docs/common-ncpapi). The gateway refuses a timestamp that is more
-than five minutes from its own clock.
+Source: "Ncloud API: common" (api.ncloud-docs.com/docs/common-ncpapi). The gateway rejects a timestamp more than five
+minutes from its own clock.
 """
 
 from __future__ import annotations
@@ -34,33 +34,22 @@ class KeyPair:
 
 
 class Keys(Protocol):
-    """Where the keys come from; they may be read anew between two calls."""
+    """A source of keys, which may change between two calls."""
 
     def current(self) -> KeyPair:
-        """Return the keys as they are now."""
+        """Return the present keys."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FixedKeys:
-    """Keys that never change."""
-
-    pair: KeyPair
-
-    def current(self) -> KeyPair:
-        """Return the pair."""
-        return self.pair
-
-
 class SignatureV2:
-    """Signs a request at the moment of sending; fits ``watcher.http.Signer``."""
+    """Signs a request just before it is sent; implements ``watcher.http.Signer``."""
 
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 
     def __call__(self, method: str, raw_path: bytes) -> Mapping[str, str]:
-        """Return the three headers for ``raw_path``, the path with query as it goes out."""
+        """Return the three headers for ``raw_path``, the path and query as they are sent."""
         pair = self._keys.current()
         timestamp = str((self._clock.utc_now() - EPOCH) // MILLISECOND)
         return {

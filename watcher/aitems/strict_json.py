@@ -1,4 +1,4 @@
-"""JSON read strictly: what two parsers could read differently, or a store could not keep, is refused with a reason."""
+"""Strict JSON: rejects with a reason any text that parsers read differently or that a store cannot keep."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Final, NoReturn
 MAX_DEPTH: Final = 32
 """AiTEMS' own answers are four levels deep."""
 
-MAX_PARTS: Final = 100_000
-"""A page of 1,000 trainings has about 20,000. In memory a part may take thirty times its bytes on the wire."""
+MAX_VALUES: Final = 100_000
+"""Values in one body; a page of 1,000 trainings has about 20,000. A value in memory can take thirty times its bytes."""
 
 CONTAINERS: Final = (dict, list)
 
 
 class NotStrictJsonError(ValueError):
-    """The bytes are no JSON, or none that has one meaning; the message says why, without quoting them."""
+    """The bytes are no JSON or have no single meaning; the text gives the reason, without quoting them."""
 
 
 def loads(body: bytes) -> object:
-    """Read UTF-8 JSON without NaN, infinities, repeated names, lone surrogates, deep nesting or too many parts.
+    """Return the value of UTF-8 JSON.
 
     Raises:
-        NotStrictJsonError: with the reason.
+        NotStrictJsonError: The body has NaN, infinities, repeated names, lone surrogates, deep nesting or too many
+            values, or is no JSON.
     """
     if not body.strip():
         raise NotStrictJsonError("the body is empty")
-    if sum(map(body.count, (b",", b"{", b"["))) > MAX_PARTS:
-        raise NotStrictJsonError(f"more than {MAX_PARTS} values")
+    if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+        raise NotStrictJsonError(f"more than {MAX_VALUES} values")
     try:
         value = json.loads(
             body.decode("utf-8-sig"),
@@ -46,7 +47,7 @@ def loads(body: bytes) -> object:
     except NotStrictJsonError:
         raise
     except ValueError as error:
-        # Python refuses integers of thousands of digits by themselves.
+        # Python itself rejects integers of thousands of digits.
         raise NotStrictJsonError("a number is out of range") from error
     _check_depth(value)
     _check_text(value, body)
@@ -71,14 +72,14 @@ def _finite(text: str) -> float:
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise NotStrictJsonError("a name stands twice in one object")
+        raise NotStrictJsonError("a name occurs twice in one object")
     return found
 
 
 def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        # Only what can be nested further is kept: a list of a thousand trainings has thousands of other values.
+        # Only containers are kept: a list of a thousand trainings has thousands of other values.
         level = [child for node in level for child in _children(node) if isinstance(child, CONTAINERS)]
         if not level:
             return
@@ -92,10 +93,10 @@ def _children(node: object) -> Iterable[object]:
 
 
 def _check_text(value: object, body: bytes) -> None:
-    # Only an escape can make a lone surrogate, so that the second pass is rare.
+    # Only an escape can produce a lone surrogate, so the second pass is rare.
     if rb"\ud" not in body.lower():
         return
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise NotStrictJsonError("a text holds half of a surrogate pair") from error
+        raise NotStrictJsonError("a text contains half of a surrogate pair") from error

@@ -1,7 +1,7 @@
-"""What AiTEMS' answers say: bytes in, observations out, or the reason why the answer is a bad one.
+"""Reads AiTEMS' answers: from bytes to observations, or to the reason why an answer is bad.
 
 Sources: the pages "View training", "View training list", "Get service list" and "Get service" of AiTEMS' API guide.
-Words that those do not have (a status, a train type, a field) are data and pass as they came.
+An undocumented status, train type or field is data and is kept unchanged.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, NoReturn, TypeVar
 
-from watcher.aitems.errors import ApiError, Style, envelope_in
+from watcher.aitems.errors import ApiError, ErrorShape, envelope_in
 from watcher.aitems.strict_json import NotStrictJsonError, loads
 from watcher.core.training.model import TRAIN_TYPES, Observation, ServiceRef, Source, TrainingRef
 
-MAX_WORD_LENGTH: Final = 256
-"""For ids, types and status words; AiTEMS' own have at most 17 characters."""
+MAX_NAME_LENGTH: Final = 256
+"""Characters of an id, type or status; AiTEMS' own have at most 17."""
 
 MAX_DEVIATIONS: Final = 20
 MAX_DEVIATION_LENGTH: Final = 100
@@ -31,26 +31,26 @@ DOCUMENTED: Final[Mapping[str, type]] = {
     "createdDate": str,
     "inference": bool,
 }
-"""A training's other fields on the page, with the type that they have there."""
+"""A training's other documented fields, with their types."""
 
 OPTIONAL: Final = frozenset({"description"})
 
 KNOWN_FIELDS: Final = IDENTITY | DOCUMENTED.keys() | {"actionName", "permission"}
-"""The last two come with the items of AiTEMS' other lists."""
+"""The last two are fields of items in AiTEMS' other lists."""
 
 KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "offset", "limit"})
 
 
 @dataclass(frozen=True, slots=True)
 class BadAnswer:
-    """The answer is not what the documents promise; ``reason`` is one line for a person."""
+    """An answer unlike the documents; ``reason`` is one line for a person."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """When an answer was asked for and when it was whole."""
+    """Start of a request and end of its answer, UTC."""
 
     asked_at: datetime
     answered_at: datetime
@@ -65,28 +65,28 @@ class ViewedTraining:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A service as a list or a view of it shows it."""
+class ServiceInfo:
+    """A service in the answer to a list or a view."""
 
     ref: ServiceRef
     status: str
-    """One of the service's own words, e.g. ``learnable``; they are not those of a training."""
+    """The service's own status, e.g. ``learnable``; services and trainings have different statuses."""
     record: Mapping[str, object]
-    """The other fields as they came: ``name``, ``type``, ``createdDate``, …"""
+    """The other fields, unchanged: ``name``, ``type``, ``createdDate``, …"""
 
     @property
     def name(self) -> str | None:
-        """The name that people gave it, where it is one."""
+        """The service's display name; ``None`` where it is absent or no text."""
         name = self.record.get("name")
         return name if isinstance(name, str) else None
 
 
-Item = TypeVar("Item", Observation, Service)
+Item = TypeVar("Item", Observation, ServiceInfo)
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """One page of a list; ``offset`` and ``limit`` as the answer states them, ``None`` where it does not."""
+    """One page of a list; ``offset`` and ``limit`` are those in the answer, ``None`` where they are missing."""
 
     items: tuple[Item, ...]
     offset: int | None
@@ -95,11 +95,11 @@ class Page(Generic[Item]):
 
 
 class _BadAnswerError(ValueError):
-    """Carries the reason from where it is found to the function that was called."""
+    """Carries the reason from a helper to the public function."""
 
 
 def read_training(body: bytes, ref: TrainingRef, times: Times) -> ViewedTraining | BadAnswer:
-    """Read the answer to a view of ``ref``."""
+    """Return the training in the answer to a view of ``ref``."""
     try:
         record = _object(body)
         observation = _observation(record, ref.service_ref, times, Source.VIEW)
@@ -112,7 +112,7 @@ def read_training(body: bytes, ref: TrainingRef, times: Times) -> ViewedTraining
 
 
 def read_trainings(body: bytes, service: ServiceRef, times: Times) -> Page[Observation] | BadAnswer:
-    """Read one page of a service's trainings; one wrong item makes the whole page bad."""
+    """Return one page of a service's trainings; one bad item makes the whole page bad."""
     deviations: list[str] = []
 
     def read_item(record: Record) -> Observation:
@@ -123,13 +123,13 @@ def read_trainings(body: bytes, service: ServiceRef, times: Times) -> Page[Obser
     return _read_page(body, "trains", read_item, deviations)
 
 
-def read_services(body: bytes, account: str) -> Page[Service] | BadAnswer:
-    """Read one page of an account's services."""
+def read_services(body: bytes, account: str) -> Page[ServiceInfo] | BadAnswer:
+    """Return one page of an account's services."""
     return _read_page(body, "services", lambda record: _service(record, account), [])
 
 
-def read_service(body: bytes, ref: ServiceRef) -> Service | BadAnswer:
-    """Read the answer to a view of a service."""
+def read_service(body: bytes, ref: ServiceRef) -> ServiceInfo | BadAnswer:
+    """Return the service in the answer to a view of it."""
     try:
         service = _service(_object(body), ref.account)
         _expect("serviceId", service.ref.service, ref.service)
@@ -139,11 +139,11 @@ def read_service(body: bytes, ref: ServiceRef) -> Service | BadAnswer:
 
 
 def _observation(record: Record, service: ServiceRef, times: Times, source: Source) -> Observation:
-    _expect("serviceId", _word(record, "serviceId"), service.service)
+    _expect("serviceId", _name(record, "serviceId"), service.service)
     ref = TrainingRef(service.account, service.service, _segment(record, "type"), _segment(record, "version"))
     return Observation(
         ref=ref,
-        status=_word(record, "status"),
+        status=_name(record, "status"),
         asked_at=times.asked_at,
         answered_at=times.answered_at,
         source=source,
@@ -151,10 +151,10 @@ def _observation(record: Record, service: ServiceRef, times: Times, source: Sour
     )
 
 
-def _service(record: Record, account: str) -> Service:
+def _service(record: Record, account: str) -> ServiceInfo:
     ref = ServiceRef(account, _segment(record, "serviceId"))
     rest = {name: value for name, value in record.items() if name not in {"serviceId", "status"}}
-    return Service(ref, _word(record, "status"), rest)
+    return ServiceInfo(ref, _name(record, "status"), rest)
 
 
 def _read_page(
@@ -208,15 +208,15 @@ def _object(body: bytes) -> Record:
 
 def _refuse_envelope(record: Record) -> None:
     error = envelope_in(record)
-    if error is None or _is_whole_in_spite_of(error, record):
+    if error is None or _is_complete_despite(error, record):
         return
-    words = " ".join(part for part in (error.code, error.message) if part)
-    _bad(f"an error inside a success: {words or error.style}")
+    text = " ".join(part for part in (error.code, error.message) if part)
+    _bad(f"an error inside a success: {text or error.shape}")
 
 
-def _is_whole_in_spite_of(error: ApiError, record: Record) -> bool:
-    # A training that gains a field such as errorCode or message is still a training.
-    return error.style in {Style.TOP_LEVEL, Style.ERROR_TEXT, Style.CODE_MSG} and (
+def _is_complete_despite(error: ApiError, record: Record) -> bool:
+    # AiTEMS may add a field such as errorCode or message to a training.
+    return error.shape in {ErrorShape.TOP_LEVEL, ErrorShape.ERROR_TEXT, ErrorShape.CODE_MSG} and (
         record.keys() >= {"serviceId", "status"} or "trains" in record or "services" in record
     )
 
@@ -238,26 +238,26 @@ def _unique(deviations: list[str]) -> tuple[str, ...]:
 
 
 def _segment(record: Record, name: str) -> str:
-    word = _word(record, name)
-    if word in {".", ".."}:
-        _bad(f"{name} is {word!r}, which cannot stand in a path")
-    return word
+    segment = _name(record, name)
+    if segment in {".", ".."}:
+        _bad(f"{name} is {segment!r}, which is no path segment")
+    return segment
 
 
-def _word(record: Record, name: str) -> str:
+def _name(record: Record, name: str) -> str:
     value = record.get(name)
-    if isinstance(value, str) and 0 < len(value) <= MAX_WORD_LENGTH and "\x00" not in value:
+    if isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and "\x00" not in value:
         return value
     if name not in record:
         _bad(f"{name} is missing")
     if not isinstance(value, str):
         _bad(f"{name} is {_kind(value)}, not a text")
-    return _bad(f"{name} is empty, longer than {MAX_WORD_LENGTH} characters, or holds a NUL")
+    return _bad(f"{name} is empty, longer than {MAX_NAME_LENGTH} characters, or contains a NUL")
 
 
-def _expect(name: str, came: str, asked: str) -> None:
-    if came != asked:
-        _bad(f"{name} is {came!r} where {asked!r} was asked for")
+def _expect(name: str, answered: str, requested: str) -> None:
+    if answered != requested:
+        _bad(f"{name} is {answered!r}, but {requested!r} was requested")
 
 
 def _kind(value: object) -> str:

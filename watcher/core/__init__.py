@@ -1,1 +1,1 @@
-"""The part that decides: pure functions and frozen facts; no clock, sleep, randomness, logging or I/O."""
+"""All decisions, as pure functions of frozen facts; without clock, sleep, randomness, logging or I/O."""

@@ -1,4 +1,4 @@
-"""What looking writes at once: all of it or nothing."""
+"""Batches: the rows that one answer changes, written in one transaction."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from watcher.core.training.model import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRow:
-    """What is remembered of a subject that could not be seen."""
+    """The stored incident state of a subject."""
 
     subject: str
     seq: int
     """The number of the subject's latest event."""
     incident: Incident | None
-    """The open incident, if any."""
+    """The open incident; ``None`` where there is none."""
 
 
 Seal = Callable[[str, Event, int], bytes | None]
-"""Receiver, event and ``receiver_seq`` to the bytes that are kept with the delivery."""
+"""Maps a receiver, an event and its ``receiver_seq`` to the bytes that are stored with the delivery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prerouted:
-    """Where an event goes of which that is known as it is recorded, so that no route takes it."""
+    """A routing decision that is stored together with its event; no route processes that event again."""
 
     event_id: str
     decision: RoutingDecision
@@ -41,7 +41,7 @@ class Prerouted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rows that belong together."""
+    """Rows that are recorded together: all of them or none."""
 
     snapshots: tuple[Snapshot, ...] = ()
     events: tuple[Event, ...] = ()
@@ -52,15 +52,18 @@ class Batch:
 
 
 class NotSavedError(Exception):
-    """The store cannot be written for a while (the word says why); the same may be kept later, and nothing was."""
+    """The store cannot be written at present; nothing was recorded, and the same batch may succeed later.
+
+    The text is a code for the cause, e.g. ``disk-full``.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedState:
-    """Everything that a restart knows."""
+    """The stored state that a start of the watcher loads."""
 
     snapshots: tuple[Snapshot, ...]
     polls: tuple[PollState, ...]
     incident_rows: tuple[IncidentRow, ...]
     deviations: frozenset[str] = frozenset()
-    """Differences from the documents that were said already."""
+    """Deviations that are already logged and stored."""

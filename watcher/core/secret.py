@@ -1,4 +1,4 @@
-"""A secret is its own type, so that it cannot be printed, logged or stored by mistake."""
+"""Secrets as a type of their own, which cannot be printed, logged or stored by mistake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ STARS = "**********"
 
 @final
 class Secret:
-    """A text that shows itself as stars everywhere but in ``reveal``."""
+    """A text that appears as stars everywhere except in ``reveal``."""
 
     __slots__ = ("_text",)
 
@@ -17,7 +17,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself; call it only where it is put on the wire or into a signature."""
+        """Return the text itself; call it only to put it on the wire or into a signature."""
         return self._text
 
     def __repr__(self) -> str:
@@ -36,4 +36,4 @@ class Secret:
         return hash(self._text)
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")

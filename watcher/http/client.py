@@ -14,7 +14,7 @@ from typing import Final
 import httpx2 as httpx
 
 from watcher import __version__
-from watcher.addresses import ForbiddenAddressError, fault_of_host
+from watcher.addresses import ForbiddenAddressError, forbidden_host_reason
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_words
@@ -164,7 +164,7 @@ def _guard(url: httpx.URL, attempt: AttemptTrace) -> None:
     if url.userinfo:
         raise httpx.InvalidURL("a receiver's URL holds no user name or password")
     host = url.raw_host.decode("ascii")
-    if fault := fault_of_host(host):
+    if fault := forbidden_host_reason(host):
         attempt.refuse_address()
         raise ForbiddenAddressError(f"{host}: {fault}")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2 as httpx
 
-from watcher.addresses import ForbiddenAddressError, fault_of
+from watcher.addresses import ForbiddenAddressError, forbidden_address_reason
 
 FIRST_TRIES_SECONDS: Final = 3.0
 """How long each address but the last has to answer."""
@@ -58,7 +58,7 @@ async def checked_addresses(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     for address in addresses:
-        if fault := fault_of(address):
+        if fault := forbidden_address_reason(address):
             raise ForbiddenAddressError(f"{address}: {fault}")
     return addresses
 

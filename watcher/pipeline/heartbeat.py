@@ -54,7 +54,7 @@ class Heartbeat:
     async def beat(self) -> Outcome:
         """Ping once, or say why not."""
         # A first round may take long, and nothing is wrong meanwhile.
-        reasons = [reason for reason in await self._reasons() if reason.not_ready is not NotReady.FIRST_ROUND]
+        reasons = [reason for reason in await self._reasons() if reason.code is not NotReady.FIRST_ROUND]
         self._say_withheld(reasons)
         if reasons:
             return Outcome.WITHHELD
@@ -63,9 +63,9 @@ class Heartbeat:
         return Outcome.SENT if problem is None else Outcome.FAILED
 
     def _say_withheld(self, reasons: Sequence[NotReadyReason]) -> None:
-        words = frozenset(reason.not_ready for reason in reasons)
+        words = frozenset(reason.code for reason in reasons)
         if words and words != self._withheld_for:
-            details = {reason.not_ready.value: reason.detail for reason in reasons}
+            details = {reason.code.value: reason.detail for reason in reasons}
             log.error("heartbeat.withheld", reasons=details, remedy="see docs/operations.md, or run doctor")
         elif self._withheld_for and not words:
             log.info("heartbeat.resumed")

@@ -8,7 +8,7 @@ from watcher.core.delivery.model import Verdict
 from watcher.core.event import Event
 from watcher.core.polling.result import PollFailure, PollOutcome
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.ports import Api, Observer, ServicesSeen
+from watcher.pipeline.ports import Api, Observer, ServicesResult
 
 
 @final
@@ -57,11 +57,11 @@ class ObservedApi:
         self._note("list", outcome)
         return outcome
 
-    async def services(self) -> ServicesSeen | PollFailure:
+    async def services(self) -> ServicesResult | PollFailure:
         """Ask which services the account has."""
         found = await self._api.services()
         self._note("services", found)
         return found
 
-    def _note(self, call: str, answer: PollOutcome | ServicesSeen) -> None:
+    def _note(self, call: str, answer: PollOutcome | ServicesResult) -> None:
         self._observer.asked(self._account, call, answer.cause if isinstance(answer, PollFailure) else "seen")

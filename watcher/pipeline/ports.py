@@ -72,7 +72,7 @@ class ServiceSeen(Protocol):
         ...
 
 
-class ServicesSeen(Protocol):
+class ServicesResult(Protocol):
     """All services of an account."""
 
     @property
@@ -107,7 +107,7 @@ class Api(Protocol):
         """Ask for all trainings of a service."""
         ...
 
-    async def services(self) -> ServicesSeen | PollFailure:
+    async def services(self) -> ServicesResult | PollFailure:
         """Ask which services the account has."""
         ...
 

@@ -1,6 +1,7 @@
-"""The kinds of receivers. To add one: a module with a class as ``spec.Receiver``, a factory here, a row in ``KINDS``.
+"""The kinds of receivers.
 
-A factory imports its module only when a receiver of the kind is made, so that a command that sends nothing starts fast.
+To add a kind, write a module with a class like ``spec.Receiver``, a factory here, and an entry in ``KINDS``. A factory
+imports its module only when it makes a receiver, so that commands that send nothing start fast.
 """
 
 from __future__ import annotations
@@ -53,4 +54,4 @@ KINDS: Final[Mapping[str, Callable[[Spec], Receiver]]] = MappingProxyType(
         "console": _console,
     }
 )
-"""The word in the configuration and what makes the receiver; it raises ``InvalidReceiverError``."""
+"""The factory of each ``kind`` in the configuration; factories raise ``InvalidReceiverError``."""

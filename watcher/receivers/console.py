@@ -1,4 +1,4 @@
-"""An event as a few lines for a person at a terminal, with colour where the terminal takes it."""
+"""The console receiver: an event as a few lines on a terminal, in colour where it has colours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CODE_STYLE: Final = "cyan"
 
 
 class ConsoleReceiver:
-    """Writes to a stream; a repeat says that it may be one."""
+    """Writes messages to a stream; a possible repeat says so."""
 
     kind = KIND
     pace_key = KIND
@@ -45,43 +45,43 @@ class ConsoleReceiver:
         self._is_terminal = self._stream.isatty()
 
     def seal(self, event: Event, receiver_seq: int) -> None:
-        """Keep no bytes: the lines are made from the event at each attempt."""
+        """Return ``None``: each attempt renders the event anew."""
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
-        """Keep no bytes, see ``seal``."""
+        """Return ``None``, as ``seal`` does."""
 
     async def send(self, request: DeliveryRequest) -> Outcome:
-        """Write the lines."""
+        """Write the lines of one message."""
 
         def render(events: Sequence[Event], also: Sequence[Event]) -> str:
-            return self._painted(_lines(replace(request, events=tuple(events), also=tuple(also))))
+            return self._coloured(_lines(replace(request, events=tuple(events), also=tuple(also))))
 
         return write(self._stream, rendered(render, request.events, request.also))
 
-    def _painted(self, lines: Iterable[Text]) -> str:
-        # Painted in memory: on a broken pipe the library would end the process. It heeds NO_COLOR and FORCE_COLOR,
-        # and nothing in a text is read as markup.
-        page = io.StringIO()
-        console = Console(file=page, force_terminal=self._is_terminal or None, highlight=False, soft_wrap=True)
+    def _coloured(self, lines: Iterable[Text]) -> str:
+        # Rendered in memory, because the library would end the process on a broken pipe. It respects NO_COLOR and
+        # FORCE_COLOR. Texts are no markup for it.
+        output = io.StringIO()
+        console = Console(file=output, force_terminal=self._is_terminal or None, highlight=False, soft_wrap=True)
         for line in lines:
             console.print(line)
-        return page.getvalue()
+        return output.getvalue()
 
 
 def _lines(request: DeliveryRequest) -> Iterator[Text]:
     if len(request.events) == 1:
-        return _about_one(compose(request.events[0]), repeat_note(request.events[0]) if request.may_be_repeat else ())
+        return _single(compose(request.events[0]), repeat_note(request.events[0]) if request.may_be_repeat else ())
     message = compose_group(request.events, request.also)
-    return _about_many(message, message.repeat if request.may_be_repeat else ())
+    return _several(message, message.repeat if request.may_be_repeat else ())
 
 
-def _about_one(message: Message, repeat: WriteQueue) -> Iterator[Text]:
+def _single(message: Message, repeat: WriteQueue) -> Iterator[Text]:
     yield _title(message)
     yield from _indented(repeat, *message.lines)
     yield Text(INDENT + " · ".join(_facts(message)), style="dim")
 
 
-def _about_many(message: GroupMessage, repeat: WriteQueue) -> Iterator[Text]:
+def _several(message: GroupMessage, repeat: WriteQueue) -> Iterator[Text]:
     yield Text(plain_text(message.title), style=TITLE_STYLES[message.severity])
     yield from _indented(repeat, *message.notes)
     yield from _indented(*(entry.whole(": ") for entry in message.entries))

@@ -1,4 +1,4 @@
-"""One JSON line an event, for whatever reads the daemon's output: the same body that a webhook gets."""
+"""The log receiver: one JSON line for each message, with the body of a webhook."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, Scope
+from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
+from watcher.receivers.responses import NOT_RENDERED
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
 
@@ -16,7 +17,7 @@ KIND: Final = "log"
 
 
 class LogReceiver:
-    """Writes to a stream; the event's id in the line marks a repeat."""
+    """Writes lines to a stream; the event's id in a line marks a repeat."""
 
     kind = KIND
     pace_key = KIND
@@ -28,7 +29,7 @@ class LogReceiver:
         self._stream = spec.stream or sys.stdout
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
-        """Return the line without its end."""
+        """Return the line without its line end."""
         return sealed([(event, receiver_seq)])
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
@@ -36,7 +37,10 @@ class LogReceiver:
         return sealed(entries, also)
 
     async def send(self, request: DeliveryRequest) -> Outcome:
-        """Write the line; a stream that blocks would block the daemon's own log just as well."""
+        """Write the line.
+
+        A stream that blocks also blocks the daemon's log, so this needs no thread.
+        """
         if request.body is None:
-            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
+            return NOT_RENDERED
         return write(self._stream, request.body.decode() + "\n")

@@ -1,4 +1,4 @@
-"""Reading a receiver's answer: what is kept of it, how long it asks us to wait, and what no answer at all means."""
+"""Answers of receivers: the part that is stored, the requested wait, and the outcome without an answer."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.messages.training import one_line
 from watcher.core.secret import Secret
 from watcher.http import Answered, FailureReason, MaybeSent, NotSent, retry_after_seconds
 from watcher.logs import Redactor
 
 ANSWER_LIMIT: Final = 200
-"""Characters of an answer that are kept with the delivery."""
+"""Characters of an answer that are stored with the delivery."""
 BODY_LIMIT: Final = 16_384
-"""Bytes of an answer that are looked at."""
+"""Characters of an answer that are read."""
 SHORTEST_SECRET: Final = 8
-"""Shorter parts of a header or an address are words like ``Bearer``: hiding them would only spoil the text."""
+"""Shorter parts of a header or address are words such as ``Bearer``, and hiding them makes a text unreadable."""
 SHORTEST_PATH_SECRET: Final = 16
+NOT_RENDERED: Final = Refused(
+    reason="the message could not be rendered; see event.render_failed in the log", scope=RefusalScope.MESSAGE
+)
+"""The outcome of a delivery without the sealed body that its receiver needs."""
 
 
-def wanted_pause_seconds(answered: Answered) -> float | None:
-    """Return what ``Retry-After`` asks for, at most an hour; ``None`` where it asks for nothing, or nonsense.
+def requested_pause_seconds(answered: Answered) -> float | None:
+    """Return the seconds that ``Retry-After`` requests, at most an hour; ``None`` where it is absent, invalid or zero.
 
-    Zero asks for nothing: our own back-off goes on, or a receiver that always says so would be hammered.
+    Zero is ignored to keep our own back-off, which protects a receiver that always answers zero.
     """
-    wish = retry_after_seconds(answered.headers, answered.answered_at, at_most=MAX_RETRY_AFTER_SECONDS)
-    return wish or None
+    requested = retry_after_seconds(answered.headers, answered.answered_at, at_most=MAX_RETRY_AFTER_SECONDS)
+    return requested or None
 
 
 def redactor_for(url: Secret | None, others: Iterable[Secret]) -> Redactor:
-    """Return what hides in an answer the things that a receiver was given: its address, its key, its own headers."""
+    """Return a redactor for the receiver's address, key and headers, which an answer may repeat."""
     redactor = Redactor()
     pieces = {piece for secret in others for piece in _pieces(secret.reveal())}
     pieces |= set(_url_pieces(url.reveal())) if url else set()
@@ -59,18 +63,18 @@ def _url_pieces(url: str) -> Iterator[str]:
 
 
 def shortened_answer(answered: Answered, redactor: Redactor) -> str:
-    """Return the status and the beginning of the answer, fit to be stored and shown."""
+    """Return the status and the start of the answer, clean enough to store and show."""
     body = redactor.clean(answered.body.decode("utf-8", "replace"))
     return one_line(f"{answered.status} {body[:BODY_LIMIT]}", ANSWER_LIMIT)
 
 
-def without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Outcome:
-    """Return the outcome of a call that no whole answer came back from."""
+def outcome_without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Outcome:
+    """Return the outcome of a call without a complete answer."""
     detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
     if isinstance(call, MaybeSent):
         return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
     if call.reason is FailureReason.ADDRESS:
-        return Refused(reason=f"not sent: {call.reason}; give another host as url", answer=detail)
+        return Refused(reason=f"not sent: {call.reason}; set url to another host", answer=detail)
     if call.reason is FailureReason.INVALID:
-        return Refused(reason=f"not sent: {call.reason}; look at url and headers", answer=detail)
+        return Refused(reason=f"not sent: {call.reason}; check url and headers", answer=detail)
     return TryLater(reason=f"not sent: {call.reason}", answer=detail)

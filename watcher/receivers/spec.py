@@ -1,4 +1,4 @@
-"""What a receiver is made from, what it can do, and the error that says why one cannot be made."""
+"""The receiver's interface, the settings that it is made from, and the error about invalid settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACE_KEY_LENGTH: Final = 16
 
 
 class InvalidReceiverError(ValueError):
-    """A receiver cannot be made from what the configuration gives; the text says what to write instead."""
+    """A receiver's settings are invalid; the text says how to correct them."""
 
     def __init__(self, name: str, key: str, fault: str) -> None:
         super().__init__(f"receiver {name!r}: {key}: {fault}")
@@ -31,34 +31,38 @@ class InvalidReceiverError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """One receiver as the configuration describes it; a kind takes the fields that it needs."""
+    """The settings of one receiver; each kind uses the fields that it needs."""
 
     name: str
     http: HttpClient
     clock: Clock
     url: Callable[[], Secret] | Secret | None = None
-    """What can change is asked for at each attempt, as are the headers and the secret."""
+    """The address, or a function that returns the present one at each attempt."""
     secret: Callable[[], Secret] | None = None
-    """Asked at each attempt, so that a file that changes is read anew."""
+    """Called at each attempt, so that a changed file is read again."""
     channel: str = ""
-    """Where a bot posts to: an id, not a name."""
+    """The id of a bot's channel, not its name."""
     api_url: str = ""
-    """Where the Web API of a bot is."""
+    """The address of the Web API for a bot."""
     headers: Mapping[str, Secret] = field(default_factory=lambda: NO_HEADERS, hash=False)
     stream: TextIO | None = None
-    """Where the kinds without a network write; standard output where it is left out."""
+    """The output of kinds without a network; standard output by default."""
 
     def require_url(self) -> Secret:
-        """Return the address as it is now; a receiver that posts cannot be made without one."""
+        """Return the present address.
+
+        Raises:
+            InvalidReceiverError: There is none, or it is no HTTP address.
+        """
         url = self.url() if callable(self.url) else self.url
         if url is None or not is_http_url(url.reveal()):
-            fault = 'give an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
+            fault = 'set an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
             raise InvalidReceiverError(self.name, "url", fault)
         return url
 
 
 def is_http_url(text: str) -> bool:
-    """Say whether ``text`` is an address that can be posted to."""
+    """Return whether ``text`` is an HTTP address with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -67,7 +71,7 @@ def is_http_url(text: str) -> bool:
 
 
 class Receiver(Protocol):
-    """One place that is told: it makes one attempt and classifies it, without retrying or sleeping."""
+    """A destination of messages. It makes one attempt and classifies it, without retries or sleeps."""
 
     @property
     def name(self) -> str:
@@ -81,32 +85,32 @@ class Receiver(Protocol):
 
     @property
     def pace_key(self) -> str:
-        """The channel behind it: receivers of one lane share one pace. Never an address or a secret."""
+        """The key of the channel behind it; receivers with one key share one pace. Never an address or a secret."""
         ...
 
     @property
     def pace_seconds(self) -> float:
-        """The least time between the starts of two attempts in a lane."""
+        """The least time between the starts of two attempts with one pace key."""
         ...
 
     @property
     def dedup(self) -> Dedup:
-        """What the other side knows of a message that is sent twice; ``BY_LOOKUP`` needs a ``look_up``, see flow."""
+        """The way in which a second copy is recognised; ``BY_LOOKUP`` needs a method ``look_up``, see the pipeline."""
         ...
 
     def seal(self, event: Event, receiver_seq: int) -> bytes | None:
-        """Return the bytes to keep with the delivery and to send at every attempt; ``None`` where none are kept."""
+        """Return the bytes that are stored and sent at every attempt; ``None`` where each attempt renders anew."""
         ...
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
-        """Return what is kept of several events that go as one; ``also`` names those that went by themselves."""
+        """Return the same for a group; ``also`` are events of its catch-up with messages of their own."""
         ...
 
     async def send(self, request: DeliveryRequest) -> Outcome:
-        """Make one attempt and say what came of it."""
+        """Make one attempt and return its outcome."""
         ...
 
 
 def pace_key_of(url: Secret) -> str:
-    """Return the lane of an address: equal for equal addresses, and telling nothing about them."""
+    """Return the pace key of an address: a hash, equal only for equal addresses."""
     return hashlib.sha256(url.reveal().encode()).hexdigest()[:PACE_KEY_LENGTH]

@@ -1,4 +1,4 @@
-"""Writing to a stream of this process, classified like any other attempt."""
+"""Writes to a stream of this process, with an outcome as of any other attempt."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from watcher.core.delivery.model import Delivered, Outcome, Refused, Uncertain
 
 
 def write(stream: TextIO, text: str) -> Outcome:
-    """Write ``text`` and flush it.
+    """Write ``text``, flush it, and return the outcome.
 
-    It blocks where the stream does; the daemon's own log goes to such a stream too and would block alike.
+    This blocks while the stream does. The daemon's log uses such a stream too and blocks likewise.
     """
     try:
-        stream.write(_showable(stream, text))
+        stream.write(_encodable(stream, text))
         stream.flush()
     except ValueError:
         return Refused(reason="the stream is closed")
@@ -23,6 +23,6 @@ def write(stream: TextIO, text: str) -> Outcome:
     return Delivered()
 
 
-def _showable(stream: TextIO, text: str) -> str:
+def _encodable(stream: TextIO, text: str) -> str:
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)

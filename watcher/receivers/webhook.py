@@ -1,7 +1,7 @@
-"""A signed webhook after Standard Webhooks: any HTTP endpoint, told under one id and with one body.
+"""The webhook receiver: signed posts to any HTTP endpoint, with one id and one body at every attempt.
 
-Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md. What the other
-side sees is documented in docs/webhooks.md.
+Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md. docs/webhooks.md
+describes the requests for consumers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult, MaybeSent
 from watcher.logs import Redactor
 from watcher.receivers.payload import sealed
-from watcher.receivers.responses import redactor_for, shortened_answer, wanted_pause_seconds, without_answer
+from watcher.receivers.responses import (
+    NOT_RENDERED,
+    outcome_without_answer,
+    redactor_for,
+    requested_pause_seconds,
+    shortened_answer,
+)
 from watcher.receivers.signature import decode_keys, signed_headers
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
@@ -27,10 +33,13 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 WAIT: Final = frozenset({408, 425, 429, 502, 503, 504})
-"""The other side asks for patience, or a proxy before it could not reach it."""
+"""The consumer asks for a wait, or a proxy could not reach it."""
 MESSAGE_REFUSED: Final = frozenset({400, 409, 413, 422})
-"""The other side does not take this body. Its next release may: the message is tried again by itself, so that a fault
-over there loses nothing, and one odd message does not park the whole receiver."""
+"""The consumer rejects this body.
+
+Only this message is retried, because a later release of the consumer may accept it. One rejected message does not park
+the receiver.
+"""
 
 
 class WebhookReceiver:
@@ -50,36 +59,34 @@ class WebhookReceiver:
             decode_keys(self._secret(), self.name)
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
-        """Return the body; rendered once and kept, so that every attempt sends the same bytes."""
+        """Return the body; it is rendered once and stored, so that every attempt sends the same bytes."""
         return sealed([(event, receiver_seq)])
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes:
         """Return the body of a delivery of several events."""
         return sealed(entries, also)
 
-    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Post the sealed body once."""
-        if delivery_request.body is None:
-            return Refused(reason="no body could be made; see event.seal_failed in the log", scope=Scope.MESSAGE)
+        if request.body is None:
+            return NOT_RENDERED
         try:
             secret = None if self._secret is None else self._secret()
             keys = decode_keys(secret, self.name) if secret else ()
-            url, given = self._spec.require_url(), _checked_headers(self._spec)
-        except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises: nothing was sent
-            return Refused(reason=f"a secret cannot be had or used: {error}")
-        headers = given | signed_headers(
-            delivery_request.delivery_id, delivery_request.body, self._clock.utc_now(), keys
-        )
-        request = HttpRequest(method="POST", url=url, headers=headers, body=delivery_request.body)
-        hidden = [*given.values(), *([secret] if secret else [])]
-        return outcome_of(await self._http.call(request), redactor_for(url, hidden))
+            url, own_headers = self._spec.require_url(), _checked_headers(self._spec)
+        except Exception as error:  # noqa: BLE001 - a source of secrets may raise anything; nothing was sent
+            return Refused(reason=f"a secret cannot be read or used: {error}")
+        headers = own_headers | signed_headers(request.delivery_id, request.body, self._clock.utc_now(), keys)
+        http_request = HttpRequest(method="POST", url=url, headers=headers, body=request.body)
+        hidden = [*own_headers.values(), *([secret] if secret else [])]
+        return outcome_of(await self._http.call(http_request), redactor_for(url, hidden))
 
 
 def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
-    """Return what came of a post."""
+    """Return the outcome of a post."""
     if isinstance(call, Answered):
-        return classify(call.status, shortened_answer(call, redactor), wanted_pause_seconds(call))
-    outcome = without_answer(call, redactor)
+        return classify(call.status, shortened_answer(call, redactor), requested_pause_seconds(call))
+    outcome = outcome_without_answer(call, redactor)
     if isinstance(call, MaybeSent) and call.status is not None:
         # The status alone decides; only the rest of the answer was lost.
         return classify(call.status, outcome.answer)
@@ -87,30 +94,29 @@ def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
 
 
 def classify(status: int, answer: str, after_seconds: float | None = None) -> Outcome:
-    """Return what an HTTP status means for the delivery.
+    """Return the outcome of an HTTP status.
 
-    A 5xx is worth another attempt without being uncertain: an answer did come and it says no, and if the work was done
-    all the same, the id marks the repeat.
+    A 5xx is retried and is not uncertain. If the consumer did process the message, the id marks the repeat.
     """
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Delivered(answer=answer)
     if status in WAIT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return TryLater(reason=f"http {status}", answer=answer, after_seconds=after_seconds)
     if status in MESSAGE_REFUSED:
-        return TryLater(reason=f"http {status}: the receiver does not take this body", answer=answer)
+        return TryLater(reason=f"http {status}: the consumer rejects this body", answer=answer)
     return Refused(reason=f"http {status}: {_advice(status)}", answer=answer)
 
 
 def _advice(status: int) -> str:
     match status:
         case 401 | 403 | 407:
-            return "give the receiver's headers or secret anew"
+            return "correct the receiver's headers or secret"
         case 410:
-            return "the receiver wants no more deliveries; remove it, or give its new address"
+            return "the consumer wants no more deliveries; remove the receiver, or set its new url"
         case _ if status < HTTPStatus.BAD_REQUEST:
-            return "a redirect is not followed; put the final address into url"
+            return "redirects are not followed; set url to the final address"
         case _:
-            return "the address takes no such request; look at url"
+            return "the address does not accept such a request; check url"
 
 
 def _checked_headers(spec: Spec) -> dict[str, Secret]:
@@ -123,9 +129,9 @@ def _checked_headers(spec: Spec) -> dict[str, Secret]:
 
 def _header_fault(name: str, value: Secret) -> str | None:
     if not _HEADER_NAME.fullmatch(name):
-        return "this is no name of an HTTP header"
+        return "this is no valid name of an HTTP header"
     if name.lower() in OWN_HEADERS or name.lower().startswith("webhook-"):
-        return "this header is set by the watcher itself; remove it"
+        return "the watcher sets this header; remove it"
     if not _HEADER_VALUE.fullmatch(value.reveal()):
         return "its value must be one line of printable ASCII"
     return None

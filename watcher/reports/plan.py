@@ -84,7 +84,7 @@ class RoutePlan:
     to: tuple[str, ...]
     mention: tuple[str, ...]
     group_for: str
-    goes_on: bool
+    continues: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def _refusal(account: str, demand: Demand) -> str:
     return (
         f"account {account}: with everything in progress {_rounded(demand.needed_per_second):g} requests a second are "
         f"needed and {demand.allowed_per_second:g} are allowed; raise requests_per_second to {enough:g}, "
-        f"or interval to {_duration(demand.turn)}"
+        f"or interval to {_duration(demand.cycle)}"
     )
 
 
@@ -233,18 +233,18 @@ def _route_plan(route: Route) -> RoutePlan:
     every = ALL_KINDS in (route.match.kinds or ())
     return RoutePlan(
         route=route.number,
-        kinds=("every kind",) if every else tuple(sorted(map(str, route.match.kinds_taken))),
+        kinds=("every kind",) if every else tuple(sorted(map(str, route.match.matched_kinds))),
         only=only_text(route.match),
         to=route.to,
         mention=route.mentions,
         group_for="" if route.group_for is None else format_duration(route.group_for),
-        goes_on=route.goes_on,
+        continues=route.continues,
     )
 
 
 def only_text(match: Matcher) -> str:
     """Write what an event must be besides its kind, e.g. ``type pop or relatedItem, labels.env prod``."""
-    return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.words.items())
+    return ", ".join(f"{key} {' or '.join(words)}" for key, words in match.patterns.items())
 
 
 def _lonely(config: Config) -> Iterator[str]:

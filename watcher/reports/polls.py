@@ -17,7 +17,7 @@ def serves(poll: Poll, service: ServiceRef, training: TrainingRef | None) -> boo
         return False
     if poll.training is not None:
         return poll.training == training
-    return poll.whole or training in poll.single
+    return poll.whole_service or training in poll.single
 
 
 def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
@@ -46,7 +46,7 @@ def target_text(poll: Poll) -> str:
     service = poll.naming.name or poll.service.service
     if poll.training is not None:
         return f"{service} {poll.training.type} {poll.training.version}"
-    return service if poll.whole else f"{counted(len(poll.single), 'training')} of {service}"
+    return service if poll.whole_service else f"{counted(len(poll.single), 'training')} of {service}"
 
 
 def call_text(poll: Poll) -> str:
@@ -62,6 +62,6 @@ def saving_text(poll: Poll) -> str:
         return ""
     if poll.discovers:
         return "1 list call a service for all its trainings"
-    if poll.whole:
+    if poll.whole_service:
         return "1 list call for all its trainings"
     return f"1 list call instead of {counted(len(poll.single), 'view call')}"

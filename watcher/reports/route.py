@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from watcher.config import Config, format_duration
 from watcher.core.event import Event
 from watcher.core.routing.matcher import KIND, Mismatch
-from watcher.core.routing.routes import Recipient, Route, route_event, taking
+from watcher.core.routing.routes import Recipient, Route, matching_routes, route_event
 from watcher.core.routing.silence import Silence, to_json
 from watcher.reports.route_warnings import MENTIONING
 
@@ -72,7 +72,7 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
         silence: what takes it, if anything.
     """
     planned = route_event(event, config.routes, recent, config.delivery.flap_limit)
-    takers = tuple(taking(event, config.routes))
+    takers = tuple(matching_routes(event, config.routes))
     return RouteReport(
         reason=planned.reason,
         routes=tuple(_answers(event, config.routes, takers)),
@@ -82,10 +82,10 @@ def report_on(event: Event, config: Config, recent: int = 1, silence: Silence | 
 
 
 def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> Iterator[RouteAnswer]:
-    last = takers[-1] if takers and not takers[-1].goes_on else None
+    last = takers[-1] if takers and not takers[-1].continues else None
     for route in routes:
         asked = last is None or route.number <= last.number
-        difference = route.match.difference(event) if asked else None
+        difference = route.match.mismatch(event) if asked else None
         yield RouteAnswer(
             route=route.number,
             takes=route in takers,
@@ -98,7 +98,7 @@ def _answers(event: Event, routes: Sequence[Route], takers: Sequence[Route]) -> 
 def _why(route: Route, difference: Mismatch | None) -> str:
     if difference is not None:
         return difference_text(difference)
-    return "everything fits; the next ones are asked too" if route.goes_on else "everything fits"
+    return "everything fits; the next ones are asked too" if route.continues else "everything fits"
 
 
 def difference_text(difference: Mismatch) -> str:

@@ -23,14 +23,14 @@ def route_warnings(config: Config) -> Iterator[str]:
 
 
 def _unheard_of_statuses(route: Route) -> Iterator[str]:
-    for word in route.match.words.get("status", ()):
+    for word in route.match.patterns.get("status", ()):
         if not is_pattern(word) and word not in set(Status):
             yield f"{route.name} waits for the status {word}, which AiTEMS' documents do not have"
 
 
 def _unset_labels(route: Route, config: Config) -> Iterator[str]:
     known = {LABEL + name for watch in config.watches for name in watch.labels}
-    for key in route.match.words:
+    for key in route.match.patterns:
         if key.startswith(LABEL) and key not in known:
             yield f"{route.name} asks for the label {key.removeprefix(LABEL)}, which no watch has"
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from watcher.core.batch import Seal
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
-from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, RoutingDecision, joined
+from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, RoutingDecision, merge_mentions
 from watcher.core.routing.silence import covering
 from watcher.core.timestamps import to_text
 from watcher.store import receivers, schema, silences
@@ -144,7 +144,7 @@ class _Desk:
         return waiting["position"], waiting["id"]
 
     def _mention_too(self, waiting: RowMapping, to: Recipient) -> None:
-        mention = write_mentions(joined(read_mentions(waiting["mention"]), to.mentions))
+        mention = write_mentions(merge_mentions(read_mentions(waiting["mention"]), to.mentions))
         if mention != waiting["mention"]:
             mine = schema.delivery.c.position == waiting["position"]
             self._connection.execute(update(schema.delivery).where(mine).values(mention=mention))

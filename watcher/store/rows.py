@@ -14,7 +14,7 @@ from watcher.core.event import Event, from_json, to_json
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
-from watcher.core.routing.matcher import matcher_of, words_of
+from watcher.core.routing.matcher import matcher_of, patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
@@ -211,7 +211,7 @@ def silence_row(silence: Silence) -> Row:
     """Return the columns of a silence."""
     return {
         "id": silence.id,
-        "match": dump(words_of(silence.match)),
+        "match": dump(patterns_of(silence.match)),
         "starts_at": to_text(silence.starts_at),
         "ends_at": to_text(silence.ends_at),
         "author": silence.author,

@@ -43,7 +43,7 @@ class Readiness:
 
     def as_json(self) -> dict[str, object]:
         """Return the readiness as plain JSON."""
-        reasons = [{"reason": reason.not_ready.value, "detail": reason.detail} for reason in self.reasons]
+        reasons = [{"reason": reason.code.value, "detail": reason.detail} for reason in self.reasons]
         return {"ready": self.ready, "reasons": reasons}
 
 

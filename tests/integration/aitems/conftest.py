@@ -1,4 +1,4 @@
-"""A client of one account, and a server that gives the answers a test hands to it."""
+"""A client of one account, and a server with scripted answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
+from tests.support.keys import FixedKeys
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
-from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -24,7 +25,7 @@ MakeApi = Callable[..., AitemsClient]
 
 @dataclass
 class Script:
-    """What the server answers, one after the other, the last one for ever; each is (status line, head, body)."""
+    """The server's answers in order, each (status line, head, body); the last one is repeated."""
 
     answers: list[tuple[str, str, bytes]] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""The client against a server that answers well, badly, and not at all."""
+"""The client against servers with good answers, bad answers and none."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import pytest
 
 from tests.integration.aitems.conftest import ACCESS_KEY, MakeApi, Script
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
-from watcher.aitems.client import AccountSpec, AitemsClient, ServicesSeen
+from tests.support.keys import FixedKeys
+from watcher.aitems.client import AccountSpec, AitemsClient, ServicesResult
 from watcher.aitems.pages import MAX_PAGES
-from watcher.aitems.signing import FixedKeys, KeyPair
-from watcher.aitems.wire import Service
+from watcher.aitems.signing import KeyPair
+from watcher.aitems.wire import ServiceInfo
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -44,7 +45,7 @@ def page(items: list[dict[str, object]], offset: int, limit: int) -> dict[str, o
     return {"trains": items, "offset": offset, "limit": limit}
 
 
-def seen(outcome: PollOutcome) -> PollResult:
+def result(outcome: PollOutcome) -> PollResult:
     assert isinstance(outcome, PollResult), outcome
     return outcome
 
@@ -56,7 +57,7 @@ def failure(outcome: object) -> PollFailure:
 
 async def test_a_view_gives_one_observation_with_bounds_and_digest(api: AitemsClient, script: Script) -> None:
     script.add(RECORD, head="Date: Mon, 23 Nov 2026 02:20:00 GMT\r\n")
-    outcome = seen(await api.view(REF))
+    outcome = result(await api.view(REF))
     assert [(item.ref, item.status) for item in outcome.observations] == [(REF, "learning")]
     assert outcome.digest == hashlib.sha256(json.dumps(RECORD).encode()).digest()
     assert outcome.asked_at <= outcome.answered_at
@@ -66,23 +67,23 @@ async def test_a_view_gives_one_observation_with_bounds_and_digest(api: AitemsCl
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "203 Non-Authoritative Information"])
 async def test_any_success_status_counts(api: AitemsClient, script: Script, status: str) -> None:
     script.add(RECORD, status=status)
-    seen(await api.view(REF))
+    result(await api.view(REF))
 
 
-async def test_a_list_of_one_page_is_asked_for_without_paging(
+async def test_a_list_of_one_page_is_requested_without_paging(
     api: AitemsClient, server: RawServer, script: Script
 ) -> None:
     script.add(page([item(1), item(2)], 0, 1000))
-    outcome = seen(await api.list(SERVICE))
+    outcome = result(await api.list(SERVICE))
     assert [item.ref.version for item in outcome.observations] == ["v1", "v2"]
     assert server.request_lines == ["GET /api/v1/services/6wxgu1abcde/trains HTTP/1.1"]
 
 
-async def test_full_pages_are_followed_to_the_end(api: AitemsClient, server: RawServer, script: Script) -> None:
+async def test_pages_are_requested_until_one_is_not_full(api: AitemsClient, server: RawServer, script: Script) -> None:
     pages = [page([item(1), item(2)], 0, 2), page([item(3), item(4)], 2, 2), page([item(5)], 4, 2)]
     for body in pages:
         script.add(body)
-    outcome = seen(await api.list(SERVICE))
+    outcome = result(await api.list(SERVICE))
     assert [item.ref.version for item in outcome.observations] == ["v1", "v2", "v3", "v4", "v5"]
     assert outcome.asked_at == outcome.observations[0].asked_at < outcome.observations[2].asked_at
     assert outcome.answered_at == outcome.observations[4].answered_at > outcome.observations[2].answered_at
@@ -96,26 +97,24 @@ async def test_full_pages_are_followed_to_the_end(api: AitemsClient, server: Raw
 
 async def test_a_full_page_with_nothing_new_ends_the_list(api: AitemsClient, server: RawServer, script: Script) -> None:
     script.add({"trains": [item(1), item(2)], "limit": 2})
-    assert len(seen(await api.list(SERVICE)).observations) == 2
+    assert len(result(await api.list(SERVICE)).observations) == 2
     assert len(server.received) == 2
 
 
-async def test_a_server_that_ignores_the_offset_does_not_pass_for_a_whole_list(
-    api: AitemsClient, script: Script
-) -> None:
+async def test_a_server_that_ignores_the_offset_gives_no_complete_list(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1), item(2)], 0, 2))
     problem = failure(await api.list(SERVICE))
     assert problem.cause is Cause.BAD_ANSWER
     assert "begins at 0, not at 2" in problem.detail
 
 
-async def test_one_bad_page_makes_the_whole_list_unseen(api: AitemsClient, script: Script) -> None:
+async def test_one_failed_page_fails_the_whole_list(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1)], 0, 1))
     script.add({"error": {"errorCode": "900", "message": "Unexpected Error"}}, status="500 Internal Server Error")
     assert failure(await api.list(SERVICE)).cause is Cause.SERVER
 
 
-async def test_a_list_without_end_is_expired(make_api: MakeApi) -> None:
+async def test_a_list_without_end_is_a_bad_answer(make_api: MakeApi) -> None:
     async def lie(exchange: Exchange) -> None:
         offset = 0
         while True:
@@ -129,25 +128,25 @@ async def test_a_list_without_end_is_expired(make_api: MakeApi) -> None:
     assert len(liar.received) == MAX_PAGES
 
 
-async def test_the_same_training_twice_with_one_status_is_one(api: AitemsClient, script: Script) -> None:
+async def test_a_training_listed_twice_with_one_status_counts_once(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1), item(1)], 0, 1000))
-    assert len(seen(await api.list(SERVICE)).observations) == 1
+    assert len(result(await api.list(SERVICE)).observations) == 1
 
 
-async def test_the_same_training_twice_with_two_statuses_is_a_bad_answer(api: AitemsClient, script: Script) -> None:
+async def test_a_training_listed_twice_with_two_statuses_is_a_bad_answer(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1, "learning"), item(1, "completed")], 0, 1000))
     problem = failure(await api.list(SERVICE))
     assert problem.cause is Cause.BAD_ANSWER
     assert "twice" in problem.detail
 
 
-async def test_services_are_listed_over_all_pages(api: AitemsClient, server: RawServer, script: Script) -> None:
+async def test_services_are_listed_from_all_pages(api: AitemsClient, server: RawServer, script: Script) -> None:
     for offset, name in enumerate("ab"):
         services = [{"serviceId": name, "status": "learnable", "name": f"shop {name}"}]
         script.add({"services": services, "offset": offset, "limit": 1})
     script.add({"services": [], "offset": 2, "limit": 1})
     answer = await api.services()
-    assert isinstance(answer, ServicesSeen)
+    assert isinstance(answer, ServicesResult)
     assert [(service.ref.service, service.record["name"]) for service in answer.services] == [
         ("a", "shop a"),
         ("b", "shop b"),
@@ -157,7 +156,7 @@ async def test_services_are_listed_over_all_pages(api: AitemsClient, server: Raw
 async def test_a_service_is_read(api: AitemsClient, server: RawServer, script: Script) -> None:
     script.add({"serviceId": "6wxgu1abcde", "status": "scheduled", "type": "interval"})
     answer = await api.service(SERVICE)
-    assert isinstance(answer, Service)
+    assert isinstance(answer, ServiceInfo)
     assert (answer.status, answer.record) == ("scheduled", {"type": "interval"})
 
 
@@ -176,7 +175,7 @@ async def test_a_service_is_read(api: AitemsClient, server: RawServer, script: S
         ("400 Bad Request", {"error": {"errorCode": "100", "message": "Bad"}}, (Cause.REFUSED, "100")),
     ],
 )
-async def test_a_refusal_has_its_cause_and_its_words(
+async def test_a_refusal_has_its_cause_and_status(
     api: AitemsClient, script: Script, status: str, body: object, expected: tuple[Cause, str | None]
 ) -> None:
     script.add(body, status=status)
@@ -186,7 +185,7 @@ async def test_a_refusal_has_its_cause_and_its_words(
     assert status[:3] in problem.detail
 
 
-async def test_a_clock_that_is_off_is_announced_with_how_much(api: AitemsClient, script: Script) -> None:
+async def test_a_wrong_clock_is_reported_with_its_difference(api: AitemsClient, script: Script) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     script.add({"error": {"errorCode": "200"}}, status="401 Unauthorized", head=f"Date: {date}\r\n")
     problem = failure(await api.view(REF))
@@ -206,11 +205,11 @@ async def test_a_clock_that_is_off_is_announced_with_how_much(api: AitemsClient,
         (json.dumps({**RECORD, "status": None}).encode(), ""),
         (b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', ""),
         (gzip.compress(json.dumps(RECORD).encode()), "Content-Encoding: gzip\r\n"),
-        # Encoded by its own word: whatever it looks like, it is not what was asked for.
+        # The header says that it is encoded, so the body is not accepted.
         (json.dumps(RECORD).encode(), "Content-Encoding: br\r\n"),
     ],
 )
-async def test_a_success_that_is_no_training_is_a_bad_answer(
+async def test_a_success_without_a_training_is_a_bad_answer(
     api: AitemsClient, script: Script, body: bytes, head: str
 ) -> None:
     script.add(body, head=head)
@@ -264,7 +263,7 @@ async def test_a_host_that_cannot_be_reached_has_its_cause(make_api: MakeApi, ba
     assert failure(await make_api(base_url).view(REF)).cause is cause
 
 
-async def test_tls_that_fails_has_its_cause(make_api: MakeApi, server: RawServer) -> None:
+async def test_a_tls_failure_has_its_cause(make_api: MakeApi, server: RawServer) -> None:
     async def no_tls(exchange: Exchange) -> None:
         await exchange.reader.read(1)
         await exchange.write(b"plain text\r\n\r\n")
@@ -275,7 +274,7 @@ async def test_tls_that_fails_has_its_cause(make_api: MakeApi, server: RawServer
 
 
 @pytest.mark.parametrize(("head", "seconds"), [("Retry-After: 90000\r\n", 900.0), ("Retry-After: -1\r\n", None)])
-async def test_a_wait_is_capped_and_nonsense_ignored(
+async def test_a_requested_wait_is_capped_and_an_invalid_one_ignored(
     api: AitemsClient, script: Script, head: str, seconds: float | None
 ) -> None:
     script.add(b"", status="503 Service Unavailable", head=head)
@@ -290,7 +289,7 @@ async def test_a_wait_is_capped_and_nonsense_ignored(
         (("503 Service Unavailable", "Retry-After: 30\r\n"), 30.0),
     ],
 )
-async def test_a_server_that_asks_for_rest_gets_it_for_the_whole_account(
+async def test_a_requested_pause_applies_to_the_whole_account(
     api: AitemsClient, server: RawServer, script: Script, refusal: tuple[str, str], seconds: float
 ) -> None:
     begun = time.monotonic()
@@ -310,9 +309,7 @@ async def test_a_plain_failure_pauses_nothing(api: AitemsClient, server: RawServ
     assert len(server.received) == 2
 
 
-async def test_the_servers_words_are_shown_short_on_one_line_and_without_the_key(
-    api: AitemsClient, script: Script
-) -> None:
+async def test_the_servers_message_is_one_short_line_without_the_key(api: AitemsClient, script: Script) -> None:
     script.add(f"bad key {ACCESS_KEY}\r\n\x1b[31m{'x' * 5000}".encode(), status="401 Unauthorized")
     detail = failure(await api.view(REF)).detail
     assert "bad key **********" in detail
@@ -327,7 +324,7 @@ def test_keys_are_not_sent_over_plain_http(base_url: str) -> None:
         AccountSpec(name="main", base_url=base_url, keys=FixedKeys(KeyPair(Secret("a"), Secret("b"))))
 
 
-async def test_a_slow_answer_does_not_hold_the_next_request_back(make_api: MakeApi) -> None:
+async def test_a_slow_answer_does_not_delay_the_next_request(make_api: MakeApi) -> None:
     arrived = asyncio.Barrier(2)
 
     async def answer_two_together(exchange: Exchange) -> None:
@@ -341,7 +338,7 @@ async def test_a_slow_answer_does_not_hold_the_next_request_back(make_api: MakeA
     assert all(isinstance(outcome, PollResult) for outcome in outcomes)
 
 
-async def test_the_rate_holds_where_the_requests_arrive(make_api: MakeApi) -> None:
+async def test_the_rate_applies_where_the_requests_arrive(make_api: MakeApi) -> None:
     arrivals: list[float] = []
 
     async def behave(exchange: Exchange) -> None:
@@ -353,5 +350,5 @@ async def test_the_rate_holds_where_the_requests_arrive(make_api: MakeApi) -> No
     async with raw_server(behave) as server:
         api = make_api(f"{server.url}/api/v1", per_second=10)
         await asyncio.gather(*(api.view(REF) for _ in range(15)))
-    # A whole second but for what a busy machine adds between the writing here and the reading there.
+    # Less than a second, because a busy machine may delay the reading of an earlier request.
     assert all(beyond - first >= 0.9 for first, beyond in zip(arrivals, arrivals[10:], strict=False))

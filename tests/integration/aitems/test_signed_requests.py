@@ -1,4 +1,4 @@
-"""What is signed is what is sent: the bytes that a socket received, signed again by a few lines of the test's own."""
+"""The signature covers the bytes that are sent: a server receives them, and an independent signer repeats it."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def test_every_character_of_an_id_is_encoded_once_and_signed_as_sent(
     service, train_type, version = f"s{character}", f"{character}t", f"v{character}{character}w"
     script.add(training(service, train_type, version))
 
-    seen = await api.view(TrainingRef("main", service, train_type, version))
+    result = await api.view(TrainingRef("main", service, train_type, version))
 
-    assert isinstance(seen, PollResult), seen
+    assert isinstance(result, PollResult), result
     _, target, headers = fields_of(server.received[0])
     parts = [encoded_once(part) for part in (service, train_type, version)]
     assert target == "/api/v1/services/{}/trains/{}/versions/{}".format(*parts)
@@ -57,7 +57,7 @@ async def test_every_character_of_an_id_is_encoded_once_and_signed_as_sent(
 
 
 @pytest.mark.parametrize("text", ["%2F", "%", "a%20b", "a/../b", "?x=1", "#f", "//", ";a=b", "..."])
-async def test_an_id_that_polls_like_a_path_stays_one_segment(
+async def test_an_id_that_looks_like_a_path_stays_one_segment(
     api: AitemsClient, server: RawServer, script: Script, text: str
 ) -> None:
     script.add({"trains": [], "offset": 0, "limit": 1000})
@@ -90,7 +90,7 @@ async def test_the_headers_are_those_of_the_documents(api: AitemsClient, server:
 
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-async def test_an_id_that_would_name_another_path_is_never_asked_for(
+async def test_an_id_that_would_name_another_path_is_never_requested(
     api: AitemsClient, server: RawServer, segment: str
 ) -> None:
     with pytest.raises(ValueError, match="empty or a dot"):

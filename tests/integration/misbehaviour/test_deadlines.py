@@ -11,11 +11,12 @@ from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
 from tests.support.fault_table import remark, rounds
 from tests.support.invariants import Life, violations
+from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
-from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.core.polling.result import PollResult
 from watcher.core.secret import Secret

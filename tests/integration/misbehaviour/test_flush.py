@@ -42,7 +42,7 @@ def again(cache: PollCache, version: str, second: int) -> Snapshot:
     """Return what is recorded, as a look of this second decides on it."""
     known = cache.training(TrainingRef("main", "shop", "pop", version))
     assert known is not None
-    return known.seen(seen(version, "", second).seen_after)
+    return known.unchanged_at(seen(version, "", second).seen_after)
 
 
 async def test_what_is_noted_after_a_commit_that_waited_for_the_flush_can_be_written(tmp_path: Path) -> None:

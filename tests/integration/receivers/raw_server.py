@@ -1,4 +1,4 @@
-"""A server that reads one whole request and then sends exactly the bytes it was given, or none."""
+"""A server that reads one complete request and then sends exactly the given bytes, or none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class RawServer:
-    """What it listens on, and every request as bytes."""
+    """Its address, and every request as bytes."""
 
     url: str
     requests: list[bytes] = field(default_factory=list)
@@ -20,7 +20,7 @@ class RawServer:
 
 @asynccontextmanager
 async def answering(answer: bytes, *, hangs: bool = False) -> AsyncIterator[RawServer]:
-    """Answer each request with ``answer`` and close the connection, or keep it open without a word more."""
+    """Answer each request with ``answer``, and close the connection or let it hang."""
     done = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""R27: no receiver is at an address where a cloud hands out its credentials, whatever is written for it."""
+"""R27: the watcher connects to no receiver at an address where a cloud serves credentials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
 from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSettings, NotSent
 from watcher.http.probe import probe
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 
 METADATA = "169.254.169.254"
 GUARDED = HttpSettings(timeout_seconds=5.0, guarded=True)
@@ -42,37 +42,37 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the addresses that any socket of this process is connected to."""
-    seen: list[str] = []
+    """Return the addresses to which sockets of this process connect, in order."""
+    addresses: list[str] = []
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:
-        seen.append(address[0])
+        addresses.append(address[0])
         real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    return seen
+    return addresses
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Give a maker of DNS: each question to a name is answered by the next of its answers."""
+    """Return a function that sets the DNS answers of a name, one for each query, and returns the queries."""
     real = socket.getaddrinfo
 
-    def lead(name: str, *answers: tuple[str, ...]) -> list[str]:
-        asked: list[str] = []
+    def resolve_to(name: str, *answers: tuple[str, ...]) -> list[str]:
+        queries: list[str] = []
 
         def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
             if host != name:
                 return real(host, port, *args, **more)
-            asked.append(name)
-            found = answers[min(len(asked), len(answers)) - 1]
-            return [info for address in found for info in real(address, port, *args, **more)]
+            queries.append(name)
+            answer = answers[min(len(queries), len(answers)) - 1]
+            return [info for address in answer for info in real(address, port, *args, **more)]
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        return asked
+        return queries
 
-    return lead
+    return resolve_to
 
 
 @asynccontextmanager
@@ -99,19 +99,19 @@ async def call(url: str, settings: HttpSettings = GUARDED) -> Any:
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
-async def test_r27_a_forbidden_address_in_any_way_of_writing_is_refused_with_no_connection(
+async def test_r27_a_forbidden_address_in_any_notation_is_refused_without_a_connection(
     url: str, connected: list[str]
 ) -> None:
     result = await call(url)
     assert isinstance(result, NotSent)
-    # Some of them the library itself takes for no URL.
+    # The HTTP library itself rejects some of them as no URL.
     assert result.reason in {FailureReason.ADDRESS, FailureReason.INVALID}
-    assert isinstance(without_answer(result, redactor_for(None, ())), Refused)
+    assert isinstance(outcome_without_answer(result, redactor_for(None, ())), Refused)
     assert connected == []
 
 
 @pytest.mark.parametrize("url", USER_INFO)
-async def test_r27_user_info_is_refused_with_no_connection(url: str, connected: list[str]) -> None:
+async def test_r27_user_info_is_refused_without_a_connection(url: str, connected: list[str]) -> None:
     result = await call(url)
     assert isinstance(result, NotSent)
     assert "secret" not in result.detail
@@ -119,7 +119,7 @@ async def test_r27_user_info_is_refused_with_no_connection(url: str, connected: 
 
 
 @pytest.mark.parametrize("answers", [(METADATA,), ("127.0.0.1", METADATA), ("fe80::1",), ("::ffff:a9fe:a9fe",)])
-async def test_r27_a_name_that_leads_there_is_refused_with_no_connection(
+async def test_r27_a_name_of_a_forbidden_address_is_refused_without_a_connection(
     answers: tuple[str, ...], connected: list[str], names: Callable[..., list[str]]
 ) -> None:
     names("hook.example", answers)
@@ -130,21 +130,21 @@ async def test_r27_a_name_that_leads_there_is_refused_with_no_connection(
     assert connected == []
 
 
-async def test_r27_dns_that_changes_between_check_and_connect_is_asked_once_and_leads_nowhere_else(
+async def test_r27_a_name_is_resolved_once_so_changing_dns_cannot_evade_the_check(
     connected: list[str], names: Callable[..., list[str]]
 ) -> None:
-    asked = names("hook.example", ("127.0.0.1",), (METADATA,))
+    queries = names("hook.example", ("127.0.0.1",), (METADATA,))
     async with server() as port:
         first = await call(f"http://hook.example:{port}/")
         assert isinstance(first, Answered)
-        assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
+        assert (queries, connected) == (["hook.example"], ["127.0.0.1"])
         second = await call(f"http://hook.example:{port}/")
     assert isinstance(second, NotSent)
     assert second.reason is FailureReason.ADDRESS
     assert connected == ["127.0.0.1"]
 
 
-async def test_r27_a_redirect_there_is_not_followed(connected: list[str]) -> None:
+async def test_r27_a_redirect_to_a_forbidden_address_is_not_followed(connected: list[str]) -> None:
     moved = f"HTTP/1.1 302 Found\r\nLocation: http://{METADATA}/\r\nContent-Length: 0\r\n\r\n".encode()
     async with server(moved) as port:
         result = await call(f"http://127.0.0.1:{port}/")
@@ -152,7 +152,7 @@ async def test_r27_a_redirect_there_is_not_followed(connected: list[str]) -> Non
     assert (result.status, connected) == (302, ["127.0.0.1"])
 
 
-async def test_r27_behind_a_proxy_the_address_itself_is_refused_all_the_same(connected: list[str]) -> None:
+async def test_r27_a_forbidden_address_is_refused_behind_a_proxy_too(connected: list[str]) -> None:
     async with server() as port:
         settings = HttpSettings(timeout_seconds=5.0, guarded=True, proxy=f"http://127.0.0.1:{port}")
         result = await call(f"http://{METADATA}/", settings)
@@ -160,7 +160,7 @@ async def test_r27_behind_a_proxy_the_address_itself_is_refused_all_the_same(con
     assert (result.reason, connected) == (FailureReason.ADDRESS, [])
 
 
-async def test_a_name_with_an_address_that_does_not_answer_is_reached_by_its_next(
+async def test_a_name_is_reached_by_its_next_address_if_one_does_not_answer(
     connected: list[str], names: Callable[..., list[str]]
 ) -> None:
     names("hook.example", ("127.0.0.2", "127.0.0.1"))

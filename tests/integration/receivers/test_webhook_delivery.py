@@ -1,3 +1,5 @@
+"""The webhook receiver against a local server."""
+
 from __future__ import annotations
 
 import json
@@ -14,7 +16,7 @@ from tests.integration.receivers.raw_server import answering, refusing_url
 from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -25,7 +27,7 @@ TOKEN = "Bearer t0ken-of-the-consumer"
 
 
 class ShiftedClock(Clock):
-    """A clock that a test sets ahead."""
+    """A clock that a test can set ahead."""
 
     ahead = timedelta()
 
@@ -37,7 +39,7 @@ class ShiftedClock(Clock):
 async def webhook(
     url: str, *, clock: Clock | None = None, settings: HttpSettings | None = None, signed: bool = True
 ) -> AsyncIterator[Receiver]:
-    """Make a receiver for ``url`` and close its connections afterwards."""
+    """Yield a receiver for ``url``, and close its connections afterwards."""
     used = clock or Clock()
     http = HttpClient(settings or HttpSettings(timeout_seconds=5.0), used)
     spec = Spec(
@@ -62,7 +64,7 @@ async def outcome_at(url: str, settings: HttpSettings | None = None) -> Outcome:
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-async def test_the_standards_own_library_verifies_the_bytes_that_arrived(case: str) -> None:
+async def test_the_standards_library_verifies_the_bytes_that_arrive(case: str) -> None:
     async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
         request = sealed(receiver, CASES[case])
         assert await receiver.send(request) == Delivered(answer="200 ok")
@@ -75,7 +77,7 @@ async def test_the_standards_own_library_verifies_the_bytes_that_arrived(case: s
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-async def test_several_events_arrive_as_one_signed_body(name: str) -> None:
+async def test_a_group_arrives_as_one_signed_body(name: str) -> None:
     events, also = GROUPS[name]
     async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
         body = receiver.seal_group([(event, number) for number, event in enumerate(events, start=1)], also)
@@ -88,7 +90,7 @@ async def test_several_events_arrive_as_one_signed_body(name: str) -> None:
     assert [reference["id"] for reference in read["data"]["also"]] == [event.id for event in also]
 
 
-async def test_a_group_of_one_arrives_as_if_it_had_come_alone() -> None:
+async def test_a_group_of_one_arrives_like_a_single_event() -> None:
     async with listening(Inbox()) as inbox, webhook(inbox.url) as receiver:
         alone = sealed(receiver, sample_event())
         await receiver.send(alone)
@@ -107,7 +109,7 @@ async def test_hostile_texts_arrive_signed_and_as_json() -> None:
         Webhook(SECRET).verify(received.body, received.headers)
 
 
-async def test_each_attempt_has_the_same_bytes_and_id_and_a_time_and_signature_of_its_own() -> None:
+async def test_each_attempt_has_the_same_bytes_and_id_and_a_new_time_and_signature() -> None:
     clock = ShiftedClock()
     async with listening(Inbox()) as inbox, webhook(inbox.url, clock=clock) as receiver:
         request = sealed(receiver, sample_event())
@@ -145,11 +147,11 @@ async def test_a_redirect_is_not_followed_and_parks_the_receiver() -> None:
     async with listening(Inbox(moved)) as inbox:
         outcome = await outcome_at(inbox.url)
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert len(inbox.received) == 1
 
 
-async def test_a_refusal_that_echoes_everything_leaks_nothing() -> None:
+async def test_a_refusal_that_echoes_the_headers_leaks_no_secret() -> None:
     def echo(received: Received) -> Response:
         return PlainTextResponse(json.dumps(received.headers), 401)
 
@@ -169,20 +171,20 @@ async def test_one_attempt_is_one_request() -> None:
     assert len(inbox.received) == 1
 
 
-async def test_where_nobody_listens_nothing_was_sent() -> None:
+async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     outcome = await outcome_at(refusing_url())
     assert isinstance(outcome, TryLater)
     assert outcome.reason == "not sent: connect"
 
 
-async def test_a_connection_that_ends_without_an_answer_leaves_it_open() -> None:
+async def test_a_connection_that_ends_without_an_answer_is_uncertain() -> None:
     async with answering(b"") as server:
         outcome = await outcome_at(server.url)
     assert outcome == Uncertain(reason="no answer: reset", answer=outcome.answer)
     assert len(server.requests) == 1
 
 
-async def test_a_consumer_that_never_answers_leaves_it_open_at_the_deadline() -> None:
+async def test_a_consumer_that_never_answers_is_uncertain_at_the_deadline() -> None:
     async with answering(b"", hangs=True) as server:
         outcome = await outcome_at(server.url, HttpSettings(timeout_seconds=0.3))
     assert isinstance(outcome, Uncertain)
@@ -196,13 +198,13 @@ async def test_a_consumer_that_never_answers_leaves_it_open_at_the_deadline() ->
         b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5_000,
     ],
 )
-async def test_a_2xx_counts_though_the_rest_of_the_answer_is_lost(answer: bytes) -> None:
+async def test_a_2xx_counts_even_if_the_rest_of_the_answer_is_lost(answer: bytes) -> None:
     async with answering(answer) as server:
         outcome = await outcome_at(server.url, HttpSettings(max_body_bytes=1_000))
     assert isinstance(outcome, Delivered)
 
 
-async def test_an_answer_full_of_control_characters_is_kept_clean_and_short() -> None:
+async def test_an_answer_with_control_characters_is_stored_clean_and_short() -> None:
     body = b"\x1b[2J\x00evil " + b"z" * 10_000
     async with answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as server:
         outcome = await outcome_at(server.url)

@@ -106,7 +106,7 @@ routes_drawn = st.lists(
         number=st.just(0),
         match=st.builds(Matcher, kinds=kinds_drawn),
         to=st.sampled_from([(), ("a",), ("b",), ("a", "b")]),
-        goes_on=st.booleans(),
+        continues=st.booleans(),
         group_for=st.none() | st.sampled_from([timedelta(seconds=30), timedelta(seconds=120)]),
     ),
     min_size=1,

@@ -27,18 +27,19 @@ from tests.support import daemon_in_process
 from tests.support import fault_table as tally
 from tests.support.changing_trainings import all_delivered
 from tests.support.invariants import Life, repeats, violations
+from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.virtual import ALL, Ear, VirtualClock, VirtualLoop, World, service_polls
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
-from watcher.aitems.signing import FixedKeys, KeyPair
+from watcher.aitems.signing import KeyPair
 from watcher.core.batch import NotSavedError
-from watcher.core.delivery.lookup import Found, LookupResult, NotFound
+from watcher.core.delivery.lookup import LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, State, TryLater, Uncertain
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.tracker import Thresholds
 from watcher.core.polling.plan import Naming, Poll
-from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, words_of
+from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, patterns_of
 from watcher.core.routing.routes import Routes
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.secret import Secret
@@ -207,7 +208,7 @@ class Channel(Mouth):
         now = asyncio.get_running_loop().time()
         shown = {identity for identity, since in self._shows_from.items() if since <= now}
         sought = [request.delivery_id for request in requests]
-        return {identity: Found(receipt="1") if identity in shown else NotFound() for identity in sought}
+        return {identity: MessageFound(receipt="1") if identity in shown else MessageNotFound() for identity in sought}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -554,7 +555,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @staticmethod
     def _is_quiet(silence: Silence, event: Event, at: datetime) -> bool:
-        words = words_of(silence.match)
+        words = patterns_of(silence.match)
         fits = words["kind"] in (["*"], [event.kind.value]) and words.get("service") in (None, [event.service])
         fits = fits and event.kind not in EXEMPT
         return fits and silence.ended_at is None and silence.starts_at <= at < silence.ends_at

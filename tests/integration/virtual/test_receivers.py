@@ -12,7 +12,16 @@ import pytest
 
 from tests.support.virtual import Ear, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, away, recipient_report, refuses
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, Scope, State, TryLater
+from watcher.core.delivery.model import (
+    Delivered,
+    DeliveryRequest,
+    Outcome,
+    Policy,
+    RefusalScope,
+    Refused,
+    State,
+    TryLater,
+)
 from watcher.core.event import Event, Kind
 from watcher.pipeline import routing as route
 from watcher.pipeline.delivery import worker as deliver
@@ -22,7 +31,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 ALERTS = 1_000
 SLACK_WORDS = (
-    "http 410: the receiver wants no more deliveries",
+    "http 410: the consumer wants no more deliveries",
     "channel_not_found",
     "token_revoked",
     "channel_is_archived",
@@ -177,7 +186,7 @@ def test_a_restart_remembers_that_a_receiver_is_parked(tmp_path: Path) -> None:
 def test_dead_letters_that_come_apart_are_announced_once_a_minute_together(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def refuse(_: DeliveryRequest) -> Outcome:
-            return Refused(reason="msg_too_long", scope=Scope.MESSAGE)
+            return Refused(reason="msg_too_long", scope=RefusalScope.MESSAGE)
 
         hook = Ear(name="hook", pace_key="hook", pace_seconds=1.0, outcome=refuse)
         other = Ear(name="ops", pace_key="ops")

@@ -16,7 +16,7 @@ from watcher.core.secret import Secret
 from watcher.web import Listener, Pages, Readiness, build_app, listener
 from watcher.wiring.health_endpoints import LOOPBACK_HOSTS
 
-REASON = NotReadyReason(not_ready=NotReady.LOOP, detail="overdue: polling (60 s)")
+REASON = NotReadyReason(code=NotReady.LOOP, detail="overdue: polling (60 s)")
 
 
 async def metrics() -> bytes:

@@ -1,4 +1,4 @@
-"""The budget: how many at once, in which order, how fast; and that nothing is lost when a waiting call is cancelled."""
+"""The budget: its concurrency, order and rate, and slots of cancelled calls."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from watcher.clock import Clock
 FAST = 10_000.0
 
 
-class HandClock(Clock):
-    """Stands still until a test moves it."""
+class ManualClock(Clock):
+    """A clock that moves only when a test sets it."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -36,68 +36,68 @@ async def until(reached: Callable[[], bool]) -> None:
 
 
 class Calls:
-    """Calls that keep their turn until they are let go, and the order in which they began."""
+    """Calls that hold their slot until a test ends them, with the order in which they started."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        self.let_go: dict[str, asyncio.Event] = {}
+        self.release: dict[str, asyncio.Event] = {}
 
-    async def ask(self, name: str, *, first: bool = False) -> None:
-        """Ask for a turn and see that the asking is in line."""
-        self.let_go[name] = asyncio.Event()
+    async def start(self, name: str, *, first: bool = False) -> None:
+        """Start a call and let it join the queue."""
+        self.release[name] = asyncio.Event()
         self.tasks[name] = asyncio.create_task(self._run(name, first=first))
         await asyncio.sleep(0)
 
     async def _run(self, name: str, *, first: bool) -> None:
         async with self.budget.slot(first=first) as slot:
             slot.on_write()
-            self.begun.append(name)
-            await self.let_go[name].wait()
+            self.started.append(name)
+            await self.release[name].wait()
 
     async def end(self) -> None:
-        for event in self.let_go.values():
+        for event in self.release.values():
             event.set()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
 
 
-async def test_turns_are_given_in_the_order_of_asking_and_confirmations_first() -> None:
+async def test_slots_are_granted_in_the_order_of_arrival_after_confirmations() -> None:
     calls = Calls(make_budget(max_concurrency=1))
     for name in ("a", "b", "c"):
-        await calls.ask(name)
+        await calls.start(name)
     for name in ("first-1", "first-2"):
-        await calls.ask(name, first=True)
+        await calls.start(name, first=True)
     await calls.end()
-    assert calls.begun == ["a", "first-1", "first-2", "b", "c"]
+    assert calls.started == ["a", "first-1", "first-2", "b", "c"]
 
 
-async def test_no_more_turns_are_held_at_once_than_allowed() -> None:
+async def test_no_more_slots_are_held_at_once_than_allowed() -> None:
     calls = Calls(make_budget(max_concurrency=2))
     for name in ("a", "b", "c"):
-        await calls.ask(name)
-    await until(lambda: len(calls.begun) == 2)
+        await calls.start(name)
+    await until(lambda: len(calls.started) == 2)
     await asyncio.sleep(0.01)
-    assert calls.begun == ["a", "b"]
-    calls.let_go["a"].set()
-    await until(lambda: len(calls.begun) == 3)
+    assert calls.started == ["a", "b"]
+    calls.release["a"].set()
+    await until(lambda: len(calls.started) == 3)
     await calls.end()
 
 
-async def test_no_turn_is_given_while_another_has_not_written_yet() -> None:
+async def test_no_slot_is_granted_while_another_request_is_not_written_yet() -> None:
     budget = make_budget(max_concurrency=2)
     calls = Calls(budget)
     async with AsyncExitStack() as stack:
         slot: BudgetSlot = await stack.enter_async_context(budget.slot())
-        await calls.ask("a")
+        await calls.start("a")
         await asyncio.sleep(0.01)
-        assert calls.begun == []
+        assert calls.started == []
         slot.on_write()
-        await until(lambda: calls.begun == ["a"])
+        await until(lambda: calls.started == ["a"])
     await calls.end()
 
 
-async def test_a_turn_that_never_wrote_lets_the_next_go_when_it_ends() -> None:
+async def test_a_slot_without_a_request_lets_the_next_go_when_it_ends() -> None:
     budget = make_budget()
     async with budget.slot():
         pass
@@ -105,7 +105,7 @@ async def test_a_turn_that_never_wrote_lets_the_next_go_when_it_ends() -> None:
         pass
 
 
-async def test_a_call_that_fails_gives_its_turn_back() -> None:
+async def test_a_failed_call_releases_its_slot() -> None:
     budget = make_budget(max_concurrency=1)
 
     async def fail() -> None:
@@ -118,36 +118,36 @@ async def test_a_call_that_fails_gives_its_turn_back() -> None:
         pass
 
 
-async def test_a_cancelled_call_leaves_the_line() -> None:
+async def test_a_cancelled_call_leaves_the_queue() -> None:
     calls = Calls(make_budget(max_concurrency=1))
     for name in ("a", "b", "c"):
-        await calls.ask(name)
+        await calls.start(name)
     calls.tasks["b"].cancel()
     await calls.end()
-    assert calls.begun == ["a", "c"]
+    assert calls.started == ["a", "c"]
     assert calls.tasks["b"].cancelled()
 
 
-async def test_a_turn_given_to_a_call_that_is_cancelled_in_the_same_moment_is_not_lost() -> None:
+async def test_a_slot_granted_just_before_its_call_is_cancelled_is_not_lost() -> None:
     calls = Calls(make_budget(max_concurrency=1))
-    await calls.ask("a")
-    await until(lambda: calls.begun == ["a"])
-    await calls.ask("b")
-    await calls.ask("c")
-    calls.let_go["a"].set()
-    # Run on until "b" has its turn but has not woken up yet.
-    line = calls.budget._routine
-    while len(line) == 2:
+    await calls.start("a")
+    await until(lambda: calls.started == ["a"])
+    await calls.start("b")
+    await calls.start("c")
+    calls.release["a"].set()
+    # Run until "b" has its slot but has not woken up yet.
+    queue = calls.budget._routine
+    while len(queue) == 2:
         await asyncio.sleep(0)
     calls.tasks["b"].cancel()
     await calls.end()
-    assert calls.begun == ["a", "c"]
+    assert calls.started == ["a", "c"]
 
 
-async def test_all_waiting_calls_may_be_cancelled_and_the_budget_goes_on() -> None:
+async def test_the_budget_works_after_all_waiting_calls_are_cancelled() -> None:
     calls = Calls(make_budget(max_concurrency=1))
     for number in range(20):
-        await calls.ask(str(number))
+        await calls.start(str(number))
     for task in calls.tasks.values():
         task.cancel()
     await calls.end()
@@ -155,19 +155,19 @@ async def test_all_waiting_calls_may_be_cancelled_and_the_budget_goes_on() -> No
         pass
 
 
-async def test_the_rate_holds_for_every_window() -> None:
+async def test_the_rate_applies_to_every_window() -> None:
     budget = make_budget(per_second=40)
     clock = Clock()
-    begun = []
+    started = []
     for _ in range(6):
         async with budget.slot() as slot:
-            begun.append(clock.monotonic())
+            started.append(clock.monotonic())
             slot.on_write()
-    assert all(later - earlier >= 1 / 40 for earlier, later in pairwise(begun))
+    assert all(later - earlier >= 1 / 40 for earlier, later in pairwise(started))
 
 
-async def test_a_request_is_counted_when_it_is_written_too() -> None:
-    clock = HandClock()
+async def test_a_request_is_counted_again_when_it_is_written() -> None:
+    clock = ManualClock()
     budget = make_budget(per_second=1, clock=clock)
     async with budget.slot() as slot:
         clock.seconds += 30
@@ -175,19 +175,19 @@ async def test_a_request_is_counted_when_it_is_written_too() -> None:
     assert budget._rate_limiter.wait_seconds(clock.seconds) >= 1
 
 
-async def test_a_pause_holds_back_what_waits() -> None:
-    clock = HandClock()
+async def test_a_pause_holds_waiting_calls_back() -> None:
+    clock = ManualClock()
     budget = make_budget(clock=clock)
     calls = Calls(budget)
     budget.pause_for(0.02)
-    await calls.ask("a")
+    await calls.start("a")
     await asyncio.sleep(0.05)
-    assert calls.begun == []
+    assert calls.started == []
     clock.seconds += 0.02
-    await until(lambda: calls.begun == ["a"])
+    await until(lambda: calls.started == ["a"])
     await calls.end()
 
 
-def test_a_concurrency_below_one_is_refused() -> None:
+def test_a_concurrency_below_one_is_rejected() -> None:
     with pytest.raises(ValueError, match="max_concurrency"):
         make_budget(max_concurrency=0)

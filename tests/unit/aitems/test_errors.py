@@ -1,4 +1,4 @@
-"""Errors: every envelope met on the gateway is read, and taken for the right cause."""
+"""Errors: every known envelope of the gateway is read and has the right cause."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.aitems.errors import ApiError, Style, cause_of, read_error, retry_after_seconds
+from watcher.aitems.errors import ApiError, ErrorShape, cause_of, read_error, retry_after_seconds
 from watcher.core.polling.result import Cause
 from watcher.http import Headers
 
@@ -22,78 +22,78 @@ NONE = Headers()
     [
         (
             b'{"error":{"errorCode":"200","message":"Authentication Failed","details":"Invalid information."}}',
-            ApiError(Style.ERROR_OBJECT, "200", "Authentication Failed: Invalid information."),
+            ApiError(ErrorShape.ERROR_OBJECT, "200", "Authentication Failed: Invalid information."),
         ),
         (
             b'{"error":{"errorCode":210,"message":"Permission Denied"}}',
-            ApiError(Style.ERROR_OBJECT, "210", "Permission Denied"),
+            ApiError(ErrorShape.ERROR_OBJECT, "210", "Permission Denied"),
         ),
-        (b'{"error":{"code":"77202","message":"No"}}', ApiError(Style.ERROR_OBJECT, "77202", "No")),
+        (b'{"error":{"code":"77202","message":"No"}}', ApiError(ErrorShape.ERROR_OBJECT, "77202", "No")),
         (
             b'{"responseError":{"returnCode":"1103","returnMessage":"Forbidden."}}',
-            ApiError(Style.RESPONSE_ERROR, "1103", "Forbidden."),
+            ApiError(ErrorShape.RESPONSE_ERROR, "1103", "Forbidden."),
         ),
         (
             b'{"errorCode":9014,"message":"Tenant not created"}',
-            ApiError(Style.TOP_LEVEL, "9014", "Tenant not created"),
+            ApiError(ErrorShape.TOP_LEVEL, "9014", "Tenant not created"),
         ),
-        (b'{"errorMessage":"No key","errorCode":"024"}', ApiError(Style.TOP_LEVEL, "024", "No key")),
+        (b'{"errorMessage":"No key","errorCode":"024"}', ApiError(ErrorShape.TOP_LEVEL, "024", "No key")),
         (
             b'{"code":"NOT_EXIST_CASTORE","msg":"castore not found","data":null}',
-            ApiError(Style.CODE_MSG, "NOT_EXIST_CASTORE", "castore not found"),
+            ApiError(ErrorShape.CODE_MSG, "NOT_EXIST_CASTORE", "castore not found"),
         ),
         (
             b'{"status":{"code":"40100","message":"Unauthorized"}}',
-            ApiError(Style.STATUS_OBJECT, "40100", "Unauthorized"),
+            ApiError(ErrorShape.STATUS_OBJECT, "40100", "Unauthorized"),
         ),
         (
             b'{"timestamp":"t","status":401,"error":"UNAUTHORIZED","message":"main only","code":"COMMON_999"}',
-            ApiError(Style.SPRING, "COMMON_999", "main only"),
+            ApiError(ErrorShape.SPRING, "COMMON_999", "main only"),
         ),
         (
             b'{"timestamp":"t","status":404,"error":"Not Found","path":"/api/v1/services/x/trains"}',
-            ApiError(Style.SPRING, None, "Not Found"),
+            ApiError(ErrorShape.SPRING, None, "Not Found"),
         ),
-        (b'{"error":"Not Found"}', ApiError(Style.ERROR_TEXT, None, "Not Found")),
+        (b'{"error":"Not Found"}', ApiError(ErrorShape.ERROR_TEXT, None, "Not Found")),
         (
             b"<responseError><returnCode>800</returnCode><returnMessage>Fail</returnMessage></responseError>",
-            ApiError(Style.XML, "800", "Fail"),
+            ApiError(ErrorShape.XML, "800", "Fail"),
         ),
         (
             b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>No</Message></Error>',
-            ApiError(Style.XML, "AccessDenied", "No"),
+            ApiError(ErrorShape.XML, "AccessDenied", "No"),
         ),
         (
             b"<!DOCTYPE html><html><head><title>503 Service Unavailable</title></head></html>",
-            ApiError(Style.HTML, None, "503 Service Unavailable"),
+            ApiError(ErrorShape.HTML, None, "503 Service Unavailable"),
         ),
-        (b"<html><body>down</body></html>", ApiError(Style.HTML, None, "a page of HTML")),
-        (b"", ApiError(Style.EMPTY)),
-        (b" \r\n", ApiError(Style.EMPTY)),
-        (b'{"error":{"errorCode":"200","mess', ApiError(Style.TEXT, None, '{"error":{"errorCode":"200","mess')),
-        (b"Bad gateway", ApiError(Style.TEXT, None, "Bad gateway")),
-        (b'[{"code":1}]', ApiError(Style.JSON, None, '[{"code":1}]')),
-        (b"null", ApiError(Style.JSON, None, "null")),
-        (b'{"error":null}', ApiError(Style.JSON, None, '{"error":null}')),
-        (b'{"error":{}}', ApiError(Style.ERROR_OBJECT)),
+        (b"<html><body>down</body></html>", ApiError(ErrorShape.HTML, None, "a page of HTML")),
+        (b"", ApiError(ErrorShape.EMPTY)),
+        (b" \r\n", ApiError(ErrorShape.EMPTY)),
+        (b'{"error":{"errorCode":"200","mess', ApiError(ErrorShape.TEXT, None, '{"error":{"errorCode":"200","mess')),
+        (b"Bad gateway", ApiError(ErrorShape.TEXT, None, "Bad gateway")),
+        (b'[{"code":1}]', ApiError(ErrorShape.JSON, None, '[{"code":1}]')),
+        (b"null", ApiError(ErrorShape.JSON, None, "null")),
+        (b'{"error":null}', ApiError(ErrorShape.JSON, None, '{"error":null}')),
+        (b'{"error":{}}', ApiError(ErrorShape.ERROR_OBJECT)),
     ],
 )
-def test_an_envelope_is_read(body: bytes, expected: ApiError) -> None:
+def test_each_known_envelope_is_read(body: bytes, expected: ApiError) -> None:
     assert read_error(NONE, body) == expected
 
 
 def test_an_encoded_error_is_named_and_not_decoded() -> None:
     error = read_error(Headers([("Content-Encoding", "gzip")]), b"\x1f\x8b\x08")
-    assert error == ApiError(Style.TEXT, None, "a body encoded as gzip")
+    assert error == ApiError(ErrorShape.TEXT, None, "a body encoded as gzip")
 
 
-def test_entities_of_xml_are_not_expanded() -> None:
+def test_xml_entities_are_not_expanded() -> None:
     body = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Error><Code>&b;</Code></Error>'
     assert read_error(NONE, body).code == "&b;"
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_break_the_reading(body: bytes) -> None:
+def test_any_bytes_can_be_read(body: bytes) -> None:
     read_error(NONE, body)
 
 
@@ -106,13 +106,13 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_no_shape_of_json_breaks_the_reading(value: object) -> None:
+def test_any_shape_of_json_can_be_read(value: object) -> None:
     error = read_error(NONE, json.dumps(value).encode())
     assert error.code is None or isinstance(error.code, str)
 
 
 def test_deep_json_is_text() -> None:
-    assert read_error(NONE, b"[" * 60_000).style is Style.TEXT
+    assert read_error(NONE, b"[" * 60_000).shape is ErrorShape.TEXT
 
 
 @pytest.mark.parametrize(
@@ -146,24 +146,24 @@ def test_deep_json_is_text() -> None:
         (404, "500", Cause.NOT_FOUND),
     ],
 )
-def test_the_http_status_goes_before_the_gateways_code(status: int, code: str | None, cause: Cause) -> None:
-    assert cause_of(status, ApiError(Style.ERROR_OBJECT, code), NOW, NOW) is cause
+def test_the_http_status_takes_precedence_over_the_gateways_code(status: int, code: str | None, cause: Cause) -> None:
+    assert cause_of(status, ApiError(ErrorShape.ERROR_OBJECT, code), NOW, NOW) is cause
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=5, seconds=1), timedelta(days=-400)])
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_refusal_by_a_server_of_another_time_is_the_clocks_fault(status: int, skew: timedelta) -> None:
-    assert cause_of(status, ApiError(Style.EMPTY), NOW + skew, NOW) is Cause.CLOCK
+def test_a_refusal_by_a_server_with_another_time_means_a_wrong_clock(status: int, skew: timedelta) -> None:
+    assert cause_of(status, ApiError(ErrorShape.EMPTY), NOW + skew, NOW) is Cause.CLOCK
 
 
-def test_a_clock_within_five_minutes_is_not_to_blame() -> None:
-    assert cause_of(401, ApiError(Style.EMPTY), NOW + timedelta(minutes=5), NOW) is Cause.KEY
-    assert cause_of(401, ApiError(Style.EMPTY), None, NOW) is Cause.KEY
+def test_a_clock_within_five_minutes_is_no_cause() -> None:
+    assert cause_of(401, ApiError(ErrorShape.EMPTY), NOW + timedelta(minutes=5), NOW) is Cause.KEY
+    assert cause_of(401, ApiError(ErrorShape.EMPTY), None, NOW) is Cause.KEY
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "210"), (503, None), (404, None), (429, "400")])
-def test_other_refusals_keep_their_cause_whatever_the_clock_says(status: int, code: str | None) -> None:
-    error = ApiError(Style.ERROR_OBJECT, code)
+def test_other_refusals_keep_their_cause_with_a_wrong_clock(status: int, code: str | None) -> None:
+    error = ApiError(ErrorShape.ERROR_OBJECT, code)
     assert cause_of(status, error, NOW + timedelta(days=1), NOW) is cause_of(status, error, NOW, NOW)
 
 

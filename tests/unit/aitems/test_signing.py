@@ -1,4 +1,4 @@
-"""Signature v2 against vectors: one that another client publishes, and three of the documented recipe."""
+"""Signature v2 against vectors: one published by another client, and three by the documented recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher.aitems.signing import FixedKeys, KeyPair, SignatureV2, signature
+from tests.support.keys import FixedKeys
+from watcher.aitems.signing import KeyPair, SignatureV2, signature
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 
@@ -15,7 +16,7 @@ EXAMPLE = KeyPair(Secret("EXAMPLEACCESSKEY0001"), Secret("EXAMPLESECRETKEY000000
 
 
 class SteppingClock(Clock):
-    """Moves on by a second at each reading."""
+    """A clock that advances by a second at each reading."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -50,7 +51,7 @@ class SteppingClock(Clock):
             EXAMPLE,
             "czUJ1/rBbWiAquQOUzticXoNwSI64z0dctY7EXrFTd8=",
         ),
-        # The documents' own path: a name without a value stays as it is.
+        # The path of the documents: a query name without a value stays unchanged.
         (
             "GET",
             b"/photos/puppy.jpg?query1=&query2",
@@ -60,13 +61,13 @@ class SteppingClock(Clock):
         ),
     ],
 )
-def test_the_signature_meets_the_vectors(
+def test_the_signature_equals_the_vectors(
     method: str, path: bytes, timestamp: str, pair: KeyPair, expected: str
 ) -> None:
     assert signature(method, path, timestamp, pair) == expected
 
 
-def test_the_header_carries_the_timestamp_that_was_signed() -> None:
+def test_the_header_has_the_signed_timestamp() -> None:
     sign = SignatureV2(FixedKeys(EXAMPLE), SteppingClock(datetime(2026, 11, 23, tzinfo=UTC)))
     headers = sign("GET", b"/api/v1/services")
     timestamp = headers["x-ncp-apigw-timestamp"]
@@ -86,7 +87,7 @@ def test_the_timestamp_is_whole_milliseconds() -> None:
     assert SignatureV2(FixedKeys(EXAMPLE), clock)("GET", b"/")["x-ncp-apigw-timestamp"] == "1722306336558"
 
 
-def test_new_keys_are_used_from_the_next_call_on() -> None:
+def test_changed_keys_are_used_from_the_next_call_on() -> None:
     class Changing:
         pair = EXAMPLE
 
@@ -100,5 +101,5 @@ def test_new_keys_are_used_from_the_next_call_on() -> None:
     assert sign("GET", b"/")["x-ncp-iam-access-key"] == "AK_TEST"
 
 
-def test_keys_do_not_show_themselves() -> None:
+def test_keys_are_not_shown_in_a_repr() -> None:
     assert "EXAMPLE" not in repr(FixedKeys(EXAMPLE))

@@ -1,4 +1,4 @@
-"""What AiTEMS' answers say: the documents' own sample, what may differ from it, and what makes an answer bad."""
+"""Reading of AiTEMS' answers: the documented sample, tolerated deviations, and bad answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.paths import DATA
 from watcher.aitems import wire
-from watcher.aitems.wire import BadAnswer, Page, Service, Times, ViewedTraining
+from watcher.aitems.wire import BadAnswer, Page, ServiceInfo, Times, ViewedTraining
 from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
 
 SAMPLE = (DATA / "aitems" / "view-training.json").read_bytes()
@@ -66,7 +66,7 @@ def why_bad_list(*records: object, **page: object) -> str:
     return answer.reason
 
 
-def test_the_sample_of_the_documents_is_read() -> None:
+def test_the_documented_sample_is_read() -> None:
     ref = TrainingRef("main", "6wxgu******", "pop", "maqll******")
     answer = wire.read_training(SAMPLE, ref, TIMES)
     assert answer == ViewedTraining(
@@ -87,30 +87,30 @@ def test_the_sample_of_the_documents_is_read() -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "LEARNING", "frozen", " completed", "멈춤"])
-def test_a_status_is_kept_as_it_came(status: str) -> None:
+def test_any_status_is_kept_unchanged(status: str) -> None:
     assert viewed(status=status).observation.status == status
 
 
-def test_a_new_field_is_kept_and_announced() -> None:
+def test_a_new_field_is_kept_and_is_a_deviation() -> None:
     answer = viewed(progress=42)
     assert answer.observation.record["progress"] == 42
     assert answer.deviations == ("new field: progress",)
 
 
-def test_a_failure_reason_that_appears_one_day_is_no_error() -> None:
+def test_a_new_field_for_a_failure_reason_is_no_error() -> None:
     answer = viewed(status="learningFailed", errorCode="E1", message="no items", code="1", msg="x", error="oops")
     assert answer.observation.status == "learningFailed"
     assert answer.observation.record["errorCode"] == "E1"
 
 
-def test_a_missing_field_is_announced_unless_it_is_optional() -> None:
+def test_a_missing_field_is_a_deviation_unless_it_is_optional() -> None:
     body = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
     answer = view(json.dumps(body).encode())
     assert isinstance(answer, ViewedTraining)
     assert answer.deviations == ("missing field: createdDate", "missing field: hpConfig", "missing field: inference")
 
 
-def test_a_value_unlike_the_documents_is_kept_and_announced() -> None:
+def test_a_value_unlike_the_documents_is_kept_and_is_a_deviation() -> None:
     answer = viewed(inference="true", hpConfig=None, description=None)
     assert answer.observation.record["inference"] == "true"
     assert answer.deviations == (
@@ -122,23 +122,23 @@ def test_a_value_unlike_the_documents_is_kept_and_announced() -> None:
 
 @pytest.mark.parametrize("name", ["serviceId", "type", "version", "status"])
 @pytest.mark.parametrize("value", [None, 1, True, [], {}, "", "x" * 257, "a\x00b"])
-def test_a_word_of_the_wrong_kind_makes_a_bad_answer(name: str, value: object) -> None:
+def test_a_name_of_the_wrong_type_makes_a_bad_answer(name: str, value: object) -> None:
     assert name in why_bad(json.dumps({**RECORD, name: value}).encode())
 
 
 @pytest.mark.parametrize("name", ["serviceId", "type", "version", "status"])
-def test_a_missing_word_makes_a_bad_answer(name: str) -> None:
+def test_a_missing_name_makes_a_bad_answer(name: str) -> None:
     rest = {key: value for key, value in RECORD.items() if key != name}
     assert why_bad(json.dumps(rest).encode()) == f"{name} is missing"
 
 
 @pytest.mark.parametrize(("name", "other"), [("serviceId", "other"), ("type", "relatedItem"), ("version", "other")])
 def test_an_answer_about_something_else_is_bad(name: str, other: str) -> None:
-    assert f"{name} is '{other}' where" in why_bad(json.dumps({**RECORD, name: other}).encode())
+    assert f"{name} is '{other}', but" in why_bad(json.dumps({**RECORD, name: other}).encode())
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "text"),
     [
         (b"", "empty"),
         (b" \n", "empty"),
@@ -170,15 +170,15 @@ def test_an_answer_about_something_else_is_bad(name: str, other: str) -> None:
         (b'{"status": "UP"}', "serviceId is missing"),
     ],
 )
-def test_what_is_no_training_is_a_bad_answer_with_the_reason(body: bytes, words: str) -> None:
-    assert words in why_bad(body)
+def test_an_answer_without_a_training_is_bad_with_the_reason(body: bytes, text: str) -> None:
+    assert text in why_bad(body)
 
 
-def test_an_error_beside_a_whole_training_is_a_bad_answer() -> None:
+def test_an_error_beside_a_complete_training_is_a_bad_answer() -> None:
     assert "900" in why_bad(json.dumps({**RECORD, "error": {"errorCode": "900"}}).encode())
 
 
-def test_a_surrogate_pair_is_a_character() -> None:
+def test_a_surrogate_pair_is_one_character() -> None:
     assert viewed(description="\U0001f600").observation.record["description"] == "\U0001f600"
 
 
@@ -187,7 +187,7 @@ def test_a_byte_order_mark_is_tolerated() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_reading(body: bytes) -> None:
+def test_any_bytes_can_be_read(body: bytes) -> None:
     view(body)
     wire.read_trainings(body, SERVICE, TIMES)
     wire.read_services(body, "main")
@@ -200,7 +200,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*RECORD, "error", "foo"]), json_values))
-def test_no_shape_of_json_breaks_the_reading(changes: dict[str, object]) -> None:
+def test_any_shape_of_json_can_be_read(changes: dict[str, object]) -> None:
     record = {**RECORD, **changes}
     for body in (record, changes, {"trains": [record]}, {"trains": changes}, {"services": [changes]}):
         data = json.dumps(body).encode()
@@ -220,11 +220,11 @@ def test_a_list_is_read_with_every_train_type() -> None:
     assert (page.offset, page.limit) == (0, 1000)
 
 
-def test_an_empty_list_is_an_answer() -> None:
+def test_an_empty_list_is_a_valid_answer() -> None:
     assert page_of().items == ()
 
 
-def test_fields_that_a_list_may_lack_or_have_are_no_deviations() -> None:
+def test_optional_and_additional_list_fields_are_no_deviations() -> None:
     short = {name: RECORD[name] for name in ("serviceId", "type", "version", "status")}
     assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).deviations == ()
 
@@ -242,7 +242,7 @@ def test_fields_that_a_list_may_lack_or_have_are_no_deviations() -> None:
         {**RECORD, "type": "."},
     ],
 )
-def test_one_wrong_item_makes_the_whole_list_bad(wrong: object) -> None:
+def test_one_bad_item_makes_the_whole_list_bad(wrong: object) -> None:
     assert why_bad_list(RECORD, wrong).startswith("trains[1]")
 
 
@@ -257,31 +257,31 @@ def test_an_error_instead_of_a_list_is_bad() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "0", -1, True, 1.5])
-def test_paging_unlike_the_documents_is_announced(value: object) -> None:
+def test_paging_unlike_the_documents_is_a_deviation(value: object) -> None:
     page = page_of(RECORD, limit=value)
     assert page.limit is None
     assert len(page.deviations) == 1
 
 
-def test_deviations_are_announced_once_and_not_without_end() -> None:
+def test_deviations_are_unique_and_limited() -> None:
     records = [{**RECORD, "version": f"v{index}", f"field{index}": 1, "x" * 500: 1} for index in range(50)]
     deviations = page_of(*records).deviations
     assert len(deviations) == len(set(deviations)) == wire.MAX_DEVIATIONS
     assert max(map(len, deviations)) <= wire.MAX_DEVIATION_LENGTH
 
 
-def test_services_are_read_with_what_else_is_known_of_them() -> None:
+def test_services_are_read_with_their_other_fields() -> None:
     record = {"serviceId": "b28a0ffffff", "name": "shop_reco", "status": "learning", "permission": "Allow"}
     body = json.dumps({"services": [record], "offset": 0, "limit": 1000}).encode()
     page = wire.read_services(body, "main")
-    expected = Service(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
+    expected = ServiceInfo(ServiceRef("main", "b28a0ffffff"), "learning", {"name": "shop_reco", "permission": "Allow"})
     assert isinstance(page, Page)
     assert page.items == (expected,)
 
 
-def test_a_service_is_read_and_must_be_the_one_that_was_asked_for() -> None:
+def test_a_service_is_read_and_must_be_the_requested_one() -> None:
     body = b'{"serviceId": "a", "status": "scheduled", "type": "interval"}'
-    assert wire.read_service(body, ServiceRef("main", "a")) == Service(
+    assert wire.read_service(body, ServiceRef("main", "a")) == ServiceInfo(
         ServiceRef("main", "a"), "scheduled", {"type": "interval"}
     )
     assert isinstance(wire.read_service(body, ServiceRef("main", "b")), BadAnswer)

@@ -129,7 +129,7 @@ def test_routes_keep_their_order() -> None:
 def test_every_key_of_a_route_is_read() -> None:
     first, _, third, fourth, _ = good("full").routes
 
-    assert third.match.words == {
+    assert third.match.patterns == {
         "account": ("spare",),
         "service": ("6wx*", "7yab?"),
         "type": ("pop",),
@@ -138,10 +138,10 @@ def test_every_key_of_a_route_is_read() -> None:
         "labels.env": ("prod",),
         "labels.team of": ("a", "b*"),
     }
-    assert (third.goes_on, third.group_for) == (True, timedelta(seconds=90))
+    assert (third.continues, third.group_for) == (True, timedelta(seconds=90))
     assert third.mentions == ("<!subteam^S0123456789>", "<!here>")
     assert fourth.mentions == ("<@U0123456789>",)
-    assert (first.goes_on, first.mentions, first.group_for, first.match.words) == (False, (), None, {})
+    assert (first.continues, first.mentions, first.group_for, first.match.patterns) == (False, (), None, {})
 
 
 def test_relative_paths_are_beside_the_file() -> None:

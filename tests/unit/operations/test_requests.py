@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watcher.core.delivery.model import State
-from watcher.core.routing.matcher import words_of
+from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import LONGEST, Silence, is_allowed_length
 from watcher.operations.backup import BackupRequest, BackupResult, back_up
 from watcher.operations.deliveries import DropRequest, RetryRequest, changes_json, drop_deliveries, retry_deliveries
@@ -57,7 +57,7 @@ class RefusingSilences:
 
 def test_a_new_silence_is_read_from_json() -> None:
     request = NewSilence.from_json({**SILENCE, "by": " mina "})
-    assert words_of(request.match) == {"service": ["s"]}
+    assert patterns_of(request.match) == {"service": ["s"]}
     assert (request.lasts, request.author, request.reason) == (timedelta(minutes=1), "mina", "backfill")
 
 

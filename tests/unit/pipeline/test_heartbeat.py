@@ -24,7 +24,7 @@ class Elsewhere:
         return self.problem
 
     async def reasons(self) -> Sequence[NotReadyReason]:
-        return [NotReadyReason(not_ready=not_ready, detail="…") for not_ready in self.not_ready_reasons]
+        return [NotReadyReason(code=not_ready, detail="…") for not_ready in self.not_ready_reasons]
 
     def heartbeat(self) -> Heartbeat:
         return Heartbeat(self.ping, self.reasons, timedelta(minutes=1), lambda _outcome: None)

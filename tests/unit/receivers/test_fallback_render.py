@@ -1,4 +1,4 @@
-"""R26: whatever an event holds, its alert goes out with the built-in text."""
+"""R26: the alert of any event goes out, whatever the event contains."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ class Raising(Mapping[str, Any]):
         return 1
 
 
-def notified_by_slack(event: Event, degrade: int) -> str:
+def slack_text(event: Event, degrade: int) -> str:
     return json.dumps(payload([event], degrade, may_be_repeat=False), ensure_ascii=False)
 
 
-async def shown_at_the_console(event: Event) -> str:
+async def console_text(event: Event) -> str:
     stream = io.StringIO()
     sent = await receiver("console", stream).send(DeliveryRequest(delivery_id="msg_1", events=(event,), body=None))
     assert isinstance(sent, Delivered)
     return stream.getvalue()
 
 
-async def everywhere(event: Event) -> list[str]:
-    """Return what each kind of receiver is told."""
-    slack = [notified_by_slack(event, step) for step in range(TEXT_ONLY + 1)]
-    return [sealed([(event, 1)]).decode(), await shown_at_the_console(event), *slack]
+async def all_texts(event: Event) -> list[str]:
+    """Return the text of each kind of receiver."""
+    slack = [slack_text(event, step) for step in range(TEXT_ONLY + 1)]
+    return [sealed([(event, 1)]).decode(), await console_text(event), *slack]
 
 
 @pytest.mark.parametrize("field", ["record", "labels"])
-async def test_r26_an_event_that_cannot_be_rendered_is_announced_in_the_built_in_words(field: str) -> None:
-    for text in await everywhere(sample_event(**{field: Raising()})):
+async def test_r26_an_event_that_cannot_be_rendered_is_announced_with_the_built_in_text(field: str) -> None:
+    for text in await all_texts(sample_event(**{field: Raising()})):
         assert "learningFailed" in text
         assert "maqll0abcde" in text
 
 
-async def test_r26_a_group_that_cannot_be_rendered_is_announced_all_the_same() -> None:
+async def test_r26_a_group_that_cannot_be_rendered_is_announced_too() -> None:
     events = [sample_event(), sample_event(seq=5, record=Raising())]
     body = json.loads(sealed([(event, event.seq) for event in events], [sample_event(seq=6, labels=Raising())]))
     assert [(item["id"], item["receiver_seq"]) for item in body["data"]["events"]] == [
@@ -68,14 +68,14 @@ async def test_r26_a_group_that_cannot_be_rendered_is_announced_all_the_same() -
     assert announced.count("learningFailed") >= len(events)
 
 
-async def test_r26_what_polls_like_a_template_is_text() -> None:
+async def test_r26_a_text_that_looks_like_a_template_is_only_text() -> None:
     event = sample_event(record={"description": TEMPLATE})
-    for text in await everywhere(event):
+    for text in await all_texts(event):
         assert "49" not in text.replace(event.id, "").replace(event.short_id, "")
     assert "{{ 7 * 7 }}" in sealed([(event, 1)]).decode()
 
 
 async def test_r26_ten_megabytes_are_cut() -> None:
-    for text in await everywhere(sample_event(record={"description": HUGE, "more": [HUGE]}, service_name=HUGE)):
+    for text in await all_texts(sample_event(record={"description": HUGE, "more": [HUGE]}, service_name=HUGE)):
         assert len(text) < 40_000
         assert "learningFailed" in text

@@ -1,3 +1,5 @@
+"""The kinds of receivers: their names, paces, seals and required settings."""
+
 from __future__ import annotations
 
 import subprocess
@@ -29,7 +31,7 @@ def test_each_kind_is_called_by_its_key(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_channel_never_shows_the_address(kind: str) -> None:
+def test_a_pace_key_never_shows_the_address(kind: str) -> None:
     assert "example" not in made(kind).pace_key
     assert "services" not in made(kind).pace_key
 
@@ -51,7 +53,7 @@ def test_only_slack_has_a_pace(kind: str, pace: float) -> None:
         ("console", Dedup.UNKNOWN),
     ],
 )
-def test_a_repeat_is_marked_where_an_id_goes_with_it(kind: str, dedup: Dedup) -> None:
+def test_each_kind_has_its_way_to_recognise_repeats(kind: str, dedup: Dedup) -> None:
     assert made(kind).dedup is dedup
 
 
@@ -64,7 +66,7 @@ def test_only_the_kinds_with_a_published_body_seal_it(kind: str, *, seals: bool)
     assert (made(kind).seal_group([(sample_event(), 1), (sample_event(), 2)], []) is not None) is seals
 
 
-def test_two_receivers_of_one_slack_address_share_a_channel() -> None:
+def test_two_receivers_of_one_slack_address_share_a_pace() -> None:
     assert made("slack-webhook", name="a").pace_key == made("slack-webhook", name="b").pace_key
     assert (
         made("slack-webhook").pace_key
@@ -94,7 +96,7 @@ def test_a_bot_needs_a_token_a_channel_and_an_address(key: str, change: dict[str
     assert "xoxb-1 2" not in str(caught.value)
 
 
-def test_a_spec_and_its_errors_show_no_secret() -> None:
+def test_a_spec_shows_no_secret_in_its_repr() -> None:
     spec = Spec(
         name="r", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), url=URL, headers={"X": Secret("s3cr3t")}
     )
@@ -102,7 +104,7 @@ def test_a_spec_and_its_errors_show_no_secret() -> None:
     assert "T0/B0" not in repr(spec)
 
 
-def test_naming_the_kinds_loads_no_library() -> None:
+def test_importing_the_kinds_loads_no_library() -> None:
     script = (
         "import sys, watcher.receivers;"
         "print([name for name in ('slack_sdk', 'standardwebhooks', 'rich') if name in sys.modules])"

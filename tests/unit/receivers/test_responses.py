@@ -1,3 +1,5 @@
+"""Answers of receivers: requested waits, stored answers without secrets, and missing answers."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -9,10 +11,10 @@ from watcher.core.secret import STARS, Secret
 from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
 from watcher.receivers.responses import (
     ANSWER_LIMIT,
+    outcome_without_answer,
     redactor_for,
+    requested_pause_seconds,
     shortened_answer,
-    wanted_pause_seconds,
-    without_answer,
 )
 
 NOW = datetime(2026, 11, 23, 2, 20, 0, tzinfo=UTC)
@@ -40,21 +42,21 @@ def answered(body: bytes = b"", status: int = 200, **headers: str) -> Answered:
         ("1e9", None),
     ],
 )
-def test_retry_after_is_heeded_within_reason(value: str, seconds: float | None) -> None:
-    assert wanted_pause_seconds(answered(retry_after=value)) == seconds
+def test_retry_after_applies_within_limits(value: str, seconds: float | None) -> None:
+    assert requested_pause_seconds(answered(retry_after=value)) == seconds
 
 
-def test_without_retry_after_nothing_is_asked_for() -> None:
-    assert wanted_pause_seconds(answered()) is None
+def test_without_retry_after_no_wait_is_requested() -> None:
+    assert requested_pause_seconds(answered()) is None
 
 
-def test_the_kept_answer_is_short_clean_and_begins_with_the_status() -> None:
+def test_the_stored_answer_is_short_and_clean_and_begins_with_the_status() -> None:
     kept = shortened_answer(answered(b"\x1b[31mno\x00\nway " + b"x" * 1_000_000, status=503), NOTHING)
     assert kept.startswith("503 no way xxx")
     assert len(kept) <= ANSWER_LIMIT
 
 
-def test_bytes_that_are_no_text_are_kept_as_far_as_they_go() -> None:
+def test_bytes_that_are_no_text_are_stored_as_far_as_readable() -> None:
     assert shortened_answer(answered(b"\xff\xfeok"), NOTHING).endswith("ok")
 
 
@@ -90,7 +92,7 @@ KEY = Secret("whsec_MfKQ9r8GKYqrTwj/PD8ILPZIo2LaLaSw")
         (HOOK_URL, (KEY,), "bad key MfKQ9r8GKYqrTwj%2FPD8ILPZIo2LaLaSw", "MfKQ"),
     ],
 )
-def test_what_the_receiver_was_given_is_never_kept(
+def test_secrets_of_the_receiver_are_never_stored(
     url: Secret, others: tuple[Secret, ...], echo: str, leak: str
 ) -> None:
     kept = shortened_answer(answered(echo.encode(), status=404), redactor_for(url, others))
@@ -103,16 +105,18 @@ def test_ordinary_words_stay_readable() -> None:
     assert kept == "200 Bearer token is missing at /hooks/a"
 
 
-def test_what_was_not_sent_is_surely_tried_later() -> None:
+def test_a_message_that_was_not_sent_is_tried_later() -> None:
     call = NotSent(reason=FailureReason.DNS, detail="ci.example.com: no such name", asked_at=NOW, ended_at=NOW)
-    assert without_answer(call, NOTHING) == TryLater(reason="not sent: dns", answer="ci.example.com: no such name")
+    assert outcome_without_answer(call, NOTHING) == TryLater(
+        reason="not sent: dns", answer="ci.example.com: no such name"
+    )
 
 
-def test_what_can_never_be_put_on_the_wire_is_for_a_person() -> None:
+def test_a_request_that_can_never_be_sent_is_refused() -> None:
     call = NotSent(reason=FailureReason.INVALID, detail="", asked_at=NOW, ended_at=NOW)
-    assert isinstance(without_answer(call, NOTHING), Refused)
+    assert isinstance(outcome_without_answer(call, NOTHING), Refused)
 
 
-def test_what_broke_after_the_first_byte_is_uncertain() -> None:
+def test_a_call_that_broke_after_the_first_byte_is_uncertain() -> None:
     call = MaybeSent(reason=FailureReason.RESET, detail="gone", asked_at=NOW, ended_at=NOW)
-    assert without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")
+    assert outcome_without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")

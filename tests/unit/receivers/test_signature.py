@@ -1,3 +1,5 @@
+"""The headers and keys of Standard Webhooks."""
+
 from __future__ import annotations
 
 import base64
@@ -17,7 +19,7 @@ BODY = b'{"test": 2432232314}'
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_the_standards_own_example_is_signed_as_there() -> None:
+def test_the_standards_example_has_the_published_signature() -> None:
     headers = signed_headers(MESSAGE_ID, BODY, ATTEMPTED_AT, decode_keys(Secret(SECRET), "hook"))
     assert headers == {
         "content-type": "application/json",
@@ -27,19 +29,19 @@ def test_the_standards_own_example_is_signed_as_there() -> None:
     }
 
 
-def test_a_time_of_another_zone_is_signed_as_the_same_instant() -> None:
+def test_a_time_of_another_zone_has_the_same_signature() -> None:
     keys = decode_keys(Secret(SECRET), "hook")
     in_seoul = ATTEMPTED_AT.astimezone(timezone(timedelta(hours=9)))
     assert signed_headers(MESSAGE_ID, BODY, in_seoul, keys) == signed_headers(MESSAGE_ID, BODY, ATTEMPTED_AT, keys)
 
 
-def test_the_timestamp_is_cut_to_the_second_that_is_signed() -> None:
+def test_the_timestamp_is_cut_to_the_signed_second() -> None:
     keys = decode_keys(Secret(SECRET), "hook")
     headers = signed_headers(MESSAGE_ID, BODY, ATTEMPTED_AT + timedelta(microseconds=999_999), keys)
     assert (headers["webhook-timestamp"], headers["webhook-signature"]) == ("1614265330", SIGNATURE)
 
 
-def test_without_a_key_nothing_is_signed_and_the_id_stays() -> None:
+def test_without_a_key_the_headers_have_an_id_but_no_signature() -> None:
     headers = signed_headers(MESSAGE_ID, BODY, ATTEMPTED_AT, ())
     assert "webhook-signature" not in headers
     assert headers["webhook-id"] == MESSAGE_ID
@@ -66,7 +68,7 @@ def test_the_padding_may_be_missing(padding: str) -> None:
 
 
 @pytest.mark.parametrize("length", [24, 64])
-def test_the_standards_shortest_and_longest_keys_are_taken(length: int) -> None:
+def test_the_standards_shortest_and_longest_keys_are_accepted(length: int) -> None:
     text = "whsec_" + base64.b64encode(b"n" * length).decode()
     assert decode_keys(Secret(text), "hook") == (b"n" * length,)
 
@@ -84,11 +86,11 @@ def test_the_standards_shortest_and_longest_keys_are_taken(length: int) -> None:
         ("whsec_" + base64.b64encode(b"n" * 65).decode(), "65 bytes"),
     ],
 )
-def test_a_secret_that_is_none_is_refused_with_what_to_do_and_never_shown(text: str, fault: str) -> None:
+def test_an_invalid_secret_is_rejected_with_a_remedy_and_never_shown(text: str, fault: str) -> None:
     with pytest.raises(InvalidReceiverError) as caught:
         decode_keys(Secret(text), "pipeline")
-    words = str(caught.value)
-    assert "receiver 'pipeline': secret: " in words
-    assert fault in words
-    assert "openssl rand -base64 32" in words
-    assert len(text) < 10 or text.removeprefix("whsec_") not in words
+    message = str(caught.value)
+    assert "receiver 'pipeline': secret: " in message
+    assert fault in message
+    assert "openssl rand -base64 32" in message
+    assert len(text) < 10 or text.removeprefix("whsec_") not in message

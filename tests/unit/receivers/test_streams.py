@@ -1,3 +1,5 @@
+"""The console and log receivers."""
+
 from __future__ import annotations
 
 import io
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Refused, Scope, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, RefusalScope, Refused, Uncertain
 from watcher.core.event import Event
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec
@@ -20,21 +22,21 @@ BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 class FullDisk(io.StringIO):
-    """A stream that takes nothing more."""
+    """A stream on a full disk."""
 
     def flush(self) -> None:
         raise OSError(28, "No space left on device")
 
 
 def receiver(kind: str, stream: io.TextIOBase) -> Receiver:
-    spec = Spec(name="out", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), stream=stream)  # type: ignore[arg-type]  # a text stream all the same
+    spec = Spec(name="out", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), stream=stream)  # type: ignore[arg-type]  # a text stream by its methods
     return KINDS[kind](spec)
 
 
@@ -52,7 +54,7 @@ async def shown(event: Event, *, stream: io.StringIO | None = None, may_be_repea
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-async def test_the_console_announces_each_kind_of_event_as_it_was_agreed(case: str) -> None:
+async def test_the_console_renders_each_kind_of_event_as_agreed(case: str) -> None:
     text = await shown(CASES[case])
     assert text == golden(f"{case}.console.txt", text)
 
@@ -67,7 +69,7 @@ async def shown_together(events: Sequence[Event], also: Sequence[Event] = (), *,
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-async def test_the_console_announces_several_events_as_it_was_agreed(name: str) -> None:
+async def test_the_console_renders_groups_as_agreed(name: str) -> None:
     text = await shown_together(*GROUPS[name])
     assert text == golden(f"{name}.console.txt", text)
 
@@ -83,7 +85,7 @@ async def test_a_repeated_group_says_so_on_the_console() -> None:
     assert "may be a repeat" not in await shown_together(events, also)
 
 
-async def test_one_event_alone_is_shown_the_same_whatever_else_was_announced() -> None:
+async def test_a_single_event_is_shown_the_same_with_and_without_other_events() -> None:
     assert await shown_together([sample_event()], [of_version("other")]) == await shown(sample_event())
 
 
@@ -102,7 +104,9 @@ async def test_the_log_writes_a_group_as_one_line() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(events=st.lists(hostile_events, min_size=2, max_size=5), also=st.lists(hostile_events, max_size=3))
-async def test_nothing_from_outside_a_group_steers_the_terminal(events: list[Event], also: list[Event]) -> None:
+async def test_a_group_of_hostile_events_sends_no_control_characters_to_the_terminal(
+    events: list[Event], also: list[Event]
+) -> None:
     text = await shown_together(events, also)
     assert not CONTROL & set(text)
     assert not BIDI & set(text)
@@ -110,7 +114,7 @@ async def test_nothing_from_outside_a_group_steers_the_terminal(events: list[Eve
 
 @settings(deadline=None, max_examples=60)
 @given(event=hostile_events)
-async def test_nothing_from_outside_steers_the_terminal(event: Event) -> None:
+async def test_a_hostile_event_sends_no_control_characters_to_the_terminal(event: Event) -> None:
     text = await shown(event)
     assert not CONTROL & set(text)
     assert not BIDI & set(text)
@@ -124,13 +128,13 @@ async def test_a_terminal_gets_colour_and_a_pipe_does_not(monkeypatch: pytest.Mo
     assert "\x1b" not in await shown(sample_event())
 
 
-async def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[1;31m" not in await shown(sample_event(), stream=Terminal())
 
 
-async def test_markup_of_the_library_is_shown_as_it_is() -> None:
+async def test_markup_of_the_library_is_shown_literally() -> None:
     text = await shown(sample_event(version="[bold]x[/bold] :smile:"))
     assert "[bold]x[/bold] :smile:" in text
 
@@ -151,7 +155,7 @@ async def test_a_stream_that_cannot_show_an_emoji_still_shows_the_rest() -> None
     assert b"Training failed" in raw.getvalue()
 
 
-async def test_the_log_is_one_line_of_the_published_json() -> None:
+async def test_the_log_writes_one_line_of_the_published_json() -> None:
     output = io.StringIO()
     log = receiver("log", output)
     event = sample_event(version="new\nline\x1b[31m")
@@ -173,15 +177,15 @@ async def test_the_log_writes_the_sealed_bytes_at_each_attempt() -> None:
     assert first == second
 
 
-async def test_the_log_without_sealed_bytes_refuses_that_message_alone() -> None:
+async def test_the_log_refuses_only_a_message_without_sealed_bytes() -> None:
     log = receiver("log", io.StringIO())
     outcome = await log.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("kind", ["log", "console"])
-async def test_a_stream_that_fails_leaves_the_outcome_open(kind: str) -> None:
+async def test_a_failing_stream_makes_the_attempt_uncertain(kind: str) -> None:
     target = receiver(kind, FullDisk())
     outcome = await target.send(request(target, sample_event()))
     assert isinstance(outcome, Uncertain)
@@ -189,7 +193,7 @@ async def test_a_stream_that_fails_leaves_the_outcome_open(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["log", "console"])
-async def test_a_closed_stream_is_for_a_person(kind: str) -> None:
+async def test_a_closed_stream_refuses_permanently(kind: str) -> None:
     stream = io.StringIO()
     target = receiver(kind, stream)
     stream.close()

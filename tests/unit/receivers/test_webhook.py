@@ -1,10 +1,12 @@
+"""The webhook receiver: outcomes by status, and invalid settings."""
+
 from __future__ import annotations
 
 import pytest
 
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, Scope, TryLater
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec
@@ -30,20 +32,20 @@ def test_any_2xx_is_delivered(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
-def test_a_receiver_that_asks_for_patience_is_tried_later_when_it_says(status: int) -> None:
+def test_a_consumer_that_asks_for_a_wait_is_tried_after_it(status: int) -> None:
     assert classify(status, "", 17.0) == TryLater(reason=f"http {status}", after_seconds=17.0)
 
 
 @pytest.mark.parametrize("status", [500, 501, 505, 507, 520, 599])
-def test_any_other_server_error_is_tried_again_since_the_id_marks_a_repeat(status: int) -> None:
+def test_any_other_server_error_is_retried(status: int) -> None:
     assert isinstance(classify(status, ""), TryLater)
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
-def test_a_refused_body_is_tried_again_by_itself_and_parks_nobody(status: int) -> None:
+def test_a_rejected_body_is_retried_and_does_not_park_the_receiver(status: int) -> None:
     outcome = classify(status, "")
     assert isinstance(outcome, TryLater)
-    assert "does not take this body" in outcome.reason
+    assert "rejects this body" in outcome.reason
 
 
 @pytest.mark.parametrize(
@@ -63,16 +65,18 @@ def test_a_refused_body_is_tried_again_by_itself_and_parks_nobody(status: int) -
         (418, "url"),
     ],
 )
-def test_what_a_person_must_recover_is_refused_for_the_receiver_with_advice(status: int, advice: str) -> None:
+def test_a_status_that_needs_a_person_parks_the_receiver_with_advice(status: int, advice: str) -> None:
     outcome = classify(status, "")
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert advice in outcome.reason
 
 
-def test_no_status_whatever_loses_a_message() -> None:
+def test_no_status_ends_a_message() -> None:
     outcomes: list[Outcome] = [classify(status, "") for status in range(200, 600)]
-    assert not [outcome for outcome in outcomes if isinstance(outcome, Refused) and outcome.scope is Scope.MESSAGE]
+    assert not [
+        outcome for outcome in outcomes if isinstance(outcome, Refused) and outcome.scope is RefusalScope.MESSAGE
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_headers_of_the_standard_cannot_be_overridden(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("X Bad", "v"), ("", "v"), ("X-A", "one\r\nX-B: two"), ("X-A", "é")])
-def test_a_header_that_is_none_is_refused_without_showing_its_value(name: str, value: str) -> None:
+def test_an_invalid_header_is_rejected_without_its_value(name: str, value: str) -> None:
     with pytest.raises(InvalidReceiverError) as caught:
         WebhookReceiver(spec(headers={name: Secret(value)}))
     assert f"headers.{name}: " in str(caught.value)
@@ -94,17 +98,17 @@ def test_a_header_that_is_none_is_refused_without_showing_its_value(name: str, v
 @pytest.mark.parametrize(
     "url", [None, Secret(""), Secret("ci.example.com/hook"), Secret("ftp://x.example"), Secret("https://[::1")]
 )
-def test_without_an_address_there_is_no_receiver(url: Secret | None) -> None:
-    with pytest.raises(InvalidReceiverError, match="receiver 'pipeline': url: give an address"):
+def test_a_receiver_without_a_valid_address_is_rejected(url: Secret | None) -> None:
+    with pytest.raises(InvalidReceiverError, match="receiver 'pipeline': url: set an address"):
         WebhookReceiver(spec(url=url))
 
 
-def test_a_wrong_secret_is_refused_when_the_receiver_is_made() -> None:
+def test_an_invalid_secret_is_rejected_when_the_receiver_is_made() -> None:
     with pytest.raises(InvalidReceiverError, match="receiver 'pipeline': secret: it is not base64"):
         WebhookReceiver(spec(secret=lambda: Secret("not a secret!")))
 
 
-def test_the_channel_is_the_addresss_and_announces_nothing_of_it() -> None:
+def test_the_pace_key_depends_on_the_address_and_does_not_show_it() -> None:
     one, same = WebhookReceiver(spec(name="a")), WebhookReceiver(spec(name="b"))
     other = WebhookReceiver(spec(url=Secret("https://ci.example.com/hooks/other")))
     assert one.pace_key == same.pace_key
@@ -112,23 +116,23 @@ def test_the_channel_is_the_addresss_and_announces_nothing_of_it() -> None:
     assert "example" not in one.pace_key
 
 
-def test_a_repeat_is_marked_by_its_id_and_there_is_no_pace() -> None:
+def test_a_webhook_marks_repeats_by_id_and_has_no_pace() -> None:
     receiver = WebhookReceiver(spec())
     assert (receiver.kind, receiver.dedup, receiver.pace_seconds) == ("webhook", Dedup.BY_ID, 0.0)
 
 
-async def test_a_delivery_of_a_former_kind_has_no_body_and_is_refused_alone() -> None:
+async def test_only_a_delivery_without_a_body_is_refused() -> None:
     outcome = await WebhookReceiver(spec()).send(
         DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=None)
     )
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
-async def test_a_secret_that_goes_away_later_parks_the_receiver_and_sends_nothing() -> None:
+async def test_a_secret_that_disappears_parks_the_receiver_and_sends_nothing() -> None:
     secrets = [GOOD_SECRET]
     receiver = WebhookReceiver(spec(secret=secrets.pop))
     outcome = await receiver.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
-    assert "a secret cannot be had or used" in outcome.reason
+    assert outcome.scope is RefusalScope.RECEIVER
+    assert "a secret cannot be read or used" in outcome.reason

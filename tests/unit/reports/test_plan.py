@@ -171,7 +171,7 @@ def test_routes_show_what_else_they_ask_for_and_how_they_announce() -> None:
     made = plan(ACCOUNT, SERVICE, SLACK, HOOK, ROUTE)
     first = made.routes[0]
     assert first.only == "status stopped or learn*, labels.env prod"
-    assert (first.mention, first.group_for, first.goes_on) == (("<!here>",), "30s", True)
+    assert (first.mention, first.group_for, first.continues) == (("<!here>",), "30s", True)
     text = shown(made)
     for word in ("labels.env prod", "<!here>", "30s", "yes"):
         assert word in text

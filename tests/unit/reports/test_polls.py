@@ -11,7 +11,7 @@ from watcher.reports.polls import call_text, serves, service_of, target_text, wi
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
 EVERY = poll(ServiceRef("main", EVERY_SERVICE))
-JOINED = Poll(service=SHOP, cadence=EVERY.cadence, whole=False, single={POP: Naming(), OTHER: Naming()})
+JOINED = Poll(service=SHOP, cadence=EVERY.cadence, whole_service=False, single={POP: Naming(), OTHER: Naming()})
 
 
 def test_a_services_list_serves_each_watch_of_the_service() -> None:

@@ -169,7 +169,7 @@ def _route_table(routes: Sequence[RoutePlan]) -> Table:
             cell(", ".join(item.to) or "nobody, on purpose"),
             cell(" ".join(item.mention)),
             cell(item.group_for),
-            Cell("yes" if item.goes_on else ""),
+            Cell("yes" if item.continues else ""),
         )
         for item in routes
     ]

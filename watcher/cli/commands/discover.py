@@ -14,7 +14,7 @@ from watcher.cli.text.output import Cell, Screen, say, screen
 
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient
-    from watcher.aitems.wire import Service
+    from watcher.aitems.wire import ServiceInfo
     from watcher.config import Config
     from watcher.reports.discovery import FoundAccount, FoundService
     from watcher.wiring.runtime import Runtime
@@ -101,7 +101,7 @@ async def _account(name: str, api: AitemsClient) -> FoundAccount:
     return FoundAccount(account=name, services=services)
 
 
-async def _service(service: Service, api: AitemsClient) -> FoundService:
+async def _service(service: ServiceInfo, api: AitemsClient) -> FoundService:
     from watcher.core.polling.result import PollFailure
     from watcher.reports.discovery import FoundService
 

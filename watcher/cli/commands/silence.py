@@ -86,11 +86,11 @@ def add(  # noqa: PLR0913 - one parameter an option
     """
     lasts, reason, author = _lasts(for_), _reason(why), _author(by)
     with plain_errors():
-        from watcher.core.routing.matcher import words_of
+        from watcher.core.routing.matcher import patterns_of
 
         settings = load_config(config)
         match = _match(matchers or (), settings)
-        arguments = {"match": words_of(match), "seconds": lasts.total_seconds(), "why": reason, "by": author}
+        arguments = {"match": patterns_of(match), "seconds": lasts.total_seconds(), "why": reason, "by": author}
         added = change(settings, "silence.add", arguments, partial(_add, arguments))
     from watcher.cli.text.silence import show_added
 

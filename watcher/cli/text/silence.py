@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from watcher.cli.text.output import Cell, Screen, Table, cell
 from watcher.cli.text.times import time_text
-from watcher.core.routing.matcher import words_of
+from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
 
@@ -22,7 +22,7 @@ def _row(silence: Silence) -> tuple[Cell, ...]:
     note = "" if silence.ended_at is None else f"ended by {silence.ended_by} at {time_text(silence.ended_at)}"
     return (
         cell(silence.id),
-        cell(match_text(words_of(silence.match))),
+        cell(match_text(patterns_of(silence.match))),
         cell(time_text(silence.starts_at)),
         cell(time_text(silence.ends_at)),
         cell(silence.author),
@@ -38,7 +38,7 @@ def match_text(words: Mapping[str, Sequence[str]]) -> str:
 
 def silence_text(silence: Silence) -> str:
     """Write a silence in one line: what is quiet, until when, by whom and why."""
-    of = match_text(words_of(silence.match))
+    of = match_text(patterns_of(silence.match))
     return f"{silence.id}: {of} until {time_text(silence.over_at)} UTC, by {silence.author}: {silence.reason}"
 
 

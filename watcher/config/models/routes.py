@@ -13,7 +13,7 @@ from watcher.config.models.base import Settings
 from watcher.config.models.fields import GroupPatience, Label, ReceiverName, ValidationContext, frozen_mapping
 from watcher.config.renamed import RENAMED_KINDS
 from watcher.core.event import Kind
-from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher, fits
+from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher, matches_pattern
 from watcher.core.routing.routes import MENTIONS_MAX, Route
 from watcher.core.training.model import TRAIN_TYPES
 
@@ -51,13 +51,13 @@ def _kind(word: str) -> str:
 def _account(word: str, info: ValidationInfo) -> str:
     around = info.context
     accounts = around.accounts if isinstance(around, ValidationContext) else ()
-    if accounts and not any(fits(account, word) for account in accounts):
+    if accounts and not any(matches_pattern(account, word) for account in accounts):
         raise wrong(f"{shown(word)} is none of the accounts", did_you_mean(word, accounts))
     return word
 
 
 def _type(word: str) -> str:
-    if not any(fits(known, word) for known in TRAIN_TYPES):
+    if not any(matches_pattern(known, word) for known in TRAIN_TYPES):
         raise wrong(f"{shown(word)} is no type of training", did_you_mean(word, TRAIN_TYPES))
     return word
 
@@ -143,7 +143,7 @@ class MatcherTable(Settings):
         keys = ("account", "service", "type", "version", "status")
         words = {key: words for key in keys if (words := getattr(self, key)) is not None}
         words |= {LABEL + name: words for name, words in self.labels.items()}
-        return Matcher(kinds=None if self.kind is None else frozenset(self.kind), words=frozen_mapping(words))
+        return Matcher(kinds=None if self.kind is None else frozenset(self.kind), patterns=frozen_mapping(words))
 
 
 class RouteTable(Settings):
@@ -162,7 +162,7 @@ class RouteTable(Settings):
             number=number,
             match=self.match.match,
             to=self.to,
-            goes_on=self.continue_,
+            continues=self.continue_,
             mentions=self.mention,
             group_for=self.group_for,
         )

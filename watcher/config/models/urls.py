@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from watcher.addresses import fault_of_host
+from watcher.addresses import forbidden_host_reason
 
 SCHEMES: Final = ("http", "https")
 SLACK_HOOK_HOST: Final = "hooks.slack.com"
@@ -35,7 +35,7 @@ def receiver_url_problem(url: str) -> UrlProblem | None:
     if isinstance(parts, UrlProblem):
         return parts
     host = parts.hostname or ""
-    if fault := fault_of_host(host):
+    if fault := forbidden_host_reason(host):
         return UrlProblem(f"leads to {host}: {fault}", "give the host of the receiver itself")
     return _host_problem(host)
 

@@ -73,7 +73,7 @@ def _matcher_of(route: Table) -> Matcher | None:
 def _takers(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> set[KeyPath] | None:
     """Return the routes that leave nothing of a match over; ``None`` where something may be."""
     found = set()
-    for kind in match.kinds_taken:
+    for kind in match.matched_kinds:
         taker = next((path for path, before in earlier if before.covers(match, kind)), None)
         if taker is None:
             return None

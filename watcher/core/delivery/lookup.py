@@ -1,7 +1,7 @@
-"""Looking up at the receiver what became of an attempt without an answer, and what follows from that.
+"""Lookups: whether an attempt without an answer arrived at the receiver, and the verdict that follows.
 
-A message that was not found may still come: so it is looked for twice, with a wait before each time, and only then
-sent again.
+A message that is not found may still arrive. It is looked up twice, with a wait before each lookup, and then sent
+again.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Final, assert_never
 from watcher.core.delivery.model import Attempt, OnUncertain, Policy, State, Verdict, again_or_dead, retry_wait
 
 LOOKUPS: Final = 2
-"""So often a message is looked for before it is sent again."""
+"""Lookups of a message before it is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The receiver has it."""
+class MessageFound:
+    """The message arrived at the receiver."""
 
     receipt: str
     answer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotFound:
-    """The receiver showed everything since the attempt, and it is not among that."""
+class MessageNotFound:
+    """The receiver showed every message since the attempt, without this one."""
 
     answer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unanswered:
-    """The receiver could not be asked now; another time it may."""
+class LookupFailed:
+    """The lookup failed, and a later one may succeed."""
 
     reason: str
     answer: str = ""
@@ -41,82 +41,82 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotAllowed:
-    """We may not ask: whether it arrived stays unknown."""
+class LookupDenied:
+    """The receiver does not allow lookups, so it stays unknown whether the message arrived."""
 
     reason: str
     answer: str = ""
 
 
-LookupResult = Found | NotFound | Unanswered | NotAllowed
+LookupResult = MessageFound | MessageNotFound | LookupFailed | LookupDenied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What is known of a delivery in doubt when it has been looked up."""
+    """The facts of an uncertain delivery at the end of a lookup."""
 
     attempt: Attempt
     attempted_at: datetime
-    """When the attempt in doubt began."""
+    """Start of the attempt in doubt."""
     due_at: datetime
-    """When it was to be looked up; it may be looked up earlier, along with others."""
+    """Due time of the lookup; it may come earlier, along with that of another delivery."""
     lookups: int
-    """How often it was not found before."""
+    """Earlier lookups that did not find the message."""
     unanswered: int = 0
-    """How many times in a row the receiver could not be asked, this one included."""
+    """Consecutive failed lookups of the receiver, with this one."""
 
 
 def first_lookup_at(attempted_at: datetime, policy: Policy, now: datetime) -> datetime:
-    """Return when a delivery may first be looked up: after a crash, what the process that died wrote still travels."""
+    """Return the time of the first lookup; after a crash, the last request of the dead process may still arrive."""
     # After a step of the wall clock the attempt may lie in the future.
     return min(attempted_at, now) + policy.first_retry
 
 
 def after_lookup(result: LookupResult, lookup: Lookup, policy: Policy, now: datetime, unit: float) -> Verdict:
-    """Decide what follows from looking a delivery up.
+    """Return the verdict about a delivery after a lookup.
 
     Args:
-        result: What the receiver showed.
-        lookup: What is known of the delivery.
+        result: The result of the lookup.
+        lookup: The facts of the delivery.
         policy: The configured waits.
-        now: UTC.
-        unit: A number in [0, 1) that spreads the waits; the caller draws it.
+        now: The lookup's end, UTC.
+        unit: A random number in [0, 1) from the caller, which spreads the waits.
     """
     match result:
-        case Found():
+        case MessageFound():
             return Verdict(state=State.DELIVERED, reason="found")
-        case NotFound():
+        case MessageNotFound():
             return _not_found(lookup, policy, now, unit)
-        case Unanswered(reason=reason, after_seconds=wish):
+        case LookupFailed(reason=reason, after_seconds=requested):
             backoff = retry_wait(max(lookup.unanswered, 1), policy, unit)
-            wait = backoff if wish is None else timedelta(seconds=max(wish, 0.0))
-            return _ask_again(f"cannot look it up: {reason}", wait, lookup, policy, now)
-        case NotAllowed(reason=reason):
-            return _without_asking(f"may not look it up: {reason}", lookup, policy, now)
+            wait = backoff if requested is None else timedelta(seconds=max(requested, 0.0))
+            return _look_up_again(f"lookup failed: {reason}", wait, lookup, policy, now)
+        case LookupDenied(reason=reason):
+            return _without_lookup(f"lookup not allowed: {reason}", lookup, policy, now)
         case _:
             assert_never(result)
 
 
 def _not_found(lookup: Lookup, policy: Policy, now: datetime, unit: float) -> Verdict:
     if now < lookup.due_at:
-        # Along with others a delivery is looked for before its time: that can only find it.
+        # A lookup before the due time can find the message, but cannot prove that it is missing.
         wait = min(lookup.due_at - now, policy.first_retry * LOOKUPS)
-        return _ask_again("to be looked up", wait, lookup, policy, now)
+        return _look_up_again("to be looked up", wait, lookup, policy, now)
     if lookup.lookups + 1 < LOOKUPS:
         once_more = replace(lookup, lookups=lookup.lookups + 1)
-        return _ask_again("not found once", policy.first_retry * 2, once_more, policy, now)
-    # The waits between attempts grow as they do for what surely failed; the looks took a part of them.
+        return _look_up_again("not found once", policy.first_retry * 2, once_more, policy, now)
+    # Waits between attempts grow as after any failure; the lookups have used a part of this one.
     left = lookup.attempted_at + retry_wait(lookup.attempt.number, policy, unit) - now
     again = again_or_dead("not found twice", min(max(left, timedelta()), policy.max_retry), lookup.attempt, policy, now)
     return replace(again, certain=True)
 
 
-def _ask_again(reason: str, wait: timedelta, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
+def _look_up_again(reason: str, wait: timedelta, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
     later = again_or_dead(reason, wait, lookup.attempt, policy, now, state=State.UNCERTAIN)
     return replace(later, lookups=lookup.lookups)
 
 
-def _without_asking(reason: str, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
+def _without_lookup(reason: str, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
     if policy.on_uncertain is OnUncertain.HOLD:
         return Verdict(state=State.HELD, reason=reason)
     return replace(again_or_dead(reason, timedelta(), lookup.attempt, policy, now), may_be_repeat=True)

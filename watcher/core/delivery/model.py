@@ -1,6 +1,6 @@
-"""One attempt's outcome, and what follows from it.
+"""Deliveries: the outcome of one attempt, and the verdict about the next.
 
-A receiver makes one attempt and classifies it; this module alone decides about retries and giving up.
+A receiver makes one attempt and classifies its outcome. This module alone decides about retries and expiry.
 """
 
 from __future__ import annotations
@@ -14,58 +14,58 @@ from watcher.core.event import Event
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 PARKED_RETRY: Final = timedelta(hours=1)
-"""How often a receiver that refuses for good is tried again."""
+"""The time between attempts at a parked receiver."""
 MAX_DOUBLINGS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRequest:
-    """One delivery as a receiver gets it for one attempt."""
+    """One delivery, for one attempt of a receiver."""
 
     delivery_id: str
     """The ``webhook-id``: the same at every attempt."""
     events: tuple[Event, ...]
     body: bytes | None
-    """The sealed bytes, where the receiver seals; the same at every attempt."""
+    """The sealed bytes, the same at every attempt; ``None`` where the receiver does not seal."""
     also: tuple[Event, ...] = ()
-    """Events of the same occasion that were told by themselves; a group names them without telling them again."""
+    """Events of the same catch-up that were sent in messages of their own; the group only names them."""
     attempt: int = 1
     may_be_repeat: bool = False
-    """Whether an earlier attempt's outcome is not known, so that this one may be a second copy."""
+    """Whether an earlier attempt may have arrived, so that this message may be a second copy."""
     degrade: int = 0
-    """How many steps the content was simplified because the receiver refused it."""
+    """Steps by which the content was simplified after the receiver refused it."""
     mentions: tuple[str, ...] = ()
-    """Slack's markup for whom the routes mention: the only markup from outside the program that is not escaped."""
+    """Slack's markup for the routes' mentions; the only markup from outside that is not escaped."""
     attempted_at: datetime | None = None
-    """When this attempt began; of one that is looked up, when the one in doubt did."""
+    """Start of this attempt; for a lookup, start of the attempt in doubt."""
     lookups: int = 0
-    """How often it was looked up and not found since that attempt."""
+    """Lookups since that attempt that did not find the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """The receiver has it."""
+    """The receiver accepted the message."""
 
     answer: str = ""
     receipt: str | None = None
-    """What identifies the message at the receiver, e.g. Slack's ``ts``."""
+    """The message's id at the receiver, e.g. Slack's ``ts``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryLater:
-    """Surely not delivered, and worth another attempt."""
+    """The message was not delivered, and a retry may succeed."""
 
     reason: str
     answer: str = ""
     after_seconds: float | None = None
-    """The receiver's own wish (``Retry-After``); it goes before our back-off."""
+    """The receiver's requested wait (``Retry-After``); it takes precedence over our back-off."""
     throttled: bool = False
-    """Whether we only came too fast: such an attempt makes no later wait longer."""
+    """Whether the receiver only limited the rate; such an attempt does not lengthen later waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """Something was written and no answer tells what became of it: it may be delivered or not."""
+    """The request was at least partly written, and no answer shows whether the message arrived."""
 
     reason: str
     answer: str = ""
@@ -74,54 +74,54 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degrade:
-    """The content was refused; a simpler one may pass, at once."""
+    """The receiver refused the content; a simpler message may be sent at once."""
 
     reason: str
     answer: str = ""
     steps: int = 1
-    """How many steps of simplifying that takes; what they are is the receiver's business."""
+    """Steps by which to simplify; each receiver defines its own."""
 
 
-class Scope(StrEnum):
-    """What a refusal is about."""
+class RefusalScope(StrEnum):
+    """The scope of a refusal."""
 
     RECEIVER = "receiver"
-    """The destination or its credentials: until a person acts, nothing passes."""
+    """The destination or its credentials: no message is accepted until a person acts."""
     MESSAGE = "message"
-    """This message alone can never pass."""
+    """Only this message, which can never be accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Refused for good."""
+    """The receiver refuses permanently."""
 
     reason: str
     answer: str = ""
-    scope: Scope = Scope.RECEIVER
+    scope: RefusalScope = RefusalScope.RECEIVER
 
 
 Outcome = Delivered | TryLater | Uncertain | Degrade | Refused
 
 
 class Dedup(StrEnum):
-    """What is known at the other side of a message that is sent twice."""
+    """The way in which a second copy of a message is recognised."""
 
     BY_ID = "by-id"
-    """It knows a repeat by its id, so that a second copy does no harm."""
+    """The receiver recognises a second copy by its id, so it does no harm."""
     BY_LOOKUP = "by-lookup"
-    """It can be asked whether the first copy arrived."""
+    """The watcher can look up whether the first copy arrived."""
     UNKNOWN = "unknown"
 
 
 class OnUncertain(StrEnum):
-    """What to do where a repeat cannot be ruled out."""
+    """The action after an uncertain attempt, where a second copy cannot be excluded."""
 
     RESEND = "resend"
     HOLD = "hold"
 
 
 class State(StrEnum):
-    """The life of a delivery row."""
+    """The states of a delivery."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -131,16 +131,16 @@ class State(StrEnum):
     DEAD = "dead"
     DROPPED = "dropped"
     SILENCED = "silenced"
-    """Never sent, on purpose: the row is there to say so."""
+    """Not sent on purpose; the row records that."""
 
 
 OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})
-"""States that still want work and that block their (training, receiver) line."""
+"""States that need further work; such a delivery blocks later ones of its training and receiver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How attempts are repeated: doubling with jitter from the first wait to the longest, until we give up."""
+    """The retry policy: waits double with jitter from the first to the longest, until the delivery expires."""
 
     first_retry: timedelta = timedelta(seconds=5)
     max_retry: timedelta = timedelta(hours=1)
@@ -150,66 +150,66 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What is known of a delivery when an attempt at it has ended."""
+    """The facts of a delivery at the end of an attempt."""
 
     number: int
-    """Counts from 1; an attempt that the receiver merely throttled is not counted."""
+    """Counts from 1; rate-limited attempts do not count."""
     created_at: datetime
     dedup: Dedup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What becomes of a delivery after an attempt."""
+    """The next state of a delivery after an attempt or lookup."""
 
     state: State
     reason: str
     next_at: datetime | None = None
-    """When to try again; ``None`` once the delivery has ended."""
+    """Time of the next attempt or lookup; ``None`` where the delivery has ended or is held."""
     may_be_repeat: bool = False
     """Whether the next attempt may be a second copy."""
     degrade: int = 0
-    """How many steps simpler the next attempt is."""
+    """Steps by which the next attempt is simpler."""
     uncounted: bool = False
-    """Whether the attempt leaves the count of attempts as it was."""
+    """Whether the attempt does not count."""
     lookups: int = 0
-    """How often the delivery was looked up and not found by now."""
+    """Lookups so far that did not find the message."""
     certain: bool = False
-    """Whether it is known by now that no earlier attempt arrived."""
+    """Whether it is now certain that no earlier attempt arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedDelivery:
-    """A delivery that is ours until its lease ends."""
+    """A delivery that belongs to one worker until its lease ends."""
 
     request: DeliveryRequest
     token: str
     created_at: datetime
     due_at: datetime
     in_doubt: bool = False
-    """Whether the outcome of its last attempt is not known."""
+    """Whether the outcome of its last attempt is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a sender asks for."""
+    """A worker's request for deliveries."""
 
     receiver: str
     limit: int
-    """At most so many deliveries, each of another line."""
+    """The most deliveries, each of a different training or other subject."""
     token: str
-    """New for each claim; whoever settles must show it."""
+    """New for each claim; only its holder can settle the deliveries."""
     lease: timedelta
     due_by: datetime | None = None
-    """Only what was due by then; ``None`` for whatever is due now."""
+    """Only deliveries due by this time; ``None`` for all that are due now."""
     by_lookup: bool = False
-    """Whether what is in doubt is claimed for being looked up: all of it, as soon as one is due, and by itself."""
+    """Whether uncertain deliveries are claimed for a lookup: all of them as soon as one is due, and no others."""
     oldest_only: bool = False
-    """Whether the receiver is parked, so that only the oldest that waits for it is tried."""
+    """Whether the receiver is parked, so that only its oldest delivery is tried."""
 
 
 class SignalKind(StrEnum):
-    """What an attempt says of its receiver."""
+    """The kinds of signals about a receiver."""
 
     REFUSES = "refuses"
     PASSES = "passes"
@@ -217,59 +217,58 @@ class SignalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSignal:
-    """What an attempt says of its receiver, and in which words."""
+    """The conclusion of one attempt about its receiver, with the reason and answer."""
 
     health: SignalKind
     reason: str = ""
     answer: str = ""
     began_at: datetime | None = None
-    """When the attempt began, of one that was found by looking it up: it says nothing of what came after."""
+    """Start of an attempt that a lookup found; the signal does not apply to later times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What became of an attempt."""
+    """The result of an attempt, as it is stored."""
 
     verdict: Verdict
     at: datetime
     answer: str = ""
     receipt: str | None = None
     signal: ReceiverSignal | None = None
-    """What the attempt says of the receiver."""
 
 
 def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, unit: float) -> Verdict:
-    """Decide what follows from one attempt's outcome.
+    """Return the verdict about a delivery after one attempt.
 
     Args:
-        outcome: What the receiver made of the attempt.
+        outcome: The receiver's classification of the attempt.
         attempt: The delivery's age and number of attempts.
         policy: The configured waits.
         now: The attempt's end, UTC.
-        unit: A number in [0, 1) that spreads the waits; the caller draws it.
+        unit: A random number in [0, 1) from the caller, which spreads the waits.
     """
     match outcome:
         case Delivered():
             return Verdict(state=State.DELIVERED, reason="delivered")
         case Degrade(reason=reason, steps=steps):
             return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=steps)
-        case Refused(reason=reason, scope=Scope.MESSAGE):
+        case Refused(reason=reason, scope=RefusalScope.MESSAGE):
             return Verdict(state=State.DEAD, reason=reason)
         case Refused(reason=reason):
             return again_or_dead(reason, PARKED_RETRY, attempt, policy, now)
-        case TryLater(reason=reason, after_seconds=wish, throttled=throttled):
-            later = again_or_dead(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+        case TryLater(reason=reason, after_seconds=requested, throttled=throttled):
+            later = again_or_dead(reason, _wait(requested, attempt, policy, unit), attempt, policy, now)
             return replace(later, uncounted=throttled)
-        case Uncertain(reason=reason, after_seconds=wish):
-            return _after_uncertain(reason, _wait(wish, attempt, policy, unit), attempt, policy, now)
+        case Uncertain(reason=reason, after_seconds=requested):
+            return _after_uncertain(reason, _wait(requested, attempt, policy, unit), attempt, policy, now)
         case _:
             assert_never(outcome)
 
 
 def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
     if attempt.dedup is Dedup.BY_LOOKUP:
-        asked = again_or_dead(reason, policy.first_retry, attempt, policy, now, state=State.UNCERTAIN)
-        return replace(asked, may_be_repeat=True)
+        looked_up = again_or_dead(reason, policy.first_retry, attempt, policy, now, state=State.UNCERTAIN)
+        return replace(looked_up, may_be_repeat=True)
     if attempt.dedup is Dedup.BY_ID:
         return again_or_dead(reason, wait, attempt, policy, now)
     if policy.on_uncertain is OnUncertain.HOLD:
@@ -277,25 +276,25 @@ def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Pol
     return replace(again_or_dead(reason, wait, attempt, policy, now), may_be_repeat=True)
 
 
-def again_or_dead(  # noqa: PLR0913 - what every verdict about another attempt is made from
+def again_or_dead(  # noqa: PLR0913 - all facts of a verdict about another attempt
     reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime, *, state: State = State.PENDING
 ) -> Verdict:
-    """Return that another attempt follows after ``wait``, unless the delivery is too old for one."""
+    """Return a verdict with another attempt after ``wait``, or with the end of a delivery that has expired."""
     deadline = attempt.created_at + policy.give_up_after
     if now >= deadline:
         return Verdict(state=State.DEAD, reason=reason)
-    # The last attempt is made at the deadline itself, so that a long wait gives nothing up early.
+    # The last attempt is made at the deadline itself, so that a long wait expires nothing early.
     return Verdict(state=state, reason=reason, next_at=min(now + wait, deadline))
 
 
-def _wait(wish_seconds: float | None, attempt: Attempt, policy: Policy, unit: float) -> timedelta:
-    if wish_seconds is not None:
-        return timedelta(seconds=min(max(wish_seconds, 0.0), MAX_RETRY_AFTER_SECONDS))
+def _wait(requested_seconds: float | None, attempt: Attempt, policy: Policy, unit: float) -> timedelta:
+    if requested_seconds is not None:
+        return timedelta(seconds=min(max(requested_seconds, 0.0), MAX_RETRY_AFTER_SECONDS))
     return retry_wait(attempt.number, policy, unit)
 
 
 def retry_wait(number: int, policy: Policy, unit: float) -> timedelta:
-    """Return the wait after attempt ``number``: doubled each time, then spread over its upper half by ``unit``."""
+    """Return the wait after attempt ``number``: doubled each time, and spread over its upper half by ``unit``."""
     doublings = min(number - 1, MAX_DOUBLINGS)
     longest = min(policy.first_retry * (1 << doublings), policy.max_retry)
     return longest * (0.5 + unit / 2)

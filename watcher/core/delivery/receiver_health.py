@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.delivery.lookup import Found, LookupResult
-from watcher.core.delivery.model import Delivered, Outcome, ReceiverSignal, Refused, Scope, SignalKind
+from watcher.core.delivery.lookup import LookupResult, MessageFound
+from watcher.core.delivery.model import Delivered, Outcome, ReceiverSignal, RefusalScope, Refused, SignalKind
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.timestamps import to_text
 
@@ -68,9 +68,9 @@ def signal_of(outcome: Outcome | LookupResult, began_at: datetime | None = None)
     match outcome:
         case Delivered():
             return ReceiverSignal(health=SignalKind.PASSES)
-        case Found():
+        case MessageFound():
             return ReceiverSignal(health=SignalKind.PASSES, began_at=began_at)
-        case Refused(reason=reason, answer=answer, scope=Scope.RECEIVER):
+        case Refused(reason=reason, answer=answer, scope=RefusalScope.RECEIVER):
             return ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer)
         case _:
             return None

@@ -1,4 +1,4 @@
-"""Whether the loops turn: each says when it will turn again, and one that does not come back hangs."""
+"""Liveness: each loop announces its next progress; a loop that misses that time hangs."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-RESTING: Final = math.inf
-"""A loop that waits for what may take any time, e.g. for its turn at a paced receiver, is never late."""
+UNBOUNDED: Final = math.inf
+"""The time of a wait without a limit, e.g. for a paced channel; such a loop is never late."""
 PATIENCE_SECONDS: Final = 45.0
-"""How late a loop may be: a bounded wait for the store (30 s) counts as progress."""
+"""The tolerated lateness of a loop; it allows for a bounded wait for the store (30 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopDeadline:
-    """The latest turn of a loop, in monotonic seconds."""
+    """The latest progress of a loop and the time of its next, in monotonic seconds."""
 
-    at: float
-    again_by: float
+    progressed_at: float
+    due_by: float
 
 
 class LoopMonitor:
-    """The latest turn of each loop; the caller brings the monotonic clock."""
+    """Keeps the latest progress of each loop; the caller passes monotonic times."""
 
     def __init__(self) -> None:
         self._deadlines: dict[str, LoopDeadline] = {}
 
     def progressed(self, loop: str, within_seconds: float, now: float) -> None:
-        """Note that a loop turns, and that it will again within so long."""
+        """Record progress of a loop, with the time within which it makes progress again."""
         self._deadlines[loop] = LoopDeadline(now, now + within_seconds)
 
     def ended(self, loop: str) -> None:
-        """Expect nothing more of a loop that has stopped in order."""
+        """Remove a loop that has stopped as planned."""
         self._deadlines.pop(loop, None)
 
     def ages(self, now: float) -> Mapping[str, float]:
-        """Return how long ago each loop turned, in seconds."""
-        return {loop: now - beat.at for loop, beat in self._deadlines.items()}
+        """Return the seconds since each loop made progress."""
+        return {loop: now - deadline.progressed_at for loop, deadline in self._deadlines.items()}
 
     def late(self, now: float, patience_seconds: float = PATIENCE_SECONDS) -> Mapping[str, float]:
-        """Return the loops that should have turned again, and for how many seconds each is overdue."""
-        overdue = {loop: now - beat.again_by for loop, beat in self._deadlines.items()}
+        """Return the overdue loops, each with the seconds that it is overdue."""
+        overdue = {loop: now - deadline.due_by for loop, deadline in self._deadlines.items()}
         return {loop: seconds for loop, seconds in overdue.items() if seconds > patience_seconds}

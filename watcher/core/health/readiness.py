@@ -1,4 +1,4 @@
-"""How the watcher itself is: what the store says of it, and which reasons there are to call it unwell."""
+"""Readiness: the reasons why the watcher is not ready, from the store's statistics and its loops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.core.delivery.model import State
 from watcher.core.training.model import TrainingRef
 
 NAMED: Final = 3
-"""So many of a kind are named in a reason; the others are counted."""
+"""Items that one reason names; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +27,22 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthStats:
-    """What the store says at one moment."""
+    """Statistics of the store at one time."""
 
     in_progress: Sequence[tuple[TrainingRef, str]] = ()
-    """Trainings under way, each with its status word."""
+    """Trainings in progress, each with its status."""
     queues: Sequence[Queue] = ()
     incidents: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """How many are open, by cause."""
+    """Open incidents, by cause."""
     unannounced: Sequence[str] = ()
-    """Subjects that something is wrong with and that nobody was told about, e.g. ``account:main``."""
+    """Subjects with a problem that no receiver was notified of, e.g. ``account:main``."""
     unannounced_dead_letters: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """How many deliveries were given up without anybody being told, by receiver."""
+    """Dead letters that no other receiver was notified of, by receiver."""
     store_bytes: int = 0
 
 
 class NotReady(StrEnum):
-    """Why the watcher is not well; the word stands in ``/readyz``, the log and the metric."""
+    """The codes of reasons why the watcher is not ready; ``/readyz``, the log and the metric use their values."""
 
     STORE = "store-unreadable"
     STORE_FAILING = "store-failing"
@@ -54,9 +54,9 @@ class NotReady(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotReadyReason:
-    """One reason, with what it is about."""
+    """One reason, with the items that it concerns."""
 
-    not_ready: NotReady
+    code: NotReady
     detail: str
 
 
@@ -67,42 +67,42 @@ def not_ready_reasons(
     first_round_done: bool,
     store_failing: str | None = None,
 ) -> tuple[NotReadyReason, ...]:
-    """Return every reason to call the watcher unwell, the gravest first; none while all is well.
+    """Return every reason why the watcher is not ready, the gravest first; empty while it is ready.
 
     Args:
-        health_stats: what the store says; ``None`` when it could not be read.
-        late: the loops that did not come back, each with the seconds it is overdue.
-        first_round_done: whether each target was looked at once since the start.
-        store_failing: why the store cannot be written, e.g. ``disk-full``.
+        health_stats: The store's statistics; ``None`` where it could not be read.
+        late: The overdue loops, each with the seconds that it is overdue.
+        first_round_done: Whether everything was polled once since the start.
+        store_failing: The code of a write failure, e.g. ``disk-full``; ``None`` while the store can be written.
     """
     found = []
     if health_stats is None:
-        found.append(NotReadyReason(not_ready=NotReady.STORE, detail="the store cannot be read; see the log"))
+        found.append(NotReadyReason(code=NotReady.STORE, detail="the store cannot be read; see the log"))
     if store_failing is not None:
         found.append(
-            NotReadyReason(not_ready=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
+            NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
         )
     if late:
-        words = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
-        found.append(NotReadyReason(not_ready=NotReady.LOOP, detail=f"overdue: {_few(words)}"))
+        overdue = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
+        found.append(NotReadyReason(code=NotReady.LOOP, detail=f"overdue: {_few(overdue)}"))
     if not first_round_done:
-        found.append(
-            NotReadyReason(not_ready=NotReady.FIRST_ROUND, detail="not everything was looked at since the start")
-        )
+        found.append(NotReadyReason(code=NotReady.FIRST_ROUND, detail="not everything was polled since the start"))
     if health_stats is not None and health_stats.unannounced:
         found.append(
             NotReadyReason(
-                not_ready=NotReady.PROBLEM_UNANNOUNCED,
-                detail=f"nobody was told yet of: {_few(health_stats.unannounced)}",
+                code=NotReady.PROBLEM_UNANNOUNCED,
+                detail=f"no receiver was notified of: {_few(health_stats.unannounced)}",
             )
         )
     if health_stats is not None and health_stats.unannounced_dead_letters:
-        words = [f"{count} to {receiver}" for receiver, count in health_stats.unannounced_dead_letters.items()]
-        found.append(NotReadyReason(not_ready=NotReady.DEAD, detail=f"given up, and nobody was told: {_few(words)}"))
+        counts = [f"{count} to {receiver}" for receiver, count in health_stats.unannounced_dead_letters.items()]
+        found.append(
+            NotReadyReason(code=NotReady.DEAD, detail=f"dead letters that no receiver was notified of: {_few(counts)}")
+        )
     return tuple(found)
 
 
-def _few(words: Sequence[str]) -> str:
-    more = len(words) - NAMED
-    named = ", ".join(words[:NAMED])
+def _few(items: Sequence[str]) -> str:
+    more = len(items) - NAMED
+    named = ", ".join(items[:NAMED])
     return f"{named} and {more} more" if more > 0 else named

@@ -1,1 +1,1 @@
-"""Polls: their plan, their times, their results, and the request rate."""
+"""Polls: their plan, schedule and results, and the request rate."""

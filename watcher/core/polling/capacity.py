@@ -1,4 +1,4 @@
-"""How late a change is seen at most and usually, and whether an account's budget is enough for its looks. Pure."""
+"""The usual and the longest delay until a change is detected, and the demand of polls on an account's budget."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Final
 
 ROUNDING: Final = 1e-9
-"""The share by which sums of fractions may be off."""
+"""The relative error that a sum of fractions may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What the looks of one account ask of its budget while everything is in progress."""
+    """The requests of one account while everything is in progress, against its budget."""
 
     polls: int
     needed_per_second: float
@@ -22,52 +22,51 @@ class Demand:
 
     @property
     def exceeds(self) -> bool:
-        """Whether more is asked than allowed, so that the intervals cannot be kept."""
+        """Whether the polls need more requests than allowed, so that their intervals cannot be kept."""
         return self.needed_per_second > self.allowed_per_second * (1 + ROUNDING)
 
     @property
-    def turn(self) -> timedelta:
-        """The time in which each look has had one request: ``n / r``.
+    def cycle(self) -> timedelta:
+        """The time for one request of each poll: ``n / r``.
 
-        Where no interval is shorter, the budget is enough.
+        The budget is enough where no interval is shorter.
         """
         return timedelta(seconds=self.polls / self.allowed_per_second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
-    """From a change at AiTEMS to the answer that shows it."""
+    """The time from a change at AiTEMS to the answer that shows it."""
 
     typical: timedelta
     worst: timedelta
 
 
 def demand_of(intervals: Iterable[timedelta], requests_per_second: float) -> Demand:
-    """Add up the requests of looks at these intervals; a list call counts as one page."""
+    """Return the demand of polls with these intervals; a list call counts as one page."""
     every = tuple(intervals)
     needed = sum(timedelta(seconds=1) / interval for interval in every)
     return Demand(polls=len(every), needed_per_second=needed, allowed_per_second=requests_per_second)
 
 
 def delay_of(interval: timedelta, deadline: timedelta, demand: Demand, *, by_list: bool) -> Delay:
-    """Return how late a change is seen while everything of the account is in progress.
+    """Return the delay until a change is detected while everything of the account is in progress.
 
-    With the interval ``I``, the call's deadline ``T``, ``n`` looks of the account and its budget of ``r`` requests a
-    second, the effective interval is ``E = max(I, n / r)``. A change falls anywhere between two looks:
+    With the interval ``I``, the call's deadline ``T``, ``n`` polls of the account and its budget of ``r`` requests a
+    second, the effective interval is ``E = max(I, n / r)``. A change falls anywhere between two polls:
 
     - typical: ``E / 2``;
-    - worst, by a view: ``E + T``, a change just after a look, and an answer that takes all its time;
-    - worst, by a list: ``2 E + T``, an end that a list shows is confirmed by a view, and where that view fails, by
-      the next list.
+    - worst, by a view: ``E + T``. The change comes just after a poll, and the next answer takes the whole deadline.
+    - worst, by a list: ``2 E + T``. A view confirms an end that a list shows; if that view fails, the next list does.
 
-    Looks that fail altogether are no part of it: how long an outage lasts is not ours to say.
+    Failed polls are excluded, because the length of an outage is unknown.
     """
-    effective = max(interval, demand.turn)
+    effective = max(interval, demand.cycle)
     polls = 2 if by_list else 1
     return Delay(typical=effective / 2, worst=effective * polls + deadline)
 
 
 def rounded_up(duration: timedelta) -> timedelta:
-    """Round up to what a person reads: tenths of a second below ten seconds, whole seconds above."""
+    """Return a duration rounded up for people: to tenths of a second below ten seconds, else to whole seconds."""
     unit = timedelta(milliseconds=100) if duration < timedelta(seconds=10) else timedelta(seconds=1)
     return unit * math.ceil(duration / unit)

@@ -1,4 +1,7 @@
-"""Where AiTEMS differs from its documents without being wrong: said once, kept with a sample that holds no value."""
+"""Deviations: differences of an answer from the documents that are no failure.
+
+Each is logged once and stored with a sample that holds no values.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +15,39 @@ from watcher.core.polling.result import PollResult
 DEPTH_LIMIT: Final = 4
 FIELD_LIMIT: Final = 60
 DEVIATION_LIMIT: Final = 200
-"""An API that makes up fields without end is not written down without end."""
+"""Deviations in the store; an API with endless new fields must not fill it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """One difference."""
+    """One difference between an answer and the documents."""
 
     description: str
-    """What differs, e.g. ``new field: foo``."""
+    """One line for a person, e.g. ``new field: foo``."""
     poll: str
-    """The look that showed it first."""
+    """The key of the poll that showed it first."""
     seen_at: datetime
     sample: Mapping[str, object]
-    """The names and types of a training's fields; no value of theirs."""
+    """The names and types of a training's fields, without values."""
 
 
-def deviations_in(seen: PollResult, known: frozenset[str], poll: str) -> tuple[Deviation, ...]:
-    """Return the differences of an answer that are not known yet."""
-    room = max(DEVIATION_LIMIT - len(known), 0)
-    news = [description for description in seen.deviations if description not in known][:room]
-    if not news:
+def deviations_in(result: PollResult, known: frozenset[str], poll: str) -> tuple[Deviation, ...]:
+    """Return the deviations of a result that are not known yet, within ``DEVIATION_LIMIT``."""
+    left = max(DEVIATION_LIMIT - len(known), 0)
+    unknown = [description for description in result.deviations if description not in known][:left]
+    if not unknown:
         return ()
-    sample = _sample(seen)
+    sample = _sample(result)
     return tuple(
-        Deviation(description=description, poll=poll, seen_at=seen.answered_at, sample=sample) for description in news
+        Deviation(description=description, poll=poll, seen_at=result.answered_at, sample=sample)
+        for description in unknown
     )
 
 
-def _sample(seen: PollResult) -> Mapping[str, object]:
-    """Join the shapes of all trainings of the answer, so that a field that few have is in it."""
+def _sample(result: PollResult) -> Mapping[str, object]:
+    """Return the joined shapes of all trainings of a result, to include rare fields."""
     shape: dict[str, object] = {}
-    for observation in seen.observations:
+    for observation in result.observations:
         for name, value in observation.record.items():
             if len(shape) < FIELD_LIMIT:
                 shape.setdefault(name, shape_of(value))
@@ -51,7 +55,7 @@ def _sample(seen: PollResult) -> Mapping[str, object]:
 
 
 def shape_of(value: object, depth: int = 0) -> object:
-    """Return the type's name in the place of every value."""
+    """Return a JSON value with each scalar replaced by the name of its type."""
     if depth >= DEPTH_LIMIT:
         return "…"
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Which looks serve which watches: one list call for a service, one view call for a single training.
+"""The polls for the watches of a configuration: a list call for a service, a view call for a single training.
 
-A list call for single trainings of one service is fewer requests as soon as there are two of them. ``service = "*"``
-asks for the account's services, and each that is found gets a list call of its own.
+Two or more single trainings of one service share a list call, which takes fewer requests. A watch with
+``service = "*"`` polls the account's list of services, and each service in it gets a list call.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 
 EVERY_SERVICE: Final = "*"
 JOIN_FROM: Final = 2
-"""So many single trainings of one service are cheaper by one list call."""
+"""Single trainings of one service from which one list call takes fewer requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What somebody asked us to watch: a whole service, one training of it, or every service of the account."""
+    """One watch of the configuration: a service, one training, or every service of the account."""
 
     service: ServiceRef
     training: TrainingRef | None = None
@@ -32,7 +32,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How a training is called and labelled in what is told about it."""
+    """The name and labels of a training in events and messages."""
 
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
@@ -40,46 +40,49 @@ class Naming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """One recurring question to AiTEMS."""
+    """One request to AiTEMS that is repeated."""
 
     service: ServiceRef
     training: TrainingRef | None = None
     """The one training of a view call; ``None`` for a list call."""
     cadence: Cadence
     naming: Naming = Naming()
-    whole: bool = True
-    """Whether every training of the service is meant, or those in ``single`` alone."""
+    whole_service: bool = True
+    """Whether every training of the service is watched, or only those in ``single``."""
     single: Mapping[TrainingRef, Naming] = field(default_factory=dict, hash=False)
-    """Trainings of a list call's service that are watched by themselves too; their naming goes first."""
+    """Trainings of a list call that have watches of their own; their naming takes precedence."""
 
     @property
     def discovers(self) -> bool:
-        """Whether it asks which services there are."""
+        """Whether this polls the account's list of services."""
         return self.service.service == EVERY_SERVICE
 
     @property
     def finds_new(self) -> bool:
-        """Whether a training that was not there before is told as new."""
-        return self.training is None and self.whole
+        """Whether an unknown training in the answer makes an event, as a new one."""
+        return self.training is None and self.whole_service
 
     @property
     def key(self) -> str:
-        """The look's key in the store; a joined list has its own, since it says nothing of the other trainings."""
+        """The poll's key in the store.
+
+        A list call for single trainings has a key of its own, because it covers only those.
+        """
         if self.training is not None:
             return self.training.subject
-        return self.service.subject if self.whole else f"joined {self.service.subject}"
+        return self.service.subject if self.whole_service else f"joined {self.service.subject}"
 
     def concerns(self, ref: TrainingRef) -> bool:
-        """Say whether this look is about a training that its answer shows."""
-        return self.whole or ref in self.single
+        """Return whether a training in the answer is watched."""
+        return self.whole_service or ref in self.single
 
     def naming_of(self, ref: TrainingRef) -> Naming:
-        """Return how this training is called: by its own watch, else by its service's."""
+        """Return the naming of a training: that of its own watch, or else of its service's."""
         return self.single.get(ref, self.naming)
 
 
 def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
-    """Join overlapping watches into looks: one training has one look, at the shorter interval.
+    """Return the polls for these watches; each training has one poll, at the shortest of its intervals.
 
     A watch of a single training adds its name and labels to those of its service's watch.
     """
@@ -90,31 +93,31 @@ def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
             target = watch.training or watch.service
             polls[target] = _merge(polls.get(target), watch)
         else:
-            polls[watch.service] = _cover(covering, watch)
-    return _join_single(polls.values())
+            polls[watch.service] = _add_to_service(covering, watch)
+    return _join_single_polls(polls.values())
 
 
 def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll:
-    """Return the list call for a service that a look for every service has found."""
+    """Return the list call for a service from the account's list."""
     naming = replace(poll.naming, name=poll.naming.name or name)
     return Poll(service=service, cadence=poll.cadence, naming=naming)
 
 
-def _join_single(polls: Iterable[Poll]) -> tuple[Poll, ...]:
+def _join_single_polls(polls: Iterable[Poll]) -> tuple[Poll, ...]:
     by_service: dict[ServiceRef, list[Poll]] = {}
     for poll in polls:
         by_service.setdefault(poll.service, []).append(poll)
-    return tuple(poll for group in by_service.values() for poll in _joined(group))
+    return tuple(poll for group in by_service.values() for poll in _as_one_list(group))
 
 
-def _joined(polls: list[Poll]) -> list[Poll]:
+def _as_one_list(polls: list[Poll]) -> list[Poll]:
     single = {poll.training: poll.naming for poll in polls if poll.training is not None}
     if len(single) < JOIN_FROM:
         return polls
     cadence = polls[0].cadence
     for poll in polls[1:]:
         cadence = _shorter(cadence, poll.cadence)
-    return [Poll(service=polls[0].service, cadence=cadence, whole=False, single=single)]
+    return [Poll(service=polls[0].service, cadence=cadence, whole_service=False, single=single)]
 
 
 def _merge(poll: Poll | None, watch: Watch) -> Poll:
@@ -124,7 +127,7 @@ def _merge(poll: Poll | None, watch: Watch) -> Poll:
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), naming=_specific(poll.naming, naming))
 
 
-def _cover(poll: Poll, watch: Watch) -> Poll:
+def _add_to_service(poll: Poll, watch: Watch) -> Poll:
     if watch.training is None:
         return _merge(poll, watch)
     own = Naming(name=watch.name, labels=watch.labels)

@@ -1,6 +1,6 @@
-"""When the next request may start: at most ceil(rate) in any window of one second, no burst above.
+"""The rate limit of requests: at most ceil(rate) starts in any window of one second, without bursts.
 
-Starts are spread evenly, which is stricter than a bucket that lets a burst through.
+Starts are spread evenly, which is stricter than a token bucket.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 WINDOW_SECONDS: Final = 1.0
 
 MARGIN_SECONDS: Final = 0.05
-"""Stretches the window, so that it holds where the requests arrive too.
+"""Stretches the window, to keep the limit at the server too.
 
-It covers what the way adds to one request and not to another: scheduling, the network's jitter. The time to open a
-connection is not among it, as starts are counted when the connection stands.
+It covers delays that differ between requests: scheduling and network jitter. The time to open a connection does not
+count, because a start is counted once the connection is open.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimiter:
-    """Counts starts on a clock that never steps; each start or pause gives a new pacer."""
+    """An immutable rate limiter on a monotonic clock; each start or pause returns a new one."""
 
     spacing_seconds: float
     free_at: float = -math.inf
@@ -29,20 +29,24 @@ class RateLimiter:
 
     @classmethod
     def of_rate(cls, per_second: float, margin_seconds: float = MARGIN_SECONDS) -> RateLimiter:
-        """Make the pacer for a rate above 0; below 1 it means one request each ``1 / per_second`` seconds."""
+        """Return a limiter for a rate above 0; a rate below 1 means one request each ``1 / per_second`` seconds.
+
+        Raises:
+            ValueError: The rate is 0, negative, infinite or no number.
+        """
         if not per_second > 0 or math.isinf(per_second):
             raise ValueError(f"requests_per_second must be above 0, not {per_second}")
         in_a_window = math.ceil(per_second)
         return cls(spacing_seconds=max(1 / per_second, (WINDOW_SECONDS + margin_seconds) / in_a_window))
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long to wait before the next start; 0 means now."""
+        """Return the seconds until the next start; 0 means now."""
         return max(0.0, self.free_at - now)
 
     def started(self, now: float) -> RateLimiter:
-        """Count a start."""
+        """Return the limiter after a start."""
         return self.paused(now + self.spacing_seconds)
 
     def paused(self, until: float) -> RateLimiter:
-        """Allow no start before ``until``; a pause never ends earlier than one already there."""
+        """Return the limiter with no start before ``until``; it never shortens an earlier pause."""
         return replace(self, free_at=max(self.free_at, until))

@@ -1,6 +1,6 @@
-"""What comes of asking AiTEMS once: what was seen, or why nothing could be seen.
+"""The result or failure of one poll, and the stored state of a poll.
 
-"We cannot see" is never a status of a training: a look fails, not a training.
+A poll fails, not a training: "cannot be polled" is never a status of a training.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from watcher.core.training.model import Observation
 
 
 class Cause(StrEnum):
-    """Why a look showed nothing; the word stands in the store, the log, the metric and the message."""
+    """The cause of a failed poll; the store, the log, the metric and the messages use its value."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -28,7 +28,7 @@ class Cause(StrEnum):
     PERMISSION = "permission"
     """401 with gateway code 210, or 403: the key may not read this."""
     QUOTA = "quota"
-    """429 with gateway code 400: the quota is used up."""
+    """429 with gateway code 400: the quota is exhausted."""
     THROTTLE = "throttle"
     """429 with gateway code 410."""
     RATE = "rate"
@@ -36,36 +36,36 @@ class Cause(StrEnum):
     SERVER = "server-error"
     """Any 5xx."""
     BAD_ANSWER = "bad-answer"
-    """An answer that is not what the documents promise: redirect, HTML, missing fields, another training's."""
+    """An answer unlike the documents: a redirect, HTML, missing fields, or another training."""
     REFUSED = "refused"
-    """Any other 4xx: the gateway does not take our request as it is."""
+    """Any other 4xx: the gateway rejects the request."""
     CLOCK = "clock"
-    """Refused, and the server's ``Date`` is more than five minutes off ours."""
+    """A rejected request while the server's ``Date`` is more than five minutes from our clock."""
     NOT_FOUND = "not-found"
-    """404 or 410: there is no such service or training, or the gateway does not know the path."""
+    """404 or 410: no such service or training, or a path that the gateway does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
-    """A counting answer: whole, in time, and about what was asked."""
+    """A valid answer: complete, in time, and about the service or training that was requested."""
 
     observations: tuple[Observation, ...]
     asked_at: datetime
     answered_at: datetime
     digest: bytes
-    """SHA-256 over the body, or over the bodies of all pages."""
+    """SHA-256 of the body, or of the bodies of all pages."""
     deviations: tuple[str, ...] = ()
-    """Where the answer differs from the documents without being wrong, e.g. ``new field: foo``."""
+    """Differences from the documents that are no failure, e.g. ``new field: foo``."""
     server_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFailure:
-    """A look that showed nothing, with the reason."""
+    """A failed poll, with its cause."""
 
     cause: Cause
     detail: str
-    """One line for a person: what came back or broke, without secrets and cut to 300 characters."""
+    """One line for a person, without secrets, at most 300 characters."""
     asked_at: datetime
     ended_at: datetime
     http_status: int | None = None
@@ -78,29 +78,29 @@ class PollFailure:
 PollOutcome = PollResult | PollFailure
 
 
-def joined(answers: Sequence[PollResult]) -> PollResult:
-    """Return several answers as one: it began with the first request and ended with the last answer."""
+def join_results(results: Sequence[PollResult]) -> PollResult:
+    """Return several results as one, from the first request to the last answer."""
     return PollResult(
-        observations=tuple(item for seen in answers for item in seen.observations),
-        asked_at=min(seen.asked_at for seen in answers),
-        answered_at=max(seen.answered_at for seen in answers),
-        digest=hashlib.sha256(b"".join(seen.digest for seen in answers)).digest(),
-        deviations=tuple(sorted({description for seen in answers for description in seen.deviations})),
+        observations=tuple(observation for result in results for observation in result.observations),
+        asked_at=min(result.asked_at for result in results),
+        answered_at=max(result.answered_at for result in results),
+        digest=hashlib.sha256(b"".join(result.digest for result in results)).digest(),
+        deviations=tuple(sorted({description for result in results for description in result.deviations})),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollState:
-    """What is remembered of one recurring question to AiTEMS."""
+    """The stored state of one poll."""
 
     key: str
     good_asked_at: datetime | None = None
-    """Start of the latest request that was answered; ``None`` before the first."""
+    """Start of the latest good poll's request; ``None`` before the first."""
     good_answered_at: datetime | None = None
     digest: bytes | None = None
-    """Over the latest answer and what it was asked for; equal ones need no second reading."""
+    """Hash of the latest answer and its request; an equal one needs no further processing."""
     failures: int = 0
-    """Failed looks in a row."""
+    """Consecutive failed polls."""
     failed_since: datetime | None = None
     cause: Cause | None = None
     detail: str | None = None

@@ -1,1 +1,1 @@
-"""Routing: which receivers an event goes to."""
+"""Routing: the receivers of each event."""

@@ -1,7 +1,7 @@
-"""Which events a route takes: words and patterns for what an event is about.
+"""Matchers: the events that a route or a silence takes, by patterns for the facts of an event.
 
-A pattern is a word with ``*`` (any text, none too) or ``?`` (any one character), as a shell has them; letters count as
-they are written. An event that lacks what a key asks for is not matched: an account's incident has no service.
+A pattern is a literal text, or one with ``*`` (any text, also none) or ``?`` (any one character), as in a shell. Case
+counts. An event without the fact of a key is not matched: an incident of an account has no service.
 """
 
 from __future__ import annotations
@@ -17,61 +17,61 @@ from watcher.core.event import DEFAULT_KINDS, Event, Kind
 ALL_KINDS: Final = "*"
 KIND: Final = "kind"
 LABEL: Final = "labels."
-"""Before a label's name, it makes the key of that label."""
+"""The prefix of a label's key, before the label's name."""
 
-Words = tuple[str, ...]
-"""Words and patterns of which any one is to match."""
-NO_WORDS: Final[Mapping[str, Words]] = MappingProxyType({})
+Patterns = tuple[str, ...]
+"""Patterns of which one must match."""
+NO_PATTERNS: Final[Mapping[str, Patterns]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """The first key by which an event is not matched."""
+    """The first key on which an event and a matcher differ."""
 
     key: str
-    wanted: Words
+    wanted: Patterns
     """Empty for the default kinds."""
     found: str | None
-    """``None`` where the event has no such thing."""
+    """The event's value; ``None`` where the event has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """What an event must be to be matched: every key must fit."""
+    """Conditions on an event; an event matches where every key matches."""
 
     kinds: frozenset[str] | None = None
     """``None`` for the default kinds."""
-    words: Mapping[str, Words] = field(default_factory=lambda: NO_WORDS, hash=False)
+    patterns: Mapping[str, Patterns] = field(default_factory=lambda: NO_PATTERNS, hash=False)
     """By key: ``account``, ``service``, ``type``, ``version``, ``status``, or ``labels.`` and a label's name."""
 
     @property
-    def kinds_taken(self) -> frozenset[str]:
-        """Every kind that may be matched, by its own name."""
+    def matched_kinds(self) -> frozenset[str]:
+        """Every kind that can match, by its own name."""
         if self.kinds is None:
             return frozenset(DEFAULT_KINDS)
         return frozenset(Kind) if ALL_KINDS in self.kinds else self.kinds
 
-    def difference(self, event: Event) -> Mismatch | None:
-        """Return by what an event is not matched; ``None`` where it is."""
-        if event.kind not in self.kinds_taken:
+    def mismatch(self, event: Event) -> Mismatch | None:
+        """Return the first key on which the event differs; ``None`` where it matches."""
+        if event.kind not in self.matched_kinds:
             return Mismatch(key=KIND, wanted=tuple(sorted(self.kinds or ())), found=event.kind.value)
         facts = facts_of(event)
-        for key, wanted in self.words.items():
+        for key, wanted in self.patterns.items():
             found = facts.get(key)
-            if found is None or not any(fits(found, word) for word in wanted):
+            if found is None or not any(matches_pattern(found, pattern) for pattern in wanted):
                 return Mismatch(key=key, wanted=wanted, found=found)
         return None
 
     def covers(self, other: Matcher, kind: str) -> bool:
-        """Say whether every event of a kind that ``other`` matches is matched here too, as far as can be told."""
-        return kind in self.kinds_taken and all(
-            key in other.words and all(_any_covers(wanted, word) for word in other.words[key])
-            for key, wanted in self.words.items()
+        """Return whether this matcher surely matches every event of ``kind`` that ``other`` matches."""
+        return kind in self.matched_kinds and all(
+            key in other.patterns and all(_any_covers(wanted, narrow) for narrow in other.patterns[key])
+            for key, wanted in self.patterns.items()
         )
 
 
 def facts_of(event: Event) -> dict[str, str]:
-    """Return what an event is about, by key; what it lacks is left out."""
+    """Return the facts of an event that patterns can match, by key, without the empty ones."""
     facts = {
         "account": event.account,
         "service": event.service,
@@ -83,35 +83,35 @@ def facts_of(event: Event) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-def words_of(match: Matcher) -> dict[str, list[str]]:
+def patterns_of(match: Matcher) -> dict[str, list[str]]:
     """Return a matcher as plain JSON, by key as ``matcher_of`` reads it; without ``kind`` for the default kinds."""
     kinds = {} if match.kinds is None else {KIND: sorted(match.kinds)}
-    return kinds | {key: list(words) for key, words in match.words.items()}
+    return kinds | {key: list(patterns) for key, patterns in match.patterns.items()}
 
 
-def matcher_of(words: Mapping[str, Iterable[str]]) -> Matcher:
-    """Return the matcher of words and patterns by key."""
-    rest = {key: tuple(wanted) for key, wanted in words.items()}
-    kinds = rest.pop(KIND, None)
-    return Matcher(kinds=None if kinds is None else frozenset(kinds), words=MappingProxyType(rest))
+def matcher_of(patterns: Mapping[str, Iterable[str]]) -> Matcher:
+    """Return the matcher of these patterns by key."""
+    others = {key: tuple(wanted) for key, wanted in patterns.items()}
+    kinds = others.pop(KIND, None)
+    return Matcher(kinds=None if kinds is None else frozenset(kinds), patterns=MappingProxyType(others))
 
 
-def fits(text: str, word: str) -> bool:
-    """Say whether a word or pattern is fit for a text."""
-    # A bracket means nothing here: in shells it opens a set of characters.
-    return fnmatchcase(text, word.replace("[", "[[]"))
+def matches_pattern(text: str, pattern: str) -> bool:
+    """Return whether a text matches a pattern."""
+    # A bracket is literal here; in shells it opens a set of characters.
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
-def is_pattern(word: str) -> bool:
-    """Say whether a word may stand for several."""
-    return "*" in word or "?" in word
+def is_pattern(text: str) -> bool:
+    """Return whether a text contains ``*`` or ``?``, so that it may match several values."""
+    return "*" in text or "?" in text
 
 
-def _any_covers(wanted: Words, word: str) -> bool:
-    return any(_covers(pattern, word) for pattern in wanted)
+def _any_covers(wanted: Patterns, narrow: str) -> bool:
+    return any(_covers(wide, narrow) for wide in wanted)
 
 
-def _covers(pattern: str, word: str) -> bool:
-    """Say whether whatever fits ``word`` surely fits ``pattern``."""
-    # A star of the word may stand for more than the one character that a question mark takes.
-    return pattern == word or (("?" not in pattern or not is_pattern(word)) and fits(word, pattern))
+def _covers(wide: str, narrow: str) -> bool:
+    """Return whether each text that matches ``narrow`` surely matches ``wide``."""
+    # A star of ``narrow`` may stand for more than the one character that a question mark matches.
+    return wide == narrow or (("?" not in wide or not is_pattern(narrow)) and matches_pattern(narrow, wide))

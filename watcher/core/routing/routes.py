@@ -1,4 +1,7 @@
-"""Which receivers an event goes to: ordered routes, the first match wins unless it lets the next ones look too."""
+"""Routes: the receivers of an event. Routes are tried in order, and the first match takes the event.
+
+A route with ``continues`` lets the routes after it match the event too.
+"""
 
 from __future__ import annotations
 
@@ -12,79 +15,79 @@ from watcher.core.routing.matcher import Matcher
 from watcher.core.training.model import ServiceRef
 
 FLAP_LIMIT: Final = 10
-"""A training's life takes about five events; more than twice as many in an hour are a storm."""
+"""Events of one training in an hour; above this it is flapping. A training has about five events from start to end."""
 FLAP_WINDOW: Final = timedelta(hours=1)
 DIGEST_PATIENCE: Final = timedelta(minutes=10)
 CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
-"""A catch-up goes when everything was looked at again; this ends its wait where that does not come."""
+"""The longest wait for a catch-up; it goes out earlier when everything was polled again."""
 MENTIONS_MAX: Final = 10
-"""People and teams that one message mentions, so that it stays within Slack's limits."""
+"""People and teams that one message mentions, within Slack's limits."""
 NO_ROUTE: Final = "no route names this kind"
 DEFAULT_MATCH: Final = Matcher()
-"""Every event of the default kinds."""
+"""Matches every event of the default kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Which events go to which receivers, and how they are told there."""
+    """A rule that sends matching events to receivers."""
 
     number: int
-    """The route's place in the configuration, from 1; also where it is implied."""
+    """The position in the configuration, from 1; an implied route has one too."""
     match: Matcher = DEFAULT_MATCH
     to: tuple[str, ...]
-    """Names of receivers; empty to drop on purpose."""
-    goes_on: bool = False
-    """Whether the routes after it look at the event too."""
+    """Names of receivers; empty to drop the events on purpose."""
+    continues: bool = False
+    """Whether the routes after this one may match the event too."""
     mentions: tuple[str, ...] = ()
     """Slack's markup for people and teams."""
     group_for: timedelta | None = None
-    """How long what is not urgent waits for more of this route."""
+    """How long an event that is not urgent waits for more events of this route."""
 
     @property
     def name(self) -> str:
-        """What reasons call it."""
+        """The route's name in reasons, e.g. ``route 2``."""
         return f"route {self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What an event is told together with, instead of by itself."""
+    """The group that an event joins, one message for several events."""
 
     key: str
     patience: timedelta
-    """How long an open group waits for more, unless it is let go before."""
+    """How long the group waits for more events, unless it is released earlier."""
     largest: int = 20
-    """More than this make a further group: one message must stay readable, and within Slack's limits."""
+    """Events in one group; a further event opens a new one. Keeps messages readable and within Slack's limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """A receiver that is told, and how."""
+    """One receiver of an event, with its mentions and group."""
 
     receiver: str
     mentions: tuple[str, ...] = ()
     group: Group | None = None
     in_doubt: bool = False
-    """Whether it may have the event already, from an attempt whose answer did not come."""
+    """Whether an earlier attempt without an answer may have delivered the event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingDecision:
-    """Where an event goes, and why."""
+    """The receivers of an event, with the reason."""
 
     to: tuple[Recipient, ...]
     reason: str
-    """``route N`` for each route that takes it, or why none does."""
+    """``route N`` for each route that took the event, or the reason why none did."""
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """The names of those that are told."""
+        """The names of the receivers."""
         return tuple(recipient.receiver for recipient in self.to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
-    """All routes, with what holds for each of them."""
+    """All routes, with the settings that apply to each of them."""
 
     routes: tuple[Route, ...]
     flap_limit: int = FLAP_LIMIT
@@ -93,53 +96,52 @@ class Routes:
 def route_event(
     event: Event, routes: Iterable[Route], recent: int = 1, flap_limit: int = FLAP_LIMIT
 ) -> RoutingDecision:
-    """Return the receivers of the routes that take the event, each once, as the first that names it says.
+    """Return the receivers of an event, each once, with the settings of the first route that names it.
 
     Args:
-        event: what is to be told.
-        routes: in the order of the configuration.
-        recent: how many events its subject had within the last hour, this one among them.
-        flap_limit: how many of them are told by themselves.
+        event: The event to route.
+        routes: All routes, in the order of the configuration.
+        recent: How many events the subject had in the last hour, with this one.
+        flap_limit: How many of them get a message of their own.
     """
-    takers = tuple(taking(event, routes))
+    matching = tuple(matching_routes(event, routes))
     by_receiver: dict[str, Route] = {}
-    for route in takers:
+    for route in matching:
         for receiver in route.to:
             by_receiver.setdefault(receiver, route)
     to = tuple(
         Recipient(receiver=receiver, mentions=route.mentions, group=group_of(event, route, recent, flap_limit))
         for receiver, route in by_receiver.items()
     )
-    return RoutingDecision(to=to, reason=_reason(takers, dropped=not to))
+    return RoutingDecision(to=to, reason=_reason(matching, dropped=not to))
 
 
-def taking(event: Event, routes: Iterable[Route]) -> Iterator[Route]:
-    """Yield the routes that take an event, in order, up to the first that does not go on."""
+def matching_routes(event: Event, routes: Iterable[Route]) -> Iterator[Route]:
+    """Yield the routes that take an event, in order, up to the first that does not continue."""
     for route in routes:
-        if route.match.difference(event) is None:
+        if route.match.mismatch(event) is None:
             yield route
-            if not route.goes_on:
+            if not route.continues:
                 return
 
 
-def _reason(takers: tuple[Route, ...], *, dropped: bool) -> str:
-    names = ", ".join(route.name for route in takers)
+def _reason(matching: tuple[Route, ...], *, dropped: bool) -> str:
+    names = ", ".join(route.name for route in matching)
     if not names:
         return NO_ROUTE
     return f"{names}: dropped on purpose" if dropped else names
 
 
 def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group | None:
-    """Return what an event is told together with, if anything.
+    """Return the group that an event joins; ``None`` where it gets a message of its own.
 
-    Late changes of one occasion go together, and what a route collects, but for what is urgent. A subject that does
-    not come to rest is told in digests from ``flap_limit`` events an hour on, whatever the kind; what cannot be seen
-    is always told by itself.
+    Late changes of one catch-up form a group. So do events of a route with ``group_for``. Urgent events join neither.
+    A flapping subject goes into digests, for any kind of event. An incident always gets a message of its own.
     """
     if event.incident is not None:
         return None
     if recent > flap_limit:
-        return Group(key=f"digest {_is_flapping(event)}", patience=DIGEST_PATIENCE)
+        return Group(key=f"digest {_digest_subject(event)}", patience=DIGEST_PATIENCE)
     if event.urgent:
         return None
     if event.group is not None:
@@ -147,13 +149,16 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     return None if route.group_for is None else Group(key=route.name, patience=route.group_for)
 
 
-def _is_flapping(event: Event) -> str:
-    """Return what a digest is of: what keeps one training from resting, a stale replica say, does so to its service."""
+def _digest_subject(event: Event) -> str:
+    """Return the subject of an event's digest.
+
+    Trainings of one service share a digest: they usually flap for one cause, such as a stale replica.
+    """
     if event.account is None or event.service is None:
         return event.subject
     return ServiceRef(event.account, event.service).subject
 
 
-def joined(mentions: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """Return whom a message mentions that tells several events: each once, in order, no more than ``MENTIONS_MAX``."""
+def merge_mentions(mentions: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Return the mentions of a group's message: each once, in order, at most ``MENTIONS_MAX``."""
     return tuple(dict.fromkeys((*mentions, *more)))[:MENTIONS_MAX]

@@ -1,4 +1,4 @@
-"""Silences: quiet for what a matcher matches, always with an end, an author and a reason."""
+"""Silences: rules that stop messages about matching events, each with an end, an author and a reason."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.core.event import RECEIVER_KINDS, STORE_KINDS, Event
-from watcher.core.routing.matcher import Matcher, words_of
+from watcher.core.routing.matcher import Matcher, patterns_of
 from watcher.core.timestamps import require_utc, to_text
 
 EXEMPT: Final = STORE_KINDS | RECEIVER_KINDS
-"""What is told whatever is silenced: without it nobody would know that the watcher cannot tell."""
+"""Kinds that no silence stops: without them nobody would notice that the watcher cannot notify."""
 LONGEST: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Quiet for a while, by somebody, for a reason."""
+    """A rule that stops messages about matching events for a limited time."""
 
     id: str
     match: Matcher
@@ -27,21 +27,21 @@ class Silence:
     author: str
     reason: str
     ended_at: datetime | None = None
-    """When somebody ended it before its time."""
+    """The time when somebody ended it early."""
     ended_by: str | None = None
 
     def __post_init__(self) -> None:
-        for moment in (self.starts_at, self.ends_at):
-            require_utc(moment)
+        for time in (self.starts_at, self.ends_at):
+            require_utc(time)
 
     @property
     def over_at(self) -> datetime:
-        """When it is over, be it by its time or by somebody."""
+        """The actual end: the planned one, or an earlier one by an operator."""
         return self.ends_at if self.ended_at is None else min(self.ended_at, self.ends_at)
 
     def active(self, now: datetime) -> bool:
-        """Say whether it holds at this time; its end is not within."""
-        # One that somebody ended stays so, also where the wall clock steps back to before that.
+        """Return whether the silence applies at this time; its end is exclusive."""
+        # An ended silence stays ended, even if the wall clock steps back to before that.
         return self.ended_at is None and self.starts_at <= now < self.ends_at
 
 
@@ -54,7 +54,7 @@ def to_json(silence: Silence) -> dict[str, object]:
     """Return a silence as plain JSON, for programs."""
     return {
         "id": silence.id,
-        "match": words_of(silence.match),
+        "match": patterns_of(silence.match),
         "starts_at": to_text(silence.starts_at),
         "ends_at": to_text(silence.ends_at),
         "by": silence.author,
@@ -65,7 +65,7 @@ def to_json(silence: Silence) -> dict[str, object]:
 
 
 def covering(event: Event, silences: Iterable[Silence], now: datetime) -> Silence | None:
-    """Return the first silence that takes an event which is routed now, if one does."""
+    """Return the first active silence that matches an event; ``None`` where there is none or the kind is exempt."""
     if event.kind in EXEMPT:
         return None
-    return next((item for item in silences if item.active(now) and item.match.difference(event) is None), None)
+    return next((item for item in silences if item.active(now) and item.match.mismatch(event) is None), None)

@@ -1,1 +1,1 @@
-"""Trainings: their model, their life cycle, and the decision about each answer."""
+"""Trainings: their model, their state machine, and the decision about each answer."""

@@ -1,4 +1,4 @@
-"""What a decision about a training is made of: its background, its reason, and what comes of it."""
+"""The parts of a decision about a training: context, reason and result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.core.training.model import Snapshot
 
 
 class DecisionReason(StrEnum):
-    """Why a decision came out as it did; kept with the event and shown under the same word."""
+    """The reason of a decision; stored with the event and shown by its value."""
 
     BASELINE = "baseline"
     NEW_VERSION = "new-version"
@@ -32,23 +32,23 @@ class DecisionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionContext:
-    """What a decision must know beside the snapshot and the answer."""
+    """The facts of a decision beside the snapshot and the answer."""
 
     epoch: str
     """The store's epoch; part of every event's id."""
     polling_since: datetime
-    """Since when we have looked without a gap; what changed before is told as ``late``."""
+    """The start of polling without a gap; an earlier change is marked as ``late``."""
     new_since: datetime | None = None
-    """Start of the last whole list without this training; ``None`` makes its first sight a baseline."""
+    """Start of the last complete list without this training; ``None`` makes its first answer a baseline."""
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     catch_up_id: str | None = None
-    """What late changes are told on together, e.g. the outage that hid them."""
+    """The catch-up that groups late changes, e.g. the id of the incident that hid them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to remember and what to tell, with the reason."""
+    """The new snapshot, the event to announce if any, and the reason."""
 
     snapshot: Snapshot
     reason: DecisionReason
@@ -56,5 +56,5 @@ class Decision:
 
     @property
     def wants_confirmation(self) -> bool:
-        """Whether a view should be asked for now."""
+        """Whether a view should confirm the answer now."""
         return self.reason is DecisionReason.AWAITS_CONFIRMATION

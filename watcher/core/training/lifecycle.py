@@ -1,13 +1,17 @@
-"""The life of a training: one table, one total function.
+"""The state machine of trainings: one table and one total function.
 
-Theory of operation. ``decide`` compares what is recorded (``Snapshot``) with what one counting answer showed
-(``Observation``). The table names the move between the two words; the move alone says whether one answer is
-enough. A move onwards is recorded at first sight. A move back (or out of an end) is recorded when a second answer
-repeats it, since a replica may have answered an old state. An end that a list shows is recorded when a view or the
-next list repeats it; if neither comes in time, ``settle`` records it as unconfirmed. Whatever is recorded makes
-exactly one event, except a baseline, which makes none.
+``decide`` compares the recorded status (``Snapshot``) with the status in one valid answer (``Observation``). The table
+gives the transition between the two, and the transition decides whether one answer is enough:
 
-AiTEMS publishes the nine words but no state machine: the order is our reading, and no move is refused.
+- A transition forward is recorded from one answer.
+- A transition back, or out of an end, is recorded when a second answer repeats it. A stale replica may have given the
+  first answer.
+- An end in a list is recorded when a view or the next list repeats it. If neither does in time, ``settle`` records it
+  as unconfirmed.
+
+Each recorded transition makes exactly one event. A baseline makes none.
+
+AiTEMS documents nine statuses but no state machine. The order is our interpretation, and no transition is rejected.
 """
 
 from __future__ import annotations
@@ -34,21 +38,21 @@ from watcher.core.training.model import (
 
 
 class Transition(StrEnum):
-    """What lies between the recorded word and the seen one."""
+    """The kind of change from the recorded status to the one in an answer."""
 
     SAME = "="
     FORWARD = ">"
     END = "!"
     BACK = "<"
     RESTART = "R"
-    STRANGE = "?"
-    """Into a word that the documents do not have."""
-    UNORDERED = "&"
-    """Out of an end into a word that the documents do not have."""
+    UNKNOWN = "?"
+    """Into an undocumented status."""
+    END_TO_UNKNOWN = "&"
+    """Out of an end into an undocumented status."""
 
 
 OTHER: Final = "other"
-"""Stands in the table for any word that the documents do not have."""
+"""The table's name for every undocumented status."""
 
 STAGES: Final = (*(status.value for status in Status), OTHER)
 
@@ -70,21 +74,25 @@ other              >       >         >       >        >         !           !   
 def _read_grid(grid: str) -> Mapping[tuple[str, str], Transition]:
     header, *rows = [line.split() for line in grid.strip().splitlines()]
     return MappingProxyType(
-        {(known, seen): Transition(sign) for known, *signs in rows for seen, sign in zip(header, signs, strict=True)}
+        {
+            (known, observed): Transition(sign)
+            for known, *signs in rows
+            for observed, sign in zip(header, signs, strict=True)
+        }
     )
 
 
 TRANSITIONS: Final = _read_grid(_GRID)
 
-NEEDS_CONFIRMATION: Final = frozenset({Transition.BACK, Transition.RESTART, Transition.UNORDERED})
-"""Moves that one answer alone does not prove, wherever it came from."""
+NEEDS_CONFIRMATION: Final = frozenset({Transition.BACK, Transition.RESTART, Transition.END_TO_UNKNOWN})
+"""Transitions that need a second answer, from a view or a list."""
 
 CHAIN: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
-"""The stages on the way to an end, by our reading."""
+"""The usual stages before an end, by our interpretation."""
 
 
-ABSENT_ENOUGH: Final = 2
-"""Two whole lists in a row without a training say that it is gone; no need to count further."""
+GONE_AFTER: Final = 2
+"""Consecutive answers without a training after which it is gone."""
 
 
 _REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
@@ -93,56 +101,66 @@ _REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
         Transition.END: DecisionReason.ENDED,
         Transition.BACK: DecisionReason.MOVED_BACK,
         Transition.RESTART: DecisionReason.RESTARTED,
-        Transition.STRANGE: DecisionReason.UNKNOWN_STATUS,
-        Transition.UNORDERED: DecisionReason.UNKNOWN_STATUS,
+        Transition.UNKNOWN: DecisionReason.UNKNOWN_STATUS,
+        Transition.END_TO_UNKNOWN: DecisionReason.UNKNOWN_STATUS,
     }
 )
 
 
-def transition_between(known: str | None, seen: str) -> Transition:
-    """Return the table's move from the recorded word to the seen one; total over all words.
+def transition_between(known: str | None, observed: str) -> Transition:
+    """Return the table's transition from the recorded status to the observed one, for any two texts.
 
-    ``None`` stands for a training that has no recorded word yet: its first word is a move onwards.
+    ``None`` is a training without a recorded status. Its first status is a transition forward or an end.
     """
-    if known == seen:
+    if known == observed:
         return Transition.SAME
-    return TRANSITIONS[_stage(known) if known is not None else OTHER, _stage(seen)]
+    return TRANSITIONS[_stage(known) if known is not None else OTHER, _stage(observed)]
 
 
-def _stage(word: str) -> str:
-    return word if phase_of(word) is not Phase.UNKNOWN else OTHER
+def _stage(status: str) -> str:
+    return status if phase_of(status) is not Phase.UNKNOWN else OTHER
 
 
-def skipped_between(known: str | None, seen: str) -> tuple[str, ...]:
-    """Return the stages strictly between the two on requesting, waiting, learning, end; empty where it is unknown."""
+def skipped_between(known: str | None, observed: str) -> tuple[str, ...]:
+    """Return the stages strictly between two statuses, in the order requesting, waiting, learning, end.
+
+    Empty where the order does not have the recorded status.
+    """
     if known not in CHAIN:
         return ()
     start = CHAIN.index(Status(known)) + 1
-    end = len(CHAIN) if is_final(seen) else _chain_index(seen)
+    end = len(CHAIN) if is_final(observed) else _chain_index(observed)
     return tuple(stage.value for stage in CHAIN[start:end])
 
 
-def _chain_index(word: str) -> int:
-    return CHAIN.index(Status(word)) if word in CHAIN else 0
+def _chain_index(status: str) -> int:
+    return CHAIN.index(Status(status)) if status in CHAIN else 0
 
 
 def decide(snapshot: Snapshot | None, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
-    """Return what to remember and what to tell after one counting answer; total, never raises on any word."""
+    """Return the decision about one valid answer; it never raises, for any status."""
     if snapshot is None and context.new_since is None:
         return Decision(snapshot=_baseline(observation), reason=DecisionReason.BASELINE)
     if snapshot is not None and snapshot.gone:
-        return _find_again(snapshot, observation, context, now)
+        return _found_again(snapshot, observation, context, now)
     known = snapshot or _unrecorded(observation, context.new_since or observation.asked_at)
-    move = transition_between(known.status, observation.status)
-    if move is Transition.SAME:
+    transition = transition_between(known.status, observation.status)
+    if transition is Transition.SAME:
         return _unchanged(known, observation)
-    if _one_answer_is_enough(move, observation.source) or _dedup(known.pending, observation):
+    if _one_answer_is_enough(transition, observation.source) or _repeats(known.pending, observation):
         return _record(known, observation, context, now)
-    return _await(known, observation, move, context)
+    return _await_second_answer(known, observation, transition, context)
 
 
 def settle(snapshot: Snapshot, patience: timedelta, context: DecisionContext, now: datetime) -> Decision | None:
-    """Record an end that waited longer than ``patience`` for its confirmation, as unconfirmed; else ``None``."""
+    """Return the decision to record an unconfirmed end; ``None`` while it may still be confirmed.
+
+    Args:
+        snapshot: The recorded state, perhaps with a status that waits for confirmation.
+        patience: The longest wait for the confirmation.
+        context: As for ``decide``.
+        now: The present time, UTC.
+    """
     unconfirmed = snapshot.pending
     if unconfirmed is None or transition_between(snapshot.status, unconfirmed.status) is not Transition.END:
         return None
@@ -152,30 +170,30 @@ def settle(snapshot: Snapshot, patience: timedelta, context: DecisionContext, no
 
 
 def missed(snapshot: Snapshot, last_good_at: datetime | None, context: DecisionContext, now: datetime) -> Decision:
-    """Note that a training was not found; the second time in a row it is told as gone.
+    """Return the decision about an answer without the training; the second in a row makes it gone.
 
     Args:
-        snapshot: what is recorded.
-        last_good_at: start of the look before, when it showed the training; ``None`` where there was none.
-        context: as for ``decide``.
-        now: the end of the answer that lacked it.
+        snapshot: The recorded state.
+        last_good_at: Start of the last good poll, which showed the training; ``None`` where there was none.
+        context: As for ``decide``.
+        now: The end of the answer without the training, UTC.
     """
     if snapshot.absent == 0:
-        snapshot = catch_up(snapshot, last_good_at)
-    absent = replace(snapshot, absent=min(snapshot.absent + 1, ABSENT_ENOUGH))
-    if absent.absent < ABSENT_ENOUGH or absent.gone or absent.status is None:
+        snapshot = with_last_good_poll(snapshot, last_good_at)
+    absent = replace(snapshot, absent=min(snapshot.absent + 1, GONE_AFTER))
+    if absent.absent < GONE_AFTER or absent.gone or absent.status is None:
         return Decision(snapshot=absent, reason=DecisionReason.NOT_FOUND)
-    return _lose(absent, context, now)
+    return _mark_gone(absent, context, now)
 
 
-def catch_up(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
-    """Give a snapshot what unchanged answers did not write: that the last good one still showed its status."""
+def with_last_good_poll(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
+    """Return the snapshot with the last good poll as proof of its status; unchanged answers are not written."""
     if last_good_at is None or snapshot.pending is not None or snapshot.absent:
         return snapshot
-    return snapshot.seen(last_good_at)
+    return snapshot.unchanged_at(last_good_at)
 
 
-def _lose(known: Snapshot, context: DecisionContext, now: datetime) -> Decision:
+def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime) -> Decision:
     late = known.seen_after < context.polling_since
     unconfirmed = UnconfirmedStatus(
         status=known.status or "",
@@ -192,8 +210,11 @@ def _lose(known: Snapshot, context: DecisionContext, now: datetime) -> Decision:
     )
 
 
-def _find_again(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
-    """Tell that it is back, under its recorded word; another word is then a sighting that a second one confirms."""
+def _found_again(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
+    """Return the decision about a gone training that is back.
+
+    The event names the recorded status. A different status then waits for confirmation.
+    """
     unconfirmed = _unconfirmed(known, observation, context)
     event = _event(known, unconfirmed, context, now, confirmed=True)
     back = replace(
@@ -232,22 +253,24 @@ def _unrecorded(observation: Observation, new_since: datetime) -> Snapshot:
 
 def _unchanged(known: Snapshot, observation: Observation) -> Decision:
     reason = DecisionReason.UNCHANGED if known.pending is None else DecisionReason.NOT_REPEATED
-    snapshot = replace(known.seen(observation.asked_at), pending=None, absent=0, record=observation.record)
+    snapshot = replace(known.unchanged_at(observation.asked_at), pending=None, absent=0, record=observation.record)
     return Decision(snapshot=snapshot, reason=reason)
 
 
-def _one_answer_is_enough(move: Transition, source: Source) -> bool:
-    if move in NEEDS_CONFIRMATION:
+def _one_answer_is_enough(transition: Transition, source: Source) -> bool:
+    if transition in NEEDS_CONFIRMATION:
         return False
-    return move is not Transition.END or source is Source.VIEW
+    return transition is not Transition.END or source is Source.VIEW
 
 
-def _dedup(pending: UnconfirmedStatus | None, observation: Observation) -> bool:
+def _repeats(pending: UnconfirmedStatus | None, observation: Observation) -> bool:
     return pending is not None and pending.status == observation.status
 
 
-def _await(known: Snapshot, observation: Observation, move: Transition, context: DecisionContext) -> Decision:
-    reason = DecisionReason.AWAITS_CONFIRMATION if move is Transition.END else DecisionReason.AWAITS_REPEAT
+def _await_second_answer(
+    known: Snapshot, observation: Observation, transition: Transition, context: DecisionContext
+) -> Decision:
+    reason = DecisionReason.AWAITS_CONFIRMATION if transition is Transition.END else DecisionReason.AWAITS_REPEAT
     snapshot = replace(known, pending=_unconfirmed(known, observation, context), absent=0)
     return Decision(snapshot=snapshot, reason=reason)
 
@@ -265,17 +288,17 @@ def _unconfirmed(known: Snapshot, observation: Observation, context: DecisionCon
 
 
 def _record(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
-    first = known.pending if _dedup(known.pending, observation) else None
+    first = known.pending if _repeats(known.pending, observation) else None
     unconfirmed = first or _unconfirmed(known, observation, context)
     decision = _announce(replace(known, absent=0, record=observation.record), unconfirmed, context, now, confirmed=True)
-    return replace(decision, snapshot=decision.snapshot.seen(observation.asked_at))
+    return replace(decision, snapshot=decision.snapshot.unchanged_at(observation.asked_at))
 
 
 def _announce(
     known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
 ) -> Decision:
     event = _event(known, unconfirmed, context, now, confirmed=confirmed)
-    words = {unconfirmed.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
+    new_statuses = {unconfirmed.status} if event.kind is Kind.UNKNOWN_STATUS else frozenset[str]()
     snapshot = replace(
         known,
         status=unconfirmed.status,
@@ -284,7 +307,7 @@ def _announce(
         changed_before=event.before,
         pending=None,
         seq=event.seq,
-        announced_statuses=known.announced_statuses | words,
+        announced_statuses=known.announced_statuses | new_statuses,
     )
     return Decision(snapshot=snapshot, reason=DecisionReason(event.reason), event=event)
 
@@ -311,7 +334,7 @@ def _event(
         late=unconfirmed.late,
         new=known.status is None,
         confirmed=confirmed,
-        # A wall clock that was set back between the two must not turn the bounds round.
+        # A wall clock that was set back between the two must not swap the bounds.
         after=min(known.seen_after, unconfirmed.answered_at),
         before=unconfirmed.answered_at,
         recorded_at=now,
@@ -320,13 +343,13 @@ def _event(
     )
 
 
-def _kind(known: Snapshot, word: str) -> Kind:
-    match phase_of(word):
+def _kind(known: Snapshot, status: str) -> Kind:
+    match phase_of(status):
         case Phase.SUCCEEDED:
             return Kind.SUCCEEDED
         case Phase.FAILED:
             return Kind.FAILED
-        case Phase.UNKNOWN if word not in known.announced_statuses:
+        case Phase.UNKNOWN if status not in known.announced_statuses:
             return Kind.UNKNOWN_STATUS
         case _ if known.status is None:
             return Kind.APPEARED
@@ -336,11 +359,11 @@ def _kind(known: Snapshot, word: str) -> Kind:
             return Kind.PROGRESS
 
 
-def _reason(known: Snapshot, word: str, *, confirmed: bool) -> DecisionReason:
+def _reason(known: Snapshot, status: str, *, confirmed: bool) -> DecisionReason:
     if not confirmed:
         return DecisionReason.ENDED_UNCONFIRMED
-    if known.status == word:
+    if known.status == status:
         return DecisionReason.UNCHANGED
     if known.status is None:
         return DecisionReason.NEW_VERSION
-    return _REASONS[transition_between(known.status, word)]
+    return _REASONS[transition_between(known.status, status)]

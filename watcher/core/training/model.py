@@ -1,6 +1,6 @@
-"""What a training is, what was seen of it, and what we last recorded.
+"""Trainings: their identity, the observation of one answer, and the recorded snapshot.
 
-The words are those of AiTEMS' page "View training"; a status that it does not name is kept as it came.
+The names are those of AiTEMS' page "View training". An undocumented status is kept unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 
 
 class Status(StrEnum):
-    """The nine status words of the page; an observation may carry any other word as a plain string."""
+    """The nine documented statuses; an observation may have any other status as a plain string."""
 
     READY = "ready"
     REQUESTING = "requesting"
@@ -34,7 +34,7 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a status word means for us; our reading, AiTEMS publishes no state machine."""
+    """Our interpretation of a status; AiTEMS publishes no state machine."""
 
     IDLE = "idle"
     IN_PROGRESS = "in-progress"
@@ -58,19 +58,19 @@ PHASES: Final[Mapping[str, Phase]] = MappingProxyType(
 )
 
 
-def phase_of(word: str) -> Phase:
-    """Return the phase of a status word; a word the page does not have is ``UNKNOWN``."""
-    return PHASES.get(word, Phase.UNKNOWN)
+def phase_of(status: str) -> Phase:
+    """Return the phase of a status; ``UNKNOWN`` for an undocumented one."""
+    return PHASES.get(status, Phase.UNKNOWN)
 
 
-def is_final(word: str) -> bool:
-    """Say whether a training with this status has ended."""
-    return phase_of(word) in {Phase.SUCCEEDED, Phase.FAILED}
+def is_final(status: str) -> bool:
+    """Return whether a training with this status has ended."""
+    return phase_of(status) in {Phase.SUCCEEDED, Phase.FAILED}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServiceRef:
-    """A service of an account; ``account`` is the name it has in the configuration."""
+    """The identity of a service; ``account`` is the account's name in the configuration."""
 
     account: str
     service: str
@@ -83,7 +83,7 @@ class ServiceRef:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrainingRef:
-    """The identity of a training: AiTEMS knows it by service, type and version."""
+    """The identity of a training: account, service, type and version."""
 
     account: str
     service: str
@@ -97,7 +97,7 @@ class TrainingRef:
 
     @property
     def watch_subject(self) -> str:
-        """The key of what cannot be seen of it before it was ever found; its own events are numbered apart."""
+        """The key of incidents before the training is first found; their events have a numbering of their own."""
         return f"watch:{_path(self.account, self.service, self.type, self.version)}"
 
     @property
@@ -107,7 +107,11 @@ class TrainingRef:
 
     @classmethod
     def from_subject(cls, subject: str) -> TrainingRef:
-        """Read what ``subject`` wrote."""
+        """Return the reference that ``subject`` wrote.
+
+        Raises:
+            ValueError: The text is no subject of a training.
+        """
         kind, _, path = subject.partition(":")
         parts = [unquote(part) for part in path.split("/")]
         if kind != "training" or len(parts) != len(cls.__slots__):
@@ -120,7 +124,7 @@ def _path(*parts: str) -> str:
 
 
 class Source(StrEnum):
-    """Which call an observation came from; a view's record is the fuller one."""
+    """The call of an observation; a view has more fields than a list."""
 
     VIEW = "view"
     LIST = "list"
@@ -131,17 +135,17 @@ NO_RECORD: Final[Mapping[str, object]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One training as one counting answer showed it."""
+    """One training in one valid answer."""
 
     ref: TrainingRef
     status: str
     asked_at: datetime
-    """When the request was started, UTC."""
+    """Start of the request, UTC."""
     answered_at: datetime
-    """When the answer was whole, UTC."""
+    """End of the answer, UTC."""
     source: Source
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
-    """The answer's other fields as they came: ``hpConfig``, ``createdDate``, ``inference``, …"""
+    """The answer's other fields, unchanged: ``hpConfig``, ``createdDate``, ``inference``, …"""
 
     def __post_init__(self) -> None:
         require_utc(self.asked_at)
@@ -149,27 +153,29 @@ class Observation:
 
 
 LONGEST_OVERTAKING: Final = timedelta(minutes=15)
-"""Answers may overtake each other by less than this, since no call takes so long; what was asked earlier by more was
-asked after the wall clock was set back."""
+"""Answers overtake each other by less than this, because no call takes so long.
+
+A request that seems older by more was started after the wall clock was set back.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnconfirmedStatus:
-    """A status that waits for a second answer before it is recorded: a backward move, or a final of a list."""
+    """A status that needs a second answer to be recorded: after a transition back, or an end in a list."""
 
     status: str
     asked_at: datetime
     answered_at: datetime
     source: Source
     late: bool = False
-    """Whether the change may have happened while the watcher could not look."""
+    """Whether the change may have happened while the watcher could not poll."""
     catch_up_id: str | None = None
-    """What it is told on together with other late changes."""
+    """The catch-up that announces it with other late changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is recorded of a training; ``status`` is ``None`` while its first sighting waits to be confirmed."""
+    """The recorded state of a training; ``status`` is ``None`` while the first status waits for confirmation."""
 
     ref: TrainingRef
     status: str | None
@@ -177,23 +183,23 @@ class Snapshot:
     """Start of the latest request whose answer showed the recorded status (or not yet this training)."""
     changed_after: datetime | None = None
     changed_before: datetime | None = None
-    """Bounds of the move into ``status``; both ``None`` for a baseline."""
+    """Bounds of the change to ``status``; both ``None`` for a baseline."""
     first_seen_at: datetime
     pending: UnconfirmedStatus | None = None
     absent: int = 0
-    """How many looks in a row did not find it."""
+    """Consecutive answers without the training."""
     gone: bool = False
-    """Whether it was told as gone and not found since."""
+    """Whether it was announced as gone and not found again."""
     seq: int = 0
     """The number of this training's latest event; 0 where there was none."""
     announced_statuses: frozenset[str] = frozenset()
-    """Unknown status words that were told for this training."""
+    """Undocumented statuses that were announced for this training."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0
     """Counts the writes of this row; the store compares it before it sets."""
 
-    def seen(self, asked_at: datetime) -> Snapshot:
-        """Note that a request started at ``asked_at`` still showed the recorded status."""
+    def unchanged_at(self, asked_at: datetime) -> Snapshot:
+        """Return the snapshot after an answer with the recorded status, to a request started at ``asked_at``."""
         if timedelta() <= self.seen_after - asked_at < LONGEST_OVERTAKING:
             return self
         return replace(self, seen_after=asked_at)

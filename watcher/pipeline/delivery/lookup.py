@@ -9,7 +9,14 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.lookup import Lookup, LookupResult, NotFound, Unanswered, after_lookup, first_lookup_at
+from watcher.core.delivery.lookup import (
+    Lookup,
+    LookupFailed,
+    LookupResult,
+    MessageNotFound,
+    after_lookup,
+    first_lookup_at,
+)
 from watcher.core.delivery.model import Attempt, Dedup, LeasedDelivery, Policy, Verdict
 from watcher.pipeline.ports import Clock, SupportsLookup
 
@@ -42,10 +49,10 @@ class LookupRunner:
             self._rest(min(REST, policy.first_retry))
         for leased in batch:
             identity = leased.request.delivery_id
-            result = found.get(identity, NotFound())
+            result = found.get(identity, MessageNotFound())
             lookup = self._lookup(leased, due[identity])
             decided = after_lookup(result, lookup, policy, now, unit)
-            if isinstance(result, Unanswered) and decided.next_at is not None:
+            if isinstance(result, LookupFailed) and decided.next_at is not None:
                 # Neither for the others that are due meanwhile.
                 self._rest(decided.next_at - now)
             results.append((leased, decided, result))
@@ -72,8 +79,8 @@ class LookupRunner:
             found = await self._receiver.look_up([leased.request for leased in batch])
         except Exception:
             log.exception("delivery.lookup_crashed", deliveries=list(due))
-            found = {identity: Unanswered(reason="internal-fault") for identity in due}
-        failed = any(isinstance(result, Unanswered) for result in found.values())
+            found = {identity: LookupFailed(reason="internal-fault") for identity in due}
+        failed = any(isinstance(result, LookupFailed) for result in found.values())
         self._unanswered = self._unanswered + 1 if failed else 0
         return found
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.lookup import Found, LookupResult
+from watcher.core.delivery.lookup import LookupResult, MessageFound
 from watcher.core.delivery.model import (
     Attempt,
     Claim,
@@ -34,7 +34,7 @@ from watcher.core.delivery.model import (
 )
 from watcher.core.delivery.receiver_health import signal_of
 from watcher.core.event import Event
-from watcher.core.health.liveness import RESTING
+from watcher.core.health.liveness import UNBOUNDED
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.delivery.log import log_settled
 from watcher.pipeline.delivery.lookup import LookupRunner
@@ -203,7 +203,7 @@ class DeliveryWorker:
 
     async def _claim(self, due_by: datetime | None = None) -> list[LeasedDelivery]:
         # The lane is waited for before a row is leased, so that a lease never ages in a queue.
-        self._observer.progressed(self._loop, RESTING)
+        self._observer.progressed(self._loop, UNBOUNDED)
         async with self._pace.turn:
             if not await self._pace.free(self._clock, self._stopping):
                 # Where it is stopping, another configuration may hold: what waits is for those that know it.
@@ -280,7 +280,7 @@ class DeliveryWorker:
             verdict=decided,
             at=self._clock.utc_now(),
             answer=outcome.answer,
-            receipt=outcome.receipt if isinstance(outcome, Delivered | Found) else None,
+            receipt=outcome.receipt if isinstance(outcome, Delivered | MessageFound) else None,
             signal=signal_of(outcome, leased.request.attempted_at) if decided.state is not State.HELD else None,
         )
         ours = await self._keep(leased, settlement)

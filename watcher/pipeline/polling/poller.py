@@ -139,7 +139,7 @@ class Poller:
         else:
             before.retired = True
             self._targets[poll.key] = replace(before, poll=poll, retired=False)
-        if before is None or self._schedule.holds(poll.key):
+        if before is None or self._schedule.contains(poll.key):
             self._schedule.put(poll.key, start)
 
     def pause(self) -> None:
@@ -204,7 +204,7 @@ class Poller:
     def _plan_next(self, target: Target, started: float) -> None:
         finished = self._clock.monotonic()
         if target.retired:
-            if target.poll.key in self._targets and not self._schedule.holds(target.poll.key):
+            if target.poll.key in self._targets and not self._schedule.contains(target.poll.key):
                 self._schedule.put(target.poll.key, finished)
             return
         unit = random.random()  # noqa: S311 - it spreads the looks
@@ -332,4 +332,4 @@ class Poller:
     def _hurry(self, keys: Iterable[str]) -> None:
         now = self._clock.monotonic()
         for key in keys:
-            self._schedule.hurry(key, now)
+            self._schedule.bring_forward(key, now)

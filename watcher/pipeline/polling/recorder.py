@@ -19,7 +19,7 @@ from watcher.core.polling.deviation import deviations_in
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
-from watcher.core.training.lifecycle import catch_up, decide, missed, settle
+from watcher.core.training.lifecycle import decide, missed, settle, with_last_good_poll
 from watcher.core.training.model import Observation, Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
@@ -71,7 +71,7 @@ class Recorder:
         """Return the recorded trainings that a look is about."""
         if poll.training is None:
             trainings = self._cache.service(poll.service)
-            return trainings if poll.whole else {ref: trainings[ref] for ref in poll.single if ref in trainings}
+            return trainings if poll.whole_service else {ref: trainings[ref] for ref in poll.single if ref in trainings}
         snapshot = self._cache.training(poll.training)
         return {} if snapshot is None else {poll.training: snapshot}
 
@@ -217,7 +217,7 @@ class Recorder:
     def _decide(self, target: Target, observation: Observation, last_good_at: datetime | None) -> Decision:
         snapshot = self._cache.training(observation.ref)
         if snapshot is not None:
-            snapshot = catch_up(snapshot, last_good_at)
+            snapshot = with_last_good_poll(snapshot, last_good_at)
         # A training of a service that was listed before is new; one that is watched by itself has no such list.
         new_since = last_good_at if target.poll.finds_new else None
         context = self._context(target, observation.ref, new_since)

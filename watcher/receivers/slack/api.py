@@ -1,4 +1,4 @@
-"""Single calls of Slack's Web API through the HTTP seam, each with the token as it is at that moment."""
+"""Single calls of Slack's Web API, each with the present token."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ import structlog
 from watcher.core.delivery.model import Outcome
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpClient, HttpRequest, server_date
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.errors import SlackAnswer, read_answer
 
 log = structlog.get_logger()
 
 JSON: Final = "application/json; charset=utf-8"
 FORM: Final = "application/x-www-form-urlencoded"
-"""Every method takes forms; of those that read, not every one takes JSON."""
+"""Every method accepts forms; some of the methods that read do not accept JSON."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole answer."""
+    """A complete answer of Slack."""
 
     answer: SlackAnswer
     document: Mapping[str, Any]
     """Empty where the body is no JSON object."""
     scopes: tuple[str, ...]
-    """What the token may do, where Slack says so."""
+    """The token's scopes; empty where Slack does not name them."""
 
     @property
     def good(self) -> bool:
-        """Whether Slack did what was asked: a status alone says nothing."""
+        """Whether Slack carried out the call; the HTTP status alone does not show it."""
         return self.answer.accepted
 
 
 class SlackApi:
-    """One workspace, seen with one token."""
+    """The Web API of one workspace, called with one token."""
 
     def __init__(self, http: HttpClient, base_url: str, token: Callable[[], Secret]) -> None:
         self._http = http
@@ -51,14 +51,14 @@ class SlackApi:
         self._source = token
         self._token = token()
         self.ahead = timedelta()
-        """By how much our clock is before Slack's, by its latest answer."""
+        """The time by which our clock is ahead of Slack's, from its latest answer."""
 
     async def post(self, method: str, document: Mapping[str, object]) -> Reply | Outcome:
         """Call a method that writes."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return await self._call(method, JSON, body)
 
-    async def ask(self, method: str, arguments: Mapping[str, str] = NOTHING) -> Reply | Outcome:
+    async def get(self, method: str, arguments: Mapping[str, str] = NOTHING) -> Reply | Outcome:
         """Call a method that reads."""
         return await self._call(method, FORM, urlencode(arguments).encode())
 
@@ -71,17 +71,17 @@ class SlackApi:
             HttpRequest(method="POST", url=f"{self._base_url}{method}", headers=headers, body=body)
         )
         if not isinstance(call, Answered):
-            return without_answer(call, redactor)
+            return outcome_without_answer(call, redactor)
         date = server_date(call.headers)
         self.ahead = self.ahead if date is None else max(call.answered_at - date, timedelta())
         document = _document(call.body)
         return Reply(answer=read_answer(call, redactor, document), document=document, scopes=_scopes(call))
 
     def _current_token(self) -> Secret:
-        """Return the token as it is now; while its file is being replaced, as it was."""
+        """Return the present token, or the last one while its file is being replaced."""
         try:
             self._token = self._source()
-        except Exception as error:  # noqa: BLE001 - whatever a source of secrets raises
+        except Exception as error:  # noqa: BLE001 - a source of secrets may raise anything
             log.warning("secret.read_failed", problem=str(error))
         return self._token
 

@@ -1,8 +1,8 @@
 """Messages as Slack's JSON, within Slack's limits: rich blocks, short blocks, or text alone.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks/ (3,000 characters a section, 2,000 a field, 10 fields or
-context elements, 50 blocks). Above about 13,000 characters in all Slack refuses a message without documenting it; the
-limits here and in ``slack_group`` add up to less than 10,000.
+context elements, 50 blocks). Slack also rejects messages above about 13,000 characters in total, which is undocumented.
+The limits here and in ``group`` add up to less than 10,000.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from watcher.receivers.slack.text import join_lines, markup_free, mrkdwn
 
 TEXT_LIMIT: Final = 2_500
 SECTION_LIMIT: Final = 2_900
-"""Slack takes 3,000."""
+"""Slack accepts 3,000."""
 FIELD_LIMIT: Final = 340
 FIELDS_MAX: Final = 10
 CONTEXT_LIMIT: Final = 400
 TEXT_ONLY: Final = 2
-"""The last step of simplifying the content: there is nothing simpler than text."""
+"""The last step of simplifying the content."""
 METADATA_STEP: Final = 4
-"""What the steps of a message without metadata are higher by; it may be rich all the same."""
+"""Added to the step of a message without metadata; its content may have any step."""
 
 
 def content_step(degrade: int) -> int:
-    """Return the step of the content alone."""
+    """Return the step of the content, without that of the metadata."""
     return degrade % METADATA_STEP
 
 
@@ -48,19 +48,19 @@ def payload(
     """Return the body of one post, not yet encoded.
 
     Args:
-        events: What is told; at least one.
+        events: The events of the message; at least one.
         degrade: 0 for rich blocks, 1 for short ones, 2 for text alone.
-        may_be_repeat: Whether an earlier copy may have arrived; the message then says so.
-        also: Events of the same occasion that were told by themselves; one event alone does not name them.
-        mentions: Slack's markup as the configuration has checked it; it stands nowhere else unescaped.
+        may_be_repeat: Whether an earlier copy may have arrived, which the message then says.
+        also: Events of the same catch-up with messages of their own; only a group names them.
+        mentions: Slack's markup, validated by the configuration; the only text that is not escaped.
     """
     mention = " ".join(mentions)
 
-    def render(told: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
-        if len(told) == 1:
-            return _about_one(told[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
-        together = compose_group(told, others)
-        return _about_many(together, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+    def render(listed: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
+        if len(listed) == 1:
+            return _single(listed[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
+        message = compose_group(listed, others)
+        return _several(message, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
 
     text, blocks = rendered(render, events, also)
     if mention:
@@ -73,12 +73,12 @@ def payload(
 
 
 def _below_title(text: str, mention: str) -> str:
-    # In the text too: where blocks are refused it is all there is. The title stays what a phone shows first.
+    # Without blocks the text is the whole message, so it needs the mention too. A phone shows the title first.
     title, line_end, rest = text.partition("\n")
     return f"{title}\n{mention}{line_end}{rest}"
 
 
-def _about_one(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list[Block]]:
+def _single(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list[Block]]:
     message = compose(event)
     notes = [repeat_note(event)] if may_be_repeat else []
     blocks: list[Block] = [SectionBlock(text=_markdown(_section_text(message, SECTION_LIMIT)))]
@@ -89,12 +89,12 @@ def _about_one(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, l
 
 
 def _text(message: Message, notes: Sequence[WriteQueue]) -> str:
-    # The title is what a phone shows; the notes come next, as the end may be cut.
+    # A phone shows the title; the notes come next, because the end may be cut.
     lines = [(f"{message.emoji} ", *message.title), *notes, *message.lines]
     return join_lines([markup_free(line, TEXT_LIMIT // 2) for line in lines], TEXT_LIMIT)
 
 
-def _about_many(message: GroupMessage, degrade: int, *, may_be_repeat: bool, spare: int) -> tuple[str, list[Block]]:
+def _several(message: GroupMessage, degrade: int, *, may_be_repeat: bool, spare: int) -> tuple[str, list[Block]]:
     if degrade >= TEXT_ONLY:
         return slack_group.text_alone(message, may_be_repeat=may_be_repeat, spare=spare), []
     rich = degrade == 0
@@ -121,5 +121,5 @@ def _context(line: WriteQueue) -> ContextBlock:
 
 
 def _markdown(text: str) -> MarkdownTextObject:
-    # Verbatim keeps Slack from making links, channels and mentions out of bare words.
+    # Verbatim keeps Slack from turning plain words into links, channels and mentions.
     return MarkdownTextObject(text=text, verbatim=True)

@@ -1,7 +1,7 @@
-"""A Slack bot: posts, and when an answer is missing looks the message up in the channel's history.
+"""The receiver for a Slack bot. After an attempt without an answer it looks the message up in the channel's history.
 
-Each message carries the delivery's id, and the events' ids, in its metadata; by that it is known again. How answers
-are read stands in ``slack_errors``, how a message looks in ``slack_blocks``.
+The metadata of each message holds the ids of the delivery and its events, by which a lookup recognises it. ``errors``
+reads the answers, ``blocks`` renders the messages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
+from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.receivers.slack.api import Reply, SlackApi
@@ -24,35 +24,35 @@ from watcher.receivers.spec import PACE_KEY_LENGTH, InvalidReceiverError, Spec, 
 KIND: Final = "slack"
 API_URL: Final = "https://slack.com/api/"
 PACE_SECONDS: Final = 1.0
-"""Slack allows one post a second and channel, with short bursts that it promises nothing about."""
+"""Slack allows one post per second and channel. It tolerates short bursts, but does not guarantee them."""
 EVENT_TYPE: Final = "aitems_training"
-BEFORE: Final = timedelta(seconds=60)
-"""So much earlier than the attempt the history is read from, besides what our clock is seen to be before Slack's."""
-DATE_SECONDS: Final = 5.0
-"""Answers date their clock by the second, and take their time; less than this is no reason to read anew."""
+HISTORY_MARGIN: Final = timedelta(seconds=60)
+"""The history is read from this long before the attempt, in addition to the difference between the clocks."""
+DATE_TOLERANCE_SECONDS: Final = 5.0
+"""A smaller difference of clocks needs no new start: answers state their time in seconds, and arrive later."""
 PAGE: Final = 100
-"""Messages a page; Slack advises at most 200, and a page must fit into the byte cap."""
+"""Messages in a page; Slack recommends at most 200, and a page must not exceed the byte limit of an answer."""
 PAGES_MAX: Final = 200
 LOOKUP_SECONDS: Final = 60.0
-"""Pages are asked for no longer than this; with the last call it stays below a lease."""
+"""The time for reading pages; with the last call it stays below a lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a token may do, as Slack says it."""
+    """The permissions of a token, as Slack reports them."""
 
     identity: str
-    """The bot and its workspace; empty where the token is refused."""
+    """The bot and its workspace; empty where Slack rejects the token."""
     scopes: tuple[str, ...]
     answer: str
     refused: str | None = None
-    """Which call failed and why: with this token, nothing can be posted into this channel now."""
+    """The failed call with its reason; ``None`` where the token can post into the channel."""
     unreadable: str | None = None
-    """Why the channel's history cannot be read; ``None`` where it can."""
+    """The reason why the channel's history cannot be read; ``None`` where it can."""
 
 
 class SlackReceiver:
-    """Posts into one channel with one token."""
+    """Posts messages into one channel with one token."""
 
     kind = KIND
     pace_seconds = PACE_SECONDS
@@ -62,24 +62,24 @@ class SlackReceiver:
         self.name = spec.name
         base_url = spec.api_url if spec.api_url.endswith("/") else f"{spec.api_url}/"
         if not is_http_url(base_url):
-            raise InvalidReceiverError(spec.name, "api_url", f'give an address, e.g. "{API_URL}"')
+            raise InvalidReceiverError(spec.name, "api_url", f'set an address, e.g. "{API_URL}"')
         if not spec.channel:
-            raise InvalidReceiverError(spec.name, "channel", 'give the id of a channel, e.g. "C0123456789"')
+            raise InvalidReceiverError(spec.name, "channel", 'set the id of a channel, e.g. "C0123456789"')
         if spec.secret is None:
-            raise InvalidReceiverError(spec.name, "token", 'give the token of a bot, e.g. { env = "SLACK_TOKEN" }')
+            raise InvalidReceiverError(spec.name, "token", 'set the token of a bot, e.g. { env = "SLACK_TOKEN" }')
         token = spec.secret().reveal()
         if not (token.isascii() and token.isprintable()) or " " in token:
-            raise InvalidReceiverError(spec.name, "token", "this is no token: give the text that begins with xoxb-")
+            raise InvalidReceiverError(spec.name, "token", "this is no token: set the text that begins with xoxb-")
         self.pace_key = _pace(base_url, token, spec.channel)
         self._channel = spec.channel
         self._clock = spec.clock
         self._api = SlackApi(spec.http, base_url, spec.secret)
 
     def seal(self, event: Event, receiver_seq: int) -> None:
-        """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
+        """Return ``None``: each attempt renders anew, simpler or marked as a possible repeat."""
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
-        """Keep no bytes, see ``seal``."""
+        """Return ``None``, as ``seal`` does."""
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
@@ -87,60 +87,60 @@ class SlackReceiver:
         return classify(reply.answer, request.degrade, WEB_API) if isinstance(reply, Reply) else reply
 
     async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
-        """Read the channel's history since the earliest of the attempts, to its last page."""
-        sought = {request.delivery_id for request in requests}
-        # After a step of the wall clock the attempt may lie in the future.
+        """Return the lookup result of each delivery, from the channel's history since the earliest attempt."""
+        wanted = {request.delivery_id for request in requests}
+        # After a step of the wall clock, the attempt may lie in the future.
         oldest = min(_oldest(requests), self._clock.utc_now())
         arguments = self._history(oldest)
         found: dict[str, LookupResult] = {}
         ends_at = self._clock.monotonic() + LOOKUP_SECONDS
         for _ in range(PAGES_MAX):
-            reply = await self._api.ask("conversations.history", arguments)
+            reply = await self._api.get("conversations.history", arguments)
             if not isinstance(reply, Reply) or not reply.good:
-                return found | dict.fromkeys(sought - found.keys(), _unread(reply))
-            found |= _recognized(reply, sought)
+                return found | dict.fromkeys(wanted - found.keys(), _failed_lookup(reply))
+            found |= _recognized(reply, wanted)
             if self._begins_later(arguments, oldest):
                 arguments = self._history(oldest)
                 continue
             cursor = _next_cursor(reply)
-            if not cursor or found.keys() == sought:
-                missing = NotFound(answer="not in the channel's history")
-                return found | dict.fromkeys(sought - found.keys(), missing)
+            if not cursor or found.keys() == wanted:
+                missing = MessageNotFound(answer="not in the channel's history")
+                return found | dict.fromkeys(wanted - found.keys(), missing)
             if self._clock.monotonic() > ends_at:
                 break
             arguments["cursor"] = cursor
-        return found | dict.fromkeys(sought - found.keys(), Unanswered(reason="the history is too long"))
+        return found | dict.fromkeys(wanted - found.keys(), LookupFailed(reason="the history is too long"))
 
     async def access(self) -> Access:
-        """Ask what the token may do: who it is, its scopes, and whether the channel's history may be read."""
-        reply = await self._api.ask("auth.test")
+        """Return the token's identity and scopes, and whether it can read the channel's history."""
+        reply = await self._api.get("auth.test")
         if not isinstance(reply, Reply) or not reply.good:
             refused = classify(reply.answer, 0, WEB_API) if isinstance(reply, Reply) else reply
             return Access(identity="", scopes=(), answer=refused.answer, refused=f"auth.test: {_reason(refused)}")
-        unread = await self._try_history()
+        failure = await self._try_history()
         return Access(
             identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
             scopes=reply.scopes,
             answer=reply.answer.kept,
-            refused=f"conversations.history: {unread.reason}" if isinstance(unread, Unanswered) else None,
-            unreadable=unread.reason if isinstance(unread, NotAllowed) else None,
+            refused=f"conversations.history: {failure.reason}" if isinstance(failure, LookupFailed) else None,
+            unreadable=failure.reason if isinstance(failure, LookupDenied) else None,
         )
 
-    async def _try_history(self) -> Unanswered | NotAllowed | None:
+    async def _try_history(self) -> LookupFailed | LookupDenied | None:
         arguments = self._history(self._clock.utc_now()) | {"limit": "1"}
-        reply = await self._api.ask("conversations.history", arguments)
+        reply = await self._api.get("conversations.history", arguments)
         if isinstance(reply, Reply) and reply.good:
             return None
-        return _unread(reply)
+        return _failed_lookup(reply)
 
     def _begins_later(self, arguments: Mapping[str, str], oldest: datetime) -> bool:
-        """Say whether the history began too late for Slack's clock, which its answer has shown by now."""
-        return float(arguments["oldest"]) > float(self._history(oldest)["oldest"]) + DATE_SECONDS
+        """Return whether the request began too late in the history, by Slack's clock as its answer shows it."""
+        return float(arguments["oldest"]) > float(self._history(oldest)["oldest"]) + DATE_TOLERANCE_SECONDS
 
     def _history(self, oldest: datetime) -> dict[str, str]:
         return {
             "channel": self._channel,
-            "oldest": f"{(oldest - BEFORE - self._api.ahead).timestamp():.6f}",
+            "oldest": f"{(oldest - HISTORY_MARGIN - self._api.ahead).timestamp():.6f}",
             "limit": str(PAGE),
             "include_all_metadata": "true",
         }
@@ -157,7 +157,7 @@ def render(request: DeliveryRequest, channel: str) -> dict[str, object]:
     )
     body |= {"channel": channel, "link_names": False}
     if request.degrade >= METADATA_STEP:
-        # Without metadata the message is known again by its text.
+        # Without metadata, a lookup recognises the message by this line.
         return body | {"text": f"{body['text']}\nDelivery `{request.delivery_id}`"}
     events = " ".join(event.id for event in request.events)
     facts = {"delivery_id": request.delivery_id, "event_ids": events}
@@ -170,28 +170,28 @@ def _pace(base_url: str, token: str, channel: str) -> str:
 
 
 def _oldest(requests: Sequence[DeliveryRequest]) -> datetime:
-    """Return the start of the earliest attempt; for one whose start is not known, of what it tells."""
+    """Return the start of the earliest attempt; an unknown start counts as the time of its first event."""
     return min(request.attempted_at or request.events[0].recorded_at for request in requests)
 
 
-def _recognized(reply: Reply, sought: set[str]) -> dict[str, LookupResult]:
+def _recognized(reply: Reply, wanted: set[str]) -> dict[str, LookupResult]:
     found: dict[str, LookupResult] = {}
     messages = reply.document.get("messages")
     for message in messages if isinstance(messages, list) else []:
-        identity = _delivery_of(message, sought) if isinstance(message, dict) else None
+        identity = _recognized_id(message, wanted) if isinstance(message, dict) else None
         if identity is not None:
-            found[identity] = Found(receipt=str(message.get("ts")), answer="found in the channel's history")
+            found[identity] = MessageFound(receipt=str(message.get("ts")), answer="found in the channel's history")
     return found
 
 
-def _delivery_of(message: Mapping[str, Any], sought: set[str]) -> str | None:
+def _recognized_id(message: Mapping[str, Any], wanted: set[str]) -> str | None:
     metadata = message.get("metadata")
     if isinstance(metadata, dict) and metadata.get("event_type") == EVENT_TYPE:
         facts = metadata.get("event_payload")
         identity = facts.get("delivery_id") if isinstance(facts, dict) else None
-        return identity if identity in sought else None
+        return identity if identity in wanted else None
     text = message.get("text")
-    return next((identity for identity in sought if isinstance(text, str) and f"`{identity}`" in text), None)
+    return next((identity for identity in wanted if isinstance(text, str) and f"`{identity}`" in text), None)
 
 
 def _next_cursor(reply: Reply) -> str:
@@ -200,22 +200,22 @@ def _next_cursor(reply: Reply) -> str:
     return cursor if isinstance(cursor, str) else ""
 
 
-def _unread(reply: Reply | Outcome) -> Unanswered | NotAllowed:
+def _failed_lookup(reply: Reply | Outcome) -> LookupFailed | LookupDenied:
     if not isinstance(reply, Reply):
-        wish = reply.after_seconds if isinstance(reply, TryLater | Uncertain) else None
-        return Unanswered(reason=_reason(reply), answer=reply.answer, after_seconds=wish)
+        requested = reply.after_seconds if isinstance(reply, TryLater | Uncertain) else None
+        return LookupFailed(reason=_reason(reply), answer=reply.answer, after_seconds=requested)
     answer = reply.answer
     if answer.name in UNREADABLE_HISTORY:
-        return NotAllowed(reason=_why_not(reply), answer=answer.kept)
+        return LookupDenied(reason=_denial_reason(reply), answer=answer.kept)
     outcome = classify(answer, METADATA_STEP, WEB_API)
-    wish = outcome.after_seconds if isinstance(outcome, TryLater | Uncertain) else None
-    return Unanswered(reason=_reason(outcome), answer=answer.kept, after_seconds=wish)
+    requested = outcome.after_seconds if isinstance(outcome, TryLater | Uncertain) else None
+    return LookupFailed(reason=_reason(outcome), answer=answer.kept, after_seconds=requested)
 
 
-def _why_not(reply: Reply) -> str:
+def _denial_reason(reply: Reply) -> str:
     needed = reply.document.get("needed")
     if reply.answer.name == MISSING_SCOPE and isinstance(needed, str):
-        return f"{MISSING_SCOPE}: give the app {needed}, install it again"
+        return f"{MISSING_SCOPE}: give the app the scope {needed}, and install it again"
     if reply.answer.name == "not_in_channel":
         return "not_in_channel: invite the app to the channel"
     return reply.answer.name

@@ -1,43 +1,43 @@
-"""The names of errors of Slack's Web API, by what follows from them for ``chat.postMessage``.
+"""The names of errors of Slack's Web API, by their consequence for ``chat.postMessage``.
 
 Names: https://docs.slack.dev/reference/methods/chat.postMessage/ and https://docs.slack.dev/reference/methods/chat.update/.
-A name that stands nowhere here is tried again, and its word is in the log and with the delivery.
+After an unknown name the message is retried; the log and the delivery show the name.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from watcher.receivers.slack.errors import CONTENT, Names
+from watcher.receivers.slack.errors import CONTENT, ErrorNames
 
 MISSING_SCOPE: Final = "missing_scope"
 
-_ANOTHER: Final = "make a new bot token (app settings, OAuth & Permissions) and put it where token says"
-_RESTRICTED: Final = "a setting of the workspace or the channel keeps the app from posting there; ask an administrator"
-_ADMINISTRATOR: Final = "the workspace does not let the app in; ask its administrator"
+_MAKE_A_NEW_ONE: Final = "make a new bot token (app settings, OAuth & Permissions) and store it where token points"
+_RESTRICTED: Final = "a setting of the workspace or channel forbids the app to post there; ask an administrator"
+_ADMINISTRATOR: Final = "the workspace does not admit the app; ask its administrator"
 
 DESTINATION: Final = {
-    "channel_not_found": "give the channel's id as channel, e.g. C0123456789, and invite the app where it is private",
+    "channel_not_found": "set channel to the channel's id, e.g. C0123456789; invite the app to a private channel",
     "not_in_channel": "invite the app to the channel, or give it the scope chat:write.public",
-    "is_archived": "unarchive the channel, or give another one as channel",
+    "is_archived": "unarchive the channel, or set channel to another one",
     "restricted_action": _RESTRICTED,
     "restricted_action_read_only_channel": _RESTRICTED,
-    "restricted_action_thread_only_channel": "the channel takes replies only; give another one as channel",
+    "restricted_action_thread_only_channel": "the channel accepts only replies; set channel to another one",
     "restricted_action_non_threadable_channel": _RESTRICTED,
-    "messages_tab_disabled": "turn the app's messages tab on (app settings, App Home), or give a channel",
-    "team_not_found": "the workspace is gone; make an app in another one and give its token",
-    "message_limit_exceeded": "the workspace takes no more messages in its plan; ask its administrator",
+    "messages_tab_disabled": "turn on the app's messages tab (app settings, App Home), or set channel to a channel",
+    "team_not_found": "the workspace does not exist any more; make an app in another one and use its token",
+    "message_limit_exceeded": "the workspace has reached the message limit of its plan; ask its administrator",
 }
-"""Where the message goes is wrong; ``message_limit_exceeded`` is as lasting."""
+"""Errors of the destination; ``message_limit_exceeded`` is as permanent."""
 
 CREDENTIALS: Final = {
-    "invalid_auth": _ANOTHER,
-    "not_authed": _ANOTHER,
-    "account_inactive": _ANOTHER,
-    "token_revoked": _ANOTHER,
-    "token_expired": _ANOTHER,
-    "not_allowed_token_type": "give the token of a bot, which begins with xoxb-",
-    MISSING_SCOPE: "give the app the scope chat:write, install it again, and put its new token where token says",
+    "invalid_auth": _MAKE_A_NEW_ONE,
+    "not_authed": _MAKE_A_NEW_ONE,
+    "account_inactive": _MAKE_A_NEW_ONE,
+    "token_revoked": _MAKE_A_NEW_ONE,
+    "token_expired": _MAKE_A_NEW_ONE,
+    "not_allowed_token_type": "use the token of a bot, which begins with xoxb-",
+    MISSING_SCOPE: "give the app the scope chat:write, install it again, and store its new token where token points",
     "no_permission": "give the app the scope chat:write and install it again",
     "app_access_restricted": _ADMINISTRATOR,
     "ekm_access_denied": _ADMINISTRATOR,
@@ -47,7 +47,7 @@ CREDENTIALS: Final = {
     "enterprise_is_restricted": _ADMINISTRATOR,
 }
 
-WEB_API: Final = Names(
+WEB_API: Final = ErrorNames(
     unclear=frozenset(
         {
             "internal_error",
@@ -105,4 +105,4 @@ UNREADABLE_HISTORY: Final = frozenset(
         "method_not_supported_for_channel_type",
     }
 )
-"""Answers of ``conversations.history`` after which asking again is of no use, while posting may well work."""
+"""Errors of ``conversations.history`` that make a further lookup useless; posting may still work."""

@@ -1,8 +1,8 @@
-"""What an answer of Slack's means: one classification for incoming webhooks and the Web API, each with its names.
+"""The outcome of Slack's answers: one classification for incoming webhooks and the Web API, each with its own names.
 
 Names and statuses of webhooks: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/#handling_errors
-and https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks/. Those of the Web API stand in
-``slack_names``.
+and https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks/. Those of the Web API are in
+``error_names``.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from watcher.core.delivery.model import (
     Degrade,
     Delivered,
     Outcome,
+    RefusalScope,
     Refused,
-    Scope,
     TryLater,
     Uncertain,
 )
 from watcher.http import Answered
 from watcher.logs import Redactor
-from watcher.receivers.responses import shortened_answer, wanted_pause_seconds
+from watcher.receivers.responses import requested_pause_seconds, shortened_answer
 from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY, content_step
 
 ANSWER_BYTES: Final = 16_384
 RATE_LIMITED: Final = frozenset({"rate_limited", "ratelimited"})
 PAUSE_SECONDS: Final = 30.0
-"""The pause after "too fast" where Slack does not say how long; to go on at once can get an app disabled for good."""
+"""The pause after a rate limit without a stated wait; Slack may disable an app that continues at once."""
 CONTENT: Final = frozenset(
     {
         "invalid_payload",
@@ -45,7 +45,7 @@ CONTENT: Final = frozenset(
         "msg_blocks_too_long",
     }
 )
-"""Slack does not take what the message consists of; a simpler one may pass."""
+"""Errors of the content; Slack may accept a simpler message."""
 EMPTY: Final[frozenset[str]] = frozenset()
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
@@ -53,35 +53,35 @@ _HTML: Final = re.compile(r"\s*<", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What the names of errors of one interface mean; one that stands nowhere is tried again."""
+class ErrorNames:
+    """The error names of one interface, by their meaning; after an unknown name the message is retried."""
 
     remedies: Mapping[str, str]
-    """Destination or credentials: nothing passes until somebody acts; what to do."""
+    """The remedy of each error of the destination or credentials, which lasts until a person acts."""
     content: frozenset[str] = CONTENT
     metadata: frozenset[str] = EMPTY
-    """Slack does not take the metadata; the message passes without."""
+    """Errors of the metadata; Slack accepts the message without it."""
     unclear: frozenset[str] = EMPTY
-    """An error, and yet the message may have been posted."""
+    """Errors after which the message may be posted nevertheless."""
     target_gone: frozenset[str] = EMPTY
-    """What was to be replied to or changed is gone: the next attempt posts anew, as each of ours does."""
+    """Errors about a message to reply to or change; the next attempt posts a new message, as always."""
     ours: frozenset[str] = EMPTY
-    """Our request is wrong: it will be so another time."""
+    """Errors of our request, which a retry would repeat."""
 
 
-_NEW_WEBHOOK: Final = "make a new incoming webhook and give its address as url"
-WEBHOOK: Final = Names(
+_NEW_WEBHOOK: Final = "make a new incoming webhook and set url to its address"
+WEBHOOK: Final = ErrorNames(
     remedies=MappingProxyType(
         {
-            "channel_not_found": "the channel is gone; make a webhook for another one",
+            "channel_not_found": "the channel does not exist any more; make a webhook for another one",
             "channel_is_archived": "unarchive the channel, or make a webhook for another one",
-            "action_prohibited": "an administrator of the workspace has restricted this webhook; ask there",
+            "action_prohibited": "an administrator of the workspace has restricted this webhook; ask the administrator",
             "posting_to_general_channel_denied": "this webhook may not post to #general; make one for another channel",
-            "user_not_found": "the person it posts to is gone; make a webhook for another one",
+            "user_not_found": "its person does not exist any more; make a webhook for another one",
             "no_service": _NEW_WEBHOOK,
             "no_service_id": _NEW_WEBHOOK,
             "no_active_hooks": _NEW_WEBHOOK,
-            "no_team": "the workspace is gone; give another address as url",
+            "no_team": "the workspace does not exist any more; set url to another address",
             "team_disabled": "the workspace is disabled; ask its administrator",
             "invalid_token": _NEW_WEBHOOK,
         }
@@ -92,29 +92,35 @@ WEBHOOK: Final = Names(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackAnswer:
-    """What came back of one call."""
+    """The facts of one answer."""
 
     status: int
     body: str
     kept: str
-    """What is stored of it, without secrets."""
+    """The part that is stored, without secrets."""
     after_seconds: float | None = None
     accepted: bool = False
-    """Whether Slack says that it has done it."""
+    """Whether Slack confirms that it carried out the call."""
     receipt: str | None = None
     """The message's ``ts``."""
     denied: bool = False
-    """Whether it says ``"ok": false``, which it does with status 200 too."""
+    """Whether the body has ``"ok": false``, which also occurs with status 200."""
 
     @property
     def name(self) -> str:
-        """The error's name, e.g. ``channel_is_archived``; empty where the body is something else."""
+        """The error's name, e.g. ``channel_is_archived``; empty where the body has none."""
         text = self.body.strip()
         return text if _NAME.fullmatch(text) else _name_in_json(text)
 
 
 def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, Any] | None = None) -> SlackAnswer:
-    """Read a whole answer; ``document`` is the Web API's, a webhook says yes with a bare ``ok``."""
+    """Return the facts of a complete answer.
+
+    Args:
+        answered: The answer.
+        redactor: Hides the receiver's secrets.
+        document: The JSON of a Web API answer; ``None`` for a webhook, whose success is the plain text ``ok``.
+    """
     body = answered.body[:ANSWER_BYTES].decode("utf-8", "replace")
     good = body.strip() == "ok" if document is None else document.get("ok") is True
     facts = document or {}
@@ -122,10 +128,10 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
     receipt = facts.get("ts")
     return SlackAnswer(
         status=answered.status,
-        # A long answer may be cut before its name.
+        # The name in a long answer may lie beyond the cut.
         body=name if isinstance(name, str) else body,
         kept=shortened_answer(answered, redactor),
-        after_seconds=wanted_pause_seconds(answered) or _pause_in(facts),
+        after_seconds=requested_pause_seconds(answered) or _pause_in(facts),
         accepted=good and answered.status == HTTPStatus.OK,
         receipt=receipt if isinstance(receipt, str) else None,
         denied=facts.get("ok") is False,
@@ -133,10 +139,10 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
 
 
 def _pause_in(document: Mapping[str, Any]) -> float | None:
-    wish = document.get("retry_after")
-    if isinstance(wish, bool) or not isinstance(wish, int | float) or not wish > 0:
+    requested = document.get("retry_after")
+    if isinstance(requested, bool) or not isinstance(requested, int | float) or not requested > 0:
         return None
-    return float(min(wish, MAX_RETRY_AFTER_SECONDS))
+    return float(min(requested, MAX_RETRY_AFTER_SECONDS))
 
 
 def _name_in_json(text: str) -> str:
@@ -148,8 +154,8 @@ def _name_in_json(text: str) -> str:
     return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
-def classify(answer: SlackAnswer, degrade: int, names: Names = WEBHOOK) -> Outcome:
-    """Return what an answer means; ``degrade`` is the step of simplifying that was sent."""
+def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK) -> Outcome:
+    """Return the outcome of an answer; ``degrade`` is the step by which the message was simplified."""
     if answer.accepted:
         return Delivered(answer=answer.kept, receipt=answer.receipt)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.name in RATE_LIMITED:
@@ -158,7 +164,7 @@ def classify(answer: SlackAnswer, degrade: int, names: Names = WEBHOOK) -> Outco
     return _by_name(answer, degrade, names) or _by_status(answer, names)
 
 
-def _by_name(answer: SlackAnswer, degrade: int, names: Names) -> Outcome | None:
+def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome | None:
     name = answer.name
     if name in names.remedies:
         return Refused(reason=f"{name}: {names.remedies[name]}", answer=answer.kept)
@@ -167,29 +173,29 @@ def _by_name(answer: SlackAnswer, degrade: int, names: Names) -> Outcome | None:
     if name in names.metadata and degrade < METADATA_STEP:
         return Degrade(reason=name, answer=answer.kept, steps=METADATA_STEP)
     if name in names.ours or answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        reason = f"{name or f'http {answer.status}'}: our request is wrong"
-        return Refused(reason=reason, answer=answer.kept, scope=Scope.MESSAGE)
+        reason = f"{name or f'http {answer.status}'}: the watcher sent a wrong request"
+        return Refused(reason=reason, answer=answer.kept, scope=RefusalScope.MESSAGE)
     return None
 
 
-def _content_refused(answer: SlackAnswer, degrade: int, names: Names) -> Outcome:
+def _content_refused(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome:
     reason = answer.name or f"http {answer.status}"
     if content_step(degrade) < TEXT_ONLY:
         return Degrade(reason=reason, answer=answer.kept)
     if names.metadata and degrade < METADATA_STEP:
         return Degrade(reason=reason, answer=answer.kept, steps=METADATA_STEP)
-    return Refused(reason=f"{reason}: text alone is refused too", answer=answer.kept, scope=Scope.MESSAGE)
+    return Refused(reason=f"{reason}: Slack rejects text alone too", answer=answer.kept, scope=RefusalScope.MESSAGE)
 
 
-def _by_status(answer: SlackAnswer, names: Names) -> Outcome:
+def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     status = answer.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        reason = f"http {status}: a redirect is not followed; put the final address into the configuration"
+        reason = f"http {status}: redirects are not followed; configure the final address"
         return Refused(reason=reason, answer=answer.kept)
-    reason = answer.name or f"http {status} without a name of Slack's"
+    reason = answer.name or f"http {status} without an error name of Slack"
     if answer.name in names.unclear or _may_have_been_posted(answer):
         return Uncertain(reason=reason, answer=answer.kept, after_seconds=answer.after_seconds)
-    # A refusal that we do not know: nothing was posted, and by the time of the next attempt it may pass.
+    # An unknown refusal: nothing was posted, and a retry may succeed.
     return TryLater(reason=reason, answer=answer.kept, after_seconds=answer.after_seconds)
 
 
@@ -197,5 +203,5 @@ def _may_have_been_posted(answer: SlackAnswer) -> bool:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
     refused = answer.denied or answer.status >= HTTPStatus.BAD_REQUEST
-    # A page of HTML is a proxy's: it does not tell what Slack did.
+    # A page of HTML comes from a proxy and does not show whether Slack accepted the message.
     return not refused or _HTML.match(answer.body) is not None

@@ -1,6 +1,6 @@
 """Slack's mrkdwn: escaping, code style, dates and lengths.
 
-Source: https://docs.slack.dev/messaging/formatting-message-text/. Lengths count after escaping, as Slack does.
+Source: https://docs.slack.dev/messaging/formatting-message-text/. As for Slack, lengths count after escaping.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Final
 from watcher.core.messages.text import CUT_MARK, Bounds, Code, Piece, WriteQueue, bounds_text, cut_note, utc_text
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
-"""A backtick ends code style and cannot be escaped inside it."""
-WHOLE: Final = 100_000
-"""More than any line of a message takes."""
+"""Replaces a backtick, which ends code style and cannot be escaped inside it."""
+UNLIMITED: Final = 100_000
+"""More characters than any line of a message has."""
 SQUEEZES: Final = (
     (100, True),
     (48, True),
@@ -25,19 +25,22 @@ SQUEEZES: Final = (
     (6, False),
     (3, False),
 )
-"""How a line is made shorter, step by step: the most characters of a text from outside, and whether times stand in the
-reader's zone, which takes more room than UTC."""
+"""The steps by which a line is shortened.
+
+Each has the most characters of a text from outside, and whether times are in the reader's zone, which takes more
+characters than UTC.
+"""
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-"""Slack's three control characters; nothing else is to be escaped."""
+"""Slack's three control characters; Slack requires that no other is escaped."""
 
 
 def escape(text: str) -> str:
-    """Escape a text once for mrkdwn."""
+    """Return a text escaped for mrkdwn."""
     return text.translate(_ESCAPES)
 
 
 def fit(text: str, limit: int) -> str:
-    """Escape ``text`` into at most ``limit`` characters, cut between code points and with a note of how much."""
+    """Return ``text`` escaped, in at most ``limit`` characters; a cut is between code points and noted."""
     escaped = escape(text)
     if len(escaped) <= limit:
         return escaped
@@ -45,22 +48,22 @@ def fit(text: str, limit: int) -> str:
     return (escape(text[:keep]) + cut_note(len(text) - keep))[: max(limit, 0)]
 
 
-def _fitting(text: str, room: int) -> int:
-    """Return how many characters of ``text`` fit into ``room`` when they are escaped."""
+def _fitting(text: str, space: int) -> int:
+    """Return the number of characters of ``text`` that fit into ``space`` when escaped."""
     for index, character in enumerate(text):
-        room -= len(escape(character))
-        if room < 0:
+        space -= len(escape(character))
+        if space < 0:
             return index
     return len(text)
 
 
-def date(moment: datetime) -> str:
-    """Return a time that Slack shows in the reader's own zone, to the second so that bounds stay true."""
-    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time_secs}}|{utc_text(moment)}>"
+def date(time: datetime) -> str:
+    """Return a time that Slack shows in the reader's zone, to the second so that bounds stay exact."""
+    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{utc_text(time)}>"
 
 
 def date_bounds(bounds: Bounds) -> str:
-    """Return two times in the reader's zone; the second without its date where none is needed."""
+    """Return two times in the reader's zone; the second has no date where both are close."""
     if not bounds.is_short:
         return f"{date(bounds.after)} to {date(bounds.before)}"
     fallback = f"{bounds.before:%H:%M:%S} UTC"
@@ -73,19 +76,19 @@ def mrkdwn(line: WriteQueue, limit: int) -> str:
 
 
 def markup_free(line: WriteQueue, limit: int) -> str:
-    """Return a line with no markup but code style, times in UTC: for previews and for the simplest message."""
+    """Return a line with no markup except code style and with times in UTC, for previews and text alone."""
     return _render(line, limit, dates=False)
 
 
 def squeezed(line: WriteQueue, limit: int, *, dates: bool) -> str:
-    """Return a line whole, with its texts from outside as short as it takes.
+    """Return a line within ``limit``, by shortening its texts from outside.
 
-    For lists of which every line counts. Only where even that is not enough the end is cut.
+    For lists in which every line matters. Only if that does not suffice, the end is cut.
     """
     shorter = line
     for longest, with_dates in SQUEEZES:
         shorter = tuple(_shortened(piece, longest) for piece in line)
-        shown = _render(shorter, WHOLE, dates=dates and with_dates)
+        shown = _render(shorter, UNLIMITED, dates=dates and with_dates)
         if len(shown) <= limit:
             return shown
     return _render(shorter, limit, dates=False)
@@ -95,7 +98,7 @@ def _shortened(piece: Piece, longest: int) -> Piece:
     if not isinstance(piece, Code) or len(piece.text) <= longest:
         return piece
     known, was_cut, _ = piece.text.partition(CUT_MARK)
-    # What tells two ids apart may stand at either end.
+    # Two ids may differ at either end.
     end = 0 if was_cut else (longest - 1) // 2
     return Code(f"{known[: longest - 1 - end]}…{known[len(known) - end :]}")
 
@@ -107,25 +110,25 @@ def _render(line: WriteQueue, limit: int, *, dates: bool) -> str:
     return shown
 
 
-def _render_piece(piece: Piece, room: int, *, dates: bool) -> str:
+def _render_piece(piece: Piece, space: int, *, dates: bool) -> str:
     if isinstance(piece, datetime | Bounds):
-        return _render_time(piece, room, dates=dates)
+        return _render_time(piece, space, dates=dates)
     if isinstance(piece, Code):
-        inside = fit(piece.text.replace("`", BACKTICK_STAND_IN), room - 2)
-        return f"`{inside}`" if inside else fit("…", room)
-    return fit(piece, room)
+        inside = fit(piece.text.replace("`", BACKTICK_STAND_IN), space - 2)
+        return f"`{inside}`" if inside else fit("…", space)
+    return fit(piece, space)
 
 
-def _render_time(time: datetime | Bounds, room: int, *, dates: bool) -> str:
+def _render_time(time: datetime | Bounds, space: int, *, dates: bool) -> str:
     if isinstance(time, datetime):
         token, plain = date(time), utc_text(time)
     else:
         token, plain = date_bounds(time), bounds_text(time)
-    return token if dates and len(token) <= room else fit(plain, room)
+    return token if dates and len(token) <= space else fit(plain, space)
 
 
 def join_lines(lines: Sequence[str], limit: int) -> str:
-    """Join rendered lines as far as they fit as a whole; those left out are counted in a last one."""
+    """Return as many complete lines as fit into ``limit``; a last line counts the omitted ones."""
     for shown in range(len(lines), 0, -1):
         left_out = len(lines) - shown
         text = "\n".join([*lines[:shown], *([cut_note(left_out)] if left_out else [])])

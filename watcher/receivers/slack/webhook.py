@@ -1,7 +1,7 @@
-"""A Slack incoming webhook: posts, and cannot be asked whether a post arrived.
+"""The receiver for Slack's incoming webhooks, which offer no way to look up whether a post arrived.
 
-Hence a message that is sent again after an unknown outcome says that it may be a repeat. How the answers are read
-stands in ``slack_errors``, how a message looks in ``slack_blocks``.
+A message that is sent again after an uncertain attempt says that it may be a repeat. ``errors`` reads the answers,
+``blocks`` renders the messages.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Final
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
-from watcher.receivers.responses import redactor_for, without_answer
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import content_step, payload
 from watcher.receivers.slack.errors import classify, read_answer
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
 KIND: Final = "slack-webhook"
 PACE_SECONDS: Final = 1.0
-"""Slack allows one post a second and channel, with short bursts that it promises nothing about."""
+"""Slack allows one post per second and channel. It tolerates short bursts, but does not guarantee them."""
 HEADERS: Final = MappingProxyType({"content-type": "application/json"})
 
 
 class SlackWebhookReceiver:
-    """Posts each message as it looks best at this attempt."""
+    """Posts messages to one incoming webhook."""
 
     kind = KIND
     pace_seconds = PACE_SECONDS
@@ -38,32 +38,32 @@ class SlackWebhookReceiver:
         self._spec = spec
 
     def seal(self, event: Event, receiver_seq: int) -> None:
-        """Keep no bytes: each attempt renders anew, simpler or marked as a possible repeat."""
+        """Return ``None``: each attempt renders anew, simpler or marked as a possible repeat."""
 
     def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:
-        """Keep no bytes, see ``seal``."""
+        """Return ``None``, as ``seal`` does."""
 
-    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
+    async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
         try:
             url = self._spec.require_url()
         except InvalidReceiverError as error:
-            return Refused(reason=f"the address cannot be used: {error.fault}")
+            return Refused(reason=f"the address is invalid: {error.fault}")
         redactor = redactor_for(url, ())
-        request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(delivery_request))
-        call = await self._spec.http.call(request)
+        http_request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(request))
+        call = await self._spec.http.call(http_request)
         if not isinstance(call, Answered):
-            return without_answer(call, redactor)
-        return classify(read_answer(call, redactor), delivery_request.degrade)
+            return outcome_without_answer(call, redactor)
+        return classify(read_answer(call, redactor), request.degrade)
 
 
-def render(delivery_request: DeliveryRequest) -> bytes:
+def render(request: DeliveryRequest) -> bytes:
     """Return the body of this attempt."""
     content = payload(
-        delivery_request.events,
-        content_step(delivery_request.degrade),
-        may_be_repeat=delivery_request.may_be_repeat,
-        also=delivery_request.also,
-        mentions=delivery_request.mentions,
+        request.events,
+        content_step(request.degrade),
+        may_be_repeat=request.may_be_repeat,
+        also=request.also,
+        mentions=request.mentions,
     )
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""The Slack bot against a local Slack that keeps Slack's own limits."""
+"""The Slack bot against a local Slack with the limits of the real one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.integration.receivers.raw_server import refusing_url
 from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from watcher.clock import Clock
-from watcher.core.delivery.lookup import Found, LookupResult, NotAllowed, NotFound, Unanswered
-from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
+from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -33,8 +33,8 @@ async def bot(url: str, *, token: str = TOKEN, channel: str = CHANNEL) -> AsyncI
 
 
 @asynccontextmanager
-async def scene(**facts: Any) -> AsyncIterator[tuple[LocalSlack, SlackReceiver]]:
-    """Give a Slack that is in no hurry about its pace, and a bot in it."""
+async def slack_and_bot(**facts: Any) -> AsyncIterator[tuple[LocalSlack, SlackReceiver]]:
+    """Yield a local Slack without a rate limit by default, and a bot in it."""
     slack = LocalSlack(**({"pace": Bucket(1e9, 1.0)} | facts))
     async with local_slack(slack), bot(slack.url) as receiver:
         yield slack, receiver
@@ -50,13 +50,13 @@ def request(*events: Event, number: int = 1, **changes: Any) -> DeliveryRequest:
     return DeliveryRequest(**(usual | changes))
 
 
-async def result(receiver: SlackReceiver, wanted: DeliveryRequest) -> LookupResult:
-    return (await receiver.look_up([wanted]))[wanted.delivery_id]
+async def lookup(receiver: SlackReceiver, delivery: DeliveryRequest) -> LookupResult:
+    return (await receiver.look_up([delivery]))[delivery.delivery_id]
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2, 4, 5, 6])
-async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> None:
-    async with scene() as (slack, receiver):
+async def test_slack_accepts_every_kind_of_message_at_every_step(degrade: int) -> None:
+    async with slack_and_bot() as (slack, receiver):
         for number, event in enumerate(CASES.values()):
             outcome = await receiver.send(request(event, number=number, degrade=degrade))
             assert isinstance(outcome, Delivered), outcome
@@ -70,9 +70,9 @@ async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> 
         assert all(("blocks" in body) is (degrade % METADATA_STEP < 2) for body in slack.bodies)
 
 
-async def test_the_metadata_holds_ids_and_nothing_else() -> None:
+async def test_the_metadata_contains_only_ids() -> None:
     events = (sample_event(), sample_event(seq=5))
-    async with scene() as (slack, receiver):
+    async with slack_and_bot() as (slack, receiver):
         await receiver.send(request(*events))
     assert slack.messages[0]["metadata"] == {
         "event_type": "aitems_training",
@@ -81,7 +81,7 @@ async def test_the_metadata_holds_ids_and_nothing_else() -> None:
 
 
 async def test_r28_hostile_text_is_only_text_in_slack() -> None:
-    async with scene() as (slack, receiver):
+    async with slack_and_bot() as (slack, receiver):
         for degrade in (0, 1, 2, METADATA_STEP + 2):
             for text in HOSTILE:
                 event = sample_event(version=text, to_status=text, labels={text: text}, record={"description": text})
@@ -93,10 +93,10 @@ async def test_r28_hostile_text_is_only_text_in_slack() -> None:
     assert not [raw for raw in slack.raw if b"<!channel" in raw or b"<!everyone" in raw]
 
 
-async def test_whom_the_routes_mention_is_called() -> None:
-    async with scene() as (slack, receiver):
+async def test_mentions_of_the_routes_are_sent_unescaped() -> None:
+    async with slack_and_bot() as (slack, receiver):
         outcome = await receiver.send(request(mentions=("<!subteam^S0123456789>",)))
-    # Our local Slack takes no markup from anybody, so it is its refusal that shows the mention went out as it was.
+    # The local Slack rejects any markup, so its refusal shows that the mention was sent unescaped.
     assert isinstance(outcome, Degrade)
     assert "<!subteam^S0123456789>" in slack.bodies[0]["text"]
 
@@ -114,110 +114,112 @@ async def test_whom_the_routes_mention_is_called() -> None:
         ("fatal_error", 0),
     ],
 )
-async def test_after_an_attempt_without_a_clear_answer_the_history_announces(fault: str, posted: int) -> None:
-    async with scene(fault=in_turn([fault])) as (slack, receiver):
-        doubtful = request()
-        assert isinstance(await receiver.send(doubtful), Uncertain)
+async def test_the_history_shows_whether_an_uncertain_attempt_arrived(fault: str, posted: int) -> None:
+    async with slack_and_bot(fault=in_turn([fault])) as (slack, receiver):
+        uncertain = request()
+        assert isinstance(await receiver.send(uncertain), Uncertain)
         assert len(slack.messages) == posted
-        found = await result(receiver, doubtful)
+        found = await lookup(receiver, uncertain)
         if posted:
-            assert isinstance(found, Found)
+            assert isinstance(found, MessageFound)
             assert found.receipt == slack.messages[0]["ts"]
         else:
-            assert isinstance(found, NotFound)
+            assert isinstance(found, MessageNotFound)
 
 
-async def test_one_sweep_to_the_last_page_announces_of_every_message_in_doubt() -> None:
-    async with scene(fault=in_turn([Fault.LATE_RESET] * 5)) as (slack, receiver):
-        doubtful = [request(sample_event(seq=number), number=number) for number in range(1, 8)]
-        for each in doubtful[:5]:
+async def test_one_reading_of_all_pages_answers_for_every_uncertain_message() -> None:
+    async with slack_and_bot(fault=in_turn([Fault.LATE_RESET] * 5)) as (slack, receiver):
+        uncertain = [request(sample_event(seq=number), number=number) for number in range(1, 8)]
+        for each in uncertain[:5]:
             assert isinstance(await receiver.send(each), Uncertain)
         for number in range(40):
             slack.say(f"chatter {number}")
-        found = await receiver.look_up(doubtful)
-        assert [type(found[each.delivery_id]) for each in doubtful] == [Found] * 5 + [NotFound] * 2
+        found = await receiver.look_up(uncertain)
+        assert [type(found[each.delivery_id]) for each in uncertain] == [MessageFound] * 5 + [MessageNotFound] * 2
         assert slack.calls["conversations.history"] == 3, "45 messages, 15 a page"
 
 
-async def test_the_history_is_read_from_a_minute_before_the_attempt_alone() -> None:
-    async with scene() as (slack, receiver):
+async def test_the_history_is_read_from_a_minute_before_the_attempt() -> None:
+    async with slack_and_bot() as (slack, receiver):
         old = request()
         await receiver.send(old)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=61)).timestamp():.6f}"
-        assert isinstance(await result(receiver, old), NotFound)
+        assert isinstance(await lookup(receiver, old), MessageNotFound)
         slack.messages[0]["ts"] = f"{(datetime.now(UTC) - timedelta(seconds=30)).timestamp():.6f}"
-        assert isinstance(await result(receiver, old), Found)
+        assert isinstance(await lookup(receiver, old), MessageFound)
 
 
 @pytest.mark.parametrize("behind", [3600.0, -3600.0])
-async def test_a_clock_of_ours_that_is_wrong_hides_no_message(behind: float) -> None:
-    async with scene(behind_seconds=behind, fault=in_turn([Fault.LATE_RESET])) as (slack, receiver):
-        doubtful = request()
-        assert isinstance(await receiver.send(doubtful), Uncertain)
+async def test_a_wrong_local_clock_hides_no_message(behind: float) -> None:
+    async with slack_and_bot(behind_seconds=behind, fault=in_turn([Fault.LATE_RESET])) as (slack, receiver):
+        uncertain = request()
+        assert isinstance(await receiver.send(uncertain), Uncertain)
         for number in range(20):
             slack.say(f"chatter {number}")
-        assert isinstance(await result(receiver, doubtful), Found)
+        assert isinstance(await lookup(receiver, uncertain), MessageFound)
 
 
-async def test_an_attempt_that_lies_in_the_future_is_found_in_the_past() -> None:
-    async with scene() as (_, receiver):
+async def test_an_attempt_in_the_future_is_found() -> None:
+    async with slack_and_bot() as (_, receiver):
         stepped = request(attempted_at=datetime.now(UTC) + timedelta(hours=1))
         await receiver.send(stepped)
-        assert isinstance(await result(receiver, stepped), Found)
+        assert isinstance(await lookup(receiver, stepped), MessageFound)
 
 
 @pytest.mark.parametrize("degrade", [METADATA_STEP, METADATA_STEP + 1, METADATA_STEP + 2])
-async def test_a_message_without_metadata_is_known_again_by_its_text(degrade: int) -> None:
-    async with scene() as (slack, receiver):
+async def test_a_message_without_metadata_is_recognised_by_its_text(degrade: int) -> None:
+    async with slack_and_bot() as (slack, receiver):
         plain = request(degrade=degrade)
         await receiver.send(plain)
-        slack.say(f"what became of {plain.delivery_id} and of {request(number=2).delivery_id}?")
-        assert isinstance(await result(receiver, plain), Found)
-        assert isinstance(await result(receiver, request(number=2)), NotFound), "somebody's words are none of ours"
+        slack.say(f"chatter about {plain.delivery_id} and of {request(number=2).delivery_id}?")
+        assert isinstance(await lookup(receiver, plain), MessageFound)
+        assert isinstance(await lookup(receiver, request(number=2)), MessageNotFound), (
+            "a message of another author does not count"
+        )
 
 
 @pytest.mark.parametrize("name", ["missing_scope", "not_in_channel", "not_allowed_token_type"])
-async def test_a_history_that_may_not_be_read_says_so_with_a_remedy(name: str) -> None:
-    async with scene(history_fault=lambda: name) as (_, receiver):
-        found = await result(receiver, request())
-    assert isinstance(found, NotAllowed)
+async def test_a_history_that_may_not_be_read_gives_a_remedy(name: str) -> None:
+    async with slack_and_bot(history_fault=lambda: name) as (_, receiver):
+        found = await lookup(receiver, request())
+    assert isinstance(found, LookupDenied)
     assert found.reason.startswith(name)
 
 
 async def test_a_missing_scope_is_named() -> None:
-    async with scene(scopes=frozenset({"chat:write"})) as (_, receiver):
-        found = await result(receiver, request())
-    assert isinstance(found, NotAllowed)
-    assert found.reason == "missing_scope: give the app channels:history, install it again"
+    async with slack_and_bot(scopes=frozenset({"chat:write"})) as (_, receiver):
+        found = await lookup(receiver, request())
+    assert isinstance(found, LookupDenied)
+    assert found.reason == "missing_scope: give the app the scope channels:history, and install it again"
 
 
 @pytest.mark.parametrize(
     ("fault", "wait"), [(Fault.THROTTLED, 1.0), (Fault.ERROR, None), ("internal_error", None), ("invalid_auth", None)]
 )
-async def test_a_history_that_cannot_be_read_now_is_read_later(fault: str, wait: float | None) -> None:
-    async with scene(history_fault=lambda: fault) as (_, receiver):
-        found = await result(receiver, request())
-    assert isinstance(found, Unanswered)
+async def test_a_failed_reading_of_the_history_is_repeated_later(fault: str, wait: float | None) -> None:
+    async with slack_and_bot(history_fault=lambda: fault) as (_, receiver):
+        found = await lookup(receiver, request())
+    assert isinstance(found, LookupFailed)
     assert found.after_seconds == wait
 
 
-async def test_what_was_found_before_the_history_broke_off_is_found() -> None:
+async def test_messages_found_before_the_history_fails_count_as_found() -> None:
     pages = iter([None, Fault.ERROR])
-    async with scene(history_fault=lambda: next(pages)) as (slack, receiver):
+    async with slack_and_bot(history_fault=lambda: next(pages)) as (slack, receiver):
         first, second = request(number=1), request(number=2)
         for number in range(20):
             slack.say(f"chatter {number}")
         await receiver.send(first)
         found = await receiver.look_up([first, second])
-    assert isinstance(found[first.delivery_id], Found)
-    assert isinstance(found[second.delivery_id], Unanswered)
+    assert isinstance(found[first.delivery_id], MessageFound)
+    assert isinstance(found[second.delivery_id], LookupFailed)
 
 
-async def test_refused_content_steps_down_until_it_passes() -> None:
+async def test_refused_content_is_simplified_until_it_is_accepted() -> None:
     def no_blocks(body: dict[str, Any]) -> str | None:
         return "invalid_blocks" if "blocks" in body else "metadata_too_large" if "metadata" in body else None
 
-    async with scene(fault=no_blocks) as (slack, receiver):
+    async with slack_and_bot(fault=no_blocks) as (slack, receiver):
         attempt = request()
         while isinstance(outcome := await receiver.send(attempt), Degrade):
             attempt = replace(attempt, degrade=attempt.degrade + outcome.steps)
@@ -226,15 +228,15 @@ async def test_refused_content_steps_down_until_it_passes() -> None:
     assert "maqll0abcde" in slack.texts[0]
 
 
-async def test_beyond_a_short_burst_slack_throttles_and_says_how_long() -> None:
-    async with scene(pace=Bucket(3, 1.0)) as (slack, receiver):
+async def test_a_burst_is_rate_limited_with_a_requested_wait() -> None:
+    async with slack_and_bot(pace=Bucket(3, 1.0)) as (slack, receiver):
         outcomes = [await receiver.send(request(number=number)) for number in range(5)]
     assert isinstance(outcomes[-1], TryLater)
     assert (outcomes[-1].after_seconds, outcomes[-1].throttled) == (1.0, True)
     assert len(slack.messages) == sum(isinstance(outcome, Delivered) for outcome in outcomes)
 
 
-async def test_r21_a_wrong_token_is_for_a_person_and_a_rotated_one_is_picked_up() -> None:
+async def test_r21_a_wrong_token_is_refused_and_a_rotated_one_is_used() -> None:
     tokens = ["xoxb-0000000000-wrong-and-quite-long-too"]
     slack = LocalSlack()
     http = HttpClient(HttpSettings(timeout_seconds=1.0), Clock())
@@ -250,50 +252,52 @@ async def test_r21_a_wrong_token_is_for_a_person_and_a_rotated_one_is_picked_up(
         receiver = SlackReceiver(spec)
         refused = await receiver.send(request())
         assert isinstance(refused, Refused)
-        assert refused.scope is Scope.RECEIVER
+        assert refused.scope is RefusalScope.RECEIVER
         assert refused.reason.startswith("invalid_auth: make a new bot token")
         assert tokens[0] not in repr(refused)
         tokens.append(TOKEN)
         assert isinstance(await receiver.send(request()), Delivered)
         tokens.clear()
-        assert isinstance(await receiver.send(request(number=2)), Delivered), "its file is just being replaced"
+        assert isinstance(await receiver.send(request(number=2)), Delivered), (
+            "the last token is used while its file is being replaced"
+        )
     await http.aclose()
 
 
-async def test_an_answer_that_repeats_the_token_is_kept_without_it() -> None:
-    async with scene(fault=lambda _: f"no_such_thing {TOKEN}") as (_, receiver):
+async def test_an_answer_that_repeats_the_token_is_stored_without_it() -> None:
+    async with slack_and_bot(fault=lambda _: f"no_such_thing {TOKEN}") as (_, receiver):
         outcome = await receiver.send(request())
     assert TOKEN not in repr(outcome)
 
 
-async def test_where_nobody_listens_nothing_was_sent_and_nothing_can_be_looked_up() -> None:
+async def test_a_refused_connection_sends_nothing_and_fails_the_lookup() -> None:
     async with bot(refusing_url()) as receiver:
         assert isinstance(await receiver.send(request()), TryLater)
-        assert isinstance(await result(receiver, request()), Unanswered)
+        assert isinstance(await lookup(receiver, request()), LookupFailed)
 
 
-async def test_what_a_token_may_do_is_asked_of_slack() -> None:
-    async with scene() as (_, receiver):
+async def test_slack_reports_the_permissions_of_a_token() -> None:
+    async with slack_and_bot() as (_, receiver):
         access = await receiver.access()
     assert (access.identity, access.refused, access.unreadable) == ("aitems in Tests", None, None)
     assert access.scopes == ("channels:history", "chat:write")
 
 
-async def test_a_token_without_the_scope_or_a_wrong_one_is_announced() -> None:
-    async with scene(scopes=frozenset({"chat:write"})) as (slack, receiver):
+async def test_a_missing_scope_or_a_wrong_token_is_reported() -> None:
+    async with slack_and_bot(scopes=frozenset({"chat:write"})) as (slack, receiver):
         access = await receiver.access()
-        assert access.unreadable == "missing_scope: give the app channels:history, install it again"
+        assert access.unreadable == "missing_scope: give the app the scope channels:history, and install it again"
         slack.token = "xoxb-another"
         access = await receiver.access()
     assert access.refused is not None
     assert access.refused.startswith("auth.test: invalid_auth: ")
 
 
-async def test_a_channel_that_does_not_exist_is_announced() -> None:
+async def test_a_missing_channel_is_reported() -> None:
     async with local_slack(LocalSlack()) as slack, bot(slack.url, channel="C0000000009") as receiver:
         access = await receiver.access()
     assert access.refused is not None
-    assert access.refused.startswith("conversations.history: channel_not_found: give the channel's id")
+    assert access.refused.startswith("conversations.history: channel_not_found: set channel to the channel's id")
 
 
 def paces(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
@@ -307,7 +311,7 @@ def paces(pairs: Sequence[tuple[str, str, str]]) -> list[str]:
     return [made(*pair).pace_key for pair in pairs]
 
 
-def test_a_channel_is_one_channel_of_one_bot_and_shows_nothing_of_it() -> None:
+def test_a_pace_key_identifies_one_channel_of_one_bot_and_shows_no_secret() -> None:
     url = "https://slack.com/api/"
     first, same, *others = paces(
         [

@@ -1,3 +1,5 @@
+"""Slack's incoming webhooks against a local server with Slack's rules."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
@@ -16,8 +18,8 @@ from watcher.core.delivery.model import (
     Delivered,
     DeliveryRequest,
     Outcome,
+    RefusalScope,
     Refused,
-    Scope,
     TryLater,
     Uncertain,
 )
@@ -29,14 +31,14 @@ from watcher.receivers import KINDS, Receiver, Spec
 
 @asynccontextmanager
 async def slack(url: str) -> AsyncIterator[Receiver]:
-    """Make a receiver for ``url`` and close its connections afterwards."""
+    """Yield a receiver for ``url``, and close its connections afterwards."""
     http = HttpClient(HttpSettings(timeout_seconds=5.0), Clock())
     yield KINDS["slack-webhook"](Spec(name="ml-ops", http=http, clock=Clock(), url=Secret(url)))
     await http.aclose()
 
 
 def as_slack(received: Received) -> Response:
-    """Answer as Slack does, by rules of our own."""
+    """Answer as Slack does, by an independent copy of its rules."""
     faults = slack_rules.faults(received.json)
     return PlainTextResponse("invalid_blocks" if faults else "ok", 400 if faults else 200)
 
@@ -53,7 +55,7 @@ async def outcome_at(url: str, *, degrade: int = 0) -> Outcome:
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> None:
+async def test_slack_accepts_every_kind_of_message_at_every_step(degrade: int) -> None:
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for event in CASES.values():
             assert await receiver.send(request(event, degrade=degrade)) == Delivered(answer="200 ok")
@@ -64,31 +66,31 @@ async def test_slack_takes_every_kind_of_message_at_every_step(degrade: int) -> 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("name", sorted(GROUPS))
-async def test_slack_takes_several_events_and_each_of_them_arrives(name: str, degrade: int) -> None:
+async def test_slack_accepts_groups_and_lists_each_event(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
-    together = DeliveryRequest(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
+    group = DeliveryRequest(delivery_id="msg_1", events=tuple(events), also=tuple(also), body=None, degrade=degrade)
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
-        assert await receiver.send(together) == Delivered(answer="200 ok")
+        assert await receiver.send(group) == Delivered(answer="200 ok")
     body = inbox.received[0].body.decode()
     assert [event.version for event in events if event.version and f"`{event.version}`" not in body] == []
     assert ("told by" in body.lower()) is bool(also)
 
 
-async def test_slack_takes_hostile_groups_within_its_limits() -> None:
+async def test_slack_accepts_hostile_groups_within_its_limits() -> None:
     events = tuple(
         sample_event(version=text, service_name=text, from_status=text, to_status=text, late=True)
         for text in HOSTILE[:20]
     )
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for degrade in (0, 1, 2):
-            together = DeliveryRequest(
+            group = DeliveryRequest(
                 delivery_id="msg_1", events=events, also=events, body=None, degrade=degrade, may_be_repeat=True
             )
-            assert isinstance(await receiver.send(together), Delivered)
+            assert isinstance(await receiver.send(group), Delivered)
     assert not [received for received in inbox.received if b"<!channel" in received.body]
 
 
-async def test_slack_takes_hostile_texts_within_its_limits() -> None:
+async def test_slack_accepts_hostile_texts_within_its_limits() -> None:
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         for text in HOSTILE:
             event = sample_event(version=text, to_status=text, labels={text: text}, record={"description": text})
@@ -96,7 +98,7 @@ async def test_slack_takes_hostile_texts_within_its_limits() -> None:
     assert not [received for received in inbox.received if b"<!channel" in received.body]
 
 
-async def test_a_slack_that_takes_no_blocks_gets_the_text_in_the_end() -> None:
+async def test_a_slack_that_rejects_blocks_finally_gets_the_text() -> None:
     def no_blocks(received: Received) -> Response:
         if "blocks" in received.json:
             return PlainTextResponse("invalid_blocks", 400)
@@ -108,17 +110,17 @@ async def test_a_slack_that_takes_no_blocks_gets_the_text_in_the_end() -> None:
     assert outcomes[2] == Delivered(answer="200 ok")
 
 
-async def test_a_slack_that_takes_nothing_ends_that_message_alone() -> None:
-    def nothing(_received: Received) -> Response:
+async def test_a_slack_that_rejects_all_content_ends_only_that_message() -> None:
+    def reject_all(_received: Received) -> Response:
         return PlainTextResponse("invalid_payload", 400)
 
-    async with listening(Inbox(nothing)) as inbox:
+    async with listening(Inbox(reject_all)) as inbox:
         outcome = await outcome_at(inbox.url, degrade=2)
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.MESSAGE
+    assert outcome.scope is RefusalScope.MESSAGE
 
 
-async def test_throttling_waits_as_long_as_slack_asks() -> None:
+async def test_a_rate_limit_waits_as_long_as_slack_requests() -> None:
     def throttled(_received: Received) -> Response:
         body = {"retry_after": 30, "ok": False, "error": "rate_limited"}
         return JSONResponse(body, 429, {"Retry-After": "30"})
@@ -130,7 +132,7 @@ async def test_throttling_waits_as_long_as_slack_asks() -> None:
     assert len(inbox.received) == 1
 
 
-async def test_a_revoked_webhook_is_for_a_person_and_its_address_is_not_kept() -> None:
+async def test_a_revoked_webhook_is_refused_and_its_address_is_not_stored() -> None:
     path = "/services/T0000000/B0000000/abcdefghijklmnopqrst"
 
     def gone(_received: Received) -> Response:
@@ -139,12 +141,12 @@ async def test_a_revoked_webhook_is_for_a_person_and_its_address_is_not_kept() -
     async with listening(Inbox(gone)) as inbox:
         outcome = await outcome_at(inbox.url.replace("/hook", path))
     assert isinstance(outcome, Refused)
-    assert outcome.scope is Scope.RECEIVER
+    assert outcome.scope is RefusalScope.RECEIVER
     assert outcome.reason.startswith("no_service: ")
     assert "abcdef" not in repr(outcome)
 
 
-async def test_a_proxys_page_with_200_is_no_success() -> None:
+async def test_a_page_of_a_proxy_with_200_is_no_success() -> None:
     def portal(_received: Received) -> Response:
         return HTMLResponse("<html>Please sign in</html>")
 
@@ -153,19 +155,19 @@ async def test_a_proxys_page_with_200_is_no_success() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"])
-async def test_a_connection_that_ends_too_early_leaves_it_open(answer: bytes) -> None:
+async def test_a_connection_that_ends_too_early_is_uncertain(answer: bytes) -> None:
     async with answering(answer) as server:
         assert isinstance(await outcome_at(server.url), Uncertain)
     assert len(server.requests) == 1
 
 
-async def test_where_nobody_listens_nothing_was_sent() -> None:
+async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     outcome = await outcome_at(refusing_url())
     assert isinstance(outcome, TryLater)
     assert outcome.reason == "not sent: connect"
 
 
-async def test_only_an_attempt_after_an_unknown_outcome_says_that_it_may_be_a_repeat() -> None:
+async def test_only_an_attempt_after_an_uncertain_one_says_that_it_may_be_a_repeat() -> None:
     event = sample_event()
     async with listening(Inbox(as_slack)) as inbox, slack(inbox.url) as receiver:
         await receiver.send(request(event))

@@ -6,12 +6,12 @@ import pytest
 
 from watcher.config.models.matchers import MatcherError, matcher, silenced
 from watcher.core.event import DEFAULT_KINDS, Kind
-from watcher.core.routing.matcher import words_of
+from watcher.core.routing.matcher import patterns_of
 
 
 def test_every_key_of_a_route_is_taken_with_words_and_patterns() -> None:
     texts = ["kind=failed,gone", "account=ma*", "service=a", "service=b?", "type=pop", "version=v1", "status=*Failed"]
-    assert words_of(matcher([*texts, "labels.env=prod"], ["main"])) == {
+    assert patterns_of(matcher([*texts, "labels.env=prod"], ["main"])) == {
         "kind": ["failed", "gone"],
         "account": ["ma*"],
         "service": ["a", "b?"],
@@ -49,7 +49,7 @@ def test_the_name_of_a_watch_is_refused_with_the_id_to_write() -> None:
     ids = {"shop-main": "6wxgu1abcde", "lab": "lab"}
     with pytest.raises(MatcherError, match='"shop-main" is the name of a watch; write its id, "6wxgu1abcde"'):
         matcher(["service=shop-main"], [], ids)
-    assert words_of(matcher(["service=lab"], [], ids)) == {"service": ["lab"]}
+    assert patterns_of(matcher(["service=lab"], [], ids)) == {"service": ["lab"]}
 
 
 def test_all_faults_are_said_at_once() -> None:
@@ -59,9 +59,9 @@ def test_all_faults_are_said_at_once() -> None:
 
 
 def test_a_silence_without_a_kind_takes_them_all() -> None:
-    assert matcher(["service=a"], []).kinds_taken == DEFAULT_KINDS
-    assert silenced(matcher(["service=a"], [])).kinds_taken == frozenset(Kind)
-    assert silenced(matcher(["kind=failed"], [])).kinds_taken == {"failed"}
+    assert matcher(["service=a"], []).matched_kinds == DEFAULT_KINDS
+    assert silenced(matcher(["service=a"], [])).matched_kinds == frozenset(Kind)
+    assert silenced(matcher(["kind=failed"], [])).matched_kinds == {"failed"}
 
 
 @pytest.mark.parametrize("kind", ["receiver-failing", "store-failing", "failed,undelivered"])

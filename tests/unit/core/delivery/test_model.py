@@ -1,4 +1,4 @@
-"""What follows from an attempt's outcome."""
+"""The verdict after an attempt's outcome."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from watcher.core.delivery.model import (
     OnUncertain,
     Outcome,
     Policy,
+    RefusalScope,
     Refused,
-    Scope,
     State,
     TryLater,
     Uncertain,
@@ -43,61 +43,61 @@ def judge(
     return verdict(outcome, attempt, policy, NOW, 0.5)
 
 
-def test_what_was_delivered_has_ended() -> None:
+def test_a_delivered_message_has_ended() -> None:
     assert judge(Delivered()) == Verdict(state=State.DELIVERED, reason="delivered")
 
 
-def test_what_surely_failed_waits_and_is_no_repeat() -> None:
+def test_a_message_that_was_not_delivered_waits_and_is_no_repeat() -> None:
     decided = judge(TryLater(reason="connect"))
     assert (decided.state, decided.reason, decided.may_be_repeat) == (State.PENDING, "connect", False)
     assert decided.next_at is not None
     assert NOW < decided.next_at <= NOW + POLICY.first_retry
 
 
-@pytest.mark.parametrize(("wish", "wait"), [(7.0, 7.0), (-5.0, 0.0), (1e9, MAX_RETRY_AFTER_SECONDS)])
-def test_the_receivers_own_wish_goes_first_within_reason(wish: float, wait: float) -> None:
-    assert judge(TryLater(reason="rate", after_seconds=wish)).next_at == NOW + timedelta(seconds=wait)
+@pytest.mark.parametrize(("requested", "wait"), [(7.0, 7.0), (-5.0, 0.0), (1e9, MAX_RETRY_AFTER_SECONDS)])
+def test_the_receivers_requested_wait_takes_precedence_within_limits(requested: float, wait: float) -> None:
+    assert judge(TryLater(reason="rate", after_seconds=requested)).next_at == NOW + timedelta(seconds=wait)
 
 
-def test_an_uncertain_send_is_repeated_and_says_so_where_repeats_are_not_marked() -> None:
+def test_an_uncertain_message_is_repeated_and_says_so_where_no_id_marks_repeats() -> None:
     assert judge(Uncertain(reason="reset")).may_be_repeat
     assert not judge(Uncertain(reason="reset"), dedup=Dedup.BY_ID).may_be_repeat
 
 
-def test_an_uncertain_send_is_held_where_a_person_wants_to_decide() -> None:
+def test_an_uncertain_message_is_held_where_the_policy_says_hold() -> None:
     hold = Policy(on_uncertain=OnUncertain.HOLD)
     assert judge(Uncertain(reason="reset"), policy=hold) == Verdict(state=State.HELD, reason="reset")
     assert judge(Uncertain(reason="reset"), policy=hold, dedup=Dedup.BY_ID).state is State.PENDING
 
 
-def test_refused_content_is_sent_simpler_at_once() -> None:
+def test_refused_content_is_simplified_and_sent_at_once() -> None:
     decided = judge(Degrade(reason="invalid_blocks"))
     assert (decided.state, decided.next_at, decided.degrade) == (State.PENDING, NOW, 1)
 
 
-def test_a_receiver_that_refuses_is_tried_hourly() -> None:
+def test_a_refusing_receiver_is_tried_hourly() -> None:
     assert judge(Refused(reason="no_service")).next_at == NOW + timedelta(hours=1)
 
 
-def test_a_message_that_can_never_pass_is_dead_at_once() -> None:
-    assert judge(Refused(reason="bug", scope=Scope.MESSAGE)).state is State.DEAD
+def test_a_message_that_is_refused_permanently_is_dead_at_once() -> None:
+    assert judge(Refused(reason="bug", scope=RefusalScope.MESSAGE)).state is State.DEAD
 
 
 @pytest.mark.parametrize("outcome", [TryLater(reason="dns"), Uncertain(reason="reset"), Refused(reason="gone")])
-def test_what_is_older_than_the_limit_is_dead_and_never_before(outcome: Outcome) -> None:
+def test_a_delivery_is_dead_at_the_age_limit_and_not_before(outcome: Outcome) -> None:
     assert judge(outcome, age=POLICY.give_up_after).state is State.DEAD
     nearly = judge(outcome, age=POLICY.give_up_after - timedelta(seconds=1), number=99)
     assert (nearly.state, nearly.next_at) == (State.PENDING, NOW + timedelta(seconds=1))
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_waits_double_within_their_bounds_whatever_the_number(number: int, unit: float) -> None:
+def test_waits_double_within_their_limits_for_any_number_of_attempts(number: int, unit: float) -> None:
     wait = retry_wait(number, POLICY, unit)
     longest = min(POLICY.first_retry * 2 ** min(number - 1, 20), POLICY.max_retry)
     assert longest / 2 <= wait <= longest
 
 
-def test_an_uncertain_send_that_can_be_looked_up_stays_in_doubt_until_then() -> None:
+def test_an_uncertain_message_that_can_be_looked_up_waits_for_the_lookup() -> None:
     for policy in (POLICY, Policy(on_uncertain=OnUncertain.HOLD)):
         decided = judge(Uncertain(reason="reset"), number=7, dedup=Dedup.BY_LOOKUP, policy=policy)
         assert (decided.state, decided.next_at) == (State.UNCERTAIN, NOW + policy.first_retry)
@@ -105,6 +105,6 @@ def test_an_uncertain_send_that_can_be_looked_up_stays_in_doubt_until_then() -> 
         assert not decided.certain
 
 
-def test_an_attempt_that_came_too_fast_makes_no_later_wait_longer() -> None:
+def test_a_rate_limited_attempt_does_not_lengthen_later_waits() -> None:
     assert judge(TryLater(reason="rate_limited", throttled=True)).uncounted
     assert not judge(TryLater(reason="connect")).uncounted

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher.core.delivery.lookup import Found
+from watcher.core.delivery.lookup import MessageFound
 from watcher.core.delivery.model import (
     Degrade,
     Delivered,
     Outcome,
     ReceiverSignal,
+    RefusalScope,
     Refused,
-    Scope,
     SignalKind,
     TryLater,
     Uncertain,
@@ -51,7 +51,7 @@ def going_to(*names: str) -> RoutingDecision:
     [
         (Delivered(), SignalKind.PASSES),
         (Refused(reason="x"), SignalKind.REFUSES),
-        (Refused(reason="x", scope=Scope.MESSAGE), None),
+        (Refused(reason="x", scope=RefusalScope.MESSAGE), None),
         (TryLater(reason="x"), None),
         (Uncertain(reason="x"), None),
         (Degrade(reason="x"), None),
@@ -139,7 +139,7 @@ def test_what_a_route_drops_on_purpose_stays_dropped_and_what_no_route_names_fin
 def test_what_was_found_by_looking_up_recovers_a_receiver_if_it_was_sent_since(
     began_after_seconds: int, kinds: list[Kind]
 ) -> None:
-    signal = signal_of(Found(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
+    signal = signal_of(MessageFound(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
     assert signal is not None
     _, event = state_change(PARKED, signal, 0, "e", NOW + timedelta(hours=1))
     assert ([] if event is None else [event.kind]) == kinds

@@ -1,37 +1,37 @@
-"""Each reason to call the watcher unwell has its word and says what it is about."""
+"""Each reason why the watcher is not ready has a code and names the items that it concerns."""
 
 from __future__ import annotations
 
 from watcher.core.health.readiness import HealthStats, NotReady, not_ready_reasons
 
 
-def words(
+def codes(
     health_stats: HealthStats | None, late: dict[str, float] | None = None, *, first: bool = True
 ) -> list[NotReady]:
-    return [reason.not_ready for reason in not_ready_reasons(health_stats, late or {}, first_round_done=first)]
+    return [reason.code for reason in not_ready_reasons(health_stats, late or {}, first_round_done=first)]
 
 
-def test_without_a_reason_it_is_well() -> None:
-    assert words(HealthStats()) == []
+def test_without_a_reason_it_is_ready() -> None:
+    assert codes(HealthStats()) == []
 
 
-def test_an_outage_that_was_announced_is_no_reason() -> None:
-    assert words(HealthStats(incidents={"connect": 3})) == []
+def test_an_announced_outage_is_no_reason() -> None:
+    assert codes(HealthStats(incidents={"connect": 3})) == []
 
 
-def test_each_reason_has_its_word() -> None:
-    assert words(None) == [NotReady.STORE]
-    assert words(HealthStats(), {"polling": 50.0}) == [NotReady.LOOP]
-    assert words(HealthStats(), first=False) == [NotReady.FIRST_ROUND]
-    assert words(HealthStats(unannounced=("account:main",))) == [NotReady.PROBLEM_UNANNOUNCED]
+def test_each_reason_has_its_code() -> None:
+    assert codes(None) == [NotReady.STORE]
+    assert codes(HealthStats(), {"polling": 50.0}) == [NotReady.LOOP]
+    assert codes(HealthStats(), first=False) == [NotReady.FIRST_ROUND]
+    assert codes(HealthStats(unannounced=("account:main",))) == [NotReady.PROBLEM_UNANNOUNCED]
     full = not_ready_reasons(HealthStats(), {}, first_round_done=True, store_failing="disk-full")
-    assert [reason.not_ready for reason in full] == [NotReady.STORE_FAILING]
-    assert words(HealthStats(unannounced_dead_letters={"ml-ops": 2})) == [NotReady.DEAD]
+    assert [reason.code for reason in full] == [NotReady.STORE_FAILING]
+    assert codes(HealthStats(unannounced_dead_letters={"ml-ops": 2})) == [NotReady.DEAD]
 
 
 def test_all_reasons_are_given_at_once() -> None:
     not_ready = HealthStats(unannounced=("account:main",), unannounced_dead_letters={"ml-ops": 2})
-    assert words(not_ready, {"polling": 50.0}, first=False) == [
+    assert codes(not_ready, {"polling": 50.0}, first=False) == [
         NotReady.LOOP,
         NotReady.FIRST_ROUND,
         NotReady.PROBLEM_UNANNOUNCED,
@@ -41,6 +41,6 @@ def test_all_reasons_are_given_at_once() -> None:
 
 def test_a_reason_names_a_few_and_counts_the_others() -> None:
     (reason,) = not_ready_reasons(HealthStats(unannounced=tuple("abcde")), {}, first_round_done=True)
-    assert reason.detail == "nobody was told yet of: a, b, c and 2 more"
+    assert reason.detail == "no receiver was notified of: a, b, c and 2 more"
     (dead,) = not_ready_reasons(HealthStats(unannounced_dead_letters={"ml-ops": 2}), {}, first_round_done=True)
-    assert dead.detail == "given up, and nobody was told: 2 to ml-ops"
+    assert dead.detail == "dead letters that no receiver was notified of: 2 to ml-ops"

@@ -1,4 +1,4 @@
-"""How late a change is seen, and whether a budget is enough."""
+"""The delay until a change is detected, and whether a budget is enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 DEADLINE = 10 * SECOND
 
 
-def test_with_a_budget_to_spare_the_interval_alone_decides() -> None:
+def test_with_enough_budget_the_interval_alone_decides() -> None:
     demand = demand_of([30 * SECOND] * 3, 1.0)
     assert not demand.exceeds
     assert delay_of(30 * SECOND, DEADLINE, demand, by_list=False) == Delay(typical=15 * SECOND, worst=40 * SECOND)
@@ -25,7 +25,7 @@ def test_an_end_that_a_list_shows_may_wait_for_the_next_list() -> None:
     assert delay_of(30 * SECOND, DEADLINE, demand, by_list=True) == Delay(typical=15 * SECOND, worst=70 * SECOND)
 
 
-def test_more_polls_than_the_budget_allows_come_round_as_slowly_as_the_budget_lets_them() -> None:
+def test_with_too_many_polls_the_budget_sets_the_effective_interval() -> None:
     demand = demand_of([5 * SECOND] * 20, 0.5)
     assert demand.exceeds
     assert delay_of(5 * SECOND, DEADLINE, demand, by_list=False) == Delay(typical=20 * SECOND, worst=50 * SECOND)
@@ -39,10 +39,10 @@ def test_a_budget_that_is_just_enough_is_enough() -> None:
 @given(
     st.lists(st.integers(1, 3600), min_size=1, max_size=50), st.floats(0.01, 100, allow_nan=False, allow_infinity=False)
 )
-def test_no_interval_shorter_than_the_turn_makes_every_plan_fit(seconds: list[int], rate: float) -> None:
+def test_intervals_of_at_least_a_cycle_always_fit_the_budget(seconds: list[int], rate: float) -> None:
     intervals = [number * SECOND for number in seconds]
-    turn = rounded_up(demand_of(intervals, rate).turn)
-    assert not demand_of([max(interval, turn) for interval in intervals], rate).exceeds
+    cycle = rounded_up(demand_of(intervals, rate).cycle)
+    assert not demand_of([max(interval, cycle) for interval in intervals], rate).exceeds
 
 
 @pytest.mark.parametrize(

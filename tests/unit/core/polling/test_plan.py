@@ -1,4 +1,4 @@
-"""Which looks serve which watches, and where an event goes."""
+"""The polls for the watches of a configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_service_is_one_list_call_and_a_training_one_view_call() -> None:
     assert (viewed.key, viewed.training) == (POP.subject, POP)
 
 
-def test_a_training_inside_a_watched_service_is_served_by_its_list_in_any_order() -> None:
+def test_the_list_of_a_watched_service_covers_its_single_trainings_in_any_order() -> None:
     for watches in ([watch(), watch(POP)], [watch(POP), watch()]):
         (poll,) = plan_polls(watches)
         assert poll.training is None

@@ -1,4 +1,4 @@
-"""The pacer: at most ceil(rate) starts in any window of one second, whenever the callers come."""
+"""The rate limit: at most ceil(rate) starts in any window of one second, for any arrivals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDING = 1e-9
 
 
 def starts(rate_limiter: RateLimiter, times: list[float]) -> list[float]:
-    """Start one request at each time, or as soon after it as the pacer lets it."""
+    """Start one request at each time, or as soon after it as the limiter allows."""
     now, started = 0.0, []
     for time in times:
         now = max(now, time)
@@ -41,11 +41,11 @@ def test_starts_are_spread_evenly(rate: float, times: list[float]) -> None:
         assert later - earlier >= 1 / rate - ROUNDING
 
 
-def test_the_first_start_is_at_once() -> None:
+def test_the_first_start_is_immediate() -> None:
     assert RateLimiter.of_rate(1).wait_seconds(5.0) == 0.0
 
 
-def test_a_rate_below_one_keeps_its_distance() -> None:
+def test_a_rate_below_one_spaces_starts_by_its_inverse() -> None:
     rate_limiter = RateLimiter.of_rate(0.2).started(100.0)
     assert rate_limiter.wait_seconds(101.0) == pytest.approx(4.0)
 
@@ -55,7 +55,7 @@ def test_a_steady_stream_uses_the_rate_up_to_the_margin() -> None:
     assert started[-1] == pytest.approx(10 * (1 + MARGIN_SECONDS))
 
 
-def test_a_pause_holds_starts_back_and_is_not_shortened_by_another() -> None:
+def test_a_pause_delays_starts_and_is_not_shortened_by_another() -> None:
     rate_limiter = RateLimiter.of_rate(10).paused(60.0).paused(30.0)
     assert rate_limiter.wait_seconds(0.0) == 60.0
     assert rate_limiter.started(0.0).wait_seconds(0.0) == 60.0
@@ -63,6 +63,6 @@ def test_a_pause_holds_starts_back_and_is_not_shortened_by_another() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
-def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+def test_an_invalid_rate_is_rejected(rate: float) -> None:
     with pytest.raises(ValueError, match="requests_per_second"):
         RateLimiter.of_rate(rate)

@@ -1,4 +1,4 @@
-"""When to look again."""
+"""The times of polls."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def snapshot(status: str | None, *, age: timedelta = timedelta(), pending: Uncon
 
 
 @pytest.mark.parametrize("status", ["requesting", "waiting", "learning", "stopping", "paused", None])
-def test_what_is_in_progress_or_unclear_is_polled_fast(status: str | None) -> None:
+def test_a_training_in_progress_or_with_an_unknown_status_is_polled_fast(status: str | None) -> None:
     assert interval_for(CADENCE, [snapshot("completed"), snapshot(status)], NOW) == CADENCE.interval
 
 
 @pytest.mark.parametrize("status", ["ready", "completed", "learningFailed", "requestFailed", "refinedFailed"])
-def test_what_has_ended_is_polled_slowly(status: str) -> None:
+def test_a_training_that_has_ended_is_polled_slowly(status: str) -> None:
     assert interval_for(CADENCE, [snapshot(status)], NOW) == CADENCE.idle_interval
 
 
@@ -38,7 +38,7 @@ def test_an_empty_service_is_polled_slowly() -> None:
     assert interval_for(CADENCE, [], NOW) == CADENCE.idle_interval
 
 
-def test_a_sighting_that_waits_for_its_second_is_polled_fast() -> None:
+def test_a_status_that_waits_for_confirmation_is_polled_fast() -> None:
     assert interval_for(CADENCE, [snapshot("completed", pending=PENDING)], NOW) == CADENCE.interval
 
 
@@ -48,7 +48,7 @@ def test_the_fast_interval_ends_after_a_day_without_a_change() -> None:
 
 
 @given(st.floats(0, 1e6), st.floats(0, 100), st.floats(0, 1, exclude_max=True))
-def test_a_poll_is_never_later_than_its_interval_and_never_overlaps_the_last(
+def test_a_poll_starts_within_its_interval_and_never_overlaps_the_last(
     started: float, took: float, unit: float
 ) -> None:
     start = next_start(started, started + took, CADENCE.interval, unit)
@@ -61,7 +61,7 @@ def test_first_polls_are_spread_within_their_interval() -> None:
     assert starts == [10.0, 10.5, 11.0, 11.5]
 
 
-def test_the_longest_waiting_comes_out_first_and_once() -> None:
+def test_due_polls_come_out_earliest_first_and_once() -> None:
     schedule = PollSchedule()
     for key, start in [("b", 2.0), ("a", 1.0), ("c", 9.0)]:
         schedule.put(key, start)
@@ -69,7 +69,7 @@ def test_the_longest_waiting_comes_out_first_and_once() -> None:
     assert schedule.take_due(2.0) == {}
 
 
-def test_a_later_word_replaces_an_earlier_one() -> None:
+def test_a_new_start_replaces_the_earlier_one() -> None:
     schedule = PollSchedule()
     schedule.put("a", 1.0)
     schedule.put("a", 5.0)
@@ -80,15 +80,15 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
 @pytest.mark.parametrize(
     ("failures", "seconds"), [(1, 30), (3, 30), (4, 60), (5, 120), (6, 240), (7, 300), (100, 300), (10**6, 300)]
 )
-def test_failed_polls_are_repeated_ever_more_slowly_down_to_the_idle_pace(failures: int, seconds: int) -> None:
+def test_failed_polls_are_repeated_ever_more_slowly_up_to_the_idle_interval(failures: int, seconds: int) -> None:
     assert interval_after(CADENCE, failures) == timedelta(seconds=seconds)
 
 
-def test_a_start_can_be_brought_forward_but_not_put_off() -> None:
+def test_a_start_can_be_brought_forward_but_not_delayed() -> None:
     schedule = PollSchedule()
     schedule.put("a", 9.0)
-    schedule.hurry("a", 2.0)
-    schedule.hurry("a", 5.0)
-    schedule.hurry("unknown", 1.0)
+    schedule.bring_forward("a", 2.0)
+    schedule.bring_forward("a", 5.0)
+    schedule.bring_forward("unknown", 1.0)
     assert list(schedule.take_due(2.0)) == ["a"]
     assert schedule.take_due(99.0) == {}

@@ -1,4 +1,4 @@
-"""Where an event goes."""
+"""The receivers and groups of an event."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from watcher.core.event import DEFAULT_KINDS, Event, Kind
 from watcher.core.routing.matcher import Matcher
-from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, joined, route_event
+from watcher.core.routing.routes import MENTIONS_MAX, NO_ROUTE, Group, Route, merge_mentions, route_event
 
-MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
+TIME = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def event(kind: Kind) -> Event:
@@ -29,9 +29,9 @@ def event(kind: Kind) -> Event:
         version="v",
         from_status="a",
         to_status="b",
-        after=MOMENT,
-        before=MOMENT,
-        recorded_at=MOMENT,
+        after=TIME,
+        before=TIME,
+        recorded_at=TIME,
     )
 
 
@@ -49,8 +49,8 @@ def group_of(announced: Event, *routes: Route, recent: int = 1, flap_limit: int 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_route_without_kinds_takes_the_default_kinds_only(kind: Kind) -> None:
-    planned = route_event(event(kind), (Route(number=1, to=("a",)),))
-    assert planned.receivers == (("a",) if kind in DEFAULT_KINDS else ())
+    decision = route_event(event(kind), (Route(number=1, to=("a",)),))
+    assert decision.receivers == (("a",) if kind in DEFAULT_KINDS else ())
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -64,43 +64,43 @@ def test_the_first_route_that_matches_wins() -> None:
     assert route_event(event(Kind.SUCCEEDED), routes).receivers == ("b",)
 
 
-def test_a_receiver_named_twice_is_announced_once() -> None:
+def test_a_receiver_named_twice_is_notified_once() -> None:
     assert route_event(event(Kind.FAILED), (Route(number=1, to=("a", "b", "a")),)).receivers == ("a", "b")
 
 
-def test_a_route_to_nobody_drops_on_purpose_and_says_which() -> None:
+def test_a_route_without_receivers_drops_on_purpose_and_is_named() -> None:
     routes = (Route(number=1, to=()), Route(number=2, to=("a",)))
-    planned = route_event(event(Kind.FAILED), routes)
-    assert (planned.to, planned.reason) == ((), "route 1: dropped on purpose")
+    decision = route_event(event(Kind.FAILED), routes)
+    assert (decision.to, decision.reason) == ((), "route 1: dropped on purpose")
 
 
-def test_a_kind_that_no_route_names_goes_nowhere_and_says_why() -> None:
-    planned = route_event(event(Kind.PROGRESS), (Route(number=1, to=("a",)),))
-    assert (planned.to, planned.reason) == ((), NO_ROUTE)
+def test_a_kind_without_a_route_has_no_receivers_and_a_reason() -> None:
+    decision = route_event(event(Kind.PROGRESS), (Route(number=1, to=("a",)),))
+    assert (decision.to, decision.reason) == ((), NO_ROUTE)
 
 
-def test_where_a_route_goes_on_the_first_to_name_a_receiver_says_how_and_the_reason_names_all() -> None:
+def test_with_continue_the_first_route_of_a_receiver_decides_and_the_reason_names_all_routes() -> None:
     routes = (
-        Route(number=1, match=of("failed"), to=("a", "b"), goes_on=True, mentions=("<!here>",)),
-        Route(number=2, match=of("gone"), to=("d",), goes_on=True),
+        Route(number=1, match=of("failed"), to=("a", "b"), continues=True, mentions=("<!here>",)),
+        Route(number=2, match=of("gone"), to=("d",), continues=True),
         Route(number=3, to=("b", "c"), mentions=("<@U1>",)),
         Route(number=4, match=EVERY_KIND, to=("e",)),
     )
-    planned = route_event(event(Kind.FAILED), routes)
-    assert planned.receivers == ("a", "b", "c")
-    assert [recipient.mentions for recipient in planned.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
-    assert planned.reason == "route 1, route 3"
+    decision = route_event(event(Kind.FAILED), routes)
+    assert decision.receivers == ("a", "b", "c")
+    assert [recipient.mentions for recipient in decision.to] == [("<!here>",), ("<!here>",), ("<@U1>",)]
+    assert decision.reason == "route 1, route 3"
 
 
-def test_what_a_route_drops_after_another_announced_it_is_no_drop() -> None:
-    routes = (Route(number=1, to=("a",), goes_on=True), Route(number=2, to=()))
+def test_an_empty_route_after_one_with_receivers_drops_nothing() -> None:
+    routes = (Route(number=1, to=("a",), continues=True), Route(number=2, to=()))
     assert route_event(event(Kind.FAILED), routes).reason == "route 1, route 2"
 
 
 ALL = Route(number=1, match=EVERY_KIND, to=("a",))
 
 
-def test_late_changes_of_one_catch_up_go_together_but_for_failures() -> None:
+def test_late_changes_of_one_catch_up_form_a_group_without_failures() -> None:
     late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
     group = group_of(late, ALL)
     assert group is not None
@@ -109,14 +109,14 @@ def test_late_changes_of_one_catch_up_go_together_but_for_failures() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.PROGRESS, Kind.FAILED])
-def test_a_training_that_does_not_come_to_rest_is_announced_in_digests(kind: Kind) -> None:
+def test_a_flapping_training_goes_into_digests(kind: Kind) -> None:
     assert group_of(event(kind), ALL, recent=10) is None
     digest = group_of(event(kind), ALL, recent=11)
     assert digest is not None
     assert digest.key == "digest service:main/s"
 
 
-def test_flapping_trainings_of_one_service_share_their_digests_and_a_receiver_has_its_own() -> None:
+def test_flapping_trainings_of_one_service_share_a_digest_and_a_receiver_has_its_own() -> None:
     first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
     assert first == other
     announced = replace(event(Kind.RECEIVER_FAILING), account=None, service=None, subject="receiver:hook")
@@ -125,43 +125,43 @@ def test_flapping_trainings_of_one_service_share_their_digests_and_a_receiver_ha
     assert digest.key == "digest receiver:hook"
 
 
-def test_what_cannot_be_seen_is_always_announced_by_itself() -> None:
+def test_an_incident_always_gets_a_message_of_its_own() -> None:
     incident = replace(event(Kind.UNREACHABLE), incident={"id": "inc_1"})
     assert group_of(incident, replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
 
 
-def test_a_route_collects_what_is_not_urgent() -> None:
+def test_a_route_with_group_for_groups_events_that_are_not_urgent() -> None:
     collecting = replace(ALL, number=7, group_for=timedelta(seconds=30))
     assert group_of(event(Kind.PROGRESS), collecting) == Group(key="route 7", patience=timedelta(seconds=30))
     assert group_of(event(Kind.FAILED), collecting) is None
 
 
-def test_a_late_change_goes_with_those_of_its_catch_up_rather_than_with_its_route() -> None:
+def test_a_late_change_joins_its_catch_up_rather_than_the_group_of_its_route() -> None:
     late = replace(event(Kind.SUCCEEDED), group="inc_1", late=True)
     group = group_of(late, replace(ALL, group_for=timedelta(seconds=30)))
     assert group is not None
     assert group.key == "inc_1"
 
 
-def test_each_receiver_is_collected_for_as_its_own_route_says() -> None:
+def test_each_receiver_has_the_grouping_of_its_own_route() -> None:
     routes = (
-        Route(number=1, match=EVERY_KIND, to=("a",), goes_on=True, group_for=timedelta(seconds=30)),
+        Route(number=1, match=EVERY_KIND, to=("a",), continues=True, group_for=timedelta(seconds=30)),
         Route(number=2, match=EVERY_KIND, to=("b",)),
     )
     first, second = route_event(event(Kind.PROGRESS), routes).to
     assert (first.group is not None, second.group) == (True, None)
 
 
-def test_a_group_mentions_each_once_in_order_and_no_more_than_fit() -> None:
-    assert joined(("<@U1>", "<!here>"), ("<!here>", "<@U2>")) == ("<@U1>", "<!here>", "<@U2>")
-    assert len(joined((), [f"<@U{number}>" for number in range(30)])) == MENTIONS_MAX
+def test_a_group_has_each_mention_once_in_order_and_at_most_the_limit() -> None:
+    assert merge_mentions(("<@U1>", "<!here>"), ("<!here>", "<@U2>")) == ("<@U1>", "<!here>", "<@U2>")
+    assert len(merge_mentions((), [f"<@U{number}>" for number in range(30)])) == MENTIONS_MAX
 
 
 RECEIVERS = ("a", "b", "c")
 matches = st.builds(
     Matcher,
     kinds=st.none() | st.sets(st.sampled_from(["*", *(kind.value for kind in Kind)]), min_size=1).map(frozenset),
-    words=st.dictionaries(
+    patterns=st.dictionaries(
         st.sampled_from(["account", "service", "type", "version", "status", "labels.env"]),
         st.lists(st.sampled_from(["main", "s", "pop", "v", "b", "prod", "*", "p*", "?", "x"]), min_size=1).map(tuple),
         max_size=2,
@@ -173,7 +173,7 @@ routes_before = st.lists(
         number=st.just(0),
         match=matches,
         to=st.lists(st.sampled_from(RECEIVERS)).map(tuple),
-        goes_on=st.booleans(),
+        continues=st.booleans(),
         mentions=st.sampled_from([(), ("<!here>",)]),
         group_for=st.none() | st.just(timedelta(seconds=30)),
     ),
@@ -190,24 +190,24 @@ events = st.builds(
 
 
 @given(announced=events, before=routes_before, recent=st.integers(1, 20))
-def test_whatever_the_routes_each_receiver_is_announced_once_by_the_first_that_takes_the_event(
+def test_for_any_routes_each_receiver_is_notified_once_by_the_first_route_that_names_it(
     announced: Event, before: list[Route], recent: int
 ) -> None:
     last = Route(number=0, to=("last",))
     routes = [replace(route, number=number) for number, route in enumerate([*before, last], start=1)]
-    planned = route_event(announced, routes, recent)
-    takers = [route for route in routes if route.match.difference(announced) is None]
-    stop = next((route for route in takers if not route.goes_on), None)
+    decision = route_event(announced, routes, recent)
+    takers = [route for route in routes if route.match.mismatch(announced) is None]
+    stop = next((route for route in takers if not route.continues), None)
     reached = takers if stop is None else takers[: takers.index(stop) + 1]
 
-    assert len(set(planned.receivers)) == len(planned.receivers)
-    assert set(planned.receivers) == {receiver for route in reached for receiver in route.to}
-    for recipient in planned.to:
+    assert len(set(decision.receivers)) == len(decision.receivers)
+    assert set(decision.receivers) == {receiver for route in reached for receiver in route.to}
+    for recipient in decision.to:
         first = next(route for route in reached if recipient.receiver in route.to)
         assert recipient.mentions == first.mentions
         assert recipient.group is None or announced.incident is None
     if announced.kind in DEFAULT_KINDS:
         assert stop is not None, "the last route catches the default kinds"
     names = ", ".join(f"route {route.number}" for route in reached)
-    assert planned.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}
-    assert planned.reason.endswith("on purpose") is (bool(reached) and not planned.to)
+    assert decision.reason in {names or NO_ROUTE, f"{names}: dropped on purpose"}
+    assert decision.reason.endswith("on purpose") is (bool(reached) and not decision.to)

@@ -1,4 +1,4 @@
-"""The life of a training: the table, single decisions, and properties over any history."""
+"""The state machine of trainings: the table, single decisions, and properties of any history."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from watcher.core.training.lifecycle import (
     STAGES,
     TRANSITIONS,
     Transition,
-    catch_up,
     decide,
     missed,
     settle,
     skipped_between,
     transition_between,
+    with_last_good_poll,
 )
 from watcher.core.training.model import Observation, Snapshot, Source, Status, TrainingRef
 
@@ -28,7 +28,7 @@ START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 SECOND = timedelta(seconds=1)
 
-words = st.one_of(st.sampled_from([*STAGES[:-1], "paused", "Learning", ""]), st.text(max_size=12))
+statuses = st.one_of(st.sampled_from([*STAGES[:-1], "paused", "Learning", ""]), st.text(max_size=12))
 sources = st.sampled_from(list(Source))
 
 
@@ -37,24 +37,24 @@ def context(**changes: object) -> DecisionContext:
     return DecisionContext(**known)  # type: ignore[arg-type]
 
 
-def seen(word: str, second: int, source: Source = Source.VIEW) -> Observation:
+def observation(status: str, second: int, source: Source = Source.VIEW) -> Observation:
     asked = START + second * SECOND
-    return Observation(ref=REF, status=word, asked_at=asked, answered_at=asked + SECOND / 2, source=source)
+    return Observation(ref=REF, status=status, asked_at=asked, answered_at=asked + SECOND / 2, source=source)
 
 
 def poll(
-    snapshot: Snapshot | None, word: str, second: int, source: Source = Source.VIEW, **changes: object
+    snapshot: Snapshot | None, status: str, second: int, source: Source = Source.VIEW, **changes: object
 ) -> Decision:
-    observation = seen(word, second, source)
-    return decide(snapshot, observation, context(**changes), observation.answered_at)
+    answer = observation(status, second, source)
+    return decide(snapshot, answer, context(**changes), answer.answered_at)
 
 
 def play(*history: tuple[str, Source] | str, **changes: object) -> tuple[list[Event], Snapshot]:
-    """Decide one answer a second, the first being the baseline."""
+    """Decide about one answer a second; the first is the baseline."""
     snapshot, events = None, []
     for second, step in enumerate(history):
-        word, source = step if isinstance(step, tuple) else (step, Source.VIEW)
-        decision = poll(snapshot, word, second, source, **changes)
+        status, source = step if isinstance(step, tuple) else (step, Source.VIEW)
+        decision = poll(snapshot, status, second, source, **changes)
         snapshot = decision.snapshot
         events += [decision.event] if decision.event else []
     assert snapshot is not None
@@ -65,11 +65,11 @@ def test_the_table_has_a_transition_for_every_pair_of_stages() -> None:
     assert set(TRANSITIONS) == set(itertools.product(STAGES, STAGES))
 
 
-def test_only_the_same_word_is_no_transition() -> None:
+def test_only_equal_statuses_are_no_transition() -> None:
     same = {pair for pair, move in TRANSITIONS.items() if move is Transition.SAME}
     assert same == {(stage, stage) for stage in STAGES[:-1]}
     assert transition_between("paused", "paused") is Transition.SAME
-    assert transition_between("paused", "halted") is Transition.STRANGE
+    assert transition_between("paused", "halted") is Transition.UNKNOWN
 
 
 def test_the_first_answer_is_a_silent_baseline() -> None:
@@ -77,7 +77,7 @@ def test_the_first_answer_is_a_silent_baseline() -> None:
     assert (decision.event, decision.reason, decision.snapshot.status) == (None, DecisionReason.BASELINE, "learning")
 
 
-def test_a_transition_onwards_is_announced_at_once_with_its_bounds() -> None:
+def test_a_transition_forward_is_announced_at_once_with_its_bounds() -> None:
     (event,), snapshot = play("waiting", "waiting", "learning")
     assert (event.kind, event.from_status, event.to_status) == (Kind.PROGRESS, "waiting", "learning")
     assert event.after == START + SECOND
@@ -86,7 +86,7 @@ def test_a_transition_onwards_is_announced_at_once_with_its_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "kind"),
+    ("status", "kind"),
     [
         ("completed", Kind.SUCCEEDED),
         ("requestFailed", Kind.FAILED),
@@ -94,8 +94,8 @@ def test_a_transition_onwards_is_announced_at_once_with_its_bounds() -> None:
         ("learningFailed", Kind.FAILED),
     ],
 )
-def test_an_end_in_a_view_is_announced_at_once(word: str, kind: Kind) -> None:
-    (event,), _ = play("learning", word)
+def test_an_end_in_a_view_is_announced_at_once(status: str, kind: Kind) -> None:
+    (event,), _ = play("learning", status)
     assert (event.kind, event.confirmed, event.reason) == (kind, True, "ended")
 
 
@@ -110,12 +110,12 @@ def test_an_end_in_a_list_is_announced_when_it_is_repeated(second_source: Source
     assert second.event.confirmed
 
 
-def test_an_end_in_a_list_that_the_view_denies_makes_no_event() -> None:
+def test_an_end_in_a_list_that_a_view_contradicts_makes_no_event() -> None:
     events, snapshot = play("learning", ("completed", Source.LIST), "learning")
     assert (events, snapshot.status, snapshot.pending) == ([], "learning", None)
 
 
-def test_an_end_that_nobody_repeats_is_announced_as_unconfirmed_after_the_patience() -> None:
+def test_an_end_without_confirmation_is_announced_as_unconfirmed_after_the_patience() -> None:
     waiting = poll(poll(None, "learning", 0).snapshot, "completed", 1, Source.LIST).snapshot
     patience = 10 * SECOND
     assert settle(waiting, patience, context(), START + 11 * SECOND) is None
@@ -126,29 +126,29 @@ def test_an_end_that_nobody_repeats_is_announced_as_unconfirmed_after_the_patien
     assert decision.snapshot.status == "completed"
 
 
-def test_an_old_state_from_a_replica_makes_no_event() -> None:
+def test_an_old_status_from_a_stale_replica_makes_no_event() -> None:
     events, snapshot = play("requesting", "learning", "requesting", "learning")
     assert [event.to_status for event in events] == ["learning"]
     assert snapshot.pending is None
 
 
-def test_a_transition_back_is_announced_when_repeated_bounded_by_its_first_answer() -> None:
+def test_a_repeated_transition_back_is_announced_with_the_bounds_of_its_first_answer() -> None:
     (event,), _ = play("learning", "waiting", "waiting")
     assert (event.kind, event.reason, event.skipped) == (Kind.PROGRESS, "moved-back", ())
     assert (event.after, event.before) == (START, START + 1.5 * SECOND)
 
 
-def test_out_of_an_end_into_progress_is_a_restart() -> None:
+def test_a_transition_from_an_end_into_progress_is_a_restart() -> None:
     (event,), _ = play("completed", "learning", "learning")
     assert (event.kind, event.from_status, event.to_status) == (Kind.RESTARTED, "completed", "learning")
 
 
-def test_a_transition_back_is_not_settled_by_patience_alone() -> None:
+def test_a_transition_back_without_a_repeat_is_never_recorded() -> None:
     waiting = poll(poll(None, "completed", 0).snapshot, "learning", 1).snapshot
     assert settle(waiting, SECOND, context(), START + timedelta(days=1)) is None
 
 
-def test_an_unknown_word_is_announced_as_it_came_once_a_training() -> None:
+def test_an_undocumented_status_is_announced_unchanged_and_once_a_training() -> None:
     events, snapshot = play("learning", "paused", "learning", "paused", "halted")
     assert [(event.kind, event.to_status) for event in events] == [
         (Kind.UNKNOWN_STATUS, "paused"),
@@ -175,14 +175,14 @@ def test_a_new_version_that_has_failed_is_announced_as_failed_and_new_once_confi
     assert (second.event.after, second.event.before) == (START, START + 5.5 * SECOND)
 
 
-def test_what_changed_before_we_polled_is_late() -> None:
+def test_a_change_before_polling_began_is_late() -> None:
     (event,), _ = play("learning", "completed", polling_since=START + SECOND / 2)
     assert event.late
     (event,), _ = play("learning", "learning", "completed", polling_since=START + SECOND / 2)
     assert not event.late
 
 
-def test_an_end_first_seen_late_is_late_when_it_is_confirmed() -> None:
+def test_a_late_end_is_still_late_when_it_is_confirmed() -> None:
     (event,), _ = play(
         "learning", ("completed", Source.LIST), ("completed", Source.LIST), polling_since=START + SECOND / 2
     )
@@ -190,7 +190,7 @@ def test_an_end_first_seen_late_is_late_when_it_is_confirmed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "word", "stages"),
+    ("known", "status", "stages"),
     [
         ("requesting", "completed", ("waiting", "learning")),
         ("requesting", "learningFailed", ("waiting", "learning")),
@@ -204,8 +204,10 @@ def test_an_end_first_seen_late_is_late_when_it_is_confirmed() -> None:
         (None, "completed", ()),
     ],
 )
-def test_skipped_stages_lie_strictly_between(known: str | None, word: str, stages: tuple[str, ...]) -> None:
-    assert skipped_between(known, word) == stages
+def test_skipped_stages_lie_strictly_between_two_statuses(
+    known: str | None, status: str, stages: tuple[str, ...]
+) -> None:
+    assert skipped_between(known, status) == stages
 
 
 def test_bounds_stay_in_order_when_the_wall_clock_steps_back() -> None:
@@ -219,7 +221,7 @@ def lose(known: Snapshot, second: int) -> Decision:
     return missed(known, START + (second - 1) * SECOND, context(), START + second * SECOND)
 
 
-def test_a_training_that_two_polls_in_a_row_lack_is_gone_and_announced_once() -> None:
+def test_a_training_missing_from_two_polls_in_a_row_is_announced_as_gone_once() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 6)
     assert (once.event, once.snapshot.seen_after) == (None, START + 5 * SECOND)
     twice = lose(once.snapshot, 7)
@@ -227,16 +229,16 @@ def test_a_training_that_two_polls_in_a_row_lack_is_gone_and_announced_once() ->
     assert (twice.event.kind, twice.event.from_status, twice.event.to_status) == (Kind.GONE, "learning", None)
     assert twice.event.after == START + 5 * SECOND
     assert lose(twice.snapshot, 8).event is None
-    assert catch_up(twice.snapshot, START + 9 * SECOND).seen_after == START + 5 * SECOND
+    assert with_last_good_poll(twice.snapshot, START + 9 * SECOND).seen_after == START + 5 * SECOND
 
 
-def test_a_training_that_one_poll_lacks_is_not_gone() -> None:
+def test_a_training_missing_from_one_poll_is_not_gone() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 1).snapshot
     found = poll(once, "learning", 2)
     assert (found.event, found.snapshot.absent) == (None, 0)
 
 
-def test_what_was_gone_comes_back_under_its_recorded_word_and_transitions_on_from_there() -> None:
+def test_a_gone_training_comes_back_with_its_recorded_status_and_continues_from_there() -> None:
     gone = lose(lose(poll(None, "learning", 0).snapshot, 1).snapshot, 2).snapshot
     back = poll(gone, "completed", 3, Source.LIST)
     assert back.event is not None
@@ -251,11 +253,11 @@ def test_a_new_version_that_vanishes_before_it_is_confirmed_is_not_announced() -
     assert lose(lose(first, 6).snapshot, 7).event is None
 
 
-histories = st.lists(st.tuples(words, sources), min_size=1, max_size=40)
+histories = st.lists(st.tuples(statuses, sources), min_size=1, max_size=40)
 
 
 @given(histories)
-def test_any_history_has_an_answer_and_no_event_without_a_change(history: list[tuple[str, Source]]) -> None:
+def test_any_history_is_decided_without_an_event_for_no_change(history: list[tuple[str, Source]]) -> None:
     events, snapshot = play(*history)
     assert all(event.from_status != event.to_status for event in events)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -271,44 +273,44 @@ def test_replaying_a_history_gives_the_same_events(history: list[tuple[str, Sour
 
 
 @given(histories)
-def test_every_run_of_two_that_differs_from_the_record_is_announced_exactly_once(
+def test_every_run_of_two_that_differs_from_the_recorded_status_is_announced_exactly_once(
     history: list[tuple[str, Source]],
 ) -> None:
     snapshot = None
     recorded: str | None = history[0][0]
-    for second, (word, source) in enumerate(history):
-        decision = poll(snapshot, word, second, source)
-        repeated = second > 0 and history[second - 1][0] == word
-        if repeated and word != recorded:
+    for second, (status, source) in enumerate(history):
+        decision = poll(snapshot, status, second, source)
+        repeated = second > 0 and history[second - 1][0] == status
+        if repeated and status != recorded:
             assert decision.event is not None
-            assert decision.event.to_status == word
+            assert decision.event.to_status == status
         if decision.event:
             recorded = decision.event.to_status
         snapshot = decision.snapshot
         assert snapshot.status == recorded
 
 
-@given(st.one_of(st.none(), words), words)
-def test_a_transition_exists_between_any_two_words(known: str | None, word: str) -> None:
-    assert isinstance(transition_between(known, word), Transition)
+@given(st.one_of(st.none(), statuses), statuses)
+def test_a_transition_exists_between_any_two_statuses(known: str | None, status: str) -> None:
+    assert isinstance(transition_between(known, status), Transition)
 
 
-def test_every_status_word_has_a_stage_in_the_table() -> None:
+def test_every_documented_status_has_a_stage_in_the_table() -> None:
     assert {status.value for status in Status} == set(STAGES[:-1])
 
 
-def test_an_answer_that_was_overtaken_takes_nothing_back_from_what_was_seen() -> None:
+def test_an_overtaken_answer_does_not_move_the_snapshot_back() -> None:
     known = Snapshot(ref=REF, status="learning", seen_after=START + 10 * SECOND, first_seen_at=START)
-    assert known.seen(START).seen_after == START + 10 * SECOND
+    assert known.unchanged_at(START).seen_after == START + 10 * SECOND
 
 
-def test_a_clock_that_was_set_right_is_believed_again() -> None:
+def test_a_corrected_clock_is_trusted_again() -> None:
     ahead = START + timedelta(days=3650)
     known = Snapshot(ref=REF, status="learning", seen_after=ahead, first_seen_at=START)
-    assert known.seen(START).seen_after == START
+    assert known.unchanged_at(START).seen_after == START
 
 
-def test_a_clock_that_was_set_back_does_not_turn_the_bounds_round() -> None:
+def test_a_clock_that_was_set_back_does_not_swap_the_bounds() -> None:
     known = Snapshot(ref=REF, status="waiting", seen_after=START + timedelta(hours=1), first_seen_at=START)
     event = poll(known, "learning", 5).event
     assert event is not None

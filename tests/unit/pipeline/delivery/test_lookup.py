@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.receivers.samples import sample_event
-from watcher.core.delivery.lookup import Found, LookupResult, NotFound, Unanswered
+from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy, State
 from watcher.pipeline.delivery.lookup import REST, LookupRunner
 
@@ -33,7 +33,7 @@ class Hands:
 class Channel:
     """A receiver that finds nothing, or what it is told to."""
 
-    result: LookupResult = field(default_factory=NotFound)
+    result: LookupResult = field(default_factory=MessageNotFound)
     asked: list[list[str]] = field(default_factory=list)
 
     async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
@@ -77,7 +77,7 @@ async def test_questions_are_some_time_apart() -> None:
 
 
 async def test_a_channel_that_asks_for_patience_is_left_alone_for_others_too() -> None:
-    channel, hands = Channel(Unanswered(reason="ratelimited", after_seconds=30.0)), Hands()
+    channel, hands = Channel(LookupFailed(reason="ratelimited", after_seconds=30.0)), Hands()
     lookup_runner = LookupRunner(channel, hands)
     await lookup_runner.look_up_uncertain([doubtful("a")], POLICY)
     for _ in range(29):
@@ -85,7 +85,7 @@ async def test_a_channel_that_asks_for_patience_is_left_alone_for_others_too() -
         await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
     assert len(channel.asked) == 1
     hands.now += timedelta(seconds=1)
-    channel.result = Found(receipt="1.2")
+    channel.result = MessageFound(receipt="1.2")
     [(_, decided, _)] = await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
     assert decided.state is State.DELIVERED
 
@@ -98,6 +98,6 @@ async def test_a_fault_of_ours_counts_as_no_answer() -> None:
     [(_, decided, _)] = await LookupRunner(Broken(), Hands()).look_up_uncertain([doubtful("a", lookups=1)], POLICY)
     assert (decided.state, decided.reason, decided.lookups) == (
         State.UNCERTAIN,
-        "cannot look it up: internal-fault",
+        "lookup failed: internal-fault",
         1,
     )

@@ -1,4 +1,4 @@
-"""Slack's rules, written down a second time: the builder uses the library's, so this does not."""
+"""An independent check of Slack's rules; the builder uses the library's, so this module does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENTITY = re.compile(r"&(amp|lt|gt);")
 
 
 def texts(value: object) -> list[str]:
-    """Return every text that Slack would read in a payload, the top one too."""
+    """Return every text of a payload, including the top one."""
     if isinstance(value, dict):
         own = [value["text"]] if isinstance(value.get("text"), str) else []
         return own + [text for item in value.values() for text in texts(item)]
@@ -21,7 +21,7 @@ def texts(value: object) -> list[str]:
 
 
 def faults(body: dict[str, Any], mentions: Sequence[str] = ()) -> list[str]:
-    """Return what Slack would refuse, cut, or take for markup of our own; ``mentions`` are meant to be there."""
+    """Return the faults of a payload: broken limits and unescaped texts; ``mentions`` are allowed markup."""
     return [*_size_faults(body), *_text_faults(body, " ".join(mentions))]
 
 
@@ -32,7 +32,7 @@ def _size_faults(body: dict[str, Any]) -> Iterator[str]:
     if len(blocks) > 50:
         yield "too many blocks"
     if sum(map(len, texts(body))) > 10_000:
-        yield "too much in all"
+        yield "too many characters in total"
     for block in blocks:
         yield from _block_faults(block)
 
@@ -44,7 +44,7 @@ def _block_faults(block: dict[str, Any]) -> Iterator[str]:
         if key != "text" and len(block.get(key, [])) > 10:
             yield f"too many {key}"
     if block["type"] not in {"section", "context"} or not {"text", "fields", "elements"} & set(block):
-        yield "not a block that we know"
+        yield "an unknown block"
 
 
 def _text_faults(body: dict[str, Any], mention: str) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _text_faults(body: dict[str, Any], mention: str) -> Iterator[str]:
 
 
 def _without_line(text: str, line: str) -> str:
-    """Take one whole line out: a mention stands by itself, or it is not ours."""
+    """Return the text without one line; an allowed mention has a line of its own."""
     lines = text.split("\n")
     if line in lines:
         lines.remove(line)

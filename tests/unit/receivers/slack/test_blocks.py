@@ -1,3 +1,5 @@
+"""Slack's messages as JSON: agreed renderings, limits, and hostile texts."""
+
 from __future__ import annotations
 
 import json
@@ -29,13 +31,13 @@ def request(
 
 
 def shown(body: Mapping[str, object]) -> str:
-    """Return what Slack shows: the blocks, or the text where there are none."""
+    """Return the texts that Slack shows: the blocks, or the text where there are none."""
     return "\n".join(slack_rules.texts(body.get("blocks", [])) or [str(body["text"])])
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_each_kind_of_event_polls_as_it_was_agreed(case: str, degrade: int) -> None:
+def test_each_kind_of_event_is_rendered_as_agreed(case: str, degrade: int) -> None:
     body = json.loads(render(request(CASES[case], degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{case}.slack{degrade}.json", text)
@@ -43,14 +45,14 @@ def test_each_kind_of_event_polls_as_it_was_agreed(case: str, degrade: int) -> N
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_several_events_poll_as_it_was_agreed(name: str, degrade: int) -> None:
+def test_a_group_is_rendered_as_agreed(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
     body = json.loads(render(request(*events, also=tuple(also), degrade=degrade)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{name}.slack{degrade}.json", text)
 
 
-def test_a_possible_repeat_polls_as_it_was_agreed() -> None:
+def test_a_possible_repeat_is_rendered_as_agreed() -> None:
     body = json.loads(render(request(sample_event(), may_be_repeat=True)))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden("repeat.slack0.json", text)
@@ -58,9 +60,7 @@ def test_a_possible_repeat_polls_as_it_was_agreed() -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(event=hostile_events, degrade=st.integers(0, 2), may_be_repeat=st.booleans())
-def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
-    event: Event, degrade: int, *, may_be_repeat: bool
-) -> None:
+def test_hostile_texts_keep_the_limits_and_mention_nobody(event: Event, degrade: int, *, may_be_repeat: bool) -> None:
     body = json.loads(render(request(event, degrade=degrade, may_be_repeat=may_be_repeat)))
     assert slack_rules.faults(body) == []
     assert ("may be a repeat" in body["text"]) is may_be_repeat
@@ -73,7 +73,7 @@ def test_whatever_comes_from_outside_limits_hold_and_nothing_pings(
     also=st.lists(hostile_events, max_size=12),
     degrade=st.integers(0, 2),
 )
-def test_several_events_keep_to_the_limits_too(
+def test_groups_of_hostile_events_keep_the_limits(
     events: list[Event], repeated: int, also: list[Event], degrade: int
 ) -> None:
     body = json.loads(render(request(*(events * repeated), also=tuple(also), degrade=degrade, may_be_repeat=True)))
@@ -81,7 +81,7 @@ def test_several_events_keep_to_the_limits_too(
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_the_worst_text_in_every_place_at_once_keeps_to_the_limits(text: str) -> None:
+def test_a_hostile_text_in_every_field_keeps_the_limits(text: str) -> None:
     event = sample_event(
         account=text,
         service=text,
@@ -102,14 +102,14 @@ def test_the_worst_text_in_every_place_at_once_keeps_to_the_limits(text: str) ->
         assert slack_rules.faults(body) == []
 
 
-def test_a_mention_from_outside_is_shown_and_not_made() -> None:
+def test_a_mention_from_outside_is_only_text() -> None:
     body = render(request(sample_event(record={"description": "<!channel> & <@U1>"}))).decode()
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in body
     assert "&amp;lt;" not in body
     assert "<!channel" not in body
 
 
-def test_every_step_of_simplifying_is_simpler_and_says_what_happened() -> None:
+def test_each_step_of_simplifying_is_smaller_and_names_the_change() -> None:
     bodies = [payload([sample_event()], degrade, may_be_repeat=False) for degrade in (0, 1, 2)]
     sizes = [len(json.dumps(body)) for body in bodies]
     assert sizes == sorted(sizes, reverse=True)
@@ -129,33 +129,33 @@ def test_a_possible_repeat_says_so_in_text_and_blocks_with_the_events_id(degrade
         assert "may be a repeat" in json.dumps(again[part])
 
 
-def test_links_are_never_unfolded_and_bare_words_never_become_links() -> None:
+def test_links_are_never_unfurled_and_plain_words_never_become_links() -> None:
     body = payload([sample_event()], 0, may_be_repeat=False)
     assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
     assert json.dumps(body["blocks"]).count('"type": "mrkdwn"') == json.dumps(body["blocks"]).count('"verbatim": true')
 
 
 LONGEST = "".join(chr(0xAC00 + number) for number in range(100))
-"""As long as an id is shown."""
+"""The longest text that is shown as an id."""
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-@pytest.mark.parametrize("word", ["completed", LONGEST, "&" * 200, "`" * 200], ids=["usual", "long", "&", "`"])
+@pytest.mark.parametrize("name", ["completed", LONGEST, "&" * 200, "`" * 200], ids=["usual", "long", "&", "`"])
 @pytest.mark.parametrize("also", [0, 100])
-def test_none_of_twenty_events_is_cut_away_however_long_its_names(degrade: int, word: str, also: int) -> None:
+def test_each_of_twenty_events_is_listed_for_any_length_of_names(degrade: int, name: str, also: int) -> None:
     events = [
         finished(
-            f"{number:02}{word}",
+            f"{number:02}{name}",
             seq=number,
-            service_name=word,
-            training_type=word,
-            to_status=word,
+            service_name=name,
+            training_type=name,
+            to_status=name,
             new=True,
             confirmed=False,
         )
         for number in range(1, 21)
     ]
-    alone = tuple(finished(word, service_name=word) for _ in range(also))
+    alone = tuple(finished(name, service_name=name) for _ in range(also))
     body = payload(events, degrade, may_be_repeat=True, also=alone)
     assert slack_rules.faults(body) == []
     assert len(str(body["text"])) <= (TEXT_LIMIT if degrade == 2 else PREVIEW_LIMIT)
@@ -163,13 +163,13 @@ def test_none_of_twenty_events_is_cut_away_however_long_its_names(degrade: int, 
     assert len(lines) == 20
     for number, line in enumerate(lines, start=1):
         assert f" · `{number:02}" in line
-        # Only where each character of every name takes five, the end of a line of a text goes too.
-        assert ("UTC" in line and "late, new, unconfirmed" in line) or (degrade == 2 and "&" in word)
+        # Only where every character of a name is escaped to five, the end of a line is cut too.
+        assert ("UTC" in line and "late, new, unconfirmed" in line) or (degrade == 2 and "&" in name)
     assert "by themselves" in shown(body) if also else "themselves" not in shown(body)
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_twenty_ordinary_events_are_listed_whole_and_in_their_order(degrade: int) -> None:
+def test_twenty_ordinary_events_are_listed_completely_and_in_order(degrade: int) -> None:
     events, also = GROUPS["group-full"]
     text = shown(payload(events, degrade, may_be_repeat=True, also=also))
     places = [text.index(f"`{event.version}`") for event in events]
@@ -180,23 +180,23 @@ def test_twenty_ordinary_events_are_listed_whole_and_in_their_order(degrade: int
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_a_group_that_is_larger_than_any_we_make_counts_what_it_leaves_out(degrade: int) -> None:
+def test_a_group_above_the_maximum_counts_its_omitted_events(degrade: int) -> None:
     body = payload([sample_event(seq=number) for number in range(1, 26)], degrade, may_be_repeat=False)
     assert "(cut, 5 more)" in shown(body)
 
 
-def test_no_larger_group_is_made_than_one_message_lists() -> None:
+def test_the_largest_group_fits_into_one_message() -> None:
     assert Group(key="x", patience=timedelta()).largest <= EVENTS_MAX
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_one_event_alone_polls_the_same_whatever_else_was_announced(degrade: int) -> None:
+def test_a_single_event_is_rendered_the_same_with_and_without_other_events(degrade: int) -> None:
     alone = payload([sample_event()], degrade, may_be_repeat=False)
     assert alone == payload([sample_event()], degrade, may_be_repeat=False, also=[sample_event(version="other")])
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_a_repeated_group_says_so_under_the_first_events_id(degrade: int) -> None:
+def test_a_repeated_group_says_so_with_the_first_events_id(degrade: int) -> None:
     events, also = GROUPS["group-late"]
     body = payload(events, degrade, may_be_repeat=True, also=also)
     note = f"Events `{events[0].short_id}` and 4 more."
@@ -205,7 +205,7 @@ def test_a_repeated_group_says_so_under_the_first_events_id(degrade: int) -> Non
     assert note in str(body["text"])
 
 
-def test_the_preview_of_a_group_names_each_training_and_what_became_of_it() -> None:
+def test_the_preview_of_a_group_names_each_training_and_its_status() -> None:
     events, also = GROUPS["group-full"]
     text = str(payload(events, 0, may_be_repeat=False, also=also)["text"])
     assert all(f"`{event.version}` → `completed`" in text for event in events)
@@ -215,7 +215,7 @@ TEAM = "<!subteam^S0123456789>"
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_a_mention_polls_as_it_was_agreed(degrade: int) -> None:
+def test_a_mention_is_rendered_as_agreed(degrade: int) -> None:
     body = json.loads(render(replace(request(sample_event(), degrade=degrade), mentions=(TEAM, "<!here>"))))
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"mention.slack{degrade}.json", text)
@@ -229,7 +229,7 @@ def test_a_mention_polls_as_it_was_agreed(degrade: int) -> None:
     degrade=st.integers(0, 2),
     count=st.integers(1, MENTIONS_MAX),
 )
-def test_mentions_of_the_routes_are_the_only_markup_and_keep_to_the_limits(
+def test_mentions_of_the_routes_are_the_only_markup_and_keep_the_limits(
     events: list[Event], repeated: int, degrade: int, count: int
 ) -> None:
     mentions = tuple(f"<!subteam^S{number:020}>" for number in range(count))

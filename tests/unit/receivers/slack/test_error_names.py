@@ -1,4 +1,4 @@
-"""Every row of what the Web API answers to a post, written down a second time."""
+"""An independent copy of the Web API's error names and their outcomes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
 from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY
@@ -31,7 +31,7 @@ WRONG_PLACE = """channel_not_found not_in_channel is_archived restricted_action 
 WRONG_TOKEN = """invalid_auth not_authed account_inactive token_revoked token_expired missing_scope no_permission
     not_allowed_token_type app_access_restricted ekm_access_denied access_denied accesslimited
     two_factor_setup_required enterprise_is_restricted"""
-OURS = """invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type
+REQUEST = """invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type
     unknown_method method_deprecated deprecated_endpoint"""
 
 
@@ -58,7 +58,7 @@ def test_only_200_with_ok_true_is_delivered_and_its_ts_is_the_receipt() -> None:
 
 @pytest.mark.parametrize("name", WAIT.split())
 @pytest.mark.parametrize("status", [200, 429])
-def test_too_fast_pauses_as_long_as_slack_asks_and_costs_no_attempt(name: str, status: int) -> None:
+def test_a_rate_limit_pauses_as_long_as_slack_requests_and_counts_no_attempt(name: str, status: int) -> None:
     later = outcome(status, {"ok": False, "error": name}, headers={"retry-after": "7"})
     assert isinstance(later, TryLater)
     assert (later.after_seconds, later.throttled) == (7.0, True)
@@ -76,17 +76,17 @@ def test_too_fast_pauses_as_long_as_slack_asks_and_costs_no_attempt(name: str, s
     ],
     ids=repr,
 )
-def test_without_a_header_the_body_says_how_long_or_we_do(document: Any, pause: float) -> None:
+def test_without_a_header_the_body_or_the_default_gives_the_pause(document: Any, pause: float) -> None:
     later = outcome(429, document)
     assert isinstance(later, TryLater)
     assert later.after_seconds == pause
 
 
 @pytest.mark.parametrize("name", UNCLEAR.split())
-def test_an_error_after_which_the_message_may_stand_there_is_looked_up(name: str) -> None:
-    doubt = refusal(name)
-    assert isinstance(doubt, Uncertain)
-    assert doubt.reason == name
+def test_an_error_after_which_the_message_may_be_posted_is_looked_up(name: str) -> None:
+    uncertain = refusal(name)
+    assert isinstance(uncertain, Uncertain)
+    assert uncertain.reason == name
 
 
 @pytest.mark.parametrize(
@@ -107,52 +107,54 @@ def test_an_error_after_which_the_message_may_stand_there_is_looked_up(name: str
     ],
     ids=repr,
 )
-def test_what_announces_nothing_of_the_post_is_looked_up(status: int, document: Any) -> None:
+def test_an_answer_without_the_result_of_the_post_is_looked_up(status: int, document: Any) -> None:
     assert isinstance(outcome(status, document), Uncertain)
 
 
 @pytest.mark.parametrize("name", CONTENT.split())
-def test_refused_content_steps_down_and_the_metadata_goes_last(name: str) -> None:
+def test_refused_content_is_simplified_and_the_metadata_is_dropped_last(name: str) -> None:
     steps, degrade = [], 0
     while isinstance(refused := refusal(name, degrade=degrade), Degrade):
         degrade += refused.steps
         steps.append(degrade)
     assert steps == [1, TEXT_ONLY, TEXT_ONLY + METADATA_STEP]
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("name", METADATA.split())
 @pytest.mark.parametrize("degrade", [0, 1, 2])
-def test_refused_metadata_is_dropped_and_the_content_stays(name: str, degrade: int) -> None:
+def test_refused_metadata_is_dropped_and_the_content_is_kept(name: str, degrade: int) -> None:
     refused = refusal(name, degrade=degrade)
     assert isinstance(refused, Degrade)
     assert refused.steps == METADATA_STEP
-    assert not isinstance(refusal(name, degrade=degrade + METADATA_STEP), Degrade), "there is none any more"
+    assert not isinstance(refusal(name, degrade=degrade + METADATA_STEP), Degrade), (
+        "the message has no metadata any more"
+    )
 
 
 @pytest.mark.parametrize("name", TARGET_GONE.split())
-def test_where_the_message_to_reply_to_is_gone_the_next_attempt_posts_anew(name: str) -> None:
+def test_an_error_about_a_missing_message_is_retried(name: str) -> None:
     assert isinstance(refusal(name), TryLater)
 
 
 @pytest.mark.parametrize("name", [*WRONG_PLACE.split(), *WRONG_TOKEN.split()])
-def test_destination_and_credentials_are_for_a_person_with_a_remedy(name: str) -> None:
+def test_errors_of_destination_or_credentials_are_permanent_with_a_remedy(name: str) -> None:
     refused = refusal(name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
     assert refused.reason.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", OURS.split())
-def test_a_wrong_request_is_our_fault_and_ends_this_message(name: str) -> None:
+@pytest.mark.parametrize("name", REQUEST.split())
+def test_an_error_of_our_request_ends_only_this_message(name: str) -> None:
     refused = refusal(name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize("status", [200, 400, 403])
-def test_an_unknown_name_is_tried_again_under_it(status: int) -> None:
+def test_an_unknown_name_is_retried_with_the_name_as_reason(status: int) -> None:
     later = outcome(status, {"ok": False, "error": "brand_new_error"})
     assert isinstance(later, TryLater)
     assert later.reason == "brand_new_error"
@@ -162,16 +164,16 @@ def test_a_name_at_the_end_of_a_long_answer_is_read() -> None:
     assert isinstance(outcome(200, {"ok": False, "noise": "x" * 100_000, "error": "is_archived"}), Refused)
 
 
-def test_a_missing_scope_is_named_in_what_is_kept() -> None:
+def test_a_missing_scope_is_named_in_the_stored_answer() -> None:
     refused = outcome(200, {"ok": False, "error": "missing_scope", "needed": "chat:write", "provided": "identify"})
     assert "chat:write" in refused.answer
 
 
-def test_the_tables_hold_these_names_and_no_others() -> None:
+def test_the_tables_contain_exactly_these_names() -> None:
     assert WEB_API.unclear == set(UNCLEAR.split())
     assert set(CONTENT.split()) <= WEB_API.content <= set(CONTENT.split()) | WEBHOOK.content
     assert WEB_API.metadata == set(METADATA.split())
     assert WEB_API.target_gone == set(TARGET_GONE.split())
-    assert WEB_API.ours == set(OURS.split())
+    assert WEB_API.ours == set(REQUEST.split())
     assert set(DESTINATION) == set(WRONG_PLACE.split())
     assert set(CREDENTIALS) == set(WRONG_TOKEN.split())

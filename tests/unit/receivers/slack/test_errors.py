@@ -1,10 +1,12 @@
+"""The outcome of answers to an incoming webhook."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
 
-from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, Scope, TryLater, Uncertain
+from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
 from watcher.receivers.slack.errors import PAUSE_SECONDS, classify, read_answer
@@ -33,13 +35,13 @@ def test_only_200_with_ok_is_delivered(body: str) -> None:
         (200, '{"ok":false,"error":"rate_limited"}'),
     ],
 )
-def test_throttling_waits_as_long_as_slack_asks(status: int, body: str) -> None:
+def test_a_rate_limit_waits_as_long_as_slack_requests(status: int, body: str) -> None:
     assert outcome(status, body, after=20.0) == TryLater(
         reason="rate_limited", answer=f"{status} {body}", after_seconds=20.0, throttled=True
     )
 
 
-def test_throttling_without_a_wish_pauses_all_the_same() -> None:
+def test_a_rate_limit_without_a_requested_wait_pauses_by_default() -> None:
     later = outcome(429, "rate_limited")
     assert isinstance(later, TryLater)
     assert later.after_seconds == PAUSE_SECONDS
@@ -63,7 +65,7 @@ def test_throttling_without_a_wish_pauses_all_the_same() -> None:
         (404, "\n <html>"),
     ],
 )
-def test_what_may_have_been_posted_is_uncertain(status: int, body: str) -> None:
+def test_an_answer_after_which_the_message_may_be_posted_is_uncertain(status: int, body: str) -> None:
     assert isinstance(outcome(status, body), Uncertain)
 
 
@@ -78,12 +80,12 @@ def test_what_may_have_been_posted_is_uncertain(status: int, body: str) -> None:
         (413, "Request Entity Too Large"),
     ],
 )
-def test_refused_content_is_simplified_until_there_is_nothing_simpler(status: int, body: str) -> None:
+def test_refused_content_is_simplified_down_to_text_alone(status: int, body: str) -> None:
     assert isinstance(outcome(status, body, degrade=0), Degrade)
     assert isinstance(outcome(status, body, degrade=1), Degrade)
     last = outcome(status, body, degrade=2)
     assert isinstance(last, Refused)
-    assert last.scope is Scope.MESSAGE
+    assert last.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -102,25 +104,25 @@ def test_refused_content_is_simplified_until_there_is_nothing_simpler(status: in
         (403, "invalid_token"),
     ],
 )
-def test_destination_and_credentials_are_for_a_person_with_advice(status: int, name: str) -> None:
+def test_errors_of_destination_or_credentials_are_permanent_with_a_remedy(status: int, name: str) -> None:
     refused = outcome(status, name)
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
     assert refused.reason.startswith(f"{name}: ")
     assert refused.answer == f"{status} {name}"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_refused_for_the_receiver(status: int) -> None:
+def test_a_redirect_parks_the_receiver(status: int) -> None:
     refused = outcome(status, "")
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.RECEIVER
+    assert refused.scope is RefusalScope.RECEIVER
 
 
-def test_a_wrong_method_is_our_fault_and_ends_this_message() -> None:
+def test_a_wrong_method_ends_only_this_message() -> None:
     refused = outcome(405, "")
     assert isinstance(refused, Refused)
-    assert refused.scope is Scope.MESSAGE
+    assert refused.scope is RefusalScope.MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -133,13 +135,13 @@ def test_a_wrong_method_is_our_fault_and_ends_this_message() -> None:
         (418, "[" * 100_000, "http 418"),
     ],
 )
-def test_an_unknown_refusal_is_tried_again_under_its_name(status: int, body: str, name: str) -> None:
+def test_an_unknown_refusal_is_retried_with_its_name_as_reason(status: int, body: str, name: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
     assert later.reason.startswith(name)
 
 
-def test_a_server_that_asks_for_patience_is_given_it() -> None:
+def test_the_requested_wait_of_a_server_error_is_kept() -> None:
     assert outcome(503, "", after=9.0) == Uncertain(
-        reason="http 503 without a name of Slack's", answer="503", after_seconds=9.0
+        reason="http 503 without an error name of Slack", answer="503", after_seconds=9.0
     )
