@@ -58,7 +58,7 @@ class Observer(Protocol):
         ...
 
 
-class ServiceSeen(Protocol):
+class ServiceInfo(Protocol):
     """One service in the list of an account."""
 
     @property
@@ -76,7 +76,7 @@ class ServicesResult(Protocol):
     """The services of an account."""
 
     @property
-    def services(self) -> Sequence[ServiceSeen]:
+    def services(self) -> Sequence[ServiceInfo]:
         """The services, in the order of the list."""
         ...
 
