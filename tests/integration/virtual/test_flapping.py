@@ -78,7 +78,7 @@ def watch(folder: Path, before: str, source: StatusSource, after: str, trainings
         await watch_flapping(folder, api, receiver, source, after)
         return api, receiver
 
-    api, receiver = run(main, threads=False)
+    api, receiver = run(main)
     assert broken_invariants(folder, api, receiver) == []
     assert {event.version: event.to_status for event in receiver.events} == {version: after for _, version in names}
     return receiver

@@ -130,7 +130,7 @@ def test_r6_six_unreachable_hours_give_one_incident_and_one_recovery_with_the_ch
         assert broken_invariants(tmp_path, api, receiver) == []
         return receiver
 
-    receiver = run(main, threads=False)
+    receiver = run(main)
     assert_one_incident(receiver)
     assert_changes(tmp_path, receiver)
 

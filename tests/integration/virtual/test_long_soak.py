@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.support import long_soak
+from tests.support import long_soak, virtual
 from tests.support.fault_table import note_growth, remark
 from tests.support.long_soak import LongSoak, Plan
 from tests.support.soak import growth
@@ -51,13 +51,14 @@ def check_pruning(result: LongSoak, plan: Plan) -> None:
 
 def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(tmp_path: Path) -> None:
     plan = Plan(
-        hours=3.5,
+        hours=2.5,
         interval_seconds=60,
-        sample_minutes=5,
-        day_hours=3,
-        change_seconds=(2.0, 6.0),
-        keep_hours=1,
+        sample_minutes=4,
+        day_hours=2,
+        change_seconds=(3.0, 9.0),
+        keep_hours=0.7,
         maintenance_minutes=5,
+        sweep_seconds=virtual.SWEEP_SECONDS,
     )
     result = long_soak.run(tmp_path, plan)
     check(result, plan)

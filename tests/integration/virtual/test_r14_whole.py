@@ -82,7 +82,7 @@ def test_r14_one_of_five_receivers_that_fails_in_any_way_delays_no_other_and_is_
         assert consumers.broken_invariants() == []
         return consumers
 
-    consumers = run(main, threads=False)
+    consumers = run(main)
     recorded = {event.id: event for event in consumers.recorded()}
     waits: list[float] = []
     for name, hook in consumers.hooks.items():
@@ -138,7 +138,7 @@ def test_r13_two_receivers_of_one_failed_channel_get_everything_in_order_at_one_
         assert consumers.broken_invariants() == []
         return consumers
 
-    consumers = run(main, threads=False)
+    consumers = run(main)
     announced = daemon_in_process.history(tmp_path)
     assert len(announced) == alerts
     assert {item.state for event in announced for item in event.delivery_outcomes} == {State.DELIVERED}

@@ -76,7 +76,7 @@ def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pe
         assert consumers.broken_invariants(witnessed=False) == []
         return consumers
 
-    consumers = run(main, threads=False)
+    consumers = run(main)
     for hook in consumers.hooks.values():
         assert announced_statuses(hook, "v1") == [*BEFORE, *MEANWHILE, *AFTER]
         assert announced_statuses(hook, "v2") == [*WHILE_FAILING]
@@ -109,7 +109,7 @@ def test_r16_after_a_step_the_newest_backup_is_current_and_no_extra_backups_are_
             await asyncio.sleep(7 * HOUR)
         return consumers
 
-    run(main, threads=False)
+    run(main)
     backups = backup_folder.BackupFolder(tmp_path / "watcher.db")
     newest = backups.newest_sound()
     assert newest is not None

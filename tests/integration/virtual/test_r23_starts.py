@@ -46,7 +46,7 @@ def test_r23_a_first_start_with_five_hundred_trainings_in_every_status_announces
         assert [(event["service"], event["version"]) for event in consumers.hooks["hook"].events] == [("s7", "v3")]
         assert consumers.broken_invariants() == []
 
-    run(main, threads=False)
+    run(main)
 
 
 def test_r23_a_first_start_with_crashes_in_its_first_round_announces_nothing(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_r23_a_first_start_with_crashes_in_its_first_round_announces_nothing(tmp
         assert (consumers.recorded(), consumers.message_count()) == ([], 0)
         assert consumers.broken_invariants() == []
 
-    run(main, threads=False)
+    run(main)
 
 
 def test_r23_a_first_start_during_an_api_outage_announces_only_the_outage(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_r23_a_first_start_during_an_api_outage_announces_only_the_outage(tmp_pa
         assert [event.kind for event in consumers.recorded()] == ["unreachable", "recovered"]
         assert consumers.broken_invariants() == []
 
-    run(main, threads=False)
+    run(main)
 
 
 CHANGES: Final = {
@@ -127,7 +127,7 @@ def test_r23_after_three_days_without_the_daemon_each_kind_of_change_is_announce
         assert consumers.broken_invariants() == []
         return consumers
 
-    consumers = run(main, threads=False)
+    consumers = run(main)
     events = consumers.hooks["hook"].events
     announced = Counter((event["service"], event["version"], event["kind"]) for event in events)
     assert announced == Counter(
@@ -175,6 +175,6 @@ def test_r23_pending_deliveries_are_tried_before_they_expire_after_a_long_absenc
         assert consumers.broken_invariants() == []
         return consumers
 
-    events = run(main, threads=False).hooks["hook"].events
+    events = run(main).hooks["hook"].events
     # The delivery that got the pause was tried once, and is too old for a second attempt.
     assert len(events) >= 20 - (behaviour is pause_once)

@@ -108,7 +108,7 @@ def test_r7_a_429_pauses_the_account_for_its_retry_after_and_is_announced_with_i
         assert broken_invariants(tmp_path, api, receiver) == []
         return api, receiver
 
-    api, receiver = run(main, threads=False)
+    api, receiver = run(main)
     for time in refused:
         following = min(later for later in api.request_times if later > time)
         assert pause - TOLERANCE_SECONDS <= following - time <= pause + INTERVAL_SECONDS + 6, "the pause has its length"
@@ -174,7 +174,7 @@ def test_r7_bursts_of_429s_during_changes_lose_nothing_and_never_exceed_the_budg
         assert broken_invariants(tmp_path, api, receiver) == []
         return api, receiver
 
-    api, receiver = run(main, threads=False)
+    api, receiver = run(main)
     assert fullest_second(api.request_times) <= PER_SECOND
     (time,) = longest
     following = min(later for later in api.request_times if later > time)
