@@ -24,13 +24,13 @@ log = structlog.get_logger()
 
 CHECK_SECONDS: Final = 1.0
 STEP_SECONDS: Final = 1.0
-"""Wall and monotonic time drift apart by less than this within ``CHECK_SECONDS``; a larger difference is a step."""
+"""A difference between wall and monotonic time that counts as a step; slewing stays far below it."""
 LEAST_WAIT_SECONDS: Final = 0.05
 """Polls that are due within this time start together. APScheduler loops for ever on a next time that is not later."""
 IDLE_SECONDS: Final = 3600.0
 """The wait while no poll is due; without a next time, APScheduler would remove the job."""
 MARGIN_SECONDS: Final = 0.001
-"""The job fires this much after the due time: a timer that fires early would find nothing to start."""
+"""The job fires this long after the due time, since a timer that fires early would find no due poll."""
 
 
 class Polls(Protocol):

@@ -24,7 +24,7 @@ from watcher.simulator import serve
 
 pytestmark = pytest.mark.slow
 
-TROUBLES: Final = tuple(trouble for trouble in NetworkFault if trouble is not NetworkFault.NONE)
+FAULTS: Final = tuple(fault for fault in NetworkFault if fault is not NetworkFault.NONE)
 
 
 async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
         chat = await stack.enter_async_context(listening(Inbox(as_slack)))
         switch = await stack.enter_async_context(listening(Inbox()))
         urls = (simulator.base_url, hook.url, chat.url, switch.url)
-        lines = [await stack.enter_async_context(proxy_to(url)) for url in urls]
-        to_api, to_hook, to_chat, to_switch = lines
+        proxies = [await stack.enter_async_context(proxy_to(url)) for url in urls]
+        to_api, to_hook, to_chat, to_switch = proxies
         text = daemon_in_process.settings(to_api.url, list(SERVICES), {"hook": to_hook.url}).replace('"2s"', '"500ms"')
         text += daemon_in_process.SLACK.format(name="chat") + '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
         text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
@@ -48,19 +48,19 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
         async with daemon_in_process.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
             changing = asyncio.create_task(keep_changing(api, draw))
             for _ in range(rounds(few=1, full=10)):
-                for trouble in TROUBLES:
-                    for line in lines:
-                        line.set_fault(trouble)
-                        struck = line.struck
+                for fault in FAULTS:
+                    for proxy in proxies:
+                        proxy.set_fault(fault)
+                        struck = proxy.struck
                         await asyncio.sleep(1.0)
                         await daemon_in_process.eventually(
-                            lambda line=line, struck=struck: line.struck > struck or line is to_chat  # type: ignore[misc]
+                            lambda proxy=proxy, struck=struck: proxy.struck > struck or proxy is to_chat  # type: ignore[misc]
                         )
-                        line.set_fault(NetworkFault.NONE)
+                        proxy.set_fault(NetworkFault.NONE)
                         await asyncio.sleep(0.3)
             changing.cancel()
-            shown, deadlines = len(api.shown), len(switch.received)
-            await daemon_in_process.eventually(lambda: len(switch.received) > deadlines)
+            shown, heartbeats = len(api.shown), len(switch.received)
+            await daemon_in_process.eventually(lambda: len(switch.received) > heartbeats)
             await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50)
             await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 90)
         life = Life(born, datetime.now(UTC))
