@@ -59,7 +59,7 @@ def states_of(deliveries_run: VirtualDeliveries, receiver: str) -> list[State]:
     ("outage_seconds", "alerts"),
     [
         (HOUR / 4, 100),
-        pytest.param(HOUR, ALERTS, marks=pytest.mark.slow),
+        pytest.param(HOUR, ALERTS, marks=pytest.mark.torture),
         pytest.param(DAY, ALERTS, marks=pytest.mark.torture),
     ],
 )
