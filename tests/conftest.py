@@ -44,9 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_selected(item: pytest.Item) -> bool:
-    if TALLY.full:
-        return NAMED.match(item.name) is not None
-    return item.get_closest_marker("torture") is None
+    is_torture = item.get_closest_marker("torture") is not None
+    return is_torture or NAMED.match(item.name) is not None if TALLY.full else not is_torture
 
 
 @pytest.hookimpl(wrapper=True)
