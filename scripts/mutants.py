@@ -26,7 +26,7 @@ LIFECYCLE: Final = "tests/unit/core/training/test_lifecycle.py"
 BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
 STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
-ANY_ORDER: Final = "tests/integration/virtual/test_any_order.py"
+ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace, command, read_until, started, stopped
 
 
@@ -61,7 +63,7 @@ def test_r18_a_damaged_store_is_restored_with_an_error_and_later_events_are_mark
     assert status == 0
     logged = {entry["event"]: entry for entry in map(json.loads, lines) if "event" in entry}
     assert logged["store.restored"]["level"] == "error"
-    assert logged["watcher.started"]["store_made_anew"] is False
+    assert logged["watcher.started"]["store_created"] is False
     (announced,) = [json.loads(line) for line in lines if '"type":"training.succeeded"' in line]
     assert announced["data"]["restored"] is True
     assert announced["data"]["id"] != before["id"]
@@ -107,6 +109,7 @@ def test_migrate_names_the_old_and_the_new_schema(workplace: Workplace) -> None:
     assert workplace.command("migrate").stdout.endswith(", nothing to do\n")
 
 
+@pytest.mark.smoke
 def test_the_example_is_valid_toml_and_the_schema_is_json() -> None:
     example = command("config", "example")
     assert example.returncode == 0

@@ -168,6 +168,8 @@ class Plan:
     keep_hours: float = DAY_HOURS
     """The time for which history is kept; the configuration itself allows no less than a day."""
     maintenance_minutes: float = 60.0
+    sweep_seconds: float = 10.0
+    """The time between two sweeps of the store by each stage; the default is that of the program."""
 
     def actions(self) -> Iterator[Action]:
         """Yield all actions, with the archives and the end."""
@@ -191,7 +193,7 @@ def memory_folder() -> Path | None:
 
 def run(folder: Path, plan: Plan) -> LongSoak:
     """Soak the daemon for the plan's virtual time, and check the result."""
-    return virtual.run(lambda clock: _run(folder, plan, clock), threads=False)
+    return virtual.run(lambda clock: _run(folder, plan, clock), sweep_seconds=plan.sweep_seconds)
 
 
 async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:

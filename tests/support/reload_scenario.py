@@ -88,4 +88,4 @@ async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
 
 async def reload(daemon: Daemon) -> Mapping[str, object]:
     """Reload the configuration of the daemon."""
-    return await daemon.reloader.serve({})
+    return (await daemon.reloader.reload()).as_json()

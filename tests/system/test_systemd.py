@@ -50,7 +50,7 @@ def test_the_unit_is_ready_after_the_first_round_of_polls(machine: Machine) -> N
 
 
 def test_the_status_line_is_correct(machine: Machine) -> None:
-    expected = "watching 1 training in 1 service; 0 incidents; 0 alerts waiting"
+    expected = "polling 1 service with 1 training; 0 open incidents; 0 deliveries waiting"
     eventually(lambda: machine.shown("StatusText") == expected)
 
 

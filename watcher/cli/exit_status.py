@@ -79,6 +79,7 @@ def status_of(error: Exception) -> ExitStatus | None:
     # Imported here, since the help of a command must not load them.
     from watcher.config import ConfigError, SecretError
     from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.operations.errors import OperationRefusedError
     from watcher.store.errors import BackupError, StoreError
 
     if isinstance(error, BackupError):
@@ -87,7 +88,7 @@ def status_of(error: Exception) -> ExitStatus | None:
         return ExitStatus.CONFIG
     if isinstance(error, StoreError):
         return ExitStatus.STORE
-    if isinstance(error, ControlError | NoDaemonError):
+    if isinstance(error, ControlError | NoDaemonError | OperationRefusedError):
         return ExitStatus.FAILED
     return ExitStatus.CONFIG if _is_setup_error(error) else None
 

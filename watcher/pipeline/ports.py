@@ -28,7 +28,7 @@ class Clock(Protocol):
         ...
 
 
-class ServiceSeen(Protocol):
+class ServiceInfo(Protocol):
     """One service in the list of an account."""
 
     @property
@@ -46,7 +46,7 @@ class ServicesResult(Protocol):
     """The services of an account."""
 
     @property
-    def services(self) -> Sequence[ServiceSeen]:
+    def services(self) -> Sequence[ServiceInfo]:
         """The services, in the order of the list."""
         ...
 

@@ -41,12 +41,12 @@ async def undisturbed(scenario: ReloadScenario) -> AsyncIterator[Daemon]:
         config, polls, workers = (
             daemon.reloader.config,
             daemon.poller._polls,
-            daemon._stages.delivery_workers.by_receiver,
+            daemon.pipeline.delivery_workers.by_receiver,
         )
         yield daemon
         assert daemon.reloader.config is config
         assert daemon.poller._polls is polls
-        assert daemon._stages.delivery_workers.by_receiver is workers
+        assert daemon.pipeline.delivery_workers.by_receiver is workers
         scenario.show("learningFailed")
         await daemon_in_process.eventually(
             lambda: scenario.hook.events()[-1:] != [] and scenario.hook.events()[-1]["kind"] == "failed"

@@ -53,7 +53,7 @@ async def test_a_changed_receiver_url_applies_to_pending_and_new_deliveries(scen
         scenario.write(scenario.text(FIRST, hooks={"hook": other.url}))
         answer = await reload(daemon)
         assert answer["changes"] == ["receiver.hook: changed"]
-        await daemon_in_process.eventually(lambda: len(daemon._stages.delivery_workers._at_work) == 1)
+        await daemon_in_process.eventually(lambda: len(daemon.pipeline.delivery_workers._running) == 1)
         scenario.show("learning")
         assert await scenario.announced(1, other) == [(FIRST, "learning")]
         assert scenario.hook.received == []
@@ -66,7 +66,7 @@ async def test_dismissed_workers_do_not_wait_for_a_pause_and_send_nothing_after_
         scenario.show("learning")
         await daemon_in_process.eventually(lambda: len(scenario.hook.received) == 1)
         await scenario.polled(FIRST)
-        old = set(daemon._stages.delivery_workers._at_work)
+        old = set(daemon.pipeline.delivery_workers._running)
         scenario.write(text.replace(scenario.hook.url, other.url))
         await reload(daemon)
         await daemon_in_process.eventually(lambda: all(worker.done() for worker in old))

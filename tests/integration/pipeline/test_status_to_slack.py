@@ -132,20 +132,6 @@ async def test_every_fault_leaves_one_message_per_event_in_order(tmp_path: Path,
     )
 
 
-@pytest.mark.slow
-async def test_at_slacks_own_pace_nothing_is_throttled_and_nothing_dropped(tmp_path: Path) -> None:
-    draw = random.Random(1)  # noqa: S311 - the order of the faults
-    faults = list(FAULTS)
-    draw.shuffle(faults)
-    events = changes(versions=10, each=3)
-    slack = LocalSlack(fault=in_turn(faults))
-    async with local_slack(slack), sending(tmp_path, slack, kind=SlackReceiver) as (database, worker, _):
-        await enqueue(database, events)
-        await until_settled(tmp_path, worker, 180)
-    assert slack.too_fast == 0
-    assert_one_each_in_order(slack, events)
-
-
 async def test_one_sweep_settles_the_uncertain_deliveries_of_a_crash(tmp_path: Path) -> None:
     events = changes(versions=6, each=1)
     slack = LocalSlack(pace=Bucket(100, 10.0))

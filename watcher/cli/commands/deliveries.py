@@ -218,8 +218,17 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
 async def _alone(
     command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
 ) -> Mapping[str, object]:
+    from watcher.operations.deliveries import (
+        RETRY,
+        DropRequest,
+        RetryRequest,
+        changes_json,
+        drop_deliveries,
+        retry_deliveries,
+    )
     from watcher.store.operator_actions import OperatorActions
-    from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
-    perform = perform_retry if command == RETRY else perform_drop
-    return changes_json(await perform(OperatorActions(database, receivers), arguments, clock))
+    actions, now = OperatorActions(database, receivers), clock.utc_now()
+    if command == RETRY:
+        return changes_json(await retry_deliveries(actions, RetryRequest.from_json(arguments), now))
+    return changes_json(await drop_deliveries(actions, DropRequest.from_json(arguments), now))

@@ -140,12 +140,12 @@ def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, 
 
 
 def _lasts(text: str | None) -> timedelta:
-    from watcher.core.routing.silence import LONGEST
+    from watcher.core.routing.silence import LONGEST, is_allowed_length
 
     if text is None:
         raise typer.BadParameter("a silence needs an end; write e.g. --for 4h", param_hint="--for")
     lasts = duration(text, "--for")
-    if not timedelta() < lasts <= LONGEST:
+    if not is_allowed_length(lasts):
         problem = f"{text} is too {'long' if lasts else 'short'}; write more than 0s and at most {LONGEST.days}d"
         raise typer.BadParameter(problem, param_hint="--for")
     return lasts
@@ -183,13 +183,15 @@ def _match(texts: Sequence[str], settings: Config) -> Matcher:
 
 async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_add
+    from watcher.operations.silences import NewSilence, add_silence
+    from watcher.store.silences import Silences
 
-    return to_json(await perform_add(database, arguments, clock))
+    return to_json(await add_silence(Silences(database), NewSilence.from_json(arguments), clock.utc_now()))
 
 
 async def _end(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_end
+    from watcher.operations.silences import SilenceEnd, end_silence
+    from watcher.store.silences import Silences
 
-    return to_json(await perform_end(database, arguments, clock))
+    return to_json(await end_silence(Silences(database), SilenceEnd.from_json(arguments), clock.utc_now()))

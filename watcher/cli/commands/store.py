@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -64,11 +65,12 @@ def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption =
     for a week.
     """
     with plain_errors():
+        from watcher.operations.backup import BackupRequest, back_up
         from watcher.store.sqlite.backup import write_backup
 
         store = _existing_store(config)
-        write_backup(store, file, _now(), force=force)
-    screen().line(cell(f"{store} -> {file}, {file.stat().st_size:,} bytes, checked"))
+        made = back_up(partial(write_backup, store), BackupRequest(target=file, force=force), _now())
+    screen().line(cell(f"{store} -> {made.target}, {made.size_bytes:,} bytes, checked"))
 
 
 def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
