@@ -35,6 +35,12 @@ MEANINGS: Final[Mapping[ExitStatus, str]] = MappingProxyType(
         ExitStatus.CONFIG: "the configuration is invalid, or a secret cannot be read",
     }
 )
+INVALID_CONFIG: Final = "the configuration is invalid"
+"""The meaning of ``CONFIG`` for a command that reads no secret."""
+READING: Final[Mapping[ExitStatus, str]] = MappingProxyType(
+    {ExitStatus.STORE: "the store is missing or unusable", ExitStatus.CONFIG: INVALID_CONFIG}
+)
+"""The meanings for a command that only reads the store: it needs no secret, and another process may use the store."""
 
 
 def help_end(*examples: str, statuses: Mapping[ExitStatus, str]) -> str:

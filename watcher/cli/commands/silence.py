@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, HelpOption, JsonOption, duration, load_config
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import cell, screen
@@ -27,7 +27,7 @@ CHANGED: Final = {
     ExitStatus.OK: "",
     ExitStatus.FAILED: "the request was refused; nothing was changed",
     ExitStatus.STORE: "",
-    ExitStatus.CONFIG: "",
+    ExitStatus.CONFIG: INVALID_CONFIG,
 }
 ADD_END: Final = help_end(
     ADD_EXAMPLE,
@@ -37,13 +37,13 @@ ADD_END: Final = help_end(
 LIST_END: Final = help_end(
     "aitems-watcher silence list",
     "aitems-watcher silence list --all --json | jq -r .why",
-    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", **READING},
 )
 END_END: Final = help_end("aitems-watcher silence end sil_3f9c2a", statuses=CHANGED)
 END: Final = help_end(
     ADD_EXAMPLE,
     "aitems-watcher silence list",
-    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: INVALID_CONFIG},
 )
 
 MatcherArgument = Annotated[

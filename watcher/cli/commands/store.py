@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import INVALID_CONFIG, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, load_config
 from watcher.cli.text.output import cell, say, screen
 
@@ -25,7 +25,7 @@ BACKUP_END: Final = help_end(
         ExitStatus.OK: "the backup is complete and checked",
         ExitStatus.FAILED: "the backup failed, or the file exists",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 RESTORE_END: Final = help_end(
@@ -35,7 +35,7 @@ RESTORE_END: Final = help_end(
         ExitStatus.OK: "the backup has replaced the store",
         ExitStatus.FAILED: "there is no such backup, or it is damaged",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 MIGRATE_END: Final = help_end(
@@ -45,7 +45,7 @@ MIGRATE_END: Final = help_end(
         ExitStatus.OK: "the store has this version's schema",
         ExitStatus.FAILED: "--check: the schema is older; otherwise: the backup before the migration failed",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 
