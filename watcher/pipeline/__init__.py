@@ -1,1 +1,1 @@
-"""The river: stages that take due rows, ask a pure function, and write the next rows in one transaction."""
+"""The stages of the pipeline: each takes due rows, asks a pure function, and writes the next rows at once."""
