@@ -1,1 +1,1 @@
-"""The stages of the pipeline: each takes due rows, asks a pure function, and writes the next rows at once."""
+"""The pipeline: stages that poll, route, deliver and maintain, and exchange rows through the store."""
