@@ -23,7 +23,7 @@ from watcher.store import deliveries, migrate, outbox, polls, retention
 from watcher.store.sqlite import backup
 from watcher.store.sqlite.database import Database
 
-MOMENTS: Final = ("before", "within", "after")
+PHASES: Final = ("before", "within", "after")
 """Before the transaction, after its last statement but before the commit, and after the commit."""
 HIT: Final = "hit"
 
@@ -33,11 +33,11 @@ class Point:
     """The point where a run dies: the given occurrence of a step."""
 
     step: str
-    moment: str
+    phase: str
     occurrence: int = 1
 
     def __str__(self) -> str:
-        return f"{self.moment} {self.step}"
+        return f"{self.phase} {self.step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def points() -> list[Point]:
     """Return every point of the steps that a daemon repeats."""
     steps = ("record", "flush", "route", "claim", "settle")
     return [
-        *(Point(step, moment) for step in steps for moment in MOMENTS),
+        *(Point(step, phase) for step in steps for phase in PHASES),
         # A start reclaims only deliveries that an earlier run left in sending.
-        *(point for moment in MOMENTS for point in (Point("send", "before"), Point("reclaim", moment))),
-        *(Point("send", moment) for moment in ("before", "after")),
+        *(point for phase in PHASES for point in (Point("send", "before"), Point("reclaim", phase))),
+        *(Point("send", phase) for phase in ("before", "after")),
     ]
 
 
@@ -128,10 +128,10 @@ def _install_in_send(point: Point, kill: _Kill) -> None:
     original_send: Callable[..., Awaitable[Any]] = WebhookReceiver.send
 
     async def send(*args: Any) -> Any:
-        if point.moment == "before" and kill.is_due():
+        if point.phase == "before" and kill.is_due():
             kill.execute()
         outcome = await original_send(*args)
-        if point.moment == "after" and kill.is_due():
+        if point.phase == "after" and kill.is_due():
             kill.execute()
         return outcome
 
@@ -145,11 +145,11 @@ def _install_in_step(point: Point, kill: _Kill) -> None:
 
     def dying_work(*args: Any) -> Any:
         nonlocal done
-        if point.moment == "before" and step.applies(args, None) and kill.is_due():
+        if point.phase == "before" and step.applies(args, None) and kill.is_due():
             kill.execute()
         result = work(*args)
-        if point.moment != "before" and step.applies(args, result) and kill.is_due():
-            if point.moment == "within" or not step.transacts:
+        if point.phase != "before" and step.applies(args, result) and kill.is_due():
+            if point.phase == "within" or not step.transacts:
                 kill.execute()
             done = True
         return result
