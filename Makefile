@@ -5,11 +5,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TALLY := build/tally
 
+# Each start of the program would compile all of its modules again, which takes half of its time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wheel test-systemd torture mutants soak soak-faked fuzz lint format lock wheel docs clean
+.PHONY: help setup demo test test-slow test-wheel test-systemd coverage torture mutants soak soak-faked fuzz lint format \
+  lock wheel docs clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## a virtual environment with everything that is pinned
 
@@ -34,20 +38,28 @@ soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws do
 soak-faked: $(READY)  ## the same over days of faked time, HOURS=72; draws docs/soak-72h.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak_faked.py $(or $(HOURS),72)
 
-# What starts a daemon mostly waits for it, so that two cores serve three processes.
-test: $(READY)  ## every test: the quick ones traced for coverage, the rest at full speed
-	$(BIN)/coverage erase
+# A test that starts a daemon mostly waits for it, so that two cores serve three processes.
+PYTEST := $(BIN)/python -m pytest
+BESIDE := -n 3 --dist worksteal
+FAST := tests/acceptance tests/integration tests/fuzz tests/unit
+
+test: $(READY)  ## the fast tests, below five minutes: unit, integration, acceptance
+	$(PYTEST) -q $(BESIDE) $(FAST)
+
+test-slow: $(READY)  ## the slow tests of CI, below ten minutes: tests/slow on both cores, then tests/alone
 	rm -rf $(TALLY)
-	$(BIN)/coverage run -m pytest -q -n auto --maxprocesses 4 -m "not slow" --tally $(TALLY)/quick tests/unit tests/integration
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow" --tally $(TALLY)/acceptance tests/acceptance
-	$(BIN)/python -m pytest -v -n 3 --dist worksteal -m "slow and not alone" --tally $(TALLY)/slow
-	$(BIN)/python -m pytest -v -m alone --tally $(TALLY)/alone
-	$(BIN)/python -m tests.support.fault_table $(addprefix $(TALLY)/,quick acceptance slow alone)
+	$(PYTEST) -v $(BESIDE) --tally $(TALLY)/slow tests/slow
+	$(PYTEST) -v --tally $(TALLY)/alone tests/alone
+	$(BIN)/python -m tests.support.fault_table $(TALLY)/slow $(TALLY)/alone
+
+test-wheel: wheel  ## eleven acceptance tests (marker smoke) against the wheel, in a folder without the source
+	scripts/test-wheel $(PYTHON)
+
+coverage: $(READY)  ## the unit and integration tests again, with the lines that they do not reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q $(BESIDE) tests/integration tests/unit
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-
-test-wheel: wheel  ## the same tests against the wheel, in a folder without the source
-	scripts/test-wheel $(PYTHON)
 
 test-systemd: wheel  ## the unit under a real systemd; needs root, debootstrap and systemd-nspawn
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \

@@ -17,9 +17,9 @@ from watcher.config import Config
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
-from watcher.pipeline.ports import Receiver
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -112,7 +112,8 @@ class Daemon:
     async def _start(self) -> None:
         _log_opening(self.database.opening)
         # Before any worker leases: deliveries of a process that died would wait for their leases otherwise.
-        reclaimed = await self._deliveries.reclaim(self.clock.utc_now())
+        owned = self.pipeline.delivery_workers.by_receiver.keys()
+        reclaimed = await self._deliveries.reclaim(owned, self.clock.utc_now())
         await self.poller.start()
         log.info(
             "watcher.started",
@@ -250,7 +251,7 @@ async def open_daemon(
         # On the stack after the store, so closed before it: a reload in progress may still write to the store.
         stack.push_async_callback(reloader.close)
         _set_budgets(metrics, config)
-        health_reporter = HealthReporter(path, metrics, pipeline, runtime)
+        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
         health_endpoints = HealthEndpoints(config, health_reporter, metrics, runtime)
         yield Daemon(
             database,
@@ -267,7 +268,7 @@ def _systemd_notifier(database: Database, pipeline: Pipeline, metrics: Metrics, 
         Systemd(runtime.environ),
         pipeline.poller.first_round,
         late_loops=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
-        status_line=partial(status_line, pipeline.poller, database.path),
+        status_line=partial(status_line, pipeline.poller, database.url),
     )
 
 

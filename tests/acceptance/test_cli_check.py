@@ -52,6 +52,7 @@ def test_without_a_file_it_names_the_places_and_an_example(tmp_path: Path) -> No
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.smoke
 def test_the_plan_of_a_valid_configuration_needs_no_secret(workplace: Workplace) -> None:
     shown = workplace.command("check")
     assert shown.returncode == 0

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.cli_support import KEYS, Workplace, eventually, started
 
 ROUTED = """
@@ -90,6 +92,7 @@ def test_a_failing_receiver_is_announced_to_another_and_its_delivery_can_be_drop
         assert "was dropped" in workplace.deliveries("retry", waiting["id"]).stderr
 
 
+@pytest.mark.smoke
 def test_beside_a_daemon_a_retry_is_sent_at_once(workplace: Workplace) -> None:
     with hook_server() as (url, hook):
         workplace.write(ROUTED.format(url=url))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.acceptance.cli_support import command, read_until, started, stopped
 
 
+@pytest.mark.smoke
 def test_ctrl_c_ends_it_with_status_0() -> None:
     with started("demo") as process:
         read_until(process, "The first poll")

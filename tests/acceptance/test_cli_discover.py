@@ -30,6 +30,7 @@ def _prepared(simulator: Simulated, folder: Path) -> Workplace:
     return place
 
 
+@pytest.mark.smoke
 def test_services_are_blocks_and_trainings_are_comments(place: Workplace) -> None:
     shown = place.command("discover", "--account", "main", env=KEYS)
     assert shown.returncode == 0, shown.stderr

@@ -26,6 +26,7 @@ def checks(workplace: Workplace, *args: str) -> tuple[int, dict[str, dict[str, A
     return done.returncode, {item["about"]: item for item in json.loads(done.stdout)["checks"]}
 
 
+@pytest.mark.smoke
 def test_beside_a_running_daemon_every_check_passes(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")

@@ -26,6 +26,7 @@ def test_help_has_an_example_and_the_exit_statuses(name: str) -> None:
     assert "\x1b" not in shown.stdout
 
 
+@pytest.mark.smoke
 def test_the_installed_script_is_the_same_command() -> None:
     script = run([SCRIPT, "--version"])
     assert (script.returncode, script.stdout) == (0, f"aitems-watcher {__version__}\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace
 
 AWAY = """
@@ -17,6 +19,7 @@ to = ["console", "away"]
 """
 
 
+@pytest.mark.smoke
 def test_the_first_poll_announces_nothing_and_the_next_announces_the_changes(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     first = workplace.command("once", env=KEYS)

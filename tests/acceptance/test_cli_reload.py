@@ -6,6 +6,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.cli_support import KEYS, Workplace, read_until, started, stopped
 
 FAULTY = """
@@ -23,6 +25,7 @@ to = ["console", "more"]
 """
 
 
+@pytest.mark.smoke
 def test_it_lists_the_applied_changes_and_those_that_need_a_restart(workplace: Workplace) -> None:
     with started("run", "--config", workplace.config, env=KEYS) as daemon:
         read_until(daemon, "watcher.started")

@@ -26,6 +26,7 @@ def log_of(lines: list[str]) -> list[str]:
     return [json.loads(line)["event"] for line in lines if '"event": ' in line]
 
 
+@pytest.mark.smoke
 def test_it_sends_answers_other_commands_and_stops_on_a_signal(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     with started("run", "--config", workplace.config, env=KEYS) as daemon:

@@ -10,6 +10,8 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.cli_support import EVERY_KIND, KEYS, Workplace, command, read_until, started, stopped
 
 
@@ -107,6 +109,7 @@ def test_migrate_names_the_old_and_the_new_schema(workplace: Workplace) -> None:
     assert workplace.command("migrate").stdout.endswith(", nothing to do\n")
 
 
+@pytest.mark.smoke
 def test_the_example_is_valid_toml_and_the_schema_is_json() -> None:
     example = command("config", "example")
     assert example.returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from starlette.responses import PlainTextResponse, Response
 
 from tests.acceptance.cli_support import Workplace
@@ -35,6 +36,7 @@ async def test_a_webhook_gets_one_marked_alert_and_no_store_is_made(workplace: W
     assert not (workplace.folder / "watcher.db").exists()
 
 
+@pytest.mark.smoke
 async def test_slack_accepts_the_marked_alert(workplace: Workplace) -> None:
     async with listening(Inbox(as_slack)) as inbox:
         workplace.write(SLACK)

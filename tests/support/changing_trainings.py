@@ -13,6 +13,7 @@ from typing import Final
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from watcher.core.delivery.model import OPEN_STATES
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
@@ -62,5 +63,5 @@ def all_delivered(folder: Path) -> bool:
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
         if connection.execute("SELECT 1 FROM event WHERE routed_at IS NULL").fetchone():
             return False
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return not any(queue.state in OPEN_STATES for queue in views.queues())

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from watcher.receivers.webhook import WebhookReceiver
 from watcher.store import deliveries, migrate, outbox, polls, retention
+from watcher.store.delivery import leases
 from watcher.store.sqlite import backup
 from watcher.store.sqlite.database import Database
 
@@ -58,12 +59,12 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         "record": Step(polls, "_record", lambda args, _: bool(args[1].events)),
         "flush": Step(polls, "_record", lambda args, _: not args[1].events),
         "route": Step(outbox, "enqueue"),
-        "claim": Step(deliveries, "_claim", lambda _, result: result is None or bool(result)),
+        "claim": Step(leases, "_claim", lambda _, result: result is None or bool(result)),
         "settle": Step(deliveries, "_settle"),
-        "reclaim": Step(deliveries, "_reclaim", lambda _, result: result is None or result > 0),
+        "reclaim": Step(leases, "_reclaim", lambda _, result: result is None or result > 0),
         "copy": Step(backup, "_copy", transacts=False),
         "publish": Step(backup, "_publish", transacts=False),
-        "retention": Step(retention, "_forget", lambda _, result: result is None or result > 0),
+        "retention": Step(retention, "_prune", lambda _, result: result is None or result > 0),
     }
 )
 

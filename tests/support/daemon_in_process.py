@@ -19,6 +19,7 @@ from watcher.app import Daemon, Runtime, open_daemon
 from watcher.clock import Clock
 from watcher.logs import Redactor
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 WEBHOOK_SECRET: Final = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -113,7 +114,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
 
 def history(folder: Path) -> list[EventHistory]:
     """Return all recorded events with their deliveries."""
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.history(HistoryFilter(limit=1_000_000))
 
 

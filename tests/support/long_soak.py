@@ -22,6 +22,7 @@ from tests.support.virtual import VirtualClock
 from tests.support.virtual_services import VirtualServices
 from watcher.core.timestamps import from_text
 from watcher.pipeline import maintenance
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - the test makes its own folder there
@@ -167,6 +168,8 @@ class Plan:
     keep_hours: float = DAY_HOURS
     """The time for which history is kept; the configuration itself allows no less than a day."""
     maintenance_minutes: float = 60.0
+    sweep_seconds: float = 10.0
+    """The time between two sweeps of the store by each stage; the default is that of the program."""
 
     def actions(self) -> Iterator[Action]:
         """Yield all actions, with the archives and the end."""
@@ -190,7 +193,7 @@ def memory_folder() -> Path | None:
 
 def run(folder: Path, plan: Plan) -> LongSoak:
     """Soak the daemon for the plan's virtual time, and check the result."""
-    return virtual.run(lambda clock: _run(folder, plan, clock), threads=False)
+    return virtual.run(lambda clock: _run(folder, plan, clock), sweep_seconds=plan.sweep_seconds)
 
 
 async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
@@ -360,7 +363,7 @@ def _all_history(folder: Path) -> tuple[list[EventHistory], list[LedgerEntry]]:
     announced: dict[str, EventHistory] = {}
     entries: dict[tuple[str, str, str], LedgerEntry] = {}
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
-        with open_views(store) as views:
+        with open_views(sqlite_url(store)) as views:
             announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
         entries |= {entry[:3]: entry for entry in daemon_in_process.ledger(folder, store.name)}
     return list(announced.values()), list(entries.values())

@@ -1,6 +1,6 @@
 """The real stages and the real store on virtual time, so that hours pass at once; only HTTP is replaced.
 
-The loop's clock jumps to the next timer when the loop is idle. Work in threads (the store's writer) takes real time,
+The loop's clock jumps to the next timer when the loop is idle. Work for threads (the store's writer) runs in the loop,
 and the virtual clock waits for it. A function from request to answer replaces HTTP.
 """
 
@@ -10,12 +10,13 @@ import asyncio
 import json
 import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from unittest import mock
 from urllib.parse import urlsplit
 
 from tests.support import daemon_in_process
@@ -36,7 +37,9 @@ from watcher.core.routing.routes import Route, Routes
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef
 from watcher.http import Answered, Headers, HttpRequest, HttpResult
+from watcher.pipeline import routing
 from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.delivery import worker
 from watcher.pipeline.delivery.worker import workers
 from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.routing import Router
@@ -51,7 +54,8 @@ T = TypeVar("T")
 
 START: Final = datetime(2026, 11, 23, tzinfo=UTC)
 TICK_SECONDS: Final = 0.5
-REAL_WAIT_SECONDS: Final = 0.001
+SWEEP_SECONDS: Final = 300.0
+"""A sweep takes real time, and the stages must signal their work to each other without one."""
 TURN_SECONDS: Final = 1e-9
 ALL: Final = Routes(routes=(Route(number=1, match=Matcher(kinds=frozenset({"*"})), to=("hook",)),))
 
@@ -62,12 +66,11 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.threads_at_work = 0
 
     def select(self, timeout: float | None = None) -> Any:
         """Return the ready events; without any, advance the virtual time."""
-        if self.threads_at_work or timeout is None:
-            return super().select(REAL_WAIT_SECONDS if self.threads_at_work else timeout)
+        if timeout is None:
+            return super().select()
         # The clock always advances: a wait shorter than the loop's resolution would never end otherwise.
         self.now += TURN_SECONDS
         ready = super().select(0)
@@ -79,12 +82,11 @@ class _JumpingSelector(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time advances only while it is idle.
 
-    Args:
-        threads: whether an executor runs in threads; otherwise its work runs at once, for days of virtual time.
+    Work for an executor runs as a callback of the loop, after those that are ready. Threads cost more time than
+    their work, and a run would differ from the next.
     """
 
-    def __init__(self, *, threads: bool = True) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self.jumping = _JumpingSelector()
         super().__init__(self.jumping)
 
@@ -92,25 +94,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return virtual seconds."""
         return self.jumping.now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # passed on
-        """Run in a thread; virtual time stops meanwhile."""
-        if not self._threads:
-            return self._run_now(func, *args)
-        self.jumping.threads_at_work += 1
-        future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(self._thread_is_done)
-        return future
-
-    def _run_now(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # no thread
+        """Run the work in the loop; virtual time stops meanwhile."""
         future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it goes to the awaiting task, as from a thread
-            future.set_exception(error)
+        self.call_soon(_run_work, future, func, args)
         return future
 
-    def _thread_is_done(self, _future: object) -> None:
-        self.jumping.threads_at_work -= 1
+
+def _run_work(future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    if future.cancelled():
+        return
+    try:
+        future.set_result(func(*args))
+    except Exception as error:  # noqa: BLE001 - it goes to the awaiting task, as from a thread
+        future.set_exception(error)
 
 
 class VirtualClock:
@@ -133,11 +130,14 @@ class VirtualClock:
         return self._loop.time()
 
 
-def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, threads: bool = True) -> T:
+def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, sweep_seconds: float = SWEEP_SECONDS) -> T:
     """Run a coroutine to its end on a virtual loop."""
-    loop = VirtualLoop(threads=threads)
+    loop = VirtualLoop()
     try:
-        return loop.run_until_complete(main(VirtualClock(loop)))
+        with ExitStack() as stack:
+            for stage in (routing, worker):
+                stack.enter_context(mock.patch.object(stage, "SWEEP_SECONDS", sweep_seconds))
+            return loop.run_until_complete(main(VirtualClock(loop)))
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
@@ -235,6 +235,7 @@ class FakeReceiver:
     """A receiver that keeps its messages; ``outcome`` decides the result."""
 
     name: str = "hook"
+    kind: str = "test"
     pace_key: str = "hook"
     pace_seconds: float = 0.0
     dedup: Dedup = Dedup.BY_ID
@@ -313,7 +314,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
         thresholds=thresholds or Thresholds(),
         clock_trust=clock_trust,
         on_events=router.wake.tick,
-        on_caught_up=router.let_go,
+        on_caught_up=router.release,
     )
     await poller.start()
     pipeline = [

@@ -68,7 +68,7 @@ class VirtualDeliveries:
 
     def announced(self) -> list[EventHistory]:
         """Return every event with its deliveries, oldest first."""
-        with open_views(self.database.path) as views:
+        with open_views(self.database.url) as views:
             return views.history(HistoryFilter(limit=100_000))
 
     def broken_invariants(self) -> list[str]:
@@ -116,7 +116,7 @@ async def running_deliveries(
         by_name, Deliveries(database), policy or Policy(), clock, trusted_clock(), on_events=wake_router
     )
     router = Router(Outbox(database), routes, by_name, clock, wake_workers)
-    await Deliveries(database).reclaim(clock.utc_now())
+    await Deliveries(database).reclaim(by_name, clock.utc_now())
     stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:

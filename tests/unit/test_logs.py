@@ -15,10 +15,10 @@ from watcher.logs import Redactor, configure
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
+    stream, before = io.StringIO(), structlog.get_config()
     configure(Redactor(), stream=stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_a_time_in_a_log_line_has_the_usual_format(lines: io.StringIO) -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from watcher.config import Config, SecretError, SecretsError
 from watcher.config.references import secrets_of
+from watcher.core.delivery.receiver import Receiver
+from watcher.core.observer import Observer
 from watcher.pipeline.observer import ObservedApi
-from watcher.pipeline.ports import Api, Observer, Receiver
+from watcher.pipeline.ports import Api
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime

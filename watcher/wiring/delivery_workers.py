@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from watcher.clock import Clock
 from watcher.config import Config
 from watcher.config.to_core import policy_of
+from watcher.core.delivery.receiver import Receiver
+from watcher.core.observer import Observer
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.worker import DeliveryWorker, workers
-from watcher.pipeline.ports import Observer, Receiver
 from watcher.store.deliveries import Deliveries
 from watcher.wiring.supervisor import Stage, Supervisor
 

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -35,8 +34,8 @@ FRESH_SECONDS: Final = 1.0
 class HealthReporter:
     """Reports the health of the daemon, from the store, the loops and the first round of polls."""
 
-    def __init__(self, path: Path, metrics: Metrics, pipeline: Pipeline, runtime: Runtime) -> None:
-        self._path = path
+    def __init__(self, store_url: str, metrics: Metrics, pipeline: Pipeline, runtime: Runtime) -> None:
+        self._store_url = store_url
         self._metrics = metrics
         self._first_round = pipeline.poller.first_round
         self._store_outage = pipeline.store_outage
@@ -77,7 +76,7 @@ class HealthReporter:
 
     async def _read(self) -> HealthStats | None:
         try:
-            health_stats = await asyncio.to_thread(read_health_stats, self._path, self._clock.utc_now())
+            health_stats = await asyncio.to_thread(read_health_stats, self._store_url, self._clock.utc_now())
         except (StoreError, OSError) as error:
             if not self._unreadable:
                 log.warning("store.read_failed", problem=str(error), remedy="run aitems-watcher doctor")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from watcher.clock import Clock
 from watcher.config.to_core import polls_of, routes_of, thresholds_of
 from watcher.core.delivery.model import PARKED_RETRY
+from watcher.core.observer import Observer
 from watcher.core.routing.routes import DIGEST_PATIENCE
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.maintenance import Limits, Maintenance
 from watcher.pipeline.polling.poller import Poller
-from watcher.pipeline.ports import Observer
 from watcher.pipeline.routing import Router
 from watcher.pipeline.store_outage import DirectNotifier, StoreOutageHandler
 from watcher.store.deliveries import Deliveries
@@ -52,42 +52,67 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
 
     delivery_workers = DeliveryWorkers(Deliveries(database), clock, clock_trust, observer, on_events=wake_router)
     delivery_workers.apply_config(config, receivers)
-    router = Router(Outbox(database), routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
-    poller = Poller(
-        polls_of(config),
-        connections.apis,
-        PollStore(database),
-        clock,
-        thresholds=thresholds_of(config),
-        clock_trust=clock_trust,
-        on_events=router.wake.tick,
-        on_caught_up=router.let_go,
-        observer=observer,
-    )
-    maintenance = Maintenance(
-        Retention(database),
-        Deliveries(database),
-        DailyBackup(database),
-        limits_of(connections),
-        clock,
-        clock_trust=clock_trust,
-        on_events=router.wake.tick,
-    )
-    store_outage = StoreOutageHandler(
-        WriteHealth(database),
-        poller.cache,
-        poller,
-        clock,
-        notifier=DirectNotifier(connections.receivers, routes_of(config)),
-        on_events=router.wake.tick,
-        observer=observer,
-    )
+    outbox = Outbox(database)
+    router = Router(outbox, routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
+    shared = _Shared(database=database, clock=clock, clock_trust=clock_trust, observer=observer, router=router)
+    poller = _make_poller(connections, shared)
+    maintenance = _make_maintenance(connections, shared)
     return Pipeline(
         poller=poller,
         router=router,
         delivery_workers=delivery_workers,
         maintenance=maintenance,
-        store_outage=store_outage,
+        store_outage=_make_store_outage(connections, shared, outbox, poller),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """The objects that several stages share."""
+
+    database: Database
+    clock: Clock
+    clock_trust: ClockTrust
+    observer: Observer
+    router: Router
+
+
+def _make_poller(connections: Connections, shared: _Shared) -> Poller:
+    return Poller(
+        polls_of(connections.config),
+        connections.apis,
+        PollStore(shared.database),
+        shared.clock,
+        thresholds=thresholds_of(connections.config),
+        clock_trust=shared.clock_trust,
+        on_events=shared.router.wake.tick,
+        on_caught_up=shared.router.release,
+        observer=shared.observer,
+    )
+
+
+def _make_maintenance(connections: Connections, shared: _Shared) -> Maintenance:
+    return Maintenance(
+        Retention(shared.database),
+        Deliveries(shared.database),
+        DailyBackup(shared.database),
+        limits_of(connections),
+        shared.clock,
+        clock_trust=shared.clock_trust,
+        on_events=shared.router.wake.tick,
+    )
+
+
+def _make_store_outage(connections: Connections, shared: _Shared, outbox: Outbox, poller: Poller) -> StoreOutageHandler:
+    return StoreOutageHandler(
+        WriteHealth(shared.database),
+        poller.cache,
+        outbox,
+        poller,
+        shared.clock,
+        notifier=DirectNotifier(connections.receivers, routes_of(connections.config)),
+        on_events=shared.router.wake.tick,
+        observer=shared.observer,
     )
 
 

@@ -14,9 +14,9 @@ from watcher.config import (
     SlackWebhookSettings,
     WebhookSettings,
 )
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
-from watcher.pipeline.ports import Receiver
 from watcher.receivers import KINDS, Spec
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret

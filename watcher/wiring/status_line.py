@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from watcher.core.delivery.model import OPEN_STATES, State
@@ -17,9 +16,9 @@ from watcher.store.views import open_views
 NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
 
 
-async def status_line(poller: Poller, database: Path) -> str:
+async def status_line(poller: Poller, store_url: str) -> str:
     """Return the numbers of services, trainings, open incidents, and deliveries that wait or have failed."""
-    counts = await asyncio.to_thread(_delivery_counts, database)
+    counts = await asyncio.to_thread(_delivery_counts, store_url)
     trainings, services = poller.watched()
     waiting = sum(counts.get(state, 0) for state in OPEN_STATES)
     parts = [
@@ -32,9 +31,9 @@ async def status_line(poller: Poller, database: Path) -> str:
     return "; ".join(parts)
 
 
-def _delivery_counts(database: Path) -> Mapping[State, int]:
+def _delivery_counts(store_url: str) -> Mapping[State, int]:
     counts: Counter[State] = Counter()
-    with open_views(database) as views:
+    with open_views(store_url) as views:
         for queue in views.queues(NOT_WELL):
             counts[queue.state] += queue.count
     return counts

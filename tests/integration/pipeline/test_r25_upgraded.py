@@ -13,19 +13,10 @@ from starlette.responses import PlainTextResponse
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
 from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario
-from tests.support.schemas import make_schema
+from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.schema_version import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
-RENAMED_TABLES = {"look": "poll", "drift": "deviation"}
-"""Tables of older schemas, with their present names."""
-RENAMED_COLUMNS = {
-    "words_told": "announced_statuses",
-    "oddity": "description",
-    "look": "poll",
-    "broken_since": "failing_since",
-}
-"""Columns of older schemas, with their present names."""
 
 
 @pytest.fixture
@@ -46,10 +37,10 @@ def downgrade(store: Path, revision: str) -> None:
 
 
 def copy_rows(connection: sqlite3.Connection, table: str) -> None:
-    source = table if table in tables_of(connection, "newer") else RENAMED_TABLES[table]
+    source = table if table in tables_of(connection, "newer") else TABLES[table]
     known = columns_of(connection, "newer", source)
     names = columns_of(connection, "main", table)
-    sources = [name if name in known else RENAMED_COLUMNS[name] for name in names]
+    sources = [name if name in known else COLUMNS[table, name] for name in names]
     statement = f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(sources)} FROM newer.{source}"  # noqa: S608 - names from the schema
     connection.execute(statement)
 

@@ -25,8 +25,6 @@ from watcher.core.delivery.model import (
     TryLater,
 )
 from watcher.core.event import Event, Kind
-from watcher.pipeline import routing as route
-from watcher.pipeline.delivery import worker as deliver
 from watcher.store.operator_actions import OperatorActions
 
 HOUR = 3600.0
@@ -38,13 +36,6 @@ PERMANENT_ERRORS = (
     "token_revoked",
     "channel_is_archived",
 )
-
-
-@pytest.fixture(autouse=True)
-def _rare_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Each sweep takes real time, and a wake-up must work without one.
-    monkeypatch.setattr(deliver, "SWEEP_SECONDS", 300.0)
-    monkeypatch.setattr(route, "SWEEP_SECONDS", 300.0)
 
 
 def in_order(events: list[Event]) -> bool:
@@ -68,7 +59,7 @@ def states_of(deliveries_run: VirtualDeliveries, receiver: str) -> list[State]:
     ("outage_seconds", "alerts"),
     [
         (HOUR / 4, 100),
-        pytest.param(HOUR, ALERTS, marks=pytest.mark.slow),
+        pytest.param(HOUR, ALERTS, marks=pytest.mark.torture),
         pytest.param(DAY, ALERTS, marks=pytest.mark.torture),
     ],
 )

@@ -96,10 +96,11 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     """
     with plain_errors():
         from watcher.store.schema_version import revision_in, this_revision
+        from watcher.store.url import sqlite_url
 
         store = _existing_store(config)
         if check:
-            found = revision_in(store)
+            found = revision_in(sqlite_url(store))
             screen().line(cell(f"schema {found}, this version has {this_revision()}"))
             raise typer.Exit(ExitStatus.OK if found == this_revision() else ExitStatus.FAILED)
         from watcher.store.sqlite.database import open_database
