@@ -107,7 +107,7 @@ class Daemon:
         workers = self.pipeline.delivery_workers.by_receiver.values()
         await asyncio.gather(*(worker.sweep() for worker in workers))
         for worker in workers:
-            await worker.give_up()
+            await worker.expire_old()
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)

@@ -61,7 +61,7 @@ def events_of(history: Sequence[Past]) -> list[Event]:
     for past in history:
         counts[past.version] += 1
         ref = TrainingRef("main", "s", "pop", f"v{past.version}")
-        moment = NOW - past.days_ago * DAY
+        time = NOW - past.days_ago * DAY
         event = Event(
             id=event_id("e1", ref.subject, counts[past.version]),
             kind=Kind.PROGRESS,
@@ -74,9 +74,9 @@ def events_of(history: Sequence[Past]) -> list[Event]:
             version=ref.version,
             from_status="waiting",
             to_status="learning",
-            after=moment,
-            before=moment,
-            recorded_at=moment,
+            after=time,
+            before=time,
+            recorded_at=time,
         )
         events.append(event)
     return events
