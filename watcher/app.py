@@ -107,7 +107,7 @@ class Daemon:
         workers = self.pipeline.delivery_workers.by_receiver.values()
         await asyncio.gather(*(worker.sweep() for worker in workers))
         for worker in workers:
-            await worker.expire_old()
+            await worker.finish()
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)

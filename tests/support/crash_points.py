@@ -24,7 +24,7 @@ from watcher.store.delivery import leases
 from watcher.store.sqlite import backup
 from watcher.store.sqlite.database import Database
 
-PHASES: Final = ("before", "within", "after")
+SIDES: Final = ("before", "within", "after")
 """Before the transaction, after its last statement but before the commit, and after the commit."""
 HIT: Final = "hit"
 
@@ -34,11 +34,11 @@ class Point:
     """The point where a run dies: the given occurrence of a step."""
 
     step: str
-    phase: str
+    side: str
     occurrence: int = 1
 
     def __str__(self) -> str:
-        return f"{self.phase} {self.step}"
+        return f"{self.side} {self.step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ def points() -> list[Point]:
     """Return every point of the steps that a daemon repeats."""
     steps = ("record", "flush", "route", "claim", "settle")
     return [
-        *(Point(step, phase) for step in steps for phase in PHASES),
+        *(Point(step, side) for step in steps for side in SIDES),
         # A start reclaims only deliveries that an earlier run left in sending.
-        *(point for phase in PHASES for point in (Point("send", "before"), Point("reclaim", phase))),
-        *(Point("send", phase) for phase in ("before", "after")),
+        *(point for side in SIDES for point in (Point("send", "before"), Point("reclaim", side))),
+        *(Point("send", side) for side in ("before", "after")),
     ]
 
 
@@ -129,10 +129,10 @@ def _install_in_send(point: Point, kill: _Kill) -> None:
     original_send: Callable[..., Awaitable[Any]] = WebhookReceiver.send
 
     async def send(*args: Any) -> Any:
-        if point.phase == "before" and kill.is_due():
+        if point.side == "before" and kill.is_due():
             kill.execute()
         outcome = await original_send(*args)
-        if point.phase == "after" and kill.is_due():
+        if point.side == "after" and kill.is_due():
             kill.execute()
         return outcome
 
@@ -146,11 +146,11 @@ def _install_in_step(point: Point, kill: _Kill) -> None:
 
     def dying_work(*args: Any) -> Any:
         nonlocal done
-        if point.phase == "before" and step.applies(args, None) and kill.is_due():
+        if point.side == "before" and step.applies(args, None) and kill.is_due():
             kill.execute()
         result = work(*args)
-        if point.phase != "before" and step.applies(args, result) and kill.is_due():
-            if point.phase == "within" or not step.transacts:
+        if point.side != "before" and step.applies(args, result) and kill.is_due():
+            if point.side == "within" or not step.transacts:
                 kill.execute()
             done = True
         return result

@@ -40,7 +40,7 @@ class StoredText(TypeDecorator[str]):
 
 
 POSITION: Final = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts up by itself only in a column of the type INTEGER, which has 64 bits there."""
+"""SQLite numbers rows automatically only in a column of the type INTEGER, which has 64 bits there."""
 
 metadata = MetaData()
 

@@ -20,5 +20,5 @@ def insert_or_update(table: Table, *key: Column[Any]) -> Insert:
 
 
 def insert_or_ignore(table: Table) -> Insert:
-    """Return an insert that does nothing where the row exists; ``rowcount`` tells."""
+    """Return an insert that does nothing where the row exists; ``rowcount`` is 0 then."""
     return insert(table).on_conflict_do_nothing()

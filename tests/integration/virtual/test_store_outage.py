@@ -95,9 +95,9 @@ def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path:
     assert heard.kinds == ["store-failing"]
     assert away.kinds == []
     with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
-        failing, recovered = views.history(HistoryFilter(limit=10))
-    assert [delivery_outcome.receiver for delivery_outcome in failing.delivery_outcomes] == ["away"]
-    assert failing.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
+        failure, recovered = views.history(HistoryFilter(limit=10))
+    assert [delivery_outcome.receiver for delivery_outcome in failure.delivery_outcomes] == ["away"]
+    assert failure.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
@@ -225,9 +225,9 @@ def test_after_an_attempt_without_an_answer_the_next_one_may_be_a_repeat() -> No
 
     async def main(clock: VirtualClock) -> None:
         receipts = Receipts()
-        failing = store_failing("disk-full", "", "e", 1, clock.utc_now())
+        failure = store_failing("disk-full", "", "e", 1, clock.utc_now())
         await DirectNotifier({"chat": FakeReceiver(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
-            failing, receipts
+            failure, receipts
         )
         assert receipts.notified == {"chat"}
 

@@ -21,7 +21,7 @@ from tests.support import crash_points as dying
 from tests.support import daemon_in_process
 from tests.support.allowed_repeats import in_flight, needless_repeats
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
-from tests.support.crash_points import HIT, PHASES, Point
+from tests.support.crash_points import HIT, SIDES, Point
 from tests.support.fault_table import TALLY, remark, rounds
 from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
@@ -35,7 +35,7 @@ from watcher.store.sqlite.connections import writer_engine
 BOUND_SECONDS: Final = 60.0
 RARE: Final = frozenset({"migrate", "retention", "copy", "publish"})
 EVERY_POINT: Final = {
-    *((step, phase) for step in dying.STEPS for phase in PHASES if step not in RARE),
+    *((step, side) for step in dying.STEPS for side in SIDES if step not in RARE),
     ("send", "before"),
     ("send", "after"),
 }
@@ -112,7 +112,7 @@ async def test_r1_a_kill_at_any_step_loses_nothing_and_announces_nothing_under_t
         for _ in range(10 if TALLY.full else 1)
         for point in dying.points()
     ]
-    assert {(point.step, point.phase) for point in points} >= EVERY_POINT
+    assert {(point.step, point.side) for point in points} >= EVERY_POINT
     rounds(few=len(points), full=len(points))
     async with crash_scenario(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, draw))
@@ -124,8 +124,8 @@ async def test_r1_a_kill_at_any_step_loses_nothing_and_announces_nothing_under_t
     remark(f"{len(points)} kills at {len(set(map(str, points)))} points")
 
 
-@pytest.mark.parametrize("phase", PHASES)
-async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one(phase: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", SIDES)
+async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one(side: str, tmp_path: Path) -> None:
     scheduler = writer_engine(tmp_path / "watcher.db")
     with scheduler.begin() as connection:
         config = migrate._config()
@@ -133,7 +133,7 @@ async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one
         command.upgrade(config, "0001")
     scheduler.dispose()
     async with crash_scenario(tmp_path) as place:
-        await place.die_at(Point("migrate", phase))
+        await place.die_at(Point("migrate", side))
         changing = asyncio.create_task(keep_changing(place.api, random.Random(25)))  # noqa: S311 - the changes
         await place.run_to_the_end()
         changing.cancel()
@@ -149,9 +149,9 @@ async def test_r1_a_kill_while_history_is_pruned_announces_nothing_again(tmp_pat
         await place.run_to_the_end()
         assert place.broken_invariants() == []
         before = {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()}
-        for phase in PHASES:
+        for side in SIDES:
             _age_half(tmp_path)
-            await place.die_at(Point("retention", phase))
+            await place.die_at(Point("retention", side))
         await place.run_to_the_end()
         assert {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()} == before
     newest = {item.event.subject: item.event.seq for item in daemon_in_process.history(tmp_path)}
@@ -167,10 +167,10 @@ async def test_r1_a_kill_during_a_backup_leaves_no_incomplete_backup(tmp_path: P
     async with crash_scenario(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, random.Random(7)))  # noqa: S311 - the changes
         for step in ("copy", "publish"):
-            for phase in ("before", "after"):
-                await place.die_at(Point(step, phase))
+            for side in ("before", "after"):
+                await place.die_at(Point(step, side))
                 names = [path for _, path in backup_folder.backups()]
-                assert len(names) == ((step, phase) == ("publish", "after"))
+                assert len(names) == ((step, side) == ("publish", "after"))
         changing.cancel()
         await place.run_to_the_end()
         ((_, name),) = backup_folder.backups()

@@ -27,7 +27,7 @@ from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"
 VERSIONS: Final = ("v1", "v2", "v3", "v4", "v5", "v6")
-GIVE_UP_AFTER: Final = "4s"
+EXPIRES_AFTER: Final = "4s"
 AT_FIRST: Final = 4
 """The concurrent attempts of a receiver without a pace, before its failure is known."""
 DAEMON: Final = {"SLACK_TOKEN": TOKEN}
@@ -141,7 +141,7 @@ async def test_r15_dead_letters_of_a_failing_receiver_are_announced_listed_and_c
         api.set_training(SERVICE, "pop", version, "requesting")
     async with serve(api) as simulator, listening(Inbox()) as ops, FAILURES[failure]() as gone:
         text = daemon_in_process.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0] + gone.settings
-        text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{GIVE_UP_AFTER}"')
+        text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{EXPIRES_AFTER}"')
         (tmp_path / "config.toml").write_text(text + ROUTES.format(ops=ops.url))
         async with daemon(tmp_path, runs, DAEMON) as process:
             await daemon_in_process.eventually(lambda: len(api.shown) > 3 * len(VERSIONS), 60)

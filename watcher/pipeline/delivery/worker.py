@@ -98,7 +98,7 @@ class DeliveryWorker:
         while not self._pace.is_paused(self._clock.monotonic()) and (batch := await self._claim(due_by)):
             await self._attempts.run(batch)
 
-    async def expire_old(self) -> None:
+    async def finish(self) -> None:
         """Expire old deliveries, also those that were never tried, and announce dead letters; after ``sweep``."""
         await self._expire()
         await self._announce_dead_letters()

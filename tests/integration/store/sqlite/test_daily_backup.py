@@ -42,7 +42,7 @@ async def test_a_backup_is_made_each_day_and_kept_for_a_week(path: Path, databas
         made.append(await backups.make_due(now))
         await backups.prune(now)
     assert sum(file is not None for file in made) == 12
-    kept = [time for time, _ in BackupFolder(path).backups()]
+    kept = [made_at for made_at, _ in BackupFolder(path).backups()]
     assert kept == [NOW + day * DAY for day in range(11, 4, -1)]
 
 
