@@ -51,7 +51,7 @@ async def changes_under_way(api: RecordingSimulator, seed: int) -> AsyncIterator
         changing.cancel()
 
 
-async def quiet(folder: Path, api: RecordingSimulator) -> None:
+async def wait_until_settled(folder: Path, api: RecordingSimulator) -> None:
     """Wait until the latest answers are recorded and every delivery has ended."""
     shown = len(api.shown)
     await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50, 60)

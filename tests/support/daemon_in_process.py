@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
-from tests.support.invariants import Evidence, LedgerEntry, Life
+from tests.support.invariants import DaemonRun, Evidence, LedgerEntry
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher import config
@@ -132,13 +132,13 @@ def epoch(folder: Path) -> str:
 
 
 def evidence(
-    folder: Path, shown: Sequence[ShownAnswer], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
+    folder: Path, shown: Sequence[ShownAnswer], runs: Sequence[DaemonRun], received: Mapping[str, Sequence[Received]]
 ) -> Evidence:
     """Return the input of the checker, for a configuration with one route to all receivers."""
     receivers = frozenset(received)
     return Evidence(
         shown=shown,
-        lives=lives,
+        runs=runs,
         announced=history(folder),
         received=received,
         epoch=epoch(folder),

@@ -146,7 +146,7 @@ class LongSoak:
     events: int
     struck: int
     heartbeats: int
-    lives: int
+    runs: int
 
     @property
     def growth_megabytes(self) -> float:
@@ -216,7 +216,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
     receivers = frozenset({"hook", "chat"})
     evidence = Evidence(
         shown=list(shown.read_all()),
-        lives=api.lives,
+        runs=api.runs,
         announced=announced,
         received={"hook": list(arrived.read_all())},
         epoch=daemon_in_process.epoch(folder),
@@ -230,7 +230,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
         events=len(announced),
         struck=services.struck,
         heartbeats=services.heartbeats,
-        lives=len(api.lives),
+        runs=len(api.runs),
     )
 
 

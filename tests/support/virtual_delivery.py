@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.support import daemon_in_process
-from tests.support.clocks import believed
+from tests.support.clocks import trusted_clock
 from tests.support.invariants import violations
 from tests.support.virtual import FakeReceiver, VirtualClock
 from watcher.core.batch import Batch
@@ -76,7 +76,7 @@ class VirtualDeliveries:
         received = {receiver.name: receiver.received for receiver in self.receivers}
         evidence = daemon_in_process.evidence(self.database.path.parent, [], [], received)
         # Nothing was polled, and events about receivers do not follow the routes alone.
-        return violations(replace(evidence, witnessed=False, routed=None))
+        return violations(replace(evidence, answers_comparable=False, routed=None))
 
 
 @asynccontextmanager
@@ -113,7 +113,7 @@ async def running_deliveries(
             worker.wake.tick()
 
     delivery_workers = workers(
-        by_name, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
+        by_name, Deliveries(database), policy or Policy(), clock, trusted_clock(), on_events=wake_router
     )
     router = Router(Outbox(database), routes, by_name, clock, wake_workers)
     await Deliveries(database).reclaim(by_name, clock.utc_now())

@@ -140,7 +140,7 @@ def broken_invariants(machine: Machine, received: Sequence[Received]) -> list[st
     """Compare the store in the container with the arrivals."""
     evidence = daemon_in_process.evidence(machine.root / "var/lib/private/aitems-watcher", [], [], {"hook": received})
     receivers = frozenset({"console", "hook"})
-    return violations(replace(evidence, witnessed=False, routed=lambda _event: receivers))
+    return violations(replace(evidence, answers_comparable=False, routed=lambda _event: receivers))
 
 
 def test_systemd_does_not_restart_a_faulty_configuration(machine: Machine) -> None:

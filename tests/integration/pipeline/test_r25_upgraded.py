@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
-from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, staged
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario
 from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.schema_version import known_revisions
 
@@ -21,7 +21,7 @@ OLD = sorted(known_revisions())[:-1]
 
 @pytest.fixture
 async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
-    async with staged(tmp_path) as made:
+    async with open_scenario(tmp_path) as made:
         yield made
 
 
@@ -63,7 +63,7 @@ async def test_r25_pending_deliveries_of_an_older_store_keep_their_ids_and_polli
     async with scenario.running(scenario.text(FIRST, SECOND)):
         for status in ("learning", "completed"):
             scenario.show(status, FIRST)
-            await scenario.polled(FIRST, 3)
+            await scenario.wait_for_polls(FIRST, 3)
         await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 2)
         await daemon_in_process.eventually(lambda: len(scenario.hook.received) > 0)
     before = [announced.event for announced in daemon_in_process.history(scenario.folder)]

@@ -19,11 +19,11 @@ from alembic import command
 
 from tests.support import crash_points as dying
 from tests.support import daemon_in_process
-from tests.support.allowed_repeats import half_sent, needless_repeats
+from tests.support.allowed_repeats import in_flight, needless_repeats
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.crash_points import HIT, SIDES, Point
 from tests.support.fault_table import TALLY, remark, rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.timestamps import to_text
@@ -49,11 +49,11 @@ class CrashScenario:
         self.folder = folder
         self.api = api
         self.hooks = hooks
-        self.lives: list[Life] = []
+        self.runs: list[DaemonRun] = []
 
     async def die_at(self, point: Point) -> None:
         """Run a daemon until it dies at the point."""
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         process = dying.start(self.folder, daemon_in_process.ENVIRON, point)
         try:
             await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
@@ -63,20 +63,20 @@ class CrashScenario:
             process.kill()
             died = datetime.now(UTC)
             await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
-            self.lives.append(Life(born, died, half_sent(self.folder)))
+            self.runs.append(DaemonRun(started_at, died, in_flight(self.folder)))
         assert process.exitcode == -signal.SIGKILL, f"{point}: the daemon ended without a kill"
         assert (self.folder / HIT).read_text() == str(point)
         (self.folder / HIT).unlink()
 
     async def run_to_the_end(self) -> None:
         """Run a daemon until every message is delivered, and stop it with SIGTERM."""
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         process = dying.start(self.folder, daemon_in_process.ENVIRON, None)
         shown = len(self.api.shown)
         await daemon_in_process.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
         await daemon_in_process.eventually(lambda: all_delivered(self.folder), BOUND_SECONDS)
         await self._stop(process)
-        self.lives.append(Life(born, datetime.now(UTC)))
+        self.runs.append(DaemonRun(started_at, datetime.now(UTC)))
 
     async def _stop(self, process: ForkServerProcess) -> None:
         process.terminate()
@@ -85,9 +85,9 @@ class CrashScenario:
 
     def broken_invariants(self) -> list[str]:
         received = {name: hook.received for name, hook in self.hooks.items()}
-        found = violations(daemon_in_process.evidence(self.folder, self.api.shown, self.lives, received))
+        found = violations(daemon_in_process.evidence(self.folder, self.api.shown, self.runs, received))
         for items in received.values():
-            found += [f"{identity} was repeated" for identity in needless_repeats(items, self.lives)]
+            found += [f"{identity} was repeated" for identity in needless_repeats(items, self.runs)]
         return found
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from tests.support import daemon_in_process
 from tests.support import fault_table as tally
 from tests.support.changing_trainings import all_delivered
-from tests.support.invariants import Life, repeats, violations
+from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.virtual import ALL, FakeApi, FakeReceiver, VirtualClock, VirtualLoop, service_polls
@@ -350,7 +350,7 @@ class AnyOrder(RuleBasedStateMachine):
         """End the process; answers after ``ended`` may or may not be recorded."""
         self.loop.run_until_complete(_end_all())
         self.database.close()
-        self.api.lives.append(Life(self.started_at, ended or self.api.clock.true_now()))
+        self.api.runs.append(DaemonRun(self.started_at, ended or self.api.clock.true_now()))
 
     def do(self, work: Coroutine[Any, Any, Any], *, torn: bool = False) -> None:
         """Run a stage; after its death, start a new process. If ``torn``, some answers may not be recorded."""
@@ -634,10 +634,10 @@ class AnyOrder(RuleBasedStateMachine):
             tally.TALLY.current.rounds += 1
         counted = [shown for shown in self.api.shown if not any(shown is item for item in self.uncounted)]
         received = {name: receiver.received for name, receiver in self.receivers.items()}
-        evidence = daemon_in_process.evidence(self.folder, counted, self.api.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, counted, self.api.runs, received)
         routed = {identity: expected.receivers for identity, expected in self.expected_routings.items()}
         evidence = replace(
-            evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
+            evidence, answers_comparable=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
         )
         assert violations(evidence) == []
         assert repeats(received["more"]) == 0, "a receiver with lookups never gets a message twice"
