@@ -24,6 +24,7 @@ from tests.support.paths import ROOT
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Event, Kind
+from watcher.core.incidents.advice import STORE_ADVICE
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
@@ -398,6 +399,10 @@ class RefusedError(Exception):
 )
 def test_the_faults_of_postgresql_are_known(sqlstate: str, fault: WriteFault | None) -> None:
     assert fault_of(OperationalError("", {}, RefusedError(sqlstate))) is fault
+
+
+def test_every_fault_has_its_advice() -> None:
+    assert set(STORE_ADVICE) == {fault.value for fault in WriteFault}
 
 
 def test_a_query_for_open_groups_uses_their_index(path: Path) -> None:

@@ -81,6 +81,7 @@ STORE_ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "disk-full": "Free space on the disk that holds the watcher's store. The watcher then continues.",
         "io-error": "Check the disk that holds the watcher's store, and the system's log. The watcher then continues.",
+        "database-away": "Check that the database server runs and that this machine reaches it.",
         "locked": "End the process that holds the watcher's store open for writing. The watcher then continues.",
     }
 )
