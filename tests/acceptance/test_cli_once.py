@@ -54,7 +54,7 @@ def test_a_failed_poll_or_delivery_is_named_and_fails_the_command(workplace: Wor
     assert failure.returncode == 1
     assert "cannot poll shop-main since " in failure.stdout
     assert "not-found" in failure.stdout
-    assert "take its [[watch]] out" in failure.stdout
+    assert "remove its [[watch]]" in failure.stdout
 
 
 def test_history_is_filtered_by_training_id_kind_and_number(workplace: Workplace) -> None:

@@ -73,7 +73,7 @@ async def test_slack_accepts_groups_and_lists_each_event(name: str, degrade: int
         assert await receiver.send(group) == Delivered(answer="200 ok")
     body = inbox.received[0].body.decode()
     assert [event.version for event in events if event.version and f"`{event.version}`" not in body] == []
-    assert ("told by" in body.lower()) is bool(also)
+    assert ("sent separately" in body.lower()) is bool(also)
 
 
 async def test_slack_accepts_hostile_groups_within_its_limits() -> None:
