@@ -29,6 +29,9 @@ Every command accepts `--help`, which prints the same text. A command that print
 
 A command that needs a configuration reads the first of these: `--config FILE`,
 `$AITEMS_WATCHER_CONFIG`, `config.toml` in the current folder, `/etc/aitems-watcher/config.toml`.
+
+On a server with the systemd unit, run `export STATE_DIRECTORY=/var/lib/aitems-watcher` first.
+Commands that use the store or the daemon find both through it.
 """
 
 

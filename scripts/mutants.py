@@ -50,42 +50,42 @@ MUTANTS: Final = (
     ),
     Mutant(
         "no lease: a delivery in sending is reclaimed at once",
-        "watcher/store/deliveries.py",
-        ", _delivery.c.lease_until <= to_text(now))",
-        ")",
+        "watcher/store/delivery/leases.py",
+        "and_(_delivery.c.receiver == claim.receiver, _delivery.c.lease_until <= to_text(now))",
+        "_delivery.c.receiver == claim.receiver",
         DELIVERIES,
     ),
     Mutant(
         "the first delivery of a training does not block the next ones",
-        "watcher/store/deliveries.py",
-        "to_text(claim.due_by or now), _is_head())",
+        "watcher/store/delivery/leases.py",
+        "to_text(claim.due_by or now), first_of_its_lines())",
         "to_text(claim.due_by or now))",
         DELIVERIES,
     ),
     Mutant(
         "a reclaimed delivery is not marked as a possible repeat",
-        "watcher/store/deliveries.py",
+        "watcher/store/delivery/leases.py",
         '"may_be_repeat": True, "next_at"',
         '"next_at"',
         DELIVERIES,
     ),
     Mutant(
         "a delivery that ends does not release the next ones",
-        "watcher/store/deliveries.py",
+        "watcher/store/delivery/endings.py",
         "    connection.execute(delete(schema.line).where(schema.line.c.position == position))",
         "    assert position is not None",
         DELIVERIES,
     ),
     Mutant(
         "a delivery that ends leaves its ledger entries open",
-        "watcher/store/deliveries.py",
+        "watcher/store/delivery/endings.py",
         "    connection.execute(entries.values(ending))",
         "    assert entries is not None and ending",
         DELIVERIES,
     ),
     Mutant(
         "urgent deliveries do not go first",
-        "watcher/store/deliveries.py",
+        "watcher/store/delivery/leases.py",
         ".order_by(_delivery.c.urgent.desc(), _delivery.c.position)",
         ".order_by(_delivery.c.position)",
         DELIVERIES,
@@ -93,17 +93,18 @@ MUTANTS: Final = (
     Mutant(
         "an event is marked as routed before its deliveries are made",
         "watcher/store/outbox.py",
-        "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
-        "        early = [(event, decision.__class__(to=(), reason='')) for event, decision in plans]\n"
-        "        await self._database.write(lambda connection: enqueue(connection, early, seal, now))\n"
-        "        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))",
+        "        await self._database.write(lambda connection: enqueue(connection, plan))",
+        "        def mark(connection: Connection) -> None:\n"
+        "            [_mark_routed(connection, routed, plan.at) for routed in plan.events]\n"
+        "        await self._database.write(mark)\n"
+        "        await self._database.write(lambda connection: enqueue(connection, plan))",
         BATCH_BOUNDARIES,
     ),
     Mutant(
         "the number of a receiver's message skips one",
         "watcher/store/outbox.py",
-        '"last_seq": schema.counter.c.last_seq + 1',
-        '"last_seq": schema.counter.c.last_seq + 2',
+        '"last_seq": more}',
+        '"last_seq": more + 1}',
         DELIVERIES,
     ),
     Mutant(
@@ -116,14 +117,14 @@ MUTANTS: Final = (
     Mutant(
         "an event joins a group that goes before its training's earlier message",
         "watcher/store/outbox.py",
-        ".where(ours, in_order, _size_of(table.id) < group.largest)",
-        ".where(ours, _size_of(table.id) < group.largest)",
+        ".where(open_groups, in_order, _size_of(table.id) < group.largest)",
+        ".where(open_groups, _size_of(table.id) < group.largest)",
         DELIVERIES,
     ),
     Mutant(
         "a single message leaves the earlier group open",
         "watcher/store/outbox.py",
-        "        _release(self._connection, _groups_with(to.receiver, event.subject), self._now)\n",
+        "    _release(connection, _groups_with(recipient.receiver, event.subject), now)\n",
         "",
         DELIVERIES,
     ),
@@ -256,9 +257,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a delivery expires by a stepped clock",
-        "watcher/pipeline/delivery/worker.py",
-        "return self._policy if self._clock_trust.trusted else",
-        "return self._policy if True else",
+        "watcher/pipeline/delivery/attempt.py",
+        "return policy if self._parts.clock_trust.trusted else",
+        "return policy if True else",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(
@@ -313,7 +314,7 @@ MUTANTS: Final = (
     Mutant(
         "an event that was sent directly is also routed",
         "watcher/pipeline/store_outage.py",
-        "prerouted = self._prerouted(failing, recovered)",
+        "prerouted = await self._plan(failure, recovered)",
         "prerouted = None",
         STORE_OUTAGE,
     ),

@@ -42,7 +42,7 @@ def summary(result: LongSoak, seconds: float) -> str:
     samples = result.samples
     latest, descriptors = samples[-1], sorted(sample.descriptors for sample in samples)
     return (
-        f"{seconds:.0f} s: {result.events} events, {result.struck} faults, {result.lives} runs of the daemon, "
+        f"{seconds:.0f} s: {result.events} events, {result.struck} faults, {result.runs} runs of the daemon, "
         f"{result.heartbeats} heartbeats, broken promises: {result.violated or 'none'}\n"
         f"memory {latest.memory_megabytes:.1f} MB at the end, grown by {result.growth_megabytes:.1f} MB; "
         f"descriptors {descriptors[0]} to {descriptors[-1]}; "

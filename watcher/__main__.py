@@ -1,4 +1,4 @@
-"""Where the command ``aitems-watcher`` begins; ``python -m watcher`` is the same."""
+"""The entry point of the command ``aitems-watcher`` and of ``python -m watcher``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 from typing import Final
 
 INTERRUPTED: Final = 130
-"""A shell's status for a program that Ctrl-C ended: 128 and SIGINT's number."""
+"""The exit status of a program that Ctrl-C ended: 128 plus the number of SIGINT."""
 
 
 def main() -> None:
     """Run the command line."""
-    # Searching what was loaded for garbage, while loading and once more at the end, would take a third of a short
-    # command's time. What runs long turns the collector on again, see ``cli.runtime``.
+    # Garbage collection while modules load, and once more at the end, takes a third of a short command's time.
+    # Commands that run long turn it on again, see ``cli.runtime``.
     gc.disable()
     atexit.register(gc.freeze)
     try:

@@ -1,10 +1,10 @@
-"""The composition root: the only module that knows everyone. It builds, starts in order, and stops in order."""
+"""The composition root: builds the daemon, starts its parts in order and stops them in order."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
@@ -17,9 +17,9 @@ from watcher.config import Config
 from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
-from watcher.pipeline.ports import Receiver
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
@@ -27,13 +27,12 @@ from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.connections import Connections, make_connections
-from watcher.wiring.deliveries import delivery_handlers
-from watcher.wiring.health_endpoints import HealthEndpoints, HealthReporter, count_reloads
+from watcher.wiring.control_handlers import delivery_handlers, silence_handlers
+from watcher.wiring.health_endpoints import HealthEndpoints, HealthReporter
 from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver
-from watcher.wiring.reload import Reloader
+from watcher.wiring.reload import Reloader, ReloadOutcome, ReloadResult
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.silences import silence_handlers
 from watcher.wiring.status_line import status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
@@ -43,99 +42,98 @@ __all__ = ["Daemon", "Runtime", "make_api", "make_receiver", "open_daemon"]
 log = structlog.get_logger()
 
 STOP_POLLS_SECONDS: Final = 5.0
+"""The time for polls in progress at a stop."""
 STOP_STORE_SECONDS: Final = 8.0
-"""So long what is to be written waits for another process that holds the store."""
+"""At a stop, writes wait no longer than this for another process that has locked the store."""
 STOP_SECONDS: Final = 13.0
-"""In all, well below systemd's ``TimeoutStopSec`` of 20 s; what is left over waits for its lease."""
+"""The time for the whole stop, well below systemd's ``TimeoutStopSec`` of 20 s.
+
+A delivery that is still being sent then goes on at the next start, once its lease has ended.
+"""
 
 
 class Daemon:
-    """The stages at work, beside what serves them; made by ``open_daemon``."""
+    """The running stages, the control socket and the web pages; made by ``open_daemon``."""
 
-    def __init__(
-        self, database: Database, pipeline: Pipeline, reloader: Reloader, metrics: Metrics, runtime: Runtime
+    def __init__(  # noqa: PLR0913 - built once, in open_daemon
+        self,
+        database: Database,
+        *,
+        pipeline: Pipeline,
+        reloader: Reloader,
+        notifier: SystemdNotifier,
+        health_endpoints: HealthEndpoints,
+        runtime: Runtime,
     ) -> None:
         self.database = database
-        health_reporter = HealthReporter(database.path, metrics, pipeline, runtime)
-        self.health_endpoints = HealthEndpoints(reloader.config, health_reporter, metrics, runtime)
+        self.pipeline = pipeline
         self.poller = pipeline.poller
         self.reloader = reloader
-        self.handlers: dict[str, Handler] = {}
-        """What the control socket answers to, by command."""
-        self._stages = pipeline
+        self.health_endpoints = health_endpoints
+        self.clock = runtime.clock
+        self._notifier = notifier
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
         self._environ = runtime.environ
-        self.clock = runtime.clock
-        self._herald = SystemdNotifier(
-            Systemd(runtime.environ),
-            pipeline.poller.first_round,
-            late=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
-            words=partial(status_line, pipeline.poller, database.path),
-        )
-        reloader.before.append(self._herald.reload_begins)
-        reloader.after.append(self._herald.reload_ended)
-
-    def receivers(self) -> Collection[str]:
-        """Return the names of the receivers that something is sent to now."""
-        return self._stages.delivery_workers.by_receiver.keys()
-
-    def wake_worker(self, receiver: str) -> None:
-        """Let what was made due for a receiver go at once."""
-        if (worker := self._stages.delivery_workers.by_receiver.get(receiver)) is not None:
-            worker.wake.tick()
+        self._handlers = self._control_handlers()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until ``stop`` is set; a stage that ends by itself is a fault and ends the program."""
-        async with AsyncExitStack() as beside:
-            await self._listen(beside)
+        """Watch until ``stop`` is set.
+
+        Raises:
+            Exception: a stage failed; its error ends the program.
+        """
+        async with AsyncExitStack() as stack:
+            await self._serve_control_socket(stack)
             await self._start()
-            await beside.enter_async_context(self.health_endpoints.at_work())
-            await self._turn(stop)
+            await stack.enter_async_context(self.health_endpoints.serving())
+            await self._run_stages(stop)
 
     async def once(self) -> list[PollState]:
-        """Look at everything once, tell what is due, and return the looks that failed."""
+        """Poll everything once, deliver everything that is due, and return the polls that failed."""
         await self._start()
         await self.poller.sweep()
-        await self._stages.router.drain()
-        # Nobody comes back in two minutes to see whether a catch-up has become whole.
+        await self.pipeline.router.drain()
+        # The program ends before an incomplete catch-up would be released.
         await self._outbox.release(None, self.clock.utc_now())
-        await self._report_opening()
-        # What that brought to light about receivers is told through others at once.
-        if await self._stages.router.drain():
-            await self._report_opening()
-        await self._stages.maintenance.back_up()
+        await self._deliver_due()
+        # The deliveries may have shown that a receiver is failing; another receiver is notified now.
+        if await self.pipeline.router.drain():
+            await self._deliver_due()
+        await self.pipeline.maintenance.back_up()
         return self.poller.failing()
 
-    async def _report_opening(self) -> None:
-        workers = self._stages.delivery_workers.by_receiver.values()
+    async def _deliver_due(self) -> None:
+        workers = self.pipeline.delivery_workers.by_receiver.values()
         await asyncio.gather(*(worker.sweep() for worker in workers))
         for worker in workers:
-            await worker.give_up()
+            await worker.finish()
 
     async def _start(self) -> None:
         _log_opening(self.database.opening)
-        reclaimed = await self._deliveries.reclaim(self.clock.utc_now())
+        # Before any worker leases: deliveries of a process that died would wait for their leases otherwise.
+        owned = self.pipeline.delivery_workers.by_receiver.keys()
+        reclaimed = await self._deliveries.reclaim(owned, self.clock.utc_now())
         await self.poller.start()
         log.info(
             "watcher.started",
             version=__version__,
             store=str(self.database.path),
-            store_made_anew=self.database.created,
-            receivers=sorted(self._stages.delivery_workers.by_receiver),
-            half_sent=reclaimed,
+            store_created=self.database.created,
+            receivers=sorted(self.pipeline.delivery_workers.by_receiver),
+            reclaimed_deliveries=reclaimed,
         )
 
-    async def _listen(self, beside: AsyncExitStack) -> None:
-        """Serve the control socket; without it the watching goes on all the same."""
+    async def _serve_control_socket(self, stack: AsyncExitStack) -> None:
+        """Serve the control socket; the watcher works without it where the socket cannot be made."""
         path = socket_path(self.database.path, self._environ)
         try:
-            await beside.enter_async_context(ControlServer(path, self.handlers, link=link_path(self.database.path)))
+            await stack.enter_async_context(ControlServer(path, self._handlers, link=link_path(self.database.path)))
         except OSError as error:
             log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path and restart")
 
-    async def _turn(self, stop: asyncio.Event) -> None:
-        supervisor, pipeline = Supervisor(), self._stages
+    async def _run_stages(self, stop: asyncio.Event) -> None:
+        supervisor, pipeline = Supervisor(), self.pipeline
         polling = [
             supervisor.start(Scheduler(self.poller, self.clock, pipeline.maintenance.clock_stepped).run()),
             supervisor.start(self.poller.flusher.run()),
@@ -143,8 +141,9 @@ class Daemon:
             supervisor.start(pipeline.store_outage.run()),
         ]
         supervisor.start(pipeline.router.run())
-        supervisor.start(self._herald.run())
+        supervisor.start(self._notifier.run())
         pipeline.delivery_workers.start(supervisor)
+        # Last: a reload that waits for the start replaces stages, so they must all run.
         self.reloader.start(supervisor)
         try:
             await supervisor.until(stop)
@@ -154,31 +153,58 @@ class Daemon:
             await supervisor.cancel()
 
     async def _stop(self, supervisor: Supervisor, polling: Sequence[Stage]) -> None:
+        """Stop the stages from the source on: each may still pass its last results to the next one."""
         log.info("watcher.stopping")
         end = self.clock.monotonic() + STOP_SECONDS
-        self._herald.stopping()
+        self._notifier.stopping()
+        # Before the last writes: each of them could wait 30 s for a locked store.
         self.database.last_call(STOP_STORE_SECONDS)
+        # Before the workers stop: a reload would start new ones.
         self.reloader.stop()
+        # The scheduler ends before the poller, so that no poll starts while the poller waits for the others.
         await supervisor.cancel(polling)
         await self.poller.stop(STOP_POLLS_SECONDS)
-        if ending := self._stages.delivery_workers.dismiss(supervisor):
+        # The router and the workers have run until here, to deliver the results of the last polls.
+        if ending := self.pipeline.delivery_workers.stop(supervisor):
             await asyncio.wait(ending, timeout=max(end - self.clock.monotonic(), 0.0))
+        # The router's task ends before the last routing: two runs at a time would route the same events.
         await supervisor.cancel()
-        await self._route_the_last()
+        await self._route_remaining()
         log.info("watcher.stopped")
 
-    async def _route_the_last(self) -> None:
-        """Route what was seen last, so that the next start has only to deliver it; it can do this, too."""
+    async def _route_remaining(self) -> None:
+        """Route the last events, so that the next start can deliver them at once."""
         try:
-            await self._stages.router.drain()
+            await self.pipeline.router.drain()
         except Exception:
             log.exception("routing.postponed")
 
+    def _control_handlers(self) -> dict[str, Handler]:
+        """Return the handlers of the control socket, by command."""
+        workers = self.pipeline.delivery_workers
+        return {
+            "ping": self._ping,
+            "reload": self._reload,
+            **delivery_handlers(self.database, workers.receivers, self.clock, workers.wake_one),
+            **silence_handlers(self.database, self.clock),
+        }
+
+    async def _ping(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "config": str(self.reloader.config.path),
+            "store": str(self.database.path),
+        }
+
+    async def _reload(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return (await self.reloader.reload()).as_json()
+
 
 def _log_opening(opening: Opening) -> None:
-    """Say what opening the store found and did; an older store than it was is never gone on with in silence."""
+    """Log a recovery or a migration of the store."""
     if opening.recovery is not None:
-        remedy = "what came after is told again, marked as restored; look at the damaged file, then remove it"
+        remedy = "later changes are announced again, marked as restored; examine the damaged file, then remove it"
         log.error("store.restored", **asdict(opening.recovery), remedy=remedy)
     if opening.migrated_from is not None:
         log.info("store.migrated", found=opening.migrated_from, backup=str(opening.backup))
@@ -192,54 +218,65 @@ async def open_daemon(
     purpose: str,
     extra_receivers: Mapping[str, Receiver] | None = None,
 ) -> AsyncIterator[Daemon]:
-    """Open the store and wire the stages; close everything in reverse order.
+    """Open the store and build the daemon; close everything in reverse order.
 
     Args:
-        config: what to watch and whom to tell.
+        config: the configuration.
         runtime: environment, clock and streams.
-        purpose: what a second daemon is told about this one, e.g. ``run``.
-        extra_receivers: receivers that no configuration describes, by name; the demo's console.
+        purpose: the reason for opening, e.g. ``run``; shown to a second daemon that finds the store in use.
+        extra_receivers: receivers by name that no configuration describes, such as the demo's console.
 
     Raises:
-        SecretError: a secret cannot be had.
+        SecretsError: secrets cannot be read.
         InvalidReceiverError: a receiver's secret or address cannot be used.
+        HttpSetupError: a proxy or a certificate cannot be used.
         StoreError: the store cannot be opened, or another process holds it.
     """
     metrics = Metrics(runtime.clock)
     budgets = Budgets(metrics.granted)
 
-    async def make(config: Config) -> Connections:
+    async def connect(config: Config) -> Connections:
         return await make_connections(config, runtime, extra_receivers or {}, budgets, metrics)
 
     async with AsyncExitStack() as stack:
-        connections = await make(config)
-        stack.push_async_callback(connections.connections.aclose)
+        # Secrets and receivers come before the store: a faulty configuration must not create or migrate a store.
+        connections = await connect(config)
+        stack.push_async_callback(connections.aclose)
         path = config.state.sqlite_path(runtime.environ)
         database = open_database(path, purpose=purpose, now=runtime.clock.utc_now())
         stack.callback(database.close)
         pipeline = wire(connections, database, runtime.clock, metrics)
-        reloader = Reloader(connections, pipeline, make)
+        notifier = _systemd_notifier(database, pipeline, metrics, runtime)
+        reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
+        # On the stack after the store, so closed before it: a reload in progress may still write to the store.
         stack.push_async_callback(reloader.close)
-        count_reloads(reloader, metrics)
-        daemon = Daemon(database, pipeline, reloader, metrics, runtime)
-        daemon.handlers |= _handlers(daemon)
-        yield daemon
+        _set_budgets(metrics, config)
+        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
+        health_endpoints = HealthEndpoints(config, health_reporter, metrics, runtime)
+        yield Daemon(
+            database,
+            pipeline=pipeline,
+            reloader=reloader,
+            notifier=notifier,
+            health_endpoints=health_endpoints,
+            runtime=runtime,
+        )
 
 
-def _handlers(daemon: Daemon) -> dict[str, Handler]:
-    """Return what the control socket answers to; each room adds its own here."""
+def _systemd_notifier(database: Database, pipeline: Pipeline, metrics: Metrics, runtime: Runtime) -> SystemdNotifier:
+    return SystemdNotifier(
+        Systemd(runtime.environ),
+        pipeline.poller.first_round,
+        late_loops=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
+        status_line=partial(status_line, pipeline.poller, database.url),
+    )
 
-    async def ping(_arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "config": str(daemon.reloader.config.path),
-            "store": str(daemon.database.path),
-        }
 
-    return {
-        "ping": ping,
-        "reload": daemon.reloader.serve,
-        **delivery_handlers(daemon.database, daemon.receivers, daemon.clock, daemon.wake_worker),
-        **silence_handlers(daemon.database, daemon.clock),
-    }
+def _count_reload(metrics: Metrics, result: ReloadResult) -> None:
+    """Record the outcome of a reload and the request budgets that apply after it."""
+    metrics.reloaded(good=result.outcome is ReloadOutcome.RELOADED)
+    _set_budgets(metrics, result.config)
+
+
+def _set_budgets(metrics: Metrics, config: Config) -> None:
+    metrics.budgets({name: account.requests_per_second for name, account in config.accounts.items()})

@@ -1,4 +1,4 @@
-"""Serving inside of our own loop: uvicorn, which leaves the signals alone and ends when it is told to."""
+"""Serve an ASGI application in the running event loop: uvicorn without its signal handlers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-STEPS_OF_AN_ACCEPT: Final = 3
-"""So many turns of the event loop pass until a connection that was just accepted is known to uvicorn."""
+ACCEPT_ITERATIONS: Final = 3
+"""The iterations of the event loop until uvicorn knows a connection that was just accepted."""
 
 
 def prepare(
     app: ASGIApp, protocol: type[H11Protocol], keep_alive_seconds: int, header_bytes_max: int | None = None
 ) -> uvicorn.Server:
-    """Return a server that is ready to start; uvicorn's own ``serve`` would take the signals over."""
+    """Return a server that is ready to start; uvicorn's own ``serve`` would replace the signal handlers."""
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -38,17 +38,22 @@ def prepare(
 
 
 async def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Return a socket that listens at the first address of a name; raise ``OSError`` where that cannot be."""
+    """Return a socket that listens at the first address of a host name.
+
+    Raises:
+        OSError: the name has no address, or the address cannot be used.
+    """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
     return socket.create_server(address[:2], family=family, backlog=backlog)
 
 
 async def stop(server: uvicorn.Server) -> None:
-    """Stop at once: a request that hangs would never end by itself."""
-    for listening in server.servers:
-        listening.close()
-    for _ in range(STEPS_OF_AN_ACCEPT):
+    """Stop at once and abort every connection: a request that hangs would never end."""
+    # Close the listeners first, then wait for connections on their way, then abort: none may remain after this.
+    for listener in server.servers:
+        listener.close()
+    for _ in range(ACCEPT_ITERATIONS):
         await asyncio.sleep(0)
     while connections := list(server.server_state.connections):
         for connection in connections:

@@ -21,6 +21,7 @@ from watcher.core.delivery.model import OPEN_STATES, Verdict
 from watcher.core.event import Event
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
+from watcher.core.observer import Observer
 
 PREFIX: Final = "aitems_watcher_"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -45,8 +46,8 @@ class Reading:
     reasons: Sequence[NotReadyReason]
 
 
-class Metrics:
-    """Counts the reports of the stages; implements ``pipeline.ports.Observer`` without importing it."""
+class Metrics(Observer):
+    """Counts the reports of the stages."""
 
     def __init__(self, clock: Clock) -> None:
         self.loop_monitor = LoopMonitor()

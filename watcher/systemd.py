@@ -1,4 +1,4 @@
-"""What systemd is told, see sd_notify(3): one datagram a message, and none where nobody listens."""
+"""Messages to systemd, see sd_notify(3): one datagram each, and none without systemd."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ log = structlog.get_logger()
 READY: Final = "READY=1"
 STOPPING: Final = "STOPPING=1"
 WATCHDOG: Final = "WATCHDOG=1"
-LONGEST_STATUS: Final = 500
-SOONER: Final = 0.1
-SOONER_SECONDS: Final = 2.0
-"""By how much sooner a hang is to be found than the unit says, at most: room for the start that follows it."""
+MAX_STATUS_LENGTH: Final = 500
+WATCHDOG_MARGIN: Final = 0.1
+"""The share of ``WatchdogSec`` by which the watchdog time is shortened."""
+MAX_WATCHDOG_MARGIN_SECONDS: Final = 2.0
 
 
 class Systemd:
-    """The service manager, if there is one."""
+    """The connection to the service manager; without one, nothing is sent."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         given = environ.get("NOTIFY_SOCKET", "")
@@ -31,20 +31,23 @@ class Systemd:
         self._warned = False
 
     @property
-    def sooner_watchdog(self) -> tuple[str, ...]:
-        """What asks for a hang to be found a little sooner, so that ``WatchdogSec`` and ``RestartSec`` hold with it."""
+    def shortened_watchdog(self) -> tuple[str, ...]:
+        """The message that shortens the watchdog time, or nothing without a watchdog.
+
+        systemd then finds a hang early enough for the restart to end within ``WatchdogSec`` and ``RestartSec``.
+        """
         if not self._watchdog_microseconds:
             return ()
-        less = min(self._watchdog_microseconds * SOONER, SOONER_SECONDS * 1_000_000)
-        return (f"WATCHDOG_USEC={self._watchdog_microseconds - int(less)}",)
+        margin = min(self._watchdog_microseconds * WATCHDOG_MARGIN, MAX_WATCHDOG_MARGIN_SECONDS * 1_000_000)
+        return (f"WATCHDOG_USEC={self._watchdog_microseconds - int(margin)}",)
 
     @property
-    def listens(self) -> bool:
-        """Whether this process was started with a place to report to."""
+    def enabled(self) -> bool:
+        """Whether systemd gave this process a socket for notifications."""
         return bool(self._address)
 
     def notify(self, *lines: str) -> None:
-        """Send one message; what cannot be sent is said once in the log and changes nothing else."""
+        """Send one message; the first failure is logged, and no failure is raised."""
         if not self._address or not lines:
             return
         try:
@@ -57,15 +60,15 @@ class Systemd:
 
 
 def status(text: str) -> str:
-    """Return the line that ``systemctl status`` shows."""
-    return "STATUS=" + " ".join(text.split())[:LONGEST_STATUS]
+    """Return the message that sets the status line of ``systemctl status``."""
+    return "STATUS=" + " ".join(text.split())[:MAX_STATUS_LENGTH]
 
 
 def reloading() -> tuple[str, str]:
-    """Return what begins a reload; ``READY`` ends it."""
+    """Return the message that a reload begins; ``READY`` ends it."""
     return "RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}"
 
 
-def more_time(seconds: float) -> str:
-    """Ask for so much time from now on for the start or the stop."""
+def extend_timeout(seconds: float) -> str:
+    """Return the message that asks for this much time from now on, for the start or the stop."""
     return f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}"

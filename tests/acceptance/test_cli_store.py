@@ -63,7 +63,7 @@ def test_r18_a_damaged_store_is_restored_with_an_error_and_later_events_are_mark
     assert status == 0
     logged = {entry["event"]: entry for entry in map(json.loads, lines) if "event" in entry}
     assert logged["store.restored"]["level"] == "error"
-    assert logged["watcher.started"]["store_made_anew"] is False
+    assert logged["watcher.started"]["store_created"] is False
     (announced,) = [json.loads(line) for line in lines if '"type":"training.succeeded"' in line]
     assert announced["data"]["restored"] is True
     assert announced["data"]["id"] != before["id"]

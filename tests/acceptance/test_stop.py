@@ -90,7 +90,7 @@ def deliveries(workplace: Workplace) -> list[str]:
 
 def broken_invariants(workplace: Workplace, slow: Slow) -> list[str]:
     evidence = daemon_in_process.evidence(workplace.folder, [], [], {"hook": slow.received})
-    return violations(replace(evidence, witnessed=False))
+    return violations(replace(evidence, answers_comparable=False))
 
 
 def test_r5_a_delivery_that_runs_at_sigterm_is_finished(workplace: Workplace) -> None:

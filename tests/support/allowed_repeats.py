@@ -12,12 +12,12 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from tests.support.invariants import RECORDING, Life
+from tests.support.invariants import RECORDING, DaemonRun
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
 
 
-def half_sent(folder: Path) -> frozenset[str]:
+def in_flight(folder: Path) -> frozenset[str]:
     """Return the deliveries that a dead daemon was sending; the store itself stays unchanged."""
     with tempfile.TemporaryDirectory() as copy:
         for name in ("watcher.db", "watcher.db-wal"):
@@ -30,7 +30,7 @@ def half_sent(folder: Path) -> frozenset[str]:
             return frozenset(identity for (identity,) in rows)
 
 
-def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> list[str]:
+def needless_repeats(received: Iterable[Received], runs: Sequence[DaemonRun]) -> list[str]:
     """Return the ids that arrived twice although their daemon kept running or had recorded their delivery."""
     times: dict[str, list[datetime]] = defaultdict(list)
     for item in received:
@@ -38,13 +38,13 @@ def needless_repeats(received: Iterable[Received], lives: Sequence[Life]) -> lis
     return [
         identity
         for identity, arrivals in times.items()
-        if any(not _is_excused(identity, first, second, lives) for first, second in pairwise(arrivals))
+        if any(not _is_excused(identity, first, second, runs) for first, second in pairwise(arrivals))
     ]
 
 
-def _is_excused(identity: str, first: datetime, second: datetime, lives: Sequence[Life]) -> bool:
-    if any(life.born <= first and second <= life.died for life in lives):
+def _is_excused(identity: str, first: datetime, second: datetime, runs: Sequence[DaemonRun]) -> bool:
+    if any(life.started_at <= first and second <= life.ended_at for life in runs):
         return False
     # A request in transit may arrive shortly after the death of its sender.
-    senders = [life for life in lives if life.born <= first <= life.died + RECORDING]
-    return any(life.half_sent is None or identity in life.half_sent for life in senders)
+    senders = [life for life in runs if life.started_at <= first <= life.ended_at + RECORDING]
+    return any(life.in_flight is None or identity in life.in_flight for life in senders)

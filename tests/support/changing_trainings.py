@@ -13,6 +13,7 @@ from typing import Final
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from watcher.core.delivery.model import OPEN_STATES
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 SERVICES: Final = ("6wxgu1abcde", "49qk0abcdef")
@@ -50,7 +51,7 @@ async def changes_under_way(api: RecordingSimulator, seed: int) -> AsyncIterator
         changing.cancel()
 
 
-async def quiet(folder: Path, api: RecordingSimulator) -> None:
+async def wait_until_settled(folder: Path, api: RecordingSimulator) -> None:
     """Wait until the latest answers are recorded and every delivery has ended."""
     shown = len(api.shown)
     await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50, 60)
@@ -62,5 +63,5 @@ def all_delivered(folder: Path) -> bool:
     with closing(sqlite3.connect(folder / "watcher.db")) as connection:
         if connection.execute("SELECT 1 FROM event WHERE routed_at IS NULL").fetchone():
             return False
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return not any(queue.state in OPEN_STATES for queue in views.queues())

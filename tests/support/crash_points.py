@@ -20,10 +20,11 @@ from typing import Any, Final
 
 from watcher.receivers.webhook import WebhookReceiver
 from watcher.store import deliveries, migrate, outbox, polls, retention
+from watcher.store.delivery import leases
 from watcher.store.sqlite import backup
 from watcher.store.sqlite.database import Database
 
-MOMENTS: Final = ("before", "within", "after")
+SIDES: Final = ("before", "within", "after")
 """Before the transaction, after its last statement but before the commit, and after the commit."""
 HIT: Final = "hit"
 
@@ -33,11 +34,11 @@ class Point:
     """The point where a run dies: the given occurrence of a step."""
 
     step: str
-    moment: str
+    side: str
     occurrence: int = 1
 
     def __str__(self) -> str:
-        return f"{self.moment} {self.step}"
+        return f"{self.side} {self.step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,12 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         "record": Step(polls, "_record", lambda args, _: bool(args[1].events)),
         "flush": Step(polls, "_record", lambda args, _: not args[1].events),
         "route": Step(outbox, "enqueue"),
-        "claim": Step(deliveries, "_claim", lambda _, result: result is None or bool(result)),
+        "claim": Step(leases, "_claim", lambda _, result: result is None or bool(result)),
         "settle": Step(deliveries, "_settle"),
-        "reclaim": Step(deliveries, "_reclaim", lambda _, result: result is None or result > 0),
+        "reclaim": Step(leases, "_reclaim", lambda _, result: result is None or result > 0),
         "copy": Step(backup, "_copy", transacts=False),
         "publish": Step(backup, "_publish", transacts=False),
-        "retention": Step(retention, "_forget", lambda _, result: result is None or result > 0),
+        "retention": Step(retention, "_prune", lambda _, result: result is None or result > 0),
     }
 )
 
@@ -72,10 +73,10 @@ def points() -> list[Point]:
     """Return every point of the steps that a daemon repeats."""
     steps = ("record", "flush", "route", "claim", "settle")
     return [
-        *(Point(step, moment) for step in steps for moment in MOMENTS),
+        *(Point(step, side) for step in steps for side in SIDES),
         # A start reclaims only deliveries that an earlier run left in sending.
-        *(point for moment in MOMENTS for point in (Point("send", "before"), Point("reclaim", moment))),
-        *(Point("send", moment) for moment in ("before", "after")),
+        *(point for side in SIDES for point in (Point("send", "before"), Point("reclaim", side))),
+        *(Point("send", side) for side in ("before", "after")),
     ]
 
 
@@ -128,10 +129,10 @@ def _install_in_send(point: Point, kill: _Kill) -> None:
     original_send: Callable[..., Awaitable[Any]] = WebhookReceiver.send
 
     async def send(*args: Any) -> Any:
-        if point.moment == "before" and kill.is_due():
+        if point.side == "before" and kill.is_due():
             kill.execute()
         outcome = await original_send(*args)
-        if point.moment == "after" and kill.is_due():
+        if point.side == "after" and kill.is_due():
             kill.execute()
         return outcome
 
@@ -145,11 +146,11 @@ def _install_in_step(point: Point, kill: _Kill) -> None:
 
     def dying_work(*args: Any) -> Any:
         nonlocal done
-        if point.moment == "before" and step.applies(args, None) and kill.is_due():
+        if point.side == "before" and step.applies(args, None) and kill.is_due():
             kill.execute()
         result = work(*args)
-        if point.moment != "before" and step.applies(args, result) and kill.is_due():
-            if point.moment == "within" or not step.transacts:
+        if point.side != "before" and step.applies(args, result) and kill.is_due():
+            if point.side == "within" or not step.transacts:
                 kill.execute()
             done = True
         return result

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 
-from tests.support.invariants import Evidence, LedgerEntry, Life
+from tests.support.invariants import DaemonRun, Evidence, LedgerEntry
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher import config
@@ -19,6 +19,7 @@ from watcher.app import Daemon, Runtime, open_daemon
 from watcher.clock import Clock
 from watcher.logs import Redactor
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 WEBHOOK_SECRET: Final = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -113,7 +114,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
 
 def history(folder: Path) -> list[EventHistory]:
     """Return all recorded events with their deliveries."""
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.history(HistoryFilter(limit=1_000_000))
 
 
@@ -131,13 +132,13 @@ def epoch(folder: Path) -> str:
 
 
 def evidence(
-    folder: Path, shown: Sequence[ShownAnswer], lives: Sequence[Life], received: Mapping[str, Sequence[Received]]
+    folder: Path, shown: Sequence[ShownAnswer], runs: Sequence[DaemonRun], received: Mapping[str, Sequence[Received]]
 ) -> Evidence:
     """Return the input of the checker, for a configuration with one route to all receivers."""
     receivers = frozenset(received)
     return Evidence(
         shown=shown,
-        lives=lives,
+        runs=runs,
         announced=history(folder),
         received=received,
         epoch=epoch(folder),

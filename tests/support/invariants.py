@@ -54,18 +54,18 @@ class LedgerEntry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class DaemonRun:
     """One run of a daemon, from its start to its end."""
 
-    born: datetime
-    died: datetime
-    half_sent: frozenset[str] | None = None
+    started_at: datetime
+    ended_at: datetime
+    in_flight: frozenset[str] | None = None
     """The deliveries in sending at its death; ``None`` if unknown."""
 
-    def surely_saw(self, time: datetime) -> bool:
+    def surely_received(self, time: datetime) -> bool:
         """Return whether this run surely processed an answer of this time."""
         # On virtual time, a run may die and the next one start at the time of an answer: it belongs to the dead one.
-        return self.born < time <= self.died - RECORDING
+        return self.started_at < time <= self.ended_at - RECORDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Evidence:
     """The input of the checker."""
 
     shown: Sequence[ShownAnswer]
-    lives: Sequence[Life]
+    runs: Sequence[DaemonRun]
     announced: Sequence[EventHistory]
     received: Mapping[str, Sequence[Received]]
     """The requests at each webhook receiver, in the order of arrival."""
@@ -82,7 +82,7 @@ class Evidence:
     """``None`` if the test cannot read the file."""
     routed: Callable[[Event], frozenset[str]] | None = None
     """The receivers in an event's route; ``None`` if the test does not state them."""
-    witnessed: bool = True
+    answers_comparable: bool = True
     """Whether the answers can be compared; false after a step of the wall clock or on a faulty connection."""
     patience: timedelta = RECORDING
     """The allowed time between the second equal answer and the record; a busy machine processes answers late."""
@@ -106,7 +106,7 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
     row.lost += sum(violation.breach is Breach.LOST for violation in found)
     row.second_ids += sum(violation.breach is Breach.SECOND_ID for violation in found)
     row.repeats += sum(repeats(received) for received in evidence.received.values())
-    if evidence.witnessed:
+    if evidence.answers_comparable:
         row.slowest_seconds = max(row.slowest_seconds, slowest_seconds(evidence))
 
 
@@ -117,8 +117,8 @@ def _violations(evidence: Evidence) -> list[Violation]:
         *_gaps(events),
         *_broken_chains(transitions),
         *_wrong_ids(events, evidence.epoch),
-        *(_lost_statuses(evidence, transitions) if evidence.witnessed else ()),
-        *(_unshown_statuses(evidence.shown, transitions) if evidence.witnessed else ()),
+        *(_lost_statuses(evidence, transitions) if evidence.answers_comparable else ()),
+        *(_unshown_statuses(evidence.shown, transitions) if evidence.answers_comparable else ()),
         *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
@@ -171,9 +171,9 @@ def _lost_statuses(evidence: Evidence, events: Sequence[Event]) -> Iterator[Viol
     """Two successive answers with one status, in one run, require the record of that status."""
     chains = _by_subject(events)
     for subject, answers in _answers_by_subject(evidence.shown).items():
-        baseline = _possible_baselines(answers, evidence.lives)
+        baseline = _possible_baselines(answers, evidence.runs)
         for first, second in itertools.pairwise(answers):
-            if first.status != second.status or not _in_one_life(first, second, evidence.lives):
+            if first.status != second.status or not _in_one_life(first, second, evidence.runs):
                 continue
             known = _recorded_about(chains.get(_subject_key(subject), []), second.at, baseline, evidence.patience)
             if second.status not in known:
@@ -189,11 +189,11 @@ def _answers_by_subject(shown: Iterable[ShownAnswer]) -> dict[Subject, list[Show
     return groups
 
 
-def _in_one_life(first: ShownAnswer, second: ShownAnswer, lives: Iterable[Life]) -> bool:
-    return any(life.surely_saw(first.at) and life.surely_saw(second.at) for life in lives)
+def _in_one_life(first: ShownAnswer, second: ShownAnswer, runs: Iterable[DaemonRun]) -> bool:
+    return any(life.surely_received(first.at) and life.surely_received(second.at) for life in runs)
 
 
-def _possible_baselines(answers: Iterable[ShownAnswer], lives: Sequence[Life]) -> set[str | None]:
+def _possible_baselines(answers: Iterable[ShownAnswer], runs: Sequence[DaemonRun]) -> set[str | None]:
     """Return the possible first records of a training without an event.
 
     A run may or may not have recorded the answers just before its end.
@@ -201,7 +201,7 @@ def _possible_baselines(answers: Iterable[ShownAnswer], lives: Sequence[Life]) -
     statuses: set[str | None] = set()
     for answer in answers:
         statuses.add(answer.status)
-        if any(life.surely_saw(answer.at) for life in lives):
+        if any(life.surely_received(answer.at) for life in runs):
             break
     return statuses
 

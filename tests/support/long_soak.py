@@ -22,6 +22,7 @@ from tests.support.virtual import VirtualClock
 from tests.support.virtual_services import VirtualServices
 from watcher.core.timestamps import from_text
 from watcher.pipeline import maintenance
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 IN_CACHE: Final = Path("/dev/shm")  # noqa: S108 - the test makes its own folder there
@@ -145,7 +146,7 @@ class LongSoak:
     events: int
     struck: int
     heartbeats: int
-    lives: int
+    runs: int
 
     @property
     def growth_megabytes(self) -> float:
@@ -215,7 +216,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
     receivers = frozenset({"hook", "chat"})
     evidence = Evidence(
         shown=list(shown.read_all()),
-        lives=api.lives,
+        runs=api.runs,
         announced=announced,
         received={"hook": list(arrived.read_all())},
         epoch=daemon_in_process.epoch(folder),
@@ -229,7 +230,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
         events=len(announced),
         struck=services.struck,
         heartbeats=services.heartbeats,
-        lives=len(api.lives),
+        runs=len(api.runs),
     )
 
 
@@ -362,7 +363,7 @@ def _all_history(folder: Path) -> tuple[list[EventHistory], list[LedgerEntry]]:
     announced: dict[str, EventHistory] = {}
     entries: dict[tuple[str, str, str], LedgerEntry] = {}
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
-        with open_views(store) as views:
+        with open_views(sqlite_url(store)) as views:
             announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
         entries |= {entry[:3]: entry for entry in daemon_in_process.ledger(folder, store.name)}
     return list(announced.values()), list(entries.values())

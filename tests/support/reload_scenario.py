@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support import daemon_in_process
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
@@ -29,7 +29,7 @@ class ReloadScenario:
     base_url: str
     hook: Inbox
     environ: dict[str, str] = field(default_factory=dict)
-    lives: list[Life] = field(default_factory=list)
+    runs: list[DaemonRun] = field(default_factory=list)
 
     def show(self, status: str, service: str = FIRST, version: str = "v1") -> None:
         """Set the status of a training."""
@@ -52,19 +52,19 @@ class ReloadScenario:
     async def running(self, text: str) -> AsyncIterator[Daemon]:
         """Run the daemon with this configuration."""
         self.write(text)
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(self.folder, text, self.environ) as daemon:
             yield daemon
-        self.lives.append(Life(born, datetime.now(UTC)))
+        self.runs.append(DaemonRun(started_at, datetime.now(UTC)))
 
-    async def polled(self, service: str, times: int = 2) -> None:
+    async def wait_for_polls(self, service: str, times: int = 2) -> None:
         """Wait for so many more polls of a service."""
         start = len(self.api.shown)
         await daemon_in_process.eventually(
             lambda: sum(item.subject[0] == service for item in self.api.shown[start:]) >= times
         )
 
-    async def announced(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
+    async def wait_for_events(self, count: int, hook: Inbox | None = None) -> list[tuple[object, object]]:
         """Wait for so many events at the webhook; return the service and status of each."""
         inbox = hook or self.hook
         await daemon_in_process.eventually(lambda: len(inbox.events()) >= count)
@@ -73,11 +73,11 @@ class ReloadScenario:
     def broken_invariants(self, watched: Sequence[str] = (FIRST, SECOND)) -> list[str]:
         """Compare the answers about these services with the records and the arrivals."""
         shown = [item for item in self.api.shown if item.subject[0] in watched]
-        return violations(daemon_in_process.evidence(self.folder, shown, self.lives, {"hook": self.hook.received}))
+        return violations(daemon_in_process.evidence(self.folder, shown, self.runs, {"hook": self.hook.received}))
 
 
 @asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
+async def open_scenario(folder: Path) -> AsyncIterator[ReloadScenario]:
     """Set up two services with one training each, and a webhook."""
     api = RecordingSimulator()
     for service in (FIRST, SECOND):
@@ -88,4 +88,4 @@ async def staged(folder: Path) -> AsyncIterator[ReloadScenario]:
 
 async def reload(daemon: Daemon) -> Mapping[str, object]:
     """Reload the configuration of the daemon."""
-    return await daemon.reloader.serve({})
+    return (await daemon.reloader.reload()).as_json()

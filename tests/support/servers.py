@@ -76,7 +76,7 @@ class Inbox:
 
 
 @dataclass(slots=True)
-class Leisurely(Inbox):
+class SlowInbox(Inbox):
     """Waits before it answers a received request."""
 
     seconds: Callable[[], float] = lambda: 0.0

@@ -27,7 +27,7 @@ METADATA_MAX: Final = 4_000
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
-class Fault(StrEnum):
+class SlackFault(StrEnum):
     """A fault in place of the answer to a post; any other text is an error name of Slack."""
 
     EARLY_RESET = "early reset"
@@ -42,7 +42,7 @@ class Fault(StrEnum):
     PAGE = "a proxy's page"
 
 
-POSTED: Final = frozenset({Fault.LATE_RESET, Fault.LATE_ERROR, Fault.LATE_HANG})
+POSTED: Final = frozenset({SlackFault.LATE_RESET, SlackFault.LATE_ERROR, SlackFault.LATE_HANG})
 """The faults after which the message is in the channel nevertheless."""
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -176,25 +176,25 @@ class LocalSlack:
     async def _fail(self, fault: str) -> Reply | None:
         self.refused[fault] += 1
         match fault:
-            case Fault.EARLY_RESET | Fault.LATE_RESET:
+            case SlackFault.EARLY_RESET | SlackFault.LATE_RESET:
                 return None
-            case Fault.HANG | Fault.LATE_HANG:
+            case SlackFault.HANG | SlackFault.LATE_HANG:
                 await self.closing.wait()
                 return None
-            case Fault.ERROR | Fault.LATE_ERROR:
+            case SlackFault.ERROR | SlackFault.LATE_ERROR:
                 return (500, {}, b'{"ok":false,"error":"internal_error"}')
-            case Fault.PAGE:
+            case SlackFault.PAGE:
                 return (502, {"content-type": "text/html"}, b"<html>Bad Gateway</html>")
-            case Fault.THROTTLED:
+            case SlackFault.THROTTLED:
                 return self._throttled()
         return _json(200, {"ok": False, "error": fault})
 
     def _history(self, raw: bytes) -> Reply:
         wanted = {key: values[0] for key, values in parse_qs(raw.decode()).items()}
         fault = self.history_fault()
-        if fault == Fault.THROTTLED or not self.tier.take():
+        if fault == SlackFault.THROTTLED or not self.tier.take():
             return self._throttled()
-        if fault == Fault.ERROR:
+        if fault == SlackFault.ERROR:
             return (500, {}, b"")
         if fault is not None:
             return self._error(fault)

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import STATUS_SEQUENCES, all_delivered
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator, ShownAnswer
 from tests.support.servers import Inbox, Received, listening
 from watcher.simulator import CallKind, Fault, serve
@@ -164,7 +164,7 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
             simulator.base_url, list(SERVICES), {name: item.url for name, item in hooks.items()}
         )
         (folder / "config.toml").write_text(text.replace('interval = "200ms"', f'interval = "{INTERVAL_SECONDS:.0f}s"'))
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon(folder) as process:
             await daemon_in_process.eventually(lambda: len(api.polled_at) == len(SERVICES), 60)
             _plan_faults(api)
@@ -184,7 +184,7 @@ async def run(folder: Path, minutes: float, sample_seconds: float = 5.0) -> Soak
             await daemon_in_process.eventually(lambda: all_delivered(folder), 120)
             process.terminate()
             assert await process.wait() == 0
-        life = Life(born, datetime.now(UTC))
+        life = DaemonRun(started_at, datetime.now(UTC))
     received = {name: item.received for name, item in hooks.items()}
     evidence = replace(daemon_in_process.evidence(folder, api.shown, [life], received), patience=PATIENCE)
     return Soak(

@@ -20,7 +20,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from tests.support import daemon_in_process
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
@@ -160,7 +160,7 @@ class FakeApi:
     """The lead of the server's clock over ours."""
     shown: list[ShownAnswer] = field(default_factory=list)
     """The statuses in true answers, with unstepped times."""
-    lives: list[Life] = field(default_factory=list)
+    runs: list[DaemonRun] = field(default_factory=list)
     """The runs of the daemons that polled it."""
 
     async def call(self, request: HttpRequest) -> HttpResult:
@@ -235,6 +235,7 @@ class FakeReceiver:
     """A receiver that keeps its messages; ``outcome`` decides the result."""
 
     name: str = "hook"
+    kind: str = "test"
     pace_key: str = "hook"
     pace_seconds: float = 0.0
     dedup: Dedup = Dedup.BY_ID
@@ -296,7 +297,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
     tick_seconds: float = TICK_SECONDS,
 ) -> AsyncIterator[Poller]:
     """Run the stages on a real store while the block runs."""
-    clock, born = api.clock, api.clock.true_now()
+    clock, started_at = api.clock, api.clock.true_now()
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     budget = Budget(per_second=per_second, max_concurrency=8, clock=clock)  # type: ignore[arg-type]  # fits Clock
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
@@ -313,7 +314,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
         thresholds=thresholds or Thresholds(),
         clock_trust=clock_trust,
         on_events=router.wake.tick,
-        on_caught_up=router.let_go,
+        on_caught_up=router.release,
     )
     await poller.start()
     pipeline = [
@@ -331,7 +332,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
         await asyncio.gather(*tasks, return_exceptions=True)
         await poller.stop(1.0)
         database.close()
-        api.lives.append(Life(born, clock.true_now()))
+        api.runs.append(DaemonRun(started_at, clock.true_now()))
 
 
 def broken_invariants(folder: Path, api: FakeApi, receiver: FakeReceiver, *, stepped: bool = False) -> list[str]:
@@ -343,8 +344,8 @@ def broken_invariants(folder: Path, api: FakeApi, receiver: FakeReceiver, *, ste
         receiver: the receiver, with its messages.
         stepped: whether the wall clock was stepped, so that its times cannot be compared.
     """
-    evidence = daemon_in_process.evidence(folder, api.shown, api.lives, {receiver.name: receiver.received})
-    return violations(replace(evidence, witnessed=not stepped))
+    evidence = daemon_in_process.evidence(folder, api.shown, api.runs, {receiver.name: receiver.received})
+    return violations(replace(evidence, answers_comparable=not stepped))
 
 
 async def _tick_regularly(poller: Poller, tick_seconds: float) -> None:

@@ -179,14 +179,14 @@ class VirtualConsumers:
         """Return every event, in the order of recording."""
         return [announced.event for announced in daemon_in_process.history(self.folder)]
 
-    def broken_invariants(self, *, witnessed: bool = True) -> list[str]:
-        """Compare answers, records and arrivals; ``witnessed`` as in the checker."""
+    def broken_invariants(self, *, answers_comparable: bool = True) -> list[str]:
+        """Compare answers, records and arrivals; ``answers_comparable`` as in the checker."""
         received = {name: hook.received for name, hook in self.hooks.items()}
-        evidence = daemon_in_process.evidence(self.folder, self.shown, self.api.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, self.shown, self.api.runs, received)
         names = frozenset(self.receivers)
 
         def routed(event: Event) -> frozenset[str]:
             # A receiver gets no events about itself.
             return names if event.receiver is None else names - {event.receiver.name}
 
-        return violations(replace(evidence, witnessed=witnessed, routed=routed))
+        return violations(replace(evidence, answers_comparable=answers_comparable, routed=routed))

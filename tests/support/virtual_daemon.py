@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from tests.support import daemon_in_process
-from tests.support.invariants import Life
+from tests.support.invariants import DaemonRun
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.soak import KEPT_OF_A_RUN
 from tests.support.virtual import FakeApi, VirtualClock
@@ -234,7 +234,7 @@ async def running(  # noqa: PLR0913 - the options of a test
         runtime = Runtime(
             environ={**daemon_in_process.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output
         )
-        born = api.clock.true_now()
+        started_at = api.clock.true_now()
         async with open_daemon(loaded, runtime, purpose="test") as daemon:
             stop = asyncio.Event()
             task = asyncio.create_task(daemon.run(stop))
@@ -246,4 +246,4 @@ async def running(  # noqa: PLR0913 - the options of a test
                 else:
                     task.cancel()
                 await asyncio.gather(task, return_exceptions=graceful is False)
-        api.lives.append(Life(born, api.clock.true_now()))
+        api.runs.append(DaemonRun(started_at, api.clock.true_now()))

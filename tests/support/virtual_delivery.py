@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.support import daemon_in_process
-from tests.support.clocks import believed
+from tests.support.clocks import trusted_clock
 from tests.support.invariants import violations
 from tests.support.virtual import FakeReceiver, VirtualClock
 from watcher.core.batch import Batch
@@ -68,7 +68,7 @@ class VirtualDeliveries:
 
     def announced(self) -> list[EventHistory]:
         """Return every event with its deliveries, oldest first."""
-        with open_views(self.database.path) as views:
+        with open_views(self.database.url) as views:
             return views.history(HistoryFilter(limit=100_000))
 
     def broken_invariants(self) -> list[str]:
@@ -76,7 +76,7 @@ class VirtualDeliveries:
         received = {receiver.name: receiver.received for receiver in self.receivers}
         evidence = daemon_in_process.evidence(self.database.path.parent, [], [], received)
         # Nothing was polled, and events about receivers do not follow the routes alone.
-        return violations(replace(evidence, witnessed=False, routed=None))
+        return violations(replace(evidence, answers_comparable=False, routed=None))
 
 
 @asynccontextmanager
@@ -113,10 +113,10 @@ async def running_deliveries(
             worker.wake.tick()
 
     delivery_workers = workers(
-        by_name, Deliveries(database), policy or Policy(), clock, believed(), on_events=wake_router
+        by_name, Deliveries(database), policy or Policy(), clock, trusted_clock(), on_events=wake_router
     )
     router = Router(Outbox(database), routes, by_name, clock, wake_workers)
-    await Deliveries(database).reclaim(clock.utc_now())
+    await Deliveries(database).reclaim(by_name, clock.utc_now())
     stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:

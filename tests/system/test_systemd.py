@@ -50,7 +50,7 @@ def test_the_unit_is_ready_after_the_first_round_of_polls(machine: Machine) -> N
 
 
 def test_the_status_line_is_correct(machine: Machine) -> None:
-    expected = "watching 1 training in 1 service; 0 incidents; 0 alerts waiting"
+    expected = "polling 1 service with 1 training; 0 open incidents; 0 deliveries waiting"
     eventually(lambda: machine.shown("StatusText") == expected)
 
 
@@ -140,7 +140,7 @@ def broken_invariants(machine: Machine, received: Sequence[Received]) -> list[st
     """Compare the store in the container with the arrivals."""
     evidence = daemon_in_process.evidence(machine.root / "var/lib/private/aitems-watcher", [], [], {"hook": received})
     receivers = frozenset({"console", "hook"})
-    return violations(replace(evidence, witnessed=False, routed=lambda _event: receivers))
+    return violations(replace(evidence, answers_comparable=False, routed=lambda _event: receivers))
 
 
 def test_systemd_does_not_restart_a_faulty_configuration(machine: Machine) -> None:

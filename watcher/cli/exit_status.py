@@ -35,6 +35,12 @@ MEANINGS: Final[Mapping[ExitStatus, str]] = MappingProxyType(
         ExitStatus.CONFIG: "the configuration is invalid, or a secret cannot be read",
     }
 )
+INVALID_CONFIG: Final = "the configuration is invalid"
+"""The meaning of ``CONFIG`` for a command that reads no secret."""
+READING: Final[Mapping[ExitStatus, str]] = MappingProxyType(
+    {ExitStatus.STORE: "the store is missing or unusable", ExitStatus.CONFIG: INVALID_CONFIG}
+)
+"""The meanings for a command that only reads the store: it needs no secret, and another process may use the store."""
 
 
 def help_end(*examples: str, statuses: Mapping[ExitStatus, str]) -> str:
@@ -79,6 +85,7 @@ def status_of(error: Exception) -> ExitStatus | None:
     # Imported here, since the help of a command must not load them.
     from watcher.config import ConfigError, SecretError
     from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.operations.errors import OperationRefusedError
     from watcher.store.errors import BackupError, StoreError
 
     if isinstance(error, BackupError):
@@ -87,7 +94,7 @@ def status_of(error: Exception) -> ExitStatus | None:
         return ExitStatus.CONFIG
     if isinstance(error, StoreError):
         return ExitStatus.STORE
-    if isinstance(error, ControlError | NoDaemonError):
+    if isinstance(error, ControlError | NoDaemonError | OperationRefusedError):
         return ExitStatus.FAILED
     return ExitStatus.CONFIG if _is_setup_error(error) else None
 

@@ -42,7 +42,7 @@ def reading(config: Config, environ: Mapping[str, str]) -> Iterator[Views]:
     path = config.state.sqlite_path(environ)
     try:
         require_store(config, environ)
-        with open_views(path) as views:
+        with open_views(config.state.store_url(environ)) as views:
             yield views
     except PermissionError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; run this as the watcher's user") from error
@@ -100,7 +100,7 @@ def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
     """Read the facts of the store at ``path`` about itself, its backups and the files beside it."""
     from watcher.reports.store_health import StoreHealth
     from watcher.store.sqlite.backup_folder import BackupFolder
-    from watcher.store.sqlite.recovery import kept_aside
+    from watcher.store.sqlite.recovery import set_aside_files
 
     facts = views.facts()
     newest = next(iter(BackupFolder(path).backups()), None)
@@ -111,14 +111,14 @@ def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
         restored_because=facts.get("restored_because"),
         newest_backup=None if newest is None else newest[0],
         backup_failure=_backup_failure(facts),
-        set_aside=tuple(map(str, kept_aside(path))),
+        set_aside=tuple(map(str, set_aside_files(path))),
     )
 
 
 def _backup_failure(facts: Mapping[str, str]) -> str | None:
-    from watcher.store.sqlite.daily_backup import FAILURE
+    from watcher.store.meta_keys import BACKUP_FAILURE
 
-    if FAILURE not in facts:
+    if BACKUP_FAILURE not in facts:
         return None
-    failure = json.loads(facts[FAILURE])
+    failure = json.loads(facts[BACKUP_FAILURE])
     return f"{failure['problem']} (at {failure['at']})"

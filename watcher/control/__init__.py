@@ -1,5 +1,6 @@
-"""The running daemon's unix socket: one JSON line asks, one JSON line answers, for whoever may open the store.
+"""The daemon's unix socket: one JSON line as the request, one as the response.
 
-The command line's changes go through it, since the daemon owns the store. The socket is made and replaced only while
-the store's lock is held, so that what is found in its place is never a living daemon's of the same store.
+The commands send their changes over it, because the daemon owns the store. Only the daemon's user may connect. A daemon
+makes or replaces the socket only while it holds the store's lock, so it never removes the socket of a running daemon of
+the same store.
 """

@@ -1,4 +1,4 @@
-"""Asking the daemon, from a command: synchronous, one request a connection."""
+"""The command's side of the socket: synchronous, one request per connection."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from watcher.control.protocol import (
 from watcher.control.socket_path import address_of
 
 TIMEOUT_SECONDS: Final = 30.0
-"""Between two signs of life; the daemon answers most commands at once."""
+"""The longest wait for data; the daemon answers most commands at once."""
 CHUNK_BYTES: Final = 65_536
 
 
 def request(
     path: Path, command: str, arguments: Mapping[str, object], *, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> Mapping[str, object]:
-    """Ask the daemon that listens on ``path`` (see ``link_path``) and return its answer.
+    """Send a request to the daemon at ``path`` (see ``link_path``) and return its answer.
 
     Raises:
-        NoDaemonError: nobody listens there.
-        ControlError: the daemon refused, or did not answer in time.
+        NoDaemonError: no daemon listens there.
+        ControlError: the daemon refused the request, or did not answer in time.
     """
     line = request_line(Request(command=command, arguments=arguments))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -41,7 +41,7 @@ def request(
         except TimeoutError:
             raise ControlError(f"the daemon did not answer within {timeout_seconds:g} s; see its log") from None
         except OSError as error:
-            raise ControlError(f"the connection to the daemon broke: {error.strerror}; see its log") from error
+            raise ControlError(f"the connection to the daemon was lost: {error.strerror}; see its log") from error
 
 
 def _connect(connection: socket.socket, path: Path) -> None:
@@ -53,7 +53,7 @@ def _connect(connection: socket.socket, path: Path) -> None:
     except PermissionError as error:
         raise ControlError(f"{path}: {error.strerror}; run this as the watcher's user, or as root") from None
     except OSError as error:
-        raise ControlError(f"{path} cannot be connected to: {error.strerror or error}") from error
+        raise ControlError(f"cannot connect to {path}: {error.strerror or error}") from error
 
 
 def _received(connection: socket.socket) -> bytes:

@@ -1,4 +1,4 @@
-"""What goes over the socket: ``{"command": …, "arguments": {…}}``; back comes an ``answer`` or an ``error``."""
+"""The lines on the socket: a request ``{"command": …, "arguments": {…}}``, and an ``answer`` or an ``error``."""
 
 from __future__ import annotations
 
@@ -8,38 +8,42 @@ from dataclasses import dataclass
 from typing import Final
 
 Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
-"""What serves one command: arguments in, answer out; a refusal is raised as ``ControlError``."""
+"""Serves one command: takes its arguments and returns the answer; raises ``ControlError`` to refuse."""
 
 MAX_REQUEST_BYTES: Final = 65_536
 MAX_ANSWER_BYTES: Final = 4_194_304
 
 
 class ControlError(Exception):
-    """The daemon refused, or did not understand; the text says why and what to do."""
+    """The daemon refused the request or could not read it; the text gives the reason and the remedy."""
 
 
 class NoDaemonError(Exception):
-    """Nobody listens on the socket."""
+    """No daemon listens on the socket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for."""
+    """One command with its arguments."""
 
     command: str
     arguments: Mapping[str, object]
 
 
 def request_line(request: Request) -> bytes:
-    """Return a request as it is sent."""
+    """Return a request as a line.
+
+    Raises:
+        ControlError: it is too long.
+    """
     return _line({"command": request.command, "arguments": dict(request.arguments)}, MAX_REQUEST_BYTES)
 
 
 def read_request(line: bytes) -> Request:
-    """Read a request as it came.
+    """Return the request that a line holds.
 
     Raises:
-        ControlError: it is none.
+        ControlError: the line is no request.
     """
     document = _object(line)
     command, arguments = document.get("command"), document.get("arguments", {})
@@ -49,17 +53,21 @@ def read_request(line: bytes) -> Request:
 
 
 def answer_line(answer: Mapping[str, object]) -> bytes:
-    """Return an answer as it is sent."""
+    """Return an answer as a line.
+
+    Raises:
+        ControlError: it is too long.
+    """
     return _line({"answer": dict(answer)}, MAX_ANSWER_BYTES)
 
 
 def refusal_line(text: str) -> bytes:
-    """Return a refusal as it is sent."""
+    """Return a refusal as a line."""
     return _line({"error": text}, MAX_ANSWER_BYTES)
 
 
 def read_answer(line: bytes) -> Mapping[str, object]:
-    """Read an answer as it came.
+    """Return the answer that a line holds.
 
     Raises:
         ControlError: it is a refusal, or no answer.
@@ -67,23 +75,26 @@ def read_answer(line: bytes) -> Mapping[str, object]:
     document = _object(line)
     if isinstance(answer := document.get("answer"), dict):
         return answer
-    raise ControlError(str(document.get("error", "the daemon's answer is not understood; is it of another version?")))
+    raise ControlError(
+        str(document.get("error", "the daemon's answer cannot be read; is the daemon of another version?"))
+    )
 
 
-def _line(document: object, most: int) -> bytes:
+def _line(document: object, max_bytes: int) -> bytes:
     line = json.dumps(document).encode() + b"\n"
-    if len(line) > most:
-        raise ControlError(f"too long for the control socket: {len(line)} bytes of at most {most}; ask for less")
+    if len(line) > max_bytes:
+        text = f"too long for the control socket: {len(line)} bytes, at most {max_bytes} are possible; name fewer items"
+        raise ControlError(text)
     return line
 
 
 def _object(line: bytes) -> dict[str, object]:
     if not line.endswith(b"\n"):
-        raise ControlError("the connection ended within the line; try again")
+        raise ControlError("the connection ended before the end of the line; try again")
     try:
         document = json.loads(line)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise ControlError("a line on the control socket is one JSON object")
+        raise ControlError("a line on the control socket must be one JSON object")
     return document

@@ -1,4 +1,4 @@
-"""Serving the socket, within the daemon's loop."""
+"""The daemon's side of the socket, in its event loop."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ from watcher.control.protocol import (
     read_request,
     refusal_line,
 )
-from watcher.control.socket_path import address_of, point_to, remove
+from watcher.control.socket_path import address_of, remove, replace_link
 
 log = structlog.get_logger()
 
 LINE_SECONDS: Final = 5.0
-"""How long a line may take, there and back; a handler has its own time."""
+"""The deadline for reading a request and for writing its answer; a handler has no deadline."""
 GRACE_SECONDS: Final = 1.0
+"""At the end, requests in progress get this long."""
 BACKLOG: Final = 16
 
 
 class ControlServer:
-    """Listens as long as its block runs; a request goes to the handler of its command.
+    """Serves the socket while its block runs; passes each request to the handler of its command.
 
     Args:
-        path: where the socket is made.
-        handlers: by command; looked up at each request, so that one may be added later.
-        link: what shall lead to the socket too, e.g. from beside the store; may be the same as ``path``.
+        path: the path of the socket.
+        handlers: the handlers, by command.
+        link: a link to make to the socket, e.g. beside the store; none is made where it equals ``path``.
     """
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler], *, link: Path | None = None) -> None:
@@ -50,15 +51,15 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to listen.
+        """Start to listen.
 
         Raises:
-            OSError: the socket cannot be made there.
+            OSError: the socket cannot be made.
         """
         listener = _listener(self._path)
         try:
             if self._link is not None:
-                point_to(self._link, self._path)
+                replace_link(self._link, self._path)
             self._server = await asyncio.start_unix_server(
                 self._accept, sock=listener, limit=MAX_REQUEST_BYTES, backlog=BACKLOG
             )
@@ -70,11 +71,12 @@ class ControlServer:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Take no more; give running requests a moment."""
+        """Accept no more requests, and let those in progress end."""
         assert self._server is not None  # noqa: S101 - for the types
+        # The listener closes before the path is removed: a command must not reach a server that ends.
         self._server.close()
-        for place in (self._path, *((self._link,) if self._link else ())):
-            remove(place)
+        for path in (self._path, *((self._link,) if self._link else ())):
+            remove(path)
         if self._serving:
             _, late = await asyncio.wait(self._serving, timeout=GRACE_SECONDS)
             for task in late:
@@ -100,24 +102,24 @@ class ControlServer:
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
         try:
             async with asyncio.timeout(LINE_SECONDS):
-                asked = read_request(await _line(reader))
-            return answer_line(await self._handle(asked))
+                request = read_request(await _line(reader))
+            return answer_line(await self._handle(request))
         except ControlError as error:
             return refusal_line(str(error))
 
-    async def _handle(self, asked: Request) -> Mapping[str, object]:
-        handler = self._handlers.get(asked.command)
+    async def _handle(self, request: Request) -> Mapping[str, object]:
+        handler = self._handlers.get(request.command)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
-            raise ControlError(f"the daemon knows no command {asked.command!r}; it knows {known}")
-        log.info("control.requested", command=asked.command)
+            raise ControlError(f"the daemon has no command {request.command!r}; it has {known}")
+        log.info("control.requested", command=request.command)
         try:
-            return await handler(asked.arguments)
+            return await handler(request.arguments)
         except ControlError:
             raise
         except Exception:
-            log.exception("control.crashed", command=asked.command)
-            raise ControlError(f"{asked.command} failed by a fault of the daemon; see its log") from None
+            log.exception("control.crashed", command=request.command)
+            raise ControlError(f"{request.command} failed because of a fault in the daemon; see its log") from None
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
@@ -128,12 +130,13 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 def _listener(path: Path) -> socket.socket:
-    """Bind, and let nobody but the owner in before anybody can connect."""
+    """Return a bound socket that only its owner may connect to."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _clear(path)
         with address_of(path) as address:
             listener.bind(address)
+        # Nobody can connect yet: the server calls listen() later.
         path.chmod(0o600)
     except BaseException:
         listener.close()
@@ -142,7 +145,11 @@ def _listener(path: Path) -> socket.socket:
 
 
 def _clear(path: Path) -> None:
-    """Remove what a dead daemon left; a living one's, or what is no socket, stays."""
+    """Remove the socket of a dead daemon.
+
+    Raises:
+        OSError: a running daemon uses the socket, or the path is no socket.
+    """
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

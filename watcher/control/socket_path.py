@@ -1,4 +1,4 @@
-"""Where the socket is: in the unit's runtime folder or beside the store, and always found from beside the store."""
+"""The path of the socket: in the unit's runtime folder or beside the store; a link beside the store leads to it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-LONGEST_BYTES: Final = 107
-"""``sun_path`` without its end, see unix(7)."""
-NAME: Final = "control.sock"
+MAX_PATH_BYTES: Final = 107
+"""``sun_path`` without its final zero byte, see unix(7)."""
+SOCKET_NAME: Final = "control.sock"
 
 
 def link_path(database: Path) -> Path:
-    """Return the path that leads to the daemon of this store, wherever its socket is."""
+    """Return the path beside the store that leads to its daemon's socket."""
     return database.with_name(database.name + ".sock")
 
 
 def socket_path(database: Path, environ: Mapping[str, str]) -> Path:
-    """Return where the daemon makes its socket.
+    """Return the path at which the daemon makes its socket.
 
-    systemd.exec(5), "RuntimeDirectory=": several folders are joined with colons; the first is taken.
+    ``RUNTIME_DIRECTORY`` may hold several folders, separated by colons; the first counts. See systemd.exec(5).
     """
     folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    # Within the unit its name does not depend on the store's, which may be another in a file that is reloaded.
-    return Path(folder) / NAME if folder else link_path(database)
+    # In the unit's folder the name does not depend on the store: the file may name another store before a restart.
+    return Path(folder) / SOCKET_NAME if folder else link_path(database)
 
 
 @contextmanager
 def address_of(path: Path) -> Iterator[str]:
-    """Give what to bind or connect to: the path, or a way through its folder's descriptor where it is too long."""
-    if len(os.fsencode(path)) <= LONGEST_BYTES:
+    """Give the address to bind or connect to.
+
+    A path that is too long for a socket is replaced by one through the descriptor of its folder.
+    """
+    if len(os.fsencode(path)) <= MAX_PATH_BYTES:
         yield str(path)
         return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -41,13 +44,13 @@ def address_of(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def point_to(link: Path, target: Path) -> None:
-    """Let ``link`` lead to the socket; what was there before is a dead daemon's."""
+def replace_link(link: Path, target: Path) -> None:
+    """Make ``link`` lead to the socket, in place of a link that a dead daemon left."""
     link.unlink(missing_ok=True)
     link.symlink_to(target)
 
 
 def remove(path: Path) -> None:
-    """Remove a socket or a link to one, if it can be."""
+    """Remove a socket or a link; ignore a failure."""
     with suppress(OSError):
         path.unlink()

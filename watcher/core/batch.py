@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
-from watcher.core.routing.routes import RoutingDecision
+from watcher.core.routing.planning import RoutingPlan
 from watcher.core.training.model import Snapshot
 
 
@@ -25,20 +23,6 @@ class IncidentRow:
     """The open incident; ``None`` where there is none."""
 
 
-Seal = Callable[[str, Event, int], bytes | None]
-"""Maps a receiver, an event and its ``receiver_seq`` to the bytes that are stored with the delivery."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prerouted:
-    """A routing decision that is stored together with its event; no route processes that event again."""
-
-    event_id: str
-    decision: RoutingDecision
-    seal: Seal
-    at: datetime
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows that are recorded together: all of them or none."""
@@ -48,7 +32,8 @@ class Batch:
     polls: tuple[PollState, ...] = ()
     incident_rows: tuple[IncidentRow, ...] = ()
     deviations: tuple[Deviation, ...] = ()
-    prerouted: Prerouted | None = None
+    prerouted: RoutingPlan | None = None
+    """Routes that were decided with the events, so that the router leaves them alone."""
 
 
 class NotSavedError(Exception):

@@ -1,1 +1,1 @@
-"""The river: stages that take due rows, ask a pure function, and write the next rows in one transaction."""
+"""The pipeline: stages that poll, route, deliver and maintain, and exchange rows through the store."""

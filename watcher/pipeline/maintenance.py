@@ -1,4 +1,4 @@
-"""Upkeep: what nobody waits for, done beside the river."""
+"""Hourly maintenance: history pruning, orphaned deliveries, the daily backup."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import structlog
 from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.messages.receiver import REMOVED_REMEDY
 from watcher.pipeline.clock_trust import ClockTrust
+from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
+from watcher.pipeline.expiry import expire_orphans
 from watcher.pipeline.ports import Clock, DailyBackup, OrphanDeliveries, Retention
 from watcher.pipeline.wakeup import Wake
 
@@ -22,20 +24,20 @@ EVERY_SECONDS: Final = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long what is kept."""
+    """How long history and deliveries are kept."""
 
     keep_history: timedelta
     longest_wait: timedelta
-    """No delivery waits longer than this for its next attempt."""
+    """The longest wait of a delivery for its next attempt."""
     give_up_after: timedelta
     receivers: frozenset[str]
-    """Those that are configured; what goes to others has nobody to send it."""
+    """The configured receivers; no worker sends to others."""
 
 
 class Maintenance:
-    """Looks after rows that no stage would touch again: once an hour, and when the wall clock has stepped."""
+    """Maintains rows that no other stage touches: once an hour, and when the wall clock has stepped."""
 
-    def __init__(  # noqa: PLR0913 - wired once, in app.py
+    def __init__(  # noqa: PLR0913 - wired once
         self,
         retention: Retention,
         orphans: OrphanDeliveries,
@@ -56,17 +58,17 @@ class Maintenance:
         self.wake = Wake()
 
     def apply_config(self, limits: Limits) -> None:
-        """Keep other limits from now on."""
+        """Use other limits from now on."""
         self._limits = limits
         self.wake.tick()
 
     def clock_stepped(self) -> None:
-        """Mend at once what a step of the wall clock has put out of place."""
+        """Correct at once the waits that a step of the wall clock has made too long."""
         self._clock_trust.note_step()
         self.wake.tick()
 
     async def run(self) -> None:
-        """Do the upkeep for ever."""
+        """Run the maintenance forever."""
         while True:
             try:
                 await self.once()
@@ -75,8 +77,10 @@ class Maintenance:
             await self.wake.wait(EVERY_SECONDS)
 
     async def once(self) -> None:
-        """Do everything there is to do."""
+        """Run the maintenance once."""
         await self._orphans.cap_waits(self._clock.utc_now(), self._limits.longest_wait)
+        # A removed receiver has no worker that takes back an expired lease.
+        await self._orphans.reclaim((), self._clock.utc_now())
         await self._note_removed()
         if self._clock_trust.trusted:
             await self._expire_orphans()
@@ -84,20 +88,20 @@ class Maintenance:
         await self.back_up()
 
     async def back_up(self) -> None:
-        """Make the day's backup; one that cannot be made is a warning here and a problem of ``status``."""
+        """Make the daily backup; a failure is logged here, and ``status`` shows it."""
         now = self._clock.utc_now()
         try:
             made = await self._backups.make_due(now)
             if self._clock_trust.trusted:
                 await self._backups.prune(now)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the watching goes on
+        except Exception as error:  # noqa: BLE001 - polling and delivery continue after any failure
             log.warning("backup.failed", problem=str(error))
             return
         if made is not None:
             log.info("backup.made", file=made)
 
     async def _note_removed(self) -> None:
-        removed = await self._orphans.note_removed(self._limits.receivers, self._clock.utc_now())
+        removed = await note_removed(self._orphans, self._limits.receivers, self._clock.utc_now())
         if removed:
             log.error("receiver.removed", receivers=removed, remedy=REMOVED_REMEDY)
             self._on_events()
@@ -105,16 +109,16 @@ class Maintenance:
     async def _expire_orphans(self) -> None:
         now = self._clock.utc_now()
         before, ended = now - self._limits.give_up_after, list[str]()
-        while batch := await self._orphans.expire_orphans(self._limits.receivers, before, now):
+        while batch := await expire_orphans(self._orphans, self._limits.receivers, before, now):
             ended += batch
-        await self._orphans.announce(None, now)
+        await announce_dead_letters(self._orphans, None, now)
         if ended:
             log.error("delivery.stopped", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
 
     async def _prune(self) -> None:
         before = self._clock.utc_now() - self._limits.keep_history
-        forgotten = 0
+        pruned = 0
         while batch := await self._retention.prune(before):
-            forgotten += batch
-        if forgotten:
-            log.info("history.pruned", events=forgotten, before=before)
+            pruned += batch
+        if pruned:
+            log.info("history.pruned", events=pruned, before=before)

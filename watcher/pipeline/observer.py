@@ -1,44 +1,15 @@
-"""The observer that stages have where nobody counts: tests, and commands that end by themselves."""
+"""Report each call of an account to the observer."""
 
 from __future__ import annotations
 
-from typing import Final, final
-
-from watcher.core.delivery.model import Verdict
-from watcher.core.event import Event
+from watcher.core.observer import Observer
 from watcher.core.polling.result import PollFailure, PollOutcome
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.ports import Api, Observer, ServicesResult
-
-
-@final
-class Unobserved:
-    """Takes every report and keeps none."""
-
-    def progressed(self, loop: str, within_seconds: float) -> None:
-        """See ``Observer``."""
-
-    def ended(self, loop: str) -> None:
-        """See ``Observer``."""
-
-    def poll_started(self, late_seconds: float) -> None:
-        """See ``Observer``."""
-
-    def asked(self, account: str, call: str, outcome: str) -> None:
-        """See ``Observer``."""
-
-    def routed(self, event: Event) -> None:
-        """See ``Observer``."""
-
-    def settled(self, receiver: str, verdict: Verdict) -> None:
-        """See ``Observer``."""
-
-
-UNOBSERVED: Final = Unobserved()
+from watcher.pipeline.ports import Api, ServicesResult
 
 
 class ObservedApi:
-    """Reports what comes of each call of an account."""
+    """Calls the API of an account and reports each outcome."""
 
     def __init__(self, account: str, api: Api, observer: Observer) -> None:
         self._account = account

@@ -1,21 +1,19 @@
-"""What the stages call, declared where it is consumed; the adapters fit without knowing."""
+"""The interfaces that the stages call; the adapters fit them without importing them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from watcher.core.batch import Batch, SavedState
-from watcher.core.delivery.lookup import LookupResult
-from watcher.core.delivery.model import Claim, Dedup, DeliveryRequest, LeasedDelivery, Outcome, Settlement, Verdict
+from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement
+from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
+from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event
 from watcher.core.polling.result import PollFailure, PollOutcome
-from watcher.core.routing.routes import RoutingDecision
+from watcher.core.routing.planning import OutboxState, RoutingPlan
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
-
-SealGroup = Callable[[Sequence[tuple[Event, int]], Sequence[Event]], bytes | None]
-"""A group's events with their ``receiver_seq``, and those told by themselves, to what is kept with the delivery."""
 
 
 class Clock(Protocol):
@@ -30,35 +28,7 @@ class Clock(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Who is told of the stages' work: the pulse and the metrics; it decides nothing and never raises."""
-
-    def progressed(self, loop: str, within_seconds: float) -> None:
-        """Note that a loop turns, and that it will again within so long."""
-        ...
-
-    def ended(self, loop: str) -> None:
-        """Note that a loop has stopped in order."""
-        ...
-
-    def poll_started(self, late_seconds: float) -> None:
-        """Note how long after it was due a look starts."""
-        ...
-
-    def asked(self, account: str, call: str, outcome: str) -> None:
-        """Note what came of a call: ``seen``, or the cause of seeing nothing."""
-        ...
-
-    def routed(self, event: Event) -> None:
-        """Note an event on its way to whom it concerns."""
-        ...
-
-    def settled(self, receiver: str, verdict: Verdict) -> None:
-        """Note what became of an attempt to deliver."""
-        ...
-
-
-class ServiceSeen(Protocol):
+class ServiceInfo(Protocol):
     """One service in the list of an account."""
 
     @property
@@ -76,7 +46,7 @@ class ServicesResult(Protocol):
     """The services of an account."""
 
     @property
-    def services(self) -> Sequence[ServiceSeen]:
+    def services(self) -> Sequence[ServiceInfo]:
         """The services, in the order of the list."""
         ...
 
@@ -139,181 +109,200 @@ class PollStore(Protocol):
 
 
 class Outbox(Protocol):
-    """The memory of the routing stage."""
+    """The store as the routing stage uses it."""
 
-    async def unrouted(self, limit: int) -> list[tuple[Event, int]]:
-        """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
+    @property
+    def restored_at(self) -> datetime | None:
+        """The time at which the store was restored from a backup, if it ever was."""
         ...
 
-    async def enqueue(
-        self,
-        plans: Sequence[tuple[Event, RoutingDecision]],
-        seal: Callable[[str, Event, int], bytes | None],
-        now: datetime,
-    ) -> Mapping[str, str]:
-        """Make deliveries and ledger entries and mark the events routed, all of it or nothing.
+    async def unrouted(self, limit: int, accounts: Collection[str] | None = None) -> list[tuple[Event, int]]:
+        """Return the oldest events without a route, each with its subject's number of events in the past hour.
 
-        What a silence takes is recorded as that instead; return those events with the ids of their silences.
+        Without ``accounts``, the events of every account.
+        """
+        ...
+
+    async def state(self, receivers: Collection[str], subjects: Collection[str], now: datetime) -> OutboxState:
+        """Return the facts that a plan for these receivers and subjects depends on."""
+        ...
+
+    async def enqueue(self, plan: RoutingPlan) -> None:
+        """Write the deliveries and ledger entries of a plan and mark its events routed; all of it or nothing.
+
+        Raises:
+            OutdatedDecisionError: the plan depends on facts that have changed; nothing was written.
         """
         ...
 
     async def release(self, group_key: str | None, now: datetime) -> None:
-        """Let the open groups of this key go now."""
-        ...
-
-    async def failing_receivers(self) -> frozenset[str]:
-        """Return the names of the receivers that refuse for good."""
+        """Make the open groups of this key due now; ``None`` stands for every key."""
         ...
 
 
 class Deliveries(Protocol):
-    """The memory of the delivering stage."""
+    """The store as a delivery worker uses it."""
 
-    async def reclaim(self, now: datetime) -> int:
-        """Take back what a process that died was sending."""
+    @property
+    def epoch(self) -> str:
+        """The store's epoch."""
         ...
 
-    async def claim(self, claim: Claim, seal_group: SealGroup, now: datetime) -> list[LeasedDelivery]:
-        """Lease the heads of a receiver's due lines, and seal what was still open."""
+    @property
+    def restored_at(self) -> datetime | None:
+        """The time at which the store was restored from a backup, if it ever was."""
         ...
 
-    async def settle(self, leased: LeasedDelivery, settlement: Settlement) -> bool:
-        """Write what became of an attempt, if it is still ours."""
+    async def claim(self, claim: Claim, now: datetime) -> list[LeasedDelivery]:
+        """Lease due deliveries of a receiver, each the first of its lines; nothing joins a leased group any more."""
+        ...
+
+    async def save_body(self, leased: LeasedDelivery, body: bytes) -> bool:
+        """Store the body of a leased delivery that has none; ``False`` when the lease is lost."""
+        ...
+
+    async def settle(self, leased: LeasedDelivery, settlement: Settlement, change: ReceiverChange | None) -> bool:
+        """Write the outcome of an attempt and the change of the receiver; ``False`` when the lease is lost.
+
+        Raises:
+            OutdatedDecisionError: the receiver's state is not ``change.before`` any more; nothing was written.
+        """
         ...
 
     async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
-        """Return when the next waiting delivery of a receiver is due."""
+        """Return the time at which the next waiting delivery of a receiver is due."""
         ...
 
-    async def is_parked(self, receiver: str) -> bool:
-        """Say whether a receiver refuses for good."""
+    async def receiver_summary(self, receiver: str) -> ReceiverSummary:
+        """Return the state of a receiver, and the number of deliveries that wait for it."""
         ...
 
     async def probe(self, receiver: str, now: datetime) -> None:
-        """Let a parked receiver be tried now, with the oldest row."""
-        ...
-
-    async def expire(self, receiver: str, before: datetime, now: datetime) -> list[str]:
-        """Give up some of what waits for a receiver and was made before this time; return the ids, none at the end."""
-        ...
-
-    async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
-        """Record an event on what died and was not told yet."""
+        """Make the oldest delivery of a failing receiver due now."""
         ...
 
     async def wake(self, receiver: str, now: datetime) -> int:
-        """Make everything that waits for a receiver due now."""
+        """Make every pending delivery of a receiver due now; return their number."""
+        ...
+
+    async def expirable(self, receiver: str, before: datetime, *, uncertain: bool) -> list[WaitingDelivery]:
+        """Return some deliveries of a receiver that were made before this time; with uncertain ones if so asked."""
+        ...
+
+    async def end(self, endings: Sequence[DeliveryEnd], now: datetime) -> list[str]:
+        """End deliveries that are still in the state that was read; return their ids."""
+        ...
+
+    async def dead_groups(self, receiver: str | None) -> list[DeadGroup]:
+        """Return the dead deliveries that are not announced, by receiver; ``None`` stands for every receiver."""
+        ...
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Record the events about dead deliveries.
+
+        Raises:
+            OutdatedDecisionError: a receiver or a delivery has changed; nothing was written.
+        """
         ...
 
 
 class OrphanDeliveries(Protocol):
-    """Deliveries that the couriers alone would leave where they are."""
+    """The store as maintenance uses it: for deliveries that no worker looks after."""
+
+    @property
+    def epoch(self) -> str:
+        """The store's epoch."""
+        ...
+
+    @property
+    def restored_at(self) -> datetime | None:
+        """The time at which the store was restored from a backup, if it ever was."""
+        ...
+
+    async def reclaim(self, receivers: Collection[str], now: datetime) -> int:
+        """Make leased deliveries uncertain: those with an expired lease, and all of these receivers."""
+        ...
 
     async def cap_waits(self, now: datetime, longest: timedelta) -> int:
-        """Shorten waits that are longer than any of ours may be."""
+        """Shorten waits and leases that are longer than this; return the number of waits."""
         ...
 
-    async def note_removed(self, configured: frozenset[str], now: datetime) -> list[str]:
-        """Record that something waits for receivers that are not configured any more; return those it is news of."""
+    async def removed_receivers(self, configured: Collection[str]) -> list[ReceiverSummary]:
+        """Return the receivers that are not configured although deliveries wait for them."""
         ...
 
-    async def expire_orphans(self, receivers: frozenset[str], before: datetime, now: datetime) -> list[str]:
-        """End some of what is too old and goes to none of these receivers; return the ids, none at the end."""
+    async def change_receivers(self, changes: Sequence[ReceiverChange], configured: Collection[str]) -> None:
+        """Write the changes; a removed receiver without waiting deliveries does not count as failing any more.
+
+        Raises:
+            OutdatedDecisionError: the state of a receiver has changed; nothing was written.
+        """
         ...
 
-    async def announce(self, receiver: str | None, now: datetime) -> list[Event]:
-        """Record an event on what died and was not told yet, of one receiver or of all."""
+    async def orphaned(self, configured: Collection[str], before: datetime) -> list[WaitingDelivery]:
+        """Return some open deliveries to other receivers than these, made before this time."""
+        ...
+
+    async def end(self, endings: Sequence[DeliveryEnd], now: datetime) -> list[str]:
+        """End deliveries that are still in the state that was read; return their ids."""
+        ...
+
+    async def dead_groups(self, receiver: str | None) -> list[DeadGroup]:
+        """Return the dead deliveries that are not announced, by receiver; ``None`` stands for every receiver."""
+        ...
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Record the events about dead deliveries.
+
+        Raises:
+            OutdatedDecisionError: a receiver or a delivery has changed; nothing was written.
+        """
         ...
 
 
 class Retention(Protocol):
-    """The memory of the upkeep."""
+    """The store as history pruning uses it."""
 
     async def prune(self, before: datetime) -> int:
-        """Forget a batch of what is over and older; return how much that was."""
+        """Delete a batch of ended history older than this; return the number of events, 0 at the end."""
         ...
 
 
 class WriteHealth(Protocol):
-    """Whether the memory can be written."""
+    """Whether the store can be written."""
 
     async def fault(self, now: float) -> str | None:
-        """Return what keeps it from being written, if anything; ``now`` in monotonic seconds."""
+        """Return the cause that keeps the store from being written, if any; ``now`` in monotonic seconds."""
         ...
 
     async def free_bytes(self) -> int:
-        """Return how much room there is."""
+        """Return the free space on the store's disk, in bytes."""
         ...
 
     async def recovered(self, now: datetime) -> bool:
-        """Try whether it can be written again."""
+        """Try whether the store can be written again."""
         ...
 
 
 class Polling(Protocol):
-    """The looking stage, as whoever must stop it sees it."""
+    """The polling stage, as a stage sees it that pauses it."""
 
     def pause(self) -> None:
-        """Start no more looks."""
+        """Start no more polls."""
         ...
 
     def resume(self) -> None:
-        """Look again."""
+        """Poll again."""
         ...
 
 
 class DailyBackup(Protocol):
-    """The automatic backups of the memory."""
+    """The automatic backups of the store."""
 
     async def make_due(self, now: datetime) -> str | None:
         """Make a backup if the newest is a day old; return its file, and raise when it cannot be made."""
         ...
 
     async def prune(self, now: datetime) -> int:
-        """Remove those that are older than a week; return how many."""
-        ...
-
-
-class Receiver(Protocol):
-    """One destination: it seals, makes one attempt, and classifies it."""
-
-    @property
-    def name(self) -> str:
-        """The name in the configuration."""
-        ...
-
-    @property
-    def pace_key(self) -> str:
-        """What shares one pace: two receivers of one Slack channel have the same."""
-        ...
-
-    @property
-    def pace_seconds(self) -> float:
-        """The least time between two attempts on the lane; 0 for no limit."""
-        ...
-
-    @property
-    def dedup(self) -> Dedup:
-        """What the other side knows of a message that is sent twice."""
-        ...
-
-    def seal(self, event: Event, receiver_seq: int) -> bytes | None:
-        """Render what is kept with the delivery; ``None`` where each attempt renders anew."""
-        ...
-
-    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
-        """Render a group as ``seal`` renders one event; ``also`` names events that were told by themselves."""
-        ...
-
-    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
-        """Make one attempt; never raises for what the other side does."""
-        ...
-
-
-@runtime_checkable
-class SupportsLookup(Protocol):
-    """A receiver that can be asked what became of a message."""
-
-    async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
-        """Look for all of them at once; return what was found by delivery id. Never raises for the other side."""
+        """Remove backups older than a week; return their number."""
         ...

@@ -1,28 +1,33 @@
-"""Routing: unrouted events become one sealed delivery for each receiver that their route names."""
+"""Route recorded events: decide their receivers, silences and texts, then write a delivery for each receiver."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Final
 
 import structlog
 
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event
+from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.routing.fallback import redirected
+from watcher.core.routing.planning import OutboxState, RoutedEvent, RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
-from watcher.pipeline.observer import UNOBSERVED
-from watcher.pipeline.ports import Clock, Observer, Outbox, Receiver
+from watcher.pipeline.ports import Clock, Outbox
+from watcher.pipeline.repeated import until_current
 from watcher.pipeline.wakeup import Wake
 
 log = structlog.get_logger()
 
-BATCH = 200
-SWEEP_SECONDS = 10.0
+BATCH: Final = 200
+SWEEP_SECONDS: Final = 10.0
 
 
 class Router:
-    """Takes the events that no route has seen and makes their deliveries, in the order of recording."""
+    """Routes unrouted events in the order of recording."""
 
     def __init__(  # noqa: PLR0913 - each is a port or a setting, wired once
         self,
@@ -40,83 +45,91 @@ class Router:
         self._clock = clock
         self._on_routed = on_routed
         self._observer = observer
-        self._let_go: list[str | None] = []
+        self._to_release: list[str | None] = []
         self.wake = Wake()
 
     def apply_config(self, routes: Routes, receivers: Mapping[str, Receiver]) -> None:
-        """Route by other routes from now on; a batch under way ends by those it began with."""
+        """Use other routes from now on; a running batch keeps the old ones."""
         self._routes = routes
         self._receivers = receivers
 
     async def run(self) -> None:
-        """Route for ever; a ring is only a hint, the sweep finds what was never rung for."""
+        """Route forever; a wake-up is only a hint, the sweep finds every unrouted event."""
         while True:
             try:
                 await self.drain()
             except Exception:
-                # The rows are still unrouted: whatever it was, the next sweep tries again.
+                # The events are still unrouted, and the next sweep tries again.
                 log.exception("routing.failed")
             self._observer.progressed("routing", SWEEP_SECONDS)
             await self.wake.wait(SWEEP_SECONDS)
 
     async def drain(self) -> int:
-        """Route everything there is, let go what waits for that; return how many events that were."""
+        """Route every unrouted event, then release the groups that waited for that; return the number of events."""
         routed = 0
-        while events := await self._outbox.unrouted(BATCH):
-            await self._route(events)
-            routed += len(events)
+        while batch := await until_current(self._route_batch):
+            routed += batch
         await self._release()
         return routed
 
-    def let_go(self, group_key: str | None) -> None:
-        """Let the open groups of an occasion (``None``: all) go once everything that was recorded is routed."""
-        self._let_go.append(group_key)
+    def release(self, group_key: str | None) -> None:
+        """Release the open groups of a catch-up (``None``: all groups) once every recorded event is routed."""
+        self._to_release.append(group_key)
         self.wake.tick()
 
     async def _release(self) -> None:
-        while self._let_go:
-            await self._outbox.release(self._let_go[0], self._clock.utc_now())
-            self._let_go.pop(0)
+        while self._to_release:
+            await self._outbox.release(self._to_release[0], self._clock.utc_now())
+            # Removed after the write, so that a failed one is repeated.
+            self._to_release.pop(0)
             self._on_routed()
 
-    async def _route(self, events: list[tuple[Event, int]]) -> None:
-        receivers = self._receivers
-        plans = [
-            (event, route_event(event, self._routes.routes, recent, self._routes.flap_limit))
-            for event, recent in events
-        ]
-        plans = await self._redirect(plans, receivers)
-        silenced = await self._outbox.enqueue(plans, partial(_seal, receivers), self._clock.utc_now())
-        for event, planned in plans:
+    async def _route_batch(self) -> int:
+        events = await self._outbox.unrouted(BATCH)
+        if not events:
+            return 0
+        # Taken together before the first await: a reload meanwhile must not mix old and new.
+        receivers, routes, now = self._receivers, self._routes, self._clock.utc_now()
+        state = await self._outbox.state(tuple(receivers), {event.subject for event, _ in events}, now)
+        decisions = [(event, _decide(event, recent, routes, tuple(receivers), state)) for event, recent in events]
+        # In a thread: the texts of a long batch would hold up the polls. No transaction is open meanwhile.
+        plan = await asyncio.to_thread(plan_deliveries, decisions, state, partial(_render, receivers), now)
+        await self._outbox.enqueue(plan)
+        self._report(plan)
+        return len(events)
+
+    def _report(self, plan: RoutingPlan) -> None:
+        for routed in plan.events:
+            event, why = routed.event, routed.reason.not_announced
             self._observer.routed(event)
-            if unannounced := planned.reason.not_announced:
-                log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=unannounced)
-            _log_routed(event, planned, silenced.get(event.id))
+            if why is not None:
+                log.error("receiver.not_announced", event_id=event.id, about=event.subject, reason=why)
+            _log_routed(routed)
         self._on_routed()
 
-    async def _redirect(
-        self, plans: list[tuple[Event, RoutingDecision]], receivers: Mapping[str, Receiver]
-    ) -> list[tuple[Event, RoutingDecision]]:
-        """Let no receiver be told about itself."""
-        if all(event.receiver is None for event, _ in plans):
-            return plans
-        failing_receivers = await self._outbox.failing_receivers()
-        return [(event, redirected(planned, event, tuple(receivers), failing_receivers)) for event, planned in plans]
+
+def _decide(
+    event: Event, recent: int, routes: Routes, receivers: tuple[str, ...], state: OutboxState
+) -> RoutingDecision:
+    """Return the route of an event; an event about a receiver never goes to that receiver."""
+    decision = route_event(event, routes.routes, recent, routes.flap_limit)
+    return redirected(decision, event, receivers, state.failing_receivers)
 
 
-def _log_routed(event: Event, planned: RoutingDecision, silence: str | None) -> None:
-    to, why = list(planned.receivers), reason_text(planned.reason)
-    if silence is None:
-        log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=why)
+def _log_routed(routed: RoutedEvent) -> None:
+    event, route = routed.event, reason_text(routed.reason)
+    to = [planned.recipient.receiver for planned in routed.deliveries]
+    if routed.silence is None:
+        log.info("event.routed", event_id=event.id, kind=event.kind, to=to, reason=route)
     else:
-        log.info("event.silenced", event_id=event.id, kind=event.kind, to=to, route=why, reason=silence)
+        log.info("event.silenced", event_id=event.id, kind=event.kind, to=to, route=route, reason=routed.silence)
 
 
-def _seal(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:
+def _render(receivers: Mapping[str, Receiver], receiver: str, event: Event, receiver_seq: int) -> bytes | None:
     try:
         return receivers[receiver].seal(event, receiver_seq)
     except Exception:
-        # One event that cannot be rendered must not keep the others from being routed; its delivery
-        # goes on without a body, and the receiver's refusal of that is told.
+        # One event that cannot be rendered must not hold up the others. Its delivery has no body, and the
+        # receiver's refusal of that is announced.
         log.exception("event.render_failed", receiver=receiver, event_id=event.id)
         return None

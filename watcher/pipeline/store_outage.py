@@ -1,7 +1,7 @@
-"""What is done when the store cannot be written: looking stops before the last byte, and it is told from memory.
+"""Handle a store that cannot be written: pause polling before the disk is full, and notify receivers from memory.
 
-What is told so is told once to each receiver, and kept in the log. When the store can be written again, the event and
-its end are recorded, and the end is told as any other event.
+Each receiver is notified once. When the store can be written again, the failure and its end are recorded together.
+Receivers that were not reached are notified from the store, and the end is routed as any other event.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from typing import Final
 
 import structlog
 
-from watcher.core.batch import Batch, IncidentRow, Prerouted
+from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Uncertain
-from watcher.core.event import Event, delivery_id
+from watcher.core.delivery.receiver import Receiver
+from watcher.core.event import Event, after_restore, delivery_id
 from watcher.core.incidents.advice import store_advice
 from watcher.core.incidents.store_event import STORE_SUBJECT, store_failing, store_recovered
+from watcher.core.observer import UNOBSERVED, Observer
+from watcher.core.routing.planning import RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import RoutingCode, RoutingReason
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
-from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.ports import Clock, Observer, Polling, Receiver, WriteHealth
+from watcher.pipeline.ports import Clock, Outbox, Polling, WriteHealth
+from watcher.pipeline.repeated import until_current
 
 log = structlog.get_logger()
 
@@ -35,51 +38,51 @@ DISK_FULL: Final = "disk-full"
 
 @dataclass(slots=True)
 class Receipts:
-    """Who has the present trouble from memory."""
+    """The receivers that were notified of the current failure from memory."""
 
-    surely: set[str] = field(default_factory=set)
-    perhaps: set[str] = field(default_factory=set)
-    """Receivers of which an attempt had no answer, or has none yet."""
+    notified: set[str] = field(default_factory=set)
+    uncertain: set[str] = field(default_factory=set)
+    """Receivers that did not answer an attempt, or have not answered yet."""
 
 
 class DirectNotifier:
-    """Tells an event from memory: each receiver that its route names, a few attempts, nothing written."""
+    """Notifies the receivers of an event's route from memory, with a few attempts and without a write."""
 
     def __init__(self, receivers: Mapping[str, Receiver], routes: Routes) -> None:
         self._receivers = receivers
         self._routes = routes
 
     async def notify(self, event: Event, receipts: Receipts) -> None:
-        """Tell everybody; ``receipts`` gets the name of each that has it, as soon as it has."""
+        """Notify every receiver of the route; ``receipts`` gets each name as soon as the receiver has the event."""
         names = route_event(event, self._routes.routes).receivers
         await asyncio.gather(*(self._notify(self._receivers[name], event, receipts) for name in names))
 
-    def rest(self, event: Event, receipts: Receipts) -> RoutingDecision:
-        """Return whom the route names and nobody could surely tell from memory."""
-        whole = route_event(event, self._routes.routes)
+    def remaining(self, event: Event, receipts: Receipts) -> RoutingDecision:
+        """Return the route to the receivers that were not certainly notified from memory."""
+        full = route_event(event, self._routes.routes)
         to = tuple(
-            replace(recipient, in_doubt=recipient.receiver in receipts.perhaps)
-            for recipient in whole.to
-            if recipient.receiver not in receipts.surely
+            replace(recipient, in_doubt=recipient.receiver in receipts.uncertain)
+            for recipient in full.to
+            if recipient.receiver not in receipts.notified
         )
-        routes = whole.reason.routes if to else ()
+        routes = full.reason.routes if to else ()
         return RoutingDecision(to=to, reason=RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=routes))
 
-    def seal(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
-        """Return what is kept of the event for a receiver that is told from the store after all."""
+    def render(self, receiver: str, event: Event, receiver_seq: int) -> bytes | None:
+        """Render the event for a receiver that is notified from the store."""
         return self._receivers[receiver].seal(event, receiver_seq)
 
     async def _notify(self, receiver: Receiver, event: Event, receipts: Receipts) -> None:
         may_be_repeat = False
         for attempt in range(1, ATTEMPTS + 1):
-            receipts.perhaps.add(receiver.name)
+            receipts.uncertain.add(receiver.name)
             outcome = await self._attempt(receiver, event, attempt, may_be_repeat=may_be_repeat)
             may_be_repeat = may_be_repeat or isinstance(outcome, Uncertain)
             if isinstance(outcome, Delivered):
-                receipts.surely.add(receiver.name)
+                receipts.notified.add(receiver.name)
                 return
             if not may_be_repeat:
-                receipts.perhaps.discard(receiver.name)
+                receipts.uncertain.discard(receiver.name)
             await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
 
     async def _attempt(self, receiver: Receiver, event: Event, attempt: int, *, may_be_repeat: bool) -> Outcome:
@@ -105,12 +108,13 @@ class DirectNotifier:
 
 
 class StoreOutageHandler:
-    """Asks once a second whether the store can be written."""
+    """Checks once a second whether the store can be written."""
 
     def __init__(  # noqa: PLR0913 - wired once
         self,
         write_health: WriteHealth,
         cache: PollCache,
+        outbox: Outbox,
         polling: Polling,
         clock: Clock,
         *,
@@ -120,27 +124,28 @@ class StoreOutageHandler:
     ) -> None:
         self._write_health = write_health
         self._cache = cache
+        self._outbox = outbox
         self._polling = polling
         self._clock = clock
         self._notifier = notifier
         self._on_events = on_events
         self._observer = observer
         self._cause: str | None = None
-        self._trouble: Event | None = None
+        self._failure: Event | None = None
         self._notifying: asyncio.Task[None] | None = None
         self._receipts = Receipts()
 
     @property
     def cause(self) -> str | None:
-        """What keeps the store from being written, if anything."""
+        """The cause that keeps the store from being written, if any."""
         return self._cause
 
     def apply_config(self, notifier: DirectNotifier) -> None:
-        """Tell others from here on: the configuration was read anew."""
+        """Notify by another configuration from now on."""
         self._notifier = notifier
 
     async def run(self) -> None:
-        """Keep watch for ever."""
+        """Check the store forever."""
         try:
             while True:
                 try:
@@ -154,13 +159,13 @@ class StoreOutageHandler:
                 self._notifying.cancel()
 
     async def once(self) -> None:
-        """Notice trouble, or its end."""
-        if self._trouble is None:
+        """Check the store once: notice a failure, or its end."""
+        if self._failure is None:
             cause = await self._write_health.fault(self._clock.monotonic())
             if cause is not None:
                 await self._begin(cause)
         elif await self._write_health.recovered(self._clock.utc_now()):
-            await self._end(self._trouble)
+            await self._end(self._failure)
 
     async def _begin(self, cause: str) -> None:
         self._cause = cause
@@ -172,33 +177,39 @@ class StoreOutageHandler:
         )
         detail = f"{free:,} bytes are free beside the store"
         seq = self._cache.incident_row(STORE_SUBJECT).seq + 1
-        self._trouble = store_failing(cause, detail, self._cache.epoch, seq, self._clock.utc_now())
+        self._failure = store_failing(cause, detail, self._cache.epoch, seq, self._clock.utc_now())
         self._receipts = Receipts()
-        self._notifying = asyncio.create_task(self._notifier.notify(self._trouble, self._receipts))
+        self._notifying = asyncio.create_task(self._notifier.notify(self._failure, self._receipts))
 
-    async def _end(self, failing: Event) -> None:
+    async def _end(self, failure: Event) -> None:
         await self._stop_notifying()
-        recovered = store_recovered(failing, self._cache.epoch, self._clock.utc_now())
-        row = IncidentRow(subject=STORE_SUBJECT, seq=recovered.seq, incident=None)
-        # At once: the routes must not see what is told already, and what fails must leave nothing behind.
-        prerouted = self._prerouted(failing, recovered)
-        await self._cache.commit(Batch(events=(failing, recovered), incident_rows=(row,), prerouted=prerouted))
-        self._trouble = self._cause = None
+        recovered = store_recovered(failure, self._cache.epoch, self._clock.utc_now())
+        # Both events and the route of the first in one transaction: the router must not route it again, and a failed
+        # write must leave nothing behind.
+        await until_current(lambda: self._record(failure, recovered))
+        self._failure = self._cause = None
         self._polling.resume()
         self._on_events()
         log.warning("store.recovered", lasted_seconds=recovered.incident and recovered.incident.lasted_seconds)
 
-    def _prerouted(self, failing: Event, recovered: Event) -> Prerouted | None:
-        """Return that those who have it are not told again; whom the telling did not reach is told from the store."""
-        if not (self._receipts.surely or self._receipts.perhaps):
+    async def _record(self, failure: Event, recovered: Event) -> None:
+        row = IncidentRow(subject=STORE_SUBJECT, seq=recovered.seq, incident=None)
+        prerouted = await self._plan(failure, recovered)
+        await self._cache.commit(Batch(events=(failure, recovered), incident_rows=(row,), prerouted=prerouted))
+
+    async def _plan(self, failure: Event, recovered: Event) -> RoutingPlan | None:
+        """Return the deliveries to receivers that were not certainly notified; ``None`` if none was notified."""
+        if not (self._receipts.notified or self._receipts.uncertain):
             return None
-        rest = self._notifier.rest(failing, self._receipts)
-        return Prerouted(event_id=failing.id, decision=rest, seal=self._notifier.seal, at=recovered.recorded_at)
+        decision, now = self._notifier.remaining(failure, self._receipts), recovered.recorded_at
+        state = await self._outbox.state(decision.receivers, (failure.subject,), now)
+        marked = after_restore(failure, self._outbox.restored_at)
+        return plan_deliveries([(marked, decision)], state, self._notifier.render, now)
 
     async def _stop_notifying(self) -> None:
         notifying, self._notifying = self._notifying, None
         if notifying is not None:
-            # An attempt under way should end: whoever it reaches must not be told a second time.
+            # Let a running attempt end: its receiver must not be notified a second time.
             await asyncio.wait([notifying], timeout=STOP_SECONDS)
             notifying.cancel()
             await asyncio.gather(notifying, return_exceptions=True)

@@ -1,7 +1,7 @@
 """The kinds of receivers.
 
-To add a kind, write a module with a class like ``spec.Receiver``, a factory here, and an entry in ``KINDS``. A factory
-imports its module only when it makes a receiver, so that commands that send nothing start fast.
+To add a kind, write a module with a class like ``core.delivery.receiver.Receiver``, a factory here, and an entry in
+``KINDS``. A factory imports its module only when it makes a receiver, so that commands that send nothing start fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from watcher.receivers.spec import InvalidReceiverError, Receiver, Spec
+from watcher.core.delivery.receiver import Receiver
+from watcher.receivers.spec import InvalidReceiverError, Spec
 
 __all__ = ["KINDS", "InvalidReceiverError", "Receiver", "Spec"]
 

@@ -1,17 +1,15 @@
-"""The receiver's interface, the settings that it is made from, and the error about invalid settings."""
+"""The settings that a receiver is made from, and the error about invalid settings."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
-from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
-from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient
 
@@ -68,47 +66,6 @@ def is_http_url(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-class Receiver(Protocol):
-    """A destination of messages. It makes one attempt and classifies it, without retries or sleeps."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the configuration."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Its key in ``KINDS``."""
-        ...
-
-    @property
-    def pace_key(self) -> str:
-        """The key of the channel behind it; receivers with one key share one pace. Never an address or a secret."""
-        ...
-
-    @property
-    def pace_seconds(self) -> float:
-        """The least time between the starts of two attempts with one pace key."""
-        ...
-
-    @property
-    def dedup(self) -> Dedup:
-        """The way in which a second copy is recognised; ``BY_LOOKUP`` needs a method ``look_up``, see the pipeline."""
-        ...
-
-    def seal(self, event: Event, receiver_seq: int) -> bytes | None:
-        """Return the bytes that are stored and sent at every attempt; ``None`` where each attempt renders anew."""
-        ...
-
-    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> bytes | None:
-        """Return the same for a group; ``also`` are events of its catch-up with messages of their own."""
-        ...
-
-    async def send(self, request: DeliveryRequest) -> Outcome:
-        """Make one attempt and return its outcome."""
-        ...
 
 
 def pace_key_of(url: Secret) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from watcher.core.incidents.tracker import MAX_CLOCK_SKEW_SECONDS
 from watcher.core.plural import counted
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ MEGABYTE: Final = 1_000_000
 LITTLE_SPACE: Final = 500 * MEGABYTE
 NO_SPACE: Final = 50 * MEGABYTE
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
-MAX_SKEW_SECONDS: Final = 60.0
-"""From this difference of clocks on, the watcher warns; at five minutes AiTEMS rejects the signature."""
 ONLINE_REMEDY: Final = "see docs/runbook.md"
 
 
@@ -202,6 +201,6 @@ def online_verdicts(check: OnlineCheck) -> Iterator[DoctorCheck]:
 
 def _clock_check(account: str, skew_seconds: float) -> DoctorCheck:
     about, detail = f"clock, by {account}", f"{skew_seconds:+.0f} s from ours"
-    if abs(skew_seconds) > MAX_SKEW_SECONDS:
+    if abs(skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
         return fault(about, detail, "set this machine's clock: systemctl status systemd-timesyncd, or chronyc tracking")
     return ok(about, detail)

@@ -1,1 +1,1 @@
-"""The memory: SQLAlchemy Core over one SQLite file, migrated by Alembic."""
+"""The store: SQLAlchemy Core, migrated by Alembic; portable but for ``sqlite/``."""

@@ -1,4 +1,4 @@
-"""Deliveries as a person looks at them: where each stands, why, and what it tells."""
+"""Deliveries as reports show them: state, reason and events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from watcher.core.delivery.model import State
 from watcher.core.event import Event
 from watcher.core.timestamps import from_text
 from watcher.store import schema
-from watcher.store.receivers import events_of
+from watcher.store.delivery.receivers import events_of
 from watcher.store.rows import read_time
 
 NOT_WELL: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN, State.HELD, State.DEAD})
-"""What is not delivered, and not given up on purpose."""
+"""States of deliveries that have not arrived, apart from silenced and dropped ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +44,19 @@ class DeliveryFilter:
     states: frozenset[State] = NOT_WELL
     receiver: str | None = None
     beginning: str | None = None
-    """Of the id."""
+    """The beginning of the id."""
     limit: int = 50
 
 
 def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
-    """Return the latest deliveries that fit, the oldest of them first."""
+    """Return the latest deliveries that match, the oldest of them first."""
     table = schema.delivery.c
     states = sorted(state.value for state in wanted.states)
     query = select(schema.delivery).where(table.state.in_(states)).order_by(table.position.desc()).limit(wanted.limit)
     if wanted.receiver is not None:
         query = query.where(table.receiver == wanted.receiver)
     if wanted.beginning is not None:
-        query = query.where(table.id.startswith(wanted.beginning, autoescape=True))
+        query = query.where(table.id.istartswith(wanted.beginning, autoescape=True))
     rows = connection.execute(query).mappings().all()
     return [_delivery_view(connection, row) for row in reversed(rows)]
 
@@ -72,7 +72,7 @@ def _delivery_view(connection: Connection, row: RowMapping) -> DeliveryView:
         may_be_repeat=row["may_be_repeat"],
         created_at=from_text(row["created_at"]),
         attempted_at=read_time(row["attempted_at"]),
-        # A dead row's is that of telling its death.
+        # A dead delivery has a time until its end is announced.
         next_at=read_time(row["next_at"]) if waits else None,
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],

@@ -1,4 +1,4 @@
-"""Which life of the store this is: the epoch is part of every event's id, and a restored store begins a new one."""
+"""The epoch of a store: it is part of every event's id, and a restored store begins a new one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.event import Event, delivery_id, in_new_epoch
 from watcher.core.timestamps import to_text
-from watcher.store import schema
+from watcher.store import meta_keys, schema
 from watcher.store.rows import event_row, read_event, read_time
-from watcher.store.sqlite.integrity import BACKUP_MARK
+from watcher.store.upsert import insert_or_update
 
 EPOCH_BYTES: Final = 8
 
@@ -28,45 +27,44 @@ def read_fact(connection: Connection, key: str) -> str | None:
 
 
 def write_fact(connection: Connection, key: str, value: str | None) -> None:
-    """Keep a fact; ``None`` takes it away."""
+    """Write one of the store's facts; ``None`` removes it."""
     if value is None:
         connection.execute(delete(schema.meta).where(_meta.key == key))
         return
-    row = upsert(schema.meta).values(key=key, value=value)
-    connection.execute(row.on_conflict_do_update(index_elements=[_meta.key], set_={"value": value}))
+    connection.execute(insert_or_update(schema.meta, _meta.key).values(key=key, value=value))
 
 
 def restored_at(connection: Connection) -> datetime | None:
-    """Return until when the store was another, newer one."""
-    return read_time(read_fact(connection, "restored_at"))
+    """Return the time at which the store was restored from a backup, if it ever was."""
+    return read_time(read_fact(connection, meta_keys.RESTORED_AT))
 
 
 def first_epoch(connection: Connection, now: datetime) -> str:
-    """Return the store's epoch; begin the first one in a new store."""
-    found = read_fact(connection, "epoch")
+    """Return the store's epoch; a new store begins its first one."""
+    found = read_fact(connection, meta_keys.EPOCH)
     if found is not None:
         return found
     epoch = secrets.token_hex(EPOCH_BYTES)
-    rows = [{"key": "epoch", "value": epoch}, {"key": "created_at", "value": to_text(now)}]
+    rows = [{"key": meta_keys.EPOCH, "value": epoch}, {"key": meta_keys.CREATED_AT, "value": to_text(now)}]
     connection.execute(insert(schema.meta), rows)
     return epoch
 
 
 def new_epoch(connection: Connection, reason: str, now: datetime) -> str:
-    """Begin anew from an older copy of the store, so that nothing is told under an id that meant something else.
+    """Begin a new epoch after a restore, so that no id that a receiver may know gets another meaning.
 
-    A message that was sealed keeps its id and its bytes: its receiver may have it, and knows it by them. What was not
-    sealed yet may have gone out since in another shape, so it goes under a new id and is marked.
+    A sealed message keeps its id and its bytes: its receiver may have it, and recognises it by them. A message that is
+    not sealed may have been sent since with other events. It gets a new id and a mark.
     """
     epoch = secrets.token_hex(EPOCH_BYTES)
-    write_fact(connection, "epoch", epoch)
-    write_fact(connection, "restored_at", to_text(now))
-    write_fact(connection, "restored_because", reason)
-    write_fact(connection, "restored_from", read_fact(connection, BACKUP_MARK))
-    write_fact(connection, BACKUP_MARK, None)
+    write_fact(connection, meta_keys.EPOCH, epoch)
+    write_fact(connection, meta_keys.RESTORED_AT, to_text(now))
+    write_fact(connection, meta_keys.RESTORED_BECAUSE, reason)
+    write_fact(connection, meta_keys.RESTORED_FROM, read_fact(connection, meta_keys.BACKUP_MADE_AT))
+    write_fact(connection, meta_keys.BACKUP_MADE_AT, None)
     _rename_unrouted(connection, epoch)
     _rename_open_groups(connection, epoch)
-    _doubt_open_deliveries(connection)
+    _make_uncertain(connection)
     return epoch
 
 
@@ -81,7 +79,7 @@ def _rename_open_groups(connection: Connection, epoch: str) -> None:
     table, ledger = schema.delivery, schema.ledger
     for identity in connection.scalars(select(table.c.id).where(~table.c.sealed)).all():
         for event in _events_of(connection, identity):
-            # Its own id stays: another receiver may have it already.
+            # The event keeps its id: another receiver may have it already.
             _rewrite(connection, event.id, replace(event, restored=True))
         renamed = delivery_id((identity,), epoch)
         connection.execute(update(table).where(table.c.id == identity).values(id=renamed))
@@ -100,9 +98,9 @@ def _rewrite(connection: Connection, identity: str, event: Event) -> None:
     connection.execute(update(schema.event).where(schema.event.c.id == identity).values(values))
 
 
-def _doubt_open_deliveries(connection: Connection) -> None:
+def _make_uncertain(connection: Connection) -> None:
     table = schema.delivery.c
     still_open = table.state.in_(sorted(state.value for state in OPEN_STATES)) & table.sealed
-    # As after a crash: whoever can look a message up does so before it is sent again.
+    # As after a crash: a receiver with a lookup looks for the message before it is sent again.
     values = {"state": State.UNCERTAIN.value, "may_be_repeat": True, "token": None, "lease_until": None}
     connection.execute(update(schema.delivery).where(still_open).values(values))

@@ -1,19 +1,19 @@
-"""What can go wrong with the store.
+"""The errors of the store.
 
 StoreError
 ├── StoreInUse        another process holds the file
-├── StoreUnusable     the file is not ours, or cannot be opened
-│   └── StoreDamaged  the file was ours and is broken, or not what it was
+├── StoreUnusable     the file is another program's, or cannot be opened
+│   └── StoreDamaged  the file was a store, and is broken or an older state
 ├── StoreTooNew       a later version of the watcher made it
-├── BackupError       a backup cannot be made, or is none
-└── StaleSnapshot     a row changed under us: a bug, or a second writer
+├── BackupError       a backup cannot be made, or a file is no backup
+└── StaleSnapshot     a row has changed since it was read: a bug, or a second writer
 """
 
 from __future__ import annotations
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked; the message says why and what to do."""
+    """The store cannot be used; the message gives the reason and a remedy."""
 
 
 class StoreInUse(StoreError):  # noqa: N818 - the name says the state, as in the tree above
@@ -37,4 +37,4 @@ class BackupError(StoreError):
 
 
 class StaleSnapshot(StoreError):  # noqa: N818 - as above
-    """A snapshot was not as it was when it was read."""
+    """A snapshot has changed since it was read."""

@@ -1,12 +1,10 @@
-"""What the store says of the watcher's own health, read beside the writer."""
+"""Read the watcher's own health from the store, beside the writer."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -18,48 +16,40 @@ from watcher.core.incidents.tracker import Incident
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
 from watcher.store import schema
+from watcher.store.readers import store_bytes
 from watcher.store.rows import read_snapshot
 from watcher.store.unannounced import UnannouncedEvent, unannounced
 from watcher.store.views import Views, open_views
 
 NOTIFYING: Final = timedelta(minutes=2)
-"""So long the telling of something may take before it counts as untold."""
+"""An announcement may take this long before its incident counts as unannounced."""
 NOT_DELIVERED: Final = frozenset(State) - {State.DELIVERED}
 IN_PROGRESS: Final = tuple(str(status) for status, phase in PHASES.items() if phase is Phase.IN_PROGRESS)
 
-_TOLD: Final = (State.DELIVERED.value, State.SILENCED.value)
-"""A silence is on purpose, as a route to nobody is."""
+_ANNOUNCED: Final = (State.DELIVERED.value, State.SILENCED.value)
+"""Endings that count as announced: a silence is on purpose, as is a route without receivers."""
 
 _event, _ledger = schema.event.c, schema.ledger.c
 
 
-def read_health_stats(path: Path, now: datetime) -> HealthStats:
-    """Read everything at one moment of the file.
+def read_health_stats(url: str, now: datetime) -> HealthStats:
+    """Read everything at one point in time.
 
     Raises:
         StoreUnusable: the store cannot be read.
     """
-    with open_views(path) as views:
+    with open_views(url) as views:
         incidents = views.incidents()
-        news = unannounced(views.connection)
-        silent = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_receivers(news)]
+        missed = unannounced(views.connection)
+        subjects = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_receivers(missed)]
         return HealthStats(
             in_progress=tuple(_in_progress(views.connection)),
             queues=tuple(_queues(views)),
             incidents=_by_cause(incidents),
-            unannounced=tuple(silent),
-            unannounced_dead_letters=_dead(news),
-            store_bytes=store_bytes(path),
+            unannounced=tuple(subjects),
+            unannounced_dead_letters=_dead(missed),
+            store_bytes=store_bytes(url),
         )
-
-
-def store_bytes(path: Path) -> int:
-    """Return the size of the store's file and its write-ahead log."""
-    total = 0
-    for file in (path, path.with_name(path.name + "-wal")):
-        with suppress(OSError):
-            total += file.stat().st_size
-    return total
 
 
 def _in_progress(connection: Connection) -> Iterator[tuple[TrainingRef, str]]:
@@ -71,7 +61,7 @@ def _in_progress(connection: Connection) -> Iterator[tuple[TrainingRef, str]]:
 
 
 def _queues(views: Views) -> Iterator[Queue]:
-    # What was delivered only grows; it is counted where it happens.
+    # Delivered ones are most of the store; the metrics count them as they are settled.
     for queue in views.queues(NOT_DELIVERED):
         yield Queue(receiver=queue.receiver, state=queue.state, count=queue.count, oldest=queue.oldest)
 
@@ -91,7 +81,7 @@ def _unannounced_incidents(connection: Connection, incidents: Iterable[Incident]
 
 
 def _was_announced(connection: Connection, subject: str, seq: int, before: datetime) -> bool:
-    """Say whether an event reached somebody, or was routed to nobody on purpose."""
+    """Say whether an event reached a receiver, or was routed to none on purpose."""
     query = (
         select(_event.routed_at, _event.recorded_at, _ledger.receiver, _ledger.ending)
         .outerjoin_from(schema.event, schema.ledger, _ledger.event_id == _event.id)
@@ -102,17 +92,17 @@ def _was_announced(connection: Connection, subject: str, seq: int, before: datet
         return True
     if rows[0].receiver is None:
         return rows[0].routed_at is not None
-    return any(row.ending in _TOLD for row in rows)
+    return any(row.ending in _ANNOUNCED for row in rows)
 
 
-def _failing_receivers(news: Iterable[UnannouncedEvent]) -> Iterator[str]:
-    return (item.event.subject for item in news if item.event.kind is Kind.RECEIVER_FAILING)
+def _failing_receivers(missed: Iterable[UnannouncedEvent]) -> Iterator[str]:
+    return (item.event.subject for item in missed if item.event.kind is Kind.RECEIVER_FAILING)
 
 
-def _dead(news: Iterable[UnannouncedEvent]) -> Mapping[str, int]:
-    """Count, by receiver, what was given up without anybody being told."""
+def _dead(missed: Iterable[UnannouncedEvent]) -> Mapping[str, int]:
+    """Count the dead letters by receiver whose announcement reached no receiver."""
     counted: Counter[str] = Counter()
-    for item in news:
+    for item in missed:
         if item.event.kind is Kind.UNDELIVERED and item.event.receiver is not None:
             counted[item.event.receiver.name] += item.event.receiver.count
     return counted

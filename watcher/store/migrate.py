@@ -1,4 +1,4 @@
-"""Bringing a store to this version's schema."""
+"""Migrate a store to this version's schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watcher.store.schema_version import check_known, this_revision
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Return the store's schema where it is not this version's; ``None`` when there is nothing to migrate.
+    """Return the store's schema if it differs from this version's; ``None`` when there is nothing to migrate.
 
     Raises:
         StoreTooNew: the store has a revision that this version does not know.
@@ -23,7 +23,7 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the caller's transaction: all of it or nothing.
+    """Run the missing migrations in the caller's transaction: all of them or none.
 
     Raises:
         StoreTooNew: the store has a revision that this version does not know.

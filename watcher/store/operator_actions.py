@@ -1,38 +1,42 @@
-"""What a person changes about deliveries: sending again, and dropping. Both by id, or its unique beginning."""
+"""Send deliveries again or drop them, as an operator asks; both by id, or its unique beginning."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, and_, select, true, update
 
 from watcher.core.delivery.model import State, Verdict
+from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
-from watcher.store import receivers, schema
-from watcher.store.deliveries import mark_dead
-from watcher.store.sqlite.database import Database
+from watcher.store import schema
+from watcher.store.delivery import endings, receivers
+from watcher.store.rows import Row
+from watcher.store.writer import StoreWriter
 
-RETRIED = "retried by hand"
+RETRIED: Final = "retried by hand"
+
 _delivery = schema.delivery
 _ENDED = (State.DEAD.value, State.HELD.value)
 _FIXED = {
-    State.SENDING.value: "is being sent at this moment; try again in a minute",
+    State.SENDING.value: "is being sent; try again in a minute",
     State.DELIVERED.value: "was delivered",
     State.DROPPED.value: "was dropped",
     State.SILENCED.value: "was silenced, and is never sent",
 }
-"""States in which a delivery is left alone, and what is said of it."""
+"""States that an operator cannot change, and how the refusal names them."""
 
 
 class DeliveryRefusedError(ValueError):
-    """A delivery is not there, or cannot be changed; the text says what to do."""
+    """A delivery does not exist, or cannot be changed; the message says how to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What was done to one delivery."""
+    """The state of a delivery before and after the action."""
 
     id: str
     receiver: str
@@ -41,10 +45,10 @@ class Change:
 
 
 class OperatorActions:
-    """The store as a person's commands see it; each call is done whole or not at all."""
+    """The store as the commands for deliveries use it; each call is one transaction."""
 
-    def __init__(self, database: Database, receivers: Collection[str]) -> None:
-        """Take the store, and the receivers that are configured: nobody sends what goes to others."""
+    def __init__(self, database: StoreWriter, receivers: Collection[str]) -> None:
+        """Take the store, and the configured receivers: no worker sends to others."""
         self._database = database
         self._receivers = receivers
 
@@ -52,7 +56,7 @@ class OperatorActions:
         """Send deliveries again, at once and out of order.
 
         Raises:
-            DeliveryRefusedError: one of them is not there, or cannot be sent again.
+            DeliveryRefusedError: a delivery does not exist, or cannot be sent again.
         """
         wanted = list(beginnings)
 
@@ -68,7 +72,7 @@ class OperatorActions:
         """Send every dead letter again, of one receiver or of all.
 
         Returns:
-            list[Change]: also those that stay dead, since their receiver is not configured.
+            list[Change]: also those that stay dead because their receiver is not configured.
 
         Raises:
             DeliveryRefusedError: the receiver is not configured.
@@ -87,57 +91,67 @@ class OperatorActions:
         """End deliveries without sending them.
 
         Raises:
-            DeliveryRefusedError: one of them is not there, or has ended.
+            DeliveryRefusedError: a delivery does not exist, or has ended.
         """
         wanted = list(beginnings)
         return await self._database.write(
             lambda connection: _drop(connection, [_found(connection, item) for item in wanted], by, now)
         )
 
-    def _check_receiver(self, name: str, what: str) -> None:
+    def _check_receiver(self, name: str, subject: str) -> None:
         if name not in self._receivers:
             raise DeliveryRefusedError(
-                f"{what} is not in the configuration, so that nobody would send it; write the receiver there again "
+                f"{subject} is not in the configuration, so nothing would send it; write the receiver there again "
                 "under this name and reload, or end it by aitems-watcher deliveries drop"
             )
 
 
 def _found(connection: Connection, beginning: str) -> RowMapping:
-    query = select(_delivery).where(_delivery.c.id.startswith(beginning, autoescape=True)).limit(2)
+    query = select(_delivery).where(_delivery.c.id.istartswith(beginning, autoescape=True)).limit(2)
     rows = connection.execute(query).mappings().all() if beginning else []
     if not rows:
         raise DeliveryRefusedError(f"there is no delivery {beginning!r}; see aitems-watcher deliveries list")
     if len(rows) > 1 and rows[0]["id"] != beginning:
         raise DeliveryRefusedError(f"several deliveries begin with {beginning!r}; write more of the id")
-    if (fault := _FIXED.get(rows[0]["state"])) is not None:
-        raise DeliveryRefusedError(f"delivery {rows[0]['id']} {fault}")
+    if (refusal := _FIXED.get(rows[0]["state"])) is not None:
+        raise DeliveryRefusedError(f"delivery {rows[0]['id']} {refusal}")
     return rows[0]
 
 
 def _dead(connection: Connection, receiver: str | None) -> list[RowMapping]:
-    of_whom = true() if receiver is None else _delivery.c.receiver == receiver
-    dead = and_(_delivery.c.state == State.DEAD.value, of_whom)
+    to_receiver = true() if receiver is None else _delivery.c.receiver == receiver
+    dead = and_(_delivery.c.state == State.DEAD.value, to_receiver)
     return list(connection.execute(select(_delivery).where(dead).order_by(_delivery.c.position)).mappings())
 
 
 def _retry(connection: Connection, rows: list[RowMapping], now: datetime) -> list[Change]:
     for row in rows:
-        due = update(_delivery).where(_delivery.c.position == row["position"])
         if row["state"] in _ENDED:
-            connection.execute(due.values(_begun_anew(now)))
+            _update(connection, row, _restarted(now))
             entries = update(schema.ledger).where(schema.ledger.c.delivery_id == row["id"])
             connection.execute(entries.values(ending=None, ended_at=None))
         else:
-            connection.execute(due.values(next_at=to_text(now)))
+            _update(connection, row, {"next_at": to_text(now)})
     for name in dict.fromkeys(row["receiver"] for row in rows):
         receivers.probe(connection, name, now)
     return [_change(row, State.PENDING) for row in rows]
 
 
-def _begun_anew(now: datetime) -> dict[str, object]:
-    """Return the columns of a delivery that a person sends again: its time to be given up begins anew.
+def _update(connection: Connection, row: RowMapping, values: Row) -> None:
+    """Write a delivery that is still in the state that was read: an attempt may have begun in another process."""
+    unchanged = and_(_delivery.c.position == row["position"], _delivery.c.state == row["state"])
+    if connection.execute(update(_delivery).where(unchanged).values(values)).rowcount != 1:
+        raise _has_changed(row)
 
-    Its lines are not taken up again: what came after it may be delivered already. Whether it may be a repeat stays.
+
+def _has_changed(row: RowMapping) -> DeliveryRefusedError:
+    return DeliveryRefusedError(f"delivery {row['id']} has just changed; look at it and try again")
+
+
+def _restarted(now: datetime) -> Row:
+    """Return the columns of a delivery that an operator sends again: its time to expire begins anew.
+
+    It joins its lines no more, since later deliveries may have arrived already. ``may_be_repeat`` stays.
     """
     return {
         "state": State.PENDING.value,
@@ -152,8 +166,10 @@ def _begun_anew(now: datetime) -> dict[str, object]:
 
 
 def _drop(connection: Connection, rows: list[RowMapping], by: str, now: datetime) -> list[Change]:
+    verdict = Verdict(state=State.DROPPED, reason=f"dropped by {by}")
     for row in rows:
-        mark_dead(connection, row["id"], Verdict(state=State.DROPPED, reason=f"dropped by {by}"), now)
+        if not endings.end(connection, DeliveryEnd(id=row["id"], state=State(row["state"]), verdict=verdict), now):
+            raise _has_changed(row)
     return [_change(row, State.DROPPED) for row in rows]
 
 

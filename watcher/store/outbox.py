@@ -1,8 +1,12 @@
-"""From events to deliveries: each event is routed once, in the transaction that makes its deliveries."""
+"""Write routed events as deliveries: each event is routed once, in the transaction that makes its deliveries.
+
+Nothing is decided here. The plan says which receivers get an event, under which number and with which body. The
+transaction compares the facts that the plan depends on, and refuses an outdated plan.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import (
@@ -12,7 +16,6 @@ from sqlalchemy import (
     RowMapping,
     ScalarSelect,
     and_,
-    bindparam,
     case,
     func,
     insert,
@@ -20,166 +23,225 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from watcher.core.batch import Seal
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
+from watcher.core.routing.planning import (
+    Line,
+    OutboxState,
+    OutdatedDecisionError,
+    PlannedDelivery,
+    RoutedEvent,
+    RoutingPlan,
+    lines_of,
+)
 from watcher.core.routing.reason import write_reason
-from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, RoutingDecision, merge_mentions
-from watcher.core.routing.silence import covering
+from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, merge_mentions
+from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
-from watcher.store import receivers, schema, silences
+from watcher.store import schema, silences
+from watcher.store.delivery import receivers
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
-from watcher.store.sqlite.database import Database
+from watcher.store.upsert import insert_or_ignore
+from watcher.store.writer import StoreWriter
+
+_delivery = schema.delivery
 
 
 class Outbox:
-    """The store as the routing stage sees it."""
+    """The store as the routing stage uses it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreWriter) -> None:
         self._database = database
 
-    async def unrouted(self, limit: int) -> list[tuple[Event, int]]:
-        """Return the oldest events that no route has seen yet, each with how many its subject had in the hour to it."""
-        return await self._database.write(lambda connection: _unrouted(connection, limit))
+    @property
+    def restored_at(self) -> datetime | None:
+        """The time at which the store was restored from a backup, if it ever was."""
+        return self._database.restored_at
 
-    async def enqueue(
-        self, plans: Sequence[tuple[Event, RoutingDecision]], seal: Seal, now: datetime
-    ) -> dict[str, str]:
-        """Make the deliveries and ledger entries of these events and mark them routed; all of it or nothing.
+    async def unrouted(self, limit: int, accounts: Collection[str] | None = None) -> list[tuple[Event, int]]:
+        """Return the oldest events without a route, each with its subject's number of events in the past hour.
 
-        Returns:
-            dict[str, str]: the events that are silenced, with the ids of the silences that take them.
+        With ``accounts``, only their events, and those outside every account.
         """
-        return await self._database.write(lambda connection: enqueue(connection, plans, seal, now))
+        return await self._database.write(lambda connection: _unrouted(connection, limit, accounts))
+
+    async def state(self, receivers: Collection[str], subjects: Collection[str], now: datetime) -> OutboxState:
+        """Return the facts that a plan for these receivers and subjects depends on."""
+        return await self._database.write(lambda connection: _state(connection, receivers, subjects, now))
+
+    async def enqueue(self, plan: RoutingPlan) -> None:
+        """Write the deliveries and ledger entries of a plan and mark its events routed; all of it or nothing.
+
+        Raises:
+            OutdatedDecisionError: an event was routed, a silence began or ended, or a number was given meanwhile.
+        """
+        await self._database.write(lambda connection: enqueue(connection, plan))
 
     async def release(self, group_key: str | None, now: datetime) -> None:
-        """Let the open groups of this key (without one: all of them) go now; nothing joins them any more."""
-        which = true() if group_key is None else schema.delivery.c.group_key == group_key
+        """Make the open groups of this key due now, so that nothing joins them; ``None`` stands for every key."""
+        which = true() if group_key is None else _delivery.c.group_key == group_key
         await self._database.write(lambda connection: _release(connection, which, now))
 
-    async def failing_receivers(self) -> frozenset[str]:
-        """Return the names of the receivers that refuse for good."""
-        return await self._database.write(
-            lambda connection: frozenset(
-                receiver_state.name for receiver_state in receivers.failing_receivers(connection)
-            )
-        )
 
-
-def _unrouted(connection: Connection, limit: int) -> list[tuple[Event, int]]:
+def _unrouted(connection: Connection, limit: int, accounts: Collection[str] | None) -> list[tuple[Event, int]]:
     table = schema.event.c
     query = select(table.body).where(table.routed_at.is_(None)).order_by(table.position).limit(limit)
+    if accounts is not None:
+        query = query.where(table.account.in_([NO_ACCOUNT, *accounts]))
     events = [read_event(body) for body in connection.scalars(query)]
     return [(event, recent_of(connection, event)) for event in events]
 
 
 def recent_of(connection: Connection, event: Event) -> int:
-    """Return how many events a subject had within the hour to this one, this one among them."""
+    """Return the number of events of a subject within the hour up to this one, which counts too."""
     table = schema.event.c
     since = to_text(event.recorded_at - FLAP_WINDOW)
-    # Up to now too: what was recorded while the wall clock ran ahead would count for as long as it did.
-    lately = and_(table.recorded_at > since, table.recorded_at <= to_text(event.recorded_at))
-    mine = and_(table.subject == event.subject, lately, table.seq <= event.seq)
-    return int(connection.execute(select(func.count()).where(mine)).scalar_one())
+    # The upper limit excludes events that were recorded while the wall clock ran ahead.
+    in_the_hour = and_(table.recorded_at > since, table.recorded_at <= to_text(event.recorded_at))
+    earlier = and_(table.subject == event.subject, in_the_hour, table.seq <= event.seq)
+    return int(connection.execute(select(func.count()).where(earlier)).scalar_one())
 
 
-def enqueue(
-    connection: Connection, plans: Sequence[tuple[Event, RoutingDecision]], seal: Seal, now: datetime
-) -> dict[str, str]:
-    """Hand recorded events over in the caller's transaction, see ``Outbox.enqueue``."""
-    desk = _Desk(connection, seal, now)
-    quiet = silences.active(connection, now)
-    silenced = {event.id: silence.id for event, _ in plans if (silence := covering(event, quiet, now)) is not None}
-    for event, decision in plans:
-        for recipient in decision.to:
-            desk.hand_over(event, recipient, silenced.get(event.id))
-    routed = [
-        {"event_id": event.id, "at": to_text(now), "why": write_reason(decision.reason)} for event, decision in plans
-    ]
-    connection.execute(_MARK_ROUTED, routed)
-    return silenced
+def _state(connection: Connection, names: Collection[str], subjects: Collection[str], now: datetime) -> OutboxState:
+    table = schema.counter.c
+    counted = select(schema.counter).where(table.receiver.in_(list(names)), table.subject.in_(list(subjects)))
+    return OutboxState(
+        silences=tuple(silences.active(connection, now)),
+        failing_receivers=frozenset(state.name for state in receivers.failing_receivers(connection)),
+        sequences={(row.receiver, row.subject): row.last_seq for row in connection.execute(counted)},
+    )
 
 
-class _Desk:
-    """Hands events over to receivers, within one transaction."""
+def enqueue(connection: Connection, plan: RoutingPlan) -> None:
+    """Write a plan in the caller's transaction, see ``Outbox.enqueue``."""
+    _compare_silences(connection, plan)
+    for line, count in lines_of(plan.events).items():
+        _count_on(connection, line, plan.state.sequences.get(line, 0), count)
+    for routed in plan.events:
+        _mark_routed(connection, routed, plan.at)
+        for planned in routed.deliveries:
+            _insert_planned(connection, routed, planned, plan.at)
 
-    def __init__(self, connection: Connection, seal: Seal, now: datetime) -> None:
-        self._connection = connection
-        self._seal = seal
-        self._now = now
 
-    def hand_over(self, event: Event, to: Recipient, silence: str | None) -> None:
-        receiver = to.receiver
-        number = _next_number(self._connection, receiver, event.subject)
-        if silence is not None:
-            self._keep_back(event, to, silence, number)
-            return
-        if to.group is None:
-            position, identity = self._send_alone(event, to, number)
-        else:
-            position, identity = self._send_with(event, to, to.group)
-        self._connection.execute(insert(schema.ledger), _entry(event, receiver, identity, number))
-        line = {"receiver": receiver, "subject": event.subject, "position": position}
-        self._connection.execute(_INSERT_LINE, line)
+def _compare_silences(connection: Connection, plan: RoutingPlan) -> None:
+    known = [silence.id for silence in plan.state.silences]
+    if [silence.id for silence in silences.active(connection, plan.at)] != known:
+        raise OutdatedDecisionError("a silence began or ended")
 
-    def _keep_back(self, event: Event, to: Recipient, silence: str, number: int) -> None:
-        """Record that it is not told: it ends here, and stands in nobody's line."""
-        at, state = to_text(self._now), State.SILENCED.value
-        _, identity = self._insert(event, to, {"sealed": True, "state": state, "reason": silence, "settled_at": at})
-        entry = _entry(event, to.receiver, identity, number)
-        self._connection.execute(insert(schema.ledger), {**entry, "ending": state, "ended_at": at})
 
-    def _send_alone(self, event: Event, to: Recipient, number: int) -> tuple[int, str]:
-        # What goes by itself must not overtake a group that holds the same training.
-        _release(self._connection, _groups_with(to.receiver, event.subject), self._now)
-        body = self._seal(to.receiver, event, number)
-        doubt: Row = {"state": State.UNCERTAIN.value, "may_be_repeat": True} if to.in_doubt else {}
-        return self._insert(event, to, {"sealed": True, "body": body, "next_at": to_text(self._now), **doubt})
+def _count_on(connection: Connection, line: Line, known: int, more: int) -> None:
+    """Reserve the next numbers of a line, if its latest number is still the known one."""
+    table, (receiver, subject) = schema.counter, line
+    if known == 0:
+        row = {"receiver": receiver, "subject": subject, "last_seq": more}
+        changed = connection.execute(insert_or_ignore(table).values(row))
+    else:
+        unchanged = and_(table.c.receiver == receiver, table.c.subject == subject, table.c.last_seq == known)
+        changed = connection.execute(update(table).where(unchanged).values(last_seq=known + more))
+    if changed.rowcount != 1:
+        raise OutdatedDecisionError(f"{receiver} got another number for {subject}")
 
-    def _send_with(self, event: Event, to: Recipient, group: Group) -> tuple[int, str]:
-        waiting = _open_group(self._connection, to.receiver, group, event.subject)
-        if waiting is None:
-            unsealed = {"sealed": False, "group_key": group.key, "next_at": to_text(self._now + group.patience)}
-            return self._insert(event, to, unsealed)
-        self._mention_too(waiting, to)
-        return waiting["position"], waiting["id"]
 
-    def _mention_too(self, waiting: RowMapping, to: Recipient) -> None:
-        mention = write_mentions(merge_mentions(read_mentions(waiting["mention"]), to.mentions))
-        if mention != waiting["mention"]:
-            mine = schema.delivery.c.position == waiting["position"]
-            self._connection.execute(update(schema.delivery).where(mine).values(mention=mention))
+def _mark_routed(connection: Connection, routed: RoutedEvent, now: datetime) -> None:
+    table = schema.event
+    unrouted = and_(table.c.id == routed.event.id, table.c.routed_at.is_(None))
+    values = {"routed_at": to_text(now), "route": write_reason(routed.reason)}
+    if connection.execute(update(table).where(unrouted).values(values)).rowcount != 1:
+        raise OutdatedDecisionError(f"{routed.event.id} is routed already")
 
-    def _insert(self, event: Event, to: Recipient, columns: Row) -> tuple[int, str]:
-        row = {
-            "id": delivery_id((event.id,), to.receiver),
-            "receiver": to.receiver,
-            "urgent": event.urgent,
-            "state": State.PENDING.value,
-            "created_at": to_text(self._now),
-            "mention": write_mentions(to.mentions),
-            **columns,
-        }
-        query = insert(schema.delivery).returning(schema.delivery.c.position)
-        return int(self._connection.execute(query, row).scalar_one()), row["id"]
+
+def _insert_planned(connection: Connection, routed: RoutedEvent, planned: PlannedDelivery, now: datetime) -> None:
+    event, recipient = routed.event, planned.recipient
+    entry: Row = {
+        "event_id": event.id,
+        "receiver": recipient.receiver,
+        "subject": event.subject,
+        "receiver_seq": planned.receiver_seq,
+    }
+    if routed.silence is not None:
+        # It ends here and blocks no line: the row only records the silence.
+        ended, state = to_text(now), State.SILENCED.value
+        columns = {"sealed": True, "state": state, "reason": routed.silence, "settled_at": ended}
+        _, identity = _insert(connection, event, recipient, now, columns)
+        connection.execute(
+            insert(schema.ledger), {**entry, "delivery_id": identity, "ending": state, "ended_at": ended}
+        )
+        return
+    if recipient.group is None:
+        position, identity = _insert_alone(connection, event, planned, now)
+    else:
+        position, identity = _join_group(connection, event, recipient, recipient.group, now)
+    connection.execute(insert(schema.ledger), {**entry, "delivery_id": identity})
+    line = {"receiver": recipient.receiver, "subject": event.subject, "position": position}
+    connection.execute(_INSERT_LINE, line)
+
+
+def _insert_alone(connection: Connection, event: Event, planned: PlannedDelivery, now: datetime) -> tuple[int, str]:
+    recipient = planned.recipient
+    # A single message must not overtake a group that holds the same subject.
+    _release(connection, _groups_with(recipient.receiver, event.subject), now)
+    doubt: Row = {"state": State.UNCERTAIN.value, "may_be_repeat": True} if recipient.in_doubt else {}
+    columns = {"sealed": True, "body": planned.body, "next_at": to_text(now), **doubt}
+    return _insert(connection, event, recipient, now, columns)
+
+
+def _join_group(
+    connection: Connection, event: Event, recipient: Recipient, group: Group, now: datetime
+) -> tuple[int, str]:
+    open_group = _open_group(connection, recipient.receiver, group, event.subject)
+    if open_group is None:
+        columns = {"sealed": False, "group_key": group.key, "next_at": to_text(now + group.patience)}
+        return _insert(connection, event, recipient, now, columns)
+    _add_mentions(connection, open_group, recipient)
+    return open_group["position"], open_group["id"]
+
+
+def _add_mentions(connection: Connection, open_group: RowMapping, recipient: Recipient) -> None:
+    mention = write_mentions(merge_mentions(read_mentions(open_group["mention"]), recipient.mentions))
+    if mention != open_group["mention"]:
+        this = _delivery.c.position == open_group["position"]
+        connection.execute(update(_delivery).where(this).values(mention=mention))
+
+
+def _insert(connection: Connection, event: Event, recipient: Recipient, now: datetime, columns: Row) -> tuple[int, str]:
+    row = {
+        "id": delivery_id((event.id,), recipient.receiver),
+        "receiver": recipient.receiver,
+        "urgent": event.urgent,
+        "state": State.PENDING.value,
+        "created_at": to_text(now),
+        "mention": write_mentions(recipient.mentions),
+        **columns,
+    }
+    query = insert(_delivery).returning(_delivery.c.position)
+    return int(connection.execute(query, row).scalar_one()), row["id"]
 
 
 def _open_group(connection: Connection, receiver: str, group: Group, subject: str) -> RowMapping | None:
-    """Return the group that still takes an event of this subject, if there is one."""
-    table = schema.delivery.c
-    ours = and_(table.receiver == receiver, table.group_key == group.key, ~table.sealed)
-    # What is told of a training after its other messages must not join one that goes before them.
+    """Return the group that still takes an event of this subject, if there is one.
+
+    PostgreSQL locks the row and reads its condition again once it has the lock. Without the lock, a worker could seal
+    the group between this query and the ledger entry, and the event would be in no message. SQLite has one writer.
+    """
+    table = _delivery.c
+    open_groups = and_(table.receiver == receiver, table.group_key == group.key, ~table.sealed)
+    # An event must not join a group that is sent before the latest message of its subject.
     in_order = table.position >= func.coalesce(_last_position(receiver, subject), 0)
-    query = select(table.position, table.id, table.mention).where(ours, in_order, _size_of(table.id) < group.largest)
-    return connection.execute(query.order_by(table.position.desc()).limit(1)).mappings().one_or_none()
+    query = (
+        select(table.position, table.id, table.mention)
+        .where(open_groups, in_order, _size_of(table.id) < group.largest)
+        .order_by(table.position.desc())
+        .limit(1)
+        .with_for_update(of=_delivery)
+    )
+    return connection.execute(query).mappings().one_or_none()
 
 
 def _last_position(receiver: str, subject: str) -> ScalarSelect[int]:
     line = schema.line.c
-    mine = and_(line.receiver == receiver, line.subject == subject)
-    return select(func.max(line.position)).where(mine).scalar_subquery()
+    of_line = and_(line.receiver == receiver, line.subject == subject)
+    return select(func.max(line.position)).where(of_line).scalar_subquery()
 
 
 def _size_of(identity: Column[str]) -> ScalarSelect[int]:
@@ -187,42 +249,17 @@ def _size_of(identity: Column[str]) -> ScalarSelect[int]:
 
 
 def _groups_with(receiver: str, subject: str) -> ColumnElement[bool]:
-    mine = select(schema.line.c.position).where(schema.line.c.receiver == receiver, schema.line.c.subject == subject)
-    return schema.delivery.c.position.in_(mine)
+    line = schema.line.c
+    return _delivery.c.position.in_(select(line.position).where(line.receiver == receiver, line.subject == subject))
 
 
 def _release(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
-    """Make open groups due now; they are sealed when they are claimed."""
-    table = schema.delivery
-    # One that is due already, and not yet at the head of its lines, must take nothing more either.
-    open_groups = and_(~table.c.sealed, table.c.group_key.is_not(None), which)
-    due = case((table.c.next_at > to_text(now), to_text(now)), else_=table.c.next_at)
-    connection.execute(update(table).where(open_groups).values(next_at=due, group_key=None))
+    """Make open groups due now; they are sealed when they are leased."""
+    table = _delivery.c
+    # A group that is due already, but not yet the first of its lines, must take nothing more either.
+    open_groups = and_(~table.sealed, table.group_key.is_not(None), which)
+    due = case((table.next_at > to_text(now), to_text(now)), else_=table.next_at)
+    connection.execute(update(_delivery).where(open_groups).values(next_at=due, group_key=None))
 
 
-def _next_number(connection: Connection, receiver: str, subject: str) -> int:
-    counted = upsert(schema.counter).values(receiver=receiver, subject=subject, last_seq=1)
-    counted = counted.on_conflict_do_update(
-        index_elements=[schema.counter.c.receiver, schema.counter.c.subject],
-        set_={"last_seq": schema.counter.c.last_seq + 1},
-    )
-    return int(connection.execute(counted.returning(schema.counter.c.last_seq)).scalar_one())
-
-
-def _entry(event: Event, receiver: str, identity: str, number: int) -> Row:
-    return {
-        "event_id": event.id,
-        "receiver": receiver,
-        "delivery_id": identity,
-        "subject": event.subject,
-        "receiver_seq": number,
-    }
-
-
-_INSERT_LINE = upsert(schema.line).on_conflict_do_nothing()
-
-_MARK_ROUTED = (
-    update(schema.event)
-    .where(schema.event.c.id == bindparam("event_id"))
-    .values(routed_at=bindparam("at"), route=bindparam("why"))
-)
+_INSERT_LINE = insert_or_ignore(schema.line)

@@ -1,17 +1,16 @@
-"""What looking remembers: snapshots, looks, and the events that a look made, in one transaction."""
+"""The state of polling: snapshots, polls, incidents, and the events of a poll in the same transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, RowMapping, Table, bindparam, insert, select, update
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, RowMapping, Table, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.batch import Batch, NotSavedError, SavedState
+from watcher.core.subject import NO_ACCOUNT
 from watcher.core.training.model import Snapshot
 from watcher.store import outbox, schema
 from watcher.store.errors import StaleSnapshot
@@ -26,14 +25,15 @@ from watcher.store.rows import (
     read_snapshot,
     snapshot_row,
 )
-from watcher.store.sqlite.database import Database
-from watcher.store.sqlite.write_faults import fault_of
+from watcher.store.upsert import insert_or_ignore, insert_or_update
+from watcher.store.write_faults import fault_of
+from watcher.store.writer import StoreWriter
 
 
 class PollStore:
-    """The store as the looking stage sees it."""
+    """The store as the polling stage uses it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreWriter) -> None:
         self._database = database
 
     @property
@@ -43,19 +43,23 @@ class PollStore:
 
     @property
     def restored_at(self) -> datetime | None:
-        """Until when the store was another, newer one; ``None`` where it never was restored."""
+        """The time at which the store was restored from a backup, if it ever was."""
         return self._database.restored_at
 
-    async def load(self) -> SavedState:
-        """Return everything that is remembered."""
-        return await self._database.write(_load)
+    async def load(self, accounts: Collection[str] | None = None) -> SavedState:
+        """Return the saved state of these accounts, and of the subjects outside every account.
+
+        Without ``accounts``, the state of every account. Deviations belong to no account.
+        """
+        return await self._database.write(lambda connection: _load(connection, accounts))
 
     async def record(self, batch: Batch) -> list[Snapshot]:
-        """Keep all of it or nothing; return the snapshots with their new revision.
+        """Write all of it or nothing; return the snapshots with their new revision.
 
         Raises:
-            NotKeptError: the store cannot be written for a while.
+            NotSavedError: the store cannot be written for a while.
             StaleSnapshot: a snapshot's row is not at the revision that it was read at.
+            OutdatedDecisionError: the routes of the batch depend on facts that have changed.
         """
         try:
             await self._database.write(lambda connection: _record(connection, batch))
@@ -66,15 +70,18 @@ class PollStore:
         return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
 
 
-def _load(connection: Connection) -> SavedState:
+def _load(connection: Connection, accounts: Collection[str] | None) -> SavedState:
     def rows(table: Table) -> Iterable[RowMapping]:
-        return connection.execute(select(table)).mappings()
+        query = select(table)
+        if accounts is not None:
+            query = query.where(table.c.account.in_([NO_ACCOUNT, *accounts]))
+        return connection.execute(query).mappings()
 
     return SavedState(
         snapshots=tuple(read_snapshot(row) for row in rows(schema.training)),
         polls=tuple(read_poll(row) for row in rows(schema.poll)),
         incident_rows=tuple(read_incident_row(row) for row in rows(schema.incident)),
-        deviations=frozenset(row["description"] for row in rows(schema.deviation)),
+        deviations=frozenset(connection.scalars(select(schema.deviation.c.description))),
     )
 
 
@@ -89,9 +96,8 @@ def _record(connection: Connection, batch: Batch) -> None:
         connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
     if batch.deviations:
         connection.execute(_INSERT_DEVIATION, [deviation_row(deviation) for deviation in batch.deviations])
-    if (prerouted := batch.prerouted) is not None:
-        decisions = [(event, prerouted.decision) for event in batch.events if event.id == prerouted.event_id]
-        outbox.enqueue(connection, decisions, prerouted.seal, prerouted.at)
+    if batch.prerouted is not None:
+        outbox.enqueue(connection, batch.prerouted)
 
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
@@ -117,12 +123,6 @@ _UPDATE_SNAPSHOT = (
 )
 
 
-def _upsert(table: Table, key: Column[str]) -> Insert:
-    row = upsert(table)
-    others = {column.name: row.excluded[column.name] for column in table.c if column.name != key.name}
-    return row.on_conflict_do_update(index_elements=[key], set_=others)
-
-
-_UPSERT_POLL = _upsert(schema.poll, schema.poll.c.key)
-_INSERT_DEVIATION = upsert(schema.deviation).on_conflict_do_nothing()
-_UPSERT_INCIDENT = _upsert(schema.incident, schema.incident.c.subject)
+_UPSERT_POLL = insert_or_update(schema.poll, schema.poll.c.key)
+_UPSERT_INCIDENT = insert_or_update(schema.incident, schema.incident.c.subject)
+_INSERT_DEVIATION = insert_or_ignore(schema.deviation)

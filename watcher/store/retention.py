@@ -1,4 +1,4 @@
-"""Forgetting what is over and old: never a training's newest event, never what waits for its end or for being told."""
+"""Prune old history: never the newest event of a subject, and no event with an open or unannounced delivery."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from watcher.core.delivery.model import State
 from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.silences import prune_silences
-from watcher.store.sqlite.database import Database
+from watcher.store.writer import StoreWriter
 
 BATCH: Final = 500
-"""Rows of one transaction, so that a big clean-up holds up no delivery."""
+"""Events of one transaction, so that a long clean-up delays no delivery."""
 
 
 class Retention:
-    """The store as the upkeep sees it."""
+    """The store as history pruning uses it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreWriter) -> None:
         self._database = database
 
     async def prune(self, before: datetime) -> int:
-        """Forget a batch of events that were recorded before this time; return how many, 0 when there are no more."""
+        """Delete a batch of events recorded before this time; return their number, 0 at the end."""
         return await self._database.write(lambda connection: _prune(connection, before))
 
 
@@ -44,7 +44,7 @@ def _old_events(before: datetime) -> Select[str]:
     event, ledger, delivery = schema.event, schema.ledger, schema.delivery
     newest = select(func.max(event.c.position)).group_by(event.c.subject)
     waiting = exists().where(ledger.c.event_id == event.c.id, ledger.c.ending.is_(None))
-    # A death keeps its row's time until it is told.
+    # A dead delivery has a time until its end is announced.
     unannounced = exists().where(
         ledger.c.event_id == event.c.id,
         ledger.c.delivery_id == delivery.c.id,
@@ -61,7 +61,7 @@ def _old_events(before: datetime) -> Select[str]:
 
 
 def _prune_empty(connection: Connection, deliveries: list[str]) -> None:
-    """Forget deliveries of which no ledger entry is left; a group goes with the last of its events."""
+    """Delete deliveries without a ledger entry; a group goes with the last of its events."""
     table = schema.delivery
     kept = exists().where(schema.ledger.c.delivery_id == table.c.id)
     connection.execute(delete(table).where(table.c.id.in_(deliveries), ~kept))

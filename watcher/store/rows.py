@@ -1,4 +1,4 @@
-"""Between the core's facts and the tables' rows."""
+"""Convert the facts of the core to rows of the tables, and back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of, patterns_of
 from watcher.core.routing.silence import Silence
+from watcher.core.subject import account_of
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 
@@ -28,18 +29,18 @@ def read_time(value: str | None) -> datetime | None:
     return None if value is None else from_text(value)
 
 
-def write_time(moment: datetime | None) -> str | None:
+def write_time(value: datetime | None) -> str | None:
     """Write a nullable time column."""
-    return None if moment is None else to_text(moment)
+    return None if value is None else to_text(value)
 
 
 def dump(value: object) -> str:
-    """Write JSON as it is kept: compact, readable, any text."""
+    """Write JSON as the store has it: compact, with any character as it is."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def snapshot_row(snapshot: Snapshot) -> Row:
-    """Return the columns of a snapshot, its revision as it will be after the write."""
+    """Return the columns of a snapshot, with the revision after the write."""
     return {
         "subject": snapshot.ref.subject,
         "account": snapshot.ref.account,
@@ -101,9 +102,10 @@ def _read_unconfirmed(data: Mapping[str, Any]) -> UnconfirmedStatus:
 
 
 def poll_row(state: PollState) -> Row:
-    """Return the columns of a look's state."""
+    """Return the columns of a poll's state."""
     return {
         "key": state.key,
+        "account": account_of(state.key),
         "good_asked_at": write_time(state.good_asked_at),
         "good_answered_at": write_time(state.good_answered_at),
         "digest": state.digest,
@@ -129,10 +131,10 @@ def read_poll(row: RowMapping) -> PollState:
 
 
 def incident_columns(row: IncidentRow) -> Row:
-    """Return the columns of what is remembered of a trouble."""
+    """Return the columns of a subject's incident."""
     incident = row.incident
     body = None if incident is None else dump(incident_json(incident))
-    return {"subject": row.subject, "seq": row.seq, "body": body}
+    return {"subject": row.subject, "account": account_of(row.subject), "seq": row.seq, "body": body}
 
 
 def read_incident_row(row: RowMapping) -> IncidentRow:
@@ -171,7 +173,7 @@ def _read_incident(data: Mapping[str, Any]) -> Incident:
 
 
 def deviation_row(deviation: Deviation) -> Row:
-    """Return the columns of a difference from the documents."""
+    """Return the columns of a deviation."""
     return {
         "description": deviation.description,
         "poll": deviation.poll,
@@ -191,10 +193,11 @@ def read_deviation(row: RowMapping) -> Deviation:
 
 
 def event_row(event: Event) -> Row:
-    """Return the columns of a new event; it is not routed yet."""
+    """Return the columns of a new event, which is not routed yet."""
     return {
         "id": event.id,
         "subject": event.subject,
+        "account": account_of(event.subject),
         "seq": event.seq,
         "kind": event.kind.value,
         "body": dump(to_json(event)),
@@ -237,10 +240,10 @@ def read_silence(row: RowMapping) -> Silence:
 
 
 def write_mentions(mentions: Sequence[str]) -> str | None:
-    """Return the column ``mention`` of a delivery; no mention has a blank in it."""
+    """Return the column ``mention`` of a delivery; no mention contains a space."""
     return " ".join(mentions) or None
 
 
 def read_mentions(column: str | None) -> tuple[str, ...]:
-    """Read what ``write_mentions`` wrote."""
+    """Read the column ``mention`` of a delivery."""
     return tuple((column or "").split())

@@ -1,198 +1,235 @@
-"""The tables, in SQL that SQLite and PostgreSQL both understand.
+"""The tables, in SQL that SQLite and PostgreSQL both have.
 
-Times are RFC 3339 text in UTC with microseconds, so that they sort as they stand. ``position`` columns give the
-order of recording. The migrations make these tables; a test shows that both agree.
+Times are RFC 3339 text in UTC with microseconds, so that they sort as text. ``position`` columns give the order of
+recording. ``account`` columns are empty for subjects outside every account. The migrations make these tables; a test
+shows that both agree.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
-    text,
+    false,
 )
+
+REPLACEMENT: Final = "\ufffd"
+
+
+class StoredText(TypeDecorator[str]):
+    """Text from anywhere: PostgreSQL refuses NUL characters, so that they are replaced on the way in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        """Return the text as it is stored."""
+        return value.replace("\x00", REPLACEMENT) if value is not None and "\x00" in value else value
+
+
+POSITION: Final = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows automatically only in a column of the type INTEGER, which has 64 bits there."""
 
 metadata = MetaData()
 
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", StoredText, primary_key=True),
+    Column("value", StoredText, nullable=False),
 )
-"""Facts about the store itself: its epoch, when it was made."""
+"""Facts about the store itself, such as its epoch; ``meta_keys`` names them."""
 
 training = Table(
     "training",
     metadata,
-    Column("subject", Text, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("status", Text),
-    Column("seen_after", Text, nullable=False),
-    Column("changed_after", Text),
-    Column("changed_before", Text),
-    Column("first_seen_at", Text, nullable=False),
-    Column("pending", Text),
+    Column("subject", StoredText, primary_key=True),
+    Column("account", StoredText, nullable=False),
+    Column("service", StoredText, nullable=False),
+    Column("status", StoredText),
+    Column("seen_after", StoredText, nullable=False),
+    Column("changed_after", StoredText),
+    Column("changed_before", StoredText),
+    Column("first_seen_at", StoredText, nullable=False),
+    Column("pending", StoredText),
     Column("absent", Integer, nullable=False, server_default="0"),
-    Column("gone", Boolean, nullable=False, server_default=text("0")),
+    Column("gone", Boolean, nullable=False, server_default=false()),
     Column("seq", Integer, nullable=False),
-    Column("announced_statuses", Text, nullable=False),
-    Column("record", Text, nullable=False),
+    Column("announced_statuses", StoredText, nullable=False),
+    Column("record", StoredText, nullable=False),
     Column("revision", Integer, nullable=False),
 )
-"""One row a training: the snapshot."""
+"""One row a training: its snapshot."""
 
 poll = Table(
     "poll",
     metadata,
-    Column("key", Text, primary_key=True),
-    Column("good_asked_at", Text),
-    Column("good_answered_at", Text),
+    Column("key", StoredText, primary_key=True),
+    Column("account", StoredText, nullable=False, server_default=""),
+    Column("good_asked_at", StoredText),
+    Column("good_answered_at", StoredText),
     Column("digest", LargeBinary),
     Column("failures", Integer, nullable=False, server_default="0"),
-    Column("failed_since", Text),
-    Column("cause", Text),
-    Column("detail", Text),
+    Column("failed_since", StoredText),
+    Column("cause", StoredText),
+    Column("detail", StoredText),
 )
-"""One row a recurring question to AiTEMS: when it was last answered, or why it is not."""
+"""One row a recurring poll: its latest good answer, or the reason for its failures."""
 
 incident = Table(
     "incident",
     metadata,
-    Column("subject", Text, primary_key=True),
+    Column("subject", StoredText, primary_key=True),
+    Column("account", StoredText, nullable=False, server_default=""),
     Column("seq", Integer, nullable=False),
-    Column("body", Text),
+    Column("body", StoredText),
 )
-"""What cannot be seen: one row a subject (account, service, training); ``body`` is the open incident, if any."""
+"""One row a subject that had an incident; ``body`` is the open incident, if there is one."""
 
 deviation = Table(
     "deviation",
     metadata,
-    Column("description", Text, primary_key=True),
-    Column("poll", Text, nullable=False),
-    Column("seen_at", Text, nullable=False),
-    Column("sample", Text, nullable=False),
+    Column("description", StoredText, primary_key=True),
+    Column("poll", StoredText, nullable=False),
+    Column("seen_at", StoredText, nullable=False),
+    Column("sample", StoredText, nullable=False),
 )
-"""Where AiTEMS differs from its documents; one row a difference, with a sample that holds no value."""
+"""One row a difference between AiTEMS and its documents, with a sample that holds no value.
+
+A difference is reported once for all accounts.
+"""
 
 event = Table(
     "event",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("subject", Text, nullable=False),
+    Column("position", POSITION, primary_key=True, autoincrement=True),
+    Column("id", StoredText, nullable=False, unique=True),
+    Column("subject", StoredText, nullable=False),
+    Column("account", StoredText, nullable=False, server_default=""),
     Column("seq", Integer, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("group_key", Text),
-    Column("recorded_at", Text, nullable=False),
-    Column("routed_at", Text),
-    Column("route", Text),
+    Column("kind", StoredText, nullable=False),
+    Column("body", StoredText, nullable=False),
+    Column("group_key", StoredText),
+    Column("recorded_at", StoredText, nullable=False),
+    Column("routed_at", StoredText),
+    Column("route", StoredText),
     UniqueConstraint("subject", "seq", name="uq_event_subject_seq"),
 )
-"""Every change; a row without ``routed_at`` is the outbox."""
+"""Every change; a row without ``routed_at`` is in the outbox."""
 
 Index("ix_event_subject_recorded", event.c.subject, event.c.recorded_at)
-Index("ix_event_group", event.c.group_key, sqlite_where=text("group_key IS NOT NULL"))
-Index("ix_event_unrouted", event.c.position, sqlite_where=text("routed_at IS NULL"))
+_grouped, _unrouted = event.c.group_key.is_not(None), event.c.routed_at.is_(None)
+Index("ix_event_group", event.c.group_key, sqlite_where=_grouped, postgresql_where=_grouped)
+Index("ix_event_unrouted", event.c.position, sqlite_where=_unrouted, postgresql_where=_unrouted)
 
 delivery = Table(
     "delivery",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("receiver", Text, nullable=False),
-    Column("group_key", Text),
+    Column("position", POSITION, primary_key=True, autoincrement=True),
+    Column("id", StoredText, nullable=False, unique=True),
+    Column("receiver", StoredText, nullable=False),
+    Column("group_key", StoredText),
     Column("sealed", Boolean, nullable=False),
     Column("urgent", Boolean, nullable=False),
     Column("body", LargeBinary),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("state", StoredText, nullable=False),
+    Column("reason", StoredText, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("degrade", Integer, nullable=False, server_default="0"),
-    Column("may_be_repeat", Boolean, nullable=False, server_default=text("0")),
-    Column("created_at", Text, nullable=False),
-    Column("next_at", Text),
-    Column("token", Text),
-    Column("lease_until", Text),
-    Column("attempted_at", Text),
-    Column("settled_at", Text),
-    Column("answer", Text),
-    Column("receipt", Text),
-    Column("mention", Text),
+    Column("may_be_repeat", Boolean, nullable=False, server_default=false()),
+    Column("created_at", StoredText, nullable=False),
+    Column("next_at", StoredText),
+    Column("token", StoredText),
+    Column("lease_until", StoredText),
+    Column("attempted_at", StoredText),
+    Column("settled_at", StoredText),
+    Column("answer", StoredText),
+    Column("receipt", StoredText),
+    Column("mention", StoredText),
     Column("lookups", Integer, nullable=False, server_default="0"),
 )
-"""One message to one receiver; a group is sealed just before its first attempt, everything else at once."""
+"""One message to one receiver; a group is sealed when it is leased first, everything else at once."""
 
-# Not a partial one: SQLite takes that only for a question in the index's own words, and ours have parameters.
+# Not a partial index: SQLite uses one only for a condition in the same words, and these queries have parameters.
 Index("ix_delivery_state", delivery.c.state, delivery.c.receiver, delivery.c.next_at)
-Index("ix_delivery_group", delivery.c.receiver, delivery.c.group_key, sqlite_where=text("NOT sealed"))
+_unsealed = ~delivery.c.sealed
+Index(
+    "ix_delivery_group",
+    delivery.c.receiver,
+    delivery.c.group_key,
+    sqlite_where=_unsealed,
+    postgresql_where=_unsealed,
+)
 
 line = Table(
     "line",
     metadata,
-    Column("receiver", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("receiver", StoredText, primary_key=True),
+    Column("subject", StoredText, primary_key=True),
+    Column("position", POSITION, primary_key=True, autoincrement=False),
 )
-"""The open deliveries of each (receiver, subject), in order: only the first may be sent."""
+"""The open deliveries of each line (receiver and subject), in order: only the first may be sent."""
 
 Index("ix_line_position", line.c.position)
 
 ledger = Table(
     "ledger",
     metadata,
-    Column("event_id", Text, primary_key=True),
-    Column("receiver", Text, primary_key=True),
-    Column("delivery_id", Text, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("event_id", StoredText, primary_key=True),
+    Column("receiver", StoredText, primary_key=True),
+    Column("delivery_id", StoredText, nullable=False),
+    Column("subject", StoredText, nullable=False),
     Column("receiver_seq", Integer, nullable=False),
-    Column("ending", Text),
-    Column("ended_at", Text),
+    Column("ending", StoredText),
+    Column("ended_at", StoredText),
     UniqueConstraint("receiver", "subject", "receiver_seq", name="uq_ledger_receiver_seq"),
 )
-"""Exactly one entry per event and receiver that its route names, with how it ended."""
+"""Exactly one entry for each event and receiver of its route, with the state in which it ended."""
 
 Index("ix_ledger_delivery", ledger.c.delivery_id)
 
 counter = Table(
     "counter",
     metadata,
-    Column("receiver", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
+    Column("receiver", StoredText, primary_key=True),
+    Column("subject", StoredText, primary_key=True),
     Column("last_seq", Integer, nullable=False),
 )
-"""The latest ``receiver_seq`` of a receiver and subject; it outlives the pruned ledger."""
+"""The latest ``receiver_seq`` of a line; it outlives the pruned ledger."""
 
 silence = Table(
     "silence",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("match", Text, nullable=False),
-    Column("starts_at", Text, nullable=False),
-    Column("ends_at", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("ended_at", Text),
-    Column("ended_by", Text),
+    Column("id", StoredText, primary_key=True),
+    Column("match", StoredText, nullable=False),
+    Column("starts_at", StoredText, nullable=False),
+    Column("ends_at", StoredText, nullable=False),
+    Column("author", StoredText, nullable=False),
+    Column("reason", StoredText, nullable=False),
+    Column("ended_at", StoredText),
+    Column("ended_by", StoredText),
 )
-"""One row a silence, also when it is over: a silenced delivery's reason is its id."""
+"""One row a silence, also after its end: the reason of a silenced delivery is its id."""
 
 receiver = Table(
     "receiver",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", StoredText, primary_key=True),
     Column("seq", Integer, nullable=False),
-    Column("failing_since", Text),
-    Column("reason", Text),
-    Column("answer", Text),
+    Column("failing_since", StoredText),
+    Column("reason", StoredText),
+    Column("answer", StoredText),
 )
-"""One row a receiver that something was told about: ``failing_since`` is set while it refuses for good."""
+"""One row a receiver that an event was about; ``failing_since`` is set while it fails permanently."""

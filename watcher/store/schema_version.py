@@ -1,20 +1,16 @@
-"""Which schemas this version knows, and which one a store has, without the libraries that take long to load."""
+"""The schemas that this version knows, and the schema of a store, without libraries that take long to load."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from importlib.resources import files
-from pathlib import Path
-from urllib.parse import quote
 
-from watcher.store.errors import StoreTooNew, StoreUnusable
-
-READ_TIMEOUT_SECONDS = 5.0
+from watcher.store.errors import StoreTooNew
+from watcher.store.sqlite.revision import read_revision
+from watcher.store.url import sqlite_path
 
 
 def known_revisions() -> frozenset[str]:
-    """Return the schemas that this version knows; the last of them is its own."""
+    """Return the schemas that this version knows; the highest is its own."""
     names = (entry.name for entry in files("watcher.store.migrations.versions").iterdir())
     return frozenset(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
 
@@ -25,10 +21,10 @@ def this_revision() -> str:
 
 
 def check_known(revision: str) -> None:
-    """Refuse a schema of a later version.
+    """Refuse the schema of a later version.
 
     Raises:
-        StoreTooNew: this version does not know it.
+        StoreTooNew: this version does not know the schema.
     """
     known = known_revisions()
     if revision not in known:
@@ -37,20 +33,13 @@ def check_known(revision: str) -> None:
         )
 
 
-def revision_in(path: Path) -> str:
-    """Return the schema of a store, read beside whoever holds it.
+def revision_in(url: str) -> str:
+    """Return the schema of a store, also while a daemon holds it.
 
     Raises:
-        StoreTooNew: the store has a revision that this version does not know.
-        StoreUnusable: it cannot be read.
+        StoreTooNew: this version does not know the schema.
+        StoreUnusable: the store cannot be read.
     """
-    address = f"file:{quote(str(path))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True, timeout=READ_TIMEOUT_SECONDS)) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error as error:
-        raise StoreUnusable(f"cannot read {path}: {error}; run aitems-watcher doctor") from error
-    if row is None:
-        raise StoreUnusable(f"{path} has no schema; start the watcher once, or name the right configuration")
-    check_known(row[0])
-    return str(row[0])
+    revision = read_revision(sqlite_path(url))
+    check_known(revision)
+    return revision

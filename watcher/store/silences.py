@@ -1,4 +1,4 @@
-"""Silences: kept, ended, and read where events are routed."""
+"""Silences: added and ended by people, read by the routing stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.rows import read_silence, silence_row
-from watcher.store.sqlite.database import Database
+from watcher.store.writer import StoreWriter
 
 ID_BYTES: Final = 5
 
@@ -23,17 +23,17 @@ _silence = schema.silence
 
 
 class SilenceRefusedError(ValueError):
-    """A silence is not there, or is over; the text says what to do."""
+    """A silence does not exist, or has ended; the message says how to go on."""
 
 
 class Silences:
-    """The store as a person's commands see it; each call is done whole or not at all."""
+    """The store as the commands for silences use it; each call is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreWriter) -> None:
         self._database = database
 
     async def add(self, match: Matcher, lasts: timedelta, author: str, reason: str, now: datetime) -> Silence:
-        """Keep a silence that holds from now on."""
+        """Add a silence that starts now."""
         silence = Silence(
             id=f"sil_{secrets.token_hex(ID_BYTES)}",
             match=match,
@@ -49,33 +49,33 @@ class Silences:
         """End a silence before its time.
 
         Raises:
-            SilenceRefusedError: there is none whose id begins so, or it is over.
+            SilenceRefusedError: no silence, or several, have an id that begins so, or it has ended.
         """
         return await self._database.write(lambda connection: _end(connection, beginning, by, now))
 
 
 def active(connection: Connection, now: datetime) -> list[Silence]:
-    """Return the silences that hold at this time, the first that was added first."""
-    at, table = to_text(now), _silence.c
-    holds = and_(table.starts_at <= at, table.ends_at > at, table.ended_at.is_(None))
-    rows = connection.execute(select(_silence).where(holds).order_by(table.starts_at, table.id)).mappings()
+    """Return the silences that are active at this time, the oldest first."""
+    table, time = _silence.c, to_text(now)
+    is_active = and_(table.starts_at <= time, table.ends_at > time, table.ended_at.is_(None))
+    rows = connection.execute(select(_silence).where(is_active).order_by(table.starts_at, table.id)).mappings()
     return [read_silence(row) for row in rows]
 
 
 def every(connection: Connection) -> list[Silence]:
-    """Return every silence that is kept, those that are over too, the first that was added first."""
+    """Return every silence, ended ones too, the oldest first."""
     rows = connection.execute(select(_silence).order_by(_silence.c.starts_at, _silence.c.id)).mappings()
     return [read_silence(row) for row in rows]
 
 
 def by_id(connection: Connection, identity: str) -> Silence | None:
-    """Return one silence."""
+    """Return the silence with this id."""
     row = connection.execute(select(_silence).where(_silence.c.id == identity)).mappings().one_or_none()
     return None if row is None else read_silence(row)
 
 
 def prune_silences(connection: Connection, before: datetime) -> None:
-    """Forget what was over before this time and what no delivery names any more."""
+    """Delete silences that ended before this time and that no delivery names any more."""
     named = exists().where(schema.delivery.c.state == State.SILENCED.value, schema.delivery.c.reason == _silence.c.id)
     connection.execute(delete(_silence).where(_silence.c.ends_at < to_text(before), ~named))
 
@@ -85,12 +85,16 @@ def _end(connection: Connection, beginning: str, by: str, now: datetime) -> Sile
     if silence.ended_at is not None or silence.ends_at <= now:
         raise SilenceRefusedError(f"silence {silence.id} is over since {to_text(silence.over_at)}")
     ended = replace(silence, ended_at=now, ended_by=by)
-    connection.execute(update(_silence).where(_silence.c.id == silence.id).values(silence_row(ended)))
+    # The condition counts where two people end it at once: the first one is recorded.
+    still_active = and_(_silence.c.id == silence.id, _silence.c.ended_at.is_(None))
+    changed = connection.execute(update(_silence).where(still_active).values(ended_at=to_text(now), ended_by=by))
+    if changed.rowcount != 1:
+        raise SilenceRefusedError(f"silence {silence.id} has just been ended by somebody else")
     return ended
 
 
 def _found(connection: Connection, beginning: str) -> Silence:
-    query = select(_silence).where(_silence.c.id.startswith(beginning, autoescape=True)).limit(2)
+    query = select(_silence).where(_silence.c.id.istartswith(beginning, autoescape=True)).limit(2)
     rows = connection.execute(query).mappings().all() if beginning else []
     if not rows:
         raise SilenceRefusedError(f"there is no silence {beginning!r}; see aitems-watcher silence list --all")

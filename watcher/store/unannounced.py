@@ -1,4 +1,4 @@
-"""What nobody could be told: a broken receiver, or dead letters, of which no other receiver has the news."""
+"""Events about receivers that reached no receiver: of a failing receiver, or of dead letters."""
 
 from __future__ import annotations
 
@@ -13,44 +13,28 @@ from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import NotAnnounced, read_reason
 from watcher.store import schema
-from watcher.store.receivers import read_receiver_state
+from watcher.store.delivery.receivers import read_receiver_state
 from watcher.store.rows import read_event
-from watcher.store.sqlite.database import Database
 
 LATEST: Final = 50
-"""Events of one receiver that are looked at; older ones are about what is long settled."""
+"""The number of latest events of one receiver that are read; older ones are settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnannouncedEvent:
-    """An event about a receiver that reaches nobody, and why."""
+    """An event about a receiver that reached no receiver, and why."""
 
     event: Event
     reason: NotAnnounced
 
 
-class Unheard:
-    """The store as health sees it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def unannounced(self) -> list[UnannouncedEvent]:
-        """Return what nobody could be told, the oldest first; empty when all is told or on its way."""
-        return await self._database.write(unannounced)
-
-
 def unannounced(connection: Connection) -> list[UnannouncedEvent]:
-    """Return what nobody could be told, the oldest first."""
+    """Return the events about receivers that reached no receiver, the oldest first."""
     rows = connection.execute(select(schema.receiver)).mappings().all()
     receiver_states = [read_receiver_state(row) for row in rows]
-    failing_receivers = frozenset(
-        receiver_state.name for receiver_state in receiver_states if receiver_state.failing_since is not None
-    )
-    found = [
-        news for receiver_state in receiver_states for news in _about(connection, receiver_state, failing_receivers)
-    ]
-    return sorted(found, key=lambda news: news.event.recorded_at)
+    failing_receivers = frozenset(state.name for state in receiver_states if state.failing_since is not None)
+    missed = [event for state in receiver_states for event in _about(connection, state, failing_receivers)]
+    return sorted(missed, key=lambda item: item.event.recorded_at)
 
 
 def _about(
@@ -73,7 +57,7 @@ def _about(
 
 
 def _matters(connection: Connection, receiver_state: ReceiverState, event: Event, *, is_latest: bool) -> bool:
-    """Say whether there is still something to do about it; ``is_latest``: no later word on whether it passes."""
+    """Say whether the event still needs attention; ``is_latest``: no later event about the receiver's state."""
     match event.kind:
         case Kind.RECEIVER_FAILING:
             return is_latest and receiver_state.failing_since is not None
@@ -103,7 +87,7 @@ def _why(connection: Connection, row: RowMapping, failing_receivers: frozenset[s
     ):
         return None
     if not delivery_outcomes:
-        # Without a word for it, a route drops it on purpose.
+        # A route without receivers names the reason, unless it drops the event on purpose.
         return read_reason(row["route"]).not_announced
     return (
         NotAnnounced.ALL_FAILING

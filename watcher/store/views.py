@@ -1,4 +1,4 @@
-"""Reading the store without touching it: what `status` and `history` show, also while a daemon runs."""
+"""Read the store for `status`, `history` and other reports, also while a daemon holds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.exc import DatabaseError
@@ -21,12 +20,13 @@ from watcher.core.routing.reason import RoutingReason, read_reason
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import Snapshot
-from watcher.store import receivers, schema, silences
+from watcher.store import schema, silences
+from watcher.store.delivery import receivers
 from watcher.store.delivery_views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
+from watcher.store.readers import place_of, reader_engine
 from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
-from watcher.store.sqlite.connections import reader_engine
 from watcher.store.unannounced import UnannouncedEvent, unannounced
 
 
@@ -42,7 +42,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOutcome:
-    """How one event fared with one receiver."""
+    """The delivery of one event to one receiver."""
 
     receiver: str
     receiver_seq: int
@@ -56,7 +56,7 @@ class DeliveryOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventHistory:
-    """An event with its route and what became of its deliveries."""
+    """An event with its route and its deliveries."""
 
     event: Event
     routed_at: datetime | None
@@ -69,20 +69,20 @@ class HistoryFilter:
     """Which events to show; ``None`` shows all."""
 
     text: str | None = None
-    """A part of the subject, or the beginning of an event's id."""
+    """A part of the subject, or the beginning of an event's id; case does not matter."""
     kind: str | None = None
     limit: int = 50
 
 
 class Views:
-    """All reads of one command, at one moment of the file."""
+    """All reads of one command, at one point in time."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @property
     def connection(self) -> Connection:
-        """For other reads at the same moment."""
+        """The connection, for other reads at the same point in time."""
         return self._connection
 
     def facts(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Views:
         return sorted((read_snapshot(row) for row in rows), key=lambda snapshot: snapshot.ref)
 
     def polls(self) -> dict[str, PollState]:
-        """Return what is remembered of each look, by key."""
+        """Return the state of each poll, by key."""
         rows = self._connection.execute(select(schema.poll)).mappings()
         return {row["key"]: read_poll(row) for row in rows}
 
@@ -107,14 +107,14 @@ class Views:
         return sorted((item for item in found if item is not None), key=lambda incident: incident.since)
 
     def deviations(self) -> list[Deviation]:
-        """Return where AiTEMS differs from its documents, the oldest first."""
+        """Return the deviations of AiTEMS from its documents, the oldest first."""
         rows = self._connection.execute(select(schema.deviation).order_by(schema.deviation.c.seen_at)).mappings()
         return [read_deviation(row) for row in rows]
 
     def queues(self, states: Iterable[State] | None = None) -> list[QueueState]:
-        """Return how many deliveries stand where, by receiver and state; ``None`` counts what was delivered too.
+        """Return the number of deliveries by receiver and state; ``None`` stands for every state.
 
-        That is most of the store: whoever asks often names the states.
+        Delivered ones are most of the store: a frequent caller names the states.
         """
         table = schema.delivery.c
         columns = (table.receiver, table.state, func.count().label("count"), func.min(table.created_at).label("oldest"))
@@ -124,49 +124,52 @@ class Views:
         return [_queue_state(row) for row in self._connection.execute(query).mappings()]
 
     def deliveries(self, wanted: DeliveryFilter) -> list[DeliveryView]:
-        """Return the latest deliveries that fit, newest last."""
+        """Return the latest deliveries that match, the newest last."""
         return delivery_views(self._connection, wanted)
 
     def silences(self, now: datetime) -> list[Silence]:
-        """Return the silences that hold at this time, the first that was added first."""
+        """Return the silences that are active at this time, the oldest first."""
         return silences.active(self._connection, now)
 
     def every_silence(self) -> list[Silence]:
-        """Return every silence that is kept, those that are over too."""
+        """Return every silence, ended ones too, the oldest first."""
         return silences.every(self._connection)
 
     def silence(self, identity: str) -> Silence | None:
-        """Return one silence."""
+        """Return the silence with this id."""
         return silences.by_id(self._connection, identity)
 
     def failing_receivers(self) -> list[ReceiverState]:
-        """Return the receivers that refuse for good."""
+        """Return the receivers that fail permanently."""
         return receivers.failing_receivers(self._connection)
 
     def unannounced(self) -> list[UnannouncedEvent]:
-        """Return what nobody could be told about receivers."""
+        """Return the events about receivers that reached no receiver."""
         return unannounced(self._connection)
 
     def history(self, wanted: HistoryFilter) -> list[EventHistory]:
-        """Return the latest events, newest last."""
+        """Return the latest events that match, the newest last."""
         table = schema.event.c
         query = select(schema.event).order_by(table.position.desc()).limit(wanted.limit)
         if wanted.kind is not None:
             query = query.where(table.kind == wanted.kind)
         if wanted.text is not None:
-            query = query.where(table.subject.contains(wanted.text, autoescape=True) | table.id.startswith(wanted.text))
+            query = query.where(
+                table.subject.icontains(wanted.text, autoescape=True)
+                | table.id.istartswith(wanted.text, autoescape=True)
+            )
         rows = self._connection.execute(query).mappings().all()
         return [self._event_history(row) for row in reversed(rows)]
 
     def by_id(self, beginning: str, limit: int) -> list[EventHistory]:
-        """Return the latest events whose id begins so; one alone where it is an id."""
+        """Return the latest events whose id begins so, the newest first."""
         table = schema.event.c
-        begins = table.id.startswith(beginning, autoescape=True)
+        begins = table.id.istartswith(beginning, autoescape=True)
         query = select(schema.event).where(begins).order_by(table.position.desc()).limit(limit)
         return [self._event_history(row) for row in self._connection.execute(query).mappings().all()]
 
     def recent(self, event: Event) -> int:
-        """Return how many events a subject had within the hour to one of them, that one among them."""
+        """Return the number of events of a subject within the hour up to this one, which counts too."""
         return recent_of(self._connection, event)
 
     def _event_history(self, row: RowMapping) -> EventHistory:
@@ -208,19 +211,19 @@ def _delivery_outcome(row: RowMapping) -> DeliveryOutcome:
 
 
 @contextmanager
-def open_views(path: Path) -> Iterator[Views]:
+def open_views(url: str) -> Iterator[Views]:
     """Open the store for reading only.
 
     Raises:
         StoreUnusable: there is none, or it cannot be read.
     """
-    engine = reader_engine(path)
+    engine = reader_engine(url)
     try:
         with engine.begin() as connection:
             yield Views(connection)
     except DatabaseError as error:
         raise StoreUnusable(
-            f"cannot read {path}: {error.orig}; run `aitems-watcher run` once, or restore it"
+            f"cannot read {place_of(url)}: {error.orig}; run `aitems-watcher run` once, or restore it"
         ) from error
     finally:
         engine.dispose()

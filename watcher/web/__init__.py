@@ -1,4 +1,4 @@
-"""The watcher over HTTP: it shows, and changes nothing."""
+"""The web pages for health and metrics; they change nothing."""
 
 from watcher.web.listener import Listener
 from watcher.web.pages import Pages, Readiness, build_app

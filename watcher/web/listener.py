@@ -1,4 +1,4 @@
-"""Listening: uvicorn inside of our loop, which leaves the signals alone; an address that is taken is tried again."""
+"""The web server: uvicorn in the daemon's event loop; an address that is in use is tried again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = structlog.get_logger()
 
 RETRY_SECONDS: Final = 60.0
 FIRST_REQUEST_SECONDS: Final = 10.0
-"""A connection that has sent no whole request by then is closed."""
+"""A connection without a complete request is closed after this time."""
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 16_384
 
 
 class Listener:
-    """Serves an application at one address for as long as it runs."""
+    """Serves an application at one address while it runs."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._app = app
@@ -32,35 +32,35 @@ class Listener:
         self._port = port
         self._retry_seconds = retry_seconds
         self.port: int | None = None
-        """Where it listens now."""
+        """The port on which it listens now."""
 
     async def run(self) -> None:
-        """Serve until cancelled; never ends by itself."""
+        """Serve until cancelled; a fault is logged and the server starts again."""
         warned = False
         while True:
             try:
                 async with self._serving():
                     await asyncio.get_running_loop().create_future()
             except OSError as error:
-                self._say(log.debug if warned else log.warning, error)
+                self._log_not_listening(log.debug if warned else log.warning, error)
                 warned = True
             except Exception:
-                # Showing is beside the work: a fault here must not end it.
+                # A fault of the web server must not end the watcher.
                 log.exception("web.crashed")
             await asyncio.sleep(self._retry_seconds)
 
-    def _say(self, write: Callable[..., None], error: OSError) -> None:
+    def _log_not_listening(self, write: Callable[..., None], error: OSError) -> None:
         write(
             "web.not_listening",
             address=f"{self._host}:{self._port}",
             problem=error.strerror or str(error),
-            remedy="set [web] listen to a free address; it is tried again once a minute",
+            remedy="set [web] listen to a free address; the watcher tries again once a minute",
         )
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         with await listen(self._host, self._port, CONNECTIONS_MAX) as listener:
-            server = prepare(self._app, _Impatient, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
+            server = prepare(self._app, _LimitedProtocol, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
             self.port = listener.getsockname()[1]
             log.info("web.started", host=self._host, port=self.port)
@@ -71,17 +71,17 @@ class Listener:
                 await stop(server)
 
 
-class _Impatient(H11Protocol):
-    """Takes so many connections and no more, and waits for a first request only so long."""
+class _LimitedProtocol(H11Protocol):
+    """Limits the number of connections, and the wait for the first request of each."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         if len(self.connections) >= CONNECTIONS_MAX:
             transport.abort()
         super().connection_made(transport)
-        self.loop.call_later(FIRST_REQUEST_SECONDS, self._hang_up)
+        self.loop.call_later(FIRST_REQUEST_SECONDS, self._close_without_request)
 
-    def _hang_up(self) -> None:
-        # Once a request was taken, uvicorn's own limit for idle connections counts.
+    def _close_without_request(self) -> None:
+        # After the first request, uvicorn's own limit for idle connections applies.
         cycle: object = self.cycle
         if cycle is None:
             self.transport.abort()

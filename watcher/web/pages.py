@@ -1,4 +1,4 @@
-"""What is answered where: health and metrics, by GET and HEAD alone, to whom shows the token."""
+"""The pages ``/healthz``, ``/readyz`` and ``/metrics``: GET and HEAD only, and a token where one is configured."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
 }
 OPEN_PATHS: Final = frozenset({"/healthz"})
-"""What needs no token: it says that the process turns, and nothing else."""
+"""Pages without a token: ``/healthz`` shows only that the process responds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the watcher does its work, and every reason why not."""
+    """Whether the watcher is ready, with every reason against it."""
 
     reasons: Sequence[NotReadyReason]
 
@@ -42,52 +42,52 @@ class Readiness:
         return not self.reasons
 
     def as_json(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the readiness as plain JSON."""
         reasons = [{"reason": reason.code.value, "detail": reason.detail} for reason in self.reasons]
         return {"ready": self.ready, "reasons": reasons}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Where the answers come from."""
+    """The sources of the pages."""
 
     readiness: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], Awaitable[bytes]]
     metrics_type: str
     token: Callable[[], Secret] | None = None
-    """Asked at each request, so that a file that was rotated is picked up; ``None`` wants no token."""
+    """Read at each request, so that a rotated file takes effect; ``None`` requires no token."""
     hosts: Sequence[str] = ("*",)
-    """The names by which it may be asked for: a foreign one is a web page's that had its name lead here."""
+    """The accepted ``Host`` names; any other may come from a web page that rebinds its name to this machine."""
 
 
 def build_app(pages: Pages) -> ASGIApp:
-    """Return the application."""
+    """Return the application that serves the pages."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        found = await pages.readiness()
-        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse(found.as_json(), status)
+        readiness = await pages.readiness()
+        status = HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse(readiness.as_json(), status)
 
     async def metrics(_request: Request) -> Response:
         return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    known = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
-    return Guard(known, pages.token)
+    trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
+    return Guard(trusted, pages.token)
 
 
 class Guard:
-    """Refuses what is no plain question of somebody who may ask, before anything is read."""
+    """Refuses requests with another method, with a body or without the token, before reading anything."""
 
     def __init__(self, app: ASGIApp, token: Callable[[], Secret] | None) -> None:
         self._app = app
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the ASGI specification."""
+        """Serve one request, as the ASGI specification requires."""
         request = Request(scope)
         refusal = self._refusal(request)
         await (refusal or self._app)(scope, receive, _with_security_headers(send))
@@ -97,15 +97,16 @@ class Guard:
             return _refused(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
         if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
-        if request.url.path not in OPEN_PATHS and not self._is_known(request):
+        if request.url.path not in OPEN_PATHS and not self._is_authorized(request):
             return _refused(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         return None
 
-    def _is_known(self, request: Request) -> bool:
+    def _is_authorized(self, request: Request) -> bool:
         if self._token is None:
             return True
         expected = f"Bearer {self._token().reveal()}"
         given = request.headers.get("Authorization", "")
+        # In constant time: the time of a comparison must not reveal the token.
         return hmac.compare_digest(given.encode("latin-1"), expected.encode())
 
 

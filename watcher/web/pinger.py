@@ -1,4 +1,4 @@
-"""One call of the heartbeat's address, through the HTTP seam."""
+"""One call of the heartbeat URL."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REDIRECTS: Final = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
 
 
 class Pinger:
-    """Calls an address that is asked for at each call, since it may be a secret in a file."""
+    """Calls the heartbeat URL; the URL may be a secret, so it is read at each call."""
 
     def __init__(self, http: HttpClient, url: Callable[[], Secret]) -> None:
         self._http = http
         self._url = url
 
     async def ping(self) -> str | None:
-        """Call once; return what went wrong, without the address, or ``None``."""
+        """Call the URL once; return the failure without the URL, or ``None``."""
         result = await self._http.call(HttpRequest(url=self._url()))
         if not isinstance(result, Answered):
             return result.detail

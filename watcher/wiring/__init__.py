@@ -1,1 +1,1 @@
-"""Making the parts from the settings, for ``app.py`` and for the commands that need one part alone."""
+"""Build the parts of the daemon from the settings; some commands build a single part."""

@@ -1,4 +1,4 @@
-"""The client of an account, from its settings."""
+"""Make the client of an account from its settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class AccountKeys:
-    """An account's keys, read anew for each request, so that a file that was rotated is picked up."""
+    """The keys of an account, read again for each request, so that a rotated file takes effect."""
 
     def __init__(self, settings: AccountSettings, runtime: Runtime) -> None:
         self._settings = settings
@@ -28,7 +28,7 @@ class AccountKeys:
         self._pair = self._read()
 
     def current(self) -> KeyPair:
-        """Return the keys as they are now; while a file is being replaced, as they were."""
+        """Return the current keys; while a file cannot be read, the last ones that were read."""
         try:
             self._pair = self._read()
         except SecretError as error:
@@ -41,23 +41,26 @@ class AccountKeys:
 
 
 class Budgets:
-    """The accounts' request budgets; one outlives the client, so that a reload lifts no pause and doubles no rate."""
+    """The request budgets of the accounts.
+
+    A budget outlives the client, so that a reload neither ends a pause nor doubles the rate.
+    """
 
     def __init__(self, on_request: Callable[[str], None] | None = None) -> None:
         self._on_request = on_request
-        self._kept: dict[str, tuple[float, int, Budget]] = {}
+        self._budgets: dict[str, tuple[float, int, Budget]] = {}
 
     def of(self, name: str, settings: AccountSettings, clock: Clock) -> Budget:
-        """Return the account's budget; a new one where there is none, or where it is to be another."""
-        rate, concurrency, budget = self._kept.get(name) or (0.0, 0, None)
+        """Return the account's budget; make a new one where none exists, or where its settings changed."""
+        rate, concurrency, budget = self._budgets.get(name) or (0.0, 0, None)
         if budget is None or (rate, concurrency) != (settings.requests_per_second, settings.max_concurrency):
-            is_another = budget is not None
+            replaces_old = budget is not None
             rate, concurrency = settings.requests_per_second, settings.max_concurrency
             note = None if self._on_request is None else partial(self._on_request, name)
             budget = Budget(per_second=rate, max_concurrency=concurrency, clock=clock, on_request=note)
-            self._kept[name] = (rate, concurrency, budget)
-            if is_another:
-                # What the old one let through may still be on the wire.
+            self._budgets[name] = (rate, concurrency, budget)
+            if replaces_old:
+                # Requests that the old budget permitted may still be in progress.
                 budget.pause_for(1.0)
         return budget
 
@@ -69,7 +72,7 @@ def make_api(
     stack: AsyncExitStack,
     budgets: Budgets | None = None,
 ) -> AitemsClient:
-    """Make the client of one account; its connections are closed with ``stack``."""
+    """Make the client of one account; ``stack`` closes its connections."""
     http = HttpClient(
         HttpSettings(
             timeout_seconds=settings.timeout.total_seconds(),

@@ -1,4 +1,4 @@
-"""What a configuration becomes outside of the river: a client for each account, and the receivers."""
+"""The clients and receivers of one configuration: everything that holds connections."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from watcher.config import Config, SecretError, SecretsError
 from watcher.config.references import secrets_of
+from watcher.core.delivery.receiver import Receiver
+from watcher.core.observer import Observer
 from watcher.pipeline.observer import ObservedApi
-from watcher.pipeline.ports import Api, Observer, Receiver
+from watcher.pipeline.ports import Api
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime
@@ -17,13 +19,17 @@ from watcher.wiring.runtime import Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """Everything of one configuration that holds connections."""
+    """The clients and receivers of one configuration."""
 
     config: Config
     apis: Mapping[str, Api]
     receivers: Mapping[str, Receiver]
-    connections: AsyncExitStack
+    stack: AsyncExitStack
     """Closes all of them."""
+
+    async def aclose(self) -> None:
+        """Close each client after its last call; calls in progress end normally."""
+        await self.stack.aclose()
 
 
 async def make_connections(
@@ -33,10 +39,10 @@ async def make_connections(
     budgets: Budgets,
     observer: Observer,
 ) -> Connections:
-    """Make the parts, or none of them.
+    """Make every client and receiver, or none.
 
     Raises:
-        SecretsError: secrets cannot be had; all of them are named.
+        SecretsError: secrets cannot be read; the error names all of them.
         InvalidReceiverError: a receiver's secret or address cannot be used.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
@@ -48,16 +54,14 @@ async def make_connections(
         apis: dict[str, Api] = {}
         for name, account in config.accounts.items():
             apis[name] = ObservedApi(name, make_api(name, account, runtime, stack, budgets), observer)
-        return Connections(
-            config=config, apis=apis, receivers=receivers | dict(extra_receivers), connections=stack.pop_all()
-        )
+        return Connections(config=config, apis=apis, receivers=receivers | dict(extra_receivers), stack=stack.pop_all())
 
 
 def check_secrets(config: Config, runtime: Runtime) -> None:
-    """Fetch every secret once, so that whoever mends one of them knows of the others too.
+    """Read every secret once, so that one error names all secrets that are missing.
 
     Raises:
-        SecretsError: some cannot be had.
+        SecretsError: some cannot be read.
     """
     problems = []
     for key, ref in secrets_of(config):

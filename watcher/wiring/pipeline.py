@@ -1,21 +1,17 @@
-"""The stages of the river, wired to each other and to the store."""
+"""The stages of the pipeline, connected to each other and to the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from watcher.clock import Clock
-from watcher.config import Config
-from watcher.config.to_core import policy_of, polls_of, routes_of, thresholds_of
+from watcher.config.to_core import polls_of, routes_of, thresholds_of
 from watcher.core.delivery.model import PARKED_RETRY
+from watcher.core.observer import Observer
 from watcher.core.routing.routes import DIGEST_PATIENCE
 from watcher.pipeline.clock_trust import ClockTrust
-from watcher.pipeline.delivery.pace import ChannelPace
-from watcher.pipeline.delivery.worker import DeliveryWorker, workers
 from watcher.pipeline.maintenance import Limits, Maintenance
 from watcher.pipeline.polling.poller import Poller
-from watcher.pipeline.ports import Observer, Receiver
 from watcher.pipeline.routing import Router
 from watcher.pipeline.store_outage import DirectNotifier, StoreOutageHandler
 from watcher.store.deliveries import Deliveries
@@ -26,66 +22,12 @@ from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.write_health import WriteHealth
 from watcher.wiring.connections import Connections
-from watcher.wiring.supervisor import Stage, Supervisor
-
-
-class DeliveryWorkers:
-    """A courier for each receiver; others take their place at a reload."""
-
-    def __init__(
-        self,
-        deliveries: Deliveries,
-        clock: Clock,
-        clock_trust: ClockTrust,
-        observer: Observer,
-        *,
-        on_events: Callable[[], None],
-    ) -> None:
-        self._on_events = on_events
-        self._deliveries = deliveries
-        self._observer = observer
-        self._clock = clock
-        self._clock_trust = clock_trust
-        self._paces: dict[str, ChannelPace] = {}
-        self._at_work: set[Stage] = set()
-        self.by_receiver: Mapping[str, DeliveryWorker] = {}
-
-    def take_on(self, config: Config, receivers: Mapping[str, Receiver]) -> None:
-        """Make couriers for these receivers; the lanes keep their pace and pauses."""
-        self.by_receiver = workers(
-            receivers,
-            self._deliveries,
-            policy_of(config),
-            self._clock,
-            self._clock_trust,
-            observer=self._observer,
-            paces=self._paces,
-            on_events=self._on_events,
-        )
-
-    def start(self, supervisor: Supervisor) -> None:
-        """Let the present couriers work."""
-        for worker in self.by_receiver.values():
-            task = supervisor.start(worker.run())
-            self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
-
-    def dismiss(self, supervisor: Supervisor) -> frozenset[Stage]:
-        """Let them claim no more; return those that have still to end their attempts."""
-        for worker in self.by_receiver.values():
-            worker.stop()
-        supervisor.let_go(self._at_work)
-        return frozenset(self._at_work)
-
-    def wake(self) -> None:
-        """Let all of them see what there is to do."""
-        for worker in self.by_receiver.values():
-            worker.wake.tick()
+from watcher.wiring.delivery_workers import DeliveryWorkers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The river and what is done beside it."""
+    """The stages, and the maintenance beside them."""
 
     poller: Poller
     router: Router
@@ -95,7 +37,7 @@ class Pipeline:
 
 
 def wire(connections: Connections, database: Database, clock: Clock, observer: Observer) -> Pipeline:
-    """Make the stages; they share the store, the clock and one doubt about the wall clock."""
+    """Make the stages of a configuration; they share the store, the clock and one ``ClockTrust``."""
     config, receivers = connections.config, connections.receivers
 
     def wake_maintenance() -> None:
@@ -105,51 +47,77 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
     clock_trust = ClockTrust(on_trusted=wake_maintenance)
 
     def wake_router() -> None:
+        # The workers need the router and the router needs the workers: the name is bound below.
         router.wake.tick()
 
     delivery_workers = DeliveryWorkers(Deliveries(database), clock, clock_trust, observer, on_events=wake_router)
-    delivery_workers.take_on(config, receivers)
-    router = Router(Outbox(database), routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
-    poller = Poller(
-        polls_of(config),
-        connections.apis,
-        PollStore(database),
-        clock,
-        thresholds=thresholds_of(config),
-        clock_trust=clock_trust,
-        on_events=router.wake.tick,
-        on_caught_up=router.let_go,
-        observer=observer,
-    )
-    maintenance = Maintenance(
-        Retention(database),
-        Deliveries(database),
-        DailyBackup(database),
-        limits_of(connections),
-        clock,
-        clock_trust=clock_trust,
-        on_events=router.wake.tick,
-    )
-    store_outage = StoreOutageHandler(
-        WriteHealth(database),
-        poller.cache,
-        poller,
-        clock,
-        notifier=DirectNotifier(connections.receivers, routes_of(config)),
-        on_events=router.wake.tick,
-        observer=observer,
-    )
+    delivery_workers.apply_config(config, receivers)
+    outbox = Outbox(database)
+    router = Router(outbox, routes_of(config), receivers, clock, delivery_workers.wake, observer=observer)
+    shared = _Shared(database=database, clock=clock, clock_trust=clock_trust, observer=observer, router=router)
+    poller = _make_poller(connections, shared)
+    maintenance = _make_maintenance(connections, shared)
     return Pipeline(
         poller=poller,
         router=router,
         delivery_workers=delivery_workers,
         maintenance=maintenance,
-        store_outage=store_outage,
+        store_outage=_make_store_outage(connections, shared, outbox, poller),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """The objects that several stages share."""
+
+    database: Database
+    clock: Clock
+    clock_trust: ClockTrust
+    observer: Observer
+    router: Router
+
+
+def _make_poller(connections: Connections, shared: _Shared) -> Poller:
+    return Poller(
+        polls_of(connections.config),
+        connections.apis,
+        PollStore(shared.database),
+        shared.clock,
+        thresholds=thresholds_of(connections.config),
+        clock_trust=shared.clock_trust,
+        on_events=shared.router.wake.tick,
+        on_caught_up=shared.router.release,
+        observer=shared.observer,
+    )
+
+
+def _make_maintenance(connections: Connections, shared: _Shared) -> Maintenance:
+    return Maintenance(
+        Retention(shared.database),
+        Deliveries(shared.database),
+        DailyBackup(shared.database),
+        limits_of(connections),
+        shared.clock,
+        clock_trust=shared.clock_trust,
+        on_events=shared.router.wake.tick,
+    )
+
+
+def _make_store_outage(connections: Connections, shared: _Shared, outbox: Outbox, poller: Poller) -> StoreOutageHandler:
+    return StoreOutageHandler(
+        WriteHealth(shared.database),
+        poller.cache,
+        outbox,
+        poller,
+        shared.clock,
+        notifier=DirectNotifier(connections.receivers, routes_of(connections.config)),
+        on_events=shared.router.wake.tick,
+        observer=shared.observer,
     )
 
 
 def limits_of(connections: Connections) -> Limits:
-    """Return how long what is kept."""
+    """Return the limits of the maintenance."""
     config = connections.config
     return Limits(
         keep_history=config.state.keep_history,

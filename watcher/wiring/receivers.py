@@ -1,4 +1,4 @@
-"""A receiver, from its settings."""
+"""Make a receiver from its settings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from watcher.config import (
     SlackWebhookSettings,
     WebhookSettings,
 )
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
-from watcher.pipeline.ports import Receiver
 from watcher.receivers import KINDS, Spec
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
-"""A deadline for one whole attempt; Standard Webhooks advises 15 to 30 s."""
+"""The deadline of one attempt; Standard Webhooks advises 15 to 30 s."""
 
 
 def make_receiver(name: str, settings: ReceiverSettings, runtime: Runtime, stack: AsyncExitStack) -> Receiver:
-    """Make one receiver from its settings; its connections are closed with ``stack``."""
+    """Make one receiver from its settings; ``stack`` closes its connections."""
     http = HttpClient(_receiver_http(settings), runtime.clock)
     stack.push_async_callback(http.aclose)
     spec = Spec(

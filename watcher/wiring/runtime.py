@@ -1,4 +1,4 @@
-"""What the program finds around it: environment, clock, output, and what keeps secrets out of the logs."""
+"""The surroundings of the program: environment, clock, output, and the redaction of secrets in logs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from watcher.logs import Redactor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """What the program finds around it; tests and the demo bring their own."""
+    """The surroundings of the program; tests and the demo pass their own."""
 
     environ: Mapping[str, str]
     redactor: Redactor
     clock: Clock
     output: TextIO
-    """Where the ``log`` receivers write."""
+    """The stream of the ``log`` receivers."""
 
     def secret(self, ref: SecretRef) -> Secret:
-        """Fetch a secret as it is now; from here on no log line can show it."""
+        """Read a secret now; from here on the logs redact it.
+
+        Raises:
+            SecretError: it cannot be read.
+        """
         return self.redactor.learn(ref.resolve(self.environ))

@@ -1,4 +1,4 @@
-"""Secrets as they are now: a file that was rotated counts at the next use."""
+"""Secrets that are read at each use, so that a rotated file takes effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 class CurrentSecret:
-    """A secret that is read anew at each use; while its file is being replaced, it is as it was."""
+    """A secret that is read at each use; while its file cannot be read, the last value counts."""
 
     def __init__(self, ref: SecretRef, runtime: Runtime) -> None:
         self._ref = ref
@@ -22,7 +22,7 @@ class CurrentSecret:
         self._latest = runtime.secret(ref)
 
     def __call__(self) -> Secret:
-        """Return it is now."""
+        """Return the current value."""
         try:
             self._latest = self._runtime.secret(self._ref)
         except SecretError as error:
@@ -31,7 +31,7 @@ class CurrentSecret:
 
 
 class CurrentHeaders(Mapping[str, Secret]):
-    """Headers of a receiver, each read anew when it is asked for."""
+    """The headers of a receiver, each read at each use."""
 
     def __init__(self, headers: Mapping[str, SecretRef | str], runtime: Runtime) -> None:
         self._values: dict[str, CurrentSecret | Secret] = {

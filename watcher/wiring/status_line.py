@@ -1,11 +1,11 @@
-"""How the daemon goes, in one line."""
+"""The daemon's state in one line, for ``systemctl status``."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Final
 
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.plural import counted
@@ -13,25 +13,27 @@ from watcher.pipeline.polling.poller import Poller
 from watcher.store.delivery_views import NOT_WELL
 from watcher.store.views import open_views
 
+NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
 
-async def status_line(poller: Poller, database: Path) -> str:
-    """Return what is watched, what cannot be seen, and what is not told yet."""
-    queues = await asyncio.to_thread(_queues, database)
+
+async def status_line(poller: Poller, store_url: str) -> str:
+    """Return the numbers of services, trainings, open incidents, and deliveries that wait or have failed."""
+    counts = await asyncio.to_thread(_delivery_counts, store_url)
     trainings, services = poller.watched()
-    waiting = sum(queues.get(state, 0) for state in OPEN_STATES)
-    connections = [
-        f"watching {counted(trainings, 'training')} in {counted(services, 'service')}",
-        counted(len(poller.cache.open_incidents()), "incident"),
-        f"{counted(waiting, 'alert')} waiting",
+    waiting = sum(counts.get(state, 0) for state in OPEN_STATES)
+    parts = [
+        f"polling {counted(services, 'service')} with {counted(trainings, 'training')}",
+        counted(len(poller.cache.open_incidents()), "open incident"),
+        f"{counted(waiting, 'delivery', 'deliveries')} waiting",
     ]
-    if lost := queues.get(State.DEAD, 0) + queues.get(State.HELD, 0):
-        connections.append(f"{counted(lost, 'alert')} not told, see aitems-watcher status")
-    return "; ".join(connections)
+    if failed := sum(counts.get(state, 0) for state in NEEDS_OPERATOR):
+        parts.append(f"{counted(failed, 'delivery', 'deliveries')} held or dead, see aitems-watcher deliveries list")
+    return "; ".join(parts)
 
 
-def _queues(database: Path) -> Mapping[State, int]:
-    found: Counter[State] = Counter()
-    with open_views(database) as views:
+def _delivery_counts(store_url: str) -> Mapping[State, int]:
+    counts: Counter[State] = Counter()
+    with open_views(store_url) as views:
         for queue in views.queues(NOT_WELL):
-            found[queue.state] += queue.count
-    return found
+            counts[queue.state] += queue.count
+    return counts

@@ -1,89 +1,94 @@
-"""What the service manager hears of the daemon: ready, alive, how it goes, reloading, stopping.
+"""Notifications to systemd: ready, watchdog, status line, reloading, stopping.
 
-``WATCHDOG=1`` comes once a second from a task on the loop itself, and only while every stage turns: a loop that hangs
-sends nothing, and one whose stage hangs is not covered for by the others.
+A task on the event loop sends ``WATCHDOG=1`` once a second, but only while every loop makes progress. A blocked event
+loop sends nothing, and a stage that hangs stops the notifications although the other stages go on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 
-from watcher.systemd import READY, STOPPING, WATCHDOG, Systemd, more_time, reloading, status
+from watcher.systemd import READY, STOPPING, WATCHDOG, Systemd, extend_timeout, reloading, status
 
 log = structlog.get_logger()
 
-EVERY_SECONDS: Final = 1.0
+INTERVAL_SECONDS: Final = 1.0
 STATUS_EVERY: Final = 5
-"""In turns of the task."""
+"""The status line is sent once in so many intervals."""
 STATUS_SECONDS: Final = 5.0
+"""The deadline for reading the status line."""
 START_SECONDS: Final = 30.0
-"""Asked for again each second while the first looks are made: with a small budget they take their time."""
+"""The start may take this much longer; renewed each interval, because first polls within a small budget take long."""
 
-Late = Callable[[], Mapping[str, float]]
-Words = Callable[[], Awaitable[str]]
+LateLoops = Callable[[], Mapping[str, float]]
+StatusLine = Callable[[], Awaitable[str]]
 
 
 class SystemdNotifier:
-    """Tells systemd; without one it does nothing.
+    """Notifies systemd of the daemon's state; does nothing without systemd.
 
     Args:
-        systemd: who is told.
-        first_round: set when the first looks are done or refused.
-        late: which stages should have turned again, and how many seconds ago.
-        words: how it goes, in one line.
+        systemd: the service manager.
+        first_round: set when every first poll has ended.
+        late_loops: returns the loops without progress, with the seconds since their deadline.
+        status_line: returns the state in one line.
     """
 
-    def __init__(self, systemd: Systemd, first_round: asyncio.Event, late: Late, words: Words) -> None:
+    def __init__(
+        self, systemd: Systemd, first_round: asyncio.Event, late_loops: LateLoops, status_line: StatusLine
+    ) -> None:
         self._systemd = systemd
         self._first_round = first_round
-        self._late = late
-        self._words = words
+        self._late_loops = late_loops
+        self._status_line = status_line
         self._withheld = False
         self._ready = False
 
     async def run(self) -> None:
-        """Tell for ever."""
-        turn = 0
-        self._systemd.notify(*self._systemd.sooner_watchdog)
+        """Notify until cancelled."""
+        interval = 0
+        self._systemd.notify(*self._systemd.shortened_watchdog)
         while True:
             if not self._ready:
-                self._report_start()
-            if self._turning():
+                self._notify_start()
+            if self._every_loop_progresses():
                 self._systemd.notify(WATCHDOG)
-            if turn % STATUS_EVERY == 0:
-                await self._report_status()
-            turn += 1
-            await asyncio.sleep(EVERY_SECONDS)
+            if interval % STATUS_EVERY == 0:
+                await self._notify_status()
+            interval += 1
+            await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def reload_begins(self) -> None:
-        """Tell that the configuration is being read; the start is no place for it."""
+    @asynccontextmanager
+    async def reloading(self) -> AsyncIterator[None]:
+        """Notify that a reload begins and, after the block, that it has ended; during the start, notify neither."""
         if self._ready:
             self._systemd.notify(*reloading())
-
-    async def reload_ended(self) -> None:
-        """Tell that what holds now will hold."""
-        if self._ready:
-            self._systemd.notify(READY)
-            await self._report_status()
+        try:
+            yield
+        finally:
+            if self._ready:
+                self._systemd.notify(READY)
+                await self._notify_status()
 
     def stopping(self) -> None:
-        """Tell that the end has begun."""
+        """Notify that the daemon stops."""
         self._systemd.notify(STOPPING, status("stopping"))
 
-    def _report_start(self) -> None:
+    def _notify_start(self) -> None:
         if not self._first_round.is_set():
-            self._systemd.notify(more_time(START_SECONDS))
+            self._systemd.notify(extend_timeout(START_SECONDS))
             return
         self._ready = True
         self._systemd.notify(READY)
         log.info("watcher.ready")
 
-    def _turning(self) -> bool:
-        late = self._late()
+    def _every_loop_progresses(self) -> bool:
+        late = self._late_loops()
         if bool(late) is not self._withheld:
             self._withheld = bool(late)
             if late:
@@ -92,13 +97,13 @@ class SystemdNotifier:
                 log.info("watchdog.resumed")
         return not late
 
-    async def _report_status(self) -> None:
-        if not self._systemd.listens:
+    async def _notify_status(self) -> None:
+        if not self._systemd.enabled:
             return
         try:
-            # Whoever keeps the line waiting must not keep the watchdog waiting.
+            # A slow store must not delay the next WATCHDOG=1.
             async with asyncio.timeout(STATUS_SECONDS):
-                self._systemd.notify(status(await self._words()))
+                self._systemd.notify(status(await self._status_line()))
         except Exception:
-            # The line is for people; that it cannot be had now must not end the watching.
+            # The line is for people only; the watcher goes on without it.
             log.exception("status.read_failed")

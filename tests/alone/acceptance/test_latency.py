@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import daemon_in_process, soak
 from tests.support.fault_table import TALLY, remark
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -36,7 +36,7 @@ async def test_r30_changes_of_five_hundred_trainings_polled_each_second_arrive_s
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(soak.SERVICES), {"hook": hook.url})
         (tmp_path / "config.toml").write_text(text.replace('interval = "200ms"', 'interval = "1s"'))
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with soak.daemon(tmp_path) as process:
             await daemon_in_process.eventually(lambda: len(api.shown) >= 2 * len(names), 60)
             for service, version in draw.sample(names, changes):
@@ -46,7 +46,7 @@ async def test_r30_changes_of_five_hundred_trainings_polled_each_second_arrive_s
             await daemon_in_process.eventually(lambda: len(hook.events()) >= changes, 60)
             process.terminate()
             assert await process.wait() == 0
-        life = Life(born, datetime.now(UTC))
+        life = DaemonRun(started_at, datetime.now(UTC))
     assert violations(daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
     waits = sorted(arrived - changed[name] for name, arrived in first_arrivals(hook).items())
     assert len(waits) == changes

@@ -57,7 +57,7 @@ async def test_every_character_of_an_id_is_encoded_once_and_signed_as_sent(
 
 
 @pytest.mark.parametrize("text", ["%2F", "%", "a%20b", "a/../b", "?x=1", "#f", "//", ";a=b", "..."])
-async def test_an_id_that_looks_like_a_path_stays_one_segment(
+async def test_an_id_in_the_form_of_a_path_stays_one_segment(
     api: AitemsClient, server: RawServer, script: Script, text: str
 ) -> None:
     script.add({"trains": [], "offset": 0, "limit": 1000})

@@ -1,4 +1,4 @@
-"""The control socket, as a file with permissions and as a conversation."""
+"""The control socket: the file with its permissions, and the exchange of requests and answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from watcher.control.client import request
 from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError
 from watcher.control.server import ControlServer
-from watcher.control.socket_path import LONGEST_BYTES, link_path, socket_path
+from watcher.control.socket_path import MAX_PATH_BYTES, link_path, socket_path
 
 
 async def echo(arguments: Mapping[str, object]) -> Mapping[str, object]:
@@ -53,61 +53,61 @@ def raw(path: Path, sent: bytes) -> dict[str, object]:
         return answer
 
 
-async def test_a_command_is_answered_with_what_its_handler_says(tmp_path: Path) -> None:
+async def test_a_command_gets_the_answer_of_its_handler(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
         assert await ask(path, "echo", {"a": [1, "b"]}) == {"got": {"a": [1, "b"]}}
 
 
-async def test_a_refusal_comes_back_in_the_handlers_words(tmp_path: Path) -> None:
+async def test_a_refusal_has_the_text_of_the_handler(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
         with pytest.raises(ControlError, match=r"^not on a Sunday; come back on Monday$"):
             await ask(path, "refuse")
 
 
-async def test_a_fault_of_a_handler_is_said_without_its_text(tmp_path: Path) -> None:
+async def test_an_exception_in_a_handler_is_reported_without_its_text(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
-        with pytest.raises(ControlError, match=r"^fail failed by a fault of the daemon; see its log$"):
+        with pytest.raises(ControlError, match=r"^fail failed because of a fault in the daemon; see its log$"):
             await ask(path, "fail")
 
 
-async def test_an_unknown_command_is_refused_with_those_there_are(tmp_path: Path) -> None:
+async def test_an_unknown_command_is_refused_with_the_list_of_commands(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
-        with pytest.raises(ControlError, match=r"it knows echo, fail, refuse$"):
+        with pytest.raises(ControlError, match=r"it has echo, fail, refuse$"):
             await ask(path, "dance")
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "error"),
     [
-        (b"hello\n", "one JSON object"),
-        (b"[1]\n", "one JSON object"),
-        (b"[" * 50_000 + b"\n", "one JSON object"),
+        (b"hello\n", "must be one JSON object"),
+        (b"[1]\n", "must be one JSON object"),
+        (b"[" * 50_000 + b"\n", "must be one JSON object"),
         (b'{"command": 1}\n', "a request is a line such as"),
         (b'{"command": "echo", "arguments": []}\n', "a request is a line such as"),
-        (b'{"command": "echo"}', "ended within the line"),
-        (b"", "ended within the line"),
+        (b'{"command": "echo"}', "ended before the end of the line"),
+        (b"", "ended before the end of the line"),
         (b'{"command": "' + b"x" * MAX_REQUEST_BYTES + b'"}\n', "the request is longer than"),
     ],
 )
-async def test_what_is_no_request_is_refused(tmp_path: Path, sent: bytes, said: str) -> None:
+async def test_an_invalid_request_is_refused_and_the_next_is_served(tmp_path: Path, sent: bytes, error: str) -> None:
     async with served(tmp_path / "control.sock") as path:
-        assert said in str((await asyncio.to_thread(raw, path, sent))["error"])
+        assert error in str((await asyncio.to_thread(raw, path, sent))["error"])
         assert await ask(path, "echo") == {"got": {}}
 
 
-async def test_a_client_that_sends_nothing_keeps_no_other_waiting(tmp_path: Path) -> None:
+async def test_a_client_that_sends_nothing_does_not_block_another(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
             silent.connect(str(path))
             assert await ask(path, "echo") == {"got": {}}
 
 
-def test_where_nobody_listens_it_says_so(tmp_path: Path) -> None:
+def test_a_missing_socket_means_no_daemon(tmp_path: Path) -> None:
     with pytest.raises(NoDaemonError, match="is it running"):
         request(tmp_path / "none.sock", "ping", {})
 
 
-def test_what_a_dead_daemon_left_counts_as_nobody(tmp_path: Path) -> None:
+def test_the_socket_of_a_dead_daemon_means_no_daemon(tmp_path: Path) -> None:
     leave_behind(tmp_path / "dead.sock")
     with pytest.raises(NoDaemonError, match="is it running"):
         request(tmp_path / "dead.sock", "ping", {})
@@ -119,21 +119,21 @@ def leave_behind(path: Path) -> None:
         dead.listen()
 
 
-async def test_what_a_dead_daemon_left_is_replaced_and_gone_at_the_end(tmp_path: Path) -> None:
+async def test_the_socket_of_a_dead_daemon_is_replaced_and_removed_at_the_end(tmp_path: Path) -> None:
     leave_behind(tmp_path / "control.sock")
     async with served(tmp_path / "control.sock") as path:
         assert await ask(path, "echo") == {"got": {}}
     assert not path.exists()
 
 
-async def test_a_living_daemons_socket_is_left_alone(tmp_path: Path) -> None:
+async def test_the_socket_of_a_running_daemon_is_not_replaced(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
         with pytest.raises(OSError, match="in use"):
             await ControlServer(path, {}).__aenter__()
         assert await ask(path, "echo") == {"got": {}}
 
 
-async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "control.sock").write_text("mine")
     with pytest.raises(OSError, match="in use"):
         await ControlServer(tmp_path / "control.sock", {}).__aenter__()
@@ -145,10 +145,10 @@ async def test_only_the_owner_may_connect(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_a_path_longer_than_a_socket_address_works_too(tmp_path: Path) -> None:
+async def test_a_path_that_is_too_long_for_a_socket_address_works(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 40)
     folder.mkdir()
-    assert len(str(folder)) > LONGEST_BYTES
+    assert len(str(folder)) > MAX_PATH_BYTES
     async with served(folder / "control.sock") as path:
         assert await ask(path, "echo") == {"got": {}}
     assert not list(folder.iterdir())

@@ -1,4 +1,4 @@
-"""What systemd hears, over a real datagram socket in its place."""
+"""Messages to systemd, received by a datagram socket in its place."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.daemon_in_process import eventually
-from watcher.systemd import READY, Systemd, more_time, reloading, status
+from watcher.systemd import READY, Systemd, extend_timeout, reloading, status
 from watcher.wiring import systemd_notifier as notifier
 from watcher.wiring.systemd_notifier import SystemdNotifier
 
 
-def heard(listener: socket.socket) -> list[str]:
+def received(listener: socket.socket) -> list[str]:
     found = []
     with suppress(BlockingIOError):
         while True:
@@ -36,11 +36,11 @@ def listener(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_a_message_is_one_datagram(listener: socket.socket) -> None:
-    Systemd({"NOTIFY_SOCKET": listener.getsockname()}).notify(READY, status("all\nwell"))
-    assert listener.recv(4096) == b"READY=1\nSTATUS=all well"
+    Systemd({"NOTIFY_SOCKET": listener.getsockname()}).notify(READY, status("polling\n1 service"))
+    assert listener.recv(4096) == b"READY=1\nSTATUS=polling 1 service"
 
 
-def test_an_abstract_socket_is_reached_too() -> None:
+def test_an_abstract_socket_gets_messages() -> None:
     name = f"aitems-watcher-{secrets.token_hex(8)}"
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as abstract:
         abstract.bind(f"\0{name}")
@@ -48,19 +48,19 @@ def test_an_abstract_socket_is_reached_too() -> None:
         assert abstract.recv(4096) == b"READY=1"
 
 
-@pytest.mark.parametrize(("unit", "asked"), [(10, 9), (60, 58)])
-def test_a_hang_is_to_be_found_a_little_sooner_than_the_unit_says(unit: int, asked: int) -> None:
-    assert Systemd({"WATCHDOG_USEC": f"{unit}000000"}).sooner_watchdog == (f"WATCHDOG_USEC={asked}000000",)
-    assert Systemd({}).sooner_watchdog == ()
+@pytest.mark.parametrize(("configured", "shortened"), [(10, 9), (60, 58)])
+def test_the_watchdog_time_is_a_little_shorter_than_the_unit_says(configured: int, shortened: int) -> None:
+    assert Systemd({"WATCHDOG_USEC": f"{configured}000000"}).shortened_watchdog == (f"WATCHDOG_USEC={shortened}000000",)
+    assert Systemd({}).shortened_watchdog == ()
 
 
-def test_without_systemd_nothing_is_said() -> None:
+def test_without_systemd_nothing_is_sent_or_logged() -> None:
     with capture_logs() as logs:
         Systemd({}).notify(READY)
     assert logs == []
 
 
-def test_a_socket_that_is_gone_is_said_once_and_ends_nothing(tmp_path: Path) -> None:
+def test_a_missing_socket_is_logged_once_and_raises_nothing(tmp_path: Path) -> None:
     systemd = Systemd({"NOTIFY_SOCKET": str(tmp_path / "none")})
     with capture_logs() as logs:
         systemd.notify(READY)
@@ -68,84 +68,103 @@ def test_a_socket_that_is_gone_is_said_once_and_ends_nothing(tmp_path: Path) -> 
     assert [line["event"] for line in logs] == ["systemd.notify_failed"]
 
 
-def test_a_reload_is_announced_with_its_monotonic_microseconds() -> None:
+def test_a_reload_message_has_the_monotonic_time_in_microseconds() -> None:
     first, second = reloading()
     assert first == "RELOADING=1"
     assert second.removeprefix("MONOTONIC_USEC=").isdigit()
-    assert more_time(30) == "EXTEND_TIMEOUT_USEC=30000000"
+    assert extend_timeout(30) == "EXTEND_TIMEOUT_USEC=30000000"
 
 
 @dataclass(slots=True)
-class State:
-    """What the herald is told by the stages."""
+class FakeStages:
+    """The state of the stages, as the notifier reads it."""
 
     first_round: asyncio.Event = field(default_factory=asyncio.Event)
     late: dict[str, float] = field(default_factory=dict)
 
 
-async def words() -> str:
-    return "watching 12 trainings in 3 services; 1 incident; 4 alerts waiting"
+async def status_text() -> str:
+    return "polling 3 services with 12 trainings; 1 open incident; 4 deliveries waiting"
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(notifier, "INTERVAL_SECONDS", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
-async def test_it_is_ready_after_the_first_polls_and_asks_for_time_until_then(listener: socket.socket) -> None:
-    state, said = State(), list[str]()
-    announced = SystemdNotifier(
-        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words
+async def test_it_is_ready_after_the_first_polls_and_extends_the_start_until_then(listener: socket.socket) -> None:
+    stages, messages = FakeStages(), list[str]()
+    systemd_notifier = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), stages.first_round, lambda: stages.late, status_text
     )
-    running = asyncio.create_task(announced.run())
+    running = asyncio.create_task(systemd_notifier.run())
 
-    def has_said(line: str) -> bool:
-        said.extend(heard(listener))
-        return line in said
+    def has_sent(line: str) -> bool:
+        messages.extend(received(listener))
+        return line in messages
 
-    await eventually(lambda: has_said("EXTEND_TIMEOUT_USEC=30000000"))
-    assert "READY=1" not in said
-    await announced.reload_begins()
-    state.first_round.set()
-    await eventually(lambda: has_said("READY=1"))
-    assert "RELOADING=1" not in said, "a reload within the start is part of the start"
-    assert f"STATUS={await words()}" in said
+    await eventually(lambda: has_sent("EXTEND_TIMEOUT_USEC=30000000"))
+    assert "READY=1" not in messages
+    async with systemd_notifier.reloading():
+        pass
+    assert not has_sent("RELOADING=1"), "a reload during the start is part of the start"
+    stages.first_round.set()
+    await eventually(lambda: has_sent("READY=1"))
+    assert f"STATUS={await status_text()}" in messages
     running.cancel()
 
 
 @pytest.mark.usefixtures("quick")
-async def test_r29_the_watchdog_is_fed_only_while_every_stage_turns(listener: socket.socket) -> None:
-    state = State()
-    announced = SystemdNotifier(
-        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, words
+async def test_a_reload_is_notified_at_its_beginning_and_its_end(listener: socket.socket) -> None:
+    stages = FakeStages()
+    stages.first_round.set()
+    systemd_notifier = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), stages.first_round, lambda: stages.late, status_text
     )
-    running = asyncio.create_task(announced.run())
-    await eventually(lambda: "WATCHDOG=1" in heard(listener))
+    running = asyncio.create_task(systemd_notifier.run())
+    await eventually(lambda: "READY=1" in received(listener))
+    async with systemd_notifier.reloading():
+        during = received(listener)
+    after = received(listener)
+    assert "RELOADING=1" in during
+    assert "READY=1" not in during
+    assert "READY=1" in after
+    running.cancel()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_r29_the_watchdog_is_notified_only_while_every_loop_makes_progress(listener: socket.socket) -> None:
+    stages = FakeStages()
+    systemd_notifier = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), stages.first_round, lambda: stages.late, status_text
+    )
+    running = asyncio.create_task(systemd_notifier.run())
+    await eventually(lambda: "WATCHDOG=1" in received(listener))
     with capture_logs() as logs:
-        state.late = {"routing": 50.0}
+        stages.late = {"routing": 50.0}
         await eventually(lambda: any(line["event"] == "watchdog.withheld" for line in logs))
-        heard(listener)
+        received(listener)
         await asyncio.sleep(0.1)
-        assert "WATCHDOG=1" not in heard(listener)
-        state.late = {}
-        await eventually(lambda: "WATCHDOG=1" in heard(listener))
-    said = [line["event"] for line in logs if line["event"].startswith("watchdog")]
-    assert said == ["watchdog.withheld", "watchdog.resumed"]
+        assert "WATCHDOG=1" not in received(listener)
+        stages.late = {}
+        await eventually(lambda: "WATCHDOG=1" in received(listener))
+    events = [line["event"] for line in logs if line["event"].startswith("watchdog")]
+    assert events == ["watchdog.withheld", "watchdog.resumed"]
     running.cancel()
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_status_that_cannot_be_had_ends_nothing(listener: socket.socket) -> None:
+async def test_a_status_line_that_cannot_be_read_does_not_end_the_notifier(listener: socket.socket) -> None:
     async def failing() -> str:
         raise OSError("no store")
 
-    state = State()
-    announced = SystemdNotifier(
-        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), state.first_round, lambda: state.late, failing
+    stages = FakeStages()
+    systemd_notifier = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), stages.first_round, lambda: stages.late, failing
     )
-    running = asyncio.create_task(announced.run())
-    await eventually(lambda: heard(listener).count("WATCHDOG=1") >= 1)
-    await eventually(lambda: heard(listener).count("WATCHDOG=1") >= 1)
+    running = asyncio.create_task(systemd_notifier.run())
+    await eventually(lambda: received(listener).count("WATCHDOG=1") >= 1)
+    await eventually(lambda: received(listener).count("WATCHDOG=1") >= 1)
     assert not running.done()
     running.cancel()

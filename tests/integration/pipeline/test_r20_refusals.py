@@ -16,7 +16,7 @@ from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
 from tests.support.fault_table import rounds
 from tests.support.paths import DATA
-from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, reload, staged
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario, reload
 from watcher.app import Daemon
 from watcher.config import ConfigError, load
 from watcher.store.sqlite import database
@@ -30,7 +30,7 @@ STATUSES: Final = ("learning", "stopping", "learning", "completed") * 4
 
 @pytest.fixture
 async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
-    async with staged(tmp_path) as made:
+    async with open_scenario(tmp_path) as made:
         yield made
 
 
@@ -41,12 +41,12 @@ async def undisturbed(scenario: ReloadScenario) -> AsyncIterator[Daemon]:
         config, polls, workers = (
             daemon.reloader.config,
             daemon.poller._polls,
-            daemon._stages.delivery_workers.by_receiver,
+            daemon.pipeline.delivery_workers.by_receiver,
         )
         yield daemon
         assert daemon.reloader.config is config
         assert daemon.poller._polls is polls
-        assert daemon._stages.delivery_workers.by_receiver is workers
+        assert daemon.pipeline.delivery_workers.by_receiver is workers
         scenario.show("learningFailed")
         await daemon_in_process.eventually(
             lambda: scenario.hook.events()[-1:] != [] and scenario.hook.events()[-1]["kind"] == "failed"
@@ -78,7 +78,7 @@ async def test_r20_a_file_with_any_kind_of_fault_changes_nothing(scenario: Reloa
             assert await refusal(daemon) == faults_of(scenario.file), bad.stem
             if number % FILES_PER_CHANGE == 0:
                 scenario.show(next(statuses))
-                await scenario.polled(FIRST)
+                await scenario.wait_for_polls(FIRST)
     rounds(few=len(BAD), full=len(BAD))
 
 
@@ -201,9 +201,9 @@ async def test_r20_a_rejected_file_is_applied_once_it_is_corrected(scenario: Rel
         await refusal(daemon)
         scenario.write(scenario.text(FIRST, SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {SECOND}: added"]
-        await scenario.polled(SECOND)
+        await scenario.wait_for_polls(SECOND)
         scenario.show("completed", SECOND)
-        assert await scenario.announced(1) == [(SECOND, "completed")]
+        assert await scenario.wait_for_events(1) == [(SECOND, "completed")]
         await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))
     assert scenario.broken_invariants() == []
 
@@ -220,11 +220,11 @@ async def test_r20_deliveries_of_a_removed_watch_are_sent_once_and_in_order(
         for status in ("waiting", "learning", "learningFailed"):
             for version in versions:
                 scenario.show(status, version=version)
-            await scenario.polled(FIRST, 3 * len(versions))
+            await scenario.wait_for_polls(FIRST, 3 * len(versions))
         await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 3 * len(versions))
         scenario.write(scenario.text(SECOND))
         assert (await reload(daemon))["changes"] == [f"watch main {FIRST}: removed"]
-        await scenario.polled(SECOND)
+        await scenario.wait_for_polls(SECOND)
     async with scenario.running(scenario.text(SECOND)):
         is_down = False
         await daemon_in_process.eventually(lambda: all_delivered(scenario.folder))

@@ -12,25 +12,16 @@ from starlette.responses import PlainTextResponse
 
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
-from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, staged
-from tests.support.schemas import make_schema
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario
+from tests.support.schemas import COLUMNS, TABLES, make_schema
 from watcher.store.schema_version import known_revisions
 
 OLD = sorted(known_revisions())[:-1]
-RENAMED_TABLES = {"look": "poll", "drift": "deviation"}
-"""Tables of older schemas, with their present names."""
-RENAMED_COLUMNS = {
-    "words_told": "announced_statuses",
-    "oddity": "description",
-    "look": "poll",
-    "broken_since": "failing_since",
-}
-"""Columns of older schemas, with their present names."""
 
 
 @pytest.fixture
 async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
-    async with staged(tmp_path) as made:
+    async with open_scenario(tmp_path) as made:
         yield made
 
 
@@ -46,10 +37,10 @@ def downgrade(store: Path, revision: str) -> None:
 
 
 def copy_rows(connection: sqlite3.Connection, table: str) -> None:
-    source = table if table in tables_of(connection, "newer") else RENAMED_TABLES[table]
+    source = table if table in tables_of(connection, "newer") else TABLES[table]
     known = columns_of(connection, "newer", source)
     names = columns_of(connection, "main", table)
-    sources = [name if name in known else RENAMED_COLUMNS[name] for name in names]
+    sources = [name if name in known else COLUMNS[table, name] for name in names]
     statement = f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(sources)} FROM newer.{source}"  # noqa: S608 - names from the schema
     connection.execute(statement)
 
@@ -72,7 +63,7 @@ async def test_r25_pending_deliveries_of_an_older_store_keep_their_ids_and_polli
     async with scenario.running(scenario.text(FIRST, SECOND)):
         for status in ("learning", "completed"):
             scenario.show(status, FIRST)
-            await scenario.polled(FIRST, 3)
+            await scenario.wait_for_polls(FIRST, 3)
         await daemon_in_process.eventually(lambda: len(daemon_in_process.history(scenario.folder)) == 2)
         await daemon_in_process.eventually(lambda: len(scenario.hook.received) > 0)
     before = [announced.event for announced in daemon_in_process.history(scenario.folder)]

@@ -11,13 +11,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.support import daemon_in_process
-from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, reload, staged
+from tests.support.reload_scenario import FIRST, SECOND, ReloadScenario, open_scenario, reload
 from tests.support.servers import Inbox, Received, listening
 
 
 @pytest.fixture
 async def scenario(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
-    async with staged(tmp_path) as made:
+    async with open_scenario(tmp_path) as made:
         yield made
 
 
@@ -27,12 +27,12 @@ async def test_an_added_watch_is_polled_and_a_removed_one_is_not(scenario: Reloa
         answer = await reload(daemon)
         assert "account.main.access_key (env NCP_ACCESS_KEY)" in answer["secrets_of_start"]  # type: ignore[operator]
         assert answer["changes"] == [f"watch main {SECOND}: added", f"watch main {FIRST}: removed"]
-        await scenario.polled(SECOND)
+        await scenario.wait_for_polls(SECOND)
         scenario.show("learning", FIRST)
         scenario.show("learning", SECOND)
-        assert await scenario.announced(1) == [(SECOND, "learning")]
-        await scenario.polled(SECOND)
-        assert await scenario.announced(1) == [(SECOND, "learning")]
+        assert await scenario.wait_for_events(1) == [(SECOND, "learning")]
+        await scenario.wait_for_polls(SECOND)
+        assert await scenario.wait_for_events(1) == [(SECOND, "learning")]
 
 
 async def test_a_watch_that_is_added_again_continues_from_its_recorded_status(scenario: ReloadScenario) -> None:
@@ -40,10 +40,10 @@ async def test_a_watch_that_is_added_again_continues_from_its_recorded_status(sc
         scenario.write(scenario.text(SECOND))
         await reload(daemon)
         scenario.show("completed", FIRST)
-        await scenario.polled(SECOND)
+        await scenario.wait_for_polls(SECOND)
         scenario.write(scenario.text(FIRST, SECOND))
         await reload(daemon)
-        assert await scenario.announced(1) == [(FIRST, "completed")]
+        assert await scenario.wait_for_events(1) == [(FIRST, "completed")]
         (event,) = scenario.hook.events()
         assert (event["from"], event["late"], event["skipped"]) == ("waiting", True, ["learning"])
 
@@ -53,9 +53,9 @@ async def test_a_changed_receiver_url_applies_to_pending_and_new_deliveries(scen
         scenario.write(scenario.text(FIRST, hooks={"hook": other.url}))
         answer = await reload(daemon)
         assert answer["changes"] == ["receiver.hook: changed"]
-        await daemon_in_process.eventually(lambda: len(daemon._stages.delivery_workers._at_work) == 1)
+        await daemon_in_process.eventually(lambda: len(daemon.pipeline.delivery_workers._running) == 1)
         scenario.show("learning")
-        assert await scenario.announced(1, other) == [(FIRST, "learning")]
+        assert await scenario.wait_for_events(1, other) == [(FIRST, "learning")]
         assert scenario.hook.received == []
 
 
@@ -65,8 +65,8 @@ async def test_dismissed_workers_do_not_wait_for_a_pause_and_send_nothing_after_
     async with listening(Inbox()) as other, scenario.running(text) as daemon:
         scenario.show("learning")
         await daemon_in_process.eventually(lambda: len(scenario.hook.received) == 1)
-        await scenario.polled(FIRST)
-        old = set(daemon._stages.delivery_workers._at_work)
+        await scenario.wait_for_polls(FIRST)
+        old = set(daemon.pipeline.delivery_workers._running)
         scenario.write(text.replace(scenario.hook.url, other.url))
         await reload(daemon)
         await daemon_in_process.eventually(lambda: all(worker.done() for worker in old))
@@ -76,12 +76,12 @@ async def test_dismissed_workers_do_not_wait_for_a_pause_and_send_nothing_after_
 async def test_an_added_receiver_is_notified_from_then_on(scenario: ReloadScenario) -> None:
     async with listening(Inbox()) as other, scenario.running(scenario.text(FIRST)) as daemon:
         scenario.show("learning")
-        await scenario.announced(1)
+        await scenario.wait_for_events(1)
         scenario.write(scenario.text(FIRST, hooks={"hook": scenario.hook.url, "other": other.url}))
         await reload(daemon)
         scenario.show("completed")
-        assert await scenario.announced(1, other) == [(FIRST, "completed")]
-        assert await scenario.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
+        assert await scenario.wait_for_events(1, other) == [(FIRST, "completed")]
+        assert await scenario.wait_for_events(2) == [(FIRST, "learning"), (FIRST, "completed")]
 
 
 async def test_r21_a_secret_in_a_file_is_read_anew(scenario: ReloadScenario) -> None:
@@ -92,7 +92,7 @@ async def test_r21_a_secret_in_a_file_is_read_anew(scenario: ReloadScenario) -> 
         secret.write_text(other.url)
         assert (await reload(daemon))["changes"] == []
         scenario.show("learning")
-        assert await scenario.announced(1, other) == [(FIRST, "learning")]
+        assert await scenario.wait_for_events(1, other) == [(FIRST, "learning")]
 
 
 async def test_a_setting_that_needs_a_restart_is_named_at_each_reload(scenario: ReloadScenario) -> None:
@@ -132,10 +132,10 @@ async def test_an_attempt_under_way_ends_and_is_not_repeated(scenario: ReloadSce
         scenario.write(scenario.text(FIRST).replace('first_retry = "200ms"', 'first_retry = "300ms"'))
         assert (await reload(daemon))["changes"] == ["delivery.first_retry: changed"]
         scenario.show("completed")
-        await scenario.polled(FIRST)
+        await scenario.wait_for_polls(FIRST)
         assert len(scenario.hook.received) == 1, "the next delivery overtook it"
         slow.released.set()
-        assert await scenario.announced(2) == [(FIRST, "learning"), (FIRST, "completed")]
+        assert await scenario.wait_for_events(2) == [(FIRST, "learning"), (FIRST, "completed")]
         assert len(scenario.hook.received) == 2
 
 
@@ -153,8 +153,8 @@ async def test_r20_reloads_during_changes_lose_and_double_no_event(scenario: Rel
                 scenario.write(plans[(number + reload_number) % len(plans)])
                 assert (await reload(daemon))["outcome"] == "reloaded"
                 await asyncio.sleep(0.13)
-            await scenario.polled(FIRST, 3)
-            await scenario.polled(SECOND, 3)
+            await scenario.wait_for_polls(FIRST, 3)
+            await scenario.wait_for_polls(SECOND, 3)
         await daemon_in_process.eventually(
             lambda: len(scenario.hook.events()) == len(daemon_in_process.history(scenario.folder))
         )
@@ -169,4 +169,4 @@ async def test_the_incident_of_a_removed_watch_ends_without_an_event(scenario: R
         scenario.write(text.replace('[[watch]]\nservice = "never-there"', f'[[watch]]\nservice = "{SECOND}"'))
         await reload(daemon)
         assert daemon.poller.cache.open_incidents() == []
-        await scenario.polled(SECOND)
+        await scenario.wait_for_polls(SECOND)

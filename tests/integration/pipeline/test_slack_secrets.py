@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
-from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
+from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, SlackFault, in_turn, local_slack
 from watcher.simulator import serve
 
 SERVICE = "6wxgu1abcde"
@@ -36,7 +36,7 @@ async def test_r21_a_token_is_read_again_and_written_nowhere(tmp_path: Path, cap
     api = RecordingSimulator()
     api.set_training(SERVICE, "pop", "v1", "waiting")
     # Slack's error names have the token too, and so does the lookup after a broken connection.
-    faults = [f"odd_{TOKEN}", Fault.LATE_RESET]
+    faults = [f"odd_{TOKEN}", SlackFault.LATE_RESET]
     slack = LocalSlack(fault=in_turn(faults), pace=Bucket(100, 10.0))
     state = tmp_path / "state"
     state.mkdir()

@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
-from tests.support import daemon_in_process
-from tests.support.clocks import believed
-from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
+from tests.support import daemon_in_process, routing
+from tests.support.clocks import trusted_clock
+from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, SlackFault, in_turn, local_slack
 from tests.unit.receivers.samples import of_version
 from watcher.clock import Clock
 from watcher.core.batch import Batch
@@ -33,12 +33,13 @@ from watcher.store.operator_actions import OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 NAME: Final = "chat"
 FAST: Final = Policy(first_retry=timedelta(milliseconds=100), max_retry=timedelta(milliseconds=400))
 """A fiftieth of the default waits."""
-FAULTS: Final = (*Fault, "internal_error", "invalid_blocks", "metadata_too_large", "brand_new_error", None, None)
+FAULTS: Final = (*SlackFault, "internal_error", "invalid_blocks", "metadata_too_large", "brand_new_error", None, None)
 
 
 class FastSlackReceiver(SlackReceiver):
@@ -56,9 +57,9 @@ async def sending(
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     http = HttpClient(HttpSettings(timeout_seconds=0.5), clock)
     spec = Spec(name=NAME, http=http, clock=clock, secret=lambda: Secret(TOKEN), channel=CHANNEL, api_url=slack.url)
-    await Deliveries(database).reclaim(clock.utc_now())
+    await Deliveries(database).reclaim({NAME}, clock.utc_now())
     receiver = kind(spec)
-    made = workers({NAME: receiver}, Deliveries(database), policy, clock, believed())
+    made = workers({NAME: receiver}, Deliveries(database), policy, clock, trusted_clock())
     yield database, made[NAME], receiver
     await http.aclose()
     database.close()
@@ -67,7 +68,11 @@ async def sending(
 async def enqueue(database: Database, events: Sequence[Event]) -> None:
     await PollStore(database).record(Batch(events=tuple(events)))
     plans = [(event, RoutingDecision(to=(Recipient(receiver=NAME),), reason=routed(1))) for event in events]
-    await Outbox(database).enqueue(plans, lambda *_: None, Clock().utc_now())
+    await routing.enqueue(Outbox(database), plans, lambda *_: None, Clock().utc_now())
+
+
+async def is_failing(database: Database) -> bool:
+    return (await Deliveries(database).receiver_summary(NAME)).state.failing_since is not None
 
 
 def changes(versions: int, each: int) -> list[Event]:
@@ -76,7 +81,7 @@ def changes(versions: int, each: int) -> list[Event]:
 
 
 def states(folder: Path) -> Mapping[State, int]:
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return {queue.state: queue.count for queue in views.queues()}
 
 
@@ -134,7 +139,7 @@ async def test_one_sweep_settles_the_uncertain_deliveries_of_a_crash(tmp_path: P
         async with sending(tmp_path, slack) as (database, _, receiver):
             await enqueue(database, events)
             claim = Claim(receiver=NAME, limit=6, token="t1", lease=timedelta(minutes=1), by_lookup=True)
-            leased = await Deliveries(database).claim(claim, lambda *_: None, Clock().utc_now())
+            leased = await Deliveries(database).claim(claim, Clock().utc_now())
             for each in leased[:4]:
                 await receiver.send(each.request)
         async with sending(tmp_path, slack) as (_, worker, _):
@@ -150,7 +155,7 @@ async def test_one_sweep_settles_the_uncertain_deliveries_of_a_crash(tmp_path: P
 async def test_an_uncertain_delivery_blocks_only_its_training(tmp_path: Path) -> None:
     slow = Policy(first_retry=timedelta(seconds=1))
     events = changes(versions=2, each=2)
-    slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0))
+    slack = LocalSlack(fault=in_turn([SlackFault.LATE_RESET]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack, slow) as (database, worker, _):
         await enqueue(database, events)
         await until_settled(tmp_path, worker)
@@ -167,7 +172,7 @@ async def test_without_the_scope_for_lookups_the_policy_decides(
     tmp_path: Path, policy: OnUncertain, texts: int
 ) -> None:
     events = changes(versions=1, each=1)
-    slack = LocalSlack(fault=in_turn([Fault.LATE_RESET]), pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
+    slack = LocalSlack(fault=in_turn([SlackFault.LATE_RESET]), pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=policy)
     async with local_slack(slack), sending(tmp_path, slack, waits) as (database, worker, _):
         await enqueue(database, events)
@@ -180,7 +185,7 @@ async def test_without_the_scope_for_lookups_the_policy_decides(
 
 async def test_a_throttled_channel_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
     events = changes(versions=4, each=1)
-    slack = LocalSlack(fault=in_turn([Fault.THROTTLED]), pace=Bucket(3, 10.0))
+    slack = LocalSlack(fault=in_turn([SlackFault.THROTTLED]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
         await until_settled(tmp_path, worker)
@@ -210,19 +215,19 @@ async def test_r15_an_archived_channel_parks_its_deliveries_with_the_reason(tmp_
 
 async def test_a_parked_channel_recovers_when_a_lookup_finds_its_message(tmp_path: Path) -> None:
     events = changes(versions=3, each=1)
-    slack = LocalSlack(fault=in_turn(["is_archived", Fault.LATE_RESET]), pace=Bucket(3, 10.0))
+    slack = LocalSlack(fault=in_turn(["is_archived", SlackFault.LATE_RESET]), pace=Bucket(3, 10.0))
     async with local_slack(slack), sending(tmp_path, slack) as (database, worker, _):
         await enqueue(database, events)
         await worker.sweep()
-        assert await Deliveries(database).is_parked(NAME)
+        assert await is_failing(database)
         await until_settled(tmp_path, worker)
-        assert not await Deliveries(database).is_parked(NAME)
+        assert not await is_failing(database)
     assert_one_each_in_order(slack, events)
 
 
 async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: Path) -> None:
     (event,) = events = changes(versions=1, each=1)
-    faults = in_turn([Fault.LATE_RESET, "brand_new_error", "brand_new_error"])
+    faults = in_turn([SlackFault.LATE_RESET, "brand_new_error", "brand_new_error"])
     slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=OnUncertain.HOLD)
     async with local_slack(slack), sending(tmp_path, slack, waits) as (database, worker, receiver):
@@ -230,7 +235,7 @@ async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: 
         await until_settled(tmp_path, worker)
         assert states(tmp_path) == {State.HELD: 1}
         await OperatorActions(database, {NAME}).retry(["msg_"], Clock().utc_now())
-        again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), believed())
+        again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), trusted_clock())
         await until_settled(tmp_path, again[NAME])
     assert states(tmp_path) == {State.DELIVERED: 1}
     assert [event.short_id in text and "may be a repeat" in text for text in slack.texts] == [False, True]

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from starlette.responses import PlainTextResponse, Response
 
 from tests.support import daemon_in_process
-from tests.support.invariants import Evidence, Life, violations
+from tests.support.invariants import DaemonRun, Evidence, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, as_slack, listening
 from watcher.simulator import Fault, serve
@@ -63,7 +63,7 @@ async def scenario(tmp_path: Path) -> AsyncIterator[WebhookScenario]:
 
 
 async def test_each_change_arrives_once_in_order_and_signed(scenario: WebhookScenario) -> None:
-    born = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     async with daemon_in_process.running(scenario.folder, scenario.settings()) as daemon:
         for count, status in enumerate(LIFE, start=1):
             scenario.show(status)
@@ -86,7 +86,7 @@ async def test_each_change_arrives_once_in_order_and_signed(scenario: WebhookSce
         Webhook(daemon_in_process.WEBHOOK_SECRET).verify(received.body, received.headers)
     evidence = Evidence(
         shown=scenario.api.shown,
-        lives=[Life(born, datetime.now(UTC))],
+        runs=[DaemonRun(started_at, datetime.now(UTC))],
         announced=daemon_in_process.history(scenario.folder),
         received={"hook": scenario.hook.received},
         epoch=epoch,

@@ -1,4 +1,4 @@
-"""A real SQLite file, and facts to fill it with."""
+"""A real SQLite file, with snapshots and events for its tables."""
 
 from __future__ import annotations
 

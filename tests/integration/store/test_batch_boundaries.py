@@ -1,4 +1,4 @@
-"""Where the parts meet: removed receivers, deaths after a restore, groups after an outage."""
+"""Cases across several modules: removed receivers, dead letters after a restore, groups after an outage."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from sqlalchemy.event import listen
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import claim, enqueue, settle
+from tests.support import routing
 from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Event, Kind
+from watcher.core.routing.planning import OutboxState, plan_deliveries
 from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
+from watcher.pipeline.expiry import expire_orphans
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.epoch import new_epoch
@@ -29,10 +33,11 @@ from watcher.store.health_stats import NOT_DELIVERED, read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 
-async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announced_of(
+async def test_a_removed_receiver_without_deliveries_is_no_unannounced_problem(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
@@ -40,50 +45,51 @@ async def test_a_receiver_that_refused_and_was_removed_is_nothing_to_be_announce
     again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
     signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="")
     deliveries, outbox = Deliveries(database), Outbox(database)
-    await deliveries.settle(leased, Settlement(verdict=again, at=NOW, signal=signal))
+    await routing.settle(deliveries, "hook", leased, Settlement(verdict=again, at=NOW, signal=signal))
     ((failing, _),) = await outbox.unrouted(9)
     nobody = RoutingDecision(to=(), reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
-    await outbox.enqueue([(failing, nobody)], lambda *_: None, NOW)
-    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",)
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "that it refuses is known"
-    assert read_health_stats(path, NOW).unannounced == ("receiver:hook",), "something still waits for it"
-    await deliveries.expire_orphans(frozenset({"renamed"}), NOW + SECOND, NOW)
-    await deliveries.note_removed(frozenset({"renamed"}), NOW)
-    assert read_health_stats(path, NOW).unannounced == ()
+    await routing.enqueue(outbox, [(failing, nobody)], lambda *_: None, NOW)
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",)
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "it counts as failing already"
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",), "a delivery still waits for it"
+    await expire_orphans(deliveries, frozenset({"renamed"}), NOW + SECOND, NOW)
+    await note_removed(deliveries, {"renamed"}, NOW)
+    assert read_health_stats(sqlite_url(path), NOW).unannounced == ()
 
 
-async def test_what_is_announced_of_a_receiver_after_a_restore_is_marked(
+async def test_an_event_about_a_receiver_is_marked_after_a_restore(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
     later = NOW + timedelta(days=5)
     await database.write(lambda connection: new_epoch(connection, "restored", later))
+    database.opening = replace(database.opening, restored_at=later)
     deliveries = Deliveries(database)
     dead = schema.delivery.update().values(state=State.DEAD.value, next_at="2026-01-01T00:00:00.000000Z")
     await database.write(lambda connection: connection.execute(dead))
-    (event,) = await deliveries.announce("hook", later)
+    (event,) = await announce_dead_letters(deliveries, "hook", later)
     assert event.restored
 
 
-async def test_an_open_group_keeps_its_patience_when_its_receiver_works_again(
+async def test_an_open_group_keeps_its_wait_when_its_receiver_recovers(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
     group = Group(key="route 1", patience=timedelta(minutes=10))
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook", group=group),), reason=routed(1))
-    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
+    await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     assert await Deliveries(database).wake("hook", NOW) == 0
     assert await Deliveries(database).next_due("hook") == NOW + timedelta(minutes=10)
 
 
-async def test_what_was_routed_for_a_kind_without_a_body_gets_one_when_the_kind_has_changed(
+async def test_a_delivery_without_a_body_gets_one_when_the_kind_of_its_receiver_has_changed(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
-    await Outbox(database).enqueue([(event, decision)], lambda *_: None, NOW)
+    await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
     assert first.request.body is not None
     later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
@@ -112,22 +118,23 @@ async def test_an_event_is_routed_with_its_deliveries_or_not_at_all(
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
     decision = RoutingDecision(to=(Recipient(receiver="hook"),), reason=routed(1))
+    plan = plan_deliveries([(event, decision)], OutboxState(), lambda *_: b"body", NOW)
     dying = Outbox(DiesAfterOneWrite(database))  # type: ignore[arg-type]  # it stands for the store
     with suppress(InterruptedError):
-        await dying.enqueue([(event, decision)], lambda *_: b"body", NOW)
-    with open_views(path) as views:
+        await dying.enqueue(plan)
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter(limit=9))
     assert announced.routed_at is not None
     assert [delivery_outcome.receiver for delivery_outcome in announced.delivery_outcomes] == ["hook"]
 
 
-async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_and_goes_when_it_is_back(
+async def test_a_removed_receiver_is_announced_once_and_its_deliveries_are_sent_when_it_is_back(
     database: Database, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event())
     deliveries, outbox = Deliveries(database), Outbox(database)
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == ["hook"]
-    assert await deliveries.note_removed(frozenset({"renamed"}), NOW) == [], "told once"
+    assert await note_removed(deliveries, {"renamed"}, NOW) == ["hook"]
+    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "announced once"
     ((event, _),) = await outbox.unrouted(9)
     facts = receiver_of(event)
     assert (event.kind, facts.reason, facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
@@ -136,14 +143,14 @@ async def test_what_waits_for_a_receiver_that_was_removed_is_announced_at_once_a
     assert len(await claim(database)) == 1
 
 
-async def test_what_is_asked_of_the_queues_often_does_not_read_what_was_delivered(
+async def test_the_frequent_query_of_the_queues_reads_no_delivered_rows(
     database: Database, path: Path, make_event: Callable[..., Event]
 ) -> None:
     await enqueue(database, make_event(1), make_event(1, "v2"))
     for leased in (await claim(database))[:1]:
         await settle(database, leased)
     read: list[str] = []
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
 
         def explain(
             _connection: object, cursor: Cursor, statement: str, parameters: tuple[str, ...], *_more: object

@@ -1,4 +1,4 @@
-"""From an event to the end of its delivery."""
+"""Deliveries from the routing of an event to their end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.integration.store.conftest import NOW, SECOND
+from tests.support import routing
 from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters
+from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 LEASE = timedelta(minutes=1)
@@ -44,10 +48,10 @@ async def enqueue(
     await PollStore(database).record(Batch(events=events))
     recipients = tuple(Recipient(receiver=name, group=group, mentions=mentions) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason=routed(1))) for event in events]
-    await Outbox(database).enqueue(plans, seal, NOW)
+    await routing.enqueue(Outbox(database), plans, seal, NOW)
 
 
-async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store optional
+async def claim(  # noqa: PLR0913 - the fields of a claim, all but the store optional
     database: Database,
     *,
     receiver: str = "hook",
@@ -57,7 +61,15 @@ async def claim(  # noqa: PLR0913 - what a claim asks for, all but the store opt
     by_lookup: bool = False,
 ) -> list[LeasedDelivery]:
     wanted = Claim(receiver=receiver, limit=limit, token=token, lease=LEASE, by_lookup=by_lookup)
-    return await Deliveries(database).claim(wanted, seal_group, now)
+    return [await with_body(database, leased) for leased in await Deliveries(database).claim(wanted, now)]
+
+
+async def with_body(database: Database, leased: LeasedDelivery) -> LeasedDelivery:
+    """Render and store the body of a delivery that has none, as a worker does."""
+    if leased.request.body is not None:
+        return leased
+    entries = list(zip(leased.request.events, leased.receiver_seqs, strict=True))
+    return await routing.save_body(Deliveries(database), leased, seal_group(entries, leased.request.also))
 
 
 async def settle(database: Database, leased: LeasedDelivery, state: State = State.DELIVERED, **changes: object) -> bool:
@@ -76,7 +88,7 @@ async def test_an_event_becomes_one_sealed_delivery_for_each_receiver(
     assert hook.request.delivery_id != chat.request.delivery_id
 
 
-async def test_the_receivers_number_has_no_gap_for_each_subject(database: Database, make_event: MakeEvent) -> None:
+async def test_receiver_seq_has_no_gap_within_a_line(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(1, "v2"))
     await enqueue(database, make_event(2), to=())
     await enqueue(database, make_event(3))
@@ -88,9 +100,7 @@ async def test_the_receivers_number_has_no_gap_for_each_subject(database: Databa
     assert bodies == [b"hook:1:1", b"hook:1:1", b"hook:3:2"]
 
 
-async def test_a_line_keeps_its_order_and_lines_do_not_wait_for_each_other(
-    database: Database, make_event: MakeEvent
-) -> None:
+async def test_a_line_keeps_its_order_and_waits_for_no_other_line(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(1, "v2"))
     batch = await claim(database)
     assert [(item.request.events[0].version, item.request.events[0].seq) for item in batch] == [("v1", 1), ("v2", 1)]
@@ -100,15 +110,13 @@ async def test_a_line_keeps_its_order_and_lines_do_not_wait_for_each_other(
     assert second.request.events[0].seq == 2
 
 
-async def test_a_failure_goes_before_what_is_older_on_other_lines(database: Database, make_event: MakeEvent) -> None:
+async def test_a_failure_is_sent_before_older_events_of_other_lines(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED))
     (first,) = await claim(database, limit=1)
     assert first.request.events[0].kind is Kind.FAILED
 
 
-async def test_what_waits_for_its_retry_blocks_its_line_until_it_is_due(
-    database: Database, make_event: MakeEvent
-) -> None:
+async def test_a_delivery_that_waits_for_its_retry_blocks_its_line(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     (first,) = await claim(database)
     await settle(database, first, State.PENDING, next_at=NOW + SECOND)
@@ -138,17 +146,17 @@ async def test_a_stale_token_settles_nothing(database: Database, make_event: Mak
     assert await settle(database, taken)
 
 
-async def test_what_a_dead_process_was_sending_is_uncertain_and_due_at_once(
+async def test_a_delivery_that_a_dead_process_was_sending_is_uncertain_and_due_at_once(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event())
     (sent,) = await claim(database)
-    assert await Deliveries(database).reclaim(NOW) == 1
+    assert await Deliveries(database).reclaim({"hook"}, NOW) == 1
     (again,) = await claim(database, token="t2")
     assert (again.request.may_be_repeat, again.request.delivery_id) == (True, sent.request.delivery_id)
 
 
-async def test_waking_a_receiver_makes_its_waiting_rows_due(database: Database, make_event: MakeEvent) -> None:
+async def test_waking_a_receiver_makes_its_pending_deliveries_due(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     await settle(database, leased, State.PENDING, next_at=NOW + timedelta(hours=1))
@@ -156,11 +164,13 @@ async def test_waking_a_receiver_makes_its_waiting_rows_due(database: Database, 
     assert len(await claim(database, token="t2")) == 1
 
 
-async def test_the_ledger_says_how_each_handover_ended(path: Path, database: Database, make_event: MakeEvent) -> None:
+async def test_the_history_shows_the_state_of_each_delivery(
+    path: Path, database: Database, make_event: MakeEvent
+) -> None:
     await enqueue(database, make_event(), to=("hook", "chat"))
     (leased,) = await claim(database)
     await settle(database, leased)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter())
         states = {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes}
         assert states == {"hook": State.DELIVERED, "chat": State.PENDING}
@@ -174,7 +184,7 @@ async def test_history_is_filtered_by_subject_id_and_kind(
     path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED), make_event(2, "v1"))
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         assert [announced.event.seq for announced in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
         assert len(views.history(HistoryFilter(kind="failed"))) == 1
         assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
@@ -184,7 +194,7 @@ async def test_history_is_filtered_by_subject_id_and_kind(
 GROUP = Group(key="outage-1", patience=timedelta(minutes=2))
 
 
-async def test_a_group_waits_and_goes_as_one_sealed_delivery(database: Database, make_event: MakeEvent) -> None:
+async def test_a_group_waits_and_is_sent_as_one_sealed_delivery(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
     assert await claim(database) == []
     (group,) = await claim(database, token="t2", now=NOW + GROUP.patience)
@@ -195,7 +205,7 @@ async def test_a_group_waits_and_goes_as_one_sealed_delivery(database: Database,
     assert (again.request.body, again.request.delivery_id) == (group.request.body, group.request.delivery_id)
 
 
-async def test_a_group_that_is_let_go_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
+async def test_nothing_joins_a_released_group(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), group=GROUP)
     await Outbox(database).release(GROUP.key, NOW)
     await enqueue(database, make_event(1, "v2"), group=GROUP)
@@ -203,14 +213,14 @@ async def test_a_group_that_is_let_go_takes_nothing_more(database: Database, mak
     assert [event.version for event in first.request.events] == ["v1"]
 
 
-async def test_a_full_group_is_followed_by_another(database: Database, make_event: MakeEvent) -> None:
+async def test_a_full_group_is_followed_by_another_group(database: Database, make_event: MakeEvent) -> None:
     small = replace(GROUP, largest=2)
     await enqueue(database, *(make_event(1, f"v{number}") for number in range(5)), group=small)
     groups = await claim(database, now=NOW + GROUP.patience)
     assert [len(group.request.events) for group in groups] == [2, 2, 1]
 
 
-async def test_a_sealed_group_takes_nothing_more(database: Database, make_event: MakeEvent) -> None:
+async def test_nothing_joins_a_sealed_group(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), group=GROUP)
     (sealed,) = await claim(database, now=NOW + GROUP.patience)
     await enqueue(database, make_event(1, "v2"), group=GROUP)
@@ -219,7 +229,7 @@ async def test_a_sealed_group_takes_nothing_more(database: Database, make_event:
     assert [event.version for event in later.request.events] == ["v2"]
 
 
-async def test_an_event_joins_no_group_that_goes_before_an_earlier_message_of_its_training(
+async def test_an_event_joins_no_group_before_an_earlier_message_of_its_training(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v2"), group=GROUP)
@@ -232,7 +242,7 @@ async def test_an_event_joins_no_group_that_goes_before_an_earlier_message_of_it
     ]
 
 
-async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_first(
+async def test_a_single_message_releases_the_group_with_the_same_training(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), group=GROUP)
@@ -244,7 +254,7 @@ async def test_what_goes_by_itself_lets_the_group_with_the_same_training_go_firs
     assert (alone.request.events[0].seq, alone.request.body) == (2, b"hook:2:2")
 
 
-async def test_a_group_names_the_failures_that_were_announced_by_themselves(
+async def test_a_group_names_the_failures_that_had_a_message_of_their_own(
     database: Database, make_event: MakeEvent
 ) -> None:
     catch_up_id = {"group": GROUP.key}
@@ -260,13 +270,13 @@ async def test_a_group_names_the_failures_that_were_announced_by_themselves(
     assert group.request.body == b"group v1:1:1,v2:1:1 also v3"
 
 
-async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
+async def test_the_ledger_entries_of_a_group_end_together(
     path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
     (group,) = await claim(database, now=NOW + GROUP.patience)
     await settle(database, group)
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         ends = [
             delivery_outcome.state
             for announced in views.history(HistoryFilter())
@@ -275,7 +285,7 @@ async def test_every_event_of_a_group_ends_with_it_in_the_ledger(
     assert ends == [State.DELIVERED, State.DELIVERED]
 
 
-async def test_history_that_is_over_and_old_is_pruned_but_never_a_trainings_newest_event(
+async def test_old_ended_history_is_pruned_but_never_a_trainings_newest_event(
     path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1), make_event(2), make_event(3), make_event(1, "v2"))
@@ -286,31 +296,29 @@ async def test_history_that_is_over_and_old_is_pruned_but_never_a_trainings_newe
     assert await Retention(database).prune(NOW) == 0
     assert await Retention(database).prune(later) == 2
     assert await Retention(database).prune(later) == 0
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         left = [(announced.event.version, announced.event.seq) for announced in views.history(HistoryFilter())]
     assert left == [("v1", 3), ("v2", 1)]
     (last,) = await claim(database, token="t3")
     assert last.request.events[0].seq == 3
 
 
-async def test_what_still_waits_for_its_end_is_not_pruned(database: Database, make_event: MakeEvent) -> None:
+async def test_an_event_with_an_open_delivery_is_not_pruned(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     assert await Retention(database).prune(NOW + timedelta(days=1)) == 0
 
 
-async def test_a_death_that_nobody_was_announced_of_yet_is_not_pruned(
-    database: Database, make_event: MakeEvent
-) -> None:
+async def test_a_dead_letter_is_not_pruned_before_its_announcement(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     later, store = NOW + timedelta(days=5), Deliveries(database)
-    assert len(await store.expire("hook", later, later)) == 2
+    assert len(await expire(store, "hook", later, later)) == 2
     assert await Retention(database).prune(later) == 0
-    (announced,) = await store.announce("hook", later)
+    (announced,) = await announce_dead_letters(store, "hook", later)
     assert receiver_of(announced).count == 2
     assert await Retention(database).prune(later) == 1
 
 
-async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind_what_goes_alone(
+async def test_nothing_joins_a_due_group_past_a_single_message_of_the_line(
     database: Database, make_event: MakeEvent
 ) -> None:
     late = NOW + GROUP.patience
@@ -326,14 +334,12 @@ async def test_a_group_that_is_due_but_not_at_the_head_takes_nothing_from_behind
     assert announced == [[1], [2], [3], [4]]
 
 
-async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
-    path: Path, database: Database, make_event: MakeEvent
-) -> None:
+async def test_a_delivery_to_a_removed_receiver_expires(path: Path, database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(), to=("hook", "removed"))
     deliveries = Deliveries(database)
-    assert await deliveries.expire_orphans(frozenset({"hook"}), NOW, NOW) == []
-    assert len(await deliveries.expire_orphans(frozenset({"hook"}), NOW + SECOND, NOW)) == 1
-    with open_views(path) as views:
+    assert await expire_orphans(deliveries, frozenset({"hook"}), NOW, NOW) == []
+    assert len(await expire_orphans(deliveries, frozenset({"hook"}), NOW + SECOND, NOW)) == 1
+    with open_views(sqlite_url(path)) as views:
         (announced,) = views.history(HistoryFilter())
     assert {delivery_outcome.receiver: delivery_outcome.state for delivery_outcome in announced.delivery_outcomes} == {
         "hook": State.PENDING,
@@ -341,7 +347,7 @@ async def test_what_goes_to_a_receiver_that_is_gone_ends_after_its_time(
     }
 
 
-async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_longest_wait(
+async def test_after_a_step_back_of_the_clock_no_wait_exceeds_the_longest_wait(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event())
@@ -350,13 +356,15 @@ async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_long
     assert await Deliveries(database).next_due("hook") == stepped + timedelta(hours=1)
 
 
-async def test_a_sweep_claims_only_what_was_due_when_it_began(database: Database, make_event: MakeEvent) -> None:
+async def test_a_sweep_leases_only_deliveries_that_were_due_at_its_start(
+    database: Database, make_event: MakeEvent
+) -> None:
     await enqueue(database, make_event())
     wanted = Claim(receiver="hook", limit=9, token="t1", lease=LEASE, due_by=NOW - SECOND)
-    assert await Deliveries(database).claim(wanted, seal_group, NOW) == []
+    assert await Deliveries(database).claim(wanted, NOW) == []
 
 
-async def test_a_delivery_keeps_whom_it_mentions(database: Database, make_event: MakeEvent) -> None:
+async def test_a_delivery_keeps_its_mentions(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), mentions=("<!here>", "<@U1>"))
     await enqueue(database, make_event(1, "v2"))
     first, second = await claim(database)
@@ -366,14 +374,14 @@ async def test_a_delivery_keeps_whom_it_mentions(database: Database, make_event:
     assert again.request.mentions == ("<!here>", "<@U1>")
 
 
-async def test_a_group_mentions_whom_its_entries_mention_each_once(database: Database, make_event: MakeEvent) -> None:
+async def test_a_group_has_each_mention_of_its_entries_once(database: Database, make_event: MakeEvent) -> None:
     for version, mentions in (("v1", ()), ("v2", ("<@U1>",)), ("v3", ("<!here>", "<@U1>")), ("v4", ())):
         await enqueue(database, make_event(1, version), group=GROUP, mentions=mentions)
     (group,) = await claim(database, now=NOW + GROUP.patience)
     assert group.request.mentions == ("<@U1>", "<!here>")
 
 
-async def test_no_event_joins_a_group_that_goes_before_its_trainings_earlier_message(
+async def test_a_group_in_front_of_a_trainings_message_takes_no_later_event_of_it(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v2"), group=GROUP)
@@ -400,7 +408,7 @@ async def test_two_kinds_of_groups_keep_the_order_of_a_training(database: Databa
     assert announced == [1, 2, 3]
 
 
-async def test_what_is_in_doubt_is_looked_up_all_at_once_before_anything_is_sent(
+async def test_all_uncertain_deliveries_are_looked_up_together_before_anything_is_sent(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), make_event(1, "v3"), make_event(2, "v1"))
@@ -409,15 +417,15 @@ async def test_what_is_in_doubt_is_looked_up_all_at_once_before_anything_is_sent
     for item, due in zip(sent, (NOW + SECOND, NOW + 9 * SECOND), strict=True):
         await settle(database, item, State.UNCERTAIN, next_at=due, may_be_repeat=True)
     (third,) = await claim(database, by_lookup=True, token="t2")
-    assert third.request.events[0].version == "v3", "nothing is due to be looked up yet"
+    assert third.request.events[0].version == "v3", "no lookup is due yet"
     in_doubt = await claim(database, by_lookup=True, limit=1, token="t3", now=NOW + SECOND)
     assert [item.request.events[0].version for item in in_doubt] == ["v1", "v2"]
     assert all(item.in_doubt and item.request.attempt == 1 for item in in_doubt)
-    assert all(item.request.attempted_at == NOW for item in in_doubt), "the look is no attempt"
+    assert all(item.request.attempted_at == NOW for item in in_doubt), "a lookup is no attempt"
     assert [item.due_at for item in in_doubt] == [NOW + SECOND, NOW + 9 * SECOND]
 
 
-async def test_a_delivery_in_doubt_blocks_its_line_until_it_is_settled(
+async def test_an_uncertain_delivery_blocks_its_line_until_it_is_settled(
     database: Database, make_event: MakeEvent
 ) -> None:
     await enqueue(database, make_event(1), make_event(2))
@@ -431,7 +439,7 @@ async def test_a_delivery_in_doubt_blocks_its_line_until_it_is_settled(
     assert second.request.events[0].seq == 2
 
 
-async def test_polls_are_counted_until_an_attempt_is_made(database: Database, make_event: MakeEvent) -> None:
+async def test_lookups_are_counted_until_the_next_attempt(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, may_be_repeat=True)
@@ -444,17 +452,17 @@ async def test_polls_are_counted_until_an_attempt_is_made(database: Database, ma
     assert (again.request.lookups, again.request.may_be_repeat, again.request.attempt) == (0, False, 2)
 
 
-async def test_a_crash_while_looking_up_leaves_it_in_doubt(database: Database, make_event: MakeEvent) -> None:
+async def test_a_crash_during_a_lookup_leaves_the_delivery_uncertain(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (sent,) = await claim(database, by_lookup=True)
     await settle(database, sent, State.UNCERTAIN, next_at=NOW, lookups=1)
     await claim(database, by_lookup=True, token="t2")
-    assert await Deliveries(database).reclaim(NOW + SECOND) == 1
+    assert await Deliveries(database).reclaim({"hook"}, NOW + SECOND) == 1
     (again,) = await claim(database, by_lookup=True, token="t3", now=NOW + SECOND)
     assert (again.in_doubt, again.request.lookups, again.request.attempted_at) == (True, 1, NOW)
 
 
-async def test_an_attempt_that_only_came_too_fast_is_not_counted(database: Database, make_event: MakeEvent) -> None:
+async def test_a_throttled_attempt_is_not_counted(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     for token in ("t1", "t2"):
         (leased,) = await claim(database, token=token)
@@ -462,7 +470,7 @@ async def test_an_attempt_that_only_came_too_fast_is_not_counted(database: Datab
         await settle(database, leased, State.PENDING, next_at=NOW, uncounted=True)
 
 
-async def test_after_an_outage_what_is_in_doubt_still_waits(database: Database, make_event: MakeEvent) -> None:
+async def test_after_an_outage_an_uncertain_delivery_still_waits(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"))
     doubtful, failed = await claim(database, by_lookup=True)
     await settle(database, doubtful, State.UNCERTAIN, next_at=NOW + SECOND)
@@ -470,7 +478,9 @@ async def test_after_an_outage_what_is_in_doubt_still_waits(database: Database, 
     assert await Deliveries(database).wake("hook", NOW) == 1
 
 
-async def test_content_is_simplified_by_as_many_steps_as_asked(database: Database, make_event: MakeEvent) -> None:
+async def test_content_is_simplified_by_as_many_steps_as_the_verdict_says(
+    database: Database, make_event: MakeEvent
+) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     await settle(database, leased, State.PENDING, next_at=NOW, degrade=4)

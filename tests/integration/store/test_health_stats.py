@@ -1,4 +1,4 @@
-"""What the store says of the watcher's health: what is open, what waits, and what nobody was told."""
+"""The watcher's health as the store shows it: open incidents, waiting deliveries, unannounced problems."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ async def open_incident(database: Database) -> None:
 async def health_stats(database: Database, *work: Callable[[Connection], None]) -> HealthStats:
     for step in work:
         await database.write(step)
-    return read_health_stats(database.path, LATER)
+    return read_health_stats(database.url, LATER)
 
 
-async def test_trainings_under_way_are_named_and_others_are_not(
+async def test_only_trainings_in_progress_are_listed(
     database: Database, make_snapshot: Callable[..., Snapshot]
 ) -> None:
     snapshots = (
@@ -85,12 +85,12 @@ async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Da
     )
     assert found.incidents == {"connect": 1}
     assert found.unannounced == (subject,)
-    assert read_health_stats(database.path, NOW).unannounced == ()
+    assert read_health_stats(database.url, NOW).unannounced == ()
     found = await health_stats(database, lambda connection: add_entry(connection, subject, 1, "c", "delivered"))
     assert found.unannounced == ()
 
 
-async def test_an_incident_that_is_silenced_is_not_missed(database: Database) -> None:
+async def test_a_silenced_incident_is_not_unannounced(database: Database) -> None:
     await open_incident(database)
     found = await health_stats(
         database,
@@ -100,7 +100,7 @@ async def test_an_incident_that_is_silenced_is_not_missed(database: Database) ->
     assert found.unannounced == ()
 
 
-async def test_an_incident_that_is_routed_to_nobody_on_purpose_is_not_missed(database: Database) -> None:
+async def test_an_incident_routed_to_no_receiver_on_purpose_is_not_unannounced(database: Database) -> None:
     await open_incident(database)
     found = await health_stats(database, lambda connection: add_event(connection, "account:main", 1, "unreachable"))
     assert found.unannounced == ()
@@ -114,7 +114,7 @@ async def test_an_incident_that_was_never_routed_is_unannounced(database: Databa
     assert found.unannounced == ("account:main",)
 
 
-async def test_what_was_delivered_is_not_counted_among_what_waits(database: Database) -> None:
+async def test_delivered_rows_are_not_counted_as_waiting(database: Database) -> None:
     found = await health_stats(
         database,
         lambda connection: add_delivery(connection, "d1", "hook", State.DEAD),

@@ -1,4 +1,4 @@
-"""What a person does about deliveries."""
+"""Retries and drops by an operator, and unannounced events about receivers."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import pytest
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
+from tests.support import routing
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Kind
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery_views import DeliveryFilter, DeliveryView
 from watcher.store.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
-from watcher.store.unannounced import Unheard
+from watcher.store.unannounced import unannounced
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 LATER = NOW + 60 * SECOND
 
 
 def listed(path: Path, **wanted: object) -> list[DeliveryView]:
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         return views.deliveries(DeliveryFilter(**wanted))  # type: ignore[arg-type]  # as the test says
 
 
@@ -37,7 +40,7 @@ async def dead(database: Database, make_event: MakeEvent, seq: int = 1) -> str:
     return leased.request.delivery_id
 
 
-async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
+async def test_a_retried_dead_letter_gets_its_full_time_again(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
@@ -60,14 +63,14 @@ async def test_a_dead_letter_is_sent_again_with_its_time_begun_anew(
     assert listed(path) == []
 
 
-async def test_a_retry_goes_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
+async def test_a_retry_is_sent_out_of_order_and_blocks_no_line(database: Database, make_event: MakeEvent) -> None:
     first = await dead(database, make_event)
     await enqueue(database, make_event(2))
     await OperatorActions(database, {"hook", "chat"}).retry([first], NOW)
     assert [leased.request.events[0].seq for leased in await claim(database)] == [1, 2]
 
 
-async def test_what_is_held_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
+async def test_a_held_delivery_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
     await settle(database, leased, State.HELD, may_be_repeat=True)
@@ -76,7 +79,7 @@ async def test_what_is_held_stays_a_possible_repeat(database: Database, make_eve
     assert (again.request.may_be_repeat, again.request.attempt) == (True, 1)
 
 
-async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Database, make_event: MakeEvent) -> None:
+async def test_all_dead_letters_of_one_receiver_are_retried(database: Database, make_event: MakeEvent) -> None:
     ids = {await dead(database, make_event, seq) for seq in (1, 2, 3)}
     assert await OperatorActions(database, {"hook", "chat"}).retry_all_dead("chat", NOW) == []
     assert {
@@ -84,7 +87,9 @@ async def test_every_dead_letter_of_one_receiver_is_sent_again(database: Databas
     } == ids
 
 
-async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path: Path, make_event: MakeEvent) -> None:
+async def test_a_dropped_delivery_has_ended_and_names_the_operator(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
     identity = await dead(database, make_event)
     await enqueue(database, make_event(2))
     (waiting,) = listed(path, states=frozenset({State.PENDING}))
@@ -97,7 +102,7 @@ async def test_what_is_dropped_is_over_and_says_by_whom(database: Database, path
 
 
 @pytest.mark.parametrize("beginning", ["msg_nothing", "", "msg_", "%"])
-async def test_an_id_that_names_none_or_several_changes_nothing(
+async def test_an_id_without_exactly_one_delivery_changes_nothing(
     database: Database, path: Path, make_event: MakeEvent, beginning: str
 ) -> None:
     known = await dead(database, make_event)
@@ -107,10 +112,10 @@ async def test_an_id_that_names_none_or_several_changes_nothing(
     assert {delivery.state for delivery in listed(path)} == {State.DEAD}
 
 
-async def test_what_is_delivered_dropped_or_under_way_is_left_alone(database: Database, make_event: MakeEvent) -> None:
+async def test_a_delivered_or_leased_delivery_is_left_alone(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
-    with pytest.raises(DeliveryRefusedError, match="being sent at this moment"):
+    with pytest.raises(DeliveryRefusedError, match="is being sent"):
         await OperatorActions(database, {"hook", "chat"}).drop([leased.request.delivery_id], "mina", NOW)
     await settle(database, leased)
     with pytest.raises(DeliveryRefusedError, match="was delivered"):
@@ -124,7 +129,7 @@ async def route_news(database: Database, to: tuple[str, ...] = (), reason: Routi
     news = [event for event, _ in await Outbox(database).unrouted(9)]
     recipients = tuple(Recipient(receiver=name) for name in to)
     plans = [(event, RoutingDecision(to=recipients, reason=reason)) for event in news]
-    await Outbox(database).enqueue(plans, lambda *_: b"", NOW)
+    await routing.enqueue(Outbox(database), plans, lambda *_: b"", NOW)
 
 
 async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: datetime = NOW) -> None:
@@ -132,67 +137,69 @@ async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: d
     (leased,) = await claim(database)
     signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="410")
     verdict = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
-    assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
+    assert await routing.settle(Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal))
 
 
 async def recovered(database: Database, at: datetime) -> None:
     (leased,) = await claim(database, now=at)
     verdict = Verdict(state=State.DELIVERED, reason="delivered")
     settlement = Settlement(verdict=verdict, at=at, signal=ReceiverSignal(health=SignalKind.PASSES))
-    assert await Deliveries(database).settle(leased, settlement)
+    assert await routing.settle(Deliveries(database), "hook", leased, settlement)
 
 
-async def test_a_broken_receiver_that_nobody_hears_of_is_what_nobody_could_be_announced(
+async def test_a_failing_receiver_is_unannounced_when_no_other_receiver_is_notified(
     database: Database, make_event: MakeEvent
 ) -> None:
     await refused(database, make_event)
-    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.NO_OTHER))
-    (news,) = await Unheard(database).unannounced()
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
+    (news,) = await database.write(unannounced)
     assert (news.event.kind, news.reason) == (Kind.RECEIVER_FAILING, NotAnnounced.NO_OTHER)
 
 
-async def test_a_receiver_that_breaks_after_the_clock_was_set_back_is_one_that_nobody_hears_of(
+async def test_a_receiver_that_fails_after_the_clock_was_set_back_is_unannounced_too(
     database: Database, make_event: MakeEvent
 ) -> None:
     ahead = NOW + timedelta(days=3)
     await refused(database, make_event, at=ahead)
     await recovered(database, at=ahead + PARKED_RETRY)
     await refused(database, make_event, seq=2)
-    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.NO_OTHER))
-    (news,) = await Unheard(database).unannounced()
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
+    (news,) = await database.write(unannounced)
     assert (news.event.kind, news.event.seq) == (Kind.RECEIVER_FAILING, 3)
 
 
-async def test_what_a_route_drops_on_purpose_is_not_missed(database: Database, make_event: MakeEvent) -> None:
+async def test_an_event_that_a_route_drops_on_purpose_is_not_unannounced(
+    database: Database, make_event: MakeEvent
+) -> None:
     await refused(database, make_event)
-    await route_news(database, reason=replace(ROUTE_1, code=RoutingCode.DROPPED))
-    assert await Unheard(database).unannounced() == []
+    await route_news(database, reason=replace(routed(1), code=RoutingCode.DROPPED))
+    assert await database.write(unannounced) == []
 
 
-async def test_news_on_its_way_is_not_missed_and_dead_news_is(database: Database, make_event: MakeEvent) -> None:
+async def test_an_open_announcement_is_no_problem_and_a_dead_one_is(database: Database, make_event: MakeEvent) -> None:
     await refused(database, make_event)
     await route_news(database, to=("ops",))
-    assert await Unheard(database).unannounced() == []
+    assert await database.write(unannounced) == []
     (leased,) = await claim(database, receiver="ops")
     await settle(database, leased, State.DEAD)
-    (news,) = await Unheard(database).unannounced()
+    (news,) = await database.write(unannounced)
     assert news.reason is NotAnnounced.NOT_DELIVERED
 
 
-async def test_dead_letters_are_missed_until_they_are_retried_or_dropped(
+async def test_dead_letters_are_unannounced_until_they_are_retried_or_dropped(
     database: Database, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
-    (event,) = await Deliveries(database).announce("hook", NOW)
-    assert await Deliveries(database).announce("hook", NOW) == []
-    await route_news(database, reason=replace(ROUTE_1, not_announced=NotAnnounced.ALL_FAILING))
-    (news,) = await Unheard(database).unannounced()
+    (event,) = await announce_dead_letters(Deliveries(database), "hook", NOW)
+    assert await announce_dead_letters(Deliveries(database), "hook", NOW) == []
+    await route_news(database, reason=replace(routed(1), not_announced=NotAnnounced.ALL_FAILING))
+    (news,) = await database.write(unannounced)
     assert (news.event.id, news.reason) == (event.id, NotAnnounced.ALL_FAILING)
     await OperatorActions(database, {"hook", "chat"}).drop([identity], "mina", NOW)
-    assert await Unheard(database).unannounced() == []
+    assert await database.write(unannounced) == []
 
 
-async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
+async def test_a_delivery_to_a_receiver_that_is_not_configured_is_not_retried(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     identity = await dead(database, make_event)
@@ -206,13 +213,15 @@ async def test_what_goes_to_a_receiver_that_is_not_configured_is_not_sent_again(
     assert [delivery.state for delivery in listed(path)] == [State.DEAD]
 
 
-async def test_what_is_in_doubt_is_not_polled_for_again_at_once_when_its_receiver_passes_again(
+async def test_an_uncertain_delivery_waits_for_its_next_lookup_when_its_receiver_recovers(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
     async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:
         (leased,) = await claim(database, now=at)
         verdict = Verdict(state=State.UNCERTAIN, reason="not found once", next_at=at + 10 * SECOND)
-        assert await Deliveries(database).settle(leased, Settlement(verdict=verdict, at=at, signal=signal))
+        assert await routing.settle(
+            Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal)
+        )
         (delivery,) = listed(path)
         return delivery.next_at
 

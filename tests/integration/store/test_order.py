@@ -1,4 +1,4 @@
-"""However routes, groups and attempts meet: each receiver gets every event once, and each training's in order."""
+"""In any order of routes, groups and attempts: a receiver gets each event once, each training's in order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.store.conftest import NOW
+from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, Settlement, State, Verdict
 from watcher.core.event import Event, Kind, event_id
@@ -32,7 +33,7 @@ END = timedelta(days=1)
 
 @dataclass(slots=True)
 class Table:
-    """A store in which time passes step by step, and what the receivers got."""
+    """A store in which time passes step by step, and the events that the receivers got."""
 
     database: Database
     routes: tuple[Route, ...]
@@ -72,12 +73,12 @@ class Table:
         for announced, made in plans:
             for receiver in made.receivers:
                 self.planned[receiver].append((str(announced.version), announced.seq))
-        await outbox.enqueue(plans, lambda *_: b"", self.now)
+        await routing.enqueue(outbox, plans, lambda *_: b"", self.now)
 
     async def attempt(self, receiver: str, *, passes: bool) -> bool:
-        """Make one attempt at what is due; say whether anything was."""
+        """Make one attempt at a due delivery; return whether there was one."""
         claim = Claim(receiver=receiver, limit=1, token="t", lease=LEASE)
-        batch = await Deliveries(self.database).claim(claim, lambda *_: b"", self.now)
+        batch = await Deliveries(self.database).claim(claim, self.now)
         for leased in batch:
             verdict = Verdict(state=State.DELIVERED, reason="delivered")
             if not passes:
@@ -88,7 +89,7 @@ class Table:
         return bool(batch)
 
     async def end(self) -> None:
-        """Let everything go out that still waits."""
+        """Deliver everything that still waits."""
         self.now += END
         for receiver in RECEIVERS:
             while await self.attempt(receiver, passes=True):

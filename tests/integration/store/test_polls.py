@@ -1,4 +1,4 @@
-"""What looking remembers."""
+"""The stored state of polling."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ INCIDENT = Incident(
 POLL = PollState(key="service:main/s", good_asked_at=NOW, good_answered_at=NOW + SECOND, digest=b"\x00\xff")
 
 
-async def test_everything_reads_back_as_it_was_kept(database: Database, make_snapshot: Callable[..., Snapshot]) -> None:
+async def test_every_row_reads_back_as_it_was_written(
+    database: Database, make_snapshot: Callable[..., Snapshot]
+) -> None:
     poll_store = PollStore(database)
     snapshots = [
         make_snapshot(
@@ -58,7 +60,7 @@ async def test_everything_reads_back_as_it_was_kept(database: Database, make_sna
     assert saved.incident_rows == incident_rows
 
 
-async def test_a_snapshot_that_changed_under_us_is_refused_with_its_events(
+async def test_a_snapshot_that_has_changed_meanwhile_is_refused_with_its_events(
     database: Database, make_snapshot: Callable[..., Snapshot], make_event: Callable[..., Event]
 ) -> None:
     poll_store = PollStore(database)
@@ -69,7 +71,7 @@ async def test_a_snapshot_that_changed_under_us_is_refused_with_its_events(
     assert await Outbox(database).unrouted(10) == []
 
 
-async def test_a_poll_is_kept_once_and_updated(database: Database) -> None:
+async def test_a_poll_has_one_row_that_is_updated(database: Database) -> None:
     poll_store = PollStore(database)
     await poll_store.record(Batch(polls=(POLL,)))
     await poll_store.record(Batch(polls=(replace(POLL, failures=1),)))

@@ -1,4 +1,4 @@
-"""Forgetting, whatever the history: a training's newest state and event, and what has not ended, always stay."""
+"""Pruning of any history: a training's newest state and event always stay, as does everything that is open."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select, update
 
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import seal
+from tests.support.routing import enqueue
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.reason import routed
@@ -32,7 +33,7 @@ CUTOFF = NOW - 10 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One event of a history: of which training, how long ago, and how its handovers stand."""
+    """One event of a history: its training, its age, and the endings of its deliveries."""
 
     version: int
     days_ago: int
@@ -41,7 +42,7 @@ class Past:
 
     @property
     def waits(self) -> bool:
-        """Whether something of it has still to end."""
+        """Whether it is unrouted or has an open delivery."""
         return not self.routed or None in self.endings
 
 
@@ -60,7 +61,7 @@ def events_of(history: Sequence[Past]) -> list[Event]:
     for past in history:
         counts[past.version] += 1
         ref = TrainingRef("main", "s", "pop", f"v{past.version}")
-        moment = NOW - past.days_ago * DAY
+        time = NOW - past.days_ago * DAY
         event = Event(
             id=event_id("e1", ref.subject, counts[past.version]),
             kind=Kind.PROGRESS,
@@ -73,16 +74,16 @@ def events_of(history: Sequence[Past]) -> list[Event]:
             version=ref.version,
             from_status="waiting",
             to_status="learning",
-            after=moment,
-            before=moment,
-            recorded_at=moment,
+            after=time,
+            before=time,
+            recorded_at=time,
         )
         events.append(event)
     return events
 
 
 async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
-    """Keep the history with a snapshot of each training, and its handovers as they stand."""
+    """Write the history with a snapshot of each training and the endings of the deliveries."""
     events = events_of(history)
     refs = {TrainingRef.from_subject(event.subject) for event in events}
     snapshots = tuple(Snapshot(ref=ref, status="learning", seen_after=NOW, first_seen_at=NOW) for ref in sorted(refs))
@@ -90,7 +91,7 @@ async def fill(database: Database, history: Sequence[Past]) -> list[Event]:
     for event, past in zip(events, history, strict=True):
         if past.routed:
             to = tuple(Recipient(receiver=f"hook{number}") for number in range(len(past.endings)))
-            await Outbox(database).enqueue([(event, RoutingDecision(to=to, reason=routed(1)))], seal, NOW)
+            await enqueue(Outbox(database), [(event, RoutingDecision(to=to, reason=routed(1)))], seal, NOW)
             await database.write(lambda connection, event=event, past=past: end(connection, event, past))  # type: ignore[misc]
     return events
 

@@ -1,4 +1,4 @@
-"""Silences in a real store, under the real routing stage."""
+"""Silences in a real store, applied by the real routing stage."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.database import Database
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 HOUR = timedelta(hours=1)
 EVERY_KIND = Matcher(kinds=frozenset({ALL_KINDS}))
 
 
-class Hands:
-    """A clock that stands where it is put."""
+class ManualClock:
+    """A clock that is set by hand."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -46,8 +47,8 @@ class Hands:
         return 0.0
 
 
-class Sealing:
-    """What a receiver is to the routing stage; it counts what it was given to seal."""
+class CountingRenderer:
+    """The rendering half of a receiver; it counts the events that it renders."""
 
     def __init__(self) -> None:
         self.sealed: list[str] = []
@@ -57,15 +58,15 @@ class Sealing:
         return f"{event.seq}:{receiver_seq}".encode()
 
 
-class Desk:
-    """The real routing stage on the real store."""
+class SilencedRouter:
+    """The real routing stage on the real store, with a clock to set."""
 
     def __init__(self, database: Database, *, group_for: timedelta | None = None) -> None:
         self.database = database
-        self.clock = Hands()
-        self.hook = Sealing()
+        self.clock = ManualClock()
+        self.hook = CountingRenderer()
         routes = Routes(routes=(Route(number=1, match=EVERY_KIND, to=("hook", "chat"), group_for=group_for),))
-        receivers: Mapping[str, Sealing] = {"hook": self.hook, "chat": Sealing()}
+        receivers: Mapping[str, CountingRenderer] = {"hook": self.hook, "chat": CountingRenderer()}
         self.router = Router(Outbox(database), routes, receivers, self.clock, lambda: None)  # type: ignore[arg-type]
 
     async def route(self, *events: Event) -> None:
@@ -78,25 +79,25 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def scenario(database: Database) -> SilencedRouter:
+    return SilencedRouter(database)
 
 
 def delivery_views(path: Path, *states: State, receiver: str = "hook") -> list[DeliveryView]:
-    with open_views(path) as views:
+    with open_views(sqlite_url(path)) as views:
         return views.deliveries(DeliveryFilter(states=frozenset(states or State), receiver=receiver))
 
 
-async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_none(
-    desk: Desk, path: Path, make_event: MakeEvent
+async def test_a_silenced_event_is_recorded_for_each_receiver_and_sent_to_none(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
-    silence = await desk.silence(service="s")
-    await desk.route(make_event(1))
+    silence = await scenario.silence(service="s")
+    await scenario.route(make_event(1))
     for receiver in ("hook", "chat"):
         (delivery,) = delivery_views(path, receiver=receiver)
         assert (delivery.state, delivery.reason, delivery.settled_at) == (State.SILENCED, silence.id, NOW)
-        assert await claim(desk.database, receiver=receiver, now=NOW + 100 * HOUR) == []
-    assert desk.hook.sealed == []
+        assert await claim(scenario.database, receiver=receiver, now=NOW + 100 * HOUR) == []
+    assert scenario.hook.sealed == []
     with closing(sqlite3.connect(path)) as connection:
         ledger = connection.execute("SELECT receiver, ending, receiver_seq FROM ledger ORDER BY receiver").fetchall()
         bodies = connection.execute("SELECT body, next_at FROM delivery").fetchall()
@@ -104,111 +105,115 @@ async def test_what_a_silence_takes_is_recorded_at_each_receiver_and_sent_to_non
     assert (ledger, bodies, lines) == ([("chat", "silenced", 1), ("hook", "silenced", 1)], [(None, None)] * 2, [])
 
 
-async def test_what_comes_after_its_end_is_announced_with_a_number_that_shows_the_gap(
-    desk: Desk, make_event: MakeEvent
+async def test_an_event_after_the_silence_is_sent_with_a_number_that_shows_the_gap(
+    scenario: SilencedRouter, make_event: MakeEvent
 ) -> None:
-    await desk.silence()
-    await desk.route(make_event(1))
-    desk.clock.now += HOUR
-    await desk.route(make_event(2))
-    (leased,) = await claim(desk.database, now=desk.clock.now)
+    await scenario.silence()
+    await scenario.route(make_event(1))
+    scenario.clock.now += HOUR
+    await scenario.route(make_event(2))
+    (leased,) = await claim(scenario.database, now=scenario.clock.now)
     assert leased.request.body == b"2:2"
 
 
-async def test_one_that_is_ended_by_hand_takes_nothing_more(desk: Desk, path: Path, make_event: MakeEvent) -> None:
-    silence = await desk.silence()
-    desk.clock.now += SECOND
-    ended = await Silences(desk.database).end(silence.id[:8], "jun", desk.clock.now)
+async def test_a_silence_that_an_operator_ended_takes_no_event(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
+) -> None:
+    silence = await scenario.silence()
+    scenario.clock.now += SECOND
+    ended = await Silences(scenario.database).end(silence.id[:8], "jun", scenario.clock.now)
     assert (ended.ended_at, ended.ended_by) == (NOW + SECOND, "jun")
-    await desk.route(make_event(1))
+    await scenario.route(make_event(1))
     assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING]
-    with open_views(path) as views:
-        assert views.silences(desk.clock.now) == []
+    with open_views(sqlite_url(path)) as views:
+        assert views.silences(scenario.clock.now) == []
         assert views.every_silence() == [ended]
 
 
-async def test_one_that_starts_after_an_event_was_routed_changes_nothing(
-    desk: Desk, path: Path, make_event: MakeEvent
+async def test_a_silence_does_not_affect_an_event_that_is_routed_already(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
-    await desk.route(make_event(1))
-    await desk.silence()
-    await desk.router.drain()
+    await scenario.route(make_event(1))
+    await scenario.silence()
+    await scenario.router.drain()
     assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING]
-    assert len(await claim(desk.database)) == 1
+    assert len(await claim(scenario.database)) == 1
 
 
-async def test_another_service_and_failure_with_the_watcher_itself_are_announced(
-    desk: Desk, path: Path, make_event: MakeEvent
+async def test_other_services_and_failures_of_the_watcher_are_not_silenced(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
-    await desk.silence(service="another")
-    await desk.route(make_event(1))
-    await desk.silence()
-    await desk.route(make_event(2, kind=Kind.STORE_FAILING))
+    await scenario.silence(service="another")
+    await scenario.route(make_event(1))
+    await scenario.silence()
+    await scenario.route(make_event(2, kind=Kind.STORE_FAILING))
     assert [delivery.state for delivery in delivery_views(path)] == [State.PENDING] * 2
 
 
-async def test_a_silenced_event_joins_no_group_and_holds_none_up(
+async def test_a_silenced_event_joins_no_group_and_delays_none(
     database: Database, path: Path, make_event: MakeEvent
 ) -> None:
-    desk = Desk(database, group_for=10 * SECOND)
-    await desk.route(make_event(1, "v1"))
-    silence = await desk.silence(version="v2")
-    await desk.route(make_event(1, "v2"), make_event(1, "v3"))
+    scenario = SilencedRouter(database, group_for=10 * SECOND)
+    await scenario.route(make_event(1, "v1"))
+    silence = await scenario.silence(version="v2")
+    await scenario.route(make_event(1, "v2"), make_event(1, "v3"))
     assert [len(delivery.events) for delivery in delivery_views(path, State.PENDING)] == [2]
     assert [delivery.reason for delivery in delivery_views(path, State.SILENCED)] == [silence.id]
 
 
-async def test_a_group_does_not_name_what_was_silenced_as_announced_by_itself(
-    desk: Desk, make_event: MakeEvent
+async def test_a_group_names_no_silenced_event_as_sent_on_its_own(
+    scenario: SilencedRouter, make_event: MakeEvent
 ) -> None:
-    await desk.silence(version="v3")
+    await scenario.silence(version="v3")
     late = [replace(make_event(1, version), group="start 1", late=True) for version in ("v1", "v2")]
-    await desk.route(*late, replace(make_event(1, "v3", Kind.FAILED), group="start 1", late=True))
-    await desk.route(replace(make_event(1, "v4", Kind.FAILED), group="start 1", late=True))
-    leased = await claim(desk.database, now=NOW + HOUR)
+    await scenario.route(*late, replace(make_event(1, "v3", Kind.FAILED), group="start 1", late=True))
+    await scenario.route(replace(make_event(1, "v4", Kind.FAILED), group="start 1", late=True))
+    leased = await claim(scenario.database, now=NOW + HOUR)
     assert [event.version for item in leased for event in item.request.also] == ["v4"]
 
 
-async def test_what_is_silenced_is_neither_sent_again_nor_dropped_by_hand(
-    desk: Desk, path: Path, make_event: MakeEvent
+async def test_a_silenced_delivery_can_be_neither_retried_nor_dropped(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
-    await desk.silence()
-    await desk.route(make_event(1))
+    await scenario.silence()
+    await scenario.route(make_event(1))
     (delivery,) = delivery_views(path)
     for change in (
-        OperatorActions(desk.database, {"hook", "chat"}).retry([delivery.id], NOW),
-        OperatorActions(desk.database, {"hook", "chat"}).drop([delivery.id], "m", NOW),
+        OperatorActions(scenario.database, {"hook", "chat"}).retry([delivery.id], NOW),
+        OperatorActions(scenario.database, {"hook", "chat"}).drop([delivery.id], "m", NOW),
     ):
         with pytest.raises(DeliveryRefusedError, match="was silenced"):
             await change
 
 
 @pytest.mark.parametrize("beginning", ["sil_nothing", "", "sil_", "%"])
-async def test_an_id_that_names_none_or_several_ends_nothing(desk: Desk, path: Path, beginning: str) -> None:
-    both = {(await desk.silence()).id, (await desk.silence()).id}
+async def test_an_id_without_exactly_one_silence_ends_nothing(
+    scenario: SilencedRouter, path: Path, beginning: str
+) -> None:
+    both = {(await scenario.silence()).id, (await scenario.silence()).id}
     with pytest.raises(SilenceRefusedError):
-        await Silences(desk.database).end(beginning, "mina", NOW)
-    with open_views(path) as views:
+        await Silences(scenario.database).end(beginning, "mina", NOW)
+    with open_views(sqlite_url(path)) as views:
         assert {item.id for item in views.silences(NOW)} == both
 
 
-async def test_one_that_is_over_cannot_be_ended_again(desk: Desk) -> None:
-    silence = await desk.silence()
+async def test_an_ended_silence_cannot_be_ended_again(scenario: SilencedRouter) -> None:
+    silence = await scenario.silence()
     with pytest.raises(SilenceRefusedError, match="is over since"):
-        await Silences(desk.database).end(silence.id, "mina", NOW + HOUR)
+        await Silences(scenario.database).end(silence.id, "mina", NOW + HOUR)
 
 
-async def test_it_is_pruned_with_the_history_but_not_while_a_delivery_names_it(
-    desk: Desk, path: Path, make_event: MakeEvent
+async def test_a_silence_is_pruned_with_the_history_but_not_while_a_delivery_names_it(
+    scenario: SilencedRouter, path: Path, make_event: MakeEvent
 ) -> None:
-    await desk.silence(lasts=SECOND, service="another")
-    named = await desk.silence(lasts=SECOND)
-    await desk.route(make_event(1))
-    await Retention(desk.database).prune(NOW + HOUR)
-    with open_views(path) as views:
+    await scenario.silence(lasts=SECOND, service="another")
+    named = await scenario.silence(lasts=SECOND)
+    await scenario.route(make_event(1))
+    await Retention(scenario.database).prune(NOW + HOUR)
+    with open_views(sqlite_url(path)) as views:
         assert views.every_silence() == [named]
-    desk.clock.now += HOUR
-    await desk.route(make_event(2))
-    await Retention(desk.database).prune(NOW + HOUR)
-    with open_views(path) as views:
+    scenario.clock.now += HOUR
+    await scenario.route(make_event(2))
+    await Retention(scenario.database).prune(NOW + HOUR)
+    with open_views(sqlite_url(path)) as views:
         assert views.every_silence() == []

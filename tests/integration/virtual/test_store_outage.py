@@ -1,4 +1,4 @@
-"""Trouble with the store is told from memory; whom that did not reach is told from the store, and nobody twice."""
+"""A store failure is announced from memory, then from the store to receivers not reached, and to none twice."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from watcher.store.delivery_views import DeliveryFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
 from watcher.store.views import HistoryFilter, open_views
 
 
 class WriteHealth:
-    """A store that cannot be written until it is mended."""
+    """A store that cannot be written until ``good`` is set."""
 
     def __init__(self) -> None:
         self.good = False
@@ -44,16 +45,16 @@ class WriteHealth:
 
 
 class Polling:
-    """Looks that are told to rest and to go on."""
+    """Records pauses and resumptions of polling."""
 
     def __init__(self) -> None:
-        self.announced: list[str] = []
+        self.calls: list[str] = []
 
     def pause(self) -> None:
-        self.announced.append("pause")
+        self.calls.append("pause")
 
     def resume(self) -> None:
-        self.announced.append("resume")
+        self.calls.append("resume")
 
 
 @contextmanager
@@ -61,13 +62,13 @@ def keeping(
     folder: Path, clock: VirtualClock, ears: Sequence[FakeReceiver], write_health: WriteHealth, polling: Polling
 ) -> Iterator[tuple[StoreOutageHandler, Database]]:
     by_name = {ear.name: ear for ear in ears}
-    herald = DirectNotifier(by_name, everything_to(by_name))
+    notifier = DirectNotifier(by_name, everything_to(by_name))
     with closing(open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())) as database:
-        memory = PollCache(PollStore(database))
-        yield (
-            StoreOutageHandler(write_health, memory, polling, clock, notifier=herald, on_events=lambda: None),
-            database,
+        cache, outbox = PollCache(PollStore(database)), Outbox(database)
+        handler = StoreOutageHandler(
+            write_health, cache, outbox, polling, clock, notifier=notifier, on_events=lambda: None
         )
+        yield handler, database
 
 
 def everything_to(receivers: Iterable[str]) -> Routes:
@@ -81,26 +82,26 @@ async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health:
     await store_outage.once()
 
 
-def test_whom_the_announcing_from_memory_did_not_reach_is_announced_from_the_store(tmp_path: Path) -> None:
+def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path: Path) -> None:
     heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
         with keeping(tmp_path, clock, [heard, away], write_health, polling) as (store_outage, _):
             await see_outage_and_its_end(store_outage, write_health)
-        assert polling.announced == ["pause", "resume"]
+        assert polling.calls == ["pause", "resume"]
 
     run(main)
     assert heard.kinds == ["store-failing"]
     assert away.kinds == []
-    with open_views(tmp_path / "watcher.db") as views:
-        trouble, recovered = views.history(HistoryFilter(limit=10))
-    assert [delivery_outcome.receiver for delivery_outcome in trouble.delivery_outcomes] == ["away"]
-    assert trouble.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
+    with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
+        failure, recovered = views.history(HistoryFilter(limit=10))
+    assert [delivery_outcome.receiver for delivery_outcome in failure.delivery_outcomes] == ["away"]
+    assert failure.route == RoutingReason(code=RoutingCode.SENT_FROM_MEMORY, routes=(1,))
     assert (recovered.event.kind, recovered.routed_at) == ("store-recovered", None)
 
 
-def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_store_as_one_in_doubt(
+def test_a_receiver_without_an_answer_is_notified_from_the_store_as_uncertain(
     tmp_path: Path,
 ) -> None:
     heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
@@ -112,7 +113,7 @@ def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_
             await see_outage_and_its_end(store_outage, write_health)
 
     run(main)
-    with open_views(tmp_path / "watcher.db") as views:
+    with open_views(sqlite_url(tmp_path / "watcher.db")) as views:
         delivery_views = views.deliveries(DeliveryFilter(states=frozenset(State)))
     assert {delivery.receiver: (delivery.state, delivery.may_be_repeat) for delivery in delivery_views} == {
         "away": (State.PENDING, False),
@@ -121,14 +122,14 @@ def test_whom_the_announcing_from_memory_may_have_reached_is_announced_from_the_
 
 
 class Slow(FakeReceiver):
-    """A receiver whose attempts take their time."""
+    """A receiver whose attempts take four seconds."""
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         await asyncio.sleep(4)
         return await super().send(request)
 
 
-def test_whoever_routes_as_the_store_is_recovered_does_not_announce_again_what_was_announced_from_memory(
+def test_a_router_that_runs_during_the_recovery_notifies_no_receiver_twice(
     tmp_path: Path,
 ) -> None:
     heard, away = FakeReceiver(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
@@ -141,19 +142,19 @@ def test_whoever_routes_as_the_store_is_recovered_does_not_announce_again_what_w
             await store_outage.once()
             await asyncio.sleep(1)
             write_health.good = True
-            mending = asyncio.create_task(store_outage.once())
-            while not mending.done():
+            recovering = asyncio.create_task(store_outage.once())
+            while not recovering.done():
                 await router.drain()
                 await asyncio.sleep(0.1)
-            await mending
+            await recovering
             await router.drain()
-        assert polling.announced == ["pause", "resume"]
+        assert polling.calls == ["pause", "resume"]
 
     run(main)
     assert receivers_of_each_event(tmp_path) == [("store-failing", ["away"]), ("store-recovered", ["away", "heard"])]
 
 
-def test_a_write_that_fails_as_the_store_is_recovered_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_failed_write_during_the_recovery_leaves_nothing(tmp_path: Path) -> None:
     heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
 
     async def main(clock: VirtualClock) -> None:
@@ -162,22 +163,22 @@ def test_a_write_that_fails_as_the_store_is_recovered_leaves_nothing_behind(tmp_
             await store_outage.once()
             await asyncio.sleep(3)
             write_health.good = True
-            consumers = database.write
+            write_through = database.write
             for passing in range(2):
-                database.write = failing_after(passing, consumers)  # type: ignore[method-assign]  # for this moment
-                # Until everything is written, or nothing is.
+                database.write = failing_after(passing, write_through)  # type: ignore[method-assign]  # for this check
+                # The write fails, and the next check tries again.
                 with suppress(OSError):
                     await store_outage.once()
-            database.write = consumers  # type: ignore[method-assign]
+            database.write = write_through  # type: ignore[method-assign]
             await store_outage.once()
-        assert polling.announced == ["pause", "resume"]
+        assert polling.calls == ["pause", "resume"]
 
     run(main)
     assert receivers_of_each_event(tmp_path) == [("store-failing", ["away"]), ("store-recovered", [])]
 
 
-def failing_after(passing: int, consumers: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a way to write that so many writes pass and no more."""
+def failing_after(passing: int, write_through: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a ``write`` that fails after so many writes."""
     passed = 0
 
     async def write(work: Callable[[Connection], Any]) -> Any:
@@ -185,13 +186,13 @@ def failing_after(passing: int, consumers: Callable[..., Any]) -> Callable[..., 
         if passed == passing:
             raise OSError
         passed += 1
-        return await consumers(work)
+        return await write_through(work)
 
     return write
 
 
 def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         announced = views.history(HistoryFilter(limit=10))
     return [
         (item.event.kind.value, sorted(delivery_outcome.receiver for delivery_outcome in item.delivery_outcomes))
@@ -199,7 +200,7 @@ def receivers_of_each_event(folder: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-def test_another_failure_has_another_id_also_where_the_first_was_never_recorded(tmp_path: Path) -> None:
+def test_another_failure_has_another_id_even_if_the_first_was_never_recorded(tmp_path: Path) -> None:
     ear = FakeReceiver(name="hook")
 
     async def main(clock: VirtualClock) -> None:
@@ -213,7 +214,7 @@ def test_another_failure_has_another_id_also_where_the_first_was_never_recorded(
     assert len({event.id for event in ear.events}) == len({item.webhook_id for item in ear.received}) == 2
 
 
-def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_repeat() -> None:
+def test_after_an_attempt_without_an_answer_the_next_one_may_be_a_repeat() -> None:
     marks: list[bool] = []
     away = TryLater(reason="connect")
     answers: Iterator[Outcome] = iter([away, Uncertain(reason="reset"), away, Delivered()])
@@ -224,11 +225,11 @@ def test_after_an_attempt_without_an_answer_the_next_one_from_memory_may_be_a_re
 
     async def main(clock: VirtualClock) -> None:
         receipts = Receipts()
-        trouble = store_failing("disk-full", "", "e", 1, clock.utc_now())
+        failure = store_failing("disk-full", "", "e", 1, clock.utc_now())
         await DirectNotifier({"chat": FakeReceiver(name="chat", outcome=answer)}, everything_to(["chat"])).notify(
-            trouble, receipts
+            failure, receipts
         )
-        assert receipts.surely == {"chat"}
+        assert receipts.notified == {"chat"}
 
     run(main)
     assert marks == [False, False, True, True]

@@ -1,4 +1,4 @@
-"""The daemon as its health and metrics show it, and as the one sees it who waits for its heartbeat."""
+"""The daemon's health, metrics and heartbeat, seen from outside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
@@ -19,7 +20,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from tests.support import daemon_in_process
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
+from watcher.control.protocol import ControlError
 from watcher.simulator import Fault, Simulator, serve
+from watcher.wiring.reload import ReloadOutcome
 
 SERVICE = "6wxgu1abcde"
 NO_WEB = '[web]\nlisten = ""\n'
@@ -29,14 +32,14 @@ PROMTOOL = shutil.which("promtool")
 
 
 @dataclass(slots=True)
-class ReloadScenario:
-    """A simulated AiTEMS, a webhook, and what waits for heartbeats."""
+class ExternalServices:
+    """A simulated AiTEMS, a webhook, and a server for heartbeats."""
 
     folder: Path
     api: Simulator
     base_url: str
     hook: Inbox
-    hub: Inbox = field(default_factory=Inbox)
+    heartbeats: Inbox = field(default_factory=Inbox)
 
     def show(self, status: str, version: str = "v1") -> None:
         self.api.set_training(SERVICE, "pop", version, status)
@@ -45,13 +48,17 @@ class ReloadScenario:
         text = daemon_in_process.settings(self.base_url, [SERVICE], {"hook": self.hook.url}).replace(NO_WEB, WEB)
         return f'{text}\n[heartbeat]\nurl = {{ env = "BEAT_URL" }}\nevery = "1s"\n'
 
+    def running(self, text: str | None = None) -> AbstractAsyncContextManager[Daemon]:
+        environ = {"BEAT_URL": self.heartbeats.url}
+        return daemon_in_process.running(self.folder, text or self.settings(), environ)
+
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[ReloadScenario]:
+async def external(tmp_path: Path) -> AsyncIterator[ExternalServices]:
     api = Simulator()
     api.set_training(SERVICE, "pop", "v1", "learning")
-    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as hub:
-        yield ReloadScenario(tmp_path, api, simulator.base_url, hook, hub)
+    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as heartbeats:
+        yield ExternalServices(tmp_path, api, simulator.base_url, hook, heartbeats)
 
 
 async def ask(daemon: Daemon, path: str) -> tuple[int, str]:
@@ -73,7 +80,7 @@ async def metrics(daemon: Daemon) -> dict[str, float]:
 
 
 async def until(daemon: Daemon, *wanted: str, absent: bool = False) -> dict[str, float]:
-    """Return the metrics once these series stand in them, or no longer do."""
+    """Return the metrics once they have these series, or no longer have them."""
     async with asyncio.timeout(30):
         while True:
             found = await metrics(daemon)
@@ -87,67 +94,69 @@ IN_PROGRESS = (
 )
 
 
-async def test_what_the_stages_do_shows_in_the_metrics(scene: ReloadScenario) -> None:
-    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+async def test_the_metrics_show_the_work_of_the_stages(external: ExternalServices) -> None:
+    async with external.running() as daemon:
         await until(daemon, IN_PROGRESS % "learning")
-        scene.show("stopping")
+        external.show("stopping")
         await until(daemon, IN_PROGRESS % "stopping")
         await until(daemon, IN_PROGRESS % "learning", absent=True)
-        scene.show("completed")
+        external.show("completed")
         found = await until(daemon, 'aitems_watcher_events_total{kind="succeeded"}')
         await until(daemon, IN_PROGRESS % "stopping", absent=True)
         delivered = 'aitems_watcher_delivery_attempts_total{reason="delivered",receiver="hook",state="delivered"}'
         found = await until(daemon, delivered)
-    assert found['aitems_watcher_looks_total{account="main",call="list",outcome="seen"}'] >= 3
+    assert found['aitems_watcher_polls_total{account="main",call="list",outcome="seen"}'] >= 3
     assert found['aitems_watcher_requests_total{account="main"}'] >= 3
     assert found['aitems_watcher_requests_allowed_per_second{account="main"}'] == 100.0
     assert found['aitems_watcher_detection_delay_seconds_count{late="false"}'] == 2
-    assert found["aitems_watcher_look_lateness_seconds_count"] >= 3
+    assert found["aitems_watcher_poll_lateness_seconds_count"] >= 3
     assert found["aitems_watcher_store_bytes"] > 4096
     assert found["aitems_watcher_config_last_reload_successful"] == 1
     for loop in ("polling", "recording", "routing"):
         assert f'aitems_watcher_loop_age_seconds{{loop="{loop}"}}' in found
 
 
-async def test_what_cannot_be_seen_shows_by_its_cause_and_an_outage_that_was_announced_keeps_it_ready(
-    scene: ReloadScenario,
+async def test_the_metrics_show_an_outage_by_its_cause_and_an_announced_outage_keeps_the_daemon_ready(
+    external: ExternalServices,
 ) -> None:
-    text = scene.settings() + '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
-    async with daemon_in_process.running(scene.folder, text, {"BEAT_URL": scene.hub.url}) as daemon:
+    text = external.settings() + '\n[incident]\nafter_failures = 2\nafter = "100ms"\n'
+    async with external.running(text) as daemon:
         assert await ask(daemon, "/readyz") == (200, '{"ready":true,"reasons":[]}')
-        scene.api.add_fault(Fault(kind="500"))
+        external.api.add_fault(Fault(kind="500"))
         found = await until(daemon, 'aitems_watcher_incidents_open{cause="server-error"}')
-        assert found['aitems_watcher_looks_total{account="main",call="list",outcome="server-error"}'] >= 2
+        assert found['aitems_watcher_polls_total{account="main",call="list",outcome="server-error"}'] >= 2
         assert (await ask(daemon, "/readyz"))[0] == 200
-        deadlines = len(scene.hub.received)
-        await daemon_in_process.eventually(lambda: len(scene.hub.received) > deadlines)
+        before = len(external.heartbeats.received)
+        await daemon_in_process.eventually(lambda: len(external.heartbeats.received) > before)
 
 
-async def test_a_store_that_cannot_be_read_is_a_reason_and_withholds_the_heartbeat(scene: ReloadScenario) -> None:
-    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
-        await daemon_in_process.eventually(lambda: bool(scene.hub.received))
-        file = scene.folder / "watcher.db"
-        file.rename(scene.folder / "elsewhere.db")
+async def test_an_unreadable_store_makes_the_daemon_not_ready_and_withholds_the_heartbeat(
+    external: ExternalServices,
+) -> None:
+    async with external.running() as daemon:
+        await daemon_in_process.eventually(lambda: bool(external.heartbeats.received))
+        file = external.folder / "watcher.db"
+        file.rename(external.folder / "elsewhere.db")
         async with asyncio.timeout(20):
             while (answer := await ask(daemon, "/readyz"))[0] == 200:
                 await asyncio.sleep(0.1)
         (reason,) = json.loads(answer[1])["reasons"]
         assert (answer[0], reason["reason"]) == (503, "store-unreadable")
         withheld = await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
-        assert withheld['aitems_watcher_unwell{reason="store-unreadable"}'] == 1
+        assert withheld['aitems_watcher_not_ready{reason="store-unreadable"}'] == 1
         assert withheld["aitems_watcher_ready"] == 0
-        (scene.folder / "elsewhere.db").rename(file)
-        deadlines = len(scene.hub.received)
-        await daemon_in_process.eventually(lambda: len(scene.hub.received) > deadlines)
+        (external.folder / "elsewhere.db").rename(file)
+        before = len(external.heartbeats.received)
+        await daemon_in_process.eventually(lambda: len(external.heartbeats.received) > before)
         assert (await ask(daemon, "/readyz"))[0] == 200
 
 
-async def test_a_refusing_receiver_that_nobody_else_could_announce_of_is_a_reason_until_it_is_recovered(
-    scene: ReloadScenario,
+async def test_a_failing_receiver_that_no_other_receiver_announces_makes_the_daemon_not_ready(
+    external: ExternalServices,
 ) -> None:
-    scene.hook.script = lambda _received: PlainTextResponse("gone", status_code=410)
-    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
-        scene.show("completed")
+    external.hook.script = lambda _received: PlainTextResponse("gone", status_code=410)
+    async with external.running() as daemon:
+        external.show("completed")
         async with asyncio.timeout(20):
             while (answer := await ask(daemon, "/readyz"))[0] == 200:
                 await asyncio.sleep(0.1)
@@ -155,19 +164,36 @@ async def test_a_refusing_receiver_that_nobody_else_could_announce_of_is_a_reaso
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
 
 
-async def test_the_heartbeat_follows_no_redirect(scene: ReloadScenario) -> None:
-    scene.hub.script = lambda _received: RedirectResponse(scene.hook.url)
-    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+async def test_the_metrics_show_whether_the_last_reload_was_applied(external: ExternalServices) -> None:
+    good, file = external.settings(), external.folder / "config.toml"
+    last, allowed = "aitems_watcher_config_last_reload_successful", "aitems_watcher_requests_allowed_per_second"
+    async with external.running(good) as daemon:
+        file.write_text(good + "[")
+        assert (await daemon.reloader.reload()).outcome is ReloadOutcome.REFUSED
+        assert (await metrics(daemon))[last] == 0
+        file.write_text(good.replace("requests_per_second = 100.0", "requests_per_second = 50.0"))
+        assert (await daemon.reloader.reload()).outcome is ReloadOutcome.RELOADED
+        found = await metrics(daemon)
+        assert (found[last], found[f'{allowed}{{account="main"}}']) == (1, 50.0)
+        daemon.reloader.stop()
+        with pytest.raises(ControlError, match="is stopping"):
+            await daemon.reloader.reload()
+        assert (await metrics(daemon))[last] == 0
+
+
+async def test_the_heartbeat_follows_no_redirect(external: ExternalServices) -> None:
+    external.heartbeats.script = lambda _received: RedirectResponse(external.hook.url)
+    async with external.running() as daemon:
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="failed"}')
-        assert scene.hook.received == []
-        scene.hub.script = lambda _received: PlainTextResponse("ok")
+        assert external.hook.received == []
+        external.heartbeats.script = lambda _received: PlainTextResponse("ok")
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="sent"}')
 
 
-async def test_promtool_takes_the_metrics(scene: ReloadScenario) -> None:
+async def test_promtool_accepts_the_metrics(external: ExternalServices) -> None:
     if PROMTOOL is None:
         pytest.skip("promtool is not installed: apt-get install prometheus")
-    async with daemon_in_process.running(scene.folder, scene.settings(), {"BEAT_URL": scene.hub.url}) as daemon:
+    async with external.running() as daemon:
         await until(daemon, IN_PROGRESS % "learning")
         _, text = await ask(daemon, "/metrics")
     checked = await asyncio.to_thread(
@@ -178,14 +204,14 @@ async def test_promtool_takes_the_metrics(scene: ReloadScenario) -> None:
 
 def status_of(request: Request) -> int:
     try:
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - an address of ours
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 - the test's own address
             return int(answer.status)
     except HTTPError as error:
         return error.code
 
 
-async def test_without_a_token_only_this_machines_own_names_are_answered(scene: ReloadScenario) -> None:
-    async with daemon_in_process.running(scene.folder, scene.settings().partition("\n[heartbeat]")[0]) as daemon:
+async def test_without_a_token_only_local_host_names_are_accepted(external: ExternalServices) -> None:
+    async with external.running(external.settings().partition("\n[heartbeat]")[0]) as daemon:
         await daemon_in_process.eventually(
             lambda: daemon.health_endpoints.listener is not None and daemon.health_endpoints.listener.port is not None
         )

@@ -1,4 +1,4 @@
-"""The web listener over a real socket: what it answers, what it refuses, and that it never gets in the way."""
+"""The web listener over a real socket: its answers, its refusals, and its limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from watcher.core.secret import Secret
 from watcher.web import Listener, Pages, Readiness, build_app, listener
 from watcher.wiring.health_endpoints import LOOPBACK_HOSTS
 
-REASON = NotReadyReason(code=NotReady.LOOP, detail="overdue: looking (60 s)")
+REASON = NotReadyReason(code=NotReady.LOOP, detail="overdue: polling (60 s)")
 
 
 async def metrics() -> bytes:
@@ -47,7 +47,7 @@ async def listening(served: Pages, port: int = 0) -> AsyncIterator[Listener]:
 
 
 async def ask(port: int | None, request: str) -> tuple[int, dict[str, str], bytes]:
-    """Send a request as it stands and return status, headers and body; the connection is closed after it."""
+    """Send a raw request and return status, headers and body; the connection closes after it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.encode())
     async with asyncio.timeout(20):
@@ -63,7 +63,7 @@ def get(path: str, *headers: str, method: str = "GET") -> str:
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""])
 
 
-async def test_it_says_that_the_process_turns_and_whether_the_work_is_done() -> None:
+async def test_healthz_shows_that_the_process_responds_and_readyz_whether_it_is_ready() -> None:
     async with listening(pages()) as web:
         status, _, body = await ask(web.port, get("/healthz"))
         assert (status, body) == (200, b"ok\n")
@@ -72,11 +72,11 @@ async def test_it_says_that_the_process_turns_and_whether_the_work_is_done() -> 
     async with listening(pages(REASON)) as web:
         assert (await ask(web.port, get("/healthz")))[0] == 200
         status, _, body = await ask(web.port, get("/readyz"))
-        reasons = [{"reason": "loop-late", "detail": "overdue: looking (60 s)"}]
+        reasons = [{"reason": "loop-late", "detail": "overdue: polling (60 s)"}]
         assert (status, json.loads(body)) == (503, {"ready": False, "reasons": reasons})
 
 
-async def test_it_answers_questions_alone_and_reads_no_body() -> None:
+async def test_only_get_and_head_without_a_body_are_answered() -> None:
     async with listening(pages()) as web:
         status, headers, body = await ask(web.port, get("/metrics", method="HEAD"))
         assert (status, body) == (200, b"")
@@ -100,7 +100,7 @@ async def test_every_answer_has_the_security_headers() -> None:
             assert "server" not in headers
 
 
-async def test_a_token_is_wanted_where_there_is_one_and_a_rotated_one_counts_at_once() -> None:
+async def test_a_configured_token_is_required_and_a_rotated_one_takes_effect_at_once() -> None:
     tokens = ["right-token"]
     async with listening(pages(token=lambda: Secret(tokens[-1]))) as web:
         assert (await ask(web.port, get("/healthz")))[0] == 200
@@ -122,7 +122,7 @@ async def test_a_token_is_wanted_where_there_is_one_and_a_rotated_one_counts_at_
         assert (await ask(web.port, get("/metrics", "Authorization: Bearer another-token")))[0] == 200
 
 
-async def test_a_port_that_is_taken_is_a_warning_and_is_tried_again() -> None:
+async def test_a_port_in_use_is_a_warning_and_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
         port = taken.getsockname()[1]
         async with listening(pages(), port) as web:
@@ -137,7 +137,7 @@ async def test_a_port_that_is_taken_is_a_warning_and_is_tried_again() -> None:
             assert (await ask(web.port, get("/healthz")))[0] == 200
 
 
-async def test_connections_that_say_nothing_are_cut_and_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_without_a_request_are_closed_and_free_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "FIRST_REQUEST_SECONDS", 0.2)
     async with listening(pages()) as web:
         silent = [await asyncio.open_connection("127.0.0.1", web.port) for _ in range(listener.CONNECTIONS_MAX + 5)]
@@ -155,6 +155,6 @@ async def test_connections_that_say_nothing_are_cut_and_leave_room(monkeypatch: 
     ("host", "status"),
     [("127.0.0.1:8787", 200), ("localhost", 200), ("[::1]:8787", 200), ("rebound.example:8787", 400), ("", 400)],
 )
-async def test_a_web_page_whose_name_leads_here_learns_nothing(host: str, status: int) -> None:
+async def test_a_foreign_host_name_gets_no_data(host: str, status: int) -> None:
     async with listening(pages(hosts=LOOPBACK_HOSTS)) as web:
         assert (await ask(web.port, get("/readyz").replace("Host: x", f"Host: {host}")))[0] == status

@@ -19,11 +19,11 @@ from alembic import command
 
 from tests.support import crash_points as dying
 from tests.support import daemon_in_process
-from tests.support.allowed_repeats import half_sent, needless_repeats
+from tests.support.allowed_repeats import in_flight, needless_repeats
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
-from tests.support.crash_points import HIT, MOMENTS, Point
+from tests.support.crash_points import HIT, SIDES, Point
 from tests.support.fault_table import TALLY, remark, rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.timestamps import to_text
@@ -35,7 +35,7 @@ from watcher.store.sqlite.connections import writer_engine
 BOUND_SECONDS: Final = 60.0
 RARE: Final = frozenset({"migrate", "retention", "copy", "publish"})
 EVERY_POINT: Final = {
-    *((step, moment) for step in dying.STEPS for moment in MOMENTS if step not in RARE),
+    *((step, side) for step in dying.STEPS for side in SIDES if step not in RARE),
     ("send", "before"),
     ("send", "after"),
 }
@@ -49,11 +49,11 @@ class CrashScenario:
         self.folder = folder
         self.api = api
         self.hooks = hooks
-        self.lives: list[Life] = []
+        self.runs: list[DaemonRun] = []
 
     async def die_at(self, point: Point) -> None:
         """Run a daemon until it dies at the point."""
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         process = dying.start(self.folder, daemon_in_process.ENVIRON, point)
         try:
             await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
@@ -63,20 +63,20 @@ class CrashScenario:
             process.kill()
             died = datetime.now(UTC)
             await daemon_in_process.eventually(lambda: process.exitcode is not None, BOUND_SECONDS)
-            self.lives.append(Life(born, died, half_sent(self.folder)))
+            self.runs.append(DaemonRun(started_at, died, in_flight(self.folder)))
         assert process.exitcode == -signal.SIGKILL, f"{point}: the daemon ended without a kill"
         assert (self.folder / HIT).read_text() == str(point)
         (self.folder / HIT).unlink()
 
     async def run_to_the_end(self) -> None:
         """Run a daemon until every message is delivered, and stop it with SIGTERM."""
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         process = dying.start(self.folder, daemon_in_process.ENVIRON, None)
         shown = len(self.api.shown)
         await daemon_in_process.eventually(lambda: len(self.api.shown) > shown + 100, BOUND_SECONDS)
         await daemon_in_process.eventually(lambda: all_delivered(self.folder), BOUND_SECONDS)
         await self._stop(process)
-        self.lives.append(Life(born, datetime.now(UTC)))
+        self.runs.append(DaemonRun(started_at, datetime.now(UTC)))
 
     async def _stop(self, process: ForkServerProcess) -> None:
         process.terminate()
@@ -85,9 +85,9 @@ class CrashScenario:
 
     def broken_invariants(self) -> list[str]:
         received = {name: hook.received for name, hook in self.hooks.items()}
-        found = violations(daemon_in_process.evidence(self.folder, self.api.shown, self.lives, received))
+        found = violations(daemon_in_process.evidence(self.folder, self.api.shown, self.runs, received))
         for items in received.values():
-            found += [f"{identity} was repeated" for identity in needless_repeats(items, self.lives)]
+            found += [f"{identity} was repeated" for identity in needless_repeats(items, self.runs)]
         return found
 
 
@@ -112,7 +112,7 @@ async def test_r1_a_kill_at_any_step_loses_nothing_and_announces_nothing_under_t
         for _ in range(10 if TALLY.full else 1)
         for point in dying.points()
     ]
-    assert {(point.step, point.moment) for point in points} >= EVERY_POINT
+    assert {(point.step, point.side) for point in points} >= EVERY_POINT
     rounds(few=len(points), full=len(points))
     async with crash_scenario(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, draw))
@@ -124,8 +124,8 @@ async def test_r1_a_kill_at_any_step_loses_nothing_and_announces_nothing_under_t
     remark(f"{len(points)} kills at {len(set(map(str, points)))} points")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one(moment: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", SIDES)
+async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one(side: str, tmp_path: Path) -> None:
     scheduler = writer_engine(tmp_path / "watcher.db")
     with scheduler.begin() as connection:
         config = migrate._config()
@@ -133,7 +133,7 @@ async def test_r25_a_kill_during_a_migration_leaves_the_old_store_or_the_new_one
         command.upgrade(config, "0001")
     scheduler.dispose()
     async with crash_scenario(tmp_path) as place:
-        await place.die_at(Point("migrate", moment))
+        await place.die_at(Point("migrate", side))
         changing = asyncio.create_task(keep_changing(place.api, random.Random(25)))  # noqa: S311 - the changes
         await place.run_to_the_end()
         changing.cancel()
@@ -149,9 +149,9 @@ async def test_r1_a_kill_while_history_is_pruned_announces_nothing_again(tmp_pat
         await place.run_to_the_end()
         assert place.broken_invariants() == []
         before = {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()}
-        for moment in MOMENTS:
+        for side in SIDES:
             _age_half(tmp_path)
-            await place.die_at(Point("retention", moment))
+            await place.die_at(Point("retention", side))
         await place.run_to_the_end()
         assert {name: [item.webhook_id for item in hook.received] for name, hook in place.hooks.items()} == before
     newest = {item.event.subject: item.event.seq for item in daemon_in_process.history(tmp_path)}
@@ -167,10 +167,10 @@ async def test_r1_a_kill_during_a_backup_leaves_no_incomplete_backup(tmp_path: P
     async with crash_scenario(tmp_path) as place:
         changing = asyncio.create_task(keep_changing(place.api, random.Random(7)))  # noqa: S311 - the changes
         for step in ("copy", "publish"):
-            for moment in ("before", "after"):
-                await place.die_at(Point(step, moment))
+            for side in ("before", "after"):
+                await place.die_at(Point(step, side))
                 names = [path for _, path in backup_folder.backups()]
-                assert len(names) == ((step, moment) == ("publish", "after"))
+                assert len(names) == ((step, side) == ("publish", "after"))
         changing.cancel()
         await place.run_to_the_end()
         ((_, name),) = backup_folder.backups()

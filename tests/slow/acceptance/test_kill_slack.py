@@ -14,9 +14,9 @@ from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
 from tests.support.fault_table import remark, rounds
-from tests.support.invariants import Life, repeats, violations
+from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.recording_simulator import RecordingSimulator
-from tests.support.slack import CHANNEL, TOKEN, Fault, LocalSlack, local_slack
+from tests.support.slack import CHANNEL, TOKEN, LocalSlack, SlackFault, local_slack
 from tests.support.slack_messages import as_received
 from watcher.core.delivery.model import State
 from watcher.simulator import serve
@@ -47,7 +47,7 @@ class Trial:
     post: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a post has arrived and is not processed yet."""
     steps: Counter[str] = field(default_factory=Counter)
-    lives: list[Life] = field(default_factory=list)
+    runs: list[DaemonRun] = field(default_factory=list)
 
     def change(self) -> None:
         """Move one training to its next status."""
@@ -61,11 +61,11 @@ class Trial:
 
     def fault(self, _body: dict[str, Any]) -> str | None:
         """Return a network fault now and then."""
-        return self.draw.choice((*[None] * 12, Fault.LATE_RESET, Fault.EARLY_RESET, Fault.LATE_ERROR))
+        return self.draw.choice((*[None] * 12, SlackFault.LATE_RESET, SlackFault.EARLY_RESET, SlackFault.LATE_ERROR))
 
     def running(self) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         """Run a daemon; kill it at the end of the block."""
-        return daemon(self.folder, self.lives, {"SLACK_TOKEN": TOKEN})
+        return daemon(self.folder, self.runs, {"SLACK_TOKEN": TOKEN})
 
 
 async def one_round(trial: Trial) -> bool:
@@ -102,7 +102,7 @@ async def test_r1_kills_around_sends_to_a_slack_bot_leave_one_message_in_effect_
             assert await last.wait() == 0
     announced = daemon_in_process.history(tmp_path)
     messages = as_received(slack, "chat", announced)
-    evidence = daemon_in_process.evidence(tmp_path, trial.api.shown, trial.lives, {"chat": messages})
+    evidence = daemon_in_process.evidence(tmp_path, trial.api.shown, trial.runs, {"chat": messages})
     assert violations(evidence) == []
     assert {delivery_outcome.state for item in announced for delivery_outcome in item.delivery_outcomes} == {
         State.DELIVERED

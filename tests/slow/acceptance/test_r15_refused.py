@@ -17,7 +17,7 @@ from tests.acceptance.cli_support import command
 from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import all_delivered
-from tests.support.invariants import Life, repeats, violations
+from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, listening
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, local_slack
@@ -27,7 +27,7 @@ from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"
 VERSIONS: Final = ("v1", "v2", "v3", "v4", "v5", "v6")
-GIVE_UP: Final = "4s"
+EXPIRES_AFTER: Final = "4s"
 AT_FIRST: Final = 4
 """The concurrent attempts of a receiver without a pace, before its failure is known."""
 DAEMON: Final = {"SLACK_TOKEN": TOKEN}
@@ -136,14 +136,14 @@ def receivers_of(event: Event) -> frozenset[str]:
 async def test_r15_dead_letters_of_a_failing_receiver_are_announced_listed_and_can_be_retried(
     tmp_path: Path, failure: str, way: str
 ) -> None:
-    api, lives = RecordingSimulator(), list[Life]()
+    api, runs = RecordingSimulator(), list[DaemonRun]()
     for version in VERSIONS:
         api.set_training(SERVICE, "pop", version, "requesting")
     async with serve(api) as simulator, listening(Inbox()) as ops, FAILURES[failure]() as gone:
         text = daemon_in_process.settings(simulator.base_url, [SERVICE], {}).partition("[[route]]")[0] + gone.settings
-        text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{GIVE_UP}"')
+        text = text.replace("[delivery]", f'[delivery]\ngive_up_after = "{EXPIRES_AFTER}"')
         (tmp_path / "config.toml").write_text(text + ROUTES.format(ops=ops.url))
-        async with daemon(tmp_path, lives, DAEMON) as process:
+        async with daemon(tmp_path, runs, DAEMON) as process:
             await daemon_in_process.eventually(lambda: len(api.shown) > 3 * len(VERSIONS), 60)
             for version in VERSIONS:
                 api.set_training(SERVICE, "pop", version, "waiting")
@@ -169,12 +169,12 @@ async def test_r15_dead_letters_of_a_failing_receiver_are_announced_listed_and_c
             assert await process.wait() == 0
         if way == WAYS[1]:
             await deliveries(tmp_path, "retry", "--all-dead", "--receiver", "gone")
-            async with daemon(tmp_path, lives, DAEMON) as process:
+            async with daemon(tmp_path, runs, DAEMON) as process:
                 await wait_for_recovery(tmp_path, api, ops)
                 process.terminate()
                 assert await process.wait() == 0
         assert await deliveries(tmp_path, "list") == []
-        check_invariants(tmp_path, api, lives, {"gone": gone.arrived(tmp_path), "ops": ops.received})
+        check_invariants(tmp_path, api, runs, {"gone": gone.arrived(tmp_path), "ops": ops.received})
 
 
 async def wait_for_recovery(folder: Path, api: RecordingSimulator, ops: Inbox) -> None:
@@ -189,9 +189,9 @@ async def wait_for_recovery(folder: Path, api: RecordingSimulator, ops: Inbox) -
 
 
 def check_invariants(
-    folder: Path, api: RecordingSimulator, lives: list[Life], received: dict[str, list[Received]]
+    folder: Path, api: RecordingSimulator, runs: list[DaemonRun], received: dict[str, list[Received]]
 ) -> None:
-    evidence = replace(daemon_in_process.evidence(folder, api.shown, lives, received), routed=receivers_of)
+    evidence = replace(daemon_in_process.evidence(folder, api.shown, runs, received), routed=receivers_of)
     assert violations(evidence) == []
     assert sum(map(repeats, received.values())) == 0
     moves = [data["id"] for item in received["gone"] for data in item.events]

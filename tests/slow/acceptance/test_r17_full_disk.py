@@ -18,7 +18,7 @@ import pytest
 from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
-from tests.support.invariants import Evidence, Life, violations
+from tests.support.invariants import DaemonRun, Evidence, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -69,14 +69,14 @@ def event_types(inbox: Inbox) -> list[str]:
 @pytest.mark.parametrize("leave", [2 * MEGABYTE, 0])
 async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave: int) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the changes
-    api, lives = RecordingSimulator(), list[Life]()
+    api, runs = RecordingSimulator(), list[DaemonRun]()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     log = small_disk / "daemon.log"
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         (small_disk / "config.toml").write_text(text)
-        async with daemon(small_disk, lives, {}) as process:
+        async with daemon(small_disk, runs, {}) as process:
             await daemon_in_process.eventually(lambda: "watcher.started" in log.read_text(), 60)
             changing = asyncio.create_task(keep_changing(api, draw))
             await daemon_in_process.eventually(lambda: len(hook.received) > 5, 60)
@@ -101,7 +101,7 @@ async def test_r17_a_full_disk_damages_and_loses_nothing(small_disk: Path, leave
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
     evidence = Evidence(
         shown=api.shown,
-        lives=lives,
+        runs=runs,
         announced=trainings,
         received={"hook": received},
         patience=timedelta(minutes=1),

@@ -17,8 +17,8 @@ from tests.integration.store.sqlite.test_r18_damage import emptied, flipped_bits
 from tests.slow.acceptance.test_kill import daemon
 from tests.slow.acceptance.test_r24_second_daemon import outcome
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
-from tests.support.invariants import Life, violations
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -58,13 +58,13 @@ async def more_deliveries(hook: Inbox, count: int = 8) -> None:
 async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeats_are_marked(
     tmp_path: Path, damage: Damage
 ) -> None:
-    api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
+    api, runs, store = RecordingSimulator(), list[DaemonRun](), tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
         (tmp_path / "config.toml").write_text(
             daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         )
         async with changes_under_way(api, 18):
-            async with daemon(tmp_path, lives, {}) as process:
+            async with daemon(tmp_path, runs, {}) as process:
                 await more_deliveries(hook)
                 BackupFolder(store).add(datetime.now(UTC))
                 await more_deliveries(hook)
@@ -74,11 +74,11 @@ async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeat
             await asyncio.sleep(0.3)
             before = len(hook.received)
             damage(store)
-            async with daemon(tmp_path, lives, {}) as process:
+            async with daemon(tmp_path, runs, {}) as process:
                 await more_deliveries(hook)
                 process.kill()
-        async with daemon(tmp_path, lives, {}) as process:
-            await quiet(tmp_path, api)
+        async with daemon(tmp_path, runs, {}) as process:
+            await wait_until_settled(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
     assert daemon_in_process.epoch(tmp_path) != epoch
@@ -87,8 +87,8 @@ async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeat
     # Events since the backup are lost with their ids; they are announced again with new ids and a mark.
     known = {announced.event.id for announced in daemon_in_process.history(tmp_path)}
     saved = [item for item in hook.received if {event["id"] for event in item.events} <= known]
-    evidence = daemon_in_process.evidence(tmp_path, api.shown, lives[1:], {"hook": saved})
-    assert violations(replace(evidence, epoch=None, witnessed=False)) == []
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, runs[1:], {"hook": saved})
+    assert violations(replace(evidence, epoch=None, answers_comparable=False)) == []
     lost = [event for item in hook.received[:before] for event in item.events if event["id"] not in known]
     again = [event for item in hook.received[before:] for event in item.events if reaches_back(event, lost)]
     assert [event["id"] for event in again if not event["restored"]] == []
@@ -103,13 +103,13 @@ def reaches_back(event: dict[str, Any], lost: Sequence[dict[str, Any]]) -> bool:
 
 
 async def test_r18_a_refused_store_is_not_changed_and_works_again_once_it_is_repaired(tmp_path: Path) -> None:
-    api, lives, store = RecordingSimulator(), list[Life](), tmp_path / "watcher.db"
+    api, runs, store = RecordingSimulator(), list[DaemonRun](), tmp_path / "watcher.db"
     async with serve(api) as simulator, listening(Inbox()) as hook:
         (tmp_path / "config.toml").write_text(
             daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         )
         async with changes_under_way(api, 18):
-            async with daemon(tmp_path, lives, {}) as process:
+            async with daemon(tmp_path, runs, {}) as process:
                 await more_deliveries(hook)
                 process.terminate()
                 assert await process.wait() == 0
@@ -122,14 +122,14 @@ async def test_r18_a_refused_store_is_not_changed_and_works_again_once_it_is_rep
                 assert (await outcome(tmp_path, "run"))[0] == 75
                 assert (store.read_bytes(), len(hook.received)) == (left, announced)
                 store.write_bytes(kept)
-            async with daemon(tmp_path, lives, {}) as process:
+            async with daemon(tmp_path, runs, {}) as process:
                 await more_deliveries(hook)
                 process.kill()
-        async with daemon(tmp_path, lives, {}) as process:
-            await quiet(tmp_path, api)
+        async with daemon(tmp_path, runs, {}) as process:
+            await wait_until_settled(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
-        evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+        evidence = daemon_in_process.evidence(tmp_path, api.shown, runs, {"hook": hook.received})
     assert violations(evidence) == []
 
 

@@ -18,9 +18,9 @@ import pytest
 
 from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -44,10 +44,10 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield bound
 
 
-def under_systemd(folder: Path, lives: list[Life]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+def under_systemd(folder: Path, runs: list[DaemonRun]) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """Run the daemon as systemd does, during the block."""
     environ = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
-    return daemon(folder, lives, environ, ("-c", HANGING))
+    return daemon(folder, runs, environ, ("-c", HANGING))
 
 
 async def missed_deadline(manager: socket.socket) -> str:
@@ -66,7 +66,7 @@ async def missed_deadline(manager: socket.socket) -> str:
 async def test_r29_a_hanging_loop_is_found_in_time_logs_its_stack_and_the_next_start_continues(
     tmp_path: Path, manager: socket.socket
 ) -> None:
-    api, lives = RecordingSimulator(), list[Life]()
+    api, runs = RecordingSimulator(), list[DaemonRun]()
     hangs = rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         (tmp_path / "config.toml").write_text(
@@ -75,7 +75,7 @@ async def test_r29_a_hanging_loop_is_found_in_time_logs_its_stack_and_the_next_s
         async with changes_under_way(api, 29):
             for _ in range(hangs):
                 shown = len(api.shown)
-                async with under_systemd(tmp_path, lives) as process:
+                async with under_systemd(tmp_path, runs) as process:
                     await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 30, 60)  # type: ignore[misc]
                     process.send_signal(signal.SIGUSR1)
                     hung = datetime.now(UTC)
@@ -85,12 +85,12 @@ async def test_r29_a_hanging_loop_is_found_in_time_logs_its_stack_and_the_next_s
                     process.send_signal(signal.SIGABRT)
                     assert await process.wait() == -signal.SIGABRT
                 # From then on it polled nothing.
-                lives[-1] = Life(lives[-1].born, hung)
-        async with under_systemd(tmp_path, lives) as process:
-            await quiet(tmp_path, api)
+                runs[-1] = DaemonRun(runs[-1].started_at, hung)
+        async with under_systemd(tmp_path, runs) as process:
+            await wait_until_settled(tmp_path, api)
             process.terminate()
             assert await process.wait() == 0
-        evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+        evidence = daemon_in_process.evidence(tmp_path, api.shown, runs, {"hook": hook.received})
     assert violations(evidence) == []
     log = (tmp_path / "daemon.log").read_text()
     assert log.count("Fatal Python error: Aborted") == hangs

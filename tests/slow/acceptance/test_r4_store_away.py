@@ -19,7 +19,7 @@ from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import TALLY
-from tests.support.invariants import Evidence, Life, violations
+from tests.support.invariants import DaemonRun, Evidence, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -67,7 +67,7 @@ async def readiness(page: str) -> int:
 @pytest.mark.parametrize("away", [locked, failing])
 async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_path: Path, away: Away) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the changes
-    api, lives = RecordingSimulator(), list[Life]()
+    api, runs = RecordingSimulator(), list[DaemonRun]()
     for service in SERVICES:
         api.set_training(service, "pop", "v0", "requesting")
     store = tmp_path / "watcher.db"
@@ -76,7 +76,7 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace('listen = ""', f'listen = "{page}"')
         (tmp_path / "config.toml").write_text(text)
-        async with daemon(tmp_path, lives, {}) as process:
+        async with daemon(tmp_path, runs, {}) as process:
             changing = asyncio.create_task(keep_changing(api, draw))
             await daemon_in_process.eventually(lambda: len(hook.received) > 5, 60)
             assert await readiness(page) == HTTPStatus.OK
@@ -97,7 +97,7 @@ async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_p
     received = [item for item in hook.received if not item.json["type"].startswith("watcher.")]
     evidence = Evidence(
         shown=api.shown,
-        lives=lives,
+        runs=runs,
         announced=announced,
         received={"hook": received},
         patience=timedelta(seconds=LOCKED_SECONDS + 30),

@@ -19,11 +19,11 @@ import pytest
 from tests.acceptance.test_stop import STOP_SECONDS
 from tests.slow.acceptance.test_kill import daemon
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, repeats, violations
+from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.recording_simulator import RecordingSimulator
-from tests.support.servers import Inbox, Leisurely, listening
+from tests.support.servers import Inbox, SlowInbox, listening
 from watcher.simulator import Fault, serve
 
 STARVED: Final = timedelta(seconds=60)
@@ -74,13 +74,13 @@ class StopScenario:
     api: RecordingSimulator
     hook: Inbox
     text: str
-    lives: list[Life] = field(default_factory=list)
+    runs: list[DaemonRun] = field(default_factory=list)
 
     @asynccontextmanager
     async def running(self, program: tuple[str, ...] = ("-m", "watcher")) -> AsyncIterator[Process]:
         """Run a daemon until the block stops it, or until the end of the block."""
         (self.folder / "config.toml").write_text(self.text)
-        async with daemon(self.folder, self.lives, {}, program) as process:
+        async with daemon(self.folder, self.runs, {}, program) as process:
             yield process
             if process.returncode is None:
                 await stop(process)
@@ -91,7 +91,7 @@ class StopScenario:
         await daemon_in_process.eventually(lambda: len(self.api.shown) > shown, 60)
 
     def broken_invariants(self, patience: timedelta | None = None) -> list[str]:
-        evidence = daemon_in_process.evidence(self.folder, self.api.shown, self.lives, {"hook": self.hook.received})
+        evidence = daemon_in_process.evidence(self.folder, self.api.shown, self.runs, {"hook": self.hook.received})
         return violations(evidence if patience is None else replace(evidence, patience=patience))
 
 
@@ -114,7 +114,7 @@ async def stop(process: Process) -> None:
 
 async def test_r5_stops_at_random_times_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     draw = random.Random(5)  # noqa: S311 - the times of the stops
-    hook = Leisurely()
+    hook = SlowInbox()
     hook.seconds = lambda: draw.choice((0.0, 0.0, 0.3, 1.0))
     async with stop_scenario(tmp_path, hook) as place:
         async with changes_under_way(place.api, 5):
@@ -124,7 +124,7 @@ async def test_r5_stops_at_random_times_lose_nothing_and_repeat_nothing(tmp_path
                     await asyncio.sleep(draw.uniform(0.0, 1.5))
         hook.seconds = lambda: 0.0
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
     assert place.broken_invariants() == []
     assert repeats(hook.received) == 0, "a running delivery is finished and recorded"
     assert len(hook.events()) > 8
@@ -138,7 +138,7 @@ async def test_r5_a_poll_that_runs_at_sigterm_is_finished_or_repeated_by_the_nex
         for service in SERVICES:
             place.api.set_training(service, "pop", "v0", "requesting")
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
             number = place.api.add_fault(replace(FAULTS[kind], service=SERVICES[0]))
             place.api.set_training(SERVICES[0], "pop", "v0", "waiting")
             place.api.set_training(SERVICES[1], "pop", "v0", "waiting")
@@ -154,9 +154,9 @@ async def test_r5_a_poll_that_runs_at_sigterm_is_finished_or_repeated_by_the_nex
         assert at_the_end.count(SERVICES[0]) == (kind == "slow"), "an answer that arrives in time is recorded"
         place.api.faults.remove(number)
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
             place.api.set_training(SERVICES[0], "pop", "v0", "learning")
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
         assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0
         assert [event["to"] for event in place.hook.events() if event["service"] == SERVICES[0]] == [
@@ -175,7 +175,7 @@ async def test_r5_names_that_do_not_resolve_delay_no_stop(tmp_path: Path) -> Non
             await daemon_in_process.eventually(lambda: len(place.hook.events()) > announced + 5, 60)
         place.text = resolvable
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
         assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0
 
@@ -189,7 +189,7 @@ async def test_r5_a_store_locked_by_another_process_delays_no_stop(tmp_path: Pat
                 await asyncio.sleep(1)
                 await stop(process)
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
         assert place.broken_invariants(STARVED) == []
         assert "watcher.stopped" in (tmp_path / "daemon.log").read_text()
 
@@ -204,6 +204,6 @@ async def test_r5_a_backup_of_a_minute_delays_no_stop_and_the_next_start_makes_i
             async with place.running():
                 await daemon_in_process.eventually(lambda: [file.suffix for file in backups.iterdir()] == [".db"])
         async with place.running():
-            await quiet(tmp_path, place.api)
+            await wait_until_settled(tmp_path, place.api)
         assert place.broken_invariants() == []
         assert repeats(place.hook.received) == 0

@@ -68,7 +68,7 @@ async def test_r26_a_group_that_cannot_be_rendered_is_announced_too() -> None:
     assert announced.count("learningFailed") >= len(events)
 
 
-async def test_r26_a_text_that_looks_like_a_template_is_only_text() -> None:
+async def test_r26_a_text_in_the_form_of_a_template_is_only_text() -> None:
     event = sample_event(record={"description": TEMPLATE})
     for text in await all_texts(event):
         assert "49" not in text.replace(event.id, "").replace(event.short_id, "")

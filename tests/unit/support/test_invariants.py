@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.invariants import Evidence, LedgerEntry, Life, repeats, slowest_seconds, violations
+from tests.support.invariants import DaemonRun, Evidence, LedgerEntry, repeats, slowest_seconds, violations
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
@@ -94,7 +94,7 @@ GOOD = Evidence(
         shown(4, "completed"),
         shown(5, "completed"),
     ],
-    lives=[Life(at(-1), at(60))],
+    runs=[DaemonRun(at(-1), at(60))],
     announced=[announced(FIRST), announced(SECOND)],
     received={"hook": [received(FIRST), received(SECOND)]},
     epoch="e",
@@ -198,29 +198,29 @@ def test_the_slowest_arrival_counts_from_the_record() -> None:
 
 def test_an_answer_at_the_time_of_a_death_is_not_of_the_next_daemon() -> None:
     back = [shown(0, "learning"), shown(1, "learning"), shown(2, "requesting"), shown(3, "requesting")]
-    lives = [Life(at(-1), at(2)), Life(at(2), at(60))]
+    runs = [DaemonRun(at(-1), at(2)), DaemonRun(at(2), at(60))]
     nothing = {"announced": [], "received": {"hook": []}, "ledger": []}
-    assert violations(replace(GOOD, shown=back, lives=lives, **nothing)) == []  # type: ignore[arg-type]
-    assert violations(replace(GOOD, shown=back, lives=[Life(at(-1), at(60))], **nothing))  # type: ignore[arg-type]
+    assert violations(replace(GOOD, shown=back, runs=runs, **nothing)) == []  # type: ignore[arg-type]
+    assert violations(replace(GOOD, shown=back, runs=[DaemonRun(at(-1), at(60))], **nothing))  # type: ignore[arg-type]
 
 
 def test_a_change_that_only_a_dying_daemon_received_may_be_missing() -> None:
     recorded = {"announced": [announced(FIRST)], "received": {"hook": [received(FIRST)]}, "ledger": [entry(FIRST)]}
-    short = replace(GOOD, lives=[Life(at(-1), at(4.5))], **recorded)  # type: ignore[arg-type]
+    short = replace(GOOD, runs=[DaemonRun(at(-1), at(4.5))], **recorded)  # type: ignore[arg-type]
     assert violations(short) == []
 
 
 def test_the_baseline_may_be_from_a_dying_daemon_or_from_the_next_one() -> None:
-    short, long = Life(at(-1), at(0.5)), Life(at(1), at(60))
+    short, long = DaemonRun(at(-1), at(0.5)), DaemonRun(at(1), at(60))
     for status in ("waiting", "learning"):
         later = [shown(0, "waiting"), shown(2, status), shown(3, status)]
-        assert violations(replace(GOOD, shown=later, lives=[short, long], announced=[], received={}, ledger=[])) == []
+        assert violations(replace(GOOD, shown=later, runs=[short, long], announced=[], received={}, ledger=[])) == []
 
 
 def test_a_change_without_an_event_after_a_sure_baseline_is_caught() -> None:
     answers = [shown(0, "waiting"), shown(2, "waiting"), shown(3, "learning"), shown(4, "learning")]
-    lives = [Life(at(-1), at(0.5)), Life(at(1), at(60))]
-    (found,) = violations(replace(GOOD, shown=answers, lives=lives, announced=[], received={}, ledger=[]))
+    runs = [DaemonRun(at(-1), at(0.5)), DaemonRun(at(1), at(60))]
+    (found,) = violations(replace(GOOD, shown=answers, runs=runs, announced=[], received={}, ledger=[]))
     assert "learning was shown twice" in found
 
 

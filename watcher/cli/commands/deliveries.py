@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, HelpOption, JsonOption, load_config
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import screen
@@ -26,15 +26,14 @@ LIST_END: Final = help_end(
     "aitems-watcher deliveries list",
     "aitems-watcher deliveries list --state dead,held --receiver ml-ops",
     "aitems-watcher deliveries list --state delivered --json | jq -r .id",
-    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", **READING},
 )
 SHOW_END: Final = help_end(
     "aitems-watcher deliveries show msg_01jdxq5k",
     statuses={
         ExitStatus.OK: "",
         ExitStatus.FAILED: "there is no such delivery",
-        ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        **READING,
     },
 )
 RETRY_END: Final = help_end(
@@ -44,7 +43,7 @@ RETRY_END: Final = help_end(
         ExitStatus.OK: "the deliveries are due again",
         ExitStatus.FAILED: "a delivery does not exist or cannot be sent again; nothing was changed",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 DROP_END: Final = help_end(
@@ -53,13 +52,13 @@ DROP_END: Final = help_end(
         ExitStatus.OK: "the deliveries are dropped",
         ExitStatus.FAILED: "a delivery does not exist or has ended; nothing was changed",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 END: Final = help_end(
     "aitems-watcher deliveries list --state dead",
     RETRY_ALL,
-    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: INVALID_CONFIG},
 )
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A delivery's id, or its beginning.")]
@@ -73,7 +72,7 @@ StateOption = Annotated[
         "--state",
         "-s",
         metavar="STATE,...",
-        help=f"Only these states ({', '.join(State)}); by default all that are open or dead.",
+        help=f"Only these states ({', '.join(State)}); by default pending, sending, uncertain, held and dead.",
     ),
 ]
 ReceiverOption = Annotated[
@@ -103,8 +102,8 @@ def list_deliveries(
 ) -> None:
     """List deliveries, the latest last.
 
-    Without --state it lists those that are open, held or dead. Reads the store beside a running daemon and needs no
-    secret. With --json it prints one object per line.
+    By default it lists pending, sending, uncertain, held and dead deliveries. Reads the store beside a running daemon
+    and needs no secret. With --json it prints one object per line.
     """
     states = _states(state)
     with plain_errors():
@@ -218,8 +217,17 @@ def _change(command: str, arguments: Mapping[str, object], config: ConfigOption,
 async def _alone(
     command: str, arguments: Mapping[str, object], receivers: frozenset[str], database: Database, clock: Clock
 ) -> Mapping[str, object]:
+    from watcher.operations.deliveries import (
+        RETRY,
+        DropRequest,
+        RetryRequest,
+        changes_json,
+        drop_deliveries,
+        retry_deliveries,
+    )
     from watcher.store.operator_actions import OperatorActions
-    from watcher.wiring.deliveries import RETRY, changes_json, perform_drop, perform_retry
 
-    perform = perform_retry if command == RETRY else perform_drop
-    return changes_json(await perform(OperatorActions(database, receivers), arguments, clock))
+    actions, now = OperatorActions(database, receivers), clock.utc_now()
+    if command == RETRY:
+        return changes_json(await retry_deliveries(actions, RetryRequest.from_json(arguments), now))
+    return changes_json(await drop_deliveries(actions, DropRequest.from_json(arguments), now))

@@ -27,8 +27,8 @@ from watcher.core.plural import counted
 
 if TYPE_CHECKING:
     from watcher.config import Config
+    from watcher.core.delivery.receiver import Receiver
     from watcher.logs import Redactor
-    from watcher.pipeline.ports import Receiver
     from watcher.simulator import Running
     from watcher.store.views import EventHistory
     from watcher.wiring.runtime import Runtime
@@ -154,7 +154,7 @@ async def _watch(options: Demo, out: Screen) -> Sequence[EventHistory]:
             _introduce(options, running, out)
             asyncio.get_running_loop().call_later(options.length.total_seconds(), stop.set)
             await daemon.run(stop)
-            with open_views(daemon.database.path) as views:
+            with open_views(daemon.database.url) as views:
                 return views.history(HistoryFilter(limit=EVERYTHING))
 
 

@@ -44,7 +44,7 @@ def local_checks(
     """Make every check that needs no network; ``resolve`` reads a secret."""
     path = config.state.sqlite_path(environ)
     yield versions_check(_versions())
-    yield from store_checks(store_facts(path))
+    yield from store_checks(store_facts(config.state.store_url(environ)))
     yield _disk_check(path)
     yield daemon_check(daemon_facts(path), __version__)
     yield from _secret_checks(config, resolve)
@@ -56,8 +56,11 @@ def _versions() -> dict[str, str]:
     return {"aitems-watcher": __version__, **python, **libraries}
 
 
-def store_facts(path: Path) -> StoreFacts:
+def store_facts(url: str) -> StoreFacts:
     """Read the whole store, without writing to it."""
+    from watcher.store.url import sqlite_path
+
+    path = sqlite_path(url)
     facts = StoreFacts(path=str(path))
     if not path.exists():
         return replace(facts, exists=False)

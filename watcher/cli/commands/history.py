@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import screen
@@ -17,7 +17,7 @@ END: Final = help_end(
     "aitems-watcher history --kind failed --limit 10",
     "aitems-watcher history 6wxgu1abcde/pop",
     "aitems-watcher history --json | jq 'select(.late)'",
-    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", **READING},
 )
 
 TextArgument = Annotated[

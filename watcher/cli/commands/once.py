@@ -71,7 +71,7 @@ def _by_key(states: Sequence[PollState]) -> dict[str, PollState]:
 def _latest_event(daemon: Daemon) -> str | None:
     from watcher.store.views import HistoryFilter, open_views
 
-    with open_views(daemon.database.path) as views:
+    with open_views(daemon.database.url) as views:
         latest = views.history(HistoryFilter(limit=1))
     return latest[0].event.id if latest else None
 
@@ -81,7 +81,7 @@ def _read(
 ) -> tuple[Sequence[EventHistory], Sequence[QueueState], dict[str, PollState]]:
     from watcher.store.views import HistoryFilter, open_views
 
-    with open_views(daemon.database.path) as views:
+    with open_views(daemon.database.url) as views:
         limit = FIRST_PAGE
         # Read ever more of the latest events, until the latest event before this run is among them.
         while True:

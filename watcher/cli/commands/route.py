@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.text.output import screen
 from watcher.core.event import Event, Kind
@@ -28,8 +28,7 @@ END: Final = help_end(
     statuses={
         ExitStatus.OK: "a receiver is notified",
         ExitStatus.FAILED: "no receiver is notified",
-        ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        **READING,
     },
 )
 MAX_MATCHES: Final = 5

@@ -82,7 +82,7 @@ async def _watch(settings: Config, redactor: Redactor) -> None:
     # SIGHUP would end the process by default. Until the daemon listens it is ignored: the file was just read.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     async with open_daemon(settings, runtime(redactor), purpose="run") as daemon:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.soon)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.reload_soon)
         await daemon.run(stop)
 
 

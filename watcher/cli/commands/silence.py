@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, HelpOption, JsonOption, duration, load_config
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import cell, screen
@@ -27,7 +27,7 @@ CHANGED: Final = {
     ExitStatus.OK: "",
     ExitStatus.FAILED: "the request was refused; nothing was changed",
     ExitStatus.STORE: "",
-    ExitStatus.CONFIG: "",
+    ExitStatus.CONFIG: INVALID_CONFIG,
 }
 ADD_END: Final = help_end(
     ADD_EXAMPLE,
@@ -37,13 +37,13 @@ ADD_END: Final = help_end(
 LIST_END: Final = help_end(
     "aitems-watcher silence list",
     "aitems-watcher silence list --all --json | jq -r .why",
-    statuses={ExitStatus.OK: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", **READING},
 )
 END_END: Final = help_end("aitems-watcher silence end sil_3f9c2a", statuses=CHANGED)
 END: Final = help_end(
     ADD_EXAMPLE,
     "aitems-watcher silence list",
-    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: ""},
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "", ExitStatus.STORE: "", ExitStatus.CONFIG: INVALID_CONFIG},
 )
 
 MatcherArgument = Annotated[
@@ -140,12 +140,12 @@ def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, 
 
 
 def _lasts(text: str | None) -> timedelta:
-    from watcher.core.routing.silence import LONGEST
+    from watcher.core.routing.silence import LONGEST, is_allowed_length
 
     if text is None:
         raise typer.BadParameter("a silence needs an end; write e.g. --for 4h", param_hint="--for")
     lasts = duration(text, "--for")
-    if not timedelta() < lasts <= LONGEST:
+    if not is_allowed_length(lasts):
         problem = f"{text} is too {'long' if lasts else 'short'}; write more than 0s and at most {LONGEST.days}d"
         raise typer.BadParameter(problem, param_hint="--for")
     return lasts
@@ -183,13 +183,15 @@ def _match(texts: Sequence[str], settings: Config) -> Matcher:
 
 async def _add(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_add
+    from watcher.operations.silences import NewSilence, add_silence
+    from watcher.store.silences import Silences
 
-    return to_json(await perform_add(database, arguments, clock))
+    return to_json(await add_silence(Silences(database), NewSilence.from_json(arguments), clock.utc_now()))
 
 
 async def _end(arguments: Mapping[str, object], database: Database, clock: Clock) -> Mapping[str, object]:
     from watcher.core.routing.silence import to_json
-    from watcher.wiring.silences import perform_end
+    from watcher.operations.silences import SilenceEnd, end_silence
+    from watcher.store.silences import Silences
 
-    return to_json(await perform_end(database, arguments, clock))
+    return to_json(await end_silence(Silences(database), SilenceEnd.from_json(arguments), clock.utc_now()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.store_access import reading, store_health
 from watcher.cli.text.output import screen
@@ -23,8 +23,7 @@ END: Final = help_end(
     statuses={
         ExitStatus.OK: "",
         ExitStatus.FAILED: "a poll, a receiver, a delivery or the store has a problem, or an incident is open",
-        ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        **READING,
     },
 )
 SEARCHED: Final = 1_000

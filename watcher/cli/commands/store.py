@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
+from watcher.cli.exit_status import INVALID_CONFIG, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, load_config
 from watcher.cli.text.output import cell, say, screen
 
@@ -24,7 +25,7 @@ BACKUP_END: Final = help_end(
         ExitStatus.OK: "the backup is complete and checked",
         ExitStatus.FAILED: "the backup failed, or the file exists",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 RESTORE_END: Final = help_end(
@@ -34,7 +35,7 @@ RESTORE_END: Final = help_end(
         ExitStatus.OK: "the backup has replaced the store",
         ExitStatus.FAILED: "there is no such backup, or it is damaged",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 MIGRATE_END: Final = help_end(
@@ -44,7 +45,7 @@ MIGRATE_END: Final = help_end(
         ExitStatus.OK: "the store has this version's schema",
         ExitStatus.FAILED: "--check: the schema is older; otherwise: the backup before the migration failed",
         ExitStatus.STORE: "",
-        ExitStatus.CONFIG: "",
+        ExitStatus.CONFIG: INVALID_CONFIG,
     },
 )
 
@@ -64,11 +65,12 @@ def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption =
     for a week.
     """
     with plain_errors():
+        from watcher.operations.backup import BackupRequest, back_up
         from watcher.store.sqlite.backup import write_backup
 
         store = _existing_store(config)
-        write_backup(store, file, _now(), force=force)
-    screen().line(cell(f"{store} -> {file}, {file.stat().st_size:,} bytes, checked"))
+        made = back_up(partial(write_backup, store), BackupRequest(target=file, force=force), _now())
+    screen().line(cell(f"{store} -> {made.target}, {made.size_bytes:,} bytes, checked"))
 
 
 def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
@@ -94,10 +96,11 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     """
     with plain_errors():
         from watcher.store.schema_version import revision_in, this_revision
+        from watcher.store.url import sqlite_url
 
         store = _existing_store(config)
         if check:
-            found = revision_in(store)
+            found = revision_in(sqlite_url(store))
             screen().line(cell(f"schema {found}, this version has {this_revision()}"))
             raise typer.Exit(ExitStatus.OK if found == this_revision() else ExitStatus.FAILED)
         from watcher.store.sqlite.database import open_database

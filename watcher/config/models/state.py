@@ -43,6 +43,10 @@ class StateSettings(Settings):
     """``sqlite:///`` and an absolute path, or empty for the default folder."""
     keep_history: Retention = timedelta(days=400)
 
+    def store_url(self, environ: Mapping[str, str]) -> str:
+        """Return the store's URL, for readers; there need not be a store yet."""
+        return f"{SQLITE}{self.sqlite_path(environ)}"
+
     def sqlite_path(self, environ: Mapping[str, str]) -> Path:
         """Return the file of the store; neither the file nor its folder need exist."""
         if self.url != DEFAULT_URL:

@@ -187,7 +187,9 @@ class LeasedDelivery:
     created_at: datetime
     due_at: datetime
     in_doubt: bool = False
-    """Whether the outcome of its last attempt is unknown."""
+    """Whether the outcome of its last attempt is not known."""
+    receiver_seqs: tuple[int, ...] = ()
+    """The ``receiver_seq`` of each event of the request, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,13 @@ KINDS: Final[Mapping[Cause, Kind]] = MappingProxyType(
 """The kind of an incident by its cause; every other cause is ``unreachable``."""
 
 
+MAX_CLOCK_SKEW_SECONDS: Final = 60.0
+"""The largest accepted difference between the server's clock and this machine's.
+
+A ``Date`` header has whole seconds and ages in transit. AiTEMS rejects a signature from five minutes on.
+"""
+
+
 def kind_of(cause: Cause) -> Kind:
     """Return the kind of an incident with this cause."""
     return KINDS.get(cause, Kind.UNREACHABLE)

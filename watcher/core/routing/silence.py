@@ -45,6 +45,11 @@ class Silence:
         return self.ended_at is None and self.starts_at <= now < self.ends_at
 
 
+def is_allowed_length(lasts: timedelta) -> bool:
+    """Say whether a silence may last this long: more than no time, and at most ``LONGEST``."""
+    return timedelta() < lasts <= LONGEST
+
+
 def to_json(silence: Silence) -> dict[str, object]:
     """Return a silence as plain JSON, for programs."""
     return {

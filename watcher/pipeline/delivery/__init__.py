@@ -1,1 +1,1 @@
-"""Delivery stage: lease what is due, send it, and settle the outcome."""
+"""The delivery stage: lease due deliveries, send them, and settle the outcomes."""

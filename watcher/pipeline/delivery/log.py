@@ -1,16 +1,17 @@
-"""What the log says of an attempt that was settled."""
+"""Log the outcome of attempts and the changes of receivers."""
 
 from __future__ import annotations
 
 import structlog
 
 from watcher.core.delivery.model import LeasedDelivery, State, Verdict
+from watcher.core.delivery.receiver_change import ReceiverChange
 
 log = structlog.get_logger()
 
 
-def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, ours: bool) -> None:
-    """Say what follows from an attempt; ``ours`` is false when the lease was lost."""
+def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, saved: bool) -> None:
+    """Log the verdict on an attempt; ``saved`` is false when the lease was lost."""
     request = leased.request
     keys = {
         "receiver": receiver,
@@ -19,7 +20,7 @@ def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, ours
         "attempt": request.attempt,
         "reason": decided.reason,
     }
-    if not ours:
+    if not saved:
         log.warning("delivery.lease_lost", **keys)
     elif decided.state in {State.DEAD, State.HELD}:
         log.error("delivery.stopped", state=decided.state, **keys)
@@ -27,3 +28,12 @@ def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, ours
         log.info("delivery.sent", **keys)
     else:
         log.warning("delivery.retry_scheduled", next_at=decided.next_at, **keys)
+
+
+def log_receiver_change(change: ReceiverChange, *, failing: bool) -> None:
+    """Log that a receiver began to fail permanently, or has recovered."""
+    after = change.after
+    if failing:
+        log.error("receiver.failing", receiver=after.name, reason=after.reason, answer=after.answer)
+    else:
+        log.info("receiver.recovered", receiver=after.name)

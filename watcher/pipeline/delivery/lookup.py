@@ -1,4 +1,4 @@
-"""Looking up what is in doubt: one question to the receiver for all of it, a verdict for each."""
+"""Look up uncertain deliveries: one request to the receiver for all of them, a verdict for each."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from watcher.core.delivery.lookup import (
     first_lookup_at,
 )
 from watcher.core.delivery.model import Attempt, Dedup, LeasedDelivery, Policy, Verdict
-from watcher.pipeline.ports import Clock, SupportsLookup
+from watcher.core.delivery.receiver import SupportsLookup
+from watcher.pipeline.ports import Clock
 
 log = structlog.get_logger()
 
-
-REST: Final = timedelta(seconds=1.5)
-"""Looks are at least so far apart, as each serves everything in doubt; Slack takes 50 a minute."""
+LOOKUP_INTERVAL: Final = timedelta(seconds=1.5)
+"""The least time between two lookups, each of which serves every uncertain delivery; Slack allows 50 a minute."""
 
 
 class LookupRunner:
-    """Asks one receiver; what it cannot be asked now, it is asked later, with growing waits."""
+    """Looks deliveries up at one receiver; when the receiver does not answer, it waits longer each time."""
 
     def __init__(self, receiver: SupportsLookup, clock: Clock) -> None:
         self._receiver = receiver
@@ -39,26 +39,26 @@ class LookupRunner:
     async def look_up_uncertain(
         self, batch: Sequence[LeasedDelivery], policy: Policy
     ) -> list[tuple[LeasedDelivery, Verdict, LookupResult]]:
-        """Look everything up at once as soon as the time has come for one of it."""
+        """Look all of them up at once as soon as one is due; return each with its verdict and result."""
         due = {leased.request.delivery_id: self._due_at(leased, policy) for leased in batch}
         found = await self._look_up(batch, due)
         unit = random.random()  # noqa: S311 - it spreads waits
         now = self._clock.utc_now()
         results: list[tuple[LeasedDelivery, Verdict, LookupResult]] = []
         if found:
-            self._rest(min(REST, policy.first_retry))
+            self._wait(min(LOOKUP_INTERVAL, policy.first_retry))
         for leased in batch:
             identity = leased.request.delivery_id
             result = found.get(identity, MessageNotFound())
             lookup = self._lookup(leased, due[identity])
             decided = after_lookup(result, lookup, policy, now, unit)
             if isinstance(result, LookupFailed) and decided.next_at is not None:
-                # Neither for the others that are due meanwhile.
-                self._rest(decided.next_at - now)
+                # The wait holds for the other deliveries, too.
+                self._wait(decided.next_at - now)
             results.append((leased, decided, result))
         return results
 
-    def _rest(self, span: timedelta) -> None:
+    def _wait(self, span: timedelta) -> None:
         self._free_at = max(self._free_at, self._clock.monotonic() + span.total_seconds())
 
     def _due_at(self, leased: LeasedDelivery, policy: Policy) -> datetime:
@@ -67,8 +67,8 @@ class LookupRunner:
         began_at = leased.request.attempted_at
         if not leased.request.lookups and began_at is not None:
             due_at = max(due_at, first_lookup_at(began_at, policy, now))
-        rest = self._free_at - self._clock.monotonic()
-        return max(due_at, now + timedelta(seconds=rest)) if rest > 0 else due_at
+        wait = self._free_at - self._clock.monotonic()
+        return max(due_at, now + timedelta(seconds=wait)) if wait > 0 else due_at
 
     async def _look_up(
         self, batch: Sequence[LeasedDelivery], due: Mapping[str, datetime]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from watcher.core.polling.plan import Poll, discovered
 from watcher.core.training.model import ServiceRef
-from watcher.pipeline.ports import ServiceSeen
+from watcher.pipeline.ports import ServiceInfo
 
 
 class Discovery:
@@ -15,7 +15,7 @@ class Discovery:
     def __init__(self) -> None:
         self._names: dict[ServiceRef, str | None] = {}
 
-    def add(self, poll: Poll, services: Sequence[ServiceSeen]) -> list[Poll]:
+    def add(self, poll: Poll, services: Sequence[ServiceInfo]) -> list[Poll]:
         """Remember the services that a poll has listed; return the list poll of each."""
         self._names |= {service.ref: service.name for service in services}
         return [discovered(poll, service.ref, service.name) for service in services]

@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 
 from watcher.core.batch import Batch, NotSavedError
+from watcher.core.observer import Observer
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor
-from watcher.pipeline.ports import Observer
 
 log = structlog.get_logger()
 

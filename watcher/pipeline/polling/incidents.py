@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 from urllib.parse import quote, unquote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.incidents.events import IncidentScope, describe, with_id
 from watcher.core.incidents.tracker import (
+    MAX_CLOCK_SKEW_SECONDS,
     Failure,
     Incident,
     IncidentChange,
@@ -44,13 +44,6 @@ class IncidentUpdate:
             events=self.events + other.events,
             incident_rows=self.incident_rows + other.incident_rows,
         )
-
-
-MAX_SKEW_SECONDS: Final = 60.0
-"""The largest difference between a server's ``Date`` and the wall clock that is no skew.
-
-A ``Date`` has whole seconds and ages on its way. The gateway rejects a signature whose time is five minutes off.
-"""
 
 
 def clock_subject(account: str) -> str:
@@ -216,7 +209,7 @@ class IncidentMonitor:
             self._clock_trust.note_undated()
             return IncidentUpdate()
         skew = (server_date - now).total_seconds()
-        if abs(skew) <= MAX_SKEW_SECONDS:
+        if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
             self._clock_trust.note_agreement()
             return self._update(account, clocks.succeeded([subject], now), now)
         detail = f"the server's clock is {skew:+.0f} s from ours"

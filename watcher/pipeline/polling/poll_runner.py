@@ -18,7 +18,7 @@ from watcher.pipeline.polling.decider import Changes, Decider
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, ServiceSeen, ServicesResult
+from watcher.pipeline.ports import Api, Clock, ServiceInfo, ServicesResult
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class PollRunner:
         recorder: Recorder,
         clock: Clock,
         spawn: Spawn,
-        on_services: Callable[[Poll, Sequence[ServiceSeen]], None],
+        on_services: Callable[[Poll, Sequence[ServiceInfo]], None],
     ) -> None:
         self.apis = apis
         self._targets = targets

@@ -12,11 +12,11 @@ from typing import Final
 import structlog
 
 from watcher.core.incidents.tracker import Thresholds
+from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import first_start
 from watcher.pipeline.clock_trust import ClockTrust
-from watcher.pipeline.observer import UNOBSERVED
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
@@ -27,7 +27,7 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, Observer, PollStore, ServiceSeen
+from watcher.pipeline.ports import Api, Clock, PollStore, ServiceInfo
 
 log = structlog.get_logger()
 
@@ -206,7 +206,7 @@ class Poller:
         if self._was_polled_before(poll):
             self._catch_ups.join_reload(poll.key, now)
 
-    def _add_services(self, poll: Poll, services: Sequence[ServiceSeen]) -> None:
+    def _add_services(self, poll: Poll, services: Sequence[ServiceInfo]) -> None:
         """Add the list polls of the services that were found."""
         for found in self._discovery.add(poll, services):
             if self._targets.get(found.key) is None:

@@ -45,8 +45,12 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "xml": FaultKind(answers.xml, "401 in XML"),
         "html": FaultKind(answers.html, "502 in HTML"),
         "empty-error": FaultKind(answers.empty_error, "500 without a body"),
-        "redirect": FaultKind(answers.redirect, "302 to another path, or status to text", ("status", "text")),
-        "canned": FaultKind(answers.canned, "the status, text, content_type given", ("status", "text", "content_type")),
+        "redirect": FaultKind(
+            answers.redirect, "`status` (default 302), redirecting to `text` (default another path)", ("status", "text")
+        ),
+        "canned": FaultKind(
+            answers.canned, "`text` with `status` and `content_type`", ("status", "text", "content_type")
+        ),
         # success without sense
         "html-200": FaultKind(answers.html_ok, "200 with HTML"),
         "garbage": FaultKind(answers.garbage, "200 with bytes that are no JSON"),
@@ -59,35 +63,37 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "null-status": FaultKind(answers.null_status, "null for a status"),
         "wrong-types": FaultKind(answers.wrong_types, "numbers for texts, texts for objects"),
         "nan": FaultKind(answers.not_a_number, "NaN, which JSON does not have"),
-        "deep": FaultKind(answers.deep, "100,000 brackets, or size, in a row", ("size",)),
+        "deep": FaultKind(answers.deep, "`size` brackets in a row (default 100,000)", ("size",)),
         "duplicate-keys": FaultKind(answers.duplicate_keys, "two status fields that contradict each other"),
         "bad-utf8": FaultKind(answers.bad_utf8, "bytes that are no UTF-8 in good JSON"),
         # success that misleads
         "other-training": FaultKind(answers.other_training, "an answer about another training"),
-        "unknown-status": FaultKind(answers.unknown_status, "the status hibernating, or text", ("text",)),
+        "unknown-status": FaultKind(answers.unknown_status, "`text` for a status (default hibernating)", ("text",)),
         "other-case": FaultKind(answers.other_case, "statuses in capitals"),
-        "older-state": FaultKind(answers.older_state, "the state of 30 s, or seconds, ago", ("seconds",)),
+        "older-state": FaultKind(answers.older_state, "the state of `seconds` ago (default 30)", ("seconds",)),
         "empty-list": FaultKind(answers.empty_list, "lists with nothing in them"),
         "half-list": FaultKind(answers.half_list, "lists with every second item left out"),
-        "clock-off": FaultKind(answers.clock_off, "a Date that is 600 s, or seconds, ahead", ("seconds",)),
+        "clock-off": FaultKind(answers.clock_off, "a Date that is `seconds` ahead (default 600)", ("seconds",)),
         "no-date": FaultKind(answers.no_date, "no Date"),
-        "201": FaultKind(answers.created, "an honest answer with 201"),
+        "201": FaultKind(answers.created, "a correct answer with 201"),
         # the wire
         "hang": FaultKind(wire.hang, "no answer, ever"),
         "hang-mid-body": FaultKind(wire.hang_mid_body, "half an answer, then nothing"),
-        "slow": FaultKind(wire.slow, "an honest answer after 5 s, or seconds", ("seconds",)),
-        "drip": FaultKind(wire.drip, "a byte of the body each 0.3 s, or seconds", ("seconds",)),
-        "drip-headers": FaultKind(wire.drip_headers, "a byte each 0.3 s, or seconds, headers too", ("seconds",)),
+        "slow": FaultKind(wire.slow, "a correct answer after `seconds` (default 5)", ("seconds",)),
+        "drip": FaultKind(wire.drip, "a byte of the body every `seconds` (default 0.3)", ("seconds",)),
+        "drip-headers": FaultKind(wire.drip_headers, "a byte every `seconds` (default 0.3), headers too", ("seconds",)),
         "reset": FaultKind(wire.reset, "the connection is reset before an answer"),
         "reset-mid-body": FaultKind(wire.reset_mid_body, "the connection is reset in the middle of the body"),
         "hang-up": FaultKind(wire.hang_up, "the connection is closed before an answer"),
         "truncated": FaultKind(wire.truncated, "fewer bytes than Content-Length says, then closed"),
         "longer-than-said": FaultKind(wire.longer_than_said, "more bytes than Content-Length says"),
         "not-http": FaultKind(wire.not_http, "the greeting of a mail server"),
-        "huge-headers": FaultKind(wire.huge_headers, "a header of 1 MB, or of size bytes", ("size",)),
+        "huge-headers": FaultKind(wire.huge_headers, "a header of `size` bytes (default 1 MB)", ("size",)),
         "endless": FaultKind(wire.endless, "a body without end"),
-        "huge": FaultKind(wire.huge, "a body of 1 GB, or of size bytes", ("size",)),
-        "gzip-bomb": FaultKind(wire.gzip_bomb, "a small gzip body that becomes 200 MB, or size bytes", ("size",)),
+        "huge": FaultKind(wire.huge, "a body of `size` bytes (default 1 GB)", ("size",)),
+        "gzip-bomb": FaultKind(
+            wire.gzip_bomb, "a small gzip body that becomes `size` bytes (default 200 MB)", ("size",)
+        ),
     }
 )
 

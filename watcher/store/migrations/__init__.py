@@ -1,1 +1,1 @@
-"""Numbered schema changes; each runs in one transaction with the record of it."""
+"""The schema changes, numbered; all that are missing run in one transaction."""

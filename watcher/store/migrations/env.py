@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that the store hands over."""
+"""Alembic's entry point: runs the migrations on the store's connection."""
 
 from alembic import context
 
@@ -10,5 +10,5 @@ context.configure(
     transactional_ddl=True,
     transaction_per_migration=False,
 )
-# The caller's transaction holds all of it: killed half way, nothing has happened.
+# All migrations run in the caller's transaction: a process that dies half way leaves the old schema.
 context.run_migrations()

@@ -1,4 +1,4 @@
-"""A backup: a whole copy of the store in one file, made beside running writes, checked before it has its name."""
+"""Make a backup: a complete copy of the store in one file, made beside running writes and checked."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import Final
 from urllib.parse import quote
 
 from watcher.core.timestamps import from_text, to_text
+from watcher.store import meta_keys
 from watcher.store.errors import BackupError, StoreUnusable
-from watcher.store.sqlite.integrity import BACKUP_MARK, BUSY_TIMEOUT_SECONDS, read_facts
+from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS, read_facts
 
 PARTIAL: Final = ".partial"
 PRIVATE: Final = 0o600
 
 
 def write_backup(store: Path, target: Path, now: datetime, *, force: bool = False) -> None:
-    """Copy the store to ``target``, which then is whole or is not there.
+    """Copy the store to ``target``, which is complete or does not exist.
 
     Raises:
         BackupError: the target exists, or the copy cannot be made or is not sound.
@@ -49,7 +50,7 @@ def _refuse_target(store: Path, target: Path, *, force: bool) -> None:
 
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """Give an empty private file beside the target; it is gone after the block, moved or removed."""
+    """Yield an empty private file beside the target; the block moves it, or it is removed."""
     partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     try:
         partial.unlink(missing_ok=True)
@@ -68,11 +69,11 @@ def _copy(store: Path, partial: Path, now: datetime) -> None:
         closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as source,
         closing(sqlite3.connect(partial, isolation_level=None)) as copy,
     ):
-        # All pages in one step: one moment of the store, and no writer waits for a reader.
+        # All pages in one step: the copy is the store at one point in time, and no writer waits.
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
-        # Who opens it as a store sees that it is an older one.
-        copy.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_MARK, to_text(now)))
+        # Whoever opens it as a store recognises the older state.
+        copy.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (meta_keys.BACKUP_MADE_AT, to_text(now)))
 
 
 def _publish(partial: Path, target: Path) -> None:
@@ -82,7 +83,7 @@ def _publish(partial: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or a folder's names, to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -91,22 +92,22 @@ def sync(path: Path) -> None:
 
 
 def backup_time(path: Path) -> datetime:
-    """Return when a backup was made, after reading the whole of it.
+    """Return the time of a backup, after reading all of it.
 
     Raises:
-        BackupError: it is no sound backup.
+        BackupError: the file is damaged or no backup.
     """
     try:
         facts = read_facts(path) or {}
     except (OSError, StoreUnusable) as error:
         raise BackupError(f"{path} is no sound backup: {error}") from error
-    if BACKUP_MARK not in facts:
+    if meta_keys.BACKUP_MADE_AT not in facts:
         raise BackupError(f"{path} is a store, but no backup of one; make backups with `aitems-watcher backup FILE`")
-    return from_text(facts[BACKUP_MARK])
+    return from_text(facts[meta_keys.BACKUP_MADE_AT])
 
 
 def install(backup: Path, store: Path) -> None:
-    """Put a copy of a backup in the place of the store, where nothing may be any more.
+    """Copy a backup to the place of the store, which must be empty.
 
     Raises:
         BackupError: it cannot be copied.
@@ -117,7 +118,7 @@ def install(backup: Path, store: Path) -> None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what backups that were cut short left in a folder."""
+    """Remove the partial files that interrupted backups left in a folder."""
     for path in folder.glob(f".*{PARTIAL}*"):
         with suppress(OSError):
             path.unlink()

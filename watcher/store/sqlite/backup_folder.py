@@ -30,15 +30,15 @@ class BackupFolder:
         if not self.folder.is_dir():
             return []
         found = ((self._name.fullmatch(path.name), path) for path in self.folder.iterdir())
-        return sorted(((_moment(match[1]), path) for match, path in found if match), reverse=True)
+        return sorted(((_time_of(match[1]), path) for match, path in found if match), reverse=True)
 
     def is_due(self, now: datetime) -> bool:
-        """Say whether the newest is a day old, or of a time to come, which a clock that stepped back leaves."""
+        """Say whether the newest backup is a day old, or lies in the future because the clock stepped back."""
         newest = next(iter(self.backups()), None)
         return newest is None or not timedelta() <= now - newest[0] < EVERY
 
     def add(self, now: datetime) -> Path:
-        """Make one more backup.
+        """Make a backup.
 
         Raises:
             BackupError: it cannot be made.
@@ -56,18 +56,18 @@ class BackupFolder:
         needed = self._store.stat().st_size + FLOOR_BYTES + RESERVE_BYTES
         free = Reserve(self._store).free_bytes()
         if free < needed:
-            raise BackupError(f"too little room for a backup in {self.folder}: {free:,} bytes free, {needed:,} needed")
+            raise BackupError(f"too little space for a backup in {self.folder}: {free:,} bytes free, {needed:,} needed")
 
     def prune(self, now: datetime) -> list[Path]:
-        """Remove what is older than a week, but never the newest, and what is of a time to come; return what went.
+        """Remove backups older than a week, and those with a time in the future; return the removed files.
 
-        To be called when the wall clock is believed: one that ran ahead has dated those of a time to come, and they
-        would be taken for the newest for as long as it did.
+        The newest backup always stays. Call this only while the wall clock is trusted: a clock that ran ahead gave the
+        future times, and such a backup would count as the newest for as long.
         """
         found = self.backups()
-        past = [(moment, path) for moment, path in found if moment <= now]
-        ahead = [path for moment, path in found if moment > now] if past else []
-        old = [*ahead, *(path for moment, path in past[1:] if now - moment > KEPT)]
+        past = [(made_at, path) for made_at, path in found if made_at <= now]
+        ahead = [path for made_at, path in found if made_at > now] if past else []
+        old = [*ahead, *(path for made_at, path in past[1:] if now - made_at > KEPT)]
         for path in old:
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
@@ -75,7 +75,7 @@ class BackupFolder:
         return old
 
     def newest_sound(self) -> tuple[datetime, Path] | None:
-        """Return the newest backup that can be used, and when it was made."""
+        """Return the newest sound backup with its time."""
         for _, path in self.backups():
             try:
                 return backup_time(path), path
@@ -84,5 +84,5 @@ class BackupFolder:
         return None
 
 
-def _moment(stamp: str) -> datetime:
+def _time_of(stamp: str) -> datetime:
     return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Connections to the SQLite file: the one that writes, and those that only read."""
+"""Connections to the SQLite file: one that writes, and others that only read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def writer_engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
-        # FULL, since NORMAL may lose the last commits at power loss: an alert would be sent again or never.
+        # NORMAL may lose the last commits at a power loss: an alert would be sent again, or never.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -36,7 +36,11 @@ def writer_engine(path: Path) -> Engine:
 
 
 def reader_engine(path: Path) -> Engine:
-    """Return an engine that can only read; raise ``StoreUnusable`` when there is no store yet."""
+    """Return an engine that can only read.
+
+    Raises:
+        StoreUnusable: there is no store yet.
+    """
     if not path.exists():
         raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
     address = f"file:{quote(str(path))}?mode=ro"
@@ -48,7 +52,7 @@ def reader_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        # A plain BEGIN gives all reads of one command the same moment of the file.
+        # With BEGIN all reads of one command see the store at the same point in time.
         connection.exec_driver_sql("BEGIN")
 
     return engine

@@ -1,4 +1,4 @@
-"""Work that the end of the program does not wait for: whatever is done here must bear being cut off."""
+"""Run work in threads that the program does not wait for at its end; such work must tolerate an abrupt end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class DaemonThreadExecutor(Executor):
-    """Does each piece of work in a thread of its own; those of the library would be waited for at the end."""
+    """Runs each piece of work in its own daemon thread; the standard executors are waited for at the end."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Begin at once."""
+        """Start the work at once."""
         outcome: Future[T] = Future()
 
         def work() -> None:
@@ -23,10 +23,10 @@ class DaemonThreadExecutor(Executor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            except BaseException as error:  # noqa: BLE001 - the caller gets it
                 outcome.set_exception(error)
             else:
                 outcome.set_result(result)
 
-        threading.Thread(target=work, name="aside", daemon=True).start()
+        threading.Thread(target=work, name="daemon-work", daemon=True).start()
         return outcome

@@ -1,23 +1,20 @@
-"""The daily backup as the upkeep sees it: made on a thread of its own, so that no commit waits for it."""
+"""Make the daily backup in its own thread, so that no commit waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import Connection
 
 from watcher.core.timestamps import to_text
+from watcher.store import meta_keys
 from watcher.store.epoch import write_fact
 from watcher.store.errors import BackupError
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
 from watcher.store.sqlite.database import Database
-
-FAILURE: Final = "backup_failure"
-"""The row of ``meta`` that says why the latest backup could not be made."""
 
 
 class DailyBackup:
@@ -31,26 +28,26 @@ class DailyBackup:
         """Make a backup if the newest is a day old; return its file.
 
         Raises:
-            BackupError: it cannot be made; the store remembers why until one is.
+            BackupError: it cannot be made; the store keeps the reason until a backup succeeds.
         """
         if not self._backup_folder.is_due(now):
             return None
         try:
-            # The copy of a large store takes minutes, and a stop has seconds: it is cut off as by a crash.
+            # The copy of a large store takes minutes and a stop has seconds: it is cut off as in a crash.
             made = await asyncio.get_running_loop().run_in_executor(
                 DaemonThreadExecutor(), self._backup_folder.add, now
             )
         except BackupError as error:
             failure = json.dumps({"at": to_text(now), "problem": str(error)})
-            await self._database.write(lambda connection: write_fact(connection, FAILURE, failure))
+            await self._database.write(lambda connection: write_fact(connection, meta_keys.BACKUP_FAILURE, failure))
             raise
         await self._database.write(_note_success)
         return str(made)
 
     async def prune(self, now: datetime) -> int:
-        """Remove those that are older than a week; return how many."""
+        """Remove backups older than a week; return their number."""
         return len(await asyncio.to_thread(self._backup_folder.prune, now))
 
 
 def _note_success(connection: Connection) -> None:
-    write_fact(connection, FAILURE, None)
+    write_fact(connection, meta_keys.BACKUP_FAILURE, None)

@@ -1,7 +1,7 @@
-"""The SQLite file: opening, checking, migrating, one writer thread and read-only readers.
+"""The store in an SQLite file: open, check and migrate it, and write through one thread.
 
-The writer's engine alone starts its transactions with ``BEGIN IMMEDIATE``, so that a read followed by a write
-cannot fail half way; readers have an engine of their own and never wait for the writer.
+Only the writer starts its transactions with ``BEGIN IMMEDIATE``, so that a read followed by a write cannot fail half
+way. Readers have their own engine and never wait for the writer.
 """
 
 from __future__ import annotations
@@ -31,31 +31,32 @@ from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
 from watcher.store.sqlite.lock import FileLock
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
-from watcher.store.sqlite.write_faults import WriteFault, fault_of
+from watcher.store.url import sqlite_url
+from watcher.store.write_faults import WriteFault, fault_of
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS: Final = 30.0
-"""How long a write waits for another process to let the file go, what waits before it in the queue included."""
+"""The longest wait of a write for another process to release the file, with the wait in the queue."""
 TRY_MILLISECONDS: Final = 1_000
-"""How long SQLite waits in one try."""
+"""The wait of SQLite in one try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What opening the store found and did."""
+    """The findings and actions of opening the store."""
 
     epoch: str
     created: bool
-    """Whether the file was made anew."""
+    """Whether this opening made the file."""
     restored_at: datetime | None
-    """Until when the store was another, newer one, now or earlier."""
+    """The time at which the store was restored from a backup, now or earlier."""
     recovery: Recovery | None = None
-    """Set when it was this opening that found it to be an older one."""
+    """Set when this opening found an older state of the store."""
     migrated_from: str | None = None
-    """The schema that was brought up to date."""
+    """The schema before a migration."""
     backup: Path | None = None
-    """The backup that was made before that."""
+    """The backup that was made before the migration."""
 
 
 class Database:
@@ -66,11 +67,16 @@ class Database:
         self.opening = opening
         self.reserve = Reserve(path)
         self.failing: WriteFault | None = None
-        """Why the latest write did not pass."""
+        """The cause of the latest failed write, until a write succeeds."""
         self._engine = engine
         self._lock = lock
         self._closing_at = math.inf
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
+
+    @property
+    def url(self) -> str:
+        """The store's URL, for readers."""
+        return sqlite_url(self.path)
 
     @property
     def epoch(self) -> str:
@@ -79,29 +85,29 @@ class Database:
 
     @property
     def created(self) -> bool:
-        """Whether the file was made anew by this opening."""
+        """Whether this opening made the file."""
         return self.opening.created
 
     @property
     def restored_at(self) -> datetime | None:
-        """Until when the store was another, newer one."""
+        """The time at which the store was restored from a backup, if it ever was."""
         return self.opening.restored_at
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
-        # Shielded, since a caller that goes away must not leave it open whether the commit happened.
+        # Shielded: when the caller is cancelled, the transaction still ends, and later writes follow it.
         end = time.monotonic() + PATIENCE_SECONDS
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work, end)
         return await asyncio.shield(future)
 
     def last_call(self, seconds: float) -> None:
-        """Wait for another process no longer than so many seconds from now, in all: the program is about to end."""
+        """Limit all waits for another process to so many seconds from now: the program is about to end."""
         self._closing_at = time.monotonic() + seconds
 
     def _persist(self, work: Callable[[Connection], T], end: float) -> T:
-        """Make the transaction again where that can help; what did not commit has left nothing."""
+        """Repeat the transaction where that can help; a failed one has left nothing."""
         if self.failing is WriteFault.LOCKED and time.monotonic() >= self._closing_at:
-            raise StoreUnusable("another process still holds the store; this is left to the next start")
+            raise StoreUnusable("another process still holds the store; the next start continues")
         while True:
             try:
                 result, wrote = self._transact(work)
@@ -110,32 +116,33 @@ class Database:
                 if fault is None:
                     raise
                 self.failing = fault
-                if not self._worth_another(fault, end):
+                if not self._may_repeat(fault, end):
                     raise
             else:
                 if wrote or self.failing is WriteFault.LOCKED:
-                    # What changed nothing shows nothing of a disk, but that nobody holds the file.
+                    # A transaction without a change proves that no process holds the file, and nothing of the disk.
                     self.failing = None
                 return result
 
-    def _worth_another(self, fault: WriteFault, end: float) -> bool:
+    def _may_repeat(self, fault: WriteFault, end: float) -> bool:
         if fault is WriteFault.FULL:
-            return self.reserve.give_up()
+            return self.reserve.release()
         return fault is WriteFault.LOCKED and time.monotonic() < min(end, self._closing_at)
 
     def _transact(self, work: Callable[[Connection], T]) -> tuple[T, bool]:
-        """Return the work's result, and whether it changed anything."""
+        """Return the result of the work, and whether it changed a row."""
         with self._engine.begin() as connection:
             before = _total_changes(connection)
             result = work(connection)
             return result, _total_changes(connection) != before
 
     def close(self) -> None:
-        """Finish the running write, fold the write-ahead log into the file and drop the lock."""
+        """Finish the running write, fold the write-ahead log into the file and release the lock."""
         self._thread.shutdown(wait=True)
-        # From here on a missing log is no loss: closing folds it into the file and removes it.
+        # The note goes first: closing removes the log, and a crash after that must not look like a lost log.
         self._lock.note({EPOCH_NOTED: self.epoch})
         self._engine.dispose()
+        # Last: nobody else may open the file while its log is being folded.
         self._lock.release()
 
 
@@ -145,14 +152,14 @@ def _total_changes(connection: Connection) -> int:
 
 
 def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
-    """Open the store at ``path`` for writing; make it when it is not there.
+    """Open the store at ``path`` for writing; make it when there is none.
 
     Raises:
         StoreInUse: another process holds it.
         StoreTooNew: a later version of the watcher made it.
-        StoreDamaged: it is damaged, and no automatic backup can take its place.
+        StoreDamaged: it is damaged, and no automatic backup can replace it.
         StoreUnusable: it is not a store, or the folder cannot be written.
-        BackupError: its schema is an older one, and the backup that goes before a migration cannot be made.
+        BackupError: its schema is older, and the backup before the migration cannot be made.
     """
     _make_folder(path)
     lock = FileLock(path)
@@ -165,7 +172,7 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
 
 
 def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Database:
-    """Put a backup (``None``: the newest sound automatic one) in the place of the store and open it.
+    """Replace the store by a backup and open it; ``None`` stands for the newest sound automatic backup.
 
     Raises:
         StoreInUse: another process holds the store.
@@ -207,7 +214,7 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
     _make_private(path)
     engine = writer_engine(path)
     try:
-        opening = _with_room(path, lambda: _bring_up(path, engine, found, now))
+        opening = _with_space(path, lambda: _prepare(path, engine, found, now))
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreUnusable(f"cannot use {path}: {error}") from error
@@ -220,32 +227,32 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
 
 
 def _make_private(path: Path) -> None:
-    """Make a new file readable for this user alone; SQLite gives its companions the same rights."""
-    # What is wrong with the place is said by opening it.
+    """Make a new file readable for this user alone; SQLite gives its side files the same rights."""
+    # Opening the file reports any fault of the folder.
     with suppress(OSError):
         if not path.exists():
             path.touch(mode=0o600)
 
 
 def _shorten_waits(engine: Engine) -> None:
-    """Let a try be short from here on, so that nobody in the queue waits for the patience of all before."""
+    """Shorten the wait of each try, so that a write in the queue does not wait as long as all before it together."""
     with closing(engine.raw_connection()) as connection:
         connection.cursor().execute(f"PRAGMA busy_timeout = {TRY_MILLISECONDS}")
 
 
-def _with_room(path: Path, work: Callable[[], T]) -> T:
-    """Do it again with the reserve given up, where the disk is full."""
+def _with_space(path: Path, work: Callable[[], T]) -> T:
+    """Repeat the work without the reserve file where the disk is full."""
     try:
         return work()
     except DBAPIError as error:
-        if fault_of(error) is not WriteFault.FULL or not Reserve(path).give_up():
+        if fault_of(error) is not WriteFault.FULL or not Reserve(path).release():
             raise
         return work()
 
 
-def _bring_up(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:
-    """Migrate, and begin a new epoch where the store is an older one than it was."""
-    # Alembic is slow to import, and who only reads the store does without it.
+def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:
+    """Migrate the store, and begin a new epoch where it is an older state of itself."""
+    # Alembic is slow to import, and readers of the store do without it.
     from watcher.store.migrate import revision_of, upgrade  # noqa: PLC0415 - see above
 
     old = backup = None

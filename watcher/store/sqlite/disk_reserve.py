@@ -1,4 +1,4 @@
-"""Room on the disk: a file that holds some for the last writes, and how much there is besides."""
+"""Space on the disk of the store: a reserve file for the last writes, and the free space beside it."""
 
 from __future__ import annotations
 
@@ -10,43 +10,52 @@ from typing import Final
 RESERVE_BYTES: Final = 4 * 1024 * 1024
 """Enough to settle some thousand deliveries."""
 FLOOR_BYTES: Final = 8 * 1024 * 1024
-"""With less than this free, nothing new is looked for."""
+"""With less free space than this, polling pauses."""
 PRIVATE: Final = 0o600
 
 
 class Reserve:
-    """The file ``<database>.reserve``: given up when a write finds the disk full, so that it can go through."""
+    """The file ``<database>.reserve``: removed when a write finds the disk full, so that the write succeeds."""
 
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(database.name + ".reserve")
 
     @property
     def is_held(self) -> bool:
-        """Whether there is something to give up."""
+        """Whether the reserve file exists."""
         return self._path.exists()
 
     def free_bytes(self) -> int:
-        """Return how much this user may still write besides the reserve."""
+        """Return the number of bytes that this user may still write beside the reserve."""
         disk = os.statvfs(self._path.parent)
         return disk.f_bavail * disk.f_frsize
 
-    def give_up(self) -> bool:
-        """Make room; ``False`` where there was none to give."""
+    def release(self) -> bool:
+        """Remove the reserve file; ``False`` when there is none."""
         with suppress(FileNotFoundError):
             self._path.unlink()
             return True
         return False
 
     def hold(self) -> bool:
-        """Take the room up again; ``False`` where the disk has not enough."""
+        """Make the reserve file again; ``False`` when the disk has too little space."""
         if self.is_held:
             return True
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         try:
             os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
         except OSError:
-            self.give_up()
+            self.release()
             return False
         finally:
             os.close(descriptor)
         return True
+
+
+def file_bytes(database: Path) -> int:
+    """Return the size of the store's file and its write-ahead log, in bytes."""
+    total = 0
+    for file in (database, database.with_name(database.name + "-wal")):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total

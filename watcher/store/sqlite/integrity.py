@@ -1,8 +1,8 @@
-"""Whether a file is a store, whole, and the one that it was; looked at before anything is written to it.
+"""Check a store's file before anything is written to it: its format, its pages, and its write-ahead log.
 
-Garbage and flipped bits show in SQLite's own check. A write-ahead log that is missing, or is another store's, does
-not: SQLite would go on with an older state, or mix the two. The note that a holder leaves in the lock, and the
-header's two bytes for the kind of journal, show those.
+SQLite's own check finds garbage and flipped bits. It does not notice a missing log, or the log of another store:
+SQLite would continue with an older state, or mix the two. The note in the lock file and the journal bytes of the
+header reveal both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from watcher.store import meta_keys
 from watcher.store.errors import StoreDamaged, StoreUnusable
 
 BUSY_TIMEOUT_SECONDS: Final = 30
@@ -23,8 +24,6 @@ MAGIC: Final = b"SQLite format 3\x00"
 READ_VERSION_AT: Final = 19
 WITHOUT_LOG: Final = 1
 """The header's read version of a file that keeps no write-ahead log, as every backup is."""
-BACKUP_MARK: Final = "backup_made_at"
-"""The row of ``meta`` that tells a backup from a store."""
 LOG_NOTED: Final = "log"
 EPOCH_NOTED: Final = "epoch"
 """Keys of the lock's note."""
@@ -33,37 +32,37 @@ _DAMAGE_CODES: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Condition(StrEnum):
-    """What a file that may be opened is."""
+    """The condition of a file that may be opened."""
 
     NEW = "new"
     SOUND = "sound"
     BACKUP = "backup"
-    """A backup that was put in the store's place."""
+    """A backup that was copied over the store."""
     LOG_MISSING = "log-missing"
-    """An older state of itself: the write-ahead log of a process that died is gone."""
+    """An older state: the write-ahead log of a process that died is missing."""
 
 
 def examine(path: Path, left_behind: Mapping[str, object], *, had_backups: bool) -> Condition:
-    """Say what the file is.
+    """Return the condition of the file.
 
     Args:
         path: the store's file.
         left_behind: the note of a process that died with the store open.
-        had_backups: whether automatic backups show that there was a store.
+        had_backups: whether automatic backups prove that there was a store.
 
     Raises:
-        StoreDamaged: it is broken, or a store that was there is not.
+        StoreDamaged: it is broken, or the store is missing.
         StoreUnusable: it is another program's, or cannot be read.
     """
     if not path.exists() or path.stat().st_size == 0:
         return _without_content(path, had_backups=had_backups)
-    # Before the file is read: reading makes a log where there is none.
+    # Before the file is read, since reading creates a log.
     log_is_missing = bool(left_behind.get(LOG_NOTED)) and not side_file(path, "-wal").exists()
     facts = read_facts(path)
     if facts is None:
-        # A process that died while it made the store leaves a file without tables.
+        # A process that died while it made the store left a file without tables.
         return _without_content(path, had_backups=had_backups)
-    if BACKUP_MARK in facts:
+    if meta_keys.BACKUP_MADE_AT in facts:
         return Condition.BACKUP
     noted = left_behind.get(EPOCH_NOTED)
     if noted is not None and noted != facts.get("epoch"):
@@ -84,10 +83,10 @@ def _without_content(path: Path, *, had_backups: bool) -> Condition:
 
 
 def read_facts(path: Path) -> dict[str, str] | None:
-    """Read the whole file once and return the rows of ``meta``; ``None`` when it has no tables at all.
+    """Read all of the file and return the rows of ``meta``; ``None`` when it has no tables.
 
     Raises:
-        StoreDamaged: it is broken or no database.
+        StoreDamaged: it is broken, or no database.
         StoreUnusable: it is another program's, or cannot be read.
     """
     with path.open("rb") as file:
@@ -107,8 +106,8 @@ def read_facts(path: Path) -> dict[str, str] | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    # Read only: closing a writing connection would fold a log into the file before it is known to be the file's own.
-    # What a rollback journal holds can be taken back by a writing one alone.
+    # Read only: closing a writing connection would fold a log into the file that may be another store's.
+    # Only a writing connection can roll back a journal.
     mode = "rw" if side_file(path, "-journal").exists() else "ro"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)) as connection:
@@ -122,7 +121,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def damaged(path: Path, problem: str) -> StoreDamaged:
-    """Return the error that says so, and what to do."""
+    """Return the error about a damaged file, with the remedy."""
     return StoreDamaged(
         f"{path} is damaged or not a store ({' '.join(problem.split())}); put a backup in its place with "
         "`aitems-watcher restore`, or move it away to start anew"
@@ -130,14 +129,14 @@ def damaged(path: Path, problem: str) -> StoreDamaged:
 
 
 def side_file(path: Path, suffix: str) -> Path:
-    """Return one of the files that SQLite keeps beside a database."""
+    """Return the path of a file that SQLite keeps beside a database."""
     return path.with_name(path.name + suffix)
 
 
 def has_foreign_log(path: Path) -> bool:
-    """Say whether a log lies beside a file that keeps none: a backup was put in place and the old log left there.
+    """Say whether a log lies beside a file without one: a backup was copied over the store, the old log stayed.
 
-    SQLite would read that log all the same and mix the two.
+    SQLite would read that log and mix the two.
     """
     log = side_file(path, "-wal")
     if not path.exists() or not log.exists() or not log.stat().st_size:

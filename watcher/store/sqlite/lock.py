@@ -1,4 +1,4 @@
-"""One daemon a file: a lock that names its holder and that the kernel drops when the holder dies."""
+"""Allow one process per file: a lock that names its holder, and that the kernel releases when the holder dies."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 class FileLock:
     """An advisory lock on ``<database>.lock``, held until ``release`` or the end of the process.
 
-    The file names its holder. A holder that ends in order empties it, so what stands in it when it is acquired was
-    left behind by one that died.
+    The file names its holder. A holder that ends in order empties the file, so a note in it is from a process that
+    died.
     """
 
     def __init__(self, database: Path) -> None:
@@ -33,10 +33,14 @@ class FileLock:
         self._descriptor: int | None = None
         self._holder: dict[str, object] = {}
         self.left_behind: Mapping[str, object] = NOTHING
-        """The note of a holder that died; empty when the last one ended in order."""
+        """The note of a holder that died; empty when the last holder ended in order."""
 
     def acquire(self, purpose: str, now: datetime) -> None:
-        """Take the lock or raise ``StoreInUse`` with the holder's process number, purpose and start."""
+        """Take the lock.
+
+        Raises:
+            StoreInUse: another process has it; the message names its number, purpose and start.
+        """
         descriptor = self._open()
         found = os.pread(descriptor, NOTE_LIMIT, 0)
         try:
@@ -50,15 +54,15 @@ class FileLock:
         self._descriptor = descriptor
         self.left_behind = _parse(os.pread(descriptor, NOTE_LIMIT, 0))
         self._holder = {"pid": os.getpid(), "purpose": purpose, "since": to_text(now)}
-        # What was left behind stays readable until the store is open: dying before that must not lose it.
+        # The old note stays until the store is open: a crash before that must not lose it.
         self._write({**self.left_behind, **self._holder})
 
     def note(self, facts: Mapping[str, object]) -> None:
-        """Let the next holder know this, should we die: of what store the file is, and that it has a log."""
+        """Note facts for the next holder, in case this process dies: the store's epoch, and that it has a log."""
         self._write({**self._holder, **facts})
 
     def release(self) -> None:
-        """Drop the lock; the file stays, since removing it would let two processes lock two files."""
+        """Release the lock; the file stays, since removing it would let two processes lock two files."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
@@ -75,7 +79,7 @@ class FileLock:
     def _write(self, note: Mapping[str, object]) -> None:
         if self._descriptor is None:
             return
-        # On a full disk the note is lost, and with it only what it tells the next holder.
+        # On a full disk only the note is lost, not the lock.
         with suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, json.dumps(dict(note)).encode(), 0)

@@ -1,4 +1,4 @@
-"""A damaged store at start: kept aside, and the newest sound automatic backup put in its place, never in silence."""
+"""Recover a damaged store at the start: set it aside and restore the newest sound automatic backup."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """Why the store is an older one than it was, and what was done about it."""
+    """The reason why the store is an older state of itself, and the repair."""
 
     reason: str
     problem: str
     backup: str | None = None
-    """The backup that took its place."""
+    """The backup that replaced the store."""
     backup_made_at: str | None = None
     set_aside: str | None = None
-    """Where what was there before is kept."""
+    """The place of the replaced file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is at the store's place now."""
+    """The condition of the store's file after a recovery."""
 
     condition: Condition
     recovery: Recovery | None = None
 
 
 def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
-    """Look at the store's file before it is opened; restore it where it is damaged.
+    """Check the store's file before it is opened; restore it where it is damaged.
 
     Raises:
         StoreDamaged: it is damaged, and there is no sound automatic backup.
@@ -65,7 +65,7 @@ def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
 
 def _older(path: Path, condition: Condition) -> Recovery | None:
     if condition is Condition.LOG_MISSING:
-        problem = f"{path.name}-wal is gone: what was written last is lost"
+        problem = f"{path.name}-wal is missing: the last writes are lost"
         return Recovery(reason=condition.value, problem=problem)
     if condition is Condition.BACKUP:
         return Recovery(reason="backup-in-place", problem="a backup was put in the place of the store")
@@ -87,9 +87,9 @@ def _restored(path: Path, backup_folder: BackupFolder, error: StoreDamaged, now:
 
 
 def replace_store(path: Path, backup: Path, now: datetime) -> str | None:
-    """Put a backup in the place of the store; return where what was there is kept.
+    """Replace the store by a backup; return the new place of the old file.
 
-    Dying in between leaves no store, and its backups: the next start goes on from those.
+    A crash in between leaves no store but its backups, and the next start restores one of them.
     """
     try:
         aside = put_aside(path, now, ("", *SIDE_FILES))
@@ -102,10 +102,10 @@ def replace_store(path: Path, backup: Path, now: datetime) -> str | None:
 
 
 def put_aside(path: Path, now: datetime, suffixes: tuple[str, ...]) -> str | None:
-    """Give the files another name, which says when; return that of the first there was."""
+    """Rename the files with the time in their name; return the new name of the first one."""
     base = path.with_name(f"{path.name}.{ASIDE}-{now.astimezone(UTC):{_STAMP}}")
     moved = []
-    # The log first: without its file it can do no harm, beside another one it would.
+    # The log first: alone it is harmless, but beside another file SQLite would read it.
     for suffix in sorted(suffixes, reverse=True):
         with suppress(FileNotFoundError):
             moved.append(str(side_file(path, suffix).rename(side_file(base, suffix))))
@@ -113,6 +113,6 @@ def put_aside(path: Path, now: datetime, suffixes: tuple[str, ...]) -> str | Non
     return min(moved, default=None)
 
 
-def kept_aside(path: Path) -> list[Path]:
-    """Return the damaged files that wait for somebody to look at them."""
+def set_aside_files(path: Path) -> list[Path]:
+    """Return the files that were set aside and wait for an operator."""
     return sorted(path.parent.glob(f"{path.name}.{ASIDE}-*Z"))

@@ -1,4 +1,4 @@
-"""Whether the store can be written, as the storekeeper sees it."""
+"""Check whether the store can be written."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.timestamps import to_text
+from watcher.store import meta_keys
 from watcher.store.epoch import write_fact
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
-from watcher.store.sqlite.write_faults import WriteFault
+from watcher.store.write_faults import WriteFault
 
 PATIENCE_SECONDS: Final = 10.0
-"""A write that fails once may pass at the next try; after this long without one that passes, it is worth a word."""
+"""A failed write may succeed at the next try; after this long without a success, the store counts as failing."""
 
 
 class WriteHealth:
-    """The room that one store has."""
+    """The write health of one store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,7 +28,7 @@ class WriteHealth:
         self._failing_since: float | None = None
 
     async def fault(self, now: float) -> str | None:
-        """Return what keeps the store from being written, if anything; ``now`` in monotonic seconds."""
+        """Return the cause that keeps the store from being written, if any; ``now`` in monotonic seconds."""
         if await asyncio.to_thread(self._reserve.free_bytes) < FLOOR_BYTES:
             return WriteFault.FULL.value
         fault = self._database.failing
@@ -38,15 +39,15 @@ class WriteHealth:
         return fault.value if fault is WriteFault.FULL or now - since >= PATIENCE_SECONDS else None
 
     async def free_bytes(self) -> int:
-        """Return how much is free besides the reserve."""
+        """Return the free space beside the reserve, in bytes."""
         return await asyncio.to_thread(self._reserve.free_bytes)
 
     async def recovered(self, now: datetime) -> bool:
-        """Say whether there is room again, for the reserve too, and a write passes."""
+        """Say whether there is space again, for the reserve too, and a write succeeds."""
         if not await asyncio.to_thread(self._reserve.hold) or await self.free_bytes() < FLOOR_BYTES:
             return False
         try:
-            await self._database.write(lambda connection: write_fact(connection, "probed_at", to_text(now)))
+            await self._database.write(lambda connection: write_fact(connection, meta_keys.PROBED_AT, to_text(now)))
         except DBAPIError:
             return False
         return True

@@ -15,7 +15,7 @@ from typing import Final
 from tests.alone.integration.misbehaviour.call_log import CallLog, longest_gap
 from tests.alone.integration.misbehaviour.cases import BEFORE, NEW_FIELDS, Case, Transition, Transitions
 from tests.support import daemon_in_process
-from tests.support.invariants import Evidence, Life, violations
+from tests.support.invariants import DaemonRun, Evidence, violations
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.core.event import Event, Kind
@@ -146,11 +146,11 @@ async def run_trial(case: Case, folder: Path, log: Sequence[Mapping[str, object]
 
 
 async def _run_case(case: Case, folder: Path, row: Row) -> None:
-    born = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     async with _trial(case, folder, row) as trial:
         await _run_timeline(trial)
         _note_lateness(trial)
-    _check(trial, daemon_in_process.history(folder), Life(born, datetime.now(UTC)))
+    _check(trial, daemon_in_process.history(folder), DaemonRun(started_at, datetime.now(UTC)))
 
 
 @asynccontextmanager
@@ -246,7 +246,7 @@ def _note_lateness(trial: Trial) -> None:
     trial.row.lateness_seconds = max(0.0, max(gaps) - INTERVAL_SECONDS)
 
 
-def _check(trial: Trial, announced: list[EventHistory], life: Life) -> None:
+def _check(trial: Trial, announced: list[EventHistory], life: DaemonRun) -> None:
     events = [item.event for item in announced]
     row = trial.row
     row.events = sum(event.incident is None for event in events)
@@ -282,12 +282,12 @@ def _wrong_incidents(trial: Trial, events: list[Event]) -> list[str]:
     return [] if found == expected and len(ended) == len(begun) else [f"incidents {found}, ended {len(ended)}"]
 
 
-def _wrong_for_others(trial: Trial, announced: list[EventHistory], life: Life) -> list[str]:
+def _wrong_for_others(trial: Trial, announced: list[EventHistory], life: DaemonRun) -> list[str]:
     """Compare the announcements about the other services with their real changes."""
     others = set(trial.case.others)
     of_others = [item for item in announced if item.event.service in others]
     shown = [answer for answer in trial.api.shown if answer.subject[0] in others]
-    problems = violations(Evidence(shown=shown, lives=[life], announced=of_others, received={}))
+    problems = violations(Evidence(shown=shown, runs=[life], announced=of_others, received={}))
     changes = [dated.change for dated in trial.api.history(trial.baseline_seconds)]
     true = Counter((c.service, c.version, c.previous, c.status) for c in changes if c.service in others)
     events = [item.event for item in of_others]

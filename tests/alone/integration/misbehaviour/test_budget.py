@@ -14,13 +14,14 @@ import pytest
 
 from tests.alone.integration.misbehaviour.call_log import CallLog, busiest_second
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import remark, rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.core.training.model import Snapshot
 from watcher.simulator import CallKind, Fault, serve
+from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 # A machine that stalls delivers requests together that were sent apart. A rerun does not repeat that.
@@ -70,7 +71,7 @@ async def arrived(api: CallLog, count: int) -> None:
 
 def recorded(folder: Path) -> list[Snapshot]:
     """Return every training in the store."""
-    with open_views(folder / "watcher.db") as views:
+    with open_views(sqlite_url(folder / "watcher.db")) as views:
         return views.trainings()
 
 
@@ -154,20 +155,20 @@ MANY_429S: Final = (
 
 
 async def test_r7_many_429s_from_a_real_server_stay_within_the_budget_and_lose_no_change(tmp_path: Path) -> None:
-    api, lives, seconds = CallLog(), list[Life](), rounds(few=20, full=120)
+    api, runs, seconds = CallLog(), list[DaemonRun](), rounds(few=20, full=120)
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         text = text.replace("requests_per_second = 100.0", "requests_per_second = 4.0")
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text):
             async with changes_under_way(api, 7):
                 numbers = [api.add_fault(fault) for fault in MANY_429S]
                 await asyncio.sleep(seconds)
                 for number in numbers:
                     api.faults.remove(number)
-            await quiet(tmp_path, api)
-        lives.append(Life(born, datetime.now(UTC)))
-    assert violations(daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})) == []
+            await wait_until_settled(tmp_path, api)
+        runs.append(DaemonRun(started_at, datetime.now(UTC)))
+    assert violations(daemon_in_process.evidence(tmp_path, api.shown, runs, {"hook": hook.received})) == []
     assert busiest_second(item.at for item in api.arrivals) <= 4
     assert api.struck() > 10, "too few requests were answered with 429"
     remark(f"at a real server {api.struck()} of {len(api.arrivals)} requests answered with 429")

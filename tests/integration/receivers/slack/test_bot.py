@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.receivers.raw_server import refusing_url
-from tests.support.slack import CHANNEL, TOKEN, Bucket, Fault, LocalSlack, in_turn, local_slack
+from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, SlackFault, in_turn, local_slack
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, sample_event
 from watcher.clock import Clock
 from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
@@ -104,13 +104,13 @@ async def test_mentions_of_the_routes_are_sent_unescaped() -> None:
 @pytest.mark.parametrize(
     ("fault", "posted"),
     [
-        (Fault.EARLY_RESET, 0),
-        (Fault.LATE_RESET, 1),
-        (Fault.ERROR, 0),
-        (Fault.LATE_ERROR, 1),
-        (Fault.HANG, 0),
-        (Fault.LATE_HANG, 1),
-        (Fault.PAGE, 0),
+        (SlackFault.EARLY_RESET, 0),
+        (SlackFault.LATE_RESET, 1),
+        (SlackFault.ERROR, 0),
+        (SlackFault.LATE_ERROR, 1),
+        (SlackFault.HANG, 0),
+        (SlackFault.LATE_HANG, 1),
+        (SlackFault.PAGE, 0),
         ("fatal_error", 0),
     ],
 )
@@ -128,7 +128,7 @@ async def test_the_history_shows_whether_an_uncertain_attempt_arrived(fault: str
 
 
 async def test_one_reading_of_all_pages_answers_for_every_uncertain_message() -> None:
-    async with slack_and_bot(fault=in_turn([Fault.LATE_RESET] * 5)) as (slack, receiver):
+    async with slack_and_bot(fault=in_turn([SlackFault.LATE_RESET] * 5)) as (slack, receiver):
         uncertain = [request(sample_event(seq=number), number=number) for number in range(1, 8)]
         for each in uncertain[:5]:
             assert isinstance(await receiver.send(each), Uncertain)
@@ -151,7 +151,7 @@ async def test_the_history_is_read_from_a_minute_before_the_attempt() -> None:
 
 @pytest.mark.parametrize("behind", [3600.0, -3600.0])
 async def test_a_wrong_local_clock_hides_no_message(behind: float) -> None:
-    async with slack_and_bot(behind_seconds=behind, fault=in_turn([Fault.LATE_RESET])) as (slack, receiver):
+    async with slack_and_bot(behind_seconds=behind, fault=in_turn([SlackFault.LATE_RESET])) as (slack, receiver):
         uncertain = request()
         assert isinstance(await receiver.send(uncertain), Uncertain)
         for number in range(20):
@@ -194,7 +194,8 @@ async def test_a_missing_scope_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "wait"), [(Fault.THROTTLED, 1.0), (Fault.ERROR, None), ("internal_error", None), ("invalid_auth", None)]
+    ("fault", "wait"),
+    [(SlackFault.THROTTLED, 1.0), (SlackFault.ERROR, None), ("internal_error", None), ("invalid_auth", None)],
 )
 async def test_a_failed_reading_of_the_history_is_repeated_later(fault: str, wait: float | None) -> None:
     async with slack_and_bot(history_fault=lambda: fault) as (_, receiver):
@@ -204,7 +205,7 @@ async def test_a_failed_reading_of_the_history_is_repeated_later(fault: str, wai
 
 
 async def test_messages_found_before_the_history_fails_count_as_found() -> None:
-    pages = iter([None, Fault.ERROR])
+    pages = iter([None, SlackFault.ERROR])
     async with slack_and_bot(history_fault=lambda: next(pages)) as (slack, receiver):
         first, second = request(number=1), request(number=2)
         for number in range(20):

@@ -1,4 +1,4 @@
-"""Backups: whole, private, one a day, kept for a week, and a failure that is remembered until one is made."""
+"""Backups: complete, private, made daily, kept for a week; a failure is stored until one succeeds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from watcher.core.batch import Batch
 from watcher.core.event import Event
 from watcher.store.epoch import read_fact
 from watcher.store.errors import BackupError
+from watcher.store.meta_keys import BACKUP_FAILURE
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import backup_time, install, write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
-from watcher.store.sqlite.daily_backup import FAILURE, DailyBackup
+from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database
 from watcher.store.sqlite.disk_reserve import RESERVE_BYTES, Reserve
 
@@ -34,42 +35,42 @@ def count(path: Path, table: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our own words
 
 
-async def test_one_is_made_a_day_and_kept_for_a_week(path: Path, database: Database) -> None:
+async def test_a_backup_is_made_each_day_and_kept_for_a_week(path: Path, database: Database) -> None:
     backups, made = DailyBackup(database), []
     for hours in range(0, 24 * 12, 6):
         now = NOW + timedelta(hours=hours)
         made.append(await backups.make_due(now))
         await backups.prune(now)
     assert sum(file is not None for file in made) == 12
-    kept = [moment for moment, _ in BackupFolder(path).backups()]
+    kept = [made_at for made_at, _ in BackupFolder(path).backups()]
     assert kept == [NOW + day * DAY for day in range(11, 4, -1)]
 
 
-async def test_the_newest_is_kept_however_old_it_is(path: Path, database: Database) -> None:
+async def test_the_newest_backup_is_never_removed(path: Path, database: Database) -> None:
     await DailyBackup(database).make_due(NOW)
     assert await DailyBackup(database).prune(NOW + 400 * DAY) == 0
     assert len(BackupFolder(path).backups()) == 1
 
 
-async def test_after_a_step_back_of_the_clock_one_is_made_all_the_same(database: Database) -> None:
+async def test_after_a_step_back_of_the_clock_a_backup_is_still_made(database: Database) -> None:
     assert await DailyBackup(database).make_due(NOW + 3650 * DAY) is not None
     assert await DailyBackup(database).make_due(NOW) is not None
 
 
-async def test_a_failure_is_remembered_until_one_is_made(path: Path, database: Database) -> None:
+async def test_a_failure_is_stored_until_a_backup_succeeds(path: Path, database: Database) -> None:
     folder = BackupFolder(path).folder
     folder.write_text("in the way")
     with pytest.raises(BackupError, match="cannot make the folder"):
         await DailyBackup(database).make_due(NOW)
-    kept = await database.write(lambda connection: read_fact(connection, FAILURE))
+    kept = await database.write(lambda connection: read_fact(connection, BACKUP_FAILURE))
     assert kept is not None
     assert "cannot make the folder" in json.loads(kept)["problem"]
     folder.unlink()
     assert await DailyBackup(database).make_due(NOW) is not None
-    assert await database.write(lambda connection: read_fact(connection, FAILURE)) is None
+    assert await database.write(lambda connection: read_fact(connection, BACKUP_FAILURE)) is None
 
 
-def test_a_backup_is_private_sound_and_leaves_nothing_beside_it(tmp_path: Path, database: Database) -> None:
+def test_a_backup_is_private_and_sound_and_leaves_no_other_file(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     write_backup(database.path, target, NOW)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -77,7 +78,7 @@ def test_a_backup_is_private_sound_and_leaves_nothing_beside_it(tmp_path: Path, 
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["copy.db"]
 
 
-async def test_what_exists_is_not_overwritten_unless_it_is_asked_for(tmp_path: Path, database: Database) -> None:
+async def test_a_file_is_overwritten_only_by_force(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(BackupError, match="--force"):
@@ -87,7 +88,7 @@ async def test_what_exists_is_not_overwritten_unless_it_is_asked_for(tmp_path: P
     assert backup_time(target) == NOW
 
 
-async def test_a_backup_that_cannot_be_made_leaves_what_was_there(tmp_path: Path, database: Database) -> None:
+async def test_a_failed_backup_leaves_the_old_file(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
     failing = tmp_path / "broken.db"
@@ -97,7 +98,7 @@ async def test_a_backup_that_cannot_be_made_leaves_what_was_there(tmp_path: Path
     assert target.read_text() == "precious"
 
 
-async def test_a_backup_holds_one_moment_while_writes_go_on(
+async def test_a_backup_shows_one_point_in_time_while_writes_continue(
     tmp_path: Path, database: Database, make_event: MakeEvent
 ) -> None:
     async def write_on() -> None:
@@ -113,23 +114,23 @@ async def test_a_backup_holds_one_moment_while_writes_go_on(
     assert count(database.path, "event") == 199
 
 
-def test_a_store_is_no_backup_and_neither_is_anything_else(tmp_path: Path, database: Database) -> None:
+def test_a_store_or_another_file_is_no_backup(tmp_path: Path, database: Database) -> None:
     with pytest.raises(BackupError, match="no backup of one"):
         backup_time(database.path)
     with pytest.raises(BackupError, match="no sound backup"):
         backup_time(tmp_path / "absent.db")
 
 
-def test_a_backup_is_installed_whole(tmp_path: Path, database: Database) -> None:
+def test_a_backup_is_installed_completely(tmp_path: Path, database: Database) -> None:
     target = tmp_path / "copy.db"
     write_backup(database.path, target, NOW)
     install(target, tmp_path / "other.db")
     assert (tmp_path / "other.db").read_bytes() == target.read_bytes()
 
 
-def test_the_reserve_is_real_and_can_be_expired_once(path: Path, database: Database) -> None:
+def test_the_reserve_takes_real_space_and_is_released_once(path: Path, database: Database) -> None:
     reserve = Reserve(path)
     assert reserve.hold()
     held = path.with_name("watcher.db.reserve").stat()
     assert (held.st_size, held.st_blocks * 512 >= RESERVE_BYTES) == (RESERVE_BYTES, True)
-    assert (reserve.give_up(), reserve.give_up()) == (True, False)
+    assert (reserve.release(), reserve.release()) == (True, False)

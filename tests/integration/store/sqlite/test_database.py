@@ -1,4 +1,4 @@
-"""Opening the file: made, migrated, locked, checked."""
+"""Opening the file: create, migrate, lock and check it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from watcher.store.epoch import write_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
 from watcher.store.sqlite.connections import reader_engine
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.sqlite.write_faults import WriteFault
+from watcher.store.write_faults import WriteFault
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
@@ -29,7 +29,7 @@ async def test_the_migrations_make_the_tables_of_the_schema(database: Database) 
     assert await database.write(compare) == []
 
 
-def test_a_store_keeps_its_epoch_and_says_whether_it_was_made_anew(path: Path) -> None:
+def test_a_store_keeps_its_epoch_and_says_whether_this_opening_made_it(path: Path) -> None:
     first = open_database(path, purpose="test", now=NOW)
     first.close()
     second = open_database(path, purpose="test", now=NOW)
@@ -38,7 +38,7 @@ def test_a_store_keeps_its_epoch_and_says_whether_it_was_made_anew(path: Path) -
     assert first.epoch == second.epoch
 
 
-def test_the_second_to_open_is_refused_and_announced_who_holds_it(path: Path, database: Database) -> None:
+def test_a_second_opening_is_refused_and_names_the_holder(path: Path, database: Database) -> None:
     with pytest.raises(StoreInUse, match=rf"process {os.getpid()} \(test, since 2026-11-23T02:00"):
         open_database(path, purpose="other", now=NOW)
 
@@ -53,13 +53,13 @@ def test_commits_survive_power_loss_by_full_synchronisation(path: Path, database
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-async def test_what_it_keeps_is_for_this_user_alone(path: Path, database: Database) -> None:
+async def test_the_files_are_private(path: Path, database: Database) -> None:
     await database.write(lambda connection: connection.exec_driver_sql("CREATE TABLE more (id)"))
     files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
     assert [file.stat().st_mode & 0o077 for file in files] == [0, 0, 0]
 
 
-async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+async def test_a_failed_transaction_writes_nothing(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
         raise RuntimeError
@@ -79,8 +79,8 @@ async def test_after_the_last_call_no_write_waits_for_another_process(path: Path
         database.last_call(0.0)
         with pytest.raises(OperationalError):
             await database.write(write)
-        # One try was enough to know it; those that wait behind it are not to take a second each.
-        with pytest.raises(StoreUnusable, match="left to the next start"):
+        # One try showed the lock; the writes behind it must not wait a second each.
+        with pytest.raises(StoreUnusable, match="the next start continues"):
             await database.write(write)
 
 
@@ -126,13 +126,13 @@ def test_a_refused_store_is_not_left_locked(path: Path) -> None:
             open_database(path, purpose="test", now=NOW)
 
 
-def test_a_missing_store_is_named_with_what_to_do(path: Path) -> None:
+def test_a_missing_store_is_reported_with_a_remedy(path: Path) -> None:
     with pytest.raises(StoreUnusable, match="start the watcher once"):
         reader_engine(path)
 
 
 @pytest.mark.parametrize(("fault", "afterwards"), [(WriteFault.IO, WriteFault.IO), (WriteFault.LOCKED, None)])
-async def test_what_writes_nothing_shows_that_a_file_is_free_but_not_that_its_disk_is_well(
+async def test_a_transaction_without_a_change_ends_a_lock_fault_but_no_disk_fault(
     database: Database, fault: WriteFault, afterwards: WriteFault | None
 ) -> None:
     database.failing = fault

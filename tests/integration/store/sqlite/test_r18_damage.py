@@ -1,4 +1,4 @@
-"""R18: garbage, flipped bits, a missing or foreign log, other schemas: refused or restored, never in silence."""
+"""R18: garbage, flipped bits, a missing or foreign log, other schemas: refused or restored, and always reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.sqlite.recovery import kept_aside
+from watcher.store.sqlite.recovery import set_aside_files
 
 LATER = NOW + timedelta(hours=3)
 MakeEvent = Callable[..., Event]
@@ -44,7 +44,7 @@ def meta(path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def backed_up(path: Path) -> Path:
-    """Give a store with one automatic backup, closed in order."""
+    """Return a store with one automatic backup, closed in order."""
     open_database(path, purpose="test", now=NOW).close()
     BackupFolder(path).add(NOW)
     return path
@@ -90,11 +90,11 @@ def test_r18_a_damaged_store_is_restored_from_the_newest_backup_under_a_new_epoc
     assert opening.recovery.backup == str(BackupFolder(backed_up).backups()[0][1])
     assert (opening.created, opening.restored_at) == (False, LATER)
     assert opening.epoch != before
-    assert [aside.read_bytes() for aside in kept_aside(backed_up)] == ([] if left is None else [left])
+    assert [aside.read_bytes() for aside in set_aside_files(backed_up)] == ([] if left is None else [left])
 
 
 @pytest.mark.parametrize("damage", [garbage, flipped_bits, truncated])
-def test_r18_without_a_backup_it_is_refused_with_what_to_do_and_left_alone(
+def test_r18_without_a_backup_a_damaged_store_is_refused_with_a_remedy_and_left_alone(
     path: Path, damage: Callable[[Path], None]
 ) -> None:
     open_database(path, purpose="test", now=NOW).close()
@@ -106,7 +106,7 @@ def test_r18_without_a_backup_it_is_refused_with_what_to_do_and_left_alone(
     assert path.read_bytes() == left
 
 
-def test_r18_an_unsound_backup_is_passed_over(backed_up: Path) -> None:
+def test_r18_a_damaged_backup_is_skipped(backed_up: Path) -> None:
     newer = BackupFolder(backed_up).add(NOW + timedelta(hours=1))
     garbage(newer)
     garbage(backed_up)
@@ -116,7 +116,7 @@ def test_r18_an_unsound_backup_is_passed_over(backed_up: Path) -> None:
     assert database.opening.recovery.backup != str(newer)
 
 
-def test_r18_a_restored_store_opens_as_itself_from_then_on(backed_up: Path) -> None:
+def test_r18_a_restored_store_opens_without_another_recovery(backed_up: Path) -> None:
     garbage(backed_up)
     first = open_later(backed_up)
     first.close()
@@ -132,7 +132,7 @@ def test_r18_a_newer_schema_is_refused_and_not_restored(backed_up: Path) -> None
         connection.commit()
     with pytest.raises(StoreTooNew, match="9999"):
         open_later(backed_up)
-    assert kept_aside(backed_up) == []
+    assert set_aside_files(backed_up) == []
 
 
 def test_r18_a_database_of_another_program_is_refused_and_left_alone(backed_up: Path) -> None:
@@ -162,7 +162,7 @@ def die_open(path: Path) -> None:
     assert path.with_name(path.name + "-wal").exists()
 
 
-def test_r18_after_a_kill_the_store_is_the_one_it_was(backed_up: Path) -> None:
+def test_r18_after_a_kill_the_store_opens_with_its_epoch(backed_up: Path) -> None:
     before = meta(backed_up)["epoch"]
     die_open(backed_up)
     database = open_later(backed_up)
@@ -207,7 +207,7 @@ def test_r18_a_backup_copied_over_the_store_begins_a_new_epoch_also_beside_the_o
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def test_r18_what_may_have_been_announced_since_the_backup_is_marked_and_the_rest_is_not(
+async def test_r18_events_that_may_have_been_announced_since_the_backup_are_marked_and_others_are_not(
     backed_up: Path, make_event: MakeEvent
 ) -> None:
     garbage(backed_up)
@@ -244,9 +244,7 @@ async def test_r18_a_sealed_message_keeps_its_id_and_bytes_and_may_be_a_repeat(
     assert again.request.events == sealed.request.events
 
 
-async def test_r18_an_event_that_was_not_routed_goes_under_a_new_id_and_is_marked(
-    path: Path, make_event: MakeEvent
-) -> None:
+async def test_r18_an_unrouted_event_gets_a_new_id_and_a_mark(path: Path, make_event: MakeEvent) -> None:
     database = open_database(path, purpose="test", now=NOW)
     event = make_event()
     await PollStore(database).record(Batch(events=(event,)))
@@ -257,7 +255,7 @@ async def test_r18_an_event_that_was_not_routed_goes_under_a_new_id_and_is_marke
     assert again.id == event_id(database.epoch, event.subject, event.seq) != event.id
 
 
-async def test_r18_an_open_group_goes_under_a_new_id_with_its_events_marked(path: Path, make_event: MakeEvent) -> None:
+async def test_r18_an_open_group_gets_a_new_id_and_its_events_a_mark(path: Path, make_event: MakeEvent) -> None:
     database = open_database(path, purpose="test", now=NOW)
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"), group=GROUP)
     with closing(sqlite3.connect(path)) as connection:
@@ -270,7 +268,7 @@ async def test_r18_an_open_group_goes_under_a_new_id_with_its_events_marked(path
     database.close()
 
 
-def test_r18_a_process_that_died_while_it_made_the_store_leaves_nothing_that_is_refused(path: Path) -> None:
+def test_r18_a_process_that_died_while_it_made_the_store_leaves_a_usable_file(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

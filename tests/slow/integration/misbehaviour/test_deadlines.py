@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import remark, rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
@@ -57,7 +57,7 @@ async def test_r9_a_service_that_stalls_costs_the_others_no_event(tmp_path: Path
     api.set_training(STALLED, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, [STALLED, *SERVICES], {"hook": hook.url})
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text.replace('timeout = "2s"', 'timeout = "500ms"')):
             async with changes_under_way(api, 9):
                 for _ in range(rounds(few=1, full=5)):
@@ -69,8 +69,8 @@ async def test_r9_a_service_that_stalls_costs_the_others_no_event(tmp_path: Path
                             60,
                         )
                         api.faults.clear()
-            await quiet(tmp_path, api)
-        life = Life(born, datetime.now(UTC))
+            await wait_until_settled(tmp_path, api)
+        life = DaemonRun(started_at, datetime.now(UTC))
     # The simulator logs a status as shown although the fault has spoiled the response.
     shown = [answer for answer in api.shown if answer.subject[0] != STALLED]
     evidence = daemon_in_process.evidence(tmp_path, shown, [life], {"hook": hook.received})

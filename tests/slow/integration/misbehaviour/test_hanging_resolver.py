@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import TALLY
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.simulator import serve
@@ -60,7 +60,7 @@ async def test_r19_resolver_threads_that_hang_do_not_delay_another_account(
         text = daemon_in_process.settings(by_name(simulator.base_url), list(SERVICES), {"hook": by_name(hook.url)})
         text = text.replace("[[watch]]", '[[watch]]\naccount = "main"') + OTHER_ACCOUNT
         text += "".join(OTHER_WATCH.format(service=f"hanging{number}") for number in range(8))
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text):
             async with changes_under_way(api, 19):
                 until = asyncio.get_running_loop().time() + 2 * seconds
@@ -68,8 +68,8 @@ async def test_r19_resolver_threads_that_hang_do_not_delay_another_account(
                     announced = len(hook.received)
                     await daemon_in_process.eventually(lambda announced=announced: len(hook.received) > announced)  # type: ignore[misc]
             released.set()
-            await quiet(tmp_path, api)
-        life = Life(born, datetime.now(UTC))
+            await wait_until_settled(tmp_path, api)
+        life = DaemonRun(started_at, datetime.now(UTC))
     assert violations(daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})) == []
     causes = {event["incident"]["cause"] for event in hook.events() if event["incident"] and event["account"] == "main"}
     assert len(questions) > 1

@@ -137,4 +137,4 @@ def test_r10_huge_and_endless_responses_cost_less_than_twenty_megabytes(tmp_path
     note_growth((max(peaks.values()) - before) / 1e6)
     assert max(peaks.values()) - before < LIMIT_BYTES, growth
     evidence = daemon_in_process.evidence(tmp_path, [], [], {"hook": hook.received})
-    assert violations(replace(evidence, witnessed=False)) == []
+    assert violations(replace(evidence, answers_comparable=False)) == []

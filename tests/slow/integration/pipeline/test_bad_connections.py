@@ -13,7 +13,7 @@ from typing import Final
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.proxy import NetworkFault, proxy_to
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, as_slack, listening
@@ -40,7 +40,7 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
         text += f'\n[heartbeat]\nurl = "{to_switch.url}"\nevery = "1s"\n'
         text = text.replace('to = ["hook"]', 'continue = true\nto = ["hook"]')
         text += '\n[[route]]\nmatch = { kind = "failed" }\nto = ["chat"]\n\n[[route]]\nto = []\n'
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text, {"SLACK_URL": to_chat.url}):
             changing = asyncio.create_task(keep_changing(api, draw))
             for _ in range(rounds(few=1, full=10)):
@@ -59,9 +59,9 @@ async def test_r8_bad_connections_to_everything_lose_and_double_no_event(tmp_pat
             await daemon_in_process.eventually(lambda: len(switch.received) > heartbeats)
             await daemon_in_process.eventually(lambda: len(api.shown) > shown + 50)
             await daemon_in_process.eventually(lambda: all_delivered(tmp_path), 90)
-        life = Life(born, datetime.now(UTC))
+        life = DaemonRun(started_at, datetime.now(UTC))
     evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
-    assert violations(replace(evidence, witnessed=False, routed=receivers_of)) == []
+    assert violations(replace(evidence, answers_comparable=False, routed=receivers_of)) == []
     failed = [announced.event for announced in evidence.announced if announced.event.kind is Kind.FAILED]
     assert len(chat.received) >= len(failed) > 0
 

@@ -13,9 +13,9 @@ import pytest
 from starlette.responses import RedirectResponse
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Kind
@@ -53,7 +53,7 @@ async def test_r27_forbidden_receivers_get_no_connection_and_the_others_get_ever
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(moved):
         hooks = {"hook": hook.url}
         forbidden = {name: f"http://{name}.example:9/hook" for name in FORBIDDEN} | {"moved": moved.url}
-        lives, born = [], datetime.now(UTC)
+        runs, started_at = [], datetime.now(UTC)
         async with daemon_in_process.running(
             tmp_path, daemon_in_process.settings(simulator.base_url, list(SERVICES), hooks | forbidden)
         ):
@@ -65,16 +65,16 @@ async def test_r27_forbidden_receivers_get_no_connection_and_the_others_get_ever
                         60,
                     )
             await daemon_in_process.eventually(lambda: failing(hook) == set(forbidden))
-            lives.append(Life(born, datetime.now(UTC)))
+            runs.append(DaemonRun(started_at, datetime.now(UTC)))
         # At the next start, their deliveries expire, and the remaining receiver is notified of that.
         await asyncio.sleep(1.5)
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), hooks)
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text.replace("[delivery]", '[delivery]\ngive_up_after = "1s"')):
-            await quiet(tmp_path, api)
-        lives.append(Life(born, datetime.now(UTC)))
+            await wait_until_settled(tmp_path, api)
+        runs.append(DaemonRun(started_at, datetime.now(UTC)))
     assert connected == {"127.0.0.1"}
-    evidence = daemon_in_process.evidence(tmp_path, api.shown, lives, {"hook": hook.received})
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, runs, {"hook": hook.received})
     assert evidence.ledger is not None
     assert {entry.ending for entry in evidence.ledger if entry.receiver in forbidden} == {"dead"}
     assert violations(replace(evidence, ledger=[entry for entry in evidence.ledger if entry.receiver == "hook"])) == []

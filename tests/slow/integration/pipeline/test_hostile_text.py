@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import daemon_in_process
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, local_slack
@@ -35,7 +35,7 @@ async def test_r28_hostile_statuses_arrive_as_text_and_each_event_once(tmp_path:
     for number in range(len(STATUSES)):
         api.set_training(SERVICE, "pop", f"v{number}", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook, local_slack(slack):
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         text = configuration(simulator.base_url, hook.url, slack)
         async with daemon_in_process.running(tmp_path, text, {"SLACK_TOKEN": TOKEN}):
             for round_number in range(rounds(few=1, full=5)):
@@ -46,7 +46,7 @@ async def test_r28_hostile_statuses_arrive_as_text_and_each_event_once(tmp_path:
                     lambda announced=announced: len(hook.events()) == announced == len(in_slack(slack)),  # type: ignore[misc]
                     60,
                 )
-        life = Life(born, datetime.now(UTC))
+        life = DaemonRun(started_at, datetime.now(UTC))
     evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(replace(evidence, routed=lambda _event: frozenset({"hook", "chat"}))) == []
     assert Counter(in_slack(slack)) == Counter(announced.event.id for announced in evidence.announced)

@@ -14,9 +14,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.responses import PlainTextResponse, Response
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, listening
 from watcher.core.secret import Secret
@@ -67,7 +67,7 @@ async def test_r21_rotations_during_changes_lose_and_double_no_event(
         text = text.replace('{ env = "NCP_SECRET_KEY" }', f'{{ file = "{secret_folder}/secret-key" }}')
         text = text.replace('{ env = "WEBHOOK_SECRET" }', f'{{ file = "{secret_folder}/hook-secret" }}')
         text += '\n[incident]\nafter_failures = 100\nafter = "1h"\n'
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(state, text):
             async with changes_under_way(api, 21):
                 for _ in range(rounds(few=4, full=100)):
@@ -79,8 +79,8 @@ async def test_r21_rotations_during_changes_lose_and_double_no_event(
                         ),  # type: ignore[misc]
                         60,
                     )
-            await quiet(state, api)
-        life = Life(born, datetime.now(UTC))
+            await wait_until_settled(state, api)
+        life = DaemonRun(started_at, datetime.now(UTC))
     evidence = daemon_in_process.evidence(state, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
     kept = b"".join(file.read_bytes() for file in state.rglob("*") if file.is_file())

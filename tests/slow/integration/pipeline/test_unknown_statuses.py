@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Kind
@@ -22,7 +22,7 @@ TYPES = ("pop", "quantum-pop", "새로운")
 async def test_r11_an_unknown_status_is_recorded_unchanged_and_announced_once_per_training(tmp_path: Path) -> None:
     api, repeats = RecordingSimulator(), rounds(few=2, full=20)
     async with serve(api) as simulator, listening(Inbox()) as hook:
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(
             tmp_path, daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
         ):
@@ -33,8 +33,8 @@ async def test_r11_an_unknown_status_is_recorded_unchanged_and_announced_once_pe
                         for training_type in TYPES:
                             api.set_training(SERVICES[0], training_type, "odd", status)
                         await daemon_in_process.eventually(lambda shown=shown: len(api.shown) > shown + 60, 60)  # type: ignore[misc]
-            await quiet(tmp_path, api)
-        life = Life(born, datetime.now(UTC))
+            await wait_until_settled(tmp_path, api)
+        life = DaemonRun(started_at, datetime.now(UTC))
     evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
     odd = [announced.event for announced in evidence.announced if announced.event.version == "odd"]

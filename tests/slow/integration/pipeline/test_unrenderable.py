@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support import daemon_in_process
-from tests.support.changing_trainings import SERVICES, changes_under_way, quiet
+from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import rounds
-from tests.support.invariants import Life, violations
+from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Event
@@ -36,7 +36,7 @@ async def test_r26_an_event_that_cannot_be_rendered_is_sent_once_with_the_built_
     api = RecordingSimulator()
     async with serve(api) as simulator, listening(Inbox()) as hook:
         text = daemon_in_process.settings(simulator.base_url, list(SERVICES), {"hook": hook.url})
-        born = datetime.now(UTC)
+        started_at = datetime.now(UTC)
         async with daemon_in_process.running(tmp_path, text):
             async with changes_under_way(api, 26):
                 for _ in range(rounds(few=2, full=20)):
@@ -45,8 +45,8 @@ async def test_r26_an_event_that_cannot_be_rendered_is_sent_once_with_the_built_
                         lambda announced=announced: len(hook.received) > announced + 5,  # type: ignore[misc]
                         60,
                     )
-            await quiet(tmp_path, api)
-        life = Life(born, datetime.now(UTC))
+            await wait_until_settled(tmp_path, api)
+        life = DaemonRun(started_at, datetime.now(UTC))
     evidence = daemon_in_process.evidence(tmp_path, api.shown, [life], {"hook": hook.received})
     assert violations(evidence) == []
     assert len(set(struck)) > 5

@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from tests.support import daemon_in_process
 from tests.support import fault_table as tally
 from tests.support.changing_trainings import all_delivered
-from tests.support.invariants import Life, repeats, violations
+from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.keys import FixedKeys
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.virtual import ALL, FakeApi, FakeReceiver, VirtualClock, VirtualLoop, service_polls
@@ -61,6 +61,7 @@ from watcher.store.retention import Retention
 from watcher.store.silences import SilenceRefusedError, Silences
 from watcher.store.sqlite.daily_backup import DailyBackup
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.url import sqlite_url
 from watcher.store.views import EventHistory, HistoryFilter, open_views
 
 SERVICES: Final = ("s1", "s2")
@@ -318,9 +319,9 @@ class AnyOrder(RuleBasedStateMachine):
             thresholds=Thresholds(),
             clock_trust=self.clock_trust,
             on_events=lambda: None,
-            on_caught_up=self.router.let_go,
+            on_caught_up=self.router.release,
         )
-        await deliveries.reclaim(clock.utc_now())
+        await deliveries.reclaim(self.plan.receivers, clock.utc_now())
         await self.poller.start()
         await self._probe()
 
@@ -349,7 +350,7 @@ class AnyOrder(RuleBasedStateMachine):
         """End the process; answers after ``ended`` may or may not be recorded."""
         self.loop.run_until_complete(_end_all())
         self.database.close()
-        self.api.lives.append(Life(self.started_at, ended or self.api.clock.true_now()))
+        self.api.runs.append(DaemonRun(self.started_at, ended or self.api.clock.true_now()))
 
     def do(self, work: Coroutine[Any, Any, Any], *, torn: bool = False) -> None:
         """Run a stage; after its death, start a new process. If ``torn``, some answers may not be recorded."""
@@ -442,7 +443,7 @@ class AnyOrder(RuleBasedStateMachine):
             await Silences(self.database).end(silence.id, "mina", self.api.clock.utc_now())
 
     def _silences(self) -> list[Silence]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             found = views.every_silence()
         order = [silence.id for silence in self.silences]
         return sorted(found, key=lambda silence: order.index(silence.id) if silence.id in order else len(order))
@@ -482,7 +483,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9), drop=st.booleans())
     def retry_or_drop_by_operator(self, number: int, *, drop: bool) -> None:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             waiting = views.deliveries(DeliveryFilter(states=frozenset({State.PENDING, State.UNCERTAIN})))
         if waiting:
             self.do(self._by_operator(waiting[number % len(waiting)].id, drop=drop))
@@ -561,7 +562,7 @@ class AnyOrder(RuleBasedStateMachine):
         return fits and silence.ended_at is None and silence.starts_at <= time < silence.ends_at
 
     def _history(self) -> list[EventHistory]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             return views.history(HistoryFilter(limit=1_000_000))
 
     def _compare(self, history: Sequence[EventHistory], *, torn: bool) -> None:
@@ -591,7 +592,7 @@ class AnyOrder(RuleBasedStateMachine):
         return self.poller.cache.poll(ServiceRef("main", service).subject).good_asked_at is not None
 
     def _recorded(self, history: Sequence[EventHistory]) -> dict[Name, Model]:
-        with open_views(self.folder / "watcher.db") as views:
+        with open_views(sqlite_url(self.folder / "watcher.db")) as views:
             known = views.trainings()
         models = {
             (item.ref.service, item.ref.version): Model(item.status, item.pending.status if item.pending else None)
@@ -633,10 +634,10 @@ class AnyOrder(RuleBasedStateMachine):
             tally.TALLY.current.rounds += 1
         counted = [shown for shown in self.api.shown if not any(shown is item for item in self.uncounted)]
         received = {name: receiver.received for name, receiver in self.receivers.items()}
-        evidence = daemon_in_process.evidence(self.folder, counted, self.api.lives, received)
+        evidence = daemon_in_process.evidence(self.folder, counted, self.api.runs, received)
         routed = {identity: expected.receivers for identity, expected in self.expected_routings.items()}
         evidence = replace(
-            evidence, witnessed=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
+            evidence, answers_comparable=not self.stepped, routed=lambda event: routed[event.id], patience=MOST_REFUSALS
         )
         assert violations(evidence) == []
         assert repeats(received["more"]) == 0, "a receiver with lookups never gets a message twice"

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def check(result: LongSoak, plan: Plan) -> None:
     """Note the results in the row of the fault, and check them."""
     note_growth(result.growth_megabytes)
-    remark(f"{plan.hours:g} h of virtual time, {result.struck} faults, {result.lives} runs")
+    remark(f"{plan.hours:g} h of virtual time, {result.struck} faults, {result.runs} runs")
     assert result.violated == []
     assert result.growth_megabytes < GROWTH_MEGABYTES
     assert max(sample.descriptors for sample in result.samples) < DESCRIPTORS

@@ -10,7 +10,7 @@ from tests.support.event_facts import incident_of
 from tests.unit.receivers.samples import CASES
 from watcher.core.incidents.advice import ADVICE, STORE_ADVICE, UNKNOWN_CAUSE, advice, advice_for
 from watcher.core.polling.result import Cause
-from watcher.store.sqlite.write_faults import WriteFault
+from watcher.store.write_faults import WriteFault
 
 LONGEST = 300
 

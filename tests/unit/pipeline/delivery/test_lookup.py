@@ -1,4 +1,4 @@
-"""When a receiver is asked about what is in doubt, and when it is left alone."""
+"""The times at which uncertain deliveries are looked up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.unit.receivers.samples import sample_event
 from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy, State
-from watcher.pipeline.delivery.lookup import REST, LookupRunner
+from watcher.pipeline.delivery.lookup import LOOKUP_INTERVAL, LookupRunner
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 POLICY = Policy()
@@ -17,7 +17,7 @@ SOON = POLICY.first_retry
 
 
 @dataclass(slots=True)
-class Hands:
+class ManualClock:
     """A clock that is set by hand."""
 
     now: datetime = NOW
@@ -31,7 +31,7 @@ class Hands:
 
 @dataclass(slots=True)
 class Channel:
-    """A receiver that finds nothing, or what it is told to."""
+    """A receiver whose lookups all have the same result."""
 
     result: LookupResult = field(default_factory=MessageNotFound)
     asked: list[list[str]] = field(default_factory=list)
@@ -41,61 +41,65 @@ class Channel:
         return {request.delivery_id: self.result for request in requests}
 
 
-def doubtful(name: str, *, age: timedelta = SOON, due_in: timedelta = timedelta(), lookups: int = 0) -> LeasedDelivery:
+def uncertain(name: str, *, age: timedelta = SOON, due_in: timedelta = timedelta(), lookups: int = 0) -> LeasedDelivery:
     request = DeliveryRequest(
         delivery_id=name, events=(sample_event(),), body=None, attempted_at=NOW - age, lookups=lookups
     )
     return LeasedDelivery(request=request, token="t", created_at=NOW - age, due_at=NOW + due_in, in_doubt=True)
 
 
-async def test_one_question_serves_all_as_soon_as_one_is_due() -> None:
+async def test_one_lookup_serves_all_as_soon_as_one_is_due() -> None:
     channel = Channel()
-    batch = [doubtful("a"), doubtful("b", due_in=SOON, lookups=1)]
-    first, second = await LookupRunner(channel, Hands()).look_up_uncertain(batch, POLICY)
+    batch = [uncertain("a"), uncertain("b", due_in=SOON, lookups=1)]
+    first, second = await LookupRunner(channel, ManualClock()).look_up_uncertain(batch, POLICY)
     assert channel.asked == [["a", "b"]]
     assert (first[1].lookups, first[1].next_at) == (1, NOW + 2 * SOON)
-    assert (second[1].lookups, second[1].next_at) == (1, NOW + SOON), "before its time a look only finds"
+    assert (second[1].lookups, second[1].next_at) == (1, NOW + SOON), "a lookup before its time can only find"
 
 
-async def test_a_delivery_that_may_still_travel_is_not_asked_for() -> None:
+async def test_a_delivery_that_may_still_be_on_its_way_is_not_looked_up() -> None:
     channel = Channel()
-    [(_, decided, _)] = await LookupRunner(channel, Hands()).look_up_uncertain([doubtful("a", age=timedelta())], POLICY)
+    [(_, decided, _)] = await LookupRunner(channel, ManualClock()).look_up_uncertain(
+        [uncertain("a", age=timedelta())], POLICY
+    )
     assert channel.asked == []
     assert (decided.state, decided.next_at, decided.lookups) == (State.UNCERTAIN, NOW + SOON, 0)
 
 
-async def test_questions_are_some_time_apart() -> None:
-    channel, hands = Channel(), Hands()
-    lookup_runner = LookupRunner(channel, hands)
-    await lookup_runner.look_up_uncertain([doubtful("a")], POLICY)
-    [(_, decided, _)] = await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
+async def test_lookups_keep_a_distance() -> None:
+    channel, clock = Channel(), ManualClock()
+    lookup_runner = LookupRunner(channel, clock)
+    await lookup_runner.look_up_uncertain([uncertain("a")], POLICY)
+    [(_, decided, _)] = await lookup_runner.look_up_uncertain([uncertain("b")], POLICY)
     assert len(channel.asked) == 1
-    assert (decided.next_at, decided.lookups) == (NOW + REST, 0)
-    hands.now += REST
-    await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
+    assert (decided.next_at, decided.lookups) == (NOW + LOOKUP_INTERVAL, 0)
+    clock.now += LOOKUP_INTERVAL
+    await lookup_runner.look_up_uncertain([uncertain("b")], POLICY)
     assert len(channel.asked) == 2
 
 
-async def test_a_channel_that_asks_for_patience_is_left_alone_for_others_too() -> None:
-    channel, hands = Channel(LookupFailed(reason="ratelimited", after_seconds=30.0)), Hands()
-    lookup_runner = LookupRunner(channel, hands)
-    await lookup_runner.look_up_uncertain([doubtful("a")], POLICY)
+async def test_a_wait_that_the_receiver_asks_for_holds_for_every_delivery() -> None:
+    channel, clock = Channel(LookupFailed(reason="ratelimited", after_seconds=30.0)), ManualClock()
+    lookup_runner = LookupRunner(channel, clock)
+    await lookup_runner.look_up_uncertain([uncertain("a")], POLICY)
     for _ in range(29):
-        hands.now += timedelta(seconds=1)
-        await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
+        clock.now += timedelta(seconds=1)
+        await lookup_runner.look_up_uncertain([uncertain("b")], POLICY)
     assert len(channel.asked) == 1
-    hands.now += timedelta(seconds=1)
+    clock.now += timedelta(seconds=1)
     channel.result = MessageFound(receipt="1.2")
-    [(_, decided, _)] = await lookup_runner.look_up_uncertain([doubtful("b")], POLICY)
+    [(_, decided, _)] = await lookup_runner.look_up_uncertain([uncertain("b")], POLICY)
     assert decided.state is State.DELIVERED
 
 
-async def test_a_fault_of_ours_counts_as_no_answer() -> None:
+async def test_a_crash_in_a_lookup_counts_as_a_failed_lookup() -> None:
     class Broken(Channel):
         async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
             raise RuntimeError(requests)
 
-    [(_, decided, _)] = await LookupRunner(Broken(), Hands()).look_up_uncertain([doubtful("a", lookups=1)], POLICY)
+    [(_, decided, _)] = await LookupRunner(Broken(), ManualClock()).look_up_uncertain(
+        [uncertain("a", lookups=1)], POLICY
+    )
     assert (decided.state, decided.reason, decided.lookups) == (
         State.UNCERTAIN,
         "lookup failed: internal-fault",

@@ -1,4 +1,4 @@
-"""The first schema: trainings, looks, events, deliveries, the ledger."""
+"""The first schema: trainings, polls, events, deliveries, the ledger."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,9 +6,11 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     _make_meta()
     _make_training()
     _make_look()
@@ -39,7 +41,7 @@ def _make_training() -> None:
         sa.Column("first_seen_at", sa.Text, nullable=False),
         sa.Column("pending", sa.Text),
         sa.Column("absent", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.text("0")),
+        sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("words_told", sa.Text, nullable=False),
         sa.Column("record", sa.Text, nullable=False),
@@ -80,7 +82,7 @@ def _make_incident() -> None:
 def _make_event() -> None:
     op.create_table(
         "event",
-        sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("position", POSITION, primary_key=True, autoincrement=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
@@ -93,14 +95,14 @@ def _make_event() -> None:
         sa.UniqueConstraint("subject", "seq", name="uq_event_subject_seq"),
     )
     op.create_index("ix_event_subject_recorded", "event", ["subject", "recorded_at"])
-    op.create_index("ix_event_group", "event", ["group_key"], sqlite_where=sa.text("group_key IS NOT NULL"))
-    op.create_index("ix_event_unrouted", "event", ["position"], sqlite_where=sa.text("routed_at IS NULL"))
+    _partial_index("ix_event_group", "event", ["group_key"], sa.column("group_key").is_not(None))
+    _partial_index("ix_event_unrouted", "event", ["position"], sa.column("routed_at").is_(None))
 
 
 def _make_delivery() -> None:
     op.create_table(
         "delivery",
-        sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("position", POSITION, primary_key=True, autoincrement=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("receiver", sa.Text, nullable=False),
         sa.Column("group_key", sa.Text),
@@ -111,7 +113,7 @@ def _make_delivery() -> None:
         sa.Column("reason", sa.Text, nullable=False, server_default=""),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("degrade", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("may_be_repeat", sa.Boolean, nullable=False, server_default=sa.text("0")),
+        sa.Column("may_be_repeat", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("created_at", sa.Text, nullable=False),
         sa.Column("next_at", sa.Text),
         sa.Column("token", sa.Text),
@@ -121,14 +123,14 @@ def _make_delivery() -> None:
         sa.Column("answer", sa.Text),
         sa.Column("receipt", sa.Text),
     )
-    still_open = sa.text("state IN ('pending', 'sending', 'uncertain')")
-    op.create_index("ix_delivery_due", "delivery", ["receiver", "next_at"], sqlite_where=still_open)
-    op.create_index("ix_delivery_group", "delivery", ["receiver", "group_key"], sqlite_where=sa.text("NOT sealed"))
+    still_open = sa.column("state", sa.Text).in_(["pending", "sending", "uncertain"])
+    _partial_index("ix_delivery_due", "delivery", ["receiver", "next_at"], still_open)
+    _partial_index("ix_delivery_group", "delivery", ["receiver", "group_key"], ~sa.column("sealed", sa.Boolean))
     op.create_table(
         "line",
         sa.Column("receiver", sa.Text, primary_key=True),
         sa.Column("subject", sa.Text, primary_key=True),
-        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("position", POSITION, primary_key=True, autoincrement=False),
     )
     op.create_index("ix_line_position", "line", ["position"])
 
@@ -152,3 +154,7 @@ def _make_ledger() -> None:
         sa.Column("subject", sa.Text, primary_key=True),
         sa.Column("last_seq", sa.Integer, nullable=False),
     )
+
+
+def _partial_index(name: str, table: str, columns: list[str], rows: sa.ColumnElement[bool]) -> None:
+    op.create_index(name, table, columns, sqlite_where=rows, postgresql_where=rows)

@@ -1,4 +1,4 @@
-"""What operating needs: whom a message mentions, how often it was looked up, and receivers that refuse for good."""
+"""Mentions, lookups, and receivers that fail permanently."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Silences: quiet for a matcher, with an end, an author and a reason."""
+"""Silences: a matcher with an end, an author and a reason."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is still to be done about deliveries, found without reading those that are delivered."""
+"""An index that finds open deliveries without reading the delivered ones."""
 
 from alembic import op
 
@@ -7,6 +7,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Put an index that every question uses in the place of one that only its own words would have used."""
+    """Replace the partial index: SQLite used it only for a condition in the same words."""
     op.drop_index("ix_delivery_due", "delivery")
     op.create_index("ix_delivery_state", "delivery", ["state", "receiver", "next_at"])

@@ -1,0 +1,50 @@
+"""Route events and announce dead letters in a store, as the stages do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from watcher.core.delivery.model import LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.receiver_change import ReceiverChange
+from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
+from watcher.core.event import Event
+from watcher.core.routing.planning import Render, plan_deliveries
+from watcher.core.routing.routes import RoutingDecision
+from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
+from watcher.store.deliveries import Deliveries
+from watcher.store.outbox import Outbox
+
+
+async def enqueue(
+    outbox: Outbox, decisions: Sequence[tuple[Event, RoutingDecision]], render: Render, now: datetime
+) -> None:
+    """Plan the deliveries of these events and write them."""
+    receivers = {name for _, decision in decisions for name in decision.receivers}
+    state = await outbox.state(receivers, {event.subject for event, _ in decisions}, now)
+    await outbox.enqueue(plan_deliveries(decisions, state, render, now))
+
+
+async def settle(deliveries: Deliveries, receiver: str, leased: LeasedDelivery, settlement: Settlement) -> bool:
+    """Settle an attempt with the change of the receiver, as a new worker would."""
+    saved, _ = await ReceiverMonitor(receiver, deliveries).settle(leased, settlement)
+    return saved
+
+
+async def save_body(deliveries: Deliveries, leased: LeasedDelivery, body: bytes) -> LeasedDelivery:
+    """Store the rendered body of a leased delivery and return the delivery with it."""
+    assert await deliveries.save_body(leased, body)
+    return replace(leased, request=replace(leased.request, body=body))
+
+
+def unchanged(state: ReceiverState) -> ReceiverChange:
+    """Return the change of a receiver that stays as it is."""
+    return ReceiverChange(before=state, after=state)
+
+
+def dropped(delivery: WaitingDelivery) -> DeliveryEnd:
+    """Return the end of a delivery that an operator drops."""
+    verdict = Verdict(state=State.DROPPED, reason="dropped by mina")
+    return DeliveryEnd(id=delivery.id, state=delivery.state, verdict=verdict)

@@ -1,0 +1,122 @@
+"""Decide how the state of a receiver changes; the store writes the decision if the state is still the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from watcher.core.delivery.facts import RECEIVER_REMOVED
+from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind
+from watcher.core.delivery.receiver_health import (
+    DeadLetter,
+    ReceiverState,
+    is_news,
+    state_change,
+    undelivered,
+)
+from watcher.core.event import Event, Kind, after_restore
+
+LOOKUP_WAIT: Final = timedelta(seconds=10)
+"""The least wait before an uncertain delivery is looked up again, also when its receiver has just recovered."""
+REMOVED: Final = ReceiverSignal(health=SignalKind.REFUSES, reason=RECEIVER_REMOVED)
+"""A receiver that is not configured any more fails permanently, as if it had refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSummary:
+    """The stored state of a receiver, and the number of deliveries that wait for it."""
+
+    state: ReceiverState
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverChange:
+    """The state of a receiver before and after, with the event about it."""
+
+    before: ReceiverState
+    """The state that the decision was made with."""
+    after: ReceiverState
+    event: Event | None = None
+    not_before: datetime | None = None
+    """Set when the receiver fails permanently: no waiting delivery is due before this time."""
+    recovered_at: datetime | None = None
+    """Set when the receiver has recovered: waiting deliveries are due at once, uncertain ones a little later."""
+
+
+def change_after(
+    summary: ReceiverSummary, signal: ReceiverSignal, epoch: str, restored_at: datetime | None, now: datetime
+) -> ReceiverChange:
+    """Return the change that a signal makes; ``before`` and ``after`` are equal where it makes none.
+
+    Args:
+        summary: the receiver before the signal; the delivery that gave the signal counts if it still waits.
+        signal: the outcome of an attempt, or the removal from the configuration.
+        epoch: the store's.
+        restored_at: the time at which the store was restored from a backup, if it ever was.
+        now: UTC.
+    """
+    before = summary.state
+    if not is_news(before, signal):
+        return ReceiverChange(before=before, after=before)
+    after, event = state_change(before, signal, summary.waiting, epoch, now)
+    refuses = signal.health is SignalKind.REFUSES
+    return ReceiverChange(
+        before=before,
+        after=after,
+        event=None if event is None else after_restore(event, restored_at),
+        not_before=now + PARKED_RETRY if refuses else None,
+        recovered_at=None if refuses else now,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadDelivery:
+    """A delivery that expired or was refused, and whose end is not announced yet."""
+
+    id: str
+    reason: str
+    created_at: datetime
+    kinds: frozenset[Kind]
+    """The kinds of its events."""
+    events: tuple[Event, ...]
+    """Its events; only the first deliveries of a group have them, since thousands may die at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadGroup:
+    """The dead deliveries of one receiver."""
+
+    state: ReceiverState
+    deliveries: tuple[DeadDelivery, ...]
+
+    @property
+    def announceable(self) -> tuple[DeadDelivery, ...]:
+        """The dead deliveries that an event may report.
+
+        A dead delivery about dead deliveries stays out: an event about it would run in circles. ``status`` and
+        ``/readyz`` show it.
+        """
+        return tuple(delivery for delivery in self.deliveries if delivery.kinds - {Kind.UNDELIVERED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """The event about a receiver's dead deliveries, and the deliveries that it settles."""
+
+    change: ReceiverChange | None
+    """``None`` where nothing may be announced."""
+    deliveries: tuple[str, ...]
+
+
+def announcement(
+    group: DeadGroup, dead_letters: tuple[DeadLetter, ...], epoch: str, restored_at: datetime | None, now: datetime
+) -> Announcement:
+    """Return the announcement of a group; ``dead_letters`` describe its announceable deliveries, in their order."""
+    ids = tuple(delivery.id for delivery in group.deliveries)
+    if not dead_letters:
+        return Announcement(change=None, deliveries=ids)
+    after, event = undelivered(group.state, dead_letters, epoch, now)
+    change = ReceiverChange(before=group.state, after=after, event=after_restore(event, restored_at))
+    return Announcement(change=change, deliveries=ids)

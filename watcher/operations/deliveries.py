@@ -1,0 +1,100 @@
+"""Retry or drop deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from watcher.operations.errors import OperationRefusedError
+from watcher.operations.ports import DeliveryChange, DeliveryStore
+from watcher.store.operator_actions import DeliveryRefusedError
+
+RETRY: Final = "deliveries.retry"
+"""The command on the control socket."""
+DROP: Final = "deliveries.drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRequest:
+    """A request to send deliveries again: those with these ids, or every dead letter."""
+
+    ids: Sequence[str] = ()
+    """Ids, or beginnings that fit no other delivery."""
+    all_dead: bool = False
+    receiver: str | None = None
+    """With ``all_dead``: limits the retry to this receiver."""
+
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``ids``, or from ``all_dead`` and ``receiver``.
+
+        Raises:
+            OperationRefusedError: it names no delivery.
+        """
+        if arguments.get("all_dead") is not True:
+            return cls(ids=_ids(arguments))
+        receiver = arguments.get("receiver")
+        return cls(all_dead=True, receiver=None if receiver is None else str(receiver))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRequest:
+    """A request to end deliveries without sending them."""
+
+    ids: Sequence[str]
+    """Ids, or beginnings that fit no other delivery."""
+    by: str
+
+    @classmethod
+    def from_json(cls, arguments: Mapping[str, object]) -> Self:
+        """Read the request from ``ids`` and ``by``.
+
+        Raises:
+            OperationRefusedError: it names no delivery.
+        """
+        return cls(ids=_ids(arguments), by=str(arguments.get("by", "")))
+
+
+async def retry_deliveries(deliveries: DeliveryStore, request: RetryRequest, now: datetime) -> Sequence[DeliveryChange]:
+    """Make deliveries due at once, and return the changes.
+
+    Raises:
+        OperationRefusedError: a delivery does not exist or cannot be sent again.
+    """
+    try:
+        if request.all_dead:
+            return await deliveries.retry_all_dead(request.receiver, now)
+        return await deliveries.retry(request.ids, now)
+    except DeliveryRefusedError as error:
+        raise OperationRefusedError(str(error)) from None
+
+
+async def drop_deliveries(deliveries: DeliveryStore, request: DropRequest, now: datetime) -> Sequence[DeliveryChange]:
+    """End deliveries without sending them, and return the changes.
+
+    Raises:
+        OperationRefusedError: a delivery does not exist or has ended.
+    """
+    try:
+        return await deliveries.drop(request.ids, request.by, now)
+    except DeliveryRefusedError as error:
+        raise OperationRefusedError(str(error)) from None
+
+
+def changes_json(changes: Iterable[DeliveryChange]) -> dict[str, object]:
+    """Return changes as plain JSON, for programs."""
+    return {
+        "deliveries": [
+            {"id": item.id, "receiver": item.receiver, "before": item.before.value, "after": item.after.value}
+            for item in changes
+        ]
+    }
+
+
+def _ids(arguments: Mapping[str, object]) -> list[str]:
+    ids = arguments.get("ids")
+    if not isinstance(ids, list) or not ids:
+        raise OperationRefusedError("name at least one delivery; see aitems-watcher deliveries list")
+    return [str(item) for item in ids]

@@ -1,0 +1,76 @@
+"""Announce dead letters, and receivers that were removed while deliveries wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from watcher.core.delivery.receiver_change import (
+    REMOVED,
+    Announcement,
+    DeadDelivery,
+    DeadGroup,
+    announcement,
+    change_after,
+)
+from watcher.core.delivery.receiver_health import DeadLetter
+from watcher.core.event import Event
+from watcher.core.messages.training import compose, plain_text
+from watcher.pipeline.ports import Deliveries, OrphanDeliveries
+from watcher.pipeline.repeated import until_current
+
+
+async def announce_dead_letters(
+    store: Deliveries | OrphanDeliveries, receiver: str | None, now: datetime
+) -> list[Event]:
+    """Record one event a receiver about its dead letters; return the events.
+
+    Args:
+        store: it has the deliveries.
+        receiver: the only receiver to look at; ``None`` stands for all.
+        now: UTC.
+    """
+
+    async def decide_and_write() -> list[Event]:
+        announcements = [_announcement(store, group, now) for group in await store.dead_groups(receiver)]
+        if announcements:
+            await store.announce(announcements)
+        changes = [item.change for item in announcements if item.change is not None]
+        return [change.event for change in changes if change.event is not None]
+
+    return await until_current(decide_and_write)
+
+
+async def note_removed(store: OrphanDeliveries, configured: Collection[str], now: datetime) -> list[str]:
+    """Let receivers count as failing that are not configured although deliveries wait for them.
+
+    Returns:
+        list[str]: the names of receivers that did not count as failing before.
+    """
+
+    async def decide_and_write() -> list[str]:
+        removed = await store.removed_receivers(configured)
+        changes = [change_after(summary, REMOVED, store.epoch, store.restored_at, now) for summary in removed]
+        await store.change_receivers(changes, configured)
+        return [change.after.name for change in changes if change.event is not None]
+
+    return await until_current(decide_and_write)
+
+
+def _announcement(store: Deliveries | OrphanDeliveries, group: DeadGroup, now: datetime) -> Announcement:
+    dead_letters = tuple(_dead_letter(delivery) for delivery in group.announceable)
+    return announcement(group, dead_letters, store.epoch, store.restored_at, now)
+
+
+def _dead_letter(delivery: DeadDelivery) -> DeadLetter:
+    return DeadLetter(
+        id=delivery.id, reason=delivery.reason, about=about(delivery.events), created_at=delivery.created_at
+    )
+
+
+def about(events: Collection[Event]) -> str:
+    """Return one line on the events of a delivery."""
+    if not events:
+        return ""
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return f"{plain_text(compose(next(iter(events))).title)}{more}"

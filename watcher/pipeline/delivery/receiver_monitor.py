@@ -1,0 +1,62 @@
+"""Track the state of one receiver: its attempts decide whether it fails permanently or has recovered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from watcher.core.delivery.model import LeasedDelivery, Settlement
+from watcher.core.delivery.receiver_change import ReceiverChange, change_after
+from watcher.core.delivery.receiver_health import ReceiverState, is_news
+from watcher.core.routing.planning import OutdatedDecisionError
+from watcher.pipeline.ports import Deliveries
+
+
+class ReceiverMonitor:
+    """The known state of one receiver; maintenance and other processes may change the stored one."""
+
+    def __init__(self, receiver: str, deliveries: Deliveries) -> None:
+        self._receiver = receiver
+        self._deliveries = deliveries
+        self._state: ReceiverState | None = None
+        """``None`` until it was read, and after the store had another."""
+
+    async def is_failing(self) -> bool:
+        """Say whether the receiver fails permanently, so that only its oldest delivery is tried."""
+        return (await self._known()).failing_since is not None
+
+    async def settle(self, leased: LeasedDelivery, settlement: Settlement) -> tuple[bool, ReceiverChange | None]:
+        """Write an attempt's outcome with the change of the receiver.
+
+        Returns:
+            tuple[bool, ReceiverChange | None]: whether the lease still held, and the change.
+
+        Raises:
+            OutdatedDecisionError: the stored state has changed; the next call reads it.
+        """
+        change = await self._decide(settlement)
+        try:
+            saved = await self._deliveries.settle(leased, settlement, change)
+        except OutdatedDecisionError:
+            self._state = None
+            raise
+        if saved and change is not None:
+            self._state = change.after
+        return saved, change
+
+    async def _decide(self, settlement: Settlement) -> ReceiverChange | None:
+        if (signal := settlement.signal) is None:
+            return None
+        known = await self._known()
+        if not is_news(known, signal):
+            # The store compares the state, so that a change by another process is noticed.
+            return ReceiverChange(before=known, after=known)
+        summary = await self._deliveries.receiver_summary(self._receiver)
+        if settlement.verdict.next_at is not None:
+            # This delivery is leased and not among those that wait, but will be.
+            summary = replace(summary, waiting=summary.waiting + 1)
+        return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restored_at, settlement.at)
+
+    async def _known(self) -> ReceiverState:
+        if self._state is None:
+            self._state = (await self._deliveries.receiver_summary(self._receiver)).state
+        return self._state

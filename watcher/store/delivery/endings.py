@@ -1,0 +1,81 @@
+"""End deliveries that nobody sends: expired ones, those of removed receivers, and dropped ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+
+from watcher.core.delivery.model import OPEN_STATES, State, Verdict
+from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
+from watcher.core.timestamps import to_text
+from watcher.store import schema
+from watcher.store.delivery.receivers import WAITING_STATES
+from watcher.store.rows import write_time
+
+ENDED_MAX: Final = 200
+"""Deliveries that end in one transaction, so that those of one receiver delay no other."""
+
+_delivery = schema.delivery
+
+
+def expirable(connection: Connection, receiver: str, before: datetime, *, uncertain: bool) -> list[WaitingDelivery]:
+    """Return some deliveries of a receiver that wait and were made before this time.
+
+    An uncertain one may have arrived: it is looked up or sent again before it expires, unless the receiver fails
+    permanently and nothing is tried.
+    """
+    states = WAITING_STATES if uncertain else (State.PENDING.value,)
+    old = and_(_delivery.c.receiver == receiver, _delivery.c.created_at <= to_text(before))
+    return _read(connection, and_(old, _delivery.c.state.in_(states)))
+
+
+def orphaned(connection: Connection, configured: Collection[str], before: datetime) -> list[WaitingDelivery]:
+    """Return some open deliveries to other receivers than these, made before this time."""
+    states = sorted(state.value for state in OPEN_STATES)
+    elsewhere = and_(_delivery.c.state.in_(states), _delivery.c.receiver.not_in(sorted(configured)))
+    return _read(connection, and_(elsewhere, _delivery.c.created_at < to_text(before)))
+
+
+def _read(connection: Connection, which: ColumnElement[bool]) -> list[WaitingDelivery]:
+    query = select(_delivery.c.id, _delivery.c.state, _delivery.c.reason).where(which)
+    rows = connection.execute(query.order_by(_delivery.c.position).limit(ENDED_MAX))
+    return [WaitingDelivery(id=row.id, state=State(row.state), reason=row.reason) for row in rows]
+
+
+def end_all(connection: Connection, endings: Iterable[DeliveryEnd], now: datetime) -> list[str]:
+    """End deliveries that are still in the state that was read; return their ids."""
+    return [ending.id for ending in endings if end(connection, ending, now)]
+
+
+def end(connection: Connection, ending: DeliveryEnd, now: datetime) -> bool:
+    """End a delivery with its ledger entries and its lines; ``False`` when its state has changed meanwhile."""
+    verdict = ending.verdict
+    values = {
+        "state": verdict.state.value,
+        "reason": verdict.reason,
+        "next_at": next_at_after(verdict, now),
+        "group_key": None,
+        "settled_at": to_text(now),
+    }
+    unchanged = and_(_delivery.c.id == ending.id, _delivery.c.state == ending.state.value)
+    if connection.execute(update(_delivery).where(unchanged).values(values)).rowcount != 1:
+        return False
+    close(connection, ending.id, verdict, now)
+    return True
+
+
+def next_at_after(verdict: Verdict, now: datetime) -> str | None:
+    """Return the next time of a delivery; a dead one has a time until its end is announced."""
+    return to_text(now) if verdict.state is State.DEAD else write_time(verdict.next_at)
+
+
+def close(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
+    """Close the ledger entries of a delivery and release its lines."""
+    entries = update(schema.ledger).where(schema.ledger.c.delivery_id == identity)
+    ending = {"ending": verdict.state.value, "ended_at": to_text(now)}
+    connection.execute(entries.values(ending))
+    position = select(_delivery.c.position).where(_delivery.c.id == identity).scalar_subquery()
+    connection.execute(delete(schema.line).where(schema.line.c.position == position))

@@ -1,0 +1,155 @@
+"""Lease due deliveries: the first of each line, with a token and an end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
+
+from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, State
+from watcher.core.event import URGENT_KINDS, Event
+from watcher.core.timestamps import from_text, to_text
+from watcher.store import schema
+from watcher.store.delivery import receivers
+from watcher.store.delivery.receivers import WAITING_STATES
+from watcher.store.rows import Row, read_event, read_mentions, read_time
+
+LOOKUP_BATCH: Final = 500
+"""Uncertain deliveries that are looked up at once."""
+
+_delivery = schema.delivery
+_line = schema.line.alias("own_line")
+_earlier = schema.line.alias("earlier_line")
+
+
+def reclaim(connection: Connection, owned: Collection[str], now: datetime) -> int:
+    """Make leased deliveries uncertain: those with an expired lease, and all of the owned receivers.
+
+    The outcome of their attempts is unknown. A caller owns a receiver when no other process sends to it.
+    """
+    lost = or_(_delivery.c.lease_until <= to_text(now), _delivery.c.receiver.in_(list(owned)))
+    return _reclaim(connection, lost, now)
+
+
+def lease_due(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
+    """Lease due deliveries of a receiver: urgent ones first, then the oldest."""
+    expired = and_(_delivery.c.receiver == claim.receiver, _delivery.c.lease_until <= to_text(now))
+    _reclaim(connection, expired, now)
+    uncertain = _claim_uncertain(connection, claim, now) if claim.by_lookup else []
+    return uncertain or _claim(connection, claim, now)
+
+
+def _reclaim(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    lost = and_(_delivery.c.state == State.SENDING.value, which)
+    values = {"state": State.UNCERTAIN.value, "token": None, "may_be_repeat": True, "next_at": to_text(now)}
+    return connection.execute(update(_delivery).where(lost).values(values)).rowcount
+
+
+def first_of_its_lines() -> ColumnElement[bool]:
+    """Return the condition that no line of a delivery has an earlier open delivery."""
+    earlier = and_(
+        _line.c.position == _delivery.c.position,
+        _earlier.c.receiver == _line.c.receiver,
+        _earlier.c.subject == _line.c.subject,
+        _earlier.c.position < _line.c.position,
+    )
+    return ~exists().where(earlier).correlate(_delivery)
+
+
+def _claim(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
+    states = (State.PENDING.value,) if claim.by_lookup else WAITING_STATES
+    waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
+    due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), first_of_its_lines())
+    if claim.oldest_only:
+        due = and_(due, _delivery.c.position == receivers.oldest_waiting(claim.receiver).scalar_subquery())
+    query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
+    # PostgreSQL locks the rows: an event that is about to join a group keeps it out of this claim.
+    query = query.with_for_update(of=_delivery, skip_locked=True)
+    rows = connection.execute(query).mappings().all()
+    if rows:
+        attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
+        _lease(connection, rows, claim, now, attempt)
+    return [_leased(connection, row, claim.token, began_at=now) for row in rows]
+
+
+def _claim_uncertain(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
+    """Lease every uncertain delivery of the receiver, as soon as one of them is due to be looked up."""
+    uncertain = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state == State.UNCERTAIN.value)
+    is_due = _delivery.c.next_at <= to_text(claim.due_by or now)
+    if not connection.scalar(select(exists().where(uncertain, is_due))):
+        return []
+    query = select(_delivery).where(uncertain).order_by(_delivery.c.next_at).limit(LOOKUP_BATCH)
+    rows = connection.execute(query.with_for_update(of=_delivery, skip_locked=True)).mappings().all()
+    _lease(connection, rows, claim, now, {})
+    return [_leased(connection, row, claim.token) for row in rows]
+
+
+def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now: datetime, more: Row) -> None:
+    lease = {"state": State.SENDING.value, "token": claim.token, "lease_until": to_text(now + claim.lease)}
+    positions = [row["position"] for row in rows]
+    # Sealed before its events are read: nothing joins a group that is about to be rendered.
+    values = {**lease, "sealed": True, **more}
+    connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(values))
+
+
+def _leased(connection: Connection, row: RowMapping, token: str, began_at: datetime | None = None) -> LeasedDelivery:
+    """Read a leased row; ``began_at`` is the start of a new attempt, without it the last one is looked up."""
+    entries = _entries(connection, row["id"])
+    events = tuple(event for event, _ in entries)
+    request = DeliveryRequest(
+        delivery_id=row["id"],
+        events=events,
+        also=_sent_alone(connection, row["receiver"], events),
+        body=row["body"],
+        attempt=row["attempts"] + (began_at is not None),
+        may_be_repeat=row["may_be_repeat"],
+        degrade=row["degrade"],
+        mentions=read_mentions(row["mention"]),
+        attempted_at=began_at or read_time(row["attempted_at"]),
+        lookups=row["lookups"],
+    )
+    return LeasedDelivery(
+        request=request,
+        token=token,
+        created_at=from_text(row["created_at"]),
+        due_at=from_text(row["next_at"]),
+        in_doubt=row["state"] == State.UNCERTAIN.value,
+        receiver_seqs=tuple(receiver_seq for _, receiver_seq in entries),
+    )
+
+
+def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
+    query = (
+        select(schema.event.c.body, schema.ledger.c.receiver_seq)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.ledger.c.delivery_id == identity)
+        .order_by(schema.event.c.position)
+    )
+    return [(read_event(row.body), row.receiver_seq) for row in connection.execute(query)]
+
+
+def _sent_alone(connection: Connection, receiver: str, events: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the events of a group's catch-up that went to the receiver on their own."""
+    if len(events) == 1 or (catch_up_id := events[0].group) is None:
+        return ()
+    inside = [event.id for event in events]
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.event.c.group_key == catch_up_id, schema.ledger.c.receiver == receiver)
+        .where(schema.event.c.id.not_in(inside), schema.event.c.kind.in_(sorted(URGENT_KINDS)))
+        .where(schema.ledger.c.ending.is_distinct_from(State.SILENCED.value))
+        .order_by(schema.event.c.position)
+    )
+    return tuple(read_event(body) for body in connection.scalars(query))
+
+
+def next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> datetime | None:
+    """Return the time at which the next waiting delivery is due; of a failing receiver, the oldest one."""
+    waiting = and_(_delivery.c.receiver == receiver, _delivery.c.state.in_(WAITING_STATES))
+    if oldest_only:
+        waiting = and_(waiting, _delivery.c.position == receivers.oldest_waiting(receiver).scalar_subquery())
+    earliest = select(func.min(_delivery.c.next_at)).where(waiting, first_of_its_lines())
+    return read_time(connection.scalar(earliest))

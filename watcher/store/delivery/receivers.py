@@ -1,0 +1,252 @@
+"""Read and write the states of receivers, and the dead deliveries that are not announced yet.
+
+The callers decide how a state changes. The store compares the state that the decision was made with.
+
+A dead delivery keeps ``next_at`` until its end is announced, so that a crash between the two loses no announcement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, insert, select, update
+
+from watcher.core.delivery.model import State
+from watcher.core.delivery.receiver_change import (
+    LOOKUP_WAIT,
+    Announcement,
+    DeadDelivery,
+    DeadGroup,
+    ReceiverChange,
+    ReceiverSummary,
+)
+from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX, ReceiverState
+from watcher.core.event import Event, Kind
+from watcher.core.routing.planning import OutdatedDecisionError
+from watcher.core.timestamps import from_text, to_text
+from watcher.store import schema
+from watcher.store.rows import Row, event_row, read_event, read_time, write_time
+from watcher.store.upsert import insert_or_ignore
+
+WAITING_STATES: Final = (State.PENDING.value, State.UNCERTAIN.value)
+"""The states of deliveries that wait for an attempt or a lookup."""
+CHUNK: Final = 500
+"""Ids of one statement; both databases limit the number of parameters."""
+
+_delivery = schema.delivery
+_receiver = schema.receiver
+
+
+def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
+    """Return the state of a receiver; one without a row works."""
+    row = connection.execute(select(_receiver).where(_receiver.c.name == name)).mappings().one_or_none()
+    return ReceiverState(name=name) if row is None else read_receiver_state(row)
+
+
+def summary_of(connection: Connection, name: str) -> ReceiverSummary:
+    """Return the state of a receiver and the number of deliveries that wait for it."""
+    waiting = select(func.count()).where(_waiting_for(name))
+    return ReceiverSummary(
+        state=receiver_state_of(connection, name), waiting=int(connection.execute(waiting).scalar_one())
+    )
+
+
+def failing_receivers(connection: Connection) -> list[ReceiverState]:
+    """Return the receivers that fail permanently."""
+    query = select(_receiver).where(_receiver.c.failing_since.is_not(None)).order_by(_receiver.c.name)
+    return [read_receiver_state(row) for row in connection.execute(query).mappings()]
+
+
+def removed_receivers(connection: Connection, configured: Collection[str]) -> list[ReceiverSummary]:
+    """Return the receivers that are not configured although deliveries wait for them."""
+    query = select(_delivery.c.receiver).where(_delivery.c.state.in_(WAITING_STATES)).distinct()
+    names = connection.scalars(query.where(_delivery.c.receiver.not_in(sorted(configured)))).all()
+    return [summary_of(connection, name) for name in sorted(names)]
+
+
+def read_receiver_state(row: RowMapping) -> ReceiverState:
+    """Read a row of ``receiver``."""
+    return ReceiverState(
+        name=row["name"],
+        seq=row["seq"],
+        failing_since=read_time(row["failing_since"]),
+        reason=row["reason"] or "",
+        answer=row["answer"] or "",
+    )
+
+
+def write_change(connection: Connection, change: ReceiverChange) -> None:
+    """Write the change of a receiver, its event, and the new due times of its deliveries.
+
+    Raises:
+        OutdatedDecisionError: the state is not the one that the decision was made with.
+    """
+    if change.after == change.before and change.not_before is None:
+        _compare(connection, change.before)
+        return
+    _write_state(connection, change)
+    if change.event is not None:
+        connection.execute(insert(schema.event), event_row(change.event))
+    name = change.after.name
+    if change.not_before is not None:
+        _put_off(connection, name, change.not_before)
+    if change.recovered_at is not None:
+        make_due(connection, _waiting_for(name, (State.PENDING.value,)), change.recovered_at)
+        # Two lookups of one delivery must not follow each other at once.
+        make_due(connection, _waiting_for(name, (State.UNCERTAIN.value,)), change.recovered_at + LOOKUP_WAIT)
+
+
+def _compare(connection: Connection, known: ReceiverState) -> None:
+    found = receiver_state_of(connection, known.name)
+    if (found.seq, found.failing_since) != (known.seq, known.failing_since):
+        raise OutdatedDecisionError(f"the state of receiver {known.name} has changed")
+
+
+def _write_state(connection: Connection, change: ReceiverChange) -> None:
+    before, row = change.before, _state_row(change.after)
+    if before.seq == 0 and connection.execute(insert_or_ignore(_receiver).values(row)).rowcount == 1:
+        return
+    failing_since = write_time(before.failing_since)
+    unchanged = and_(
+        _receiver.c.name == before.name,
+        _receiver.c.seq == before.seq,
+        _receiver.c.failing_since.is_not_distinct_from(failing_since),
+    )
+    if connection.execute(update(_receiver).where(unchanged).values(row)).rowcount != 1:
+        raise OutdatedDecisionError(f"the state of receiver {before.name} has changed")
+
+
+def _state_row(state: ReceiverState) -> Row:
+    return {
+        "name": state.name,
+        "seq": state.seq,
+        "failing_since": write_time(state.failing_since),
+        "reason": state.reason,
+        "answer": state.answer,
+    }
+
+
+def clear_removed(connection: Connection, configured: Collection[str]) -> None:
+    """Let receivers that are not configured count as working once no delivery waits for them."""
+    waiting = exists().where(_delivery.c.receiver == _receiver.c.name, _delivery.c.state.in_(WAITING_STATES))
+    gone = and_(_receiver.c.name.not_in(sorted(configured)), ~waiting)
+    connection.execute(update(_receiver).where(gone).values(failing_since=None))
+
+
+def _waiting_for(name: str, states: tuple[str, ...] = WAITING_STATES) -> ColumnElement[bool]:
+    return and_(_delivery.c.receiver == name, _delivery.c.state.in_(states))
+
+
+def _put_off(connection: Connection, name: str, until: datetime) -> None:
+    """Let no delivery of a receiver be due earlier, whichever is the oldest by then."""
+    early = and_(_waiting_for(name), _delivery.c.sealed, _delivery.c.next_at < to_text(until))
+    connection.execute(update(_delivery).where(early).values(next_at=to_text(until)))
+
+
+def make_due(connection: Connection, which: ColumnElement[bool], time: datetime) -> int:
+    """Make sealed deliveries that wait longer due at this time; return their number. An open group keeps its wait."""
+    later = and_(which, _delivery.c.sealed, _delivery.c.next_at > to_text(time))
+    return connection.execute(update(_delivery).where(later).values(next_at=to_text(time))).rowcount
+
+
+def wake(connection: Connection, name: str, now: datetime) -> int:
+    """Make the pending deliveries of a receiver due now; an uncertain one waits for its lookup."""
+    return make_due(connection, _waiting_for(name, (State.PENDING.value,)), now)
+
+
+def probe(connection: Connection, name: str, now: datetime) -> None:
+    """Make the oldest delivery of a failing receiver due now."""
+    failing = exists().where(_receiver.c.name == name, _receiver.c.failing_since.is_not(None))
+    make_due(connection, and_(failing, _delivery.c.position == oldest_waiting(name).scalar_subquery()), now)
+
+
+def oldest_waiting(name: str) -> Select[int]:
+    """Return the query for the position of the oldest delivery that waits for a receiver."""
+    return select(func.min(_delivery.c.position)).where(_waiting_for(name))
+
+
+def dead_groups(connection: Connection, name: str | None) -> list[DeadGroup]:
+    """Return the dead deliveries that are not announced, by receiver; ``None`` stands for every receiver."""
+    unannounced = _unannounced()
+    if name is not None:
+        unannounced = and_(unannounced, _delivery.c.receiver == name)
+    columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at)
+    rows = connection.execute(select(*columns).where(unannounced).order_by(_delivery.c.position)).mappings().all()
+    if not rows:
+        return []
+    kinds = _kinds_of(connection, unannounced)
+    return [
+        _dead_group(connection, receiver, [row for row in rows if row["receiver"] == receiver], kinds)
+        for receiver in dict.fromkeys(row["receiver"] for row in rows)
+    ]
+
+
+def _unannounced() -> ColumnElement[bool]:
+    return and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
+
+
+def _kinds_of(connection: Connection, which: ColumnElement[bool]) -> dict[str, frozenset[Kind]]:
+    query = (
+        select(_delivery.c.id, schema.event.c.kind)
+        .join(schema.ledger, schema.ledger.c.delivery_id == _delivery.c.id)
+        .join(schema.event, schema.event.c.id == schema.ledger.c.event_id)
+        .where(which)
+        .distinct()
+    )
+    found: dict[str, frozenset[Kind]] = {}
+    for row in connection.execute(query):
+        found[row.id] = found.get(row.id, frozenset()) | {Kind(row.kind)}
+    return found
+
+
+def _dead_group(
+    connection: Connection, name: str, rows: Iterable[RowMapping], kinds: dict[str, frozenset[Kind]]
+) -> DeadGroup:
+    deliveries, described = [], 0
+    for row in rows:
+        own_kinds = kinds.get(row["id"], frozenset())
+        # The events of each are one more query, and the announcement names only the first.
+        describe = described < DEAD_LETTERS_MAX and bool(own_kinds - {Kind.UNDELIVERED})
+        described += describe
+        deliveries.append(
+            DeadDelivery(
+                id=row["id"],
+                reason=row["reason"],
+                created_at=from_text(row["created_at"]),
+                kinds=own_kinds,
+                events=tuple(events_of(connection, row["id"])) if describe else (),
+            )
+        )
+    return DeadGroup(state=receiver_state_of(connection, name), deliveries=tuple(deliveries))
+
+
+def announce(connection: Connection, announcements: Sequence[Announcement]) -> None:
+    """Record the events about dead deliveries.
+
+    Raises:
+        OutdatedDecisionError: a receiver or a delivery has changed.
+    """
+    for announcement in announcements:
+        if announcement.change is not None:
+            write_change(connection, announcement.change)
+        for start in range(0, len(announcement.deliveries), CHUNK):
+            _mark_announced(connection, announcement.deliveries[start : start + CHUNK])
+
+
+def _mark_announced(connection: Connection, ids: Sequence[str]) -> None:
+    these = and_(_delivery.c.id.in_(ids), _unannounced())
+    if connection.execute(update(_delivery).where(these).values(next_at=None)).rowcount != len(ids):
+        raise OutdatedDecisionError("a dead delivery was sent again or dropped")
+
+
+def events_of(connection: Connection, delivery_id: str) -> list[Event]:
+    """Return the events of a delivery, in the order of recording."""
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .where(schema.ledger.c.delivery_id == delivery_id)
+        .order_by(schema.event.c.position)
+    )
+    return [read_event(body) for body in connection.scalars(query)]
