@@ -95,10 +95,11 @@ async def test_two_hundred_single_trainings_stay_within_three_hundred_requests_a
     assert {item.kind for item in api.arrivals} == {CallKind.VIEW}
 
 
-async def test_a_tight_budget_is_never_exceeded_and_shared_evenly(tmp_path: Path) -> None:
-    trainings = world(200, 200)
+@pytest.mark.parametrize("services", [60, pytest.param(200, marks=pytest.mark.torture)])
+async def test_a_tight_budget_is_never_exceeded_and_shared_evenly(tmp_path: Path, services: int) -> None:
+    trainings = world(services, services)
     async with watched(tmp_path, trainings, single(trainings), 5.0) as (api, _):
-        await arrived(api, 230)
+        await arrived(api, services + 30)
     assert busiest_second(item.at for item in api.arrivals) <= 5
     asked = [item.service for item in api.arrivals]
     assert set(asked) == {service for service, _ in trainings}
