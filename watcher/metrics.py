@@ -76,11 +76,7 @@ class Metrics(Observer):
             "late",
         )
         self._attempts = self._counter(
-            "delivery_attempts",
-            "Delivery attempts, by the resulting state.",
-            "receiver",
-            "state",
-            "reason",
+            "delivery_attempts", "Delivery attempts, by the resulting state.", "receiver", "state", "reason"
         )
         self._heartbeats = self._counter("heartbeats", "Outbound heartbeats, by outcome.", "outcome")
         self._reload_good = self._gauge(
@@ -89,9 +85,12 @@ class Metrics(Observer):
         self._reloaded_at = self._gauge(
             "config_last_reload_success_timestamp_seconds", "Time of the last successful load of the configuration."
         )
+        self._set_build_info()
+        self.reloaded(good=True)
+
+    def _set_build_info(self) -> None:
         build = self._gauge("build_info", "Always 1; the labels hold the versions.", "version", "python", "sqlite")
         build.labels(__version__, platform.python_version(), sqlite3.sqlite_version).set(1)
-        self.reloaded(good=True)
 
     def progressed(self, loop: str, within_seconds: float) -> None:
         """Note that a loop made progress; its next progress is due within ``within_seconds``."""
