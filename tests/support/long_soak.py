@@ -305,6 +305,8 @@ def _exclude_waits(services: VirtualServices, *, lasts: bool) -> None:
 async def _settle(folder: Path, services: VirtualServices) -> None:
     """Stop all faults and changes, and wait until every delivery has ended."""
     services.fault_schedule.changes_paused = services.faults_off = True
+    # A short plan can end during an absence.
+    services.fault_schedule.chat_away = services.fault_schedule.hook_away = False
     async with asyncio.timeout(SETTLING.total_seconds()):
         await asyncio.sleep(PAUSE_SECONDS)
         while not all_delivered(folder):

@@ -71,7 +71,7 @@ async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeat
                 epoch = daemon_in_process.epoch(tmp_path)
                 process.kill()
             # The last message of the killed daemon may still be on its way.
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(2)
             before = len(hook.received)
             damage(store)
             async with daemon(tmp_path, runs, {}) as process:
