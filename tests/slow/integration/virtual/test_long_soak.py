@@ -50,7 +50,7 @@ def check_pruning(result: LongSoak, plan: Plan) -> None:
 
 def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(tmp_path: Path) -> None:
     plan = Plan(
-        hours=2.5,
+        hours=3.5,
         interval_seconds=60,
         sample_minutes=4,
         day_hours=2,
