@@ -52,10 +52,10 @@ def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(
     plan = Plan(
         hours=3.5,
         interval_seconds=60,
-        sample_minutes=4,
-        day_hours=2,
-        change_seconds=(3.0, 9.0),
-        keep_hours=0.7,
+        sample_minutes=5,
+        day_hours=3,
+        change_seconds=(2.0, 6.0),
+        keep_hours=1,
         maintenance_minutes=5,
         sweep_seconds=virtual.SWEEP_SECONDS,
     )
