@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import DeliveryChange, DeliveryStore
-from watcher.store.operator_actions import DeliveryRefusedError
+from watcher.store.delivery.operator_actions import DeliveryRefusedError
 
 RETRY: Final = "deliveries.retry"
 """The command on the control socket."""

@@ -11,7 +11,7 @@ from watcher.core.messages.training import compose, plain_text
 from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
-    from watcher.store.delivery_views import DeliveryView
+    from watcher.store.delivery.views import DeliveryView
 
 
 def events_text(events: Sequence[Event]) -> str:

@@ -21,7 +21,7 @@ OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 ONLINE_REMEDY: Final = "see docs/runbook.md"
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """The result of a check."""
 
     OK = "ok"
@@ -34,7 +34,7 @@ class DoctorCheck:
     """One check, with its remedy if it did not pass."""
 
     about: str
-    verdict: Verdict
+    verdict: CheckVerdict
     detail: str
     remedy: str = ""
 
@@ -88,17 +88,17 @@ class SecretFacts:
 
 def ok(about: str, detail: str) -> DoctorCheck:
     """Return a check that passed."""
-    return DoctorCheck(about=about, verdict=Verdict.OK, detail=detail)
+    return DoctorCheck(about=about, verdict=CheckVerdict.OK, detail=detail)
 
 
 def warning(about: str, detail: str, remedy: str) -> DoctorCheck:
     """Return a check that found a possible problem."""
-    return DoctorCheck(about=about, verdict=Verdict.WARNING, detail=detail, remedy=remedy)
+    return DoctorCheck(about=about, verdict=CheckVerdict.WARNING, detail=detail, remedy=remedy)
 
 
 def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
     """Return a check that failed."""
-    return DoctorCheck(about=about, verdict=Verdict.FAULT, detail=detail, remedy=remedy)
+    return DoctorCheck(about=about, verdict=CheckVerdict.FAULT, detail=detail, remedy=remedy)
 
 
 def versions_check(versions: Mapping[str, str]) -> DoctorCheck:

@@ -22,7 +22,7 @@ from watcher.core.timestamps import from_text
 from watcher.core.training.model import Snapshot
 from watcher.store import schema, silences
 from watcher.store.delivery import receivers
-from watcher.store.delivery_views import DeliveryFilter, DeliveryView, delivery_views
+from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
 from watcher.store.readers import place_of, reader_engine

@@ -21,7 +21,7 @@ from watcher.operations.deliveries import (
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.ports import DeliveryChange
 from watcher.operations.silences import ADD, END, NewSilence, SilenceEnd, add_silence, end_silence
-from watcher.store.operator_actions import OperatorActions
+from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.silences import Silences
 from watcher.store.sqlite.database import Database
 

@@ -10,7 +10,7 @@ from typing import Final
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.plural import counted
 from watcher.pipeline.polling.poller import Poller
-from watcher.store.delivery_views import NOT_WELL
+from watcher.store.delivery.views import NOT_WELL
 from watcher.store.views import open_views
 
 NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)

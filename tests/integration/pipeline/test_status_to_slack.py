@@ -29,7 +29,7 @@ from watcher.pipeline.delivery.worker import DeliveryWorker, workers
 from watcher.receivers import Spec
 from watcher.receivers.slack.bot import SlackReceiver
 from watcher.store.deliveries import Deliveries
-from watcher.store.operator_actions import OperatorActions
+from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database

@@ -37,10 +37,10 @@ from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery_views import DeliveryFilter
+from watcher.store.delivery.operator_actions import OperatorActions
+from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.health_stats import read_health_stats
-from watcher.store.operator_actions import OperatorActions
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention

@@ -20,8 +20,8 @@ from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.routing.silence import Silence
 from watcher.pipeline.routing import Router
-from watcher.store.delivery_views import DeliveryFilter, DeliveryView
-from watcher.store.operator_actions import DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.operator_actions import DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention

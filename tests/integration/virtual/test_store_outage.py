@@ -20,7 +20,7 @@ from watcher.core.routing.routes import Route, Routes
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.routing import Router
 from watcher.pipeline.store_outage import DirectNotifier, Receipts, StoreOutageHandler
-from watcher.store.delivery_views import DeliveryFilter
+from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database

@@ -15,7 +15,7 @@ from watcher.operations.backup import BackupRequest, BackupResult, back_up
 from watcher.operations.deliveries import DropRequest, RetryRequest, changes_json, drop_deliveries, retry_deliveries
 from watcher.operations.errors import OperationRefusedError
 from watcher.operations.silences import NewSilence, SilenceEnd, end_silence
-from watcher.store.operator_actions import Change, DeliveryRefusedError
+from watcher.store.delivery.operator_actions import Change, DeliveryRefusedError
 from watcher.store.silences import SilenceRefusedError
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from watcher.core.delivery.model import State
 
 if TYPE_CHECKING:
     from watcher.clock import Clock
-    from watcher.store.delivery_views import DeliveryView
+    from watcher.store.delivery.views import DeliveryView
     from watcher.store.sqlite.database import Database
 
 RETRY_ALL: Final = "aitems-watcher deliveries retry --all-dead --receiver ml-ops"
@@ -107,7 +107,7 @@ def list_deliveries(
     """
     states = _states(state)
     with plain_errors():
-        from watcher.store.delivery_views import NOT_WELL, DeliveryFilter
+        from watcher.store.delivery.views import NOT_WELL, DeliveryFilter
 
         wanted = DeliveryFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
         with reading(load_config(config), os.environ) as views:
@@ -141,7 +141,7 @@ def _print_list(delivery_views: list[DeliveryView], *, as_json: bool) -> None:
 def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one delivery: its events, its state and the receiver's last answer."""
     with plain_errors():
-        from watcher.store.delivery_views import DeliveryFilter
+        from watcher.store.delivery.views import DeliveryFilter
 
         wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
         with reading(load_config(config), os.environ) as views:
@@ -225,7 +225,7 @@ async def _alone(
         drop_deliveries,
         retry_deliveries,
     )
-    from watcher.store.operator_actions import OperatorActions
+    from watcher.store.delivery.operator_actions import OperatorActions
 
     actions, now = OperatorActions(database, receivers), clock.utc_now()
     if command == RETRY:

@@ -86,10 +86,7 @@ def route(  # noqa: PLR0913 - one parameter an option
         status=status,
         labels=_labels(label or ()),
     )
-    if event is not None and request != SampleRequest():
-        raise typer.BadParameter(
-            "give either the id of a stored event, or options for an invented one", param_hint="EVENT"
-        )
+    _require_one_source(event, invented=request != SampleRequest())
     with plain_errors():
         from watcher.reports.route import report_on
 
@@ -103,6 +100,13 @@ def route(  # noqa: PLR0913 - one parameter an option
 
         show_route(subject.event, subject.stored, report, screen())
     raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
+
+
+def _require_one_source(event: str | None, *, invented: bool) -> None:
+    if event is not None and invented:
+        raise typer.BadParameter(
+            "give either the id of a stored event, or options for an invented one", param_hint="EVENT"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

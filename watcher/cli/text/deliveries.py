@@ -17,7 +17,7 @@ from watcher.reports.deliveries import events_text
 
 if TYPE_CHECKING:
     from watcher.core.routing.silence import Silence
-    from watcher.store.delivery_views import DeliveryView
+    from watcher.store.delivery.views import DeliveryView
 
 COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "CREATED (UTC)", "ATTEMPTS", "NEXT ATTEMPT (UTC)", "REASON")
 STYLES: Final = {

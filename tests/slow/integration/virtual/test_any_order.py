@@ -53,8 +53,8 @@ from watcher.pipeline.polling.poller import Poller
 from watcher.pipeline.routing import Router
 from watcher.simulator import CallKind
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery_views import DeliveryFilter
-from watcher.store.operator_actions import DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.operator_actions import DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention

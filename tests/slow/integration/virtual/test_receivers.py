@@ -25,7 +25,7 @@ from watcher.core.delivery.model import (
     TryLater,
 )
 from watcher.core.event import Event, Kind
-from watcher.store.operator_actions import OperatorActions
+from watcher.store.delivery.operator_actions import OperatorActions
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -17,8 +17,8 @@ from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery_views import DeliveryFilter, DeliveryView
-from watcher.store.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
 from watcher.store.unannounced import unannounced
