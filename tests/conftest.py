@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -32,7 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     TALLY.full = bool(config.getoption("--torture"))
+    _take_ignored_signals()
     _avoid_slow_defaults()
+
+
+def _take_ignored_signals() -> None:
+    # A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP; the programs of the tests inherit that.
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def _avoid_slow_defaults() -> None:
