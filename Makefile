@@ -9,7 +9,7 @@ TALLY := build/tally
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-wheel test-systemd coverage torture mutants soak soak-faked fuzz lint format \
+.PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-systemd coverage torture mutants soak soak-faked fuzz lint format \
   lock wheel docs clean
 
 help:  ## this list
@@ -46,11 +46,15 @@ FAST := tests/acceptance tests/integration tests/fuzz tests/unit
 test: $(READY)  ## the fast tests, below five minutes: unit, integration, acceptance
 	$(PYTEST) -q $(BESIDE) $(FAST)
 
-test-slow: $(READY)  ## the slow tests of CI, below ten minutes: tests/slow on both cores, then tests/alone
+test-slow: test-slow-parallel test-alone  ## the slow tests of CI, below ten minutes: tests/slow on both cores, then tests/alone
+	$(BIN)/python -m tests.support.fault_table $(TALLY)/slow $(TALLY)/alone
+
+test-slow-parallel: $(READY)
 	rm -rf $(TALLY)
 	$(PYTEST) -v $(BESIDE) --tally $(TALLY)/slow tests/slow
+
+test-alone: $(READY)
 	$(PYTEST) -v --tally $(TALLY)/alone tests/alone
-	$(BIN)/python -m tests.support.fault_table $(TALLY)/slow $(TALLY)/alone
 
 test-wheel: wheel  ## eleven acceptance tests (marker smoke) against the wheel, in a folder without the source
 	scripts/test-wheel $(PYTHON)
