@@ -9,8 +9,10 @@ TALLY := build/tally
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-systemd coverage torture mutants soak soak-faked fuzz lint format \
-  lock wheel docs clean
+.PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-systemd coverage torture mutants \
+  soak soak-faked fuzz lint format lock wheel docs clean
+# With -j, tests that must run alone would run beside the others.
+.NOTPARALLEL:
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,7 +48,7 @@ FAST := tests/acceptance tests/integration tests/fuzz tests/unit
 test: $(READY)  ## the fast tests, below five minutes: unit, integration, acceptance
 	$(PYTEST) -q $(BESIDE) $(FAST)
 
-test-slow: test-slow-parallel test-alone  ## the slow tests of CI, below ten minutes: tests/slow on both cores, then tests/alone
+test-slow: test-slow-parallel test-alone  ## the slow tests of CI: tests/slow on both cores, then tests/alone
 	$(BIN)/python -m tests.support.fault_table $(TALLY)/slow $(TALLY)/alone
 
 test-slow-parallel: $(READY)
