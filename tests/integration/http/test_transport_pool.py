@@ -194,7 +194,7 @@ async def test_a_refusal_of_the_proxy_is_not_sent(make_client: MakeClient, *, cl
     assert isinstance(result, NotSent)
     assert result.reason is FailureReason.PROXY
     assert f"aitems.invalid:443 through the proxy 127.0.0.1:{proxy.port}" in result.detail
-    assert ("407" in result.detail) is not closes
+    assert ("status 407" in result.detail) is not closes
 
 
 async def test_a_silent_proxy_is_not_sent(make_client: MakeClient) -> None:
