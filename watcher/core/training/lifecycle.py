@@ -90,6 +90,16 @@ NEEDS_CONFIRMATION: Final = frozenset({Transition.BACK, Transition.RESTART, Tran
 CHAIN: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
 """The usual stages before an end, by our interpretation."""
 
+LAST_STAGES: Final[Mapping[str, Status]] = MappingProxyType(
+    {
+        Status.REQUEST_FAILED: Status.REQUESTING,
+        Status.REFINED_FAILED: Status.WAITING,
+        Status.LEARNING_FAILED: Status.LEARNING,
+        Status.COMPLETED: Status.LEARNING,
+    }
+)
+"""The last stage before each end: a training whose request failed never came as far as ``waiting``."""
+
 
 GONE_AFTER: Final = 2
 """Consecutive answers without a training after which it is gone."""
@@ -129,11 +139,13 @@ def skipped_between(known: str | None, observed: str) -> tuple[str, ...]:
     if known not in CHAIN:
         return ()
     start = CHAIN.index(Status(known)) + 1
-    end = len(CHAIN) if is_final(observed) else _chain_index(observed)
-    return tuple(stage.value for stage in CHAIN[start:end])
+    return tuple(stage.value for stage in CHAIN[start : _stages_before(observed)])
 
 
-def _chain_index(status: str) -> int:
+def _stages_before(status: str) -> int:
+    """Return the number of stages of the chain that lie before a status; 0 for a status beside the chain."""
+    if is_final(status):
+        return CHAIN.index(LAST_STAGES[status]) + 1
     return CHAIN.index(Status(status)) if status in CHAIN else 0
 
 

@@ -210,6 +210,34 @@ def test_skipped_stages_lie_strictly_between_two_statuses(
     assert skipped_between(known, status) == stages
 
 
+@pytest.mark.parametrize(
+    ("known", "status", "stages"),
+    [
+        ("requesting", "requestFailed", ()),
+        ("requesting", "refinedFailed", ("waiting",)),
+        ("waiting", "requestFailed", ()),
+        ("waiting", "refinedFailed", ()),
+        ("learning", "requestFailed", ()),
+        ("learning", "refinedFailed", ()),
+        ("learning", "learningFailed", ()),
+        ("ready", "refinedFailed", ()),
+        ("completed", "refinedFailed", ()),
+        ("paused", "requestFailed", ()),
+        (None, "refinedFailed", ()),
+    ],
+)
+def test_a_failure_skips_only_stages_that_lie_before_it(
+    known: str | None, status: str, stages: tuple[str, ...]
+) -> None:
+    assert skipped_between(known, status) == stages
+
+
+@pytest.mark.parametrize("source", [Source.VIEW, Source.LIST])
+def test_the_event_of_a_failed_request_names_no_skipped_stage(source: Source) -> None:
+    (event,), _ = play(*[("requesting", source)], *[("requestFailed", source)] * 2)
+    assert (event.kind, event.skipped) == (Kind.FAILED, ())
+
+
 def test_bounds_stay_in_order_when_the_wall_clock_steps_back() -> None:
     known = poll(None, "waiting", 100).snapshot
     decision = poll(known, "learning", 5)
