@@ -47,9 +47,12 @@ CONTENT: Final = frozenset(
 )
 """Errors of the content; Slack may accept a simpler message."""
 EMPTY: Final[frozenset[str]] = frozenset()
+NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
+NOT_OK: Final = '"ok": false and no error name of Slack'
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
-_HTML: Final = re.compile(r"\s*<", re.ASCII)
+_HTML: Final = re.compile(r"[\s\ufeff]*<|.{0,1000}?<(!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
+"""The beginning of a page; Slack itself sends its plain ``ok`` as ``text/html``, so the header does not show one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class ErrorNames:
     """Errors about a message to reply to or change; the next attempt posts a new message, as always."""
     ours: frozenset[str] = EMPTY
     """Errors of our request, which a retry would repeat."""
+    needs_confirmation: bool = True
+    """Whether only Slack's own words show that a message was posted or not; otherwise the status shows it."""
 
 
 _NEW_WEBHOOK: Final = "make a new incoming webhook and set url to its address"
@@ -87,6 +92,8 @@ WEBHOOK: Final = ErrorNames(
         }
     ),
     unclear=frozenset({"rollup_error"}),
+    # Other servers have this interface too, each with words of its own.
+    needs_confirmation=False,
 )
 
 
@@ -100,17 +107,19 @@ class SlackAnswer:
     """The part that is stored, without secrets."""
     after_seconds: float | None = None
     accepted: bool = False
-    """Whether Slack confirms that it carried out the call."""
+    """Whether the answer says that the call was carried out."""
     receipt: str | None = None
     """The message's ``ts``."""
     denied: bool = False
     """Whether the body has ``"ok": false``, which also occurs with status 200."""
+    is_page: bool = False
+    """Whether the body is HTML, which comes from a proxy, a login page or a wrong address."""
 
     @property
     def name(self) -> str:
         """The error's name, e.g. ``channel_is_archived``; empty where the body has none."""
         text = self.body.strip()
-        return text if _NAME.fullmatch(text) else _name_in_json(text)
+        return text if _NAME.fullmatch(text) else ""
 
 
 def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, Any] | None = None) -> SlackAnswer:
@@ -119,23 +128,41 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
     Args:
         answered: The answer.
         redactor: Hides the receiver's secrets.
-        document: The JSON of a Web API answer; ``None`` for a webhook, whose success is the plain text ``ok``.
+        document: The JSON of a Web API answer, which confirms a post by ``"ok": true``. ``None`` for a webhook: every
+            2xx confirms the post, unless the body is HTML or has ``"ok": false``.
     """
     body = answered.body[:ANSWER_BYTES].decode("utf-8", "replace")
-    good = body.strip() == "ok" if document is None else document.get("ok") is True
-    facts = document or {}
+    data = _json_of(answered.body) if document is None else document
+    facts = data if isinstance(data, Mapping) else NO_FACTS
     name = facts.get("error")
     receipt = facts.get("ts")
+    # A string in JSON may hold a page.
+    is_page = not data and _HTML.match(body) is not None
+    denied = facts.get("ok") is False
     return SlackAnswer(
         status=answered.status,
         # The name in a long answer may lie beyond the cut.
         body=name if isinstance(name, str) else body,
         kept=shortened_answer(answered, redactor),
         after_seconds=requested_pause_seconds(answered) or _pause_in(facts),
-        accepted=good and answered.status == HTTPStatus.OK,
+        accepted=_is_2xx(answered) and not denied and not is_page
+        if document is None
+        else facts.get("ok") is True and answered.status == HTTPStatus.OK,
         receipt=receipt if isinstance(receipt, str) else None,
-        denied=facts.get("ok") is False,
+        denied=denied,
+        is_page=is_page,
     )
+
+
+def _json_of(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_2xx(answered: Answered) -> bool:
+    return HTTPStatus.OK <= answered.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _pause_in(document: Mapping[str, Any]) -> float | None:
@@ -143,15 +170,6 @@ def _pause_in(document: Mapping[str, Any]) -> float | None:
     if isinstance(requested, bool) or not isinstance(requested, int | float) or not requested > 0:
         return None
     return float(min(requested, MAX_RETRY_AFTER_SECONDS))
-
-
-def _name_in_json(text: str) -> str:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    name = data.get("error") if isinstance(data, dict) else None
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
 def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK) -> Outcome:
@@ -192,16 +210,22 @@ def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         reason = f"http {status}: redirects are not followed; configure the final address"
         return Refused(reason=reason, answer=answer.kept)
-    reason = answer.name or f"http {status} without an error name of Slack"
-    if answer.name in names.unclear or _may_have_been_posted(answer):
-        return Uncertain(reason=reason, answer=answer.kept, after_seconds=answer.after_seconds)
+    if answer.name in names.unclear or _may_have_been_posted(answer, names):
+        return Uncertain(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
     # An unknown refusal: nothing was posted, and a retry may succeed.
-    return TryLater(reason=reason, answer=answer.kept, after_seconds=answer.after_seconds)
+    return TryLater(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
 
 
-def _may_have_been_posted(answer: SlackAnswer) -> bool:
+def _reason(answer: SlackAnswer) -> str:
+    if answer.name:
+        return answer.name
+    if answer.is_page:
+        return f"http {answer.status} with a page of HTML instead of an answer of Slack; check url and any proxy"
+    return f"http {answer.status} {f'with {NOT_OK}' if answer.denied else 'without an error name of Slack'}"
+
+
+def _may_have_been_posted(answer: SlackAnswer, names: ErrorNames) -> bool:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    refused = answer.denied or answer.status >= HTTPStatus.BAD_REQUEST
-    # A page of HTML comes from a proxy and does not show whether Slack accepted the message.
-    return not refused or _HTML.match(answer.body) is not None
+    refused = answer.denied or (answer.status >= HTTPStatus.BAD_REQUEST and not answer.is_page)
+    return names.needs_confirmation and not refused

@@ -146,12 +146,22 @@ async def test_a_revoked_webhook_is_refused_and_its_address_is_not_stored() -> N
     assert "abcdef" not in repr(outcome)
 
 
-async def test_a_page_of_a_proxy_with_200_is_no_success() -> None:
+async def test_a_page_of_a_proxy_with_200_is_no_success_and_no_uncertain_post() -> None:
     def portal(_received: Received) -> Response:
         return HTMLResponse("<html>Please sign in</html>")
 
     async with listening(Inbox(portal)) as inbox:
-        assert isinstance(await outcome_at(inbox.url), Uncertain)
+        assert isinstance(await outcome_at(inbox.url), TryLater)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Response(status_code=204), JSONResponse({"success": True}), HTMLResponse("ok"), PlainTextResponse("Ok", 201)],
+    ids=["no content", "Rocket.Chat", "plain ok as HTML", "created"],
+)
+async def test_a_server_that_only_resembles_slack_delivers_with_its_own_2xx(answer: Response) -> None:
+    async with listening(Inbox(lambda _: answer)) as inbox:
+        assert isinstance(await outcome_at(inbox.url), Delivered)
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"])

@@ -9,7 +9,7 @@ import pytest
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
-from watcher.receivers.slack.errors import PAUSE_SECONDS, classify, read_answer
+from watcher.receivers.slack.errors import NOT_OK, PAUSE_SECONDS, classify, read_answer
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -20,9 +20,84 @@ def outcome(status: int, body: str, *, degrade: int = 0, after: float | None = N
     return classify(read_answer(answered, Redactor()), degrade)
 
 
-@pytest.mark.parametrize("body", ["ok", "ok\n"])
-def test_only_200_with_ok_is_delivered(body: str) -> None:
-    assert outcome(200, body) == Delivered(answer="200 ok")
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, "ok"),
+        (200, "ok\n"),
+        (200, "Ok"),
+        (200, "OK"),
+        (200, ""),
+        (204, ""),
+        (200, '{"ok":true}'),
+        (200, '{"success":true}'),
+        (200, '{"result":"success"}'),
+        (200, '{"ok":true,"text":"<html>"}'),
+        (201, "ok"),
+        (202, "queued"),
+        (200, '{"id":"abc123","ok":"false"}'),
+        (200, "null"),
+        (200, '"ok"'),
+        (299, "[1]"),
+        (200, "a < b"),
+        (200, "\ufffd\x00"),
+        (200, "x" * 100_000),
+        (200, "[" * 100_000),
+        (200, "message accepted"),
+    ],
+)
+def test_every_2xx_of_a_slack_compatible_webhook_is_delivered(status: int, body: str) -> None:
+    delivered = outcome(status, body)
+    assert isinstance(delivered, Delivered)
+    assert delivered.answer.startswith(str(status))
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"ok":false}', f"http {{status}} with {NOT_OK}"),
+        ('{"ok": false, "error": "brand_new_error"}', "brand_new_error"),
+        ('\n {"error":"some sentence","ok" : false}', f"http {{status}} with {NOT_OK}"),
+        ('{"noise":"' + "x" * 100_000 + '","ok":false}', f"http {{status}} with {NOT_OK}"),
+    ],
+)
+def test_a_2xx_that_denies_the_message_is_retried(status: int, body: str, reason: str) -> None:
+    later = outcome(status, body)
+    assert isinstance(later, TryLater)
+    assert later.reason.startswith(reason.format(status=status))
+
+
+def test_a_2xx_that_denies_the_message_by_a_known_name_has_its_consequence() -> None:
+    parked = outcome(200, '{"ok":false,"error":"channel_is_archived"}')
+    assert isinstance(parked, Refused)
+    assert isinstance(outcome(200, '{"ok":false,"error":"invalid_blocks"}'), Degrade)
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 404, 410])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<!DOCTYPE html><title>Sign in</title>",
+        "\n <html>",
+        "\ufeff<HTML><body>The proxy says no",
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">',
+        "<!-- 404 -->\n<p>nothing here</p>",
+        "Not Found\n<html><body>nginx</body></html>",
+    ],
+)
+def test_a_page_of_html_is_a_failure_that_is_retried_and_never_an_uncertain_post(status: int, body: str) -> None:
+    later = outcome(status, body)
+    assert isinstance(later, TryLater)
+    assert later.reason.startswith(f"http {status} with a page of HTML")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+@pytest.mark.parametrize("body", ["", "Not Found", '{"message":"no Route matched"}', "404 page not found", "{}"])
+def test_a_refusal_without_a_name_of_slack_is_retried(status: int, body: str) -> None:
+    later = outcome(status, body)
+    assert isinstance(later, TryLater)
+    assert later.reason.startswith(f"http {status} without an error name of Slack")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +130,6 @@ def test_a_rate_limit_without_a_requested_wait_pauses_by_default() -> None:
         (502, "<html>Bad Gateway</html>"),
         (503, "service_unavailable"),
         (504, "upstream timeout"),
-        (200, ""),
-        (200, "OK"),
-        (200, "<!DOCTYPE html><title>Sign in</title>"),
-        (200, '{"ok":true}'),
-        (201, "ok"),
-        (204, ""),
-        (403, "<html>The proxy says no</html>"),
-        (404, "\n <html>"),
     ],
 )
 def test_an_answer_after_which_the_message_may_be_posted_is_uncertain(status: int, body: str) -> None:
