@@ -30,11 +30,24 @@ TEXT_ONLY: Final = 2
 """The last step of simplifying the content."""
 METADATA_STEP: Final = 4
 """Added to the step of a message without metadata; its content may have any step."""
+MENTION_STEP: Final = 8
+"""Added to the step of a message without its mention; its content and metadata may have any step."""
+NO_MENTION: Final = "Without its mention, which Slack refused."
 
 
 def content_step(degrade: int) -> int:
-    """Return the step of the content, without that of the metadata."""
+    """Return the step of the content, without those of metadata and mention."""
     return degrade % METADATA_STEP
+
+
+def has_metadata(degrade: int) -> bool:
+    """Say whether a message at this step has its metadata."""
+    return not degrade & METADATA_STEP
+
+
+def has_mention(degrade: int) -> bool:
+    """Say whether a message at this step has the mentions of its route, if there are any."""
+    return not degrade & MENTION_STEP
 
 
 def payload(
@@ -49,25 +62,30 @@ def payload(
 
     Args:
         events: The events of the message; at least one.
-        degrade: 0 for rich blocks, 1 for short ones, 2 for text alone.
+        degrade: The content is 0 for rich blocks, 1 for short ones, 2 for text alone. ``MENTION_STEP`` leaves out the
+            mentions, which the message then says. ``METADATA_STEP`` is up to the caller.
         may_be_repeat: Whether an earlier copy may have arrived, which the message then says.
         also: Events of the same catch-up with messages of their own; only a group names them.
         mentions: Slack's markup, validated by the configuration; the only text that is not escaped.
     """
-    mention = " ".join(mentions)
+    mention = " ".join(mentions) if has_mention(degrade) else ""
+    content = content_step(degrade)
 
     def render(listed: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
         if len(listed) == 1:
-            return _single(listed[0], rich=degrade == 0, may_be_repeat=may_be_repeat)
+            return _single(listed[0], rich=content == 0, may_be_repeat=may_be_repeat)
         message = compose_group(listed, others)
-        return _several(message, degrade, may_be_repeat=may_be_repeat, spare=len(mention))
+        return _several(message, content, may_be_repeat=may_be_repeat, spare=max(len(mention), len(NO_MENTION)))
 
     text, blocks = render_or_fall_back(render, events, also)
     if mention:
         text = _below_title(text, mention)
         blocks.append(SectionBlock(text=_markdown(mention)))
+    elif mentions:
+        text = _below_title(text, NO_MENTION)
+        blocks.append(_context((NO_MENTION,)))
     body: dict[str, object] = {"text": text, "unfurl_links": False, "unfurl_media": False}
-    if degrade < TEXT_ONLY:
+    if content < TEXT_ONLY:
         body["blocks"] = [block.to_dict() for block in blocks]
     return body
 

@@ -16,7 +16,7 @@ from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResul
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.receivers.slack.api import Reply, SlackApi
-from watcher.receivers.slack.blocks import METADATA_STEP, content_step, payload
+from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
 from watcher.receivers.slack.errors import classify
 from watcher.receivers.spec import PACE_KEY_LENGTH, InvalidReceiverError, Spec, is_http_url
@@ -84,7 +84,9 @@ class SlackReceiver:
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
         reply = await self._api.post("chat.postMessage", render(request, self._channel))
-        return classify(reply.answer, request.degrade, WEB_API) if isinstance(reply, Reply) else reply
+        if not isinstance(reply, Reply):
+            return reply
+        return classify(reply.answer, request.degrade, WEB_API, mentions=bool(request.mentions))
 
     async def look_up(self, requests: Sequence[DeliveryRequest]) -> Mapping[str, LookupResult]:
         """Return the lookup result of each delivery, from the channel's history since the earliest attempt."""
@@ -150,13 +152,13 @@ def render(request: DeliveryRequest, channel: str) -> dict[str, object]:
     """Return the body of this attempt."""
     body = payload(
         request.events,
-        content_step(request.degrade),
+        request.degrade,
         may_be_repeat=request.may_be_repeat,
         also=request.also,
         mentions=request.mentions,
     )
     body |= {"channel": channel, "link_names": False}
-    if request.degrade >= METADATA_STEP:
+    if not has_metadata(request.degrade):
         # Without metadata, a lookup recognises the message by this line.
         return body | {"text": f"{body['text']}\nDelivery `{request.delivery_id}`"}
     events = " ".join(event.id for event in request.events)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from watcher.receivers.slack.errors import CONTENT, ErrorNames
+from watcher.receivers.slack.errors import WORKSPACE, ErrorNames
 
 MISSING_SCOPE: Final = "missing_scope"
 
@@ -17,6 +17,7 @@ _RESTRICTED: Final = "a setting of the workspace or channel forbids the app to p
 _ADMINISTRATOR: Final = "the workspace does not admit the app; ask its administrator"
 
 DESTINATION: Final = {
+    **WORKSPACE,
     "channel_not_found": "set channel to the channel's id, e.g. C0123456789; invite the app to a private channel",
     "not_in_channel": "invite the app to the channel, or give it the scope chat:write.public",
     "is_archived": "unarchive the channel, or set channel to another one",
@@ -60,7 +61,6 @@ WEB_API: Final = ErrorNames(
             "update_failed",
         }
     ),
-    content=CONTENT | {"attachment_payload_limit_exceeded", "markdown_text_conflict"},
     metadata=frozenset(
         {
             "invalid_metadata_format",

@@ -28,7 +28,14 @@ from watcher.core.delivery.model import (
 from watcher.http import Answered
 from watcher.logs import Redactor
 from watcher.receivers.responses import requested_pause_seconds, shortened_answer
-from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY, content_step
+from watcher.receivers.slack.blocks import (
+    MENTION_STEP,
+    METADATA_STEP,
+    TEXT_ONLY,
+    content_step,
+    has_mention,
+    has_metadata,
+)
 
 ANSWER_BYTES: Final = 16_384
 RATE_LIMITED: Final = frozenset({"rate_limited", "ratelimited"})
@@ -43,14 +50,38 @@ CONTENT: Final = frozenset(
         "too_many_attachments",
         "msg_too_long",
         "msg_blocks_too_long",
+        "attachment_payload_limit_exceeded",
+        "markdown_text_conflict",
     }
 )
 """Errors of the content; Slack may accept a simpler message."""
+MENTION: Final = frozenset(
+    {
+        "action_prohibited",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_non_threadable_channel",
+        "user_is_restricted",
+    }
+)
+"""Errors that may concern only the mention of a message, e.g. a workspace that restricts ``<!channel>``."""
+WORKSPACE: Final = MappingProxyType(
+    {
+        "team_access_not_granted": "the app has no access to the workspace; ask its administrator to grant it",
+        "free_team_not_allowed": "the workspace's free plan does not allow this; ask its administrator",
+        "team_not_on_plan": "the workspace's plan does not allow this; ask its administrator",
+        "user_is_restricted": "the workspace restricts the app's user; ask its administrator",
+        "channel_type_not_supported": "the app cannot post to a channel of this type; set another channel",
+    }
+)
+"""Errors of the workspace's plan and access, and their remedies."""
 EMPTY: Final[frozenset[str]] = frozenset()
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 NOT_OK: Final = '"ok": false and no error name of Slack'
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
+_MENTION: Final = re.compile(r"mention|broadcast|at_(here|channel|everyone)")
+"""Occurs in the names of errors about mentions, also in those that this module does not know."""
 _HTML: Final = re.compile(r"[\s\ufeff]*<|.{0,1000}?<(!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 """The beginning of a page; Slack itself sends its plain ``ok`` as ``text/html``, so the header does not show one."""
 
@@ -64,6 +95,8 @@ class ErrorNames:
     content: frozenset[str] = CONTENT
     metadata: frozenset[str] = EMPTY
     """Errors of the metadata; Slack accepts the message without it."""
+    mention: frozenset[str] = MENTION
+    """Errors of the mention; Slack may accept the message without it."""
     unclear: frozenset[str] = EMPTY
     """Errors after which the message may be posted nevertheless."""
     target_gone: frozenset[str] = EMPTY
@@ -78,6 +111,7 @@ _NEW_WEBHOOK: Final = "make a new incoming webhook and set url to its address"
 WEBHOOK: Final = ErrorNames(
     remedies=MappingProxyType(
         {
+            **WORKSPACE,
             "channel_not_found": "the channel does not exist any more; make a webhook for another one",
             "channel_is_archived": "unarchive the channel, or make a webhook for another one",
             "action_prohibited": "an administrator of the workspace has restricted this webhook; ask the administrator",
@@ -172,23 +206,33 @@ def _pause_in(document: Mapping[str, Any]) -> float | None:
     return float(min(requested, MAX_RETRY_AFTER_SECONDS))
 
 
-def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK) -> Outcome:
-    """Return the outcome of an answer; ``degrade`` is the step by which the message was simplified."""
+def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK, *, mentions: bool = False) -> Outcome:
+    """Return the outcome of an answer.
+
+    Args:
+        answer: The answer.
+        degrade: The steps by which the message was simplified.
+        names: The error names of the interface.
+        mentions: Whether the route of the message has mentions.
+    """
     if answer.accepted:
         return Delivered(answer=answer.kept, receipt=answer.receipt)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.name in RATE_LIMITED:
         pause = answer.after_seconds or PAUSE_SECONDS
         return TryLater(reason="rate_limited", answer=answer.kept, after_seconds=pause, throttled=True)
-    return _by_name(answer, degrade, names) or _by_status(answer, names)
+    mentioned = mentions and has_mention(degrade)
+    return _by_name(answer, degrade, names, mentioned=mentioned) or _by_status(answer, names)
 
 
-def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome | None:
+def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames, *, mentioned: bool) -> Outcome | None:
     name = answer.name
+    if mentioned and _refuses_mention(name, names):
+        return Degrade(reason=f"{name}: sent again without the mention", answer=answer.kept, steps=MENTION_STEP)
     if name in names.remedies:
         return Refused(reason=f"{name}: {names.remedies[name]}", answer=answer.kept)
     if name in names.content or answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return _content_refused(answer, degrade, names)
-    if name in names.metadata and degrade < METADATA_STEP:
+        return _content_refused(answer, degrade, names, mentioned=mentioned)
+    if name in names.metadata and has_metadata(degrade):
         return Degrade(reason=name, answer=answer.kept, steps=METADATA_STEP)
     if name in names.ours or answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
         reason = f"{name or f'http {answer.status}'}: the watcher sent a wrong request"
@@ -196,12 +240,18 @@ def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome | 
     return None
 
 
-def _content_refused(answer: SlackAnswer, degrade: int, names: ErrorNames) -> Outcome:
+def _refuses_mention(name: str, names: ErrorNames) -> bool:
+    return name in names.mention or _MENTION.search(name) is not None
+
+
+def _content_refused(answer: SlackAnswer, degrade: int, names: ErrorNames, *, mentioned: bool) -> Outcome:
     reason = answer.name or f"http {answer.status}"
     if content_step(degrade) < TEXT_ONLY:
         return Degrade(reason=reason, answer=answer.kept)
-    if names.metadata and degrade < METADATA_STEP:
+    if names.metadata and has_metadata(degrade):
         return Degrade(reason=reason, answer=answer.kept, steps=METADATA_STEP)
+    if mentioned:
+        return Degrade(reason=reason, answer=answer.kept, steps=MENTION_STEP)
     return Refused(reason=f"{reason}: Slack rejects text alone too", answer=answer.kept, scope=RefusalScope.MESSAGE)
 
 

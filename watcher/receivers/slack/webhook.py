@@ -15,7 +15,7 @@ from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.responses import outcome_without_answer, redactor_for
-from watcher.receivers.slack.blocks import content_step, payload
+from watcher.receivers.slack.blocks import payload
 from watcher.receivers.slack.errors import classify, read_answer
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
@@ -54,14 +54,14 @@ class SlackWebhookReceiver:
         call = await self._spec.http.call(http_request)
         if not isinstance(call, Answered):
             return outcome_without_answer(call, redactor)
-        return classify(read_answer(call, redactor), request.degrade)
+        return classify(read_answer(call, redactor), request.degrade, mentions=bool(request.mentions))
 
 
 def render(request: DeliveryRequest) -> bytes:
     """Return the body of this attempt."""
     content = payload(
         request.events,
-        content_step(request.degrade),
+        request.degrade,
         may_be_repeat=request.may_be_repeat,
         also=request.also,
         mentions=request.mentions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import Spec
-from watcher.receivers.slack.blocks import METADATA_STEP
+from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP, NO_MENTION
 from watcher.receivers.slack.bot import SlackReceiver
 
 
@@ -227,6 +228,32 @@ async def test_refused_content_is_simplified_until_it_is_accepted() -> None:
     assert isinstance(outcome, Delivered)
     assert attempt.degrade == METADATA_STEP + 2
     assert "maqll0abcde" in slack.texts[0]
+
+
+@pytest.mark.parametrize("mention", ["<!channel>", "<!here>", "<!subteam^S0123456789>", "<@U0123456789>"])
+@pytest.mark.parametrize("degrade", [0, 2, METADATA_STEP])
+async def test_a_refused_mention_is_left_out_and_the_message_says_so(mention: str, degrade: int) -> None:
+    def no_mentions(body: dict[str, Any]) -> str | None:
+        return "restricted_action" if mention in body["text"] else None
+
+    async with slack_and_bot(fault=no_mentions) as (slack, receiver):
+        attempt = request(mentions=(mention,), degrade=degrade)
+        while isinstance(outcome := await receiver.send(attempt), Degrade):
+            attempt = replace(attempt, degrade=attempt.degrade + outcome.steps)
+    assert isinstance(outcome, Delivered)
+    assert attempt.degrade == degrade + MENTION_STEP
+    body = slack.bodies[-1]
+    assert mention not in json.dumps(body)
+    assert NO_MENTION in body["text"]
+    assert ("blocks" in body) is (NO_MENTION in json.dumps(body.get("blocks", "")))
+    assert ("metadata" in body) is (degrade < METADATA_STEP)
+
+
+async def test_a_channel_that_refuses_the_message_without_its_mention_too_is_refused() -> None:
+    async with slack_and_bot(fault=lambda _: "restricted_action") as (_, receiver):
+        outcome = await receiver.send(request(mentions=("<!channel>",), degrade=MENTION_STEP))
+    assert isinstance(outcome, Refused)
+    assert outcome.scope is RefusalScope.RECEIVER
 
 
 async def test_a_burst_is_rate_limited_with_a_requested_wait() -> None:

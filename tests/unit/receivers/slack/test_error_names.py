@@ -11,7 +11,7 @@ import pytest
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
-from watcher.receivers.slack.blocks import METADATA_STEP, TEXT_ONLY
+from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP, TEXT_ONLY
 from watcher.receivers.slack.error_names import CREDENTIALS, DESTINATION, WEB_API
 from watcher.receivers.slack.errors import PAUSE_SECONDS, WEBHOOK, classify, read_answer
 
@@ -27,7 +27,10 @@ TARGET_GONE = """message_not_found cant_update_message edit_window_closed is_ina
     cannot_reply_to_message restricted_action_thread_locked"""
 WRONG_PLACE = """channel_not_found not_in_channel is_archived restricted_action restricted_action_read_only_channel
     restricted_action_thread_only_channel restricted_action_non_threadable_channel messages_tab_disabled
-    team_not_found message_limit_exceeded"""
+    team_not_found message_limit_exceeded team_access_not_granted free_team_not_allowed team_not_on_plan
+    user_is_restricted channel_type_not_supported"""
+MENTION = """restricted_action restricted_action_read_only_channel restricted_action_non_threadable_channel
+    user_is_restricted channel_mention_not_allowed"""
 WRONG_TOKEN = """invalid_auth not_authed account_inactive token_revoked token_expired missing_scope no_permission
     not_allowed_token_type app_access_restricted ekm_access_denied access_denied accesslimited
     two_factor_setup_required enterprise_is_restricted"""
@@ -40,10 +43,13 @@ def answered(status: int, body: str, headers: dict[str, str] | None = None) -> A
     return Answered(status=status, headers=fields, body=body.encode(), asked_at=NOW, answered_at=NOW)
 
 
-def outcome(status: int, document: Any, *, degrade: int = 0, headers: dict[str, str] | None = None) -> Outcome:
+def outcome(
+    status: int, document: Any, *, degrade: int = 0, headers: dict[str, str] | None = None, mentions: bool = False
+) -> Outcome:
     body = document if isinstance(document, str) else json.dumps(document)
     facts = document if isinstance(document, dict) else {}
-    return classify(read_answer(answered(status, body, headers), Redactor(), facts), degrade, WEB_API)
+    answer = read_answer(answered(status, body, headers), Redactor(), facts)
+    return classify(answer, degrade, WEB_API, mentions=mentions)
 
 
 def refusal(name: str, **changes: Any) -> Outcome:
@@ -131,6 +137,25 @@ def test_refused_metadata_is_dropped_and_the_content_is_kept(name: str, degrade:
     assert not isinstance(refusal(name, degrade=degrade + METADATA_STEP), Degrade), (
         "the message has no metadata any more"
     )
+
+
+@pytest.mark.parametrize("name", MENTION.split())
+def test_a_refused_mention_is_left_out_and_the_rest_of_the_message_is_kept(name: str) -> None:
+    for degrade in (0, 1, TEXT_ONLY, METADATA_STEP):
+        refused = refusal(name, degrade=degrade, mentions=True)
+        assert isinstance(refused, Degrade)
+        assert refused.steps == MENTION_STEP
+        assert "mention" in refused.reason
+        assert not isinstance(refusal(name, degrade=degrade + MENTION_STEP, mentions=True), Degrade)
+    assert not isinstance(refusal(name), Degrade), "the message has no mention"
+
+
+def test_refused_content_loses_metadata_and_mention_last() -> None:
+    steps, degrade = [], 0
+    while isinstance(refused := refusal("invalid_blocks", degrade=degrade, mentions=True), Degrade):
+        degrade += refused.steps
+        steps.append(refused.steps)
+    assert steps == [1, 1, METADATA_STEP, MENTION_STEP]
 
 
 @pytest.mark.parametrize("name", TARGET_GONE.split())

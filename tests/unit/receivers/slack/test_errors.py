@@ -9,15 +9,16 @@ import pytest
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
-from watcher.receivers.slack.errors import NOT_OK, PAUSE_SECONDS, classify, read_answer
+from watcher.receivers.slack.blocks import MENTION_STEP
+from watcher.receivers.slack.errors import NOT_OK, PAUSE_SECONDS, WORKSPACE, classify, read_answer
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def outcome(status: int, body: str, *, degrade: int = 0, after: float | None = None) -> Outcome:
+def outcome(status: int, body: str, *, degrade: int = 0, after: float | None = None, mentions: bool = False) -> Outcome:
     headers = Headers([] if after is None else [("retry-after", f"{after:g}")])
     answered = Answered(status=status, headers=headers, body=body.encode(), asked_at=NOW, answered_at=NOW)
-    return classify(read_answer(answered, Redactor()), degrade)
+    return classify(read_answer(answered, Redactor()), degrade, mentions=mentions)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +178,36 @@ def test_errors_of_destination_or_credentials_are_permanent_with_a_remedy(status
     assert refused.scope is RefusalScope.RECEIVER
     assert refused.reason.startswith(f"{name}: ")
     assert refused.answer == f"{status} {name}"
+
+
+@pytest.mark.parametrize("name", sorted(WORKSPACE))
+@pytest.mark.parametrize("body", ["{}", '{{"ok":false,"error":"{}"}}'])
+def test_errors_of_the_workspace_are_permanent_with_a_remedy(name: str, body: str) -> None:
+    refused = outcome(403, body.format(name))
+    assert isinstance(refused, Refused)
+    assert (refused.scope, refused.reason) == (RefusalScope.RECEIVER, f"{name}: {WORKSPACE[name]}")
+
+
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+@pytest.mark.parametrize("name", ["action_prohibited", "restricted_action", "at_everyone_denied"])
+def test_a_refused_mention_is_left_out_before_the_destination_counts_as_refused(name: str, degrade: int) -> None:
+    refused = outcome(403, name, degrade=degrade, mentions=True)
+    assert isinstance(refused, Degrade)
+    assert refused.steps == MENTION_STEP
+    again = outcome(403, name, degrade=degrade + MENTION_STEP, mentions=True)
+    assert type(again) is type(outcome(403, name, degrade=degrade)) is not Degrade
+
+
+@pytest.mark.parametrize("name", ["no_service", "channel_is_archived", "invalid_token"])
+def test_other_errors_of_the_destination_do_not_concern_the_mention(name: str) -> None:
+    assert isinstance(outcome(403, name, mentions=True), Refused)
+
+
+def test_content_that_is_refused_as_text_too_is_sent_without_the_mention_last() -> None:
+    assert outcome(400, "invalid_payload", degrade=2, mentions=True) == Degrade(
+        reason="invalid_payload", answer="400 invalid_payload", steps=MENTION_STEP
+    )
+    assert isinstance(outcome(400, "invalid_payload", degrade=2 + MENTION_STEP, mentions=True), Refused)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
