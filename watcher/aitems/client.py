@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
+from watcher.aitems.list_page import Page
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import BadAnswer, Item, Page, ServiceInfo, Times
+from watcher.aitems.wire import BadAnswer, Item, ServiceInfo, Times
 from watcher.clock import Clock
 from watcher.core.messages.training import one_line
-from watcher.core.polling.result import Cause, PollFailure, PollResult
+from watcher.core.polling.result import Cause, PollFailure, PollResult, UnreadableRecord
 from watcher.core.secret import STARS
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import (
@@ -88,6 +89,8 @@ class ServicesResult:
     digest: bytes
     """SHA-256 of the bodies of all pages."""
     deviations: tuple[str, ...] = ()
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    """Records of the list that are left out."""
     server_date: datetime | None = None
 
 
@@ -128,7 +131,10 @@ class AitemsClient:
         )
 
     async def list(self, service: ServiceRef, *, first: bool = False) -> PollResult | PollFailure:
-        """List all trainings of a service (``GET /services/{serviceId}/trains``): every page, or a failure."""
+        """List all trainings of a service (``GET /services/{serviceId}/trains``): every page, or a failure.
+
+        Records that cannot be read are left out.
+        """
 
         def read(answer: Answered) -> Page[Observation] | BadAnswer:
             return wire.read_trainings(answer.body, service, _times(answer))
@@ -142,6 +148,7 @@ class AitemsClient:
             answered_at=complete.times.answered_at,
             digest=complete.digest,
             deviations=complete.deviations,
+            unreadable=complete.unreadable,
             server_date=complete.server_date,
         )
 
@@ -160,6 +167,7 @@ class AitemsClient:
             answered_at=complete.times.answered_at,
             digest=complete.digest,
             deviations=complete.deviations,
+            unreadable=complete.unreadable,
             server_date=complete.server_date,
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic
 
-from watcher.aitems.wire import Item, Page, Times
-from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.aitems.list_page import Page
+from watcher.aitems.wire import Item, ServiceInfo, Times
+from watcher.core.polling.result import UnreadableRecord
+from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
 
 MAX_PAGES: Final = 50
@@ -27,6 +30,7 @@ class CompleteList(Generic[Item]):
     digest: bytes
     """SHA-256 of the bodies of the pages."""
     deviations: tuple[str, ...]
+    unreadable: tuple[UnreadableRecord, ...]
     server_date: datetime | None
 
 
@@ -45,6 +49,7 @@ class PageCollector(Generic[Item]):
         self._digest = hashlib.sha256()
         self._date: datetime | None = None
         self._deviations: set[str] = set()
+        self._unreadable: list[UnreadableRecord] = []
         self._offset = 0
         self._limit = 0
 
@@ -58,14 +63,21 @@ class PageCollector(Generic[Item]):
         if page.offset not in {None, self._offset}:
             return f"the page begins at {page.offset}, not at {self._offset}: the list is incomplete"
         known = len(self._items)
-        for item in page.items:
-            earlier = self._items.setdefault(item.ref, item)
-            if earlier.status != item.status:
-                return f"{item.ref.subject} is listed twice, as {earlier.status} and as {item.status}"
+        contradictions: dict[TrainingRef | ServiceRef, UnreadableRecord] = _contradictions(page.items)
+        # A later page is newer: a training may change its status while the pages are requested.
+        self._items |= {item.ref: item for item in page.items if item.ref not in contradictions}
+        self._unreadable += [*page.unreadable, *contradictions.values()]
         self._note(page, answer)
         self._advance(page, has_new_items=len(self._items) > known)
-        if not self.complete and (self._answers >= MAX_PAGES or len(self._items) >= MAX_ITEMS):
-            return f"the list does not end after {self._answers} pages with {len(self._items)} items"
+        return self._fault()
+
+    def _fault(self) -> str | None:
+        if not self.complete:
+            if self._answers >= MAX_PAGES or len(self._items) >= MAX_ITEMS:
+                return f"the list does not end after {self._answers} pages with {len(self._items)} items"
+        elif self._unreadable and not self._items:
+            # A list without a single readable record shows another format, and no list without trainings.
+            return f"{self._unreadable[0].reason}; no record of the list can be read"
         return None
 
     def _note(self, page: Page[Item], answer: Answered) -> None:
@@ -77,9 +89,10 @@ class PageCollector(Generic[Item]):
         self._deviations.update(page.deviations)
 
     def _advance(self, page: Page[Item], *, has_new_items: bool) -> None:
-        full = page.limit is not None and 0 < page.limit <= len(page.items)
+        count = len(page.items) + len(page.unreadable)
+        full = page.limit is not None and 0 < page.limit <= count
         self.complete = not (full and has_new_items)
-        self._offset += len(page.items)
+        self._offset += count
         self._limit = page.limit or 0
 
     def complete_list(self) -> CompleteList[Item]:
@@ -95,5 +108,22 @@ class PageCollector(Generic[Item]):
             times=self._times,
             digest=self._digest.digest(),
             deviations=tuple(sorted(self._deviations)),
+            unreadable=tuple(self._unreadable),
             server_date=self._date,
         )
+
+
+def _contradictions(items: Sequence[Observation | ServiceInfo]) -> dict[TrainingRef | ServiceRef, UnreadableRecord]:
+    """Return the trainings that one page lists with several statuses; a service's own status changes nothing."""
+    statuses: dict[TrainingRef, str] = {}
+    trainings = [item for item in items if isinstance(item, Observation)]
+    found = {item.ref for item in trainings if statuses.setdefault(item.ref, item.status) != item.status}
+    return {ref: _contradiction(ref) for ref in found}
+
+
+def _contradiction(ref: TrainingRef) -> UnreadableRecord:
+    return UnreadableRecord(
+        reason="unreadable record in trains: listed twice, with different statuses",
+        identity=(ref.type, ref.version),
+        sample={},
+    )

@@ -27,10 +27,7 @@ def loads(body: bytes) -> object:
         NotStrictJsonError: The body has NaN, infinities, repeated names, lone surrogates, deep nesting or too many
             values, or is no JSON.
     """
-    if not body.strip():
-        raise NotStrictJsonError("the body is empty")
-    if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
-        raise NotStrictJsonError(f"more than {MAX_VALUES} values")
+    check_size(body)
     try:
         value = json.loads(
             body.decode("utf-8-sig"),
@@ -40,10 +37,8 @@ def loads(body: bytes) -> object:
         )
     except UnicodeDecodeError as error:
         raise NotStrictJsonError("the body is not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise NotStrictJsonError(f"no JSON: {error.msg} at character {error.pos}{_hint(body)}") from error
-    except RecursionError as error:
-        raise NotStrictJsonError(f"nested more than {MAX_DEPTH} deep") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise NotStrictJsonError(describe(error, body)) from error
     except NotStrictJsonError:
         raise
     except ValueError as error:
@@ -52,6 +47,25 @@ def loads(body: bytes) -> object:
     _check_depth(value)
     _check_text(value, body)
     return value
+
+
+def check_size(body: bytes) -> None:
+    """Reject a body before it is parsed.
+
+    Raises:
+        NotStrictJsonError: It is empty, or has too many values.
+    """
+    if not body.strip():
+        raise NotStrictJsonError("the body is empty")
+    if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+        raise NotStrictJsonError(f"more than {MAX_VALUES} values")
+
+
+def describe(error: json.JSONDecodeError | RecursionError, body: bytes) -> str:
+    """Return the reason for a failure of the parser."""
+    if isinstance(error, RecursionError):
+        return f"nested more than {MAX_DEPTH} deep"
+    return f"no JSON: {error.msg} at character {error.pos}{_hint(body)}"
 
 
 def _hint(body: bytes) -> str:

@@ -11,7 +11,7 @@ from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event
-from watcher.core.polling.result import PollFailure, PollOutcome
+from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord
 from watcher.core.routing.planning import OutboxState, RoutingPlan
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 
@@ -63,6 +63,16 @@ class ServicesResult(Protocol):
     @property
     def digest(self) -> bytes:
         """SHA-256 of the response."""
+        ...
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """Differences from the documents that are no failure."""
+        ...
+
+    @property
+    def unreadable(self) -> tuple[UnreadableRecord, ...]:
+        """Records of the list that are left out; ``hidden_by`` says which services they may stand for."""
         ...
 
 

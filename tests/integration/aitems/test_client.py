@@ -133,13 +133,6 @@ async def test_a_training_listed_twice_with_one_status_counts_once(api: AitemsCl
     assert len(result(await api.list(SERVICE)).observations) == 1
 
 
-async def test_a_training_listed_twice_with_two_statuses_is_a_bad_answer(api: AitemsClient, script: Script) -> None:
-    script.add(page([item(1, "learning"), item(1, "completed")], 0, 1000))
-    problem = failure(await api.list(SERVICE))
-    assert problem.cause is Cause.BAD_ANSWER
-    assert "twice" in problem.detail
-
-
 async def test_services_are_listed_from_all_pages(api: AitemsClient, server: RawServer, script: Script) -> None:
     for offset, name in enumerate("ab"):
         services = [{"serviceId": name, "status": "learnable", "name": f"shop {name}"}]

@@ -34,14 +34,20 @@ class Deviation:
 def deviations_in(result: PollResult, known: frozenset[str], poll: str) -> tuple[Deviation, ...]:
     """Return the deviations of a result that are not known yet, within ``DEVIATION_LIMIT``."""
     left = max(DEVIATION_LIMIT - len(known), 0)
-    unknown = [description for description in result.deviations if description not in known][:left]
-    if not unknown:
-        return ()
-    sample = _sample(result)
+    samples = _samples(result, known)
     return tuple(
         Deviation(description=description, poll=poll, seen_at=result.answered_at, sample=sample)
-        for description in unknown
+        for description, sample in list(samples.items())[:left]
     )
+
+
+def _samples(result: PollResult, known: frozenset[str]) -> Mapping[str, Mapping[str, object]]:
+    """Return the unknown deviations of a result, each with its sample."""
+    samples = {record.reason: record.sample for record in result.unreadable if record.reason not in known}
+    if unknown := [description for description in result.deviations if description not in known]:
+        sample = _sample(result)
+        samples |= dict.fromkeys(unknown, sample)
+    return samples
 
 
 def _sample(result: PollResult) -> Mapping[str, object]:

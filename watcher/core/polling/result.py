@@ -6,12 +6,12 @@ A poll fails, not a training: "cannot be polled" is never a status of a training
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.core.training.model import Observation
+from watcher.core.training.model import Observation, TrainingRef
 
 
 class Cause(StrEnum):
@@ -46,6 +46,33 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRecord:
+    """A record of a list that cannot be read; what it stands for is neither seen nor absent."""
+
+    reason: str
+    """One line without values, e.g. ``unreadable record in trains: status is null, not a text``."""
+    identity: tuple[str | None, ...]
+    """Type and version of a training, or the id of a service; ``None`` for a part that cannot be read."""
+    sample: Mapping[str, object]
+    """The names and types of its fields, without values."""
+
+
+def hidden_by(unreadable: Iterable[UnreadableRecord]) -> Callable[..., bool]:
+    """Return the question whether an identity may be that of one of these records."""
+    identities = {record.identity for record in unreadable}
+    patterns = [identity for identity in identities if None in identity]
+
+    def may_be_hidden(*identity: str) -> bool:
+        return identity in identities or any(_fits(identity, pattern) for pattern in patterns)
+
+    return may_be_hidden
+
+
+def _fits(identity: Sequence[str], pattern: Sequence[str | None]) -> bool:
+    return all(known in {None, part} for part, known in zip(identity, pattern, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
     """A valid answer: complete, in time, and about the service or training that was requested."""
 
@@ -56,7 +83,15 @@ class PollResult:
     """SHA-256 of the body, or of the bodies of all pages."""
     deviations: tuple[str, ...] = ()
     """Differences from the documents that are no failure, e.g. ``new field: foo``."""
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    """Records of the list that are left out."""
     server_date: datetime | None = None
+
+    def absent(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
+        """Return those of these trainings that the answer lacks, and that no unreadable record may stand for."""
+        may_be_hidden = hidden_by(self.unreadable)
+        shown = {observation.ref for observation in self.observations}
+        return [ref for ref in known if ref not in shown and not may_be_hidden(ref.type, ref.version)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,9 +142,9 @@ class Decider:
         poll = context.poll
         if poll.training is not None:
             return []
-        shown = {observation.ref for observation in result.observations}
+        known = self._cache.known(poll)
         # A training with a watch of its own gets a view before it counts as missing.
-        absent = [item for ref, item in self._cache.known(poll).items() if ref not in shown | poll.single.keys()]
+        absent = [known[ref] for ref in result.absent(known) if ref not in poll.single]
         now, last_good_at = result.answered_at, before.good_asked_at
         return [missed(item, last_good_at, self._context(context, item.ref), now) for item in absent]
 

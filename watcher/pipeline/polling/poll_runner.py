@@ -163,7 +163,12 @@ class PollRunner:
 
 def _as_result(services: ServicesResult) -> PollResult:
     return PollResult(
-        observations=(), asked_at=services.asked_at, answered_at=services.answered_at, digest=services.digest
+        observations=(),
+        asked_at=services.asked_at,
+        answered_at=services.answered_at,
+        digest=services.digest,
+        deviations=services.deviations,
+        unreadable=services.unreadable,
     )
 
 

@@ -1,0 +1,146 @@
+"""Reads one page of a list: its readable items, and the records that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from watcher.aitems import tolerant_json
+from watcher.aitems.record import BadAnswerError, Record, kind_of, object_of, refuse, segment_in
+from watcher.aitems.strict_json import NotStrictJsonError, check_size, loads
+from watcher.core.polling.deviation import shape_of
+from watcher.core.polling.result import UnreadableRecord
+
+MAX_DEVIATIONS: Final = 20
+MAX_DEVIATION_LENGTH: Final = 100
+
+KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "offset", "limit"})
+
+ListItem = TypeVar("ListItem")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[ListItem]):
+    """One page of a list; ``offset`` and ``limit`` are those in the answer, ``None`` where they are missing."""
+
+    items: tuple[ListItem, ...]
+    offset: int | None
+    limit: int | None
+    deviations: tuple[str, ...]
+    unreadable: tuple[UnreadableRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReader(Generic[ListItem]):
+    """The way to read the records of one list."""
+
+    list_name: str
+    """The field of the answer that holds the list."""
+    identity: tuple[str, ...]
+    """The fields that identify a record within the list."""
+    read: Callable[[Record], tuple[ListItem, Sequence[str]]]
+    """Returns the item of a record and its deviations.
+
+    Raises:
+        BadAnswerError: The record cannot be read; the text holds no value of it.
+    """
+
+
+def read_page(body: bytes, reader: ItemReader[ListItem]) -> Page[ListItem]:
+    """Return one page of a list.
+
+    Raises:
+        BadAnswerError: The page itself cannot be read.
+    """
+    document, is_strict = _parse(body)
+    page = object_of(document)
+    records = _records(page, reader.list_name)
+    if not is_strict:
+        _refuse_faults_beside(page, reader.list_name)
+    items: list[ListItem] = []
+    unreadable: list[UnreadableRecord] = []
+    deviations: list[str] = []
+    for record in records:
+        try:
+            item, differences = reader.read(_checked(record, is_strict=is_strict))
+        except BadAnswerError as bad:
+            unreadable.append(_unreadable(record, reader, str(bad)))
+            continue
+        items.append(item)
+        deviations += differences
+    deviations += [f"new field beside {reader.list_name}: {field}" for field in page.keys() - KNOWN_PAGE_FIELDS]
+    offset, limit = (_count(page, field, deviations) for field in ("offset", "limit"))
+    return Page(tuple(items), offset, limit, unique(deviations), tuple(unreadable))
+
+
+def unique(deviations: Sequence[str]) -> tuple[str, ...]:
+    """Return the different deviations, shortened and limited."""
+    return tuple(sorted({description[:MAX_DEVIATION_LENGTH] for description in deviations})[:MAX_DEVIATIONS])
+
+
+def _parse(body: bytes) -> tuple[object, bool]:
+    """Return the document, and whether it is strict JSON."""
+    with suppress(NotStrictJsonError):
+        return loads(body), True
+    try:
+        check_size(body)
+        return tolerant_json.loads(body), False
+    except NotStrictJsonError as error:
+        refuse(str(error))
+
+
+def _records(page: Record, name: str) -> list[object]:
+    listed = page.get(name)
+    if not isinstance(listed, list):
+        refuse(f"{name} is {kind_of(listed)}, not an array" if name in page else f"{name} is missing")
+    return listed
+
+
+def _refuse_faults_beside(page: Record, name: str) -> None:
+    fault = tolerant_json.fault_beside(page, name)
+    if fault is not None:
+        refuse(fault)
+
+
+def _checked(record: object, *, is_strict: bool) -> Record:
+    if not isinstance(record, dict):
+        refuse(f"it is {kind_of(record)}, not an object")
+    if not is_strict and (fault := tolerant_json.fault_in(record)) is not None:
+        refuse(fault)
+    return record
+
+
+def _unreadable(record: object, reader: ItemReader[ListItem], reason: str) -> UnreadableRecord:
+    return UnreadableRecord(
+        reason=f"unreadable record in {reader.list_name}: {reason}",
+        identity=tuple(_identity_part(record, name) for name in reader.identity),
+        sample=_sample(record),
+    )
+
+
+def _identity_part(record: object, name: str) -> str | None:
+    if isinstance(record, dict) and name not in tolerant_json.repeated_in(record):
+        with suppress(BadAnswerError):
+            part = segment_in(record, name)
+            return None if tolerant_json.fault_in(part) else part
+    return None
+
+
+def _sample(record: object) -> dict[str, object]:
+    """Return the names and types of a record; names that are no text become question marks."""
+    shape = shape_of(record) if isinstance(record, dict) else {"record": shape_of(record)}
+    encoded = json.dumps(shape, ensure_ascii=False).encode(errors="replace")
+    return dict(json.loads(encoded))
+
+
+def _count(page: Record, name: str, deviations: list[str]) -> int | None:
+    value = page.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    deviations.append(
+        f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}"
+    )
+    return None

@@ -1,0 +1,113 @@
+"""JSON with faults in single records: a mark replaces each fault, so that the rest of a list can be read."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from watcher.aitems.strict_json import MAX_DEPTH, NotStrictJsonError, describe
+
+MAX_DIGITS: Final = 4000
+"""Python itself rejects longer integers."""
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Replaces a value that strict JSON rejects."""
+
+    reason: str
+
+
+class RepeatedNames(dict[str, object]):
+    """An object in which names occur twice; it holds the first value of each."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(reversed(pairs))
+        counts = Counter(name for name, _ in pairs)
+        self.repeated = frozenset(name for name, count in counts.items() if count > 1)
+
+
+def loads(body: bytes) -> object:
+    """Return the value of JSON, with a mark in place of each fault.
+
+    Bytes that are no UTF-8 become lone surrogates, which ``fault_in`` finds.
+
+    Raises:
+        NotStrictJsonError: The text itself is no JSON.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8-sig", "surrogateescape"),
+            strict=False,
+            parse_constant=lambda name: Unreadable(f"{name} is no JSON number"),
+            parse_float=_float,
+            parse_int=_int,
+            object_pairs_hook=_object,
+        )
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise NotStrictJsonError(describe(error, body)) from error
+
+
+def fault_in(value: object) -> str | None:
+    """Return the reason why strict JSON rejects a part of this value; ``None`` where it accepts all of it."""
+    return next(_faults(value), None)
+
+
+def fault_beside(document: dict[str, object], name: str) -> str | None:
+    """Return the reason why strict JSON rejects a document, apart from the value of one name."""
+    if isinstance(document, RepeatedNames):
+        return _fault_of(document)
+    return fault_in({key: value for key, value in document.items() if key != name})
+
+
+def repeated_in(record: dict[str, object]) -> frozenset[str]:
+    """Return the names that occur more than once in an object."""
+    return record.repeated if isinstance(record, RepeatedNames) else frozenset()
+
+
+def _faults(value: object) -> Iterator[str]:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        children: list[object] = []
+        for node in level:
+            if (fault := _fault_of(node)) is not None:
+                yield fault
+            if isinstance(node, dict):
+                children += [*node, *node.values()]
+            elif isinstance(node, list):
+                children += node
+        if not children:
+            return
+        level = children
+    yield f"nested more than {MAX_DEPTH} deep"
+
+
+def _fault_of(node: object) -> str | None:
+    match node:
+        case Unreadable():
+            return node.reason
+        case RepeatedNames():
+            return "a name occurs twice in one object"
+        case str() if SURROGATE.search(node):
+            return "a text is not UTF-8, or contains half of a surrogate pair"
+    return None
+
+
+def _float(text: str) -> object:
+    number = float(text)
+    return Unreadable("a number is out of range") if math.isinf(number) else number
+
+
+def _int(text: str) -> object:
+    return Unreadable("a number is out of range") if len(text) > MAX_DIGITS else int(text)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else RepeatedNames(pairs)
