@@ -1,4 +1,7 @@
-"""Logging with structlog as JSON lines; the last step redacts secrets, in all lines and exceptions."""
+"""Logging with structlog as JSON lines; the last step redacts secrets, in all lines and exceptions.
+
+A thread writes them: logging never waits for its reader.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import json
 import logging
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TextIO, cast
+from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import quote
 
 import structlog
 
 from watcher.core.secret import STARS, Secret
 from watcher.core.timestamps import to_text
+from watcher.line_writer import LineWriter
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -41,34 +45,38 @@ class Redactor:
         return text
 
 
-class LossyStream:
-    """A stream for log lines that drops them on a write error such as a full disk."""
+class _QueuedLogger:
+    """structlog's output: every method hands one line to the writer."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, writer: LineWriter) -> None:
+        self._writer = writer
 
-    def write(self, text: str) -> int:
-        """Write the text, or drop it on an error."""
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            raise
-        except OSError:
-            return 0
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        self._writer.put(message + "\n")
 
-    def flush(self) -> None:
-        """Flush the stream; ignore an error."""
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError:
-            return
+    log = debug = info = warning = error = critical = exception = msg
 
 
-def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool = False) -> None:
-    """Send structlog's and the standard library's lines as JSON to ``stream`` (standard output by default)."""
-    output = cast("TextIO", LossyStream(stream or sys.stdout))
+class _QueuedHandler(logging.Handler):
+    """The same for the lines of libraries."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self._writer.put(self.format(record) + "\n")
+
+
+def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool = False) -> LineWriter:
+    """Send structlog's and the standard library's lines as JSON to ``stream`` (standard output by default).
+
+    Returns:
+        LineWriter: writes the lines in a thread; others may use it for the same stream.
+    """
+    writer = LineWriter(stream or sys.stdout, _log_dropped)
     level = logging.DEBUG if verbose else logging.INFO
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -80,10 +88,17 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(output),
+        logger_factory=lambda *_args: _QueuedLogger(writer),
         cache_logger_on_first_use=False,
     )
-    _configure_standard_library(shared, last, output)
+    _configure_standard_library(shared, last, writer)
+    return writer
+
+
+def _log_dropped(lines: int) -> None:
+    structlog.get_logger().warning(
+        "log.dropped", lines=lines, remedy="look at the reader of the log: it stood still, or its disk is full"
+    )
 
 
 def _redaction(redactor: Redactor) -> Processor:
@@ -98,11 +113,11 @@ def _plain(value: object) -> str:
     return to_text(value) if isinstance(value, datetime) and value.tzinfo else repr(value)
 
 
-def _configure_standard_library(shared: list[Processor], last: list[Processor], output: TextIO) -> None:
+def _configure_standard_library(shared: list[Processor], last: list[Processor], writer: LineWriter) -> None:
     # Libraries log every request at INFO, so only their warnings are kept.
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, *last])
-    handler = logging.StreamHandler(output)
+    handler = _QueuedHandler(writer)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

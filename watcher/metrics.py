@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
@@ -44,6 +44,7 @@ class Reading:
     health_stats: HealthStats | None
     """``None`` if the store cannot be read."""
     reasons: Sequence[NotReadyReason]
+    log_lines_dropped: int = 0
 
 
 class Metrics(Observer):
@@ -195,6 +196,9 @@ class _CurrentState(Collector):
             states.add_metric([not_ready.value], float(not_ready in current))
         yield states
         yield _single("ready", "1 while /readyz answers 200.", float(not reading.reasons))
+        lost = CounterMetricFamily(PREFIX + "log_lines_dropped", "Log lines that standard output did not take.")
+        lost.add_metric([], reading.log_lines_dropped)
+        yield lost
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -17,6 +17,7 @@ from tests.support.servers import Received
 from watcher import config
 from watcher.app import Daemon, Runtime, open_daemon
 from watcher.clock import Clock
+from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 from watcher.store.url import sqlite_url
@@ -92,7 +93,9 @@ def settings(base_url: str, services: list[str], hooks: Mapping[str, str], *, sl
 async def running(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
     """Run the daemon with this configuration while the block runs, then stop it gracefully."""
     loaded = config.load(folder / "config.toml", text=text)
-    runtime = Runtime(environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=io.StringIO())
+    runtime = Runtime(
+        environ={**ENVIRON, **(environ or {})}, redactor=Redactor(), clock=Clock(), output=LineWriter(io.StringIO())
+    )
     async with open_daemon(loaded, runtime, purpose="test") as daemon:
         stop = asyncio.Event()
         task = asyncio.create_task(daemon.run(stop))

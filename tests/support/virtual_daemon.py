@@ -6,6 +6,7 @@ Functions from request to answer replace it, one for each host.
 from __future__ import annotations
 
 import asyncio
+import io
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -28,6 +29,7 @@ from watcher import logs as telemetry
 from watcher.app import Daemon, Runtime, open_daemon
 from watcher.core.secret import Secret
 from watcher.http import Answered, FailureReason, HttpRequest, HttpResult, HttpSettings, MaybeSent
+from watcher.line_writer import EXIT_SECONDS, LineWriter
 from watcher.logs import Redactor
 from watcher.simulator import CallKind
 
@@ -199,11 +201,12 @@ def log_to_file(path: Path) -> Iterator[None]:
     """Write the daemon's log to a file, in its real format."""
     before = structlog.get_config()
     with path.open("a", encoding="utf-8") as file:
-        telemetry.configure(Redactor(), stream=file)
+        writer = telemetry.configure(Redactor(), stream=file)
         try:
             yield
         finally:
             structlog.configure(**before)
+            writer.drain(EXIT_SECONDS)
 
 
 @asynccontextmanager
@@ -229,10 +232,14 @@ async def running(  # noqa: PLR0913 - the options of a test
     loaded = config.load(folder / "config.toml", text=text)
     if keep_history is not None:
         loaded = replace(loaded, state=loaded.state.model_copy(update={"keep_history": keep_history}))
-    with (folder / "output.log").open("a", encoding="utf-8") as output, apscheduler_on(api.clock):
+    with apscheduler_on(api.clock):
         clock: Any = api.clock
         runtime = Runtime(
-            environ={**daemon_in_process.ENVIRON, **environ}, redactor=Redactor(), clock=clock, output=output
+            environ={**daemon_in_process.ENVIRON, **environ},
+            redactor=Redactor(),
+            clock=clock,
+            # In memory: a thread would run in real time.
+            output=LineWriter(io.StringIO()),
         )
         started_at = api.clock.true_now()
         async with open_daemon(loaded, runtime, purpose="test") as daemon:

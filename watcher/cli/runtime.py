@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
+    from watcher.line_writer import LineWriter
     from watcher.logs import Redactor
     from watcher.wiring.runtime import Runtime
 
@@ -50,12 +51,14 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-def runtime(redactor: Redactor, output: TextIO | None = None) -> Runtime:
+def runtime(redactor: Redactor, output: LineWriter | TextIO | None = None) -> Runtime:
     """Return the environment, clock and output of this process."""
     from watcher.clock import Clock
+    from watcher.line_writer import LineWriter
     from watcher.wiring.runtime import Runtime
 
-    return Runtime(environ=os.environ, redactor=redactor, clock=Clock(), output=output or sys.stdout)
+    writer = output if isinstance(output, LineWriter) else LineWriter(output or sys.stdout)
+    return Runtime(environ=os.environ, redactor=redactor, clock=Clock(), output=writer)
 
 
 def quiet_logs(*, verbose: bool) -> Redactor:

@@ -16,6 +16,7 @@ from watcher.core.event import Event
 from watcher.core.messages.group import GroupMessage, compose_group
 from watcher.core.messages.text import LIST_LIMIT, Code, Piece, TextLine, plain_piece, plain_text
 from watcher.core.messages.training import Message, Severity, compose, repeat_note
+from watcher.line_writer import LineWriter
 from watcher.receivers.fallback_render import render_or_fall_back
 from watcher.receivers.spec import Spec
 from watcher.receivers.stream import write
@@ -41,8 +42,8 @@ class ConsoleReceiver:
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self._stream = spec.stream or sys.stdout
-        self._is_terminal = self._stream.isatty()
+        self._writer = spec.writer or LineWriter(sys.stdout)
+        self._is_terminal = self._writer.is_terminal
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Return ``None``: each attempt renders the event anew."""
@@ -56,7 +57,7 @@ class ConsoleReceiver:
         def render(events: Sequence[Event], also: Sequence[Event]) -> str:
             return self._coloured(_lines(replace(request, events=tuple(events), also=tuple(also))))
 
-        return write(self._stream, render_or_fall_back(render, request.events, request.also))
+        return await write(self._writer, render_or_fall_back(render, request.events, request.also))
 
     def _coloured(self, lines: Iterable[Text]) -> str:
         # Rendered in memory, because the library would end the process on a broken pipe. It respects NO_COLOR and

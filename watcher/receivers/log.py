@@ -8,6 +8,7 @@ from typing import Final
 
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
+from watcher.line_writer import LineWriter
 from watcher.receivers.payload import sealed
 from watcher.receivers.responses import NOT_RENDERED
 from watcher.receivers.spec import Spec
@@ -26,7 +27,7 @@ class LogReceiver:
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
-        self._stream = spec.stream or sys.stdout
+        self._writer = spec.writer or LineWriter(sys.stdout)
 
     def seal(self, event: Event, receiver_seq: int) -> bytes:
         """Return the line without its line end."""
@@ -37,10 +38,7 @@ class LogReceiver:
         return sealed(entries, also)
 
     async def send(self, request: DeliveryRequest) -> Outcome:
-        """Write the line.
-
-        A stream that blocks also blocks the daemon's log, so this needs no thread.
-        """
+        """Write the line."""
         if request.body is None:
             return NOT_RENDERED
-        return write(self._stream, request.body.decode() + "\n")
+        return await write(self._writer, request.body.decode() + "\n")

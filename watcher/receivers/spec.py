@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, TextIO
+from typing import Final
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
 from watcher.core.secret import Secret
 from watcher.http import HttpClient
+from watcher.line_writer import LineWriter
 
 NO_HEADERS: Final[Mapping[str, Secret]] = MappingProxyType({})
 PACE_KEY_LENGTH: Final = 16
@@ -43,7 +44,7 @@ class Spec:
     api_url: str = ""
     """The address of the Web API for a bot."""
     headers: Mapping[str, Secret] = field(default_factory=lambda: NO_HEADERS, hash=False)
-    stream: TextIO | None = None
+    writer: LineWriter | None = None
     """The output of kinds without a network; standard output by default."""
 
     def require_url(self) -> Secret:

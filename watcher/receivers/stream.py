@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Final
 
-from watcher.core.delivery.model import Delivered, Outcome, Refused, Uncertain
+from watcher.core.delivery.model import Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.line_writer import ClosedStreamError, LineWriter, Written
+
+PATIENCE_SECONDS: Final = 10.0
+"""A reader of the stream that stands still so long makes the attempt fail."""
 
 
-def write(stream: TextIO, text: str) -> Outcome:
-    """Write ``text``, flush it, and return the outcome.
-
-    This blocks while the stream does. The daemon's log uses such a stream too and blocks likewise.
-    """
+async def write(writer: LineWriter, text: str) -> Outcome:
+    """Write ``text`` and return the outcome."""
     try:
-        stream.write(_encodable(stream, text))
-        stream.flush()
-    except ValueError:
+        return _outcome(await writer.write(text, PATIENCE_SECONDS))
+    except ClosedStreamError:
         return Refused(reason="the stream is closed")
     except OSError as error:
         # A part may have been written.
         return Uncertain(reason=f"the stream cannot be written: {error.strerror}")
-    return Delivered()
 
 
-def _encodable(stream: TextIO, text: str) -> str:
-    encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
+def _outcome(result: Written) -> Outcome:
+    if not result.problem:
+        return Delivered()
+    reason = f"the stream cannot be written: {result.problem}"
+    return Uncertain(reason=reason) if result.written else TryLater(reason=reason)

@@ -40,6 +40,7 @@ class HealthReporter:
         self._first_round = pipeline.poller.first_round
         self._store_outage = pipeline.store_outage
         self._clock = runtime.clock
+        self._output = runtime.output
         self._read_lock = asyncio.Lock()
         self._health_stats: HealthStats | None = None
         self._read_at = -math.inf
@@ -60,7 +61,13 @@ class HealthReporter:
             first_round_done=self._first_round.is_set(),
             store_failing=self._store_outage.cause,
         )
-        return Reading(at=self._clock.utc_now(), monotonic=now, health_stats=self._health_stats, reasons=reasons)
+        return Reading(
+            at=self._clock.utc_now(),
+            monotonic=now,
+            health_stats=self._health_stats,
+            reasons=reasons,
+            log_lines_dropped=self._output.dropped,
+        )
 
     async def reasons(self) -> Sequence[NotReadyReason]:
         """Return every reason for not being ready."""

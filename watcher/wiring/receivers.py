@@ -33,7 +33,7 @@ def make_receiver(name: str, settings: ReceiverSettings, runtime: Runtime, stack
         name=name,
         http=http,
         clock=runtime.clock,
-        stream=runtime.output,
+        writer=runtime.output,
         url=_url(settings, runtime),
         secret=_secret_source(settings, runtime),
         headers=_headers(settings, runtime),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TextIO
 
 from watcher.clock import Clock
 from watcher.config import SecretRef
 from watcher.core.secret import Secret
+from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
 
 
@@ -19,8 +19,8 @@ class Runtime:
     environ: Mapping[str, str]
     redactor: Redactor
     clock: Clock
-    output: TextIO
-    """The stream of the ``log`` receivers."""
+    output: LineWriter
+    """Writes for the ``log`` receivers."""
 
     def secret(self, ref: SecretRef) -> Secret:
         """Read a secret now; from here on the logs redact it.

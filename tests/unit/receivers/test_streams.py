@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from typing import TextIO, cast
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import Delivered, DeliveryRequest, RefusalScope, Refused, Uncertain
 from watcher.core.event import Event
 from watcher.http import HttpClient, HttpSettings
+from watcher.line_writer import LineWriter
 from watcher.receivers import KINDS, Receiver, Spec
 
 CONTROL = {*map(chr, range(32)), "\x7f", *map(chr, range(0x80, 0xA0))} - {"\n"}
@@ -36,7 +38,9 @@ class FullDisk(io.StringIO):
 
 
 def receiver(kind: str, stream: io.TextIOBase) -> Receiver:
-    spec = Spec(name="out", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), stream=stream)  # type: ignore[arg-type]  # a text stream by its methods
+    spec = Spec(
+        name="out", http=HttpClient(HttpSettings(), Clock()), clock=Clock(), writer=LineWriter(cast("TextIO", stream))
+    )
     return KINDS[kind](spec)
 
 

@@ -24,6 +24,7 @@ from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, cell, say, screen
 from watcher.core.delivery.model import State
 from watcher.core.plural import counted
+from watcher.line_writer import EXIT_SECONDS, LineWriter
 
 if TYPE_CHECKING:
     from watcher.config import Config
@@ -136,8 +137,10 @@ def _logs(folder: Path, *, verbose: bool) -> Iterator[Redactor]:
 
     redactor = telemetry.Redactor()
     with (folder / LOG).open("w", encoding="utf-8") as file:
-        telemetry.configure(redactor, stream=sys.stderr if verbose else file, verbose=verbose)
+        writer = telemetry.configure(redactor, stream=sys.stderr if verbose else file, verbose=verbose)
         yield redactor
+        # The log is searched for faults next.
+        writer.drain(EXIT_SECONDS)
 
 
 async def _watch(options: Demo, out: Screen) -> Sequence[EventHistory]:
@@ -173,7 +176,7 @@ def _runtime(options: Demo) -> Runtime:
 
     environ = {"NCP_ACCESS_KEY": SIMULATOR_ACCESS_KEY, "NCP_SECRET_KEY": SIMULATOR_SECRET_KEY}
     environ |= {URL_VARIABLES[kind]: url for kind, url in options.urls.items()}
-    return Runtime(environ=environ, redactor=options.redactor, clock=Clock(), output=sys.stdout)
+    return Runtime(environ=environ, redactor=options.redactor, clock=Clock(), output=LineWriter(sys.stdout))
 
 
 @asynccontextmanager
@@ -185,7 +188,7 @@ async def _console(out: Screen) -> AsyncIterator[Receiver]:
     clock = Clock()
     http = HttpClient(HttpSettings(), clock)
     try:
-        yield KINDS["console"](Spec(name=CONSOLE, http=http, clock=clock, stream=out.stream))
+        yield KINDS["console"](Spec(name=CONSOLE, http=http, clock=clock, writer=LineWriter(out.stream)))
     finally:
         await http.aclose()
 

@@ -15,7 +15,7 @@ from watcher.cli.runtime import run_async, runtime, stop_on_signals
 
 if TYPE_CHECKING:
     from watcher.config import Config
-    from watcher.logs import Redactor
+    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher run --config /etc/aitems-watcher/config.toml",
@@ -40,13 +40,13 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
     # systemd's watchdog ends a hanging loop with SIGABRT: the log then has the stack of each thread.
     faulthandler.enable()
     redactor = telemetry.Redactor()
-    telemetry.configure(redactor, verbose=verbose)
+    writer = telemetry.configure(redactor, verbose=verbose)
     with plain_errors():
         found = find_config(config)
         settings = load(found.path)
         _log("config.loaded", file=str(found.path), why=found.why)
         _warn_over_budget(settings)
-        run_async(_guarded(settings, redactor))
+        run_async(_guarded(settings, runtime(redactor, writer)))
 
 
 def _warn_over_budget(config: Config) -> None:
@@ -61,10 +61,10 @@ def _warn_over_budget(config: Config) -> None:
         structlog.get_logger().warning("plan.over_budget", problems=problems)
 
 
-async def _guarded(settings: Config, redactor: Redactor) -> None:
+async def _guarded(settings: Config, process: Runtime) -> None:
     """Run the daemon; log a fault as a redacted line, since a traceback might show a secret."""
     try:
-        await _watch(settings, redactor)
+        await _watch(settings, process)
     except Exception as error:
         if status_of(error) is not None:
             raise
@@ -74,14 +74,14 @@ async def _guarded(settings: Config, redactor: Redactor) -> None:
         raise typer.Exit(ExitStatus.FAILED) from None
 
 
-async def _watch(settings: Config, redactor: Redactor) -> None:
+async def _watch(settings: Config, process: Runtime) -> None:
     from watcher.app import open_daemon
 
     stop = asyncio.Event()
     stop_on_signals(stop)
     # SIGHUP would end the process by default. Until the daemon listens it is ignored: the file was just read.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    async with open_daemon(settings, runtime(redactor), purpose="run") as daemon:
+    async with open_daemon(settings, process, purpose="run") as daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.reload_soon)
         await daemon.run(stop)
 

@@ -1,0 +1,188 @@
+"""Log lines and the receivers of streams whose reader stands still, goes away or has a full disk."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import socket
+import tty
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TextIO
+
+import pytest
+import structlog
+
+from tests.unit.receivers.samples import sample_event
+from watcher.clock import Clock
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, TryLater
+from watcher.http import HttpClient, HttpSettings
+from watcher.line_writer import MAX_WAITING_BYTES, LineWriter
+from watcher.logs import Redactor, configure
+from watcher.receivers import KINDS, Spec, stream
+
+SECONDS = 20.0
+PAGE = 4096
+
+
+@dataclass(slots=True)
+class Unread:
+    """A stream that nobody reads yet, and the descriptor of its reader."""
+
+    stream: TextIO
+    reader: int
+
+    def read(self) -> bytes:
+        """Return a piece of the output."""
+        return os.read(self.reader, PAGE)
+
+
+def unread_pipe() -> Unread:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PAGE)
+    return Unread(os.fdopen(writer, "w"), reader)
+
+
+def unread_terminal() -> Unread:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    return Unread(os.fdopen(theirs, "w"), ours)
+
+
+def unread_socket() -> Unread:
+    """Return a stream such as systemd's journal."""
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return Unread(os.fdopen(writer.detach(), "w"), reader.detach())
+
+
+def unread_non_blocking_pipe() -> Unread:
+    unread = unread_pipe()
+    os.set_blocking(unread.stream.fileno(), False)
+    return unread
+
+
+KINDS_OF_STREAM = {
+    "pipe": unread_pipe,
+    "terminal": unread_terminal,
+    "socket": unread_socket,
+    "non-blocking pipe": unread_non_blocking_pipe,
+}
+
+
+@pytest.fixture(params=sorted(KINDS_OF_STREAM))
+def unread(request: pytest.FixtureRequest) -> Iterator[Unread]:
+    made = KINDS_OF_STREAM[request.param]()
+    yield made
+    made.stream.close()
+    os.close(made.reader)
+
+
+@pytest.fixture
+def configured() -> Iterator[Callable[[TextIO], LineWriter]]:
+    before = structlog.get_config()
+    yield lambda stream: configure(Redactor(), stream=stream)
+    structlog.configure(**before)
+
+
+def fill(writer: LineWriter) -> None:
+    """Put more lines than the stream and the queue take."""
+    line = "x" * 1000 + "\n"
+    for _ in range(2 * MAX_WAITING_BYTES // len(line)):
+        writer.put(line)
+
+
+def read_until(unread: Unread, word: bytes) -> bytes:
+    read = b""
+    while word not in read:
+        read += unread.read()
+    return read
+
+
+def test_logging_never_waits_and_counts_dropped_lines(
+    unread: Unread, configured: Callable[[TextIO], LineWriter]
+) -> None:
+    writer = configured(unread.stream)
+    fill(writer)
+    structlog.get_logger().info("poll.failed")
+    dropped = writer.dropped
+    assert dropped > 0
+    read = read_until(unread, b"log.dropped")
+    while not read.endswith(b"\n"):
+        read += unread.read()
+    last = json.loads(read.splitlines()[-1])
+    assert (last["event"], last["level"], last["lines"]) == ("log.dropped", "warning", dropped)
+
+
+async def attempt(writer: LineWriter, kind: str) -> Outcome:
+    http = HttpClient(HttpSettings(), Clock())
+    target = KINDS[kind](Spec(name="out", http=http, clock=Clock(), writer=writer))
+    event = sample_event()
+    outcome = await target.send(DeliveryRequest(delivery_id="msg_1", events=(event,), body=target.seal(event, 1)))
+    await http.aclose()
+    return outcome
+
+
+@pytest.mark.parametrize("kind", ["log", "console"])
+async def test_a_receiver_on_a_stream_that_nobody_reads_fails_and_sends_nothing_later(
+    unread: Unread, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PATIENCE_SECONDS", 0.05)
+    writer = LineWriter(unread.stream)
+    fill(writer)
+    assert isinstance(await attempt(writer, kind), TryLater)
+    read = b""
+    while not writer.drain(0.0):
+        read += unread.read()
+    assert b"evt_" not in read
+
+
+async def test_a_receiver_writes_again_once_somebody_reads(unread: Unread) -> None:
+    writer = LineWriter(unread.stream)
+    assert await attempt(writer, "log") == Delivered()
+    assert b"training.failed" in read_until(unread, b"\n")
+
+
+def test_a_reader_that_went_away_stops_nothing(configured: Callable[[TextIO], LineWriter]) -> None:
+    unread = unread_pipe()
+    os.close(unread.reader)
+    writer = configured(unread.stream)
+    structlog.get_logger().info("poll.failed")
+    assert writer.drain(SECONDS)
+    assert writer.dropped == 1
+    unread.stream.close()
+
+
+async def test_a_receiver_without_a_reader_or_a_disk_fails_without_doubt() -> None:
+    unread = unread_pipe()
+    os.close(unread.reader)
+    outcome = await attempt(LineWriter(unread.stream), "log")
+    assert isinstance(outcome, TryLater)
+    assert "Broken pipe" in outcome.reason
+    with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as full:
+        outcome = await attempt(LineWriter(full), "log")
+    assert isinstance(outcome, TryLater)
+    assert "No space left" in outcome.reason
+    unread.stream.close()
+
+
+def test_a_descriptor_that_is_closed_and_used_again_gets_no_line() -> None:
+    first = unread_pipe()
+    writer, number = LineWriter(first.stream), first.stream.fileno()
+    first.stream.close()
+    other = unread_pipe()
+    assert number in {other.stream.fileno(), other.reader}
+    writer.put("a line\n")
+    assert writer.drain(SECONDS)
+    assert first.read() == b"a line\n"
+    other.stream.close()
+    os.close(other.reader)
+    os.close(first.reader)
+
+
+def test_a_stream_in_memory_is_written_at_once() -> None:
+    stream = io.StringIO()
+    LineWriter(stream).put("a line\n")
+    assert stream.getvalue() == "a line\n"
