@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.list_page import Page
+from watcher.aitems.list_page import MAX_LIST_BYTES, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import BadAnswer, Item, ServiceInfo, Times
@@ -29,6 +29,7 @@ from watcher.http import (
     HttpClient,
     HttpRequest,
     HttpResult,
+    LargeBody,
     MaybeSent,
     NotSent,
     content_encoding,
@@ -59,6 +60,11 @@ CAUSES: Final = {
 
 PAUSES: Final = {Cause.QUOTA: 300.0, Cause.THROTTLE: 5.0, Cause.RATE: 5.0}
 """Seconds that the account pauses after a 429 without ``Retry-After``; our choice, as AiTEMS publishes no limits."""
+
+MAX_BYTES_IN_LOOP: Final = 1024 * 1024
+"""The size of a body up to which it is read in the event loop."""
+
+LARGE_LIST: Final = LargeBody(max_bytes=MAX_LIST_BYTES, is_plausible=consists_of_records)
 
 SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
@@ -184,20 +190,19 @@ class AitemsClient:
     ) -> CompleteList[Item] | PollFailure:
         pages = PageCollector[Item]()
         while True:
-            answer = await self._get(path + pages.query, first=first)
+            answer = await self._get(path + pages.query, first=first, large_body=LARGE_LIST)
             if isinstance(answer, PollFailure):
-                return answer
-            page = read(answer)
-            problem = page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
+                return pages.complete_list() if pages.end_at_refusal(answer) else answer
+            problem = await _read_into(pages, answer, read)
             if problem is not None:
                 return self._bad(answer, problem)
             if pages.complete:
                 return pages.complete_list()
 
-    async def _get(self, path: str, *, first: bool) -> Answered | PollFailure:
+    async def _get(self, path: str, *, first: bool, large_body: LargeBody | None = None) -> Answered | PollFailure:
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
-            result = await self._call(path, first=first)
+            result = await self._call(path, first=first, large_body=large_body)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
@@ -208,9 +213,15 @@ class AitemsClient:
             )
         return self._accept(result)
 
-    async def _call(self, path: str, *, first: bool) -> HttpResult:
+    async def _call(self, path: str, *, first: bool, large_body: LargeBody | None) -> HttpResult:
         async with self._budget.slot(first=first) as slot:
-            request = HttpRequest(url=self._base + path, headers=HEADERS, signer=self._sign, on_write=slot.on_write)
+            request = HttpRequest(
+                url=self._base + path,
+                headers=HEADERS,
+                signer=self._sign,
+                on_write=slot.on_write,
+                large_body=large_body,
+            )
             return await self._http.call(request)
 
     def _note_slowness(self, path: str, result: HttpResult) -> None:
@@ -269,6 +280,18 @@ class AitemsClient:
         if access_key:
             text = text.replace(access_key, STARS)
         return one_line(text, MAX_DETAIL_LENGTH)
+
+
+async def _read_into(
+    pages: PageCollector[Item], answer: Answered, read: Callable[[Answered], Page[Item] | BadAnswer]
+) -> str | None:
+    """Read a page and add it; return its fault. A large page is read in a thread, to leave the loop free."""
+
+    def add() -> str | None:
+        page = read(answer)
+        return page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
+
+    return await asyncio.to_thread(add) if len(answer.body) > MAX_BYTES_IN_LOOP else add()
 
 
 def _path(*segments: str) -> str:

@@ -10,12 +10,23 @@ from typing import Final, Generic, TypeVar
 
 from watcher.aitems import tolerant_json
 from watcher.aitems.record import BadAnswerError, Record, kind_of, object_of, refuse, segment_in
-from watcher.aitems.strict_json import NotStrictJsonError, check_size, loads
+from watcher.aitems.strict_json import MAX_VALUES, NotStrictJsonError, check_size, loads
 from watcher.core.polling.deviation import shape_of
 from watcher.core.polling.result import UnreadableRecord
 
 MAX_DEVIATIONS: Final = 20
 MAX_DEVIATION_LENGTH: Final = 100
+
+MAX_RECORDS: Final = 100_000
+"""Records of one list."""
+MAX_LIST_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of all pages of one list; a record has about 300."""
+MAX_RECORD_BYTES: Final = 16 * 1024
+"""Bytes of a record on average, in a page of more than the usual size."""
+MAX_VALUES_PER_RECORD: Final = 60
+"""Values of a record on average; AiTEMS' own have about 20."""
+RECORD_MARK: Final = b'"serviceId"'
+"""A field of each record, in both lists."""
 
 KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "offset", "limit"})
 
@@ -76,6 +87,11 @@ def read_page(body: bytes, reader: ItemReader[ListItem]) -> Page[ListItem]:
     return Page(tuple(items), offset, limit, unique(deviations), tuple(unreadable))
 
 
+def consists_of_records(body: bytearray) -> bool:
+    """Return whether the beginning of a large body has as many records as its size lets expect."""
+    return body.count(RECORD_MARK) * MAX_RECORD_BYTES >= len(body)
+
+
 def unique(deviations: Sequence[str]) -> tuple[str, ...]:
     """Return the different deviations, shortened and limited."""
     return tuple(sorted({description[:MAX_DEVIATION_LENGTH] for description in deviations})[:MAX_DEVIATIONS])
@@ -83,10 +99,11 @@ def unique(deviations: Sequence[str]) -> tuple[str, ...]:
 
 def _parse(body: bytes) -> tuple[object, bool]:
     """Return the document, and whether it is strict JSON."""
+    max_values = max(MAX_VALUES, MAX_VALUES_PER_RECORD * min(body.count(RECORD_MARK), MAX_RECORDS))
     with suppress(NotStrictJsonError):
-        return loads(body), True
+        return loads(body, max_values=max_values), True
     try:
-        check_size(body)
+        check_size(body, max_values)
         return tolerant_json.loads(body), False
     except NotStrictJsonError as error:
         refuse(str(error))

@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Generic
 
-from watcher.aitems.list_page import Page
+from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
 from watcher.aitems.wire import Item, ServiceInfo, Times
-from watcher.core.polling.result import UnreadableRecord
+from watcher.core.polling.result import PollFailure, UnreadableRecord
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
 
-MAX_PAGES: Final = 50
-"""Pages of one list, at AiTEMS' 1,000 items a page; limits a server whose list never ends."""
+MAX_DURATION: Final = timedelta(minutes=15)
+"""The time for all pages; limits a server that invents new items without end, a few at a time."""
 
-MAX_ITEMS: Final = 100_000
+REFUSED_OFFSET: Final = frozenset({400, 404, 410, 416, 422})
+"""Statuses by which a server may refuse an offset behind the end of its list."""
+
+MEBIBYTE: Final = 1024 * 1024
+
+GAP: Final = UnreadableRecord(
+    reason="unreadable part of a list: a page begins behind the requested offset", identity=(), sample={}
+)
+REPEATED_PAGE: Final = UnreadableRecord(
+    reason="unreadable part of a list: a full page repeats earlier ones, so more may follow", identity=(), sample={}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +48,20 @@ class PageCollector(Generic[Item]):
     """Collects the pages of one list.
 
     The first request has no paging parameters, because AiTEMS' documents of 2026 name ``offset`` and ``limit`` only in
-    the answer. After a full page the next one is requested, until a page brings nothing new.
+    the answer. After a full page the next one is requested, until a page brings nothing new, or its offset is refused.
     """
 
     def __init__(self) -> None:
         self.complete = False
         self._items: dict[TrainingRef | ServiceRef, Item] = {}
-        self._answers = 0
+        self._bytes = 0
         self._times: Times | None = None
         self._digest = hashlib.sha256()
         self._date: datetime | None = None
         self._deviations: set[str] = set()
         self._unreadable: list[UnreadableRecord] = []
+        self._faulty_pages: set[bytes] = set()
+        """Digests of the pages with unreadable records."""
         self._offset = 0
         self._limit = 0
 
@@ -60,40 +72,64 @@ class PageCollector(Generic[Item]):
 
     def add(self, page: Page[Item], answer: Answered) -> str | None:
         """Add a page and return its fault; ``None`` where it has none."""
-        if page.offset not in {None, self._offset}:
-            return f"the page begins at {page.offset}, not at {self._offset}: the list is incomplete"
         known = len(self._items)
         contradictions: dict[TrainingRef | ServiceRef, UnreadableRecord] = _contradictions(page.items)
         # A later page is newer: a training may change its status while the pages are requested.
         self._items |= {item.ref: item for item in page.items if item.ref not in contradictions}
         self._unreadable += [*page.unreadable, *contradictions.values()]
+        if page.offset is not None and page.offset > self._offset:
+            self._unreadable.append(GAP)
         self._note(page, answer)
-        self._advance(page, has_new_items=len(self._items) > known)
+        self._advance(page, has_new=len(self._items) > known or self._has_new_faults(page, answer))
         return self._fault()
 
-    def _fault(self) -> str | None:
-        if not self.complete:
-            if self._answers >= MAX_PAGES or len(self._items) >= MAX_ITEMS:
-                return f"the list does not end after {self._answers} pages with {len(self._items)} items"
-        elif self._unreadable and not self._items:
-            # A list without a single readable record shows another format, and no list without trainings.
-            return f"{self._unreadable[0].reason}; no record of the list can be read"
-        return None
+    def end_at_refusal(self, failure: PollFailure) -> bool:
+        """End the list where the offset behind a full page is refused; return whether this failure is that refusal."""
+        self.complete = bool(self._items) and failure.http_status in REFUSED_OFFSET
+        return self.complete
+
+    def _has_new_faults(self, page: Page[Item], answer: Answered) -> bool:
+        # An unreadable record may have no identity, so the same bytes tell that a page is the same.
+        if not page.unreadable:
+            return False
+        digest = hashlib.sha256(answer.body).digest()
+        is_new = digest not in self._faulty_pages
+        self._faulty_pages.add(digest)
+        return is_new
 
     def _note(self, page: Page[Item], answer: Answered) -> None:
-        self._answers += 1
+        self._bytes += len(answer.body)
         asked_at = self._times.asked_at if self._times else answer.asked_at
         self._times = Times(asked_at=asked_at, answered_at=answer.answered_at)
         self._digest.update(answer.body)
         self._date = server_date(answer.headers)
         self._deviations.update(page.deviations)
 
-    def _advance(self, page: Page[Item], *, has_new_items: bool) -> None:
+    def _advance(self, page: Page[Item], *, has_new: bool) -> None:
         count = len(page.items) + len(page.unreadable)
         full = page.limit is not None and 0 < page.limit <= count
-        self.complete = not (full and has_new_items)
+        self.complete = not (full and has_new)
+        if full and not has_new:
+            self._unreadable.append(REPEATED_PAGE)
         self._offset += count
         self._limit = page.limit or 0
+
+    def _fault(self) -> str | None:
+        count = len(self._items) + len(self._unreadable)
+        if count > MAX_RECORDS:
+            return f"the list has more than {MAX_RECORDS:,} records"
+        if self._bytes > MAX_LIST_BYTES:
+            return f"the list is larger than {MAX_LIST_BYTES // MEBIBYTE} MiB"
+        if not self.complete and self._duration > MAX_DURATION:
+            return f"the list does not end within {MAX_DURATION}; it has {count:,} records so far"
+        if self.complete and self._unreadable and not self._items:
+            # A list without a single readable record shows another format, and no list without trainings.
+            return f"{self._unreadable[0].reason}; no record of the list can be read"
+        return None
+
+    @property
+    def _duration(self) -> timedelta:
+        return self._times.answered_at - self._times.asked_at if self._times else timedelta()
 
     def complete_list(self) -> CompleteList[Item]:
         """Return the complete list.

@@ -26,6 +26,7 @@ from watcher.http.exchange import (
     HttpResult,
     HttpSettings,
     HttpSetupError,
+    LargeBody,
     MaybeSent,
     NotSent,
 )
@@ -54,6 +55,10 @@ REASON_TEXTS: Final = {
 
 class _TooLargeError(Exception):
     """The body is larger than the cap."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self.max_bytes = max_bytes
 
 
 class HttpClient:
@@ -90,8 +95,8 @@ class HttpClient:
             if deadline.expired():
                 return self._late(attempt, asked_at)
             return self._failed(error, attempt, asked_at)
-        except _TooLargeError:
-            return self._too_large(attempt, asked_at)
+        except _TooLargeError as error:
+            return self._too_large(attempt, asked_at, error.max_bytes)
         finally:
             await attempt.clean_up()
 
@@ -102,7 +107,7 @@ class HttpClient:
         response = await self._pool.pool_for(outgoing.url).handle_async_request(outgoing)
         attempt.status = response.status_code
         try:
-            body = await _read(response, self._settings.max_body_bytes)
+            body = await _read(response, self._settings.max_body_bytes, request.large_body)
         finally:
             await response.aclose()
         return Answered(
@@ -117,8 +122,8 @@ class HttpClient:
         detail = f"{attempt.peer}: no complete answer within {self._settings.timeout_seconds:g} s"
         return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
 
-    def _too_large(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
-        detail = f"{attempt.peer}: the body is larger than {self._settings.max_body_bytes} bytes"
+    def _too_large(self, attempt: AttemptTrace, asked_at: datetime, max_bytes: int) -> NotSent | MaybeSent:
+        detail = f"{attempt.peer}: the body is larger than {max_bytes} bytes"
         return self._failure(attempt, FailureReason.TOO_LARGE, detail, asked_at, sent=True)
 
     def _failed(self, error: Exception, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
@@ -180,11 +185,21 @@ def _peer(url: httpx.URL) -> str:
     return host_and_port(url.raw_host.decode("ascii"), port)
 
 
-async def _read(response: httpx.Response, max_body_bytes: int) -> bytes:
+async def _read(response: httpx.Response, max_body_bytes: int, large: LargeBody | None) -> bytes:
     body = bytearray()
+    limit = max_body_bytes
     async with aclosing(response.aiter_raw()) as chunks:
         async for chunk in chunks:
-            if len(body) + len(chunk) > max_body_bytes:
-                raise _TooLargeError
             body += chunk
+            if len(body) > limit:
+                limit = _next_limit(body, limit, large)
     return bytes(body)
+
+
+def _next_limit(body: bytearray, limit: int, large: LargeBody | None) -> int:
+    """Return the size up to which a large body is read next."""
+    if large is None or len(body) > large.max_bytes:
+        raise _TooLargeError(limit if large is None else large.max_bytes)
+    if not large.is_plausible(body):
+        raise _TooLargeError(limit)
+    return min(2 * len(body), large.max_bytes)

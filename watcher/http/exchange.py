@@ -67,6 +67,15 @@ class HttpSetupError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LargeBody:
+    """Permits an answer to be larger than ``HttpSettings.max_body_bytes``."""
+
+    max_bytes: int
+    is_plausible: Callable[[bytearray], bool]
+    """Whether the body so far looks like the expected content; called each time that its size has doubled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """One request; ``repr`` hides URL, headers and body, which may carry secrets."""
 
@@ -78,6 +87,7 @@ class HttpRequest:
     """Called once, just before the request is sent."""
     on_write: Callable[[], None] | None = field(default=None, repr=False)
     """Called on an open connection, before its first byte is written."""
+    large_body: LargeBody | None = field(default=None, repr=False)
 
 
 @final

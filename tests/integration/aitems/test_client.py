@@ -17,7 +17,6 @@ from tests.integration.aitems.conftest import ACCESS_KEY, MakeApi, Script
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
 from tests.support.keys import FixedKeys
 from watcher.aitems.client import AccountSpec, AitemsClient, ServicesResult
-from watcher.aitems.pages import MAX_PAGES
 from watcher.aitems.signing import KeyPair
 from watcher.aitems.wire import ServiceInfo
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
@@ -101,31 +100,10 @@ async def test_a_full_page_with_nothing_new_ends_the_list(api: AitemsClient, ser
     assert len(server.received) == 2
 
 
-async def test_a_server_that_ignores_the_offset_gives_no_complete_list(api: AitemsClient, script: Script) -> None:
-    script.add(page([item(1), item(2)], 0, 2))
-    problem = failure(await api.list(SERVICE))
-    assert problem.cause is Cause.BAD_ANSWER
-    assert "begins at 0, not at 2" in problem.detail
-
-
 async def test_one_failed_page_fails_the_whole_list(api: AitemsClient, script: Script) -> None:
     script.add(page([item(1)], 0, 1))
     script.add({"error": {"errorCode": "900", "message": "Unexpected Error"}}, status="500 Internal Server Error")
     assert failure(await api.list(SERVICE)).cause is Cause.SERVER
-
-
-async def test_a_list_without_end_is_a_bad_answer(make_api: MakeApi) -> None:
-    async def lie(exchange: Exchange) -> None:
-        offset = 0
-        while True:
-            await exchange.read_head()
-            await exchange.answer(json.dumps(page([item(offset)], offset, 1)).encode())
-            offset += 1
-
-    async with raw_server(lie) as liar:
-        problem = failure(await make_api(f"{liar.url}/api/v1").list(SERVICE))
-    assert problem.cause is Cause.BAD_ANSWER
-    assert len(liar.received) == MAX_PAGES
 
 
 async def test_a_training_listed_twice_with_one_status_counts_once(api: AitemsClient, script: Script) -> None:

@@ -47,12 +47,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRecord:
-    """A record of a list that cannot be read; what it stands for is neither seen nor absent."""
+    """A record or another part of a list that cannot be read; what it stands for is neither seen nor absent."""
 
     reason: str
     """One line without values, e.g. ``unreadable record in trains: status is null, not a text``."""
     identity: tuple[str | None, ...]
-    """Type and version of a training, or the id of a service; ``None`` for a part that cannot be read."""
+    """Type and version of a training, or the id of a service; ``None`` for a part that cannot be read.
+
+    Empty for a part of a list that may hold any number of records.
+    """
     sample: Mapping[str, object]
     """The names and types of its fields, without values."""
 
@@ -60,7 +63,7 @@ class UnreadableRecord:
 def hidden_by(unreadable: Iterable[UnreadableRecord]) -> Callable[..., bool]:
     """Return the question whether an identity may be that of one of these records."""
     identities = {record.identity for record in unreadable}
-    patterns = [identity for identity in identities if None in identity]
+    patterns = [identity for identity in identities if None in identity or not identity]
 
     def may_be_hidden(*identity: str) -> bool:
         return identity in identities or any(_fits(identity, pattern) for pattern in patterns)
@@ -69,7 +72,7 @@ def hidden_by(unreadable: Iterable[UnreadableRecord]) -> Callable[..., bool]:
 
 
 def _fits(identity: Sequence[str], pattern: Sequence[str | None]) -> bool:
-    return all(known in {None, part} for part, known in zip(identity, pattern, strict=True))
+    return not pattern or all(known in {None, part} for part, known in zip(identity, pattern, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

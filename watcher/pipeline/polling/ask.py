@@ -27,13 +27,18 @@ class Caller:
         """By poll key, in monotonic seconds."""
 
     async def call(self, poll: Poll, api: Api) -> PollOutcome:
-        """Make the call of a poll; single views replace a refused joined list for an hour."""
+        """Make the call of a poll; single views replace an unreadable joined list, and a refused one for an hour."""
         if poll.training is not None:
             return await api.view(poll.training)
         if self._views_until.get(poll.key, 0.0) > self._clock.monotonic():
             return await _view_each(api, poll)
         outcome = await api.list(poll.service)
-        if poll.whole_service or isinstance(outcome, PollResult) or outcome.cause not in LIST_REFUSALS:
+        if poll.whole_service or isinstance(outcome, PollResult):
+            return outcome
+        if outcome.cause is Cause.BAD_ANSWER:
+            # The list may be too large to be read, and the next one may be readable again.
+            return await _view_each(api, poll)
+        if outcome.cause not in LIST_REFUSALS:
             return outcome
         log.warning("poll.list_refused", poll=poll.key, cause=outcome.cause, detail=outcome.detail, instead="views")
         self._views_until[poll.key] = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS

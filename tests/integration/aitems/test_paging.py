@@ -1,0 +1,139 @@
+"""Lists of any size: they are read to their end, or the failure names the limit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.integration.aitems.conftest import MakeApi, Script
+from tests.integration.aitems.test_client import RECORD, REF, SERVICE, failure, item, page, result
+from tests.integration.http.raw_server import Exchange, raw_server
+from watcher.aitems import pages
+from watcher.aitems.client import AitemsClient
+from watcher.core.polling.result import Cause, PollOutcome
+
+Answer = Callable[[int, int], tuple[str, object]]
+"""From an offset and a limit to status line and body."""
+
+
+async def listed(make_api: MakeApi, answer: Answer, limit: int) -> PollOutcome:
+    async def behave(exchange: Exchange) -> None:
+        while True:
+            head = await exchange.read_head()
+            query = parse_qs(urlsplit(head.split(b" ")[1].decode()).query)
+            offset, asked = (int(query.get(name, [usual])[0]) for name, usual in (("offset", 0), ("limit", limit)))
+            status, body = answer(offset, asked)
+            await exchange.answer(body if isinstance(body, bytes) else json.dumps(body).encode(), status=status)
+
+    async with raw_server(behave) as server:
+        return await make_api(f"{server.url}/api/v1").list(SERVICE)
+
+
+def of(count: int, *, behind: tuple[str, object] | None = None) -> Answer:
+    """Serve so many trainings; ``behind`` is the answer to an offset behind the last one."""
+
+    def answer(offset: int, limit: int) -> tuple[str, object]:
+        if offset >= count and behind is not None:
+            return behind
+        return "200 OK", page([item(number) for number in range(offset, min(offset + limit, count))], offset, limit)
+
+    return answer
+
+
+@pytest.mark.parametrize(("count", "limit"), [(600, 10), (120, 1), (1001, 1000), (2000, 1000), (7, 3)])
+async def test_every_page_of_any_size_is_read(make_api: MakeApi, count: int, limit: int) -> None:
+    outcome = result(await listed(make_api, of(count), limit))
+    assert len(outcome.observations) == count
+    assert outcome.unreadable == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("400 Bad Request", {"error": {"errorCode": "100", "message": "Bad Request Exception"}}),
+        ("404 Not Found", {"timestamp": "t", "status": 404, "error": "Not Found"}),
+        ("404 Not Found", b""),
+        ("416 Range Not Satisfiable", b"<html></html>"),
+        ("422 Unprocessable Entity", {"message": "offset out of range"}),
+    ],
+)
+async def test_a_refused_offset_behind_a_full_page_ends_the_list(make_api: MakeApi, status: str, body: object) -> None:
+    outcome = result(await listed(make_api, of(20, behind=(status, body)), 10))
+    assert len(outcome.observations) == 20
+    assert outcome.absent([REF]) == [REF]
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found"])
+async def test_a_refused_first_page_is_a_failure(make_api: MakeApi, status: str) -> None:
+    assert failure(await listed(make_api, of(0, behind=(status, {})), 10)).http_status == int(status[:3])
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "429 Too Many", "500 Oops", "503 Away"])
+async def test_another_failure_behind_a_full_page_fails_the_list(make_api: MakeApi, status: str) -> None:
+    assert failure(await listed(make_api, of(20, behind=(status, {})), 10)).http_status == int(status[:3])
+
+
+@pytest.mark.parametrize(
+    ("count", "fields"),
+    [(10_000, {}), (1_000, {"description": "a, b, " * 200}), (2_300, {"hpConfig": {str(n): n for n in range(45)}})],
+)
+async def test_thousands_of_versions_in_one_answer_are_read(
+    api: AitemsClient, script: Script, count: int, fields: dict[str, Any]
+) -> None:
+    script.add(page([{**item(number), **fields} for number in range(count)], 0, 100_000))
+    assert len(result(await api.list(SERVICE)).observations) == count
+
+
+async def test_an_item_that_shifts_to_the_next_page_counts_once(make_api: MakeApi) -> None:
+    def answer(offset: int, limit: int) -> tuple[str, object]:
+        # A new training at the front moves every later one by one place.
+        first = offset - 1 if offset else 0
+        return "200 OK", page([item(number) for number in range(first, min(first + limit, 25))], offset, limit)
+
+    outcome = result(await listed(make_api, answer, 10))
+    assert len(outcome.observations) == 25
+    assert outcome.unreadable == ()
+
+
+async def test_a_server_that_ignores_the_offset_proves_no_absence(make_api: MakeApi) -> None:
+    outcome = result(await listed(make_api, lambda _offset, limit: of(20)(0, limit), 10))
+    assert len(outcome.observations) == 10
+    assert [record.reason for record in outcome.unreadable] == [pages.REPEATED_PAGE.reason]
+    assert outcome.absent([REF]) == []
+
+
+async def test_a_page_that_begins_too_late_proves_no_absence(make_api: MakeApi) -> None:
+    outcome = result(await listed(make_api, lambda offset, limit: of(30)(offset and offset + 5, limit), 10))
+    assert len(outcome.observations) == 25
+    assert outcome.unreadable[0].reason == pages.GAP.reason
+    assert outcome.absent([REF]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("MAX_RECORDS", 50, "more than 50 records"),
+        ("MAX_LIST_BYTES", 5_000, "larger than 0 MiB"),
+        ("MAX_DURATION", timedelta(), "does not end within"),
+    ],
+)
+async def test_a_list_beyond_a_limit_is_a_bad_answer_that_names_it(
+    make_api: MakeApi, monkeypatch: pytest.MonkeyPatch, name: str, value: object, text: str
+) -> None:
+    monkeypatch.setattr(pages, name, value)
+    problem = failure(await listed(make_api, of(1_000_000), 10))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert text in problem.detail
+
+
+@pytest.mark.parametrize("filler", [b" ", b"[],", b'"a",'])
+async def test_a_large_body_without_records_is_rejected_early(make_api: MakeApi, filler: bytes) -> None:
+    body = b'{"trains": [' + filler * (6_000_000 // len(filler)) + json.dumps(RECORD).encode() + b"]}"
+    problem = failure(await listed(make_api, lambda _offset, _limit: ("200 OK", body), 10))
+    assert problem.cause is Cause.BAD_ANSWER
+    assert "larger than 4194304 bytes" in problem.detail
