@@ -14,6 +14,7 @@ from watcher.cli.text.output import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from watcher.cli.text.times import Times
     from watcher.config import Config, ConfigFile
 
 CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
@@ -33,7 +34,16 @@ HelpOption = Annotated[
     bool,
     typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True),
 ]
+WideOption = Annotated[bool, typer.Option("--wide", "-w", help="Show every column, with dates and whole texts.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every log line.")]
+
+
+def present_times(*, wide: bool = False) -> Times:
+    """Return the times of a command that runs now, in the zone of ``TZ``."""
+    from watcher.cli.text.times import local_times
+    from watcher.clock import Clock
+
+    return local_times(os.environ, Clock().utc_now(), wide=wide)
 
 
 def duration(text: str, option: str) -> timedelta:

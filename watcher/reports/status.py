@@ -16,8 +16,9 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import Silence
-from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef, phase_of
+from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef
 from watcher.reports.polls import serves, target_text, with_discovered
+from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
     from watcher.reports.store_health import StoreHealth
@@ -37,11 +38,6 @@ class KnownTraining:
     last_seen: datetime
     """The end of the latest answer that contained it."""
     watched: bool
-
-    @property
-    def in_progress(self) -> bool:
-        """Whether it is watched and its recorded status is one of progress."""
-        return self.watched and not self.snapshot.gone and phase_of(self.snapshot.status or "") is Phase.IN_PROGRESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +74,11 @@ class StatusReport:
 
     at: datetime
     trainings: Sequence[KnownTraining]
+    """The trainings that were asked for."""
+    totals: TrainingTotals
+    selection: Selection = NO_FILTER
+    more: bool = False
+    """Whether the selection takes more than ``trainings``."""
     polls: Sequence[PollReport]
     incidents: Sequence[Incident]
     """The open incidents."""
@@ -113,7 +114,7 @@ class StatusReport:
         if problems := self.problems:
             return f"NOT OK: {counted(len(problems), 'problem')}, see above"
         services = {polled.poll.service for polled in self.polls if not polled.poll.discovers}
-        in_progress = sum(training.in_progress for training in self.trainings)
+        in_progress = self.totals.of(Phase.IN_PROGRESS)
         return f"OK: polling {counted(len(services), 'service')}, {counted(in_progress, 'training')} in progress"
 
 

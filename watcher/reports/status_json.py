@@ -15,6 +15,7 @@ from watcher.core.training.model import TrainingRef
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_health import ReceiverState
     from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
+    from watcher.reports.trainings import TrainingTotals
     from watcher.store.unannounced import UnannouncedEvent
     from watcher.store.views import QueueState
 
@@ -23,7 +24,9 @@ def status_json(report: StatusReport) -> dict[str, object]:
     """Return the report for programs; texts from AiTEMS are unchanged."""
     return {
         "at": to_text(report.at),
-        "trainings": [_known_json(item) for item in report.trainings],
+        "trainings": [known_json(item) for item in report.trainings],
+        "more_trainings": report.more,
+        "totals": _totals_json(report.totals),
         "polls": [poll_json(item) for item in report.polls],
         "incidents": [_incident_json(item) for item in report.incidents],
         "deliveries": [queue_json(item, report.receivers) for item in report.queues],
@@ -37,7 +40,18 @@ def status_json(report: StatusReport) -> dict[str, object]:
     }
 
 
-def _known_json(item: KnownTraining) -> dict[str, object]:
+def _totals_json(totals: TrainingTotals) -> dict[str, object]:
+    return {
+        "trainings": totals.total,
+        "by_status": dict(totals.by_status),
+        "unconfirmed": totals.unconfirmed,
+        "gone": totals.gone,
+        "not_watched": totals.not_watched,
+    }
+
+
+def known_json(item: KnownTraining) -> dict[str, object]:
+    """Return a training with its status; texts from AiTEMS are unchanged."""
     snapshot = item.snapshot
     return {
         **_ref_json(snapshot.ref),

@@ -73,6 +73,8 @@ training = Table(
 )
 """One row a training: its snapshot."""
 
+Index("ix_training_status", training.c.status, training.c.gone, training.c.account, training.c.service)
+
 poll = Table(
     "poll",
     metadata,
@@ -130,6 +132,7 @@ event = Table(
 """Every change; a row without ``routed_at`` is in the outbox."""
 
 Index("ix_event_subject_recorded", event.c.subject, event.c.recorded_at)
+Index("ix_event_recorded", event.c.recorded_at)
 _grouped, _unrouted = event.c.group_key.is_not(None), event.c.routed_at.is_(None)
 Index("ix_event_group", event.c.group_key, sqlite_where=_grouped, postgresql_where=_grouped)
 Index("ix_event_unrouted", event.c.position, sqlite_where=_unrouted, postgresql_where=_unrouted)

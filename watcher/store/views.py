@@ -19,14 +19,15 @@ from watcher.core.polling.result import PollState
 from watcher.core.routing.reason import RoutingReason, read_reason
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text
-from watcher.core.training.model import Snapshot
-from watcher.store import schema, silences
+from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.store import schema, silences, trainings
 from watcher.store.delivery import receivers
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
 from watcher.store.readers import place_of, reader_engine
 from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
+from watcher.store.trainings import TrainingCount, TrainingQuery
 from watcher.store.unannounced import UnannouncedEvent, unannounced
 
 
@@ -91,9 +92,25 @@ class Views:
         return {row.key: row.value for row in rows}
 
     def trainings(self) -> list[Snapshot]:
-        """Return every known training, by account, service and version."""
+        """Return every known training, by account, service and version; a report reads ``training_counts`` instead."""
         rows = self._connection.execute(select(schema.training)).mappings()
         return sorted((read_snapshot(row) for row in rows), key=lambda snapshot: snapshot.ref)
+
+    def training_counts(self) -> list[TrainingCount]:
+        """Return the number of trainings by service and status."""
+        return trainings.training_counts(self._connection)
+
+    def known_statuses(self, refs: Iterable[TrainingRef]) -> list[TrainingCount]:
+        """Return the status of those of these trainings that are known."""
+        return list(trainings.known_statuses(self._connection, refs))
+
+    def find_trainings(self, wanted: TrainingQuery) -> Iterator[Snapshot]:
+        """Yield the trainings of a query."""
+        return trainings.find_trainings(self._connection, wanted)
+
+    def one_training(self, ref: TrainingRef) -> Snapshot | None:
+        """Return a training, if it is known."""
+        return trainings.one_training(self._connection, ref)
 
     def polls(self) -> dict[str, PollState]:
         """Return the state of each poll, by key."""

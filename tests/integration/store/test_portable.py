@@ -47,6 +47,7 @@ from watcher.store.retention import Retention
 from watcher.store.silences import Silences
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.database import Database, open_database
+from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, open_views
 from watcher.store.write_faults import WriteFault, fault_of
 
@@ -220,7 +221,14 @@ def read(database: Database) -> None:
     with open_views(database.url) as views:
         (newest, *_) = views.history(HistoryFilter(text="POP", kind="progress"))
         assert views.by_id(newest.event.short_id, 2)
-        views.facts(), views.trainings(), views.polls(), views.incidents(), views.deviations(), views.queues()
+        (known, *_) = views.trainings()
+        views.training_counts(), views.known_statuses([known.ref]), views.one_training(known.ref)
+        statuses = frozenset({known.status, None})
+        for order in Order:
+            wanted = TrainingQuery(statuses=statuses, service=known.ref.service_ref, order=order, limit=1)
+            assert list(views.find_trainings(wanted)) == [known]
+            assert list(views.find_trainings(replace(wanted, takes=lambda ref: ref == known.ref))) == [known]
+        views.facts(), views.polls(), views.incidents(), views.deviations(), views.queues()
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
         views.failing_receivers(), views.unannounced(), views.recent(newest.event)
         views.deliveries(DeliveryFilter(beginning="msg_"))

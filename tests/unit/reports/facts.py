@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from watcher.cli.text.output import Screen
+from watcher.cli.text.times import Times
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
@@ -23,6 +24,8 @@ POP: Final = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 EVIL: Final = "\x1b[31mred\x1b[0m \x9b1m[bold]markup[/bold] \u202eback\nsecond line"
 """A hostile text from an API: terminal sequences, markup, a character that reorders, a line break."""
 STEERING: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+
+TIMES: Final = Times(NOW, UTC, wide=True)
 
 
 def plain_screen() -> tuple[Screen, io.StringIO]:

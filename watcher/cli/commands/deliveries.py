@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, HelpOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, load_config, present_times
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import screen
 from watcher.core.delivery.model import State
@@ -93,10 +93,12 @@ def deliveries(wants_help: HelpOption = False) -> None:
 
 
 @group.command("list", epilog=LIST_END)
-def list_deliveries(
+def list_deliveries(  # noqa: PLR0913 - one parameter an option
+    *,
     state: StateOption = None,
     receiver: ReceiverOption = None,
     limit: LimitOption = 50,
+    wide: WideOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -112,7 +114,7 @@ def list_deliveries(
         wanted = DeliveryFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
         with reading(load_config(config), os.environ) as views:
             delivery_views = views.deliveries(wanted)
-    _print_list(delivery_views, as_json=as_json)
+    _print_list(delivery_views, wide=wide, as_json=as_json)
 
 
 def _states(text: str | None) -> frozenset[State]:
@@ -123,16 +125,16 @@ def _states(text: str | None) -> frozenset[State]:
         raise typer.BadParameter(f"{text!r}; states are {', '.join(State)}", param_hint="--state") from None
 
 
-def _print_list(delivery_views: list[DeliveryView], *, as_json: bool) -> None:
+def _print_list(delivery_views: list[DeliveryView], *, wide: bool, as_json: bool) -> None:
     from watcher.cli.text.deliveries import delivery_table
     from watcher.reports.deliveries import delivery_json
 
-    out = screen()
+    out = screen(wide=wide)
     if as_json:
         for delivery in delivery_views:
             out.json(delivery_json(delivery), indent=None)
     elif delivery_views:
-        out.table(delivery_table(delivery_views))
+        out.table(delivery_table(delivery_views, present_times(wide=wide)))
     else:
         out.line("no deliveries")
 
@@ -154,7 +156,7 @@ def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: Js
     if as_json:
         out.json(delivery_json(delivery))
     else:
-        print_delivery(delivery, out, silence)
+        print_delivery(delivery, present_times(), out, silence)
 
 
 def _single(delivery_views: list[DeliveryView], beginning: str) -> DeliveryView:

@@ -10,7 +10,8 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
-from watcher.cli.text.output import Cell, Screen, say, screen
+from watcher.cli.text.layout import Cell
+from watcher.cli.text.output import Screen, say, screen
 
 if TYPE_CHECKING:
     from watcher.aitems.client import AitemsClient

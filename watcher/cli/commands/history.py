@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config, present_times
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import screen
 from watcher.core.event import Kind
@@ -32,10 +32,12 @@ KindOption = Annotated[Kind | None, typer.Option("--kind", "-k", help="Only even
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of latest events.")]
 
 
-def history(
+def history(  # noqa: PLR0913 - one parameter an option
     text: TextArgument = None,
+    *,
     kind: KindOption = None,
     limit: LimitOption = 50,
+    wide: WideOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +52,7 @@ def history(
         settings = load_config(config)
         with reading(settings, os.environ) as views:
             events = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
-    out = screen()
+    out = screen(wide=wide)
     if as_json:
         from watcher.reports.history import event_history_json
 
@@ -60,6 +62,6 @@ def history(
     from watcher.cli.text.history import history_table
 
     if events:
-        out.table(history_table(events))
+        out.table(history_table(events, present_times(wide=wide)))
     else:
         out.line("no events" if text is None and kind is None else "no events match")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config, present_times
 from watcher.cli.runtime import quiet_logs, run_async, runtime
 from watcher.cli.text.output import Screen, screen
 
@@ -96,14 +96,14 @@ def _read(
 def _show(result: SingleRun, receivers: frozenset[str], out: Screen) -> None:
     from watcher.cli.text.history import history_table
     from watcher.cli.text.status import queue_table, show_polls
-    from watcher.clock import Clock
 
+    times = present_times()
     if result.events:
-        out.table(history_table(result.events))
-    show_polls(result.polls, out)
+        out.table(history_table(result.events, times))
+    show_polls(result.polls, times, out)
     if result.undelivered:
         out.line()
-        out.table(queue_table(result.queues, receivers, Clock().utc_now()))
+        out.table(queue_table(result.queues, receivers, times.now))
     if result.events or result.failed:
         out.line()
     out.line(result.summary)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, load_config, present_times
 from watcher.cli.text.output import screen
 from watcher.core.event import Event, Kind
 
@@ -98,7 +98,7 @@ def route(  # noqa: PLR0913 - one parameter an option
     else:
         from watcher.cli.text.route import show_route
 
-        show_route(subject.event, subject.stored, report, screen())
+        show_route(subject.event, subject.stored, report, present_times(), screen())
     raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
 
 

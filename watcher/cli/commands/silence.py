@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, HelpOption, JsonOption, duration, load_config
+from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, duration, load_config, present_times
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import cell, screen
 
@@ -100,29 +100,31 @@ def add(  # noqa: PLR0913 - one parameter an option
     if as_json:
         screen().json(added)
     else:
-        show_added(added, screen())
+        show_added(added, present_times(), screen())
 
 
 @group.command("list", epilog=LIST_END)
-def list_silences(all_: AllOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_silences(
+    all_: AllOption = False, wide: WideOption = False, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """List the active silences, the oldest first.
 
     Reads the store beside a running daemon and needs no secret. With --json it prints one object per line.
     """
     with plain_errors():
-        from watcher.clock import Clock
         from watcher.core.routing.silence import to_json
 
+        times = present_times(wide=wide)
         with reading(load_config(config), os.environ) as views:
-            silences = views.every_silence() if all_ else views.silences(Clock().utc_now())
+            silences = views.every_silence() if all_ else views.silences(times.now)
     from watcher.cli.text.silence import silence_table
 
-    out = screen()
+    out = screen(wide=wide)
     if as_json:
         for item in silences:
             out.json(to_json(item), indent=None)
     elif silences:
-        out.table(silence_table(silences))
+        out.table(silence_table(silences, times))
     else:
         out.line("no silences")
 

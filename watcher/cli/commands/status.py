@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config
 from watcher.cli.store_access import reading, store_health
 from watcher.cli.text.output import screen
+from watcher.cli.text.times import local_times
 
 if TYPE_CHECKING:
     from watcher.config import Config
+    from watcher.core.polling.plan import Poll
+    from watcher.core.training.model import Snapshot, TrainingRef
     from watcher.reports.status import FailedDelivery, StatusReport
+    from watcher.reports.trainings import Selection, TrainingTotals
     from watcher.store.views import QueueState, Views
 
 END: Final = help_end(
@@ -30,17 +36,39 @@ SEARCHED: Final = 1_000
 """The number of latest events that are searched for dead and held deliveries."""
 
 
-def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every training and every problem.
+FailedOption = Annotated[bool, typer.Option("--failed", help="Only failed trainings, the latest first.")]
+ProgressOption = Annotated[bool, typer.Option("--in-progress", help="Only trainings in progress, the longest first.")]
+ServiceOption = Annotated[
+    str | None,
+    typer.Option("--service", "-s", metavar="GLOB", help="Only services whose id or name matches, e.g. 'shop-*'."),
+]
+AllOption = Annotated[bool, typer.Option("--all", "-a", help="List every training, not only the first 20.")]
 
-    Lists the status of each training, failing polls, open incidents and undelivered messages. Reads the store beside
-    a running daemon and needs no secret. With --json it prints one object.
+
+def status(  # noqa: PLR0913 - one parameter an option
+    *,
+    failed: FailedOption = False,
+    in_progress: ProgressOption = False,
+    service: ServiceOption = None,
+    all_: AllOption = False,
+    wide: WideOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show trainings and every problem.
+
+    Lists the trainings in progress and counts the others; where there are at most 20, it lists them all. Then come
+    undelivered messages, failing polls and open incidents. Reads the store beside a running daemon and needs no
+    secret. With --json it prints one object.
     """
     with plain_errors():
+        from watcher.reports.trainings import Selection
+
+        selection = Selection(failed=failed, in_progress=in_progress, everything=all_, service=service)
         settings = load_config(config)
         with reading(settings, os.environ) as views:
-            report = read_status(settings, views)
-    out = screen()
+            report = read_status(settings, views, selection)
+    out = screen(wide=wide)
     if as_json:
         from watcher.reports.status_json import status_json
 
@@ -48,11 +76,11 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         from watcher.cli.text.status import show_status
 
-        show_status(report, out)
+        show_status(report, local_times(os.environ, report.at, wide=wide), out)
     raise typer.Exit(ExitStatus.FAILED if report.problems else ExitStatus.OK)
 
 
-def read_status(config: Config, views: Views) -> StatusReport:
+def read_status(config: Config, views: Views, selection: Selection) -> StatusReport:
     """Read the store and join it with the configuration."""
     from watcher.clock import Clock
     from watcher.config.to_core import polls_of
@@ -61,9 +89,13 @@ def read_status(config: Config, views: Views) -> StatusReport:
     now = Clock().utc_now()
     polls = poll_reports(polls_of(config), views.polls())
     queues = views.queues()
+    chosen = choose_trainings(views, [polled.poll for polled in polls], selection)
     return StatusReport(
         at=now,
-        trainings=tuple(known(views.trainings(), polls)),
+        trainings=tuple(known(chosen.snapshots, polls)),
+        totals=chosen.totals,
+        selection=selection,
+        more=chosen.more,
         polls=polls,
         incidents=views.incidents(),
         queues=queues,
@@ -75,6 +107,46 @@ def read_status(config: Config, views: Views) -> StatusReport:
         silences=views.silences(now),
         store=store_health(config.state.sqlite_path(os.environ), views, now),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTrainings:
+    """The trainings of a selection, and the counts of all."""
+
+    snapshots: Sequence[Snapshot]
+    totals: TrainingTotals
+    more: bool
+
+
+def choose_trainings(views: Views, polls: Sequence[Poll], selection: Selection) -> ChosenTrainings:
+    """Read the counts of trainings, and the rows of those that are shown."""
+    from watcher.reports.trainings import service_filter, service_names, totals, watched
+    from watcher.store.trainings import Order, TrainingQuery
+
+    watches = watched(polls)
+    takes = service_filter(selection.service or "*", service_names(polls))
+    counts = [item for item in views.training_counts() if takes(item.service)]
+    single = views.known_statuses(ref for ref in watches.single if takes(ref.service_ref))
+    everything = selection.shows_all(counts)
+
+    counted = totals(counts, single, watches)
+
+    def chosen(ref: TrainingRef) -> bool:
+        return takes(ref.service_ref) and (everything or ref in watches)
+
+    takes_all = selection.service is None and (everything or not counted.not_watched)
+    limit = None if selection.everything else selection.limit
+    query = TrainingQuery(
+        statuses=selection.statuses(counts),
+        gone=everything,
+        # Without a condition of ours, the store itself reads no more than the limit.
+        takes=None if takes_all else chosen,
+        order=Order.NAME if everything else Order.LONGEST if selection.shows_progress else Order.LATEST,
+        limit=None if limit is None else limit + 1,
+    )
+    found = list(views.find_trainings(query))
+    more = limit is not None and len(found) > limit
+    return ChosenTrainings(found[:limit], counted, more)
 
 
 def _any_failed_delivery(queues: list[QueueState]) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.text.layout import Cell, Column, Table
+from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import time_text
+from watcher.cli.text.times import Times
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.training import compose, plain_text
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from watcher.core.routing.silence import Silence
     from watcher.store.delivery.views import DeliveryView
 
-COLUMNS: Final = ("DELIVERY", "RECEIVER", "STATE", "ABOUT", "CREATED (UTC)", "ATTEMPTS", "NEXT ATTEMPT (UTC)", "REASON")
+TEXT_WIDTH: Final = 24
+"""The least columns of a text; the rest needs ``--wide``."""
 STYLES: Final = {
     State.DELIVERED: GOOD,
     State.DEAD: BAD,
@@ -29,38 +31,42 @@ STYLES: Final = {
 }
 
 
-def delivery_table(deliveries: Sequence[DeliveryView]) -> Table:
+def delivery_table(deliveries: Sequence[DeliveryView], times: Times) -> Table:
     """Return one row per delivery."""
-    return Table(COLUMNS, [_row(delivery) for delivery in deliveries])
+    columns = (
+        *("DELIVERY", "RECEIVER", "STATE"),
+        Column("REASON", least=TEXT_WIDTH),
+        Column("ABOUT", least=TEXT_WIDTH, omitted=4),
+        Column(times.heading("CREATED"), omitted=2),
+        Column("ATTEMPTS", omitted=1),
+        Column(times.heading("NEXT ATTEMPT"), omitted=3),
+    )
+    return Table(columns, [_row(delivery, times) for delivery in deliveries])
 
 
-def _row(delivery: DeliveryView) -> tuple[Cell, ...]:
+def _row(delivery: DeliveryView, times: Times) -> tuple[Cell, ...]:
     return (
         cell(delivery.id[:SHORT_ID_LENGTH]),
         cell(delivery.receiver),
         cell(delivery.state, STYLES.get(delivery.state, WARN)),
-        cell(events_text(delivery.events)),
-        cell(time_text(delivery.created_at)),
-        cell(delivery.attempts),
-        cell(_optional(delivery.next_at)),
         cell(delivery.reason),
+        cell(events_text(delivery.events)),
+        Cell(times.time(delivery.created_at)),
+        cell(delivery.attempts),
+        Cell("" if delivery.next_at is None else times.time(delivery.next_at)),
     )
 
 
-def _optional(time: datetime | None) -> str:
-    return "" if time is None else time_text(time)
-
-
-def print_delivery(delivery: DeliveryView, out: Screen, silence: Silence | None = None) -> None:
+def print_delivery(delivery: DeliveryView, times: Times, out: Screen, silence: Silence | None = None) -> None:
     """Write everything about one delivery, then the command that sends it again."""
     out.line("delivery  ", cell(delivery.id))
     out.line("receiver  ", cell(delivery.receiver))
     out.line("state     ", cell(delivery.state, STYLES.get(delivery.state, WARN)))
-    for label, text in _facts(delivery):
+    for label, text in _facts(delivery, times):
         if text:
             out.line(f"{label:<10}", cell(text))
     if silence is not None:
-        out.line("silence   ", cell(silence_text(silence)))
+        out.line("silence   ", cell(silence_text(silence, times)))
     for event in delivery.events:
         out.line("event     ", cell(f"{event.short_id} {plain_text(compose(event).title)}"))
     if delivery.state in {State.DEAD, State.HELD}:
@@ -68,15 +74,18 @@ def print_delivery(delivery: DeliveryView, out: Screen, silence: Silence | None 
         out.line(cell(f"send it again: aitems-watcher deliveries retry {delivery.id[:SHORT_ID_LENGTH]}"))
 
 
-def _facts(delivery: DeliveryView) -> Sequence[tuple[str, str]]:
+def _facts(delivery: DeliveryView, times: Times) -> Sequence[tuple[str, str]]:
+    def optional(time: datetime | None) -> str:
+        return "" if time is None else times.full(time)
+
     return (
         ("reason", delivery.reason),
         ("answer", delivery.answer or ""),
-        ("created", f"{time_text(delivery.created_at)} UTC"),
+        ("created", times.full(delivery.created_at)),
         ("attempts", f"{delivery.attempts}{', may have arrived before' if delivery.may_be_repeat else ''}"),
-        ("attempted", _optional(delivery.attempted_at)),
-        ("next", _optional(delivery.next_at)),
-        ("ended", _optional(delivery.settled_at)),
+        ("attempted", optional(delivery.attempted_at)),
+        ("next", optional(delivery.next_at)),
+        ("ended", optional(delivery.settled_at)),
     )
 
 

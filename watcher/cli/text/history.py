@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Table, cell
-from watcher.cli.text.times import bounds_text
+from watcher.cli.text.layout import Cell, Column, Table
+from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
+from watcher.cli.text.times import Times
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
@@ -15,7 +16,8 @@ from watcher.reports.history import route_text
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
 
-COLUMNS: Final = ("EVENT", "KIND", "ABOUT", "CHANGE", "WHEN (UTC)", "MARKS", "ROUTE", "DELIVERIES")
+TEXT_WIDTH: Final = 20
+"""The least columns of a text; the rest needs ``--wide``."""
 SEVERITY_STYLES: Final = {Severity.OK: GOOD, Severity.INFO: BUSY, Severity.WARNING: WARN, Severity.ERROR: BAD}
 STATE_STYLES: Final = {
     State.DELIVERED: "",
@@ -26,22 +28,28 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(entries: Sequence[EventHistory]) -> Table:
+def history_table(entries: Sequence[EventHistory], times: Times) -> Table:
     """Return one row per event."""
-    return Table(COLUMNS, [_row(entry) for entry in entries])
+    columns = (
+        *(times.heading("WHEN"), "KIND", "ABOUT", "EVENT", "CHANGE"),
+        Column("MARKS", least=TEXT_WIDTH),
+        Column("DELIVERIES", least=TEXT_WIDTH),
+        Column("ROUTE", omitted=1),
+    )
+    return Table(columns, [_row(entry, times) for entry in entries])
 
 
-def _row(entry: EventHistory) -> tuple[Cell, ...]:
+def _row(entry: EventHistory, times: Times) -> tuple[Cell, ...]:
     event, message = entry.event, compose(entry.event)
     return (
-        cell(event.short_id),
+        Cell(times.bounds(event.after, event.before)),
         cell(event.kind, SEVERITY_STYLES[message.severity]),
         cell(plain_text(message.subject)),
+        cell(event.short_id),
         cell(change_text(event)),
-        cell(bounds_text(event.after, event.before)),
         cell(", ".join(marks(event))),
-        cell(route_text(entry) or "not routed yet"),
         _deliveries(entry.delivery_outcomes),
+        cell(route_text(entry) or "not routed yet"),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from watcher.cli.text.output import GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.text.layout import Cell, Table
+from watcher.cli.text.output import GOOD, WARN, Screen, cell
 from watcher.core.event import DEFAULT_KINDS
 
 if TYPE_CHECKING:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.output import BAD, GOOD, Cell, Screen, Table, cell
+from watcher.cli.text.layout import Cell, Column, Table
+from watcher.cli.text.output import BAD, GOOD, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.core.routing.matcher import facts_of
 from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
+    from watcher.cli.text.times import Times
     from watcher.core.event import Event
     from watcher.reports.route import RecipientReport, RouteAnswer, RouteReport
     from watcher.store.views import EventHistory
 
+TEXT_WIDTH: Final = 16
+"""The least columns of a text; a longer one is cut in a narrow terminal."""
 
-def show_route(event: Event, stored: EventHistory | None, report: RouteReport, out: Screen) -> None:
+
+def show_route(event: Event, stored: EventHistory | None, report: RouteReport, times: Times, out: Screen) -> None:
     """Write the event, each route, and the receivers that are notified."""
     out.line(cell(_event_text(event)))
     if stored is not None:
@@ -25,7 +30,7 @@ def show_route(event: Event, stored: EventHistory | None, report: RouteReport, o
     out.table(_route_table(report.routes))
     out.line()
     if report.silence is not None:
-        out.line(Cell("no receiver is notified", BAD), ": silenced by ", cell(silence_text(report.silence)))
+        out.line(Cell("no receiver is notified", BAD), ": silenced by ", cell(silence_text(report.silence, times)))
     elif report.recipients:
         out.table(_recipients_table(report.recipients))
     else:
@@ -47,7 +52,7 @@ def _route_table(answers: Sequence[RouteAnswer]) -> Table:
         )
         for answer in answers
     ]
-    return Table(("ROUTE", "MATCHES", "REASON", "TO"), rows)
+    return Table(("ROUTE", "MATCHES", Column("REASON", least=TEXT_WIDTH), Column("TO", least=TEXT_WIDTH)), rows)
 
 
 def _recipients_table(recipients: Sequence[RecipientReport]) -> Table:
@@ -61,4 +66,6 @@ def _recipients_table(recipients: Sequence[RecipientReport]) -> Table:
         )
         for recipient_report in recipients
     ]
-    return Table(("NOTIFIED", "KIND", "BY", "MENTIONS", "GROUP"), rows)
+    return Table(
+        ("NOTIFIED", "KIND", "BY", Column("MENTIONS", least=TEXT_WIDTH), Column("GROUP", least=TEXT_WIDTH)), rows
+    )

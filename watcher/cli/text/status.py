@@ -3,95 +3,55 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Cell, Screen, Table, cell
+from watcher.cli.text.layout import Cell, Column, Table
+from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import age_text, since_text, time_text
+from watcher.cli.text.times import Times, age_text
+from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.polling.deviation import Deviation
+from watcher.core.polling.result import Cause
 from watcher.core.routing.silence import Silence
-from watcher.core.training.model import Phase, Snapshot, phase_of
 from watcher.reports.polls import target_text
-from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
+from watcher.reports.status import FailedDelivery, PollReport, StatusReport
 
 if TYPE_CHECKING:
     from watcher.store.views import QueueState
 
-PHASE_STYLES: Final = {
-    Phase.IDLE: "",
-    Phase.IN_PROGRESS: BUSY,
-    Phase.SUCCEEDED: GOOD,
-    Phase.FAILED: BAD,
-    Phase.UNKNOWN: WARN,
-}
 WAITING: Final = (State.PENDING, State.SENDING)
 MAX_ROWS: Final = 10
 """The longest table of deviations or failed deliveries; the rest is counted."""
+MAX_TARGETS: Final = 5
+"""The most targets of failing polls that are named; the rest is counted."""
+MAX_DETAILS: Final = 3
+TEXT_WIDTH: Final = 20
+"""The least columns of a text; the rest needs ``--wide``."""
 NO_COUNT: Final = Cell("")
 
 
-def show_status(report: StatusReport, out: Screen) -> None:
+def show_status(report: StatusReport, times: Times, out: Screen) -> None:
     """Write the whole report; problems come last, next to the prompt."""
-    _show_trainings(report, out)
+    show_trainings(report, times, out)
     _show_queues(report, out)
-    _show_deviations(report.deviations, out)
-    show_polls(report.polls, out)
-    _show_incidents(report.incidents, out)
+    _show_deviations(report.deviations, times, out)
+    show_polls(report.polls, times, out)
+    advised = {polled.state.cause for polled in report.polls if polled.failing}
+    _show_incidents(report.incidents, advised, times, out)
     _show_failed_deliveries(report.failed_deliveries, out)
-    _show_failing_receivers(report, out)
+    _show_failing_receivers(report, times, out)
     _show_store(report, out)
-    _show_silences(report.silences, out)
+    _show_silences(report.silences, times, out)
     out.line()
     out.line(Cell(report.summary, BAD if report.problems else GOOD))
-
-
-def _show_trainings(report: StatusReport, out: Screen) -> None:
-    if not report.trainings:
-        out.line("no training is recorded yet")
-        return
-    several = len({item.snapshot.ref.account for item in report.trainings}) > 1
-    rows = [_training_row(item, report.at, several_accounts=several) for item in report.trainings]
-    out.table(Table(("ACCOUNT", "SERVICE", "TYPE", "VERSION", "STATUS", "SINCE (UTC)", "LAST SEEN", "NOTE"), rows))
-
-
-def _training_row(item: KnownTraining, now: datetime, *, several_accounts: bool) -> tuple[Cell, ...]:
-    snapshot, ref = item.snapshot, item.snapshot.ref
-    return (
-        cell(ref.account) if several_accounts else Cell(""),
-        cell(item.name or ref.service),
-        cell(ref.type),
-        cell(ref.version),
-        status_cell(snapshot),
-        cell(since_text(snapshot)),
-        cell(age_text(now - item.last_seen)),
-        Cell(_note(item), FAINT),
-    )
-
-
-def status_cell(snapshot: Snapshot) -> Cell:
-    """Return the recorded status, and the unconfirmed one if there is any."""
-    if snapshot.pending is None:
-        status = snapshot.status or ""
-        return cell(status, PHASE_STYLES[phase_of(status)])
-    unconfirmed = f"{snapshot.pending.status}, not confirmed yet"
-    return cell(f"{snapshot.status} ({unconfirmed})" if snapshot.status else f"({unconfirmed})", WARN)
-
-
-def _note(item: KnownTraining) -> str:
-    notes = [] if item.watched else ["not watched any more"]
-    if item.snapshot.gone:
-        notes.append("gone: not found any more")
-    elif item.snapshot.absent:
-        notes.append("not found by the latest poll")
-    return ", ".join(notes)
 
 
 def _show_queues(report: StatusReport, out: Screen) -> None:
@@ -106,7 +66,10 @@ def queue_table(queues: Iterable[QueueState], receivers: frozenset[str], now: da
     by_receiver: dict[str, dict[State, QueueState]] = defaultdict(dict)
     for queue in queues:
         by_receiver[queue.receiver][queue.state] = queue
-    columns = ("RECEIVER", "DELIVERED", "WAITING", "UNCERTAIN", "OLDEST", "HELD", "DEAD", "NOTE")
+    columns = (
+        *("RECEIVER", Column("DELIVERED", omitted=2), "WAITING", "UNCERTAIN", "OLDEST", "HELD", "DEAD"),
+        Column("NOTE", least=TEXT_WIDTH),
+    )
     return Table(columns, [_queue_row(name, states, receivers, now) for name, states in sorted(by_receiver.items())])
 
 
@@ -132,30 +95,46 @@ def _count(states: dict[State, QueueState], *wanted: State, style: str = "") -> 
     return Cell(str(count), style if count else FAINT)
 
 
-def show_polls(polls: Sequence[PollReport], out: Screen) -> None:
-    """Write each failing poll with its remedy, then the polls that were not attempted yet."""
+def show_polls(polls: Sequence[PollReport], times: Times, out: Screen) -> None:
+    """Write the failing polls with one remedy for each cause, then the polls that were not attempted yet."""
+    by_cause: dict[Cause | None, list[PollReport]] = defaultdict(list)
     for polled in polls:
         if polled.failing:
-            out.line()
-            _show_failing(polled, out)
+            by_cause[polled.state.cause].append(polled)
+    for cause, failing in by_cause.items():
+        out.line()
+        _show_failing(cause, failing, times, out)
     untried = [polled for polled in polls if polled.untried]
     if untried:
         out.line()
-        out.line(cell(f"not polled yet: {', '.join(target_text(polled.poll) for polled in untried)}", WARN))
+        out.line(cell(f"not polled yet: {_targets_text(untried)}", WARN))
 
 
-def _show_failing(polled: PollReport, out: Screen) -> None:
-    state = polled.state
-    since = f" since {time_text(state.failed_since)} UTC" if state.failed_since else ""
-    attempts = "once" if state.failures == 1 else f"{state.failures} times in a row"
-    out.line(cell(f"cannot poll {target_text(polled.poll)}{since}, {attempts}: {state.cause}", BAD))
-    if state.detail:
-        out.line("  ", cell(state.detail))
-    if state.cause is not None:
-        out.line("  ", advice(state.cause))
+def _show_failing(cause: Cause | None, failing: Sequence[PollReport], times: Times, out: Screen) -> None:
+    first = min((polled.state.failed_since for polled in failing if polled.state.failed_since), default=None)
+    since = "" if first is None else f" since {times.full(first)}"
+    attempts = max(polled.state.failures for polled in failing)
+    often = "once" if attempts == 1 else f"{attempts} times in a row"
+    out.line(cell(f"cannot poll {_targets_text(failing)}{since}, {often}: {cause}", BAD))
+    details = list(dict.fromkeys(polled.state.detail for polled in failing if polled.state.detail))
+    for detail in details[:MAX_DETAILS]:
+        out.line("  ", cell(detail))
+    if cause is not None:
+        out.line("  ", advice(cause))
 
 
-def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
+def _targets_text(polls: Sequence[PollReport]) -> str:
+    """Name the targets of polls; of many, the first."""
+    several = len({polled.poll.service.account for polled in polls}) > 1
+    names = [
+        f"{polled.poll.service.account}/{target_text(polled.poll)}" if several else target_text(polled.poll)
+        for polled in polls[:MAX_TARGETS]
+    ]
+    more = len(polls) - MAX_TARGETS
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def _show_incidents(incidents: Sequence[Incident], advised: Container[Cause | None], times: Times, out: Screen) -> None:
     if not incidents:
         return
     rows = [
@@ -163,27 +142,31 @@ def _show_incidents(incidents: Sequence[Incident], out: Screen) -> None:
             cell(incident.id[:SHORT_ID_LENGTH]),
             cell(incident.kind, BAD),
             cell(unquote(incident.subject)),
-            cell(time_text(incident.since)),
             cell(incident.cause),
+            Cell(times.time(incident.since)),
         )
         for incident in incidents
     ]
     out.line()
-    out.table(Table(("INCIDENT", "KIND", "ABOUT", "SINCE (UTC)", "CAUSE"), rows))
+    out.table(Table(("INCIDENT", "KIND", "ABOUT", "CAUSE", times.heading("SINCE")), rows[:MAX_ROWS]))
+    if len(rows) > MAX_ROWS:
+        out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher status --json")
     # Many services may fail for one cause: its advice is written once.
     for cause in dict.fromkeys(incident.cause for incident in incidents):
-        out.line("  ", cell(f"{cause}: {advice(cause)}"))
+        if cause not in advised:
+            out.line("  ", cell(f"{cause}: {advice(cause)}"))
 
 
-def _show_deviations(deviations: Sequence[Deviation], out: Screen) -> None:
+def _show_deviations(deviations: Sequence[Deviation], times: Times, out: Screen) -> None:
     if not deviations:
         return
     rows = [
-        (cell(deviation.description, WARN), cell(time_text(deviation.seen_at)), cell(unquote(deviation.poll)))
+        (cell(deviation.description, WARN), Cell(times.time(deviation.seen_at)), cell(unquote(deviation.poll)))
         for deviation in deviations
     ]
     out.line()
-    out.table(Table(("DEVIATION FROM THE AITEMS DOCUMENTS", "SINCE (UTC)", "POLL"), rows[:MAX_ROWS]))
+    description = Column("DEVIATION FROM THE AITEMS DOCUMENTS", least=TEXT_WIDTH)
+    out.table(Table((description, times.heading("SINCE"), "POLL"), rows[:MAX_ROWS]))
     if len(rows) > MAX_ROWS:
         out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher status --json")
 
@@ -196,18 +179,18 @@ def _show_store(report: StatusReport, out: Screen) -> None:
         out.line(cell(problem, BAD))
 
 
-def _show_silences(silences: Sequence[Silence], out: Screen) -> None:
+def _show_silences(silences: Sequence[Silence], times: Times, out: Screen) -> None:
     if silences:
         out.line()
     for item in silences:
-        out.line(cell(f"silenced by {silence_text(item)}", WARN))
+        out.line(cell(f"silenced by {silence_text(item, times)}", WARN))
 
 
-def _show_failing_receivers(report: StatusReport, out: Screen) -> None:
+def _show_failing_receivers(report: StatusReport, times: Times, out: Screen) -> None:
     rows = [
         (
             cell(item.name, BAD),
-            cell("" if item.failing_since is None else time_text(item.failing_since)),
+            Cell("" if item.failing_since is None else times.time(item.failing_since)),
             cell(item.reason),
             cell(item.answer),
         )
@@ -215,7 +198,8 @@ def _show_failing_receivers(report: StatusReport, out: Screen) -> None:
     ]
     if rows:
         out.line()
-        out.table(Table(("FAILING RECEIVER", "SINCE (UTC)", "REASON", "ANSWER"), rows))
+        texts = (Column("REASON", least=TEXT_WIDTH), Column("ANSWER", least=TEXT_WIDTH))
+        out.table(Table(("FAILING RECEIVER", times.heading("SINCE"), *texts), rows))
         out.line("  repair it, then run aitems-watcher reload; a secret from env or credential needs a restart")
     for unannounced in report.unannounced:
         title = plain_text(compose(unannounced.event).title)
@@ -230,6 +214,6 @@ def _show_failed_deliveries(failed_deliveries: Sequence[FailedDelivery], out: Sc
         for item in failed_deliveries
     ]
     out.line()
-    out.table(Table(("EVENT", "RECEIVER", "STATE", "REASON"), rows[:MAX_ROWS]))
+    out.table(Table(("EVENT", "RECEIVER", "STATE", Column("REASON", least=TEXT_WIDTH)), rows[:MAX_ROWS]))
     if len(rows) > MAX_ROWS:
         out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher history")

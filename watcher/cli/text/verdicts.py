@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.output import BAD, GOOD, WARN, Cell, Screen, cell, width
+from watcher.cli.text.layout import Cell, width
+from watcher.cli.text.output import BAD, GOOD, WARN, Screen, cell
 
 if TYPE_CHECKING:
     from watcher.reports.doctor import DoctorCheck

@@ -157,6 +157,7 @@ STEPS = {
         "CREATE INDEX ix_delivery_group",
         "UPDATE event SET kind",
     ),
+    "0006": ("CREATE INDEX ix_training_status", "CREATE INDEX ix_event_recorded"),
 }
 """The statements that bring a store to each schema."""
 LONG = {"0005"}

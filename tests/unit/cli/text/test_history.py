@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.reports.facts import EVIL, NOW, STEERING, announced, delivery_outcome, event, plain_screen
+from tests.unit.reports.facts import EVIL, NOW, STEERING, TIMES, announced, delivery_outcome, event, plain_screen
 from watcher.cli.text.history import change_text, history_table, marks
 from watcher.core.delivery.model import State
 from watcher.core.event import IncidentFacts, Kind
@@ -14,7 +14,7 @@ from watcher.store.views import EventHistory
 
 def shown(*items: EventHistory) -> str:
     screen, stream = plain_screen()
-    screen.table(history_table(items))
+    screen.table(history_table(items, TIMES))
     return stream.getvalue()
 
 
@@ -22,13 +22,13 @@ def test_a_row_names_the_transition_its_bounds_its_route_and_each_receiver() -> 
     row = shown(
         announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410"))
     ).splitlines()[1]
-    assert "evt_abcdefgh  failed" in row
-    assert "learning -> learningFailed  between 2026-11-23 02:19:41 and 02:20:11" in row
-    assert row.endswith("route 1  ml-ops: delivered; hook: dead (http 410)")
+    assert row.startswith("between 2026-11-23 02:19:41 and 02:20:11  failed  ")
+    assert "evt_abcdefgh  learning -> learningFailed  " in row
+    assert row.endswith("ml-ops: delivered; hook: dead (http 410)  route 1")
 
 
 def test_an_event_without_a_delivery_says_so() -> None:
-    assert shown(announced()).splitlines()[1].endswith("none")
+    assert shown(announced()).splitlines()[1].endswith("none        route 1")
 
 
 def test_an_event_without_a_route_yet_says_so() -> None:

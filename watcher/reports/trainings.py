@@ -1,0 +1,142 @@
+"""The trainings that ``status`` shows, and the counts of all others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from watcher.core.polling.plan import Poll
+from watcher.core.routing.matcher import matches_pattern
+from watcher.core.training.model import Phase, ServiceRef, TrainingRef, phase_of
+
+if TYPE_CHECKING:
+    from watcher.store.trainings import TrainingCount
+
+SHORT: Final = 20
+"""So many trainings are shown one by one; of more, only those in progress."""
+NOT_ENDED: Final = frozenset({Phase.IN_PROGRESS, Phase.UNKNOWN})
+"""A status that AiTEMS does not document may be one of progress."""
+NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTotals:
+    """How many trainings there are."""
+
+    by_status: Mapping[str, int] = field(default_factory=lambda: NO_COUNTS, hash=False)
+    """Watched trainings that exist, by recorded status, the most first."""
+    unconfirmed: int = 0
+    """Watched trainings whose first status waits for confirmation."""
+    gone: int = 0
+    not_watched: int = 0
+
+    @property
+    def total(self) -> int:
+        """Every recorded training."""
+        return sum(self.by_status.values()) + self.unconfirmed + self.gone + self.not_watched
+
+    def of(self, phase: Phase) -> int:
+        """Return the number of watched trainings in a phase."""
+        return sum(count for status, count in self.by_status.items() if phase_of(status) is phase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which trainings to show; without a filter, all of a few, or else those in progress."""
+
+    failed: bool = False
+    in_progress: bool = False
+    everything: bool = False
+    """Every training that the filters take, however many they are."""
+    service: str | None = None
+    """A pattern for the id or the name of a service."""
+    limit: int = SHORT
+
+    def statuses(self, counts: Iterable[TrainingCount]) -> frozenset[str | None]:
+        """Return the recorded statuses to show."""
+        found = list(counts)
+        statuses = {item.status for item in found}
+        if self.shows_all(found):
+            return frozenset(statuses)
+        phases = ({Phase.FAILED} if self.failed else set()) | (NOT_ENDED if self.shows_progress else set())
+        return frozenset(status for status in statuses if _phase(status) in phases)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether trainings in progress are shown."""
+        return self.in_progress or not self.failed
+
+    def shows_all(self, counts: Iterable[TrainingCount]) -> bool:
+        """Return whether trainings are shown whatever their status."""
+        filtered = self.failed or self.in_progress
+        return not filtered and (self.everything or sum(item.count for item in counts) <= SHORT)
+
+
+NO_FILTER: Final = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Which trainings the configuration watches."""
+
+    services: frozenset[ServiceRef]
+    """Services whose every training is watched."""
+    single: frozenset[TrainingRef]
+
+    def __contains__(self, ref: TrainingRef) -> bool:
+        """Return whether a training is watched."""
+        return ref.service_ref in self.services or ref in self.single
+
+
+def watched(polls: Iterable[Poll]) -> Watched:
+    """Return the trainings that these polls serve."""
+    services, single = set[ServiceRef](), set[TrainingRef]()
+    for poll in polls:
+        if poll.training is not None:
+            single.add(poll.training)
+        elif poll.whole_service:
+            services.add(poll.service)
+        else:
+            single.update(poll.single)
+    return Watched(frozenset(services), frozenset(ref for ref in single if ref.service_ref not in services))
+
+
+def totals(counts: Sequence[TrainingCount], known: Iterable[TrainingCount], watches: Watched) -> TrainingTotals:
+    """Add the counts up; ``known`` are the trainings of ``watches.single``, one by one."""
+    served = [*(item for item in counts if item.service in watches.services), *known]
+    existing: Counter[str | None] = Counter()
+    for item in served:
+        existing[item.status] += 0 if item.gone else item.count
+    unconfirmed = existing.pop(None, 0)
+    return TrainingTotals(
+        by_status={str(status): count for status, count in existing.most_common() if count},
+        unconfirmed=unconfirmed,
+        gone=sum(item.count for item in served if item.gone),
+        not_watched=sum(item.count for item in counts) - sum(item.count for item in served),
+    )
+
+
+def service_names(polls: Iterable[Poll]) -> dict[ServiceRef, set[str]]:
+    """Return the configured names of each service."""
+    names: dict[ServiceRef, set[str]] = {}
+    for poll in polls:
+        found = {poll.naming.name, *(naming.name for naming in poll.single.values())}
+        names.setdefault(poll.service, set()).update(name for name in found if name)
+    return names
+
+
+def service_filter(pattern: str, names: Mapping[ServiceRef, set[str]]) -> Callable[[ServiceRef], bool]:
+    """Return whether a service's id, its name, or both with the account match a pattern."""
+
+    def takes(service: ServiceRef) -> bool:
+        known = {service.service, *names.get(service, ())}
+        return any(matches_pattern(text, pattern) for name in known for text in (name, f"{service.account}/{name}"))
+
+    return takes
+
+
+def _phase(status: str | None) -> Phase:
+    return Phase.UNKNOWN if status is None else phase_of(status)
