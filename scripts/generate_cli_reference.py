@@ -30,8 +30,8 @@ Every command accepts `--help`, which prints the same text. A command that print
 A command that needs a configuration reads the first of these: `--config FILE`,
 `$AITEMS_WATCHER_CONFIG`, `config.toml` in the current folder, `/etc/aitems-watcher/config.toml`.
 
-On a server with the systemd unit, run `export STATE_DIRECTORY=/var/lib/aitems-watcher` first.
-Commands that use the store or the daemon find both through it.
+The file `/etc/aitems-watcher/config.toml` means the store and the daemon of the systemd unit.
+Beside a faulty file, the commands that read the store warn and use its other parts.
 """
 
 

@@ -242,7 +242,7 @@ async def open_daemon(
         # Secrets and receivers come before the store: a faulty configuration must not create or migrate a store.
         connections = await connect(config)
         stack.push_async_callback(connections.aclose)
-        path = config.state.sqlite_path(runtime.environ)
+        path = config.store_path(runtime.environ)
         database = open_database(path, purpose=purpose, now=runtime.clock.utc_now())
         stack.callback(database.close)
         pipeline = wire(connections, database, runtime.clock, metrics)

@@ -207,11 +207,11 @@ def test_step_4_a_server(tmp_path: Path) -> None:
                 (tmp_path / block.file).write_text(block.text)
                 continue
             for command in block.commands():
-                if command.startswith(("install ", "ln ", "aitems-watcher ")):
+                if command.startswith(("install ", "ln ", "aitems-watcher check ")):
                     terminals.type(re.sub(r"(?<= )/", f"{root}/", command))
                 else:
                     assert re.match(
-                        r"systemctl |python3 -m venv|/opt/aitems-watcher/bin/pip |STATE_DIRECTORY=", command
+                        r"systemctl |python3 -m venv|/opt/aitems-watcher/bin/pip |aitems-watcher status$", command
                     )
     folder = root / "etc/systemd/system"
     unit = (folder / "aitems-watcher.service").read_text()

@@ -67,9 +67,11 @@ def test_the_folders_and_the_socket_are_private(machine: Machine) -> None:
     mode = machine.run("stat", "--format=%a", "/run/aitems-watcher/control.sock").stdout.strip()
     assert stat.S_IMODE(int(mode, 8)) == 0o600
     assert machine.run("stat", "--format=%a", "/var/lib/private/aitems-watcher").stdout.strip() == "700"
-    state = ("env", "STATE_DIRECTORY=/var/lib/aitems-watcher", "aitems-watcher")
-    assert machine.run(*state, "status").returncode == 0
-    assert machine.run(*state, "reload").returncode == 0
+
+
+def test_commands_run_as_printed_in_any_folder(machine: Machine) -> None:
+    assert machine.run("aitems-watcher", "status").returncode == 0
+    assert machine.run("aitems-watcher", "reload").returncode == 0
 
 
 def test_a_valid_file_is_reloaded_without_a_restart(machine: Machine) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from watcher.cli.text.times import Times
-    from watcher.config import Config, ConfigFile
+    from watcher.config import Config, ConfigError, ConfigFile
 
 CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
 
@@ -68,7 +68,15 @@ def find_config(option: Path | None) -> ConfigFile:
     """
     from watcher.config import find
 
-    return find(option, os.environ, Path.cwd())
+    return find(option, os.environ, _current_folder())
+
+
+def _current_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        # Somebody removed it.
+        return None
 
 
 def load_config(option: Path | None, needed: Collection[str] | None = None) -> Config:
@@ -82,3 +90,30 @@ def load_config(option: Path | None, needed: Collection[str] | None = None) -> C
     found = find_config(option)
     say(f"configuration: {found.path} ({found.why})")
     return load(found.path) if needed is None else load(found.path, needed=needed)
+
+
+def load_for_store(option: Path | None) -> Config:
+    """Read the configuration for a command on the store: a faulty file only makes a warning.
+
+    The daemon still runs with its old configuration then.
+
+    Raises:
+        ConfigError: there is no file.
+    """
+    config, error = load_usable_config(option)
+    if error is not None:
+        say(f"warning: the configuration is faulty; its other parts are used\n{error}")
+    return config
+
+
+def load_usable_config(option: Path | None) -> tuple[Config, ConfigError | None]:
+    """Print the configuration's file and read its usable part; return that with the faults, if any.
+
+    Raises:
+        ConfigError: there is no file.
+    """
+    from watcher.config.usable_part import load_usable
+
+    found = find_config(option)
+    say(f"configuration: {found.path} ({found.why})")
+    return load_usable(found.path)

@@ -39,10 +39,10 @@ def reading(config: Config, environ: Mapping[str, str]) -> Iterator[Views]:
     from watcher.store.errors import StoreUnusable
     from watcher.store.views import open_views
 
-    path = config.state.sqlite_path(environ)
+    path = config.store_path(environ)
     try:
         require_store(config, environ)
-        with open_views(config.state.store_url(environ)) as views:
+        with open_views(config.store_url(environ)) as views:
             yield views
     except PermissionError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; run this as the watcher's user") from error
@@ -54,12 +54,14 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
     Raises:
         StoreUnusable: the file does not exist.
     """
+    from watcher.config.find_file import implied_state_folder
     from watcher.store.errors import StoreUnusable
 
-    path = config.state.sqlite_path(environ)
+    path = config.store_path(environ)
     if path.exists():
         return path
-    hint = "" if config.state.url or "STATE_DIRECTORY" in environ else f"\n{UNIT_HINT}"
+    is_certain = config.state.url or "STATE_DIRECTORY" in environ or implied_state_folder(config.path)
+    hint = "" if is_certain else f"\n{UNIT_HINT}"
     raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration{hint}")
 
 
@@ -70,17 +72,67 @@ def change(settings: Config, command: str, arguments: Mapping[str, object], alon
         ControlError: the daemon refuses the change.
         StoreError: there is no store, or it is unusable.
     """
-    from watcher.control.client import request
     from watcher.control.protocol import NoDaemonError
-    from watcher.control.socket_path import link_path
 
-    path = settings.state.sqlite_path(os.environ)
     try:
-        return request(link_path(path), command, arguments)
+        return ask_daemon(settings, os.environ, command, arguments)
     except NoDaemonError:
         # Opening would create a missing store.
         require_store(settings, os.environ)
         return _alone(settings, command, alone)
+
+
+def ask_daemon(
+    config: Config,
+    environ: Mapping[str, str],
+    command: str,
+    arguments: Mapping[str, object],
+    *,
+    timeout_seconds: float | None = None,
+) -> Answer:
+    """Send a request to the daemon of the configuration's store.
+
+    Raises:
+        NoDaemonError: none listens.
+        ControlError: it refuses the request, or does not answer in time.
+    """
+    from watcher.control.client import TIMEOUT_SECONDS, request
+
+    path = _socket_of_store(config, environ)
+    return request(path, command, arguments, timeout_seconds=timeout_seconds or TIMEOUT_SECONDS)
+
+
+def _socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
+    """Return the link beside the store, or another socket where a daemon of this store answers."""
+    from watcher.control.socket_path import link_path
+
+    store = config.store_path(environ)
+    link = link_path(store)
+    if link.exists():
+        return link
+    return next((path for path in unit_sockets(config, environ) if _daemon_has_store(path, store)), link)
+
+
+def _daemon_has_store(path: Path, store: Path) -> bool:
+    from watcher.control.client import request
+    from watcher.control.protocol import ControlError, NoDaemonError
+
+    try:
+        answer = request(path, "ping", {})
+    except (ControlError, NoDaemonError):
+        return False
+    return Path(str(answer.get("store"))).resolve() == store.resolve()
+
+
+def unit_sockets(config: Config, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the places of a socket that do not depend on the store: the folders of the unit."""
+    from watcher.config.find_file import implied_state_folder
+    from watcher.control.socket_path import SOCKET_NAME, UNIT_FOLDER, unit_folder
+
+    if (folder := unit_folder(environ)) is not None:
+        yield folder / SOCKET_NAME
+    if implied_state_folder(config.path) is not None:
+        yield UNIT_FOLDER / SOCKET_NAME
 
 
 def _alone(settings: Config, command: str, alone: Alone) -> Answer:
@@ -89,7 +141,7 @@ def _alone(settings: Config, command: str, alone: Alone) -> Answer:
     from watcher.store.sqlite.database import open_database
 
     clock = Clock()
-    database = open_database(settings.state.sqlite_path(os.environ), purpose=command, now=clock.utc_now())
+    database = open_database(settings.store_path(os.environ), purpose=command, now=clock.utc_now())
     try:
         return run_async(alone(database, clock))
     finally:

@@ -11,6 +11,8 @@ from watcher.config.faults import ConfigError, ConfigFault
 
 VARIABLE: Final = "AITEMS_WATCHER_CONFIG"
 SYSTEM_FILE: Final = Path("/etc/aitems-watcher/config.toml")
+SYSTEM_STATE_FOLDER: Final = Path("/var/lib/aitems-watcher")
+"""The unit's state folder: a command finds the daemon of the system's configuration without its environment."""
 FILE_NAME: Final = "config.toml"
 
 FIRST_CONFIGURATION: Final = """\
@@ -63,10 +65,20 @@ class ConfigNotFoundError(ConfigError):
         )
 
 
-def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> ConfigFile:
+def implied_state_folder(path: Path) -> Path | None:
+    """Return the folder of the store that a configuration's place implies: the unit's for the system's file."""
+    try:
+        is_system_file = path == SYSTEM_FILE or path.samefile(SYSTEM_FILE)
+    except OSError:
+        is_system_file = False
+    return SYSTEM_STATE_FOLDER if is_system_file else None
+
+
+def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path | None) -> ConfigFile:
     """Return the file of ``--config``, else that of the environment, else the first default that exists.
 
-    A file named by option or environment is never replaced by another.
+    A file named by option or environment is never replaced by another. ``cwd`` is ``None`` where the current folder
+    was removed.
 
     Raises:
         ConfigNotFoundError: no such file exists; it holds the paths that were tried.
@@ -94,6 +106,7 @@ def _named(explicit: Path | None, environ: Mapping[str, str]) -> ConfigFile | No
     return ConfigFile(Path(variable), f"${VARIABLE}") if variable else None
 
 
-def _defaults(cwd: Path) -> Iterator[ConfigFile]:
-    yield ConfigFile(cwd / FILE_NAME, "the current folder")
+def _defaults(cwd: Path | None) -> Iterator[ConfigFile]:
+    if cwd is not None:
+        yield ConfigFile(cwd / FILE_NAME, "the current folder")
     yield ConfigFile(SYSTEM_FILE, "the system's configuration")

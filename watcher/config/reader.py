@@ -31,17 +31,26 @@ def load(path: Path, *, text: str | None = None, needed: Collection[str] = NEEDE
     Raises:
         ConfigError: the file has faults; the error holds all of them.
     """
-    content = _read(path) if text is None else text
-    content = content.removeprefix("\ufeff").replace("\r\n", "\n")
+    content = normalised(read(path) if text is None else text)
     parsed = _parse(path, content)
     lines = Lines(content)
-    checked = _check(parsed, path.parent.absolute(), lines, needed)
-    if isinstance(checked, Document):
-        return _config(path, checked)
-    raise ConfigError(_fault(path, lines, problem) for problem in checked)
+    found = checked(parsed, path.parent.absolute(), lines, needed)
+    if isinstance(found, Document):
+        return config_of(path, found)
+    raise ConfigError(_fault(path, lines, problem) for problem in found)
 
 
-def _read(path: Path) -> str:
+def normalised(text: str) -> str:
+    """Return a text without a byte order mark and with Unix line ends."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def read(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no text.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -75,7 +84,7 @@ def _whole_file(path: Path, problem: str, remedy: str, line: int | None = None) 
     return ConfigFault(file=path, line=line, key="", problem=problem, remedy=remedy)
 
 
-def _check(
+def checked(
     parsed: Mapping[str, object], folder: Path, lines: Lines, needed: Collection[str]
 ) -> Document | tuple[Problem, ...]:
     """Return the settings, or all problems: those of single values, then those of several values together."""
@@ -117,7 +126,8 @@ def _without_index(path: KeyPath, lines: Lines) -> KeyPath:
     return path[:-1] if isinstance(path[-1], int) and path not in lines.all else path
 
 
-def _config(path: Path, document: Document) -> Config:
+def config_of(path: Path, document: Document) -> Config:
+    """Return the settings that a document holds."""
     return Config(
         path=path,
         state=document.state,

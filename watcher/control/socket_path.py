@@ -11,6 +11,8 @@ from typing import Final
 MAX_PATH_BYTES: Final = 107
 """``sun_path`` without its final zero byte, see unix(7)."""
 SOCKET_NAME: Final = "control.sock"
+UNIT_FOLDER: Final = Path("/run/aitems-watcher")
+"""``RuntimeDirectory`` of the unit."""
 
 
 def link_path(database: Path) -> Path:
@@ -19,13 +21,19 @@ def link_path(database: Path) -> Path:
 
 
 def socket_path(database: Path, environ: Mapping[str, str]) -> Path:
-    """Return the path at which the daemon makes its socket.
+    """Return the path at which the daemon makes its socket."""
+    folder = unit_folder(environ)
+    # In the unit's folder the name does not depend on the store: the file may name another store before a restart.
+    return link_path(database) if folder is None else folder / SOCKET_NAME
+
+
+def unit_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return the unit's runtime folder.
 
     ``RUNTIME_DIRECTORY`` may hold several folders, separated by colons; the first counts. See systemd.exec(5).
     """
     folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    # In the unit's folder the name does not depend on the store: the file may name another store before a restart.
-    return Path(folder) / SOCKET_NAME if folder else link_path(database)
+    return Path(folder) if folder else None
 
 
 @contextmanager

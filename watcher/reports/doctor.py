@@ -12,6 +12,7 @@ from watcher.core.incidents.tracker import MAX_CLOCK_SKEW_SECONDS
 from watcher.core.plural import counted
 
 if TYPE_CHECKING:
+    from watcher.config import ConfigFault
     from watcher.reports.online import OnlineCheck
 
 MEGABYTE: Final = 1_000_000
@@ -104,6 +105,12 @@ def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
 def versions_check(versions: Mapping[str, str]) -> DoctorCheck:
     """List the versions of the program and its libraries."""
     return ok("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def configuration_checks(faults: Sequence[ConfigFault]) -> Iterator[DoctorCheck]:
+    """Report each fault of the file; the daemon keeps the configuration that it has."""
+    for item in faults:
+        yield fault("configuration", f"{item}".rpartition("; ")[0], item.remedy)
 
 
 def store_checks(facts: StoreFacts) -> Iterator[DoctorCheck]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, load_config, present_times
+from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, load_for_store, present_times
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import screen
 from watcher.core.delivery.model import State
@@ -112,7 +112,7 @@ def list_deliveries(  # noqa: PLR0913 - one parameter an option
         from watcher.store.delivery.views import NOT_WELL, DeliveryFilter
 
         wanted = DeliveryFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
-        with reading(load_config(config), os.environ) as views:
+        with reading(load_for_store(config), os.environ) as views:
             delivery_views = views.deliveries(wanted)
     _print_list(delivery_views, wide=wide, as_json=as_json)
 
@@ -146,7 +146,7 @@ def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: Js
         from watcher.store.delivery.views import DeliveryFilter
 
         wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
-        with reading(load_config(config), os.environ) as views:
+        with reading(load_for_store(config), os.environ) as views:
             delivery = _single(views.deliveries(wanted), identity)
             silence = views.silence(delivery.reason) if delivery.state is State.SILENCED else None
     from watcher.cli.text.deliveries import print_delivery
@@ -204,7 +204,7 @@ def drop(
 
 def _change(command: str, arguments: Mapping[str, object], config: ConfigOption, *, as_json: bool) -> None:
     with plain_errors():
-        settings = load_config(config)
+        settings = load_for_store(config)
         alone = partial(_alone, command, arguments, frozenset(settings.receivers))
         answer = change(settings, command, arguments, alone)
     from watcher.cli.text.deliveries import show_changes

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, load_usable_config
 from watcher.cli.text.output import screen
 from watcher.cli.text.verdicts import show_doctor_check
 
 if TYPE_CHECKING:
-    from watcher.config import Config
+    from watcher.config import Config, ConfigError
     from watcher.reports.doctor import DoctorCheck
     from watcher.reports.online import OnlineCheck
     from watcher.wiring.runtime import Runtime
@@ -25,7 +25,7 @@ END: Final = help_end(
     statuses={
         ExitStatus.OK: "no fault; there may be warnings",
         ExitStatus.FAILED: "a fault",
-        ExitStatus.CONFIG: "the configuration is invalid",
+        ExitStatus.CONFIG: "there is no configuration",
     },
 )
 
@@ -42,10 +42,10 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
     configuration names and shows none, so run it as the watcher's user and with its environment.
     """
     with plain_errors():
-        settings = load_config(config)
+        settings, faulty = load_usable_config(config)
         out = screen()
         checks = []
-        for item in _checks(settings, online=online):
+        for item in _checks(settings, faulty, online=online):
             checks.append(item)
             if not as_json:
                 show_doctor_check(item, out)
@@ -54,12 +54,13 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
     raise typer.Exit(ExitStatus.FAILED if any(item.verdict == "fault" for item in checks) else ExitStatus.OK)
 
 
-def _checks(config: Config, *, online: bool) -> Iterator[DoctorCheck]:
+def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iterator[DoctorCheck]:
     from watcher.cli.commands.doctor_facts import local_checks
     from watcher.cli.runtime import quiet_logs, run_async, runtime
-    from watcher.reports.doctor import online_checks_skipped, online_verdicts
+    from watcher.reports.doctor import configuration_checks, online_checks_skipped, online_verdicts
 
     process = runtime(quiet_logs(verbose=False))
+    yield from configuration_checks(() if faulty is None else faulty.faults)
     yield from local_checks(config, os.environ, process.secret)
     if not online:
         yield online_checks_skipped()

@@ -42,11 +42,11 @@ def local_checks(
     config: Config, environ: Mapping[str, str], resolve: Callable[[SecretRef], Secret]
 ) -> Iterator[DoctorCheck]:
     """Make every check that needs no network; ``resolve`` reads a secret."""
-    path = config.state.sqlite_path(environ)
+    path = config.store_path(environ)
     yield versions_check(_versions())
-    yield from store_checks(store_facts(config.state.store_url(environ)))
+    yield from store_checks(store_facts(config.store_url(environ)))
     yield _disk_check(path)
-    yield daemon_check(daemon_facts(path), __version__)
+    yield daemon_check(daemon_facts(config, environ), __version__)
     yield from _secret_checks(config, resolve)
 
 
@@ -93,14 +93,13 @@ def _disk_check(path: Path) -> DoctorCheck:
     return disk_check(shutil.disk_usage(folder).free, str(folder))
 
 
-def daemon_facts(path: Path) -> DaemonFacts:
+def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     """Ask the daemon of this store for its process and version."""
-    from watcher.control.client import request
+    from watcher.cli.store_access import ask_daemon
     from watcher.control.protocol import ControlError, NoDaemonError
-    from watcher.control.socket_path import link_path
 
     try:
-        answer = request(link_path(path), "ping", {}, timeout_seconds=DAEMON_SECONDS)
+        answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=DAEMON_SECONDS)
     except NoDaemonError:
         return DaemonFacts(running=False)
     except ControlError as error:

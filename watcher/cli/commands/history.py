@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config, present_times
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_for_store, present_times
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import screen
 from watcher.core.event import Kind
@@ -49,7 +49,7 @@ def history(  # noqa: PLR0913 - one parameter an option
     with plain_errors():
         from watcher.store.views import HistoryFilter
 
-        settings = load_config(config)
+        settings = load_for_store(config)
         with reading(settings, os.environ) as views:
             events = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
     out = screen(wide=wide)

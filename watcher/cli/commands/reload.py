@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, find_config
 from watcher.cli.text.output import cell, say, screen
+
+if TYPE_CHECKING:
+    from watcher.config import Config
 
 END: Final = help_end(
     "aitems-watcher reload --config /etc/aitems-watcher/config.toml",
@@ -32,11 +34,8 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     invalid file is rejected, and the old configuration stays active. The output names the changes that need a
     restart: another store, and secrets from the environment or from systemd credentials.
     """
-    from watcher.control.client import request
-
     with plain_errors():
-        found = find_config(config)
-        answer = request(_socket(found.path, os.environ), "reload", {})
+        answer = _ask(find_config(config).path)
     refused = answer["outcome"] == "refused"
     if as_json:
         screen().json(answer)
@@ -65,24 +64,32 @@ def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:
     return [str(item) for item in found] if isinstance(found, list) else []
 
 
-def _socket(path: Path, environ: Mapping[str, str]) -> Path:
-    """Return the daemon's socket, also for an invalid file: the daemon reports the faults."""
-    from watcher.config import ConfigError, StateSettings, load
-    from watcher.control.socket_path import socket_path
+def _ask(path: Path) -> Mapping[str, object]:
+    """Ask the daemon, also about a faulty file: it reports the faults."""
+    from watcher.config.usable_part import load_usable
+    from watcher.control.protocol import NoDaemonError
 
+    config, faulty = load_usable(path)
     try:
-        database = load(path).state.sqlite_path(environ)
-    except ConfigError:
-        database = _store_of_invalid_file(path) or StateSettings().sqlite_path(environ)
-    return socket_path(database, environ)
+        return _first_answer(config)
+    except NoDaemonError as error:
+        if faulty is None:
+            raise
+        say(f"{error}")
+        raise faulty from None
 
 
-def _store_of_invalid_file(path: Path) -> Path | None:
-    """Return the store's file if an invalid configuration still names it."""
-    from watcher.config.models.state import SQLITE
+def _first_answer(config: Config) -> Mapping[str, object]:
+    """Ask at each place in turn: the file may name another store than the daemon has."""
+    from watcher.cli.store_access import unit_sockets
+    from watcher.control.client import request
+    from watcher.control.protocol import NoDaemonError
+    from watcher.control.socket_path import link_path
 
-    try:
-        url = tomllib.loads(path.read_text())["state"]["url"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return path.parent / url.removeprefix(SQLITE) if isinstance(url, str) and url.startswith(SQLITE) else None
+    beside = link_path(config.store_path(os.environ))
+    for path in unit_sockets(config, os.environ):
+        try:
+            return request(path, "reload", {})
+        except NoDaemonError:
+            continue
+    return request(beside, "reload", {})

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, duration, load_config, present_times
+from watcher.cli.options import (
+    ConfigOption,
+    HelpOption,
+    JsonOption,
+    WideOption,
+    duration,
+    load_for_store,
+    present_times,
+)
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import cell, screen
 
@@ -91,7 +99,7 @@ def add(  # noqa: PLR0913 - one parameter an option
     with plain_errors():
         from watcher.core.routing.matcher import patterns_of
 
-        settings = load_config(config)
+        settings = load_for_store(config)
         match = _match(matchers or (), settings)
         arguments = {"match": patterns_of(match), "seconds": lasts.total_seconds(), "why": reason, "by": author}
         added = change(settings, "silence.add", arguments, partial(_add, arguments))
@@ -115,7 +123,7 @@ def list_silences(
         from watcher.core.routing.silence import to_json
 
         times = present_times(wide=wide)
-        with reading(load_config(config), os.environ) as views:
+        with reading(load_for_store(config), os.environ) as views:
             silences = views.every_silence() if all_ else views.silences(times.now)
     from watcher.cli.text.silence import silence_table
 
@@ -134,7 +142,7 @@ def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, 
     """End a silence early; events that it silenced are not sent later."""
     arguments = {"id": identity, "by": _author(by)}
     with plain_errors():
-        ended = change(load_config(config), "silence.end", arguments, partial(_end, arguments))
+        ended = change(load_for_store(config), "silence.end", arguments, partial(_end, arguments))
     if as_json:
         screen().json(ended)
     else:

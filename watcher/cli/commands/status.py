@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_for_store
 from watcher.cli.store_access import reading, store_health
 from watcher.cli.text.output import screen
 from watcher.cli.text.times import local_times
@@ -65,7 +65,7 @@ def status(  # noqa: PLR0913 - one parameter an option
         from watcher.reports.trainings import Selection
 
         selection = Selection(failed=failed, in_progress=in_progress, everything=all_, service=service)
-        settings = load_config(config)
+        settings = load_for_store(config)
         with reading(settings, os.environ) as views:
             report = read_status(settings, views, selection)
     out = screen(wide=wide)
@@ -105,7 +105,7 @@ def read_status(config: Config, views: Views, selection: Selection) -> StatusRep
         failing_receivers=views.failing_receivers(),
         unannounced=views.unannounced(),
         silences=views.silences(now),
-        store=store_health(config.state.sqlite_path(os.environ), views, now),
+        store=store_health(config.store_path(os.environ), views, now),
     )
 
 

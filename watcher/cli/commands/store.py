@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, load_config
+from watcher.cli.options import ConfigOption, load_config, load_for_store
 from watcher.cli.text.output import cell, say, screen
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ def backup(file: FileArgument, config: ConfigOption = None, force: ForceOption =
     for a week.
     """
     with plain_errors():
+        from watcher.cli.store_access import require_store
         from watcher.operations.backup import BackupRequest, back_up
         from watcher.store.sqlite.backup import write_backup
 
-        store = _existing_store(config)
+        store = require_store(load_for_store(config), os.environ)
         made = back_up(partial(write_backup, store), BackupRequest(target=file, force=force), _now())
     screen().line(cell(f"{store} -> {made.target}, {made.size_bytes:,} bytes, checked"))
 
@@ -126,7 +127,7 @@ def _show_opening(opening: Opening) -> None:
 
 
 def _store_path(config: Path | None) -> Path:
-    return load_config(config).state.sqlite_path(os.environ)
+    return load_config(config).store_path(os.environ)
 
 
 def _existing_store(config: Path | None) -> Path:

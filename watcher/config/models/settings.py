@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from watcher.config.faults import invalid
+from watcher.config.faults import ConfigError, ConfigFault, invalid
+from watcher.config.find_file import implied_state_folder
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import (
     AccountName,
@@ -35,7 +36,7 @@ from watcher.config.models.fields import (
 from watcher.config.models.headers import Headers
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
 from watcher.config.models.secret_fields import WebhookUrl, secret_from
-from watcher.config.models.state import StateSettings
+from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
 from watcher.config.secrets import SecretRef
 from watcher.core.delivery.model import OnUncertain
 from watcher.core.duration import format_duration
@@ -196,3 +197,25 @@ class Config:
     receivers: Mapping[str, ReceiverSettings]
     routes: tuple[Route, ...]
     """In order; the first match takes the event."""
+
+    def store_path(self, environ: Mapping[str, str]) -> Path:
+        """Return the file of the store; neither the file nor its folder need exist.
+
+        Raises:
+            ConfigError: no folder is known for it.
+        """
+        try:
+            return self.state.sqlite_path(environ, implied_state_folder(self.path))
+        except NoHomeError:
+            problem = "is not set, and this user has no home folder for the store"
+            remedy = f'write "{SQLITE}/var/lib/…" (four slashes), or set $HOME or $STATE_DIRECTORY'
+            fault = ConfigFault(file=self.path, line=None, key="state.url", problem=problem, remedy=remedy)
+            raise ConfigError([fault]) from None
+
+    def store_url(self, environ: Mapping[str, str]) -> str:
+        """Return the store's URL, for readers; there need not be a store yet.
+
+        Raises:
+            ConfigError: no folder is known for it.
+        """
+        return f"{SQLITE}{self.store_path(environ)}"

@@ -2,6 +2,8 @@
 
 # No `from __future__ import annotations` here: pydantic reads these annotations when the program runs.
 
+import os
+import pwd
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -43,24 +45,41 @@ class StateSettings(Settings):
     """``sqlite:///`` and an absolute path, or empty for the default folder."""
     keep_history: Retention = timedelta(days=400)
 
-    def store_url(self, environ: Mapping[str, str]) -> str:
-        """Return the store's URL, for readers; there need not be a store yet."""
-        return f"{SQLITE}{self.sqlite_path(environ)}"
+    def sqlite_path(self, environ: Mapping[str, str], implied_folder: Path | None = None) -> Path:
+        """Return the file of the store; neither the file nor its folder need exist.
 
-    def sqlite_path(self, environ: Mapping[str, str]) -> Path:
-        """Return the file of the store; neither the file nor its folder need exist."""
+        Args:
+            environ: the variables ``STATE_DIRECTORY`` and ``HOME``.
+            implied_folder: the folder that the configuration's own place implies.
+
+        Raises:
+            NoHomeError: only a folder in the user's home is left, and this user has none.
+        """
         if self.url != DEFAULT_URL:
             return Path(self.url.removeprefix(SQLITE))
-        return _default_folder(environ) / FILE_NAME
+        return (_unit_folder(environ) or implied_folder or _home_folder(environ)) / FILE_NAME
 
 
-def _default_folder(environ: Mapping[str, str]) -> Path:
-    """Return systemd's state folder of the unit, else a folder in the user's home.
+class NoHomeError(Exception):
+    """The user has no home folder."""
+
+
+def _unit_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return systemd's state folder of the unit.
 
     systemd.exec(5), "StateDirectory=": several folders are joined with colons; the first one counts.
     """
     state_folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if state_folder:
-        return Path(state_folder)
-    home = environ.get("HOME")
-    return (Path(home) if home else Path.home()) / ".local" / "state" / "aitems-watcher"
+    return Path(state_folder) if state_folder else None
+
+
+def _home_folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or _home_of_user()) / ".local" / "state" / "aitems-watcher"
+
+
+def _home_of_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        # A container may run as a number without an entry in /etc/passwd.
+        raise NoHomeError from None

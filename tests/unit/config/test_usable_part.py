@@ -1,0 +1,83 @@
+"""The usable part of a faulty configuration, for commands beside a daemon that still runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher.config import Config
+from watcher.config.usable_part import load_usable
+
+GOOD = """\
+[account.main]
+access_key = { env = "A" }
+secret_key = { env = "B" }
+
+[state]
+url = "sqlite:///here.db"
+
+[[watch]]
+service = "first"
+
+[[watch]]
+service = "second"
+
+[receiver.one]
+kind = "log"
+
+[receiver.two]
+kind = "log"
+
+[[route]]
+to = ["one"]
+match = { kind = "failed" }
+
+[[route]]
+to = ["two"]
+"""
+FAULTY = {
+    "a text that is not closed": GOOD.replace('"first"', '"first'),
+    "a text over several lines that is not closed": GOOD + 'mention = """',
+    "a table twice": GOOD + "[state]\n",
+    "no TOML above": "<<<<<<< HEAD\n" + GOOD,
+    "an unknown section": GOOD + "[surprise]\n",
+    "an unknown kind": GOOD.replace('kind = "log"', 'kind = "pigeon"', 1),
+    "a key of a wrong type": GOOD.replace("[state]", "[state]\nkeep_history = 3"),
+    "a misspelt key": GOOD.replace("access_key", "acess_key"),
+    "a route to nobody": GOOD + '[[route]]\nto = ["three"]\n',
+    "a watch twice": GOOD + '[[watch]]\nservice = "second"\n',
+}
+
+
+def usable(folder: Path, text: str) -> Config:
+    path = folder / "config.toml"
+    path.write_text(text)
+    config, error = load_usable(path)
+    assert (error is None) == (text == GOOD)
+    return config
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTY))
+def test_a_fault_does_not_hide_the_store(tmp_path: Path, fault: str) -> None:
+    config = usable(tmp_path, FAULTY[fault])
+    assert config.store_path({}) == tmp_path / "here.db"
+    assert "second" in {watch.service for watch in config.watches}
+    assert "two" in config.receivers
+
+
+def test_a_faultless_file_is_whole(tmp_path: Path) -> None:
+    config = usable(tmp_path, GOOD)
+    assert (len(config.watches), len(config.receivers), len(config.routes)) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("text", ["", "\x00\x01", "account = 3\nstate = 1\nwatch = [1]\n", "[" * 2000], ids=repr)
+def test_a_file_without_a_usable_part_names_the_default_store(tmp_path: Path, text: str) -> None:
+    config = usable(tmp_path, text)
+    assert config.store_path({"STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")
+
+
+def test_a_file_that_cannot_be_read_names_the_default_store(tmp_path: Path) -> None:
+    config, error = load_usable(tmp_path)
+    assert "cannot be read: Is a directory" in str(error)
+    assert config.store_path({"STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")
