@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Refused, TryLater
+from watcher.core.delivery.model import TRIES, Dedup, Delivered, DeliveryRequest, Outcome, Refused, TryLater
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult, MaybeSent
@@ -75,7 +75,8 @@ class WebhookReceiver:
             keys = decode_keys(secret, self.name) if secret else ()
             url, own_headers = self._spec.require_url(), _checked_headers(self._spec)
         except Exception as error:  # noqa: BLE001 - a source of secrets may raise anything; nothing was sent
-            return Refused(reason=f"a secret cannot be read or used: {error}")
+            # A file may be read while it is being replaced.
+            return Refused(reason=f"a secret cannot be read or used: {error}", tries=TRIES)
         headers = own_headers | signed_headers(request.delivery_id, request.body, self._clock.utc_now(), keys)
         http_request = HttpRequest(method="POST", url=url, headers=headers, body=request.body)
         hidden = [*own_headers.values(), *([secret] if secret else [])]
@@ -96,7 +97,8 @@ def outcome_of(call: HttpResult, redactor: Redactor) -> Outcome:
 def classify(status: int, answer: str, after_seconds: float | None = None) -> Outcome:
     """Return the outcome of an HTTP status.
 
-    A 5xx is retried and is not uncertain. If the consumer did process the message, the id marks the repeat.
+    A 5xx is retried and is not uncertain. If the consumer did process the message, the id marks the repeat. Any other
+    refusal is tried again soon, since a rolling deploy or a gateway gives such answers for a moment.
     """
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Delivered(answer=answer)
@@ -104,7 +106,7 @@ def classify(status: int, answer: str, after_seconds: float | None = None) -> Ou
         return TryLater(reason=f"http {status}", answer=answer, after_seconds=after_seconds)
     if status in MESSAGE_REFUSED:
         return TryLater(reason=f"http {status}: the consumer rejects this body", answer=answer)
-    return Refused(reason=f"http {status}: {_advice(status)}", answer=answer)
+    return Refused(reason=f"http {status}: {_advice(status)}", answer=answer, tries=TRIES)
 
 
 def _advice(status: int) -> str:

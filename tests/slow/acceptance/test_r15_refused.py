@@ -22,14 +22,15 @@ from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, Received, listening
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, local_slack
 from tests.support.slack_messages import as_received
+from watcher.core.delivery.model import TRIES
 from watcher.core.event import Event
 from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"
 VERSIONS: Final = ("v1", "v2", "v3", "v4", "v5", "v6")
 EXPIRES_AFTER: Final = "4s"
-AT_FIRST: Final = 4
-"""The concurrent attempts of a receiver without a pace, before its failure is known."""
+AT_FIRST: Final = TRIES * len(VERSIONS)
+"""The most attempts at a webhook before its failure is known; a Slack error is known at once."""
 DAEMON: Final = {"SLACK_TOKEN": TOKEN}
 ROUTES: Final = """
 [receiver.ops]

@@ -16,6 +16,12 @@ MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 PARKED_RETRY: Final = timedelta(hours=1)
 """The time between attempts at a parked receiver."""
 MAX_DOUBLINGS: Final = 30
+TRIES: Final = 3
+"""Refusals in a row of one delivery after which a receiver counts as failing, where one answer does not prove it."""
+SOON: Final = (timedelta(seconds=20), timedelta(seconds=60))
+"""The longest waits before the second and the third of these tries: together less than two minutes."""
+SOON_FACTOR: Final = 4
+"""With a short ``first_retry`` the waits are shorter: four times as long, then sixteen times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,8 @@ class Refused:
     reason: str
     answer: str = ""
     scope: RefusalScope = RefusalScope.RECEIVER
+    tries: int = 1
+    """Refusals in a row of one delivery that prove it; a deploy, for example, answers 404 for a moment."""
 
 
 Outcome = Delivered | TryLater | Uncertain | Degrade | Refused
@@ -156,6 +164,8 @@ class Attempt:
     """Counts from 1; rate-limited attempts do not count."""
     created_at: datetime
     dedup: Dedup
+    refusals: int = TRIES
+    """Refusals in a row, with this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,8 +266,8 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
             return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=steps)
         case Refused(reason=reason, scope=RefusalScope.MESSAGE):
             return Verdict(state=State.DEAD, reason=reason)
-        case Refused(reason=reason):
-            return again_or_dead(reason, PARKED_RETRY, attempt, policy, now)
+        case Refused(reason=reason, tries=tries):
+            return again_or_dead(reason, _wait_after_refusal(tries, attempt, policy, unit), attempt, policy, now)
         case TryLater(reason=reason, after_seconds=requested, throttled=throttled):
             later = again_or_dead(reason, _wait(requested, attempt, policy, unit), attempt, policy, now)
             return replace(later, uncounted=throttled)
@@ -293,6 +303,14 @@ def _wait(requested_seconds: float | None, attempt: Attempt, policy: Policy, uni
     if requested_seconds is not None:
         return timedelta(seconds=min(max(requested_seconds, 0.0), MAX_RETRY_AFTER_SECONDS))
     return retry_wait(attempt.number, policy, unit)
+
+
+def _wait_after_refusal(tries: int, attempt: Attempt, policy: Policy, unit: float) -> timedelta:
+    if attempt.refusals >= tries:
+        return PARKED_RETRY
+    factor: int = SOON_FACTOR**attempt.refusals
+    longest = min(SOON[attempt.refusals - 1], policy.first_retry * factor, policy.max_retry)
+    return longest * (0.5 + unit / 2)
 
 
 def retry_wait(number: int, policy: Policy, unit: float) -> timedelta:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, failing_remedy, retry_remedy
 from watcher.core.delivery.lookup import LookupResult, MessageFound
-from watcher.core.delivery.model import Delivered, Outcome, ReceiverSignal, RefusalScope, Refused, SignalKind
+from watcher.core.delivery.model import TRIES, Delivered, Outcome, ReceiverSignal, RefusalScope, Refused, SignalKind
 from watcher.core.event import Event, Kind, event_id
 
 DEAD_LETTERS_MAX: Final = 50
@@ -49,19 +49,22 @@ class DeadLetter:
     created_at: datetime
 
 
-def signal_of(outcome: Outcome | LookupResult, began_at: datetime | None = None) -> ReceiverSignal | None:
+def signal_of(
+    outcome: Outcome | LookupResult, began_at: datetime | None = None, refusals: int = TRIES
+) -> ReceiverSignal | None:
     """Return the information that an outcome gives about the receiver; ``None`` where it gives none.
 
     Args:
         outcome: the outcome of an attempt or of a lookup.
         began_at: the start of the attempt that was looked up.
+        refusals: the delivery's refusals in a row, with this one.
     """
     match outcome:
         case Delivered():
             return ReceiverSignal(health=SignalKind.PASSES)
         case MessageFound():
             return ReceiverSignal(health=SignalKind.PASSES, began_at=began_at)
-        case Refused(reason=reason, answer=answer, scope=RefusalScope.RECEIVER):
+        case Refused(reason=reason, answer=answer, scope=RefusalScope.RECEIVER, tries=tries) if refusals >= tries:
             return ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer)
         case _:
             return None

@@ -13,6 +13,7 @@ import structlog
 
 from watcher.core.delivery.lookup import LookupResult, MessageFound
 from watcher.core.delivery.model import (
+    TRIES,
     Attempt,
     Dedup,
     Delivered,
@@ -38,6 +39,7 @@ from watcher.pipeline.delivery.log import log_receiver_change, log_settled
 from watcher.pipeline.delivery.lookup import LookupRunner
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
+from watcher.pipeline.delivery.refusals import RefusalCounts
 from watcher.pipeline.ports import Clock, Deliveries
 from watcher.pipeline.repeated import until_current
 
@@ -81,6 +83,7 @@ class AttemptRunner:
         self.lookup_runner = (
             LookupRunner(parts.receiver, parts.clock) if isinstance(parts.receiver, SupportsLookup) else None
         )
+        self._refusals = RefusalCounts()
         self._failed_ids: set[str] = set()
         self.last_success_at = parts.clock.monotonic()
         """The time of the latest delivery that arrived, in monotonic seconds."""
@@ -121,10 +124,15 @@ class AttemptRunner:
         if self._must_hold(leased):
             await self._settle(leased, Verdict(state=State.HELD, reason="may-be-repeat"), Delivered())
             return
+        # Read before the attempt: a store that cannot be read must not leave an attempt unsettled.
+        failing = await self._monitor.is_failing()
         outcome = await self._send(leased.request)
-        decided = self._decide(leased, outcome)
+        counted = self._refusals.count(leased.request, outcome)
+        # A failing receiver is tried once an hour, and one answer shows whether it still fails.
+        refusals = TRIES if failing else counted
+        decided = self._decide(leased, outcome, refusals)
         self._pause_channel(outcome)
-        await self._settle(leased, decided, outcome)
+        await self._settle(leased, decided, outcome, refusals)
         await self._wake_after_outage(leased, outcome)
 
     async def _send(self, request: DeliveryRequest) -> Outcome:
@@ -135,8 +143,13 @@ class AttemptRunner:
             log.exception("delivery.crashed", receiver=self._receiver.name, delivery_id=request.delivery_id)
             return Uncertain(reason="internal-fault")
 
-    def _decide(self, leased: LeasedDelivery, outcome: Outcome) -> Verdict:
-        attempt = Attempt(number=leased.request.attempt, created_at=leased.created_at, dedup=self._receiver.dedup)
+    def _decide(self, leased: LeasedDelivery, outcome: Outcome, refusals: int) -> Verdict:
+        attempt = Attempt(
+            number=leased.request.attempt,
+            created_at=leased.created_at,
+            dedup=self._receiver.dedup,
+            refusals=refusals,
+        )
         unit = random.random()  # noqa: S311 - it spreads waits
         return verdict(outcome, attempt, self._policy(), self._clock.utc_now(), unit)
 
@@ -159,13 +172,15 @@ class AttemptRunner:
             seconds = min(outcome.after_seconds, self._parts.policy.max_retry.total_seconds())
             self._parts.pace.pause(self._clock.monotonic(), seconds)
 
-    async def _settle(self, leased: LeasedDelivery, decided: Verdict, outcome: Outcome | LookupResult) -> None:
+    async def _settle(
+        self, leased: LeasedDelivery, decided: Verdict, outcome: Outcome | LookupResult, refusals: int = TRIES
+    ) -> None:
         settlement = Settlement(
             verdict=decided,
             at=self._clock.utc_now(),
             answer=outcome.answer,
             receipt=outcome.receipt if isinstance(outcome, Delivered | MessageFound) else None,
-            signal=signal_of(outcome, leased.request.attempted_at) if decided.state is not State.HELD else None,
+            signal=None if decided.state is State.HELD else signal_of(outcome, leased.request.attempted_at, refusals),
         )
 
         async def write() -> tuple[bool, ReceiverChange | None]:

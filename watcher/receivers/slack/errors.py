@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from watcher.core.delivery.model import (
     MAX_RETRY_AFTER_SECONDS,
+    TRIES,
     Degrade,
     Delivered,
     Outcome,
@@ -259,7 +260,7 @@ def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     status = answer.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         reason = f"http {status}: redirects are not followed; configure the final address"
-        return Refused(reason=reason, answer=answer.kept)
+        return Refused(reason=reason, answer=answer.kept, tries=TRIES)
     if answer.name in names.unclear or _may_have_been_posted(answer, names):
         return Uncertain(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
     # An unknown refusal: nothing was posted, and a retry may succeed.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused
+from watcher.core.delivery.model import TRIES, Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.responses import outcome_without_answer, redactor_for
@@ -48,7 +48,8 @@ class SlackWebhookReceiver:
         try:
             url = self._spec.require_url()
         except InvalidReceiverError as error:
-            return Refused(reason=f"the address is invalid: {error.fault}")
+            # A file may be read while it is being replaced.
+            return Refused(reason=f"the address is invalid: {error.fault}", tries=TRIES)
         redactor = redactor_for(url, ())
         http_request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(request))
         call = await self._spec.http.call(http_request)

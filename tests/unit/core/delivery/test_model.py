@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from watcher.core.delivery.model import (
     MAX_RETRY_AFTER_SECONDS,
+    PARKED_RETRY,
+    TRIES,
     Attempt,
     Dedup,
     Degrade,
@@ -77,6 +79,20 @@ def test_refused_content_is_simplified_and_sent_at_once() -> None:
 
 def test_a_refusing_receiver_is_tried_hourly() -> None:
     assert judge(Refused(reason="no_service")).next_at == NOW + timedelta(hours=1)
+
+
+def test_a_refusal_that_one_answer_does_not_prove_is_tried_three_times_within_two_minutes() -> None:
+    for policy in (POLICY, Policy(first_retry=timedelta(minutes=30)), Policy(first_retry=timedelta(seconds=0.1))):
+        waited = timedelta()
+        for refusals in range(1, TRIES):
+            attempt = Attempt(number=9, created_at=NOW, dedup=Dedup.BY_ID, refusals=refusals)
+            decided = verdict(Refused(reason="http 404", tries=TRIES), attempt, policy, NOW, 0.999)
+            assert decided.state is State.PENDING
+            assert decided.next_at is not None
+            waited += decided.next_at - NOW
+        assert timedelta() < waited < timedelta(minutes=1, seconds=30)
+        last = Attempt(number=9, created_at=NOW, dedup=Dedup.BY_ID, refusals=TRIES)
+        assert verdict(Refused(reason="http 404", tries=TRIES), last, policy, NOW, 0.5).next_at == NOW + PARKED_RETRY
 
 
 def test_a_message_that_is_refused_permanently_is_dead_at_once() -> None:
