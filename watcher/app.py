@@ -195,6 +195,9 @@ class Daemon:
             "pid": os.getpid(),
             "config": str(self.reloader.config.path),
             "store": str(self.database.path),
+            "uid": os.geteuid(),
+            "gid": os.getegid(),
+            "commands": sorted(self._handlers),
         }
 
     async def _reload(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:

@@ -58,6 +58,10 @@ class StoreFacts:
     schema: str | None = None
     known_schemas: frozenset[str] = frozenset()
     """The schema versions that this version of the program can use."""
+    user: int | None = None
+    """The number of the daemon's user, where another user judges."""
+    closed_files: Sequence[str] = ()
+    """Files of the store that the daemon's user may not open."""
     deviations: Sequence[str] | None = None
     """Descriptions of the stored deviations, oldest first; ``None`` if they cannot be read."""
 
@@ -70,6 +74,8 @@ class DaemonFacts:
     error: str | None = None
     pid: object = None
     version: object = None
+    uid: object = None
+    gid: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,8 @@ class SecretFacts:
     """The file's name, if the source is a file."""
     mode: int = 0
     """The permission bits of that file."""
+    closed_to: int | None = None
+    """The number of the daemon's user, if that user may not read the file."""
 
 
 def ok(about: str, detail: str) -> DoctorCheck:
@@ -125,6 +133,8 @@ def store_checks(facts: StoreFacts) -> Iterator[DoctorCheck]:
         yield fault("store", f"{facts.path}: {facts.error}", remedy)
         return
     yield _integrity_check(facts)
+    if facts.closed_files:
+        yield _closed_check(facts)
     if facts.schema is not None:
         yield _schema_check(facts.schema, facts.known_schemas)
     if facts.deviations is not None:
@@ -135,6 +145,12 @@ def _integrity_check(facts: StoreFacts) -> DoctorCheck:
     if facts.damage is not None:
         return fault("store", f"{facts.path} is damaged: {facts.damage}", "restore a backup, see docs/backup.md")
     return ok("store", f"{facts.path}: intact, {facts.size_bytes / MEGABYTE:.1f} MB")
+
+
+def _closed_check(facts: StoreFacts) -> DoctorCheck:
+    files = " ".join(facts.closed_files)
+    detail = f"the watcher's user ({facts.user}) cannot open {files}"
+    return fault("store", detail, f"chown {facts.user}: {files}; chmod u+rwX {files}")
 
 
 def _schema_check(schema: str, known: frozenset[str]) -> DoctorCheck:
@@ -184,6 +200,9 @@ def secret_check(facts: SecretFacts) -> DoctorCheck:
         return fault(about, problem, remedy or "provide the secret there")
     if facts.file is None:
         return ok(about, f"{facts.source}: present; a change needs a restart")
+    if facts.closed_to is not None:
+        problem = f"the watcher's user ({facts.closed_to}) cannot read {facts.file} ({facts.mode:04o})"
+        return fault(about, problem, 'give it as { credential = "…" }, with LoadCredential= in the unit')
     if facts.mode & OTHERS_MAY:
         return fault(about, f"other users may read {facts.source} ({facts.mode:04o})", f"chmod 600 {facts.file}")
     return ok(about, f"{facts.source}: present, only for its owner; a change takes effect at once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sqlite3
@@ -30,6 +31,7 @@ from watcher.reports.doctor import (
 if TYPE_CHECKING:
     from watcher.config import Config, SecretRef
     from watcher.core.secret import Secret
+    from watcher.store.sqlite.owner import Owner
 
 LIBRARIES: Final = ("sqlalchemy", "httpx2")
 STORE_SECONDS: Final = 5.0
@@ -43,11 +45,33 @@ def local_checks(
 ) -> Iterator[DoctorCheck]:
     """Make every check that needs no network; ``resolve`` reads a secret."""
     path = config.store_path(environ)
+    daemon = daemon_facts(config, environ)
+    user = daemon_user(daemon, path)
     yield versions_check(_versions())
-    yield from store_checks(store_facts(config.store_url(environ)))
+    yield from store_checks(with_rights(store_facts(config.store_url(environ)), user))
     yield _disk_check(path)
-    yield daemon_check(daemon_facts(config, environ), __version__)
-    yield from _secret_checks(config, resolve)
+    yield daemon_check(daemon, __version__)
+    yield from _secret_checks(config, resolve, user)
+
+
+def daemon_user(daemon: DaemonFacts, store: Path) -> Owner | None:
+    """Return the user whose rights count where root runs this: the daemon's, else the owner of the store."""
+    from watcher.store.sqlite.owner import ROOT, Owner, owner_of_store
+
+    if os.geteuid() != ROOT:
+        return None
+    if isinstance(daemon.uid, int) and isinstance(daemon.gid, int):
+        return Owner(daemon.uid, daemon.gid)
+    return owner_of_store(store)
+
+
+def with_rights(facts: StoreFacts, user: Owner | None) -> StoreFacts:
+    """Note the files of the store that this user may not open."""
+    from watcher.store.sqlite.owner import closed_files
+
+    if user is None or not facts.exists:
+        return facts
+    return replace(facts, user=user.uid, closed_files=tuple(map(str, closed_files(Path(facts.path), user))))
 
 
 def _versions() -> dict[str, str]:
@@ -104,18 +128,21 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
         return DaemonFacts(running=False)
     except ControlError as error:
         return DaemonFacts(running=True, error=f"{error}")
-    return DaemonFacts(running=True, pid=answer["pid"], version=answer["version"])
+    return DaemonFacts(
+        running=True, pid=answer["pid"], version=answer["version"], uid=answer.get("uid"), gid=answer.get("gid")
+    )
 
 
-def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret]) -> Iterator[DoctorCheck]:
+def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> Iterator[DoctorCheck]:
     from watcher.config.references import secrets_of
 
     for key, ref in secrets_of(config):
-        yield secret_check(_secret_facts(key, ref, resolve))
+        yield secret_check(_secret_facts(key, ref, resolve, user))
 
 
-def _secret_facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret]) -> SecretFacts:
+def _secret_facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> SecretFacts:
     from watcher.config import SecretError, SecretKind
+    from watcher.store.sqlite.owner import may_read
 
     facts = SecretFacts(key=key, source=f"{ref}")
     try:
@@ -124,4 +151,6 @@ def _secret_facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secre
         return replace(facts, error=f"{error}")
     if ref.kind is not SecretKind.FILE:
         return facts
-    return replace(facts, file=ref.name, mode=stat.S_IMODE(Path(ref.name).stat().st_mode))
+    path = Path(ref.name)
+    closed_to = None if user is None or may_read(path, user) else user.uid
+    return replace(facts, file=ref.name, mode=stat.S_IMODE(path.stat().st_mode), closed_to=closed_to)

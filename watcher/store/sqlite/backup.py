@@ -16,6 +16,7 @@ from watcher.core.timestamps import from_text, to_text
 from watcher.store import meta_keys
 from watcher.store.errors import BackupError, StoreUnusable
 from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS, read_facts
+from watcher.store.sqlite.owner import give_new_file
 
 PARTIAL: Final = ".partial"
 PRIVATE: Final = 0o600
@@ -55,6 +56,7 @@ def _partial(target: Path) -> Iterator[Path]:
     try:
         partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE))
+        give_new_file(partial, beside=target)
         yield partial
     except OSError as error:
         raise BackupError(f"cannot write {target}: {error.strerror}; check its folder and the space there") from error

@@ -10,6 +10,7 @@ from typing import Final
 from watcher.store.errors import BackupError
 from watcher.store.sqlite.backup import backup_time, remove_partials, write_backup
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
+from watcher.store.sqlite.owner import make_folder
 
 FOLDER: Final = "backups"
 EVERY: Final = timedelta(days=1)
@@ -44,7 +45,7 @@ class BackupFolder:
             BackupError: it cannot be made.
         """
         try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self.folder)
         except OSError as error:
             raise BackupError(f"cannot make the folder {self.folder}: {error.strerror}") from error
         self._refuse_to_fill_the_disk()

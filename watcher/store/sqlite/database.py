@@ -30,6 +30,7 @@ from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
 from watcher.store.sqlite.lock import FileLock
+from watcher.store.sqlite.owner import give_to_owner, make_folder
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
 from watcher.store.url import sqlite_url
 from watcher.store.write_faults import WriteFault, fault_of
@@ -142,6 +143,7 @@ class Database:
         # The note goes first: closing removes the log, and a crash after that must not look like a lost log.
         self._lock.note({EPOCH_NOTED: self.epoch})
         self._engine.dispose()
+        give_to_owner(self.path)
         # Last: nobody else may open the file while its log is being folded.
         self._lock.release()
 
@@ -223,6 +225,7 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
         raise
     _shorten_waits(engine)
     lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
+    give_to_owner(path)
     return Database(path, engine, lock, opening)
 
 
@@ -232,6 +235,7 @@ def _make_private(path: Path) -> None:
     with suppress(OSError):
         if not path.exists():
             path.touch(mode=0o600)
+            give_to_owner(path)
 
 
 def _shorten_waits(engine: Engine) -> None:
@@ -277,6 +281,6 @@ def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening
 
 def _make_folder(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
     except OSError as error:
         raise StoreUnusable(f"cannot make the folder {path.parent}: {error.strerror}; set [state] url") from error

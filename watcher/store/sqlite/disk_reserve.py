@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from watcher.store.sqlite.owner import give_new_file
+
 RESERVE_BYTES: Final = 4 * 1024 * 1024
 """Enough to settle some thousand deliveries."""
 FLOOR_BYTES: Final = 8 * 1024 * 1024
@@ -42,6 +44,7 @@ class Reserve:
         if self.is_held:
             return True
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        give_new_file(self._path, beside=self._path)
         try:
             os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
         except OSError:

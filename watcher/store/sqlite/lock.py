@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.core.timestamps import to_text
 from watcher.store.errors import StoreInUse, StoreUnusable
+from watcher.store.sqlite.owner import give_to_owner
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,7 @@ class FileLock:
     """
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._path = database.with_name(database.name + ".lock")
         self._descriptor: int | None = None
         self._holder: dict[str, object] = {}
@@ -42,6 +44,7 @@ class FileLock:
             StoreInUse: another process has it; the message names its number, purpose and start.
         """
         descriptor = self._open()
+        give_to_owner(self._database)
         found = os.pread(descriptor, NOTE_LIMIT, 0)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,165 @@
+"""Root's work on a store in another user's folder leaves files that this user can open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from watcher.store.sqlite.backup import write_backup
+from watcher.store.sqlite.backup_folder import BackupFolder
+from watcher.store.sqlite.database import open_database, restore_database
+from watcher.store.sqlite.owner import Owner, closed_files, may_read, owner_of_store
+
+NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+USER = 4242
+GROUP = 4343
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Return the place of a store in another user's folder."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, USER, GROUP)
+    return folder / "watcher.db"
+
+
+def owners(folder: Path) -> set[tuple[int, int]]:
+    found = (path.lstat() for path in (folder, *folder.rglob("*")))
+    return {(status.st_uid, status.st_gid) for status in found}
+
+
+def make(store: Path) -> None:
+    database = open_database(store, purpose="once", now=NOW)
+    assert database.reserve.hold()
+    # While it is open too: a kill must leave no file of root.
+    assert owners(store.parent) == {(USER, GROUP)}
+    database.close()
+
+
+def restore_newest(store: Path) -> None:
+    make(store)
+    BackupFolder(store).add(NOW)
+    restore_database(store, None, now=NOW).close()
+
+
+def restore_from_elsewhere(store: Path) -> None:
+    make(store)
+    backup = store.parent.parent / "by-root.db"
+    write_backup(store, backup, NOW)
+    assert owners(backup) == {(0, 0)}, "a backup in root's folder stays root's"
+    restore_database(store, backup, now=NOW).close()
+
+
+def restore_into_nothing(store: Path) -> None:
+    restore_from_elsewhere(store)
+    for path in store.parent.glob("watcher.db*"):
+        path.unlink()
+    restore_database(store, store.parent.parent / "by-root.db", now=NOW).close()
+
+
+def recover_from_damage(store: Path) -> None:
+    make(store)
+    BackupFolder(store).add(NOW)
+    store.write_bytes(b"garbage, and longer than a header of SQLite " * 100)
+    open_database(store, purpose="migrate", now=NOW).close()
+
+
+def back_up_beside(store: Path) -> None:
+    make(store)
+    write_backup(store, store.with_name("before.db"), NOW)
+
+
+def heal(store: Path) -> None:
+    """Open what an older version, or cp by root, left to root."""
+    make(store)
+    for path in store.parent.glob("watcher.db*"):
+        os.chown(path, 0, 0)
+    open_database(store, purpose="once", now=NOW).close()
+
+
+WORK = (make, restore_newest, restore_from_elsewhere, restore_into_nothing, recover_from_damage, back_up_beside, heal)
+
+
+@pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
+def test_every_file_takes_the_owner_of_the_folder(store: Path, work: Callable[[Path], None]) -> None:
+    work(store)
+    assert owners(store.parent) == {(USER, GROUP)}
+
+
+def test_folders_that_root_makes_take_the_owner_of_the_nearest_one(store: Path) -> None:
+    make(store.parent / "deep" / "deeper" / "watcher.db")
+    assert owners(store.parent) == {(USER, GROUP)}
+
+
+def test_the_owner_of_the_files_counts_in_a_shared_folder(tmp_path: Path) -> None:
+    store = tmp_path / "watcher.db"
+    open_database(store, purpose="run", now=NOW).close()
+    for path in tmp_path.glob("watcher.db*"):
+        os.chown(path, USER, GROUP)
+    backup = tmp_path / "backup"
+    write_backup(store, backup, NOW)
+    restore_database(store, backup, now=NOW).close()
+    assert store.stat().st_uid == USER
+    assert owner_of_store(store) == Owner(USER, GROUP)
+
+
+def test_files_in_roots_own_folder_stay_roots(tmp_path: Path) -> None:
+    make_here = tmp_path / "watcher.db"
+    open_database(make_here, purpose="run", now=NOW).close()
+    assert owners(tmp_path) == {(0, 0)}
+    assert owner_of_store(make_here) is None
+
+
+@pytest.fixture
+def secret_of_the_system(tmp_path: Path) -> Path:
+    path = tmp_path / "shadow"
+    path.write_text("root's own")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_link_of_the_user_gets_no_file_of_the_system(
+    store: Path, secret_of_the_system: Path, link: Callable[[Path, Path], None]
+) -> None:
+    make(store)
+    target = store.with_name("watcher.db.reserve")
+    target.unlink()
+    link(secret_of_the_system, target)
+    with suppress(OSError):
+        open_database(store, purpose="once", now=NOW).close()
+    assert secret_of_the_system.stat().st_uid == 0
+
+
+def test_files_that_the_user_cannot_open_are_named(store: Path) -> None:
+    make(store)
+    user = Owner(USER, GROUP)
+    assert closed_files(store, user) == []
+    os.chown(store, 0, 0)
+    assert closed_files(store, user) == [store]
+    os.chown(store, 0, GROUP)
+    store.chmod(0o660)
+    assert closed_files(store, user) == []
+    os.chown(store, USER, GROUP)
+    store.chmod(0o440)
+    assert closed_files(store, user) == [store]
+    store.chmod(0o600)
+    os.chown(store.parent, 0, 0)
+    assert closed_files(store, user) == [store.parent]
+
+
+def test_a_secret_below_a_closed_folder_cannot_be_read(tmp_path: Path, secret_of_the_system: Path) -> None:
+    user = Owner(USER, GROUP)
+    secret_of_the_system.chmod(0o644)
+    open_to_all = all(folder.stat().st_mode & 0o001 for folder in secret_of_the_system.parents)
+    assert may_read(secret_of_the_system, user) is open_to_all
+    tmp_path.chmod(0o700)
+    assert not may_read(secret_of_the_system, user)

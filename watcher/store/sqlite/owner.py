@@ -1,0 +1,123 @@
+"""The owner of the store's files: what root makes in another user's folder belongs to that user.
+
+The daemon runs as a user of its own, and root runs commands on its store. A file that root left there with mode 0600
+would keep the daemon from starting.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = 0
+PRIVATE_FOLDER: Final = 0o700
+SIDE_NAMES: Final = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
+"""The files of a store, by the end of their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A user and a group, by number."""
+
+    uid: int
+    gid: int
+
+
+def owner_of_store(store: Path) -> Owner | None:
+    """Return the user other than root whose store this is; ``None`` if only root is concerned.
+
+    The store's own files say it, else the nearest folder that exists.
+    """
+    folder = next((parent for parent in store.absolute().parents if parent.exists()), store.parent)
+    for path in (store, store.with_name(store.name + ".lock"), folder):
+        owner = _owner(path)
+        if owner is not None and owner.uid != ROOT:
+            return owner
+    return None
+
+
+def give_to_owner(store: Path) -> None:
+    """As root, give the store's files and its automatic backups to the user whose store it is."""
+    if os.geteuid() == ROOT and (owner := owner_of_store(store)) is not None:
+        for path in _files(store):
+            _give(path, owner)
+
+
+def give_new_file(path: Path, beside: Path) -> None:
+    """As root, give a new file to the user to whom the file ``beside`` belongs, or its folder."""
+    if os.geteuid() == ROOT and (owner := owner_of_store(beside)) is not None:
+        _give(path, owner)
+
+
+def make_folder(path: Path) -> None:
+    """Make a private folder with those above it; as root, give them to the owner of the one that exists.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    for folder in reversed(missing):
+        give_new_file(folder, folder)
+
+
+def closed_files(store: Path, user: Owner) -> list[Path]:
+    """Return the existing files of the store that this user may not read and write, by their modes."""
+    return [path for path in (store.parent, *_files(store)) if path.exists() and not _may(path, user, _needed(path))]
+
+
+def may_read(path: Path, user: Owner) -> bool:
+    """Say whether this user may read a file, by its mode and those of its folders; other rules are not known here."""
+    folders = list(path.absolute().parents)
+    return _may(path, user, os.R_OK) and all(_may(folder, user, os.X_OK) for folder in folders)
+
+
+def _needed(path: Path) -> int:
+    return os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+
+
+def _may(path: Path, user: Owner, rights: int) -> bool:
+    status = path.stat()
+    if user.uid == ROOT:
+        return True
+    shift = 6 if status.st_uid == user.uid else 3 if status.st_gid == user.gid else 0
+    return (status.st_mode >> shift) & rights == rights
+
+
+def _files(store: Path) -> Iterator[Path]:
+    for suffix in SIDE_NAMES:
+        yield store.with_name(store.name + suffix)
+    yield from store.parent.glob(f"{store.name}.set-aside-*")
+    backups = store.parent / "backups"
+    yield backups
+    yield from backups.glob(f"{store.stem}-*{store.suffix}")
+
+
+def _owner(path: Path) -> Owner | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return Owner(status.st_uid, status.st_gid)
+
+
+def _give(path: Path, owner: Owner) -> None:
+    # With O_PATH the file is not opened: closing another descriptor of it would drop the locks of SQLite.
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_uid == ROOT and _is_ours(status):
+                os.chown(f"/proc/self/fd/{descriptor}", owner.uid, owner.gid)
+        finally:
+            os.close(descriptor)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Say whether it is a folder or a plain file; with a second name it could be a file of the system."""
+    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
