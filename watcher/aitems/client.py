@@ -33,6 +33,7 @@ from watcher.http import (
     MaybeSent,
     NotSent,
     content_encoding,
+    is_idle_closed,
     is_loopback,
     server_date,
 )
@@ -52,6 +53,7 @@ CAUSES: Final = {
     FailureReason.TLS: Cause.TLS,
     FailureReason.DEADLINE: Cause.DEADLINE,
     FailureReason.RESET: Cause.RESET,
+    FailureReason.IDLE_CLOSED: Cause.RESET,
     FailureReason.TRUNCATED: Cause.RESET,
     FailureReason.PROTOCOL: Cause.RESET,
     FailureReason.TOO_LARGE: Cause.BAD_ANSWER,
@@ -203,6 +205,9 @@ class AitemsClient:
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
             result = await self._call(path, first=first, large_body=large_body)
+            # Every repeat takes a slot of the budget. It ends at the latest with a new connection.
+            while is_idle_closed(result):
+                result = await self._call(path, first=True, large_body=large_body)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(

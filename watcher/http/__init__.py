@@ -1,6 +1,6 @@
 """HTTP requests of the program; all of them go through ``HttpClient.call``."""
 
-from watcher.http.client import HttpClient
+from watcher.http.client import HttpClient, is_idle_closed
 from watcher.http.exchange import (
     Answered,
     FailureReason,
@@ -31,6 +31,7 @@ __all__ = [
     "NotSent",
     "Signer",
     "content_encoding",
+    "is_idle_closed",
     "is_loopback",
     "retry_after_seconds",
     "server_date",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -17,6 +18,8 @@ from watcher.http.exchange import FailureReason
 # The beginnings of the library's messages for a stream that ended too early; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
 ENDED_WITHIN_BODY = "peer closed connection"
+IDLE_CLOSE_SECONDS = 1.0
+"""A peer that closes later than this after a request may have read it."""
 # The error of a proxy begins with the status, e.g. "407 Proxy Authentication Required".
 STATUS_LENGTH = 3
 
@@ -45,6 +48,11 @@ class AttemptTrace:
         """Host and port of the request, for messages."""
         self.status: int | None = None
         """The status of the answer, once its head is complete."""
+        self._opened_connection = False
+        self._answer_began = False
+        self._method = b""
+        self._written_at = 0.0
+        """When the request was written, in the loop's seconds."""
         self._name_failed = False
         self._address_refused = False
         self._connection: Any = None
@@ -56,6 +64,7 @@ class AttemptTrace:
         match step:
             case "connect_tcp.started":
                 self.stage = Stage.CONNECTING
+                self._opened_connection = True
                 self._name_proxy(host_and_port(info["host"], info["port"]))
             case "connect_tcp.failed":
                 cause = info["exception"].__cause__
@@ -70,6 +79,10 @@ class AttemptTrace:
             case "send_request_headers.complete" if self.stage is Stage.WRITING_HEAD:
                 self.stage = Stage.WRITTEN_HEAD
 
+    def note_bytes(self) -> None:
+        """Note that bytes have arrived."""
+        self._answer_began = self.stage >= Stage.WRITING_HEAD
+
     def refuse_address(self) -> None:
         """Note that the host itself is a forbidden address."""
         self._address_refused = True
@@ -83,6 +96,7 @@ class AttemptTrace:
             self.stage = Stage.ASKING_PROXY
             return
         self.stage = Stage.WRITING_HEAD
+        self._method, self._written_at = method, asyncio.get_running_loop().time()
         if self._on_write is not None:
             self._on_write()
 
@@ -95,6 +109,24 @@ class AttemptTrace:
         """Return whether no byte can have left; a request that the library rejects is never written."""
         rejected_locally = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
         return rejected_locally or self.stage < Stage.WRITING_HEAD
+
+    def met_idle_close(self, error: Exception) -> bool:
+        """Return whether the peer closed a kept connection just as it was used again.
+
+        Such a peer had no request to read, so it read none.
+        """
+        return (
+            not self._opened_connection
+            and not self._answer_began
+            and not self.surely_not_sent(error)
+            and self.reason(error) is FailureReason.RESET
+            and self._closed_at_once()
+        )
+
+    def _closed_at_once(self) -> bool:
+        # A request that only reads has no effect, even if it was read.
+        waited = asyncio.get_running_loop().time() - self._written_at
+        return self._method == b"GET" or waited <= IDLE_CLOSE_SECONDS
 
     def reason(self, error: Exception) -> FailureReason:
         """Return the reason for the failure of the attempt."""

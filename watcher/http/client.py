@@ -30,6 +30,7 @@ from watcher.http.exchange import (
     MaybeSent,
     NotSent,
 )
+from watcher.http.noted_stream import ON_BYTES
 from watcher.http.transport_pool import TransportPool
 
 DEFAULT_HEADERS: Final = {
@@ -48,6 +49,7 @@ REASON_TEXTS: Final = {
     FailureReason.PROXY: "the proxy refused the connection",
     FailureReason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
     FailureReason.RESET: "the connection ended without an answer",
+    FailureReason.IDLE_CLOSED: "the peer closed the idle connection",
     FailureReason.TRUNCATED: "the connection ended within the body",
     FailureReason.PROTOCOL: "the answer is not HTTP",
 }
@@ -76,16 +78,24 @@ class HttpClient:
         self._closed = False
 
     async def call(self, request: HttpRequest) -> HttpResult:
-        """Make one attempt. Every failure is a result; only cancellation raises."""
+        """Make one attempt. Every failure is a result; only cancellation raises.
+
+        A request that only reads is repeated at once where the peer has closed a kept connection.
+        """
         self._open_calls += 1
         try:
-            return await self._attempt(request)
+            while True:
+                result = await self._attempt(request)
+                # It ends at the latest with a new connection, for which the reason never holds.
+                if not (request.repeatable and is_idle_closed(result)):
+                    return result
         finally:
             self._open_calls -= 1
             await self._close_if_idle()
 
     async def _attempt(self, request: HttpRequest) -> HttpResult:
         attempt = AttemptTrace(request.on_write)
+        ON_BYTES.set(attempt.note_bytes)
         asked_at = self._clock.utc_now()
         deadline = asyncio.timeout(self._settings.timeout_seconds)
         try:
@@ -127,10 +137,11 @@ class HttpClient:
         return self._failure(attempt, FailureReason.TOO_LARGE, detail, asked_at, sent=True)
 
     def _failed(self, error: Exception, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
-        reason = attempt.reason(error)
+        reason = FailureReason.IDLE_CLOSED if attempt.met_idle_close(error) else attempt.reason(error)
         parts = [attempt.peer, REASON_TEXTS[reason], system_error_text(error)]
         detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(filter(None, parts))
-        return self._failure(attempt, reason, detail, asked_at, sent=not attempt.surely_not_sent(error))
+        sent = not (attempt.met_idle_close(error) or attempt.surely_not_sent(error))
+        return self._failure(attempt, reason, detail, asked_at, sent=sent)
 
     def _failure(
         self, attempt: AttemptTrace, reason: FailureReason, detail: str, asked_at: datetime, *, sent: bool
@@ -148,6 +159,11 @@ class HttpClient:
     async def _close_if_idle(self) -> None:
         if self._closed and not self._open_calls:
             await self._pool.aclose()
+
+
+def is_idle_closed(result: HttpResult) -> bool:
+    """Return whether the peer closed a kept connection just as it was used again."""
+    return isinstance(result, NotSent) and result.reason is FailureReason.IDLE_CLOSED
 
 
 def _build(request: HttpRequest, attempt: AttemptTrace) -> httpx.Request:

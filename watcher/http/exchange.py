@@ -30,6 +30,8 @@ class FailureReason(StrEnum):
     DEADLINE = "deadline"
     RESET = "reset"
     """The connection ended without an answer."""
+    IDLE_CLOSED = "idle-connection-closed"
+    """The peer closed a kept connection just as it was used again; it did not read the request."""
     TRUNCATED = "truncated"
     """The connection ended within the body."""
     PROTOCOL = "protocol"
@@ -50,8 +52,8 @@ class HttpSettings:
     max_body_bytes: int = 4 * 1024 * 1024
     """For the bytes on the wire; nothing is decompressed."""
     max_connections: int = 8
-    keep_alive_seconds: float = 5.0
-    """The lifetime of an idle connection, shorter than that of servers, so that few connections break in use."""
+    keep_alive_seconds: float = 4.0
+    """The lifetime of an idle connection; servers usually close theirs after 5 s or more."""
     proxy: Secret | str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     client_cert: Path | None = None
@@ -88,6 +90,13 @@ class HttpRequest:
     on_write: Callable[[], None] | None = field(default=None, repr=False)
     """Called on an open connection, before its first byte is written."""
     large_body: LargeBody | None = field(default=None, repr=False)
+    reads_only: bool = False
+    """Whether a repeat has no effect, as with every GET."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the client itself may repeat the request at once; not where another part grants each request."""
+        return (self.reads_only or self.method == "GET") and self.on_write is None
 
 
 @final
@@ -128,7 +137,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """No byte of the request was written, so it had no effect."""
+    """No byte of the request was written or read by the peer, so it had no effect."""
 
     reason: FailureReason
     detail: str

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import httpcore2
-import httpx2 as httpx
 
 from watcher.addresses import ForbiddenAddressError, forbidden_address_reason
 
@@ -61,9 +60,3 @@ async def checked_addresses(host: str, port: int) -> list[str]:
         if fault := forbidden_address_reason(address):
             raise ForbiddenAddressError(f"{address}: {fault}")
     return addresses
-
-
-def guard(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
-    """Make a transport connect through ``GuardedBackend``. The library has no public option; a test pins this way."""
-    transport._pool._network_backend = GuardedBackend()  # noqa: SLF001 - see above
-    return transport

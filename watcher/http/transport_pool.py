@@ -7,11 +7,13 @@ import ssl
 from typing import TYPE_CHECKING, NoReturn
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore2
 import httpx2 as httpx
 
 from watcher.core.secret import Secret
 from watcher.http.exchange import HttpSettings, HttpSetupError
-from watcher.http.ssrf_guard import guard
+from watcher.http.noted_stream import connect_through
+from watcher.http.ssrf_guard import GuardedBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +66,8 @@ class TransportPool:
         tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None
         transport = httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
         # The operator chose the proxy, so its address is not checked.
-        return guard(transport) if self._settings.guarded and tunnel is None else transport
+        guarded = self._settings.guarded and tunnel is None
+        return connect_through(transport, GuardedBackend() if guarded else httpcore2.AnyIOBackend())
 
     def _proxy_tls(self, proxy: str) -> ssl.SSLContext | None:
         return self._tls if proxy.startswith("https://") else None

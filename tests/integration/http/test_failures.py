@@ -174,22 +174,6 @@ async def test_the_status_is_kept_if_only_the_body_fails(make_client: MakeClient
     assert result.status == 200
 
 
-async def test_a_kept_connection_that_breaks_in_use_is_maybe_sent(make_client: MakeClient) -> None:
-    async def behave(exchange: Exchange) -> None:
-        await exchange.read_head()
-        await exchange.answer()
-        await exchange.read_head()
-        exchange.reset()
-
-    async with raw_server(behave) as server:
-        client = make_client()
-        assert isinstance(await client.call(HttpRequest(url=server.url)), Answered)
-        result = await client.call(HttpRequest(method="POST", url=server.url, body=b"{}"))
-
-    assert isinstance(result, MaybeSent)
-    assert result.reason is FailureReason.RESET
-
-
 async def test_a_kept_connection_that_breaks_while_idle_is_replaced_before_writing(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()

@@ -56,19 +56,25 @@ class SlackApi:
     async def post(self, method: str, document: Mapping[str, object]) -> Reply | Outcome:
         """Call a method that writes."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return await self._call(method, JSON, body)
+        return await self._call(method, JSON, body, reads_only=False)
 
     async def get(self, method: str, arguments: Mapping[str, str] = NOTHING) -> Reply | Outcome:
         """Call a method that reads."""
-        return await self._call(method, FORM, urlencode(arguments).encode())
+        return await self._call(method, FORM, urlencode(arguments).encode(), reads_only=True)
 
-    async def _call(self, method: str, content_type: str, body: bytes) -> Reply | Outcome:
+    async def _call(self, method: str, content_type: str, body: bytes, *, reads_only: bool) -> Reply | Outcome:
         token = self._current_token()
         authorization = Secret(f"Bearer {token.reveal()}")
         headers: dict[str, str | Secret] = {"content-type": content_type, "authorization": authorization}
         redactor = redactor_for(None, [token])
         call = await self._http.call(
-            HttpRequest(method="POST", url=f"{self._base_url}{method}", headers=headers, body=body)
+            HttpRequest(
+                method="POST",
+                url=f"{self._base_url}{method}",
+                headers=headers,
+                body=body,
+                reads_only=reads_only,
+            )
         )
         if not isinstance(call, Answered):
             return outcome_without_answer(call, redactor)
