@@ -150,6 +150,8 @@ class FakeApi:
     clock: VirtualClock
     trainings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Service and version to status."""
+    services: list[str] | None = None
+    """The services of the account; ``None`` for those of the trainings. Another service is answered by a 404."""
     fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
     """Returns an answer for virtual seconds and path, or ``None`` for the true one."""
     request_times: list[float] = field(default_factory=list)
@@ -180,7 +182,11 @@ class FakeApi:
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and record its statuses."""
         document = self.document(path)
+        if document is None:
+            return self.not_found(path, asked_at)
         assert isinstance(document, dict)
+        if "services" in document:
+            return self.answer(200, document, asked_at=asked_at)
         kind = CallKind.LIST if "trains" in document else CallKind.VIEW
         for item in document.get("trains", [document]):
             subject = (item["serviceId"], item["type"], item["version"])
@@ -206,16 +212,34 @@ class FakeApi:
             answered_at=now,
         )
 
+    def not_found(self, path: str, asked_at: datetime | None = None) -> Answered:
+        """Return AiTEMS' own 404."""
+        timestamp = self.clock.utc_now().isoformat()
+        document = {"timestamp": timestamp, "status": 404, "error": "Not Found", "path": path}
+        return self.answer(404, document, asked_at=asked_at)
+
+    def listed_services(self) -> list[str]:
+        """Return the services of the account."""
+        return list(dict.fromkeys(of for of, _ in self.trainings)) if self.services is None else self.services
+
     def document(self, path: str) -> object:
-        """Return the document of the true answer for this path."""
+        """Return the document of the true answer for this path; ``None`` for a thing that does not exist."""
         parts = path.split("/")
+        if path.endswith("/services"):
+            return {"services": [_service(service) for service in self.listed_services()], "offset": 0, "limit": 1000}
         service = parts[4]
+        if self.services is not None and service not in self.services:
+            return None
         items = [
             _training(service, version, status) for (of, version), status in self.trainings.items() if of == service
         ]
         if "versions" in parts:
-            return next(item for item in items if item["version"] == parts[-1])
+            return next((item for item in items if item["version"] == parts[-1]), None)
         return {"trains": items, "offset": 0, "limit": 1000}
+
+
+def _service(service: str) -> dict[str, object]:
+    return {"serviceId": service, "name": f"name of {service}", "status": "enable"}
 
 
 def _training(service: str, version: str, status: str) -> dict[str, object]:

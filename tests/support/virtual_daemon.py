@@ -113,6 +113,8 @@ class VirtualNetwork(FakeApi):
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and log its new statuses."""
+        if path.endswith("/services"):
+            return self.answer(200, self.document(path), asked_at=asked_at)
         service = path.split("/")[4]
         if not path.endswith("/trains"):
             return self._logged_answer(self.document(path), CallKind.VIEW, asked_at)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -168,7 +168,8 @@ class AitemsClient:
 
         complete = await self._pages(_path("services"), read, first=first)
         if isinstance(complete, PollFailure):
-            return complete
+            # An account has a list of services, be it empty: its 404 is the gateway's.
+            return replace(complete, cause=Cause.REFUSED) if complete.cause is Cause.NOT_FOUND else complete
         return ServicesResult(
             services=complete.items,
             asked_at=complete.times.asked_at,

@@ -45,6 +45,10 @@ class ErrorShape(StrEnum):
     EMPTY = "empty"
 
 
+NO_JSON: Final = frozenset({ErrorShape.XML, ErrorShape.HTML, ErrorShape.TEXT, ErrorShape.EMPTY})
+"""Shapes that AiTEMS does not use: they come from a system in front of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiError:
     """The content of an error body; ``code`` is the envelope's, never an HTTP status."""
@@ -178,6 +182,8 @@ CLIENT_ERRORS: Final = range(400, 500)
 SERVER_ERRORS: Final = range(500, 600)
 
 PERMISSION_DENIED: Final = "210"
+URL_NOT_FOUND: Final = "300"
+"""The gateway's own 404: it has no such path."""
 LIMITS: Final[Mapping[str | None, Cause]] = {"400": Cause.QUOTA, "410": Cause.THROTTLE, "420": Cause.RATE}
 
 
@@ -186,6 +192,8 @@ def cause_of(status: int, error: ApiError, server_date: datetime | None, now: da
 
     A refusal means a wrong clock where the server's ``Date`` is more than five minutes from ``now``.
     """
+    if status in MISSING:
+        return _cause_of_missing(error)
     cause = _cause_by_status(status, error.code)
     if cause in {Cause.KEY, Cause.REFUSED} and server_date is not None and abs(server_date - now) > MAX_SKEW:
         return Cause.CLOCK
@@ -199,11 +207,16 @@ def _cause_by_status(status: int, code: str | None) -> Cause:
         return Cause.PERMISSION
     if status == TOO_MANY_REQUESTS:
         return LIMITS.get(code, Cause.RATE)
-    if status in MISSING:
-        return Cause.NOT_FOUND
     if status in SERVER_ERRORS:
         return Cause.SERVER
     return Cause.REFUSED if status in CLIENT_ERRORS else Cause.BAD_ANSWER
+
+
+def _cause_of_missing(error: ApiError) -> Cause:
+    """Return the cause of a 404 or 410: only AiTEMS itself can say that a service or training does not exist."""
+    if error.shape in NO_JSON:
+        return Cause.BAD_ANSWER
+    return Cause.REFUSED if error.code == URL_NOT_FOUND else Cause.NOT_FOUND
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:

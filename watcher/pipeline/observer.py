@@ -28,9 +28,9 @@ class ObservedApi:
         self._note("list", outcome)
         return outcome
 
-    async def services(self) -> ServicesResult | PollFailure:
+    async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
         """Ask which services the account has."""
-        found = await self._api.services()
+        found = await self._api.services(first=first)
         self._note("services", found)
         return found
 

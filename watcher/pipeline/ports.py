@@ -87,8 +87,8 @@ class Api(Protocol):
         """List the trainings of a service."""
         ...
 
-    async def services(self) -> ServicesResult | PollFailure:
-        """List the services of the account."""
+    async def services(self, *, first: bool = False) -> ServicesResult | PollFailure:
+        """List the services of the account; with ``first``, before scheduled polls."""
         ...
 
 

@@ -137,7 +137,7 @@ async def test_a_service_is_read(api: AitemsClient, server: RawServer, script: S
         ("401 Unauthorized", {"error": {"errorCode": "200", "message": "Authentication Failed"}}, (Cause.KEY, "200")),
         ("401 Unauthorized", {"error": {"errorCode": "210", "message": "Denied"}}, (Cause.PERMISSION, "210")),
         ("403 Forbidden", b"", (Cause.PERMISSION, None)),
-        ("404 Not Found", {"error": {"errorCode": "300", "message": "Not Found"}}, (Cause.NOT_FOUND, "300")),
+        ("404 Not Found", {"error": {"errorCode": "300", "message": "Not Found"}}, (Cause.REFUSED, "300")),
         ("429 Too Many Requests", {"error": {"errorCode": "400", "message": "Quota"}}, (Cause.QUOTA, "400")),
         ("429 Too Many Requests", {"error": {"errorCode": "410", "message": "Throttle"}}, (Cause.THROTTLE, "410")),
         ("429 Too Many Requests", {"error": {"errorCode": "420", "message": "Rate"}}, (Cause.RATE, "420")),

@@ -127,7 +127,8 @@ def test_deep_json_is_text() -> None:
         (429, "410", Cause.THROTTLE),
         (429, "420", Cause.RATE),
         (429, None, Cause.RATE),
-        (404, "300", Cause.NOT_FOUND),
+        (404, "300", Cause.REFUSED),
+        (410, "300", Cause.REFUSED),
         (404, None, Cause.NOT_FOUND),
         (410, None, Cause.NOT_FOUND),
         (400, "100", Cause.REFUSED),
@@ -148,6 +149,33 @@ def test_deep_json_is_text() -> None:
 )
 def test_the_http_status_takes_precedence_over_the_gateways_code(status: int, code: str | None, cause: Cause) -> None:
     assert cause_of(status, ApiError(ErrorShape.ERROR_OBJECT, code), NOW, NOW) is cause
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b'{"timestamp":"t","status":404,"error":"Not Found","path":"/x"}', Cause.NOT_FOUND),
+        (b'{"error":{"errorCode":"100","message":"no such version"}}', Cause.NOT_FOUND),
+        (b'{"code":300001,"msg":"no such version"}', Cause.NOT_FOUND),
+        (b"{}", Cause.NOT_FOUND),
+        (b"null", Cause.NOT_FOUND),
+        (b'"no such version"', Cause.NOT_FOUND),
+        (b'{"error":{"errorCode":300,"message":"URL not found"}}', Cause.REFUSED),
+        (b'{"responseError":{"returnCode":"300","returnMessage":"no"}}', Cause.REFUSED),
+        (b'{"errorCode":"300"}', Cause.REFUSED),
+        (b"", Cause.BAD_ANSWER),
+        (b" \n", Cause.BAD_ANSWER),
+        (b"<!doctype html><html></html>", Cause.BAD_ANSWER),
+        (b"<error><errorCode>100</errorCode></error>", Cause.BAD_ANSWER),
+        (b"default backend - 404", Cause.BAD_ANSWER),
+        (b'{"timestamp":"t","status":404,"err', Cause.BAD_ANSWER),
+    ],
+)
+def test_only_aitems_itself_can_say_that_something_does_not_exist(status: int, body: bytes, cause: Cause) -> None:
+    error = read_error(NONE, body)
+    assert cause_of(status, error, NOW, NOW) is cause
+    assert cause_of(status, error, NOW + timedelta(hours=1), NOW) is cause, "a wrong clock explains no 404"
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=5, seconds=1), timedelta(days=-400)])

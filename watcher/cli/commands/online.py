@@ -20,7 +20,7 @@ from watcher.config import (
 )
 from watcher.core.incidents.advice import advice
 from watcher.core.plural import counted
-from watcher.core.polling.result import PollFailure
+from watcher.core.polling.result import Cause, PollFailure
 from watcher.core.secret import Secret
 from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
@@ -98,12 +98,21 @@ async def _check_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
         return await _check_services(about, api)
     answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
     if isinstance(answer, PollFailure):
-        return _poll_failed(about, answer)
+        return _poll_failed(about, await _corroborated(answer, api))
     if poll.training is None:
         detail = f"list: {counted(len(answer.observations), 'training')}"
     else:
         detail = f"view: {answer.observations[0].status}"
     return passed(about, detail)
+
+
+async def _corroborated(failure: PollFailure, api: AitemsClient) -> PollFailure:
+    """Return a 404 as it is only where AiTEMS answers another call."""
+    from watcher.pipeline.polling.corroborate import doubted
+
+    if failure.cause is Cause.NOT_FOUND and isinstance(await api.services(), PollFailure):
+        return doubted(failure)
+    return failure
 
 
 def _poll_failed(about: str, failure: PollFailure) -> OnlineCheck:

@@ -62,8 +62,8 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
             "own. If both are right, AiTEMS may have changed: report the detail to the watcher's makers."
         ),
         Cause.REFUSED: (
-            "The gateway rejects the request. Check base_url and the ids of the watch. If they are right, report the "
-            "detail to the watcher's makers."
+            "The gateway rejects the request, or does not know the path. Check base_url and the ids of the watch. If "
+            "they are right, AiTEMS may be down: wait, then report the detail to the watcher's makers."
         ),
         Cause.CLOCK: (
             "The clocks of this machine and of AiTEMS differ. From five minutes on, no signature is accepted. Set "

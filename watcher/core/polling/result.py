@@ -36,13 +36,13 @@ class Cause(StrEnum):
     SERVER = "server-error"
     """Any 5xx."""
     BAD_ANSWER = "bad-answer"
-    """An answer unlike the documents: a redirect, HTML, missing fields, or another training."""
+    """An answer unlike the documents: a redirect, HTML (also as a 404), missing fields, or another training."""
     REFUSED = "refused"
-    """Any other 4xx: the gateway rejects the request."""
+    """Any other 4xx: the gateway rejects the request, also by a 404 that nothing corroborates."""
     CLOCK = "clock"
     """A rejected request while the server's ``Date`` is more than five minutes from our clock."""
     NOT_FOUND = "not-found"
-    """404 or 410: no such service or training, or a path that the gateway does not know."""
+    """404 or 410 of AiTEMS itself: no such service or training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The call of a poll: a list, a view, or views in place of a refused list."""
+"""The calls of polls: a list, a view, or views in place of a refused list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import structlog
 
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult, join_results
-from watcher.pipeline.ports import Api, Clock
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.pipeline.polling.corroborate import SERVICES, Corroborator
+from watcher.pipeline.ports import Api, Clock, ServicesResult
 
 log = structlog.get_logger()
 
@@ -19,34 +21,70 @@ VIEWS_INSTEAD_SECONDS: Final = 3600.0
 
 
 class Caller:
-    """Makes the calls of polls, and remembers which joined lists AiTEMS refuses."""
+    """Makes the calls of polls, corroborates each 404, and remembers which joined lists AiTEMS refuses."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._corroborator = Corroborator(clock)
         self._views_until: dict[str, float] = {}
         """By poll key, in monotonic seconds."""
 
     async def call(self, poll: Poll, api: Api) -> PollOutcome:
         """Make the call of a poll; single views replace an unreadable joined list, and a refused one for an hour."""
         if poll.training is not None:
-            return await api.view(poll.training)
+            return await self.view(poll.training, api)
+        if poll.whole_service:
+            return await self.list(poll.service, api)
         if self._views_until.get(poll.key, 0.0) > self._clock.monotonic():
-            return await _view_each(api, poll)
+            return await self._view_each(poll, api)
+        return await self._joined(poll, api)
+
+    async def _joined(self, poll: Poll, api: Api) -> PollOutcome:
+        # A 404 needs no corroboration here: the views that follow say what is missing.
         outcome = await api.list(poll.service)
-        if poll.whole_service or isinstance(outcome, PollResult):
+        if isinstance(outcome, PollResult):
+            self._corroborator.note_answer(poll.service.account, poll.service.subject)
             return outcome
         if outcome.cause is Cause.BAD_ANSWER:
             # The list may be too large to be read, and the next one may be readable again.
-            return await _view_each(api, poll)
+            return await self._view_each(poll, api)
         if outcome.cause not in LIST_REFUSALS:
             return outcome
-        log.warning("poll.list_refused", poll=poll.key, cause=outcome.cause, detail=outcome.detail, instead="views")
-        self._views_until[poll.key] = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
-        return await _view_each(api, poll)
+        return await self._views_instead(poll, outcome, api)
 
+    async def view(self, ref: TrainingRef, api: Api, *, first: bool = False) -> PollOutcome:
+        """View one training; with ``first``, before scheduled polls."""
+        started = self._clock.monotonic()
+        return await self._checked(await api.view(ref, first=first), ref.account, ref.subject, started, api)
 
-async def _view_each(api: Api, poll: Poll) -> PollResult | PollFailure:
-    """View each training of a joined list; the results that arrive count as one."""
-    outcomes = [await api.view(ref) for ref in poll.single]
-    results = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
-    return join_results(results) if results else outcomes[0]
+    async def list(self, service: ServiceRef, api: Api) -> PollOutcome:
+        """List the trainings of a service."""
+        started = self._clock.monotonic()
+        return await self._checked(await api.list(service), service.account, service.subject, started, api)
+
+    async def services(self, account: str, api: Api) -> ServicesResult | PollFailure:
+        """List the services of an account."""
+        outcome = await api.services()
+        if not isinstance(outcome, PollFailure):
+            self._corroborator.note_answer(account, f"{SERVICES} {account}")
+        return outcome
+
+    async def _checked(self, outcome: PollOutcome, account: str, call: str, started: float, api: Api) -> PollOutcome:
+        if isinstance(outcome, PollFailure):
+            return await self._corroborator.checked(outcome, account, call, started, api)
+        self._corroborator.note_answer(account, call)
+        return outcome
+
+    async def _views_instead(self, poll: Poll, refusal: PollFailure, api: Api) -> PollOutcome:
+        outcome = await self._view_each(poll, api)
+        if isinstance(outcome, PollResult):
+            # Only where views succeed: a gateway that refuses everything says nothing about the list.
+            log.warning("poll.list_refused", poll=poll.key, cause=refusal.cause, detail=refusal.detail, instead="views")
+            self._views_until[poll.key] = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
+        return outcome
+
+    async def _view_each(self, poll: Poll, api: Api) -> PollOutcome:
+        """View each training of a joined list; the results that arrive count as one."""
+        outcomes = [await self.view(ref, api) for ref in poll.single]
+        results = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
+        return join_results(results) if results else outcomes[0]

@@ -11,6 +11,7 @@ import structlog
 
 from watcher.core.polling.result import Cause, PollResult
 from watcher.core.training.model import TrainingRef
+from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.decider import Changes, Decider
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.ports import Api
@@ -29,12 +30,14 @@ class Confirmer:
 
     Args:
         decider: decides on the views.
+        caller: makes the calls.
         record: records these decisions.
         spawn: runs a view beside the poll that needs it.
     """
 
-    def __init__(self, decider: Decider, record: Record, spawn: Spawn) -> None:
+    def __init__(self, decider: Decider, caller: Caller, record: Record, spawn: Spawn) -> None:
         self._decider = decider
+        self._caller = caller
         self._record = record
         self._spawn = spawn
         self._unlisted: set[TrainingRef] = set()
@@ -89,7 +92,7 @@ class Confirmer:
             log.exception("poll.record_failed", poll=target.poll.key, training=ref.subject)
 
     async def _view_and_record(self, api: Api, target: PollTarget, ref: TrainingRef, *, confirming: bool) -> None:
-        outcome = await api.view(ref, first=True)
+        outcome = await self._caller.view(ref, api, first=True)
         if isinstance(outcome, PollResult):
             await self._record(target, partial(self._decider.viewed, result=outcome, confirming=confirming))
         elif outcome.cause is Cause.NOT_FOUND and ref in target.poll.single:

@@ -61,7 +61,7 @@ class PollRunner:
         self._on_services = on_services
         self._decider = Decider(cache, incident_monitor, clock)
         self._caller = Caller(clock)
-        self._confirmer = Confirmer(self._decider, self._record, spawn)
+        self._confirmer = Confirmer(self._decider, self._caller, self._record, spawn)
 
     async def run(self, target: PollTarget) -> None:
         """Poll a target once; an error is logged, and the next poll decides anew."""
@@ -95,7 +95,8 @@ class PollRunner:
 
     async def _discover(self, target: PollTarget) -> None:
         """List the account's services."""
-        services = await self.apis[target.poll.service.account].services()
+        account = target.poll.service.account
+        services = await self._caller.services(account, self.apis[account])
         if isinstance(services, PollFailure):
             await self._note_failure(target, services)
             return

@@ -42,6 +42,8 @@ KINDS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         # errors in other shapes
         "403": FaultKind(answers.forbidden, "403 in another envelope of NAVER's"),
         "404": FaultKind(answers.not_found, "404 of AiTEMS: no such service or training"),
+        "404-html": FaultKind(answers.html_not_found, "404 in HTML, as of a proxy"),
+        "404-empty": FaultKind(answers.empty_not_found, "404 without a body"),
         "xml": FaultKind(answers.xml, "401 in XML"),
         "html": FaultKind(answers.html, "502 in HTML"),
         "empty-error": FaultKind(answers.empty_error, "500 without a body"),

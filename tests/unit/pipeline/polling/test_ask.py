@@ -37,7 +37,7 @@ class Lists:
         assert not first
         return PollResult(observations=(seen,), asked_at=NOW, answered_at=NOW, digest=b"")
 
-    async def services(self) -> PollFailure:
+    async def services(self, *, first: bool = False) -> PollFailure:
         raise NotImplementedError
 
 
