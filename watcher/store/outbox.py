@@ -214,8 +214,9 @@ def _insert(connection: Connection, event: Event, recipient: Recipient, now: dat
         "mention": write_mentions(recipient.mentions),
         **columns,
     }
-    query = insert(_delivery).returning(_delivery.c.position)
-    return int(connection.execute(query, row).scalar_one()), row["id"]
+    # Not RETURNING: SQLite has it from 3.35 on, and Debian 11 and RHEL 9 have 3.34.
+    (position,) = connection.execute(insert(_delivery), row).inserted_primary_key or ()
+    return int(position), row["id"]
 
 
 def _open_group(connection: Connection, receiver: str, group: Group, subject: str) -> RowMapping | None:

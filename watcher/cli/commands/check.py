@@ -48,12 +48,24 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
         if not as_json:
             _show_plan(plan, out)
         checks = _check_online(settings, out, shown=not as_json) if online else []
+        _warn_of_library()
         if not online:
             say("no secret was read and no call was made; check --online does both")
     if as_json:
         document = plan.as_json()
         out.json({**document, "online": [_online_json(item) for item in checks]} if online else document)
     raise typer.Exit(max(map(_exit_status, checks), default=ExitStatus.OK))
+
+
+def _warn_of_library() -> None:
+    """Say that this machine's SQLite is too old for the store; the configuration may still be right."""
+    from watcher.store.errors import StoreUnusable
+    from watcher.store.sqlite.library import check_library
+
+    try:
+        check_library()
+    except StoreUnusable as error:
+        say(f"warning: {error}")
 
 
 def _refuse(plan: PollPlan, out: Screen, *, as_json: bool) -> NoReturn:

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from watcher.store.errors import StoreUnusable
 from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS
+from watcher.store.sqlite.library import check_library
 
 
 def writer_engine(path: Path) -> Engine:
@@ -39,8 +40,9 @@ def reader_engine(path: Path) -> Engine:
     """Return an engine that can only read.
 
     Raises:
-        StoreUnusable: there is no store yet.
+        StoreUnusable: there is no store yet, or the SQLite library is too old.
     """
+    check_library()
     if not path.exists():
         raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
     address = f"file:{quote(str(path))}?mode=ro"

@@ -29,6 +29,7 @@ from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
+from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.lock import FileLock
 from watcher.store.sqlite.owner import give_to_owner, make_folder
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
@@ -163,6 +164,7 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
         StoreUnusable: it is not a store, or the folder cannot be written.
         BackupError: its schema is older, and the backup before the migration cannot be made.
     """
+    check_library()
     _make_folder(path)
     lock = FileLock(path)
     lock.acquire(purpose, now)
@@ -180,6 +182,7 @@ def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Datab
         StoreInUse: another process holds the store.
         BackupError: there is no such backup, or it is not sound.
     """
+    check_library()
     _make_folder(path)
     lock = FileLock(path)
     lock.acquire("restore", now)
