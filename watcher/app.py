@@ -18,6 +18,7 @@ from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path, socket_path
 from watcher.core.delivery.receiver import Receiver
+from watcher.core.health.problems import reasons_json
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
@@ -184,6 +185,7 @@ class Daemon:
         workers = self.pipeline.delivery_workers
         return {
             "ping": self._ping,
+            "health": self._health,
             "reload": self._reload,
             **delivery_handlers(self.database, workers.receivers, self.clock, workers.wake_one),
             **silence_handlers(self.database, self.clock),
@@ -199,6 +201,9 @@ class Daemon:
             "gid": os.getegid(),
             "commands": sorted(self._handlers),
         }
+
+    async def _health(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
+        return reasons_json(await self.health_endpoints.reasons())
 
     async def _reload(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
         return (await self.reloader.reload()).as_json()
@@ -249,12 +254,12 @@ async def open_daemon(
         database = open_database(path, purpose=purpose, now=runtime.clock.utc_now())
         stack.callback(database.close)
         pipeline = wire(connections, database, runtime.clock, metrics)
-        notifier = _systemd_notifier(database, pipeline, metrics, runtime)
+        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
+        notifier = _systemd_notifier(database, pipeline, health_reporter, runtime)
         reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
         # On the stack after the store, so closed before it: a reload in progress may still write to the store.
         stack.push_async_callback(reloader.close)
         _set_budgets(metrics, config)
-        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
         health_endpoints = HealthEndpoints(config, health_reporter, metrics, runtime)
         yield Daemon(
             database,
@@ -266,12 +271,14 @@ async def open_daemon(
         )
 
 
-def _systemd_notifier(database: Database, pipeline: Pipeline, metrics: Metrics, runtime: Runtime) -> SystemdNotifier:
+def _systemd_notifier(
+    database: Database, pipeline: Pipeline, health_reporter: HealthReporter, runtime: Runtime
+) -> SystemdNotifier:
     return SystemdNotifier(
         Systemd(runtime.environ),
         pipeline.poller.first_round,
-        late_loops=lambda: metrics.loop_monitor.late(runtime.clock.monotonic()),
-        status_line=partial(status_line, pipeline.poller, database.url),
+        late_loops=health_reporter.late_loops,
+        status_line=partial(status_line, pipeline.poller, database.url, health_reporter.reasons),
     )
 
 

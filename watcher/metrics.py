@@ -258,6 +258,17 @@ def _unannounced_dead_letters(health_stats: HealthStats, _at: datetime) -> Metri
     return _single("dead_letters_unannounced", "Dead letters without a sent alert.", count)
 
 
+def _unrouted(health_stats: HealthStats, _at: datetime) -> Metric:
+    return _single("events_unrouted", "Events without a route for longer than two minutes.", health_stats.unrouted)
+
+
+def _failing_receivers(health_stats: HealthStats, at: datetime) -> Metric:
+    family = _family("receiver_failing_seconds", "Time since a receiver is failing; absent while it works.", "receiver")
+    for failing in health_stats.failing_receivers:
+        family.add_metric([failing.name], max((at - failing.since).total_seconds(), 0.0))
+    return family
+
+
 def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
     return _single("store_bytes", "Size of the store's file and its write-ahead log.", health_stats.store_bytes)
 
@@ -269,5 +280,7 @@ _OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
     _incidents,
     _unannounced,
     _unannounced_dead_letters,
+    _unrouted,
+    _failing_receivers,
     _store_size,
 )

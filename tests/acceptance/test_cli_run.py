@@ -135,7 +135,23 @@ def test_a_dead_delivery_is_listed_and_fails_the_status(workplace: Workplace) ->
     shown = workplace.command("status")
     assert shown.returncode == 1
     assert "console   dead   http 410" in shown.stdout
-    assert workplace.json("status")["problems"] == ["receiver console: 1 delivery is dead"]
+    first, second = workplace.json("status")["problems"]
+    assert first["text"].startswith("no daemon runs on this store, so nothing is polled and nobody is notified; ")
+    assert second["text"] == "receiver console: 1 delivery is dead"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_after_the_end_of_the_daemon_status_and_doctor_say_so_first_and_fail(
+    workplace: Workplace, number: signal.Signals
+) -> None:
+    with started("run", "--config", workplace.config, env=KEYS) as daemon:
+        read_until(daemon, "watcher.started")
+        workplace.simulator.wait_for_polls(2)
+        stopped(daemon, number)
+    for name in ("status", "doctor"):
+        shown = workplace.command(name, env=KEYS)
+        assert shown.returncode == 1
+        assert "no daemon runs on this store" in shown.stdout.splitlines()[0]
 
 
 def test_a_plan_above_the_budget_runs_with_a_warning(workplace: Workplace) -> None:

@@ -6,12 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 import structlog
 
 from watcher.core.health.readiness import NotReady, NotReadyReason
 
 log = structlog.get_logger()
+
+NOT_WITHHELD_FOR: Final = frozenset({NotReady.FIRST_ROUND, NotReady.RECEIVER_FAILING})
+"""The first round may take long without any problem; a failing receiver is announced through another.
+
+Where no other receiver announces it, that is a reason of its own.
+"""
 
 Ping = Callable[[], Awaitable[str | None]]
 """Makes one call; returns its problem without the address, or ``None``."""
@@ -53,8 +60,7 @@ class Heartbeat:
 
     async def beat(self) -> HeartbeatOutcome:
         """Send one heartbeat, or log the reasons for withholding it."""
-        # The first round may take long without any problem.
-        reasons = [reason for reason in await self._reasons() if reason.code is not NotReady.FIRST_ROUND]
+        reasons = [reason for reason in await self._reasons() if reason.code not in NOT_WITHHELD_FOR]
         self._log_withheld(reasons)
         if reasons:
             return HeartbeatOutcome.WITHHELD

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from watcher.core.health.problems import REMEDIES, Problem, ProblemCode
 from watcher.core.incidents.tracker import MAX_CLOCK_SKEW_SECONDS
 from watcher.core.plural import counted
 
@@ -65,12 +66,19 @@ class StoreFacts:
     deviations: Sequence[str] | None = None
     """Descriptions of the stored deviations, oldest first; ``None`` if they cannot be read."""
 
+    @property
+    def usable(self) -> bool:
+        """Whether this version can read the rows of the store."""
+        return self.exists and self.deviations is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonFacts:
     """The answer of the daemon at the store's control socket."""
 
     running: bool
+    has_store: bool = True
+    """Whether a daemon has ever run here."""
     error: str | None = None
     pid: object = None
     version: object = None
@@ -110,8 +118,19 @@ def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
     return DoctorCheck(about=about, verdict=CheckVerdict.FAULT, detail=detail, remedy=remedy)
 
 
-def versions_check(versions: Mapping[str, str]) -> DoctorCheck:
-    """List the versions of the program and its libraries."""
+def problem_checks(problems: Sequence[Problem]) -> Iterator[DoctorCheck]:
+    """Return a fault for each problem of ``status``, the gravest first."""
+    for problem in problems:
+        yield fault(problem.code.value, problem.text, problem.remedy)
+    if not problems:
+        yield ok("status", "no problem")
+
+
+def versions_check(versions: Mapping[str, str], needed_sqlite: str | None = None) -> DoctorCheck:
+    """List the versions of the program and its libraries; ``needed_sqlite`` is set where SQLite is older than that."""
+    if needed_sqlite is not None:
+        detail = f"SQLite {versions['SQLite']}, the store needs {needed_sqlite} or later"
+        return fault("versions", detail, "install a newer libsqlite3, or a Python that brings one")
     return ok("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
@@ -184,8 +203,9 @@ def daemon_check(facts: DaemonFacts, installed: str) -> DoctorCheck:
     if facts.error is not None:
         return fault("daemon", facts.error, "systemctl restart aitems-watcher if it hangs")
     if not facts.running:
-        start = "systemctl start aitems-watcher, or aitems-watcher run"
-        return warning("daemon", "no daemon runs on this store", start)
+        remedy = REMEDIES[ProblemCode.NO_DAEMON]
+        # Before the first start nothing is missing yet.
+        return (fault if facts.has_store else warning)("daemon", "no daemon runs on this store", remedy)
     detail = f"process {facts.pid}, version {facts.version}"
     if facts.version != installed:
         return warning("daemon", f"{detail}; installed is {installed}", "systemctl restart aitems-watcher")

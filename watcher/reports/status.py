@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from watcher.core.delivery.model import State
 from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.duration import format_duration
+from watcher.core.health.problems import (
+    KNOWN_TO_DAEMON,
+    NO_PROBLEM,
+    DaemonHealth,
+    DaemonState,
+    Problem,
+    ProblemCode,
+    problem_of,
+    worst_first,
+)
+from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.tracker import Incident
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
@@ -86,10 +98,14 @@ class StatusReport:
     failed_deliveries: Sequence[FailedDelivery]
     receivers: frozenset[str]
     """The configured receivers."""
+    daemon: DaemonHealth
+    """The daemon of the store, as it answered."""
+    reasons: Sequence[NotReadyReason] = ()
+    """The reasons of ``/readyz`` that the store shows."""
     deviations: Sequence[Deviation] = ()
     """Differences of AiTEMS from its documents; they are no problems."""
     failing_receivers: Sequence[ReceiverState] = ()
-    """Receivers that fail permanently."""
+    """Receivers that fail."""
     unannounced: Sequence[UnannouncedEvent] = ()
     """Events that no receiver could be notified of."""
     store: StoreHealth | None = None
@@ -97,22 +113,25 @@ class StatusReport:
     """The active silences; they are intended, so they are no problems."""
 
     @property
-    def problems(self) -> list[str]:
-        """One line for each problem."""
-        store = [] if self.store is None else self.store.problems
-        return [
-            *store,
-            *_poll_problems(self.polls),
-            *_incident_problems(self.incidents),
-            *_queue_problems(self.queues),
-            *_receiver_problems(self),
-        ]
+    def problems(self) -> list[Problem]:
+        """Every problem, the gravest first."""
+        return worst_first(
+            [
+                *_daemon_problems(self),
+                *_not_ready_problems(self),
+                *([] if self.store is None else self.store.problems),
+                *_poll_problems(self.polls),
+                *_incident_problems(self.incidents),
+                *_queue_problems(self.queues),
+                *_receiver_problems(self.failing_receivers),
+            ]
+        )
 
     @property
     def summary(self) -> str:
         """The status in one line."""
         if problems := self.problems:
-            return f"NOT OK: {counted(len(problems), 'problem')}, see above"
+            return f"NOT OK: {counted(len(problems), 'problem')}, the gravest: {problems[0].text}"
         services = {polled.poll.service for polled in self.polls if not polled.poll.discovers}
         in_progress = self.totals.of(Phase.IN_PROGRESS)
         return f"OK: polling {counted(len(services), 'service')}, {counted(in_progress, 'training')} in progress"
@@ -166,27 +185,57 @@ def failed_deliveries_in(events: Iterable[EventHistory]) -> Iterator[FailedDeliv
                 )
 
 
-def _poll_problems(polls: Iterable[PollReport]) -> Iterator[str]:
+def _daemon_problems(report: StatusReport) -> Iterator[Problem]:
+    daemon = report.daemon
+    if daemon.state is DaemonState.ABSENT:
+        text = f"no daemon runs on this store, so nothing is polled and nobody is notified{_last_answer(report)}"
+        yield Problem(code=ProblemCode.NO_DAEMON, text=text)
+    elif daemon.state is DaemonState.SILENT:
+        text = f"the daemon does not answer: {daemon.detail}{_last_answer(report)}"
+        yield Problem(code=ProblemCode.DAEMON_SILENT, text=text)
+
+
+def _last_answer(report: StatusReport) -> str:
+    answers = [polled.state.good_answered_at for polled in report.polls]
+    latest = max((time for time in answers if time is not None), default=None)
+    if latest is None:
+        return ""
+    seconds = max((report.at - latest) // timedelta(seconds=1), 0)
+    return f"; the latest answer of AiTEMS is {format_duration(timedelta(seconds=seconds))} old"
+
+
+def _not_ready_problems(report: StatusReport) -> Iterator[Problem]:
+    """Yield the reasons of ``/readyz``: the store has most of them, and only the daemon knows the others."""
+    known = [reason for reason in report.daemon.reasons if reason.code in KNOWN_TO_DAEMON]
+    for reason in (*known, *report.reasons):
+        # Each failing receiver has a line of its own.
+        if reason.code not in NO_PROBLEM and reason.code is not NotReady.RECEIVER_FAILING:
+            yield problem_of(reason)
+
+
+def _poll_problems(polls: Iterable[PollReport]) -> Iterator[Problem]:
     for polled in polls:
         if polled.failing:
-            yield f"cannot poll {target_text(polled.poll)}: {polled.state.cause}"
+            text = f"cannot poll {target_text(polled.poll)}: {polled.state.cause}"
+            yield Problem(code=ProblemCode.POLL_FAILING, text=text)
 
 
-def _incident_problems(incidents: Iterable[Incident]) -> Iterator[str]:
+def _incident_problems(incidents: Iterable[Incident]) -> Iterator[Problem]:
     for incident in incidents:
-        yield f"open incident: {incident.kind} of {incident.subject}"
+        text = f"open incident: {incident.kind} of {incident.subject}"
+        yield Problem(code=ProblemCode.INCIDENT_OPEN, text=text)
 
 
-def _queue_problems(queues: Iterable[QueueState]) -> Iterator[str]:
+def _queue_problems(queues: Iterable[QueueState]) -> Iterator[Problem]:
     for queue in queues:
         if queue.state in NEEDS_OPERATOR:
-            yield f"receiver {queue.receiver}: {counted(queue.count, 'delivery is', 'deliveries are')} {queue.state}"
+            count = counted(queue.count, "delivery is", "deliveries are")
+            text = f"receiver {queue.receiver}: {count} {queue.state}"
+            yield Problem(code=ProblemCode.DELIVERY_FAILED, text=text)
 
 
-def _receiver_problems(report: StatusReport) -> Iterator[str]:
+def _receiver_problems(failing_receivers: Iterable[ReceiverState]) -> Iterator[Problem]:
     # A removed receiver counts too, as long as deliveries wait for it.
-    for receiver_state in report.failing_receivers:
-        yield f"receiver {receiver_state.name}: fails permanently: {receiver_state.reason}"
-    for unannounced in report.unannounced:
-        event = unannounced.event
-        yield f"no receiver was notified of {event.subject}: {event.kind}: {unannounced.reason}"
+    for receiver_state in failing_receivers:
+        text = f"receiver {receiver_state.name} is failing: {receiver_state.reason}"
+        yield Problem(code=ProblemCode.RECEIVER_FAILING, text=text)

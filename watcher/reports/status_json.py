@@ -36,7 +36,8 @@ def status_json(report: StatusReport) -> dict[str, object]:
         "failing_receivers": [_failing_receiver_json(item) for item in report.failing_receivers],
         "silences": [to_json(item) for item in report.silences],
         "unannounced": [_unannounced_json(item) for item in report.unannounced],
-        "problems": report.problems,
+        "daemon": {"state": report.daemon.state.value, "detail": report.daemon.detail},
+        "problems": [{"code": item.code.value, "text": item.text, "remedy": item.remedy} for item in report.problems],
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.timestamps import to_text
 
 BACKUP_LATE: Final = timedelta(days=2)
@@ -28,24 +29,27 @@ class StoreHealth:
     """Files that a restore replaced and kept for an inspection."""
 
     @property
-    def problems(self) -> list[str]:
-        """One line for each problem."""
+    def problems(self) -> list[Problem]:
+        """The problems of the store and its backups."""
         return [*self._restore_problems(), *self._backup_problems()]
 
-    def _restore_problems(self) -> Iterator[str]:
+    def _restore_problems(self) -> Iterator[Problem]:
         if self.set_aside:
             when = "" if self.restored_at is None else f" at {to_text(self.restored_at)} ({self.restored_because})"
             files = ", ".join(self.set_aside)
-            yield f"the store was restored{when}: inspect {files}, then remove it"
+            text = f"the store was restored{when}: inspect {files}, then remove it"
+            yield Problem(code=ProblemCode.STORE_RESTORED, text=text)
 
-    def _backup_problems(self) -> Iterator[str]:
+    def _backup_problems(self) -> Iterator[Problem]:
         if self.backup_failure is not None:
-            yield f"the latest backup failed: {self.backup_failure}"
+            text = f"the latest backup failed: {self.backup_failure}"
+            yield Problem(code=ProblemCode.BACKUP_MISSING, text=text)
         elif self.at - (self.newest_backup or self.created_at) > BACKUP_LATE:
             latest = (
                 "there is none" if self.newest_backup is None else f"the latest is of {to_text(self.newest_backup)}"
             )
-            yield f"the daily backup is missing: {latest}; does the watcher run?"
+            text = f"the daily backup is missing: {latest}"
+            yield Problem(code=ProblemCode.BACKUP_MISSING, text=text)
 
     def as_json(self) -> dict[str, object]:
         """Return the facts for programs."""

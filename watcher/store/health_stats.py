@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, or_, select
 
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.core.health.readiness import HealthStats, Queue
+from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue
 from watcher.core.incidents.tracker import Incident
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
 from watcher.store import schema
 from watcher.store.readers import store_bytes
-from watcher.store.rows import read_snapshot
-from watcher.store.unannounced import UnannouncedEvent, unannounced
+from watcher.store.rows import read_snapshot, read_time
+from watcher.store.unannounced import UnannouncedEvent
 from watcher.store.views import Views, open_views
 
 NOTIFYING: Final = timedelta(minutes=2)
@@ -39,17 +39,26 @@ def read_health_stats(url: str, now: datetime) -> HealthStats:
         StoreUnusable: the store cannot be read.
     """
     with open_views(url) as views:
-        incidents = views.incidents()
-        missed = unannounced(views.connection)
-        subjects = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_receivers(missed)]
-        return HealthStats(
-            in_progress=tuple(_in_progress(views.connection)),
-            queues=tuple(_queues(views)),
-            incidents=_by_cause(incidents),
-            unannounced=tuple(subjects),
-            unannounced_dead_letters=_dead(missed),
-            store_bytes=store_bytes(url),
-        )
+        return health_stats(views, url, now)
+
+
+def health_stats(views: Views, url: str, now: datetime) -> HealthStats:
+    """Read the statistics through open views; ``url`` is the URL of the same store."""
+    incidents = views.incidents()
+    missed = views.unannounced()
+    subjects = [*_unannounced_incidents(views.connection, incidents, now - NOTIFYING), *_failing_subjects(missed)]
+    unrouted, unrouted_since = _unrouted(views.connection, now)
+    return HealthStats(
+        in_progress=tuple(_in_progress(views.connection)),
+        queues=tuple(_queues(views)),
+        incidents=_by_cause(incidents),
+        unannounced=tuple(subjects),
+        unannounced_dead_letters=_dead(missed),
+        failing_receivers=tuple(_failing_receivers(views)),
+        unrouted=unrouted,
+        unrouted_since=unrouted_since,
+        store_bytes=store_bytes(url),
+    )
 
 
 def _in_progress(connection: Connection) -> Iterator[tuple[TrainingRef, str]]:
@@ -95,7 +104,24 @@ def _was_announced(connection: Connection, subject: str, seq: int, before: datet
     return any(row.ending in _ANNOUNCED for row in rows)
 
 
-def _failing_receivers(missed: Iterable[UnannouncedEvent]) -> Iterator[str]:
+def _failing_receivers(views: Views) -> Iterator[FailingReceiver]:
+    for state in views.failing_receivers():
+        if state.failing_since is not None:
+            yield FailingReceiver(name=state.name, since=state.failing_since, reason=state.reason)
+
+
+def _unrouted(connection: Connection, now: datetime) -> tuple[int, datetime | None]:
+    """Count the events that should have a route by now.
+
+    An event of the future is one of a wall clock that ran ahead, so its time does not excuse it.
+    """
+    late = or_(_event.recorded_at <= to_text(now - ROUTING), _event.recorded_at > to_text(now + ROUTING))
+    query = select(func.count(), func.min(_event.recorded_at)).where(_event.routed_at.is_(None), late)
+    count, oldest = connection.execute(query).one()
+    return int(count), read_time(oldest)
+
+
+def _failing_subjects(missed: Iterable[UnannouncedEvent]) -> Iterator[str]:
     return (item.event.subject for item in missed if item.event.kind is Kind.RECEIVER_FAILING)
 
 

@@ -215,8 +215,8 @@ def _insert(connection: Connection, event: Event, recipient: Recipient, now: dat
         **columns,
     }
     # Not RETURNING: SQLite has it from 3.35 on, and Debian 11 and RHEL 9 have 3.34.
-    (position,) = connection.execute(insert(_delivery), row).inserted_primary_key or ()
-    return int(position), row["id"]
+    key = connection.execute(insert(_delivery), row).inserted_primary_key
+    return int(key[0]), row["id"]  # type: ignore[index]  # one row has a key
 
 
 def _open_group(connection: Connection, receiver: str, group: Group, subject: str) -> RowMapping | None:

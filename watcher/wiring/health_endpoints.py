@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -54,10 +54,9 @@ class HealthReporter:
                 self._health_stats = await self._read()
                 self._read_at = self._clock.monotonic()
         now = self._clock.monotonic()
-        late = self._metrics.loop_monitor.late(now)
         reasons = not_ready_reasons(
             self._health_stats,
-            late,
+            self.late_loops(),
             first_round_done=self._first_round.is_set(),
             store_failing=self._store_outage.cause,
         )
@@ -68,6 +67,10 @@ class HealthReporter:
             reasons=reasons,
             log_lines_dropped=self._output.dropped,
         )
+
+    def late_loops(self) -> Mapping[str, float]:
+        """Return the overdue loops, each with the seconds that it is overdue."""
+        return self._metrics.loop_monitor.late(self._clock.monotonic())
 
     async def reasons(self) -> Sequence[NotReadyReason]:
         """Return every reason for not being ready."""
@@ -103,6 +106,10 @@ class HealthEndpoints:
         self.listener = self._listener(config.web)
         self._heartbeat_settings = config.heartbeat
         self._url = self._heartbeat_url(config.heartbeat)
+
+    async def reasons(self) -> Sequence[NotReadyReason]:
+        """Return every reason for not being ready, as ``/readyz`` has it."""
+        return await self._health_reporter.reasons()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -1,27 +1,31 @@
-"""The daemon's state in one line, for ``systemctl status``."""
+"""The daemon's state in one line, for ``systemctl status``: the reasons against its readiness first."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from watcher.core.delivery.model import OPEN_STATES, State
+from watcher.core.health.readiness import NotReadyReason
 from watcher.core.plural import counted
 from watcher.pipeline.polling.poller import Poller
 from watcher.store.delivery.views import NOT_WELL
 from watcher.store.views import open_views
 
+Reasons = Callable[[], Awaitable[Sequence[NotReadyReason]]]
 NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
 
 
-async def status_line(poller: Poller, store_url: str) -> str:
-    """Return the numbers of services, trainings, open incidents, and deliveries that wait or have failed."""
+async def status_line(poller: Poller, store_url: str, reasons: Reasons) -> str:
+    """Return why the watcher is not ready, then the numbers of services, trainings, incidents and deliveries."""
+    not_ready = await reasons()
     counts = await asyncio.to_thread(_delivery_counts, store_url)
     trainings, services = poller.watched()
     waiting = sum(counts.get(state, 0) for state in OPEN_STATES)
     parts = [
+        *(f"NOT READY ({reason.code}): {reason.detail}" for reason in not_ready),
         f"polling {counted(services, 'service')} with {counted(trainings, 'training')}",
         counted(len(poller.cache.open_incidents()), "open incident"),
         f"{counted(waiting, 'delivery', 'deliveries')} waiting",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert
 
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import State
-from watcher.core.health.readiness import HealthStats
+from watcher.core.health.readiness import ROUTING, HealthStats
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.result import Cause
 from watcher.core.timestamps import from_text, to_text
@@ -112,6 +112,18 @@ async def test_an_incident_that_was_never_routed_is_unannounced(database: Databa
         database, lambda connection: add_event(connection, "account:main", 1, "unreachable", routed=False)
     )
     assert found.unannounced == ("account:main",)
+
+
+async def test_an_event_without_a_route_counts_after_two_minutes_also_where_the_clock_ran_ahead(
+    database: Database,
+) -> None:
+    def add(connection: Connection) -> None:
+        for number, age in enumerate((ROUTING, timedelta(days=9), -timedelta(days=9), timedelta(seconds=1))):
+            row = {"id": f"{number}", "subject": "s", "seq": number, "kind": "failed", "body": "{}"}
+            connection.execute(insert(schema.event).values(**row, recorded_at=to_text(LATER - age)))
+
+    found = await health_stats(database, add, lambda connection: add_event(connection, "routed", 1, "failed"))
+    assert (found.unrouted, found.unrouted_since) == (3, LATER - timedelta(days=9))
 
 
 async def test_delivered_rows_are_not_counted_as_waiting(database: Database) -> None:

@@ -10,7 +10,9 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -22,6 +24,8 @@ from tests.support.servers import Inbox, listening
 from watcher.app import Daemon
 from watcher.control.protocol import ControlError
 from watcher.simulator import Fault, Simulator, serve
+from watcher.store import health_stats
+from watcher.store.outbox import Outbox
 from watcher.wiring.reload import ReloadOutcome
 
 SERVICE = "6wxgu1abcde"
@@ -160,8 +164,21 @@ async def test_a_failing_receiver_that_no_other_receiver_announces_makes_the_dae
         async with asyncio.timeout(20):
             while (answer := await ask(daemon, "/readyz"))[0] == 200:
                 await asyncio.sleep(0.1)
-        assert [reason["reason"] for reason in json.loads(answer[1])["reasons"]] == ["problem-unannounced"]
+        reasons = [reason["reason"] for reason in json.loads(answer[1])["reasons"]]
+        assert reasons == ["receiver-failing", "problem-unannounced"]
         await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
+
+
+async def test_events_that_cannot_be_routed_make_the_daemon_not_ready_and_withhold_the_heartbeat(
+    external: ExternalServices,
+) -> None:
+    soon = mock.patch.object(health_stats, "ROUTING", timedelta(milliseconds=100))
+    async with external.running() as daemon:
+        with soon, mock.patch.object(Outbox, "enqueue", side_effect=RuntimeError('near "RETURNING": syntax error')):
+            external.show("completed")
+            found = await until(daemon, 'aitems_watcher_heartbeats_total{outcome="withheld"}')
+        assert found['aitems_watcher_not_ready{reason="events-unrouted"}'] == 1
+        assert found["aitems_watcher_events_unrouted"] == 1
 
 
 async def test_the_metrics_show_whether_the_last_reload_was_applied(external: ExternalServices) -> None:

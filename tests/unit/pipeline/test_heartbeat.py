@@ -48,9 +48,9 @@ async def test_the_heartbeat_is_withheld_for_a_reason_which_is_logged_once_per_c
     assert list(logs[0]["reasons"]) == ["loop-late"]
 
 
-async def test_an_unfinished_first_round_does_not_withhold_the_heartbeat() -> None:
+async def test_neither_an_unfinished_first_round_nor_an_announced_receiver_withholds_the_heartbeat() -> None:
     monitor = ExternalMonitor()
-    monitor.not_ready_reasons = [NotReady.FIRST_ROUND]
+    monitor.not_ready_reasons = [NotReady.FIRST_ROUND, NotReady.RECEIVER_FAILING]
     assert await monitor.heartbeat().beat() is HeartbeatOutcome.SENT
 
 

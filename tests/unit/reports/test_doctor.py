@@ -67,7 +67,8 @@ def test_little_space_is_a_warning_and_no_space_a_fault(free: int, verdict: Chec
     [
         (DaemonFacts(running=True, pid=7, version="1.0"), CheckVerdict.OK),
         (DaemonFacts(running=True, pid=7, version="0.9"), CheckVerdict.WARNING),
-        (DaemonFacts(running=False), CheckVerdict.WARNING),
+        (DaemonFacts(running=False), CheckVerdict.FAULT),
+        (DaemonFacts(running=False, has_store=False), CheckVerdict.WARNING),
         (DaemonFacts(running=True, error="no answer"), CheckVerdict.FAULT),
     ],
 )

@@ -26,6 +26,7 @@ from tests.unit.reports.facts import (
 from watcher.cli.text.status import show_status
 from watcher.core.delivery.model import State
 from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.health.problems import RUNNING
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
@@ -73,6 +74,7 @@ def report(
         queues=queues,
         failed_deliveries=failed_deliveries,
         receivers=frozenset({"ml-ops"}),
+        daemon=RUNNING,
     )
 
 
@@ -84,6 +86,10 @@ def totals_of(snapshots: Sequence[Snapshot], polls: Sequence[PollReport]) -> Tra
     }
     single = [counts[ref] for ref in watches.single if ref in counts]
     return totals(list(counts.values()), single, watches)
+
+
+def texts(item: StatusReport) -> list[str]:
+    return [problem.text for problem in item.problems]
 
 
 def shown(item: StatusReport) -> str:
@@ -189,7 +195,7 @@ def test_deliveries_of_a_removed_receiver_are_marked() -> None:
 
 def test_a_removed_receiver_with_pending_deliveries_is_a_problem() -> None:
     gone = ReceiverState(name="old", failing_since=NOW, reason="receiver-removed")
-    assert replace(report(), failing_receivers=[gone]).problems == ["receiver old: fails permanently: receiver-removed"]
+    assert texts(replace(report(), failing_receivers=[gone])) == ["receiver old is failing: receiver-removed"]
 
 
 def test_dead_and_held_deliveries_are_listed() -> None:
@@ -215,13 +221,14 @@ def test_failing_polls_incidents_and_failed_deliveries_are_problems() -> None:
         queues=[queue("ml-ops", State.DEAD, 2), queue("ml-ops", State.HELD, 1), queue("ml-ops", State.PENDING, 9)],
         incidents=[INCIDENT],
     )
-    assert item.problems == [
-        "cannot poll shop-main: dns",
+    assert texts(item) == [
         "open incident: unreachable of account:my%20team",
+        "cannot poll shop-main: dns",
         "receiver ml-ops: 2 deliveries are dead",
         "receiver ml-ops: 1 delivery is held",
     ]
-    assert shown(item).endswith("\nNOT OK: 4 problems, see above\n")
+    last = "NOT OK: 4 problems, the gravest: open incident: unreachable of account:my%20team"
+    assert shown(item).endswith(f"\n{last}\n")
 
 
 def test_without_problems_the_last_line_counts_services_and_trainings_in_progress() -> None:

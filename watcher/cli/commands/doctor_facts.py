@@ -23,6 +23,7 @@ from watcher.reports.doctor import (
     StoreFacts,
     daemon_check,
     disk_check,
+    problem_checks,
     secret_check,
     store_checks,
     versions_check,
@@ -30,6 +31,7 @@ from watcher.reports.doctor import (
 
 if TYPE_CHECKING:
     from watcher.config import Config, SecretRef
+    from watcher.core.health.problems import Problem
     from watcher.core.secret import Secret
     from watcher.store.sqlite.owner import Owner
 
@@ -45,10 +47,14 @@ def local_checks(
 ) -> Iterator[DoctorCheck]:
     """Make every check that needs no network; ``resolve`` reads a secret."""
     path = config.store_path(environ)
+    facts = store_facts(config.store_url(environ))
+    needed = _needed_sqlite()
+    if facts.usable and needed is None:
+        yield from problem_checks(_problems(config))
     daemon = daemon_facts(config, environ)
     user = daemon_user(daemon, path)
-    yield versions_check(_versions())
-    yield from store_checks(with_rights(store_facts(config.store_url(environ)), user))
+    yield versions_check(_versions(), needed)
+    yield from store_checks(with_rights(facts, user))
     yield _disk_check(path)
     yield daemon_check(daemon, __version__)
     yield from _secret_checks(config, resolve, user)
@@ -74,10 +80,23 @@ def with_rights(facts: StoreFacts, user: Owner | None) -> StoreFacts:
     return replace(facts, user=user.uid, closed_files=tuple(map(str, closed_files(Path(facts.path), user))))
 
 
+def _problems(config: Config) -> list[Problem]:
+    from watcher.cli.commands.status import read_report
+    from watcher.reports.trainings import Selection
+
+    return read_report(config, Selection()).problems
+
+
 def _versions() -> dict[str, str]:
     libraries = {name: version(name) for name in LIBRARIES}
     python = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version}
     return {"aitems-watcher": __version__, **python, **libraries}
+
+
+def _needed_sqlite() -> str | None:
+    from watcher.store.sqlite.library import is_too_old, oldest
+
+    return oldest() if is_too_old() else None
 
 
 def store_facts(url: str) -> StoreFacts:
@@ -125,7 +144,7 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     try:
         answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=DAEMON_SECONDS)
     except NoDaemonError:
-        return DaemonFacts(running=False)
+        return DaemonFacts(running=False, has_store=config.store_path(environ).exists())
     except ControlError as error:
         return DaemonFacts(running=True, error=f"{error}")
     return DaemonFacts(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from watcher.cli.daemon_health import daemon_health, store_failing
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_for_store
 from watcher.cli.store_access import reading, store_health
@@ -17,6 +18,7 @@ from watcher.cli.text.times import local_times
 
 if TYPE_CHECKING:
     from watcher.config import Config
+    from watcher.core.health.problems import DaemonHealth
     from watcher.core.polling.plan import Poll
     from watcher.core.training.model import Snapshot, TrainingRef
     from watcher.reports.status import FailedDelivery, StatusReport
@@ -28,7 +30,7 @@ END: Final = help_end(
     "aitems-watcher status --json | jq '.trainings[] | select(.status == \"learning\")'",
     statuses={
         ExitStatus.OK: "",
-        ExitStatus.FAILED: "a poll, a receiver, a delivery or the store has a problem, or an incident is open",
+        ExitStatus.FAILED: "a problem: no daemon, the store, a poll, a receiver, a delivery or an open incident",
         **READING,
     },
 )
@@ -55,19 +57,18 @@ def status(  # noqa: PLR0913 - one parameter an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show trainings and every problem.
+    """Show every problem and the trainings.
 
-    Lists the trainings in progress and counts the others; where there are at most 20, it lists them all. Then come
-    undelivered messages, failing polls and open incidents. Reads the store beside a running daemon and needs no
-    secret. With --json it prints one object.
+    Lists the problems, the gravest first, then the trainings in progress, and counts the others; where there are at
+    most 20, it lists them all. Then come undelivered messages, failing polls and open incidents. Reads the store, asks
+    its daemon, and needs no secret. With --json it prints one object.
     """
     with plain_errors():
         from watcher.reports.trainings import Selection
 
         selection = Selection(failed=failed, in_progress=in_progress, everything=all_, service=service)
         settings = load_for_store(config)
-        with reading(settings, os.environ) as views:
-            report = read_status(settings, views, selection)
+        report = read_report(settings, selection)
     out = screen(wide=wide)
     if as_json:
         from watcher.reports.status_json import status_json
@@ -80,13 +81,27 @@ def status(  # noqa: PLR0913 - one parameter an option
     raise typer.Exit(ExitStatus.FAILED if report.problems else ExitStatus.OK)
 
 
-def read_status(config: Config, views: Views, selection: Selection) -> StatusReport:
-    """Read the store and join it with the configuration."""
+def read_report(config: Config, selection: Selection) -> StatusReport:
+    """Ask the daemon for its health, and read its store.
+
+    Raises:
+        StoreUnusable: there is no store, or it cannot be read.
+    """
+    daemon = daemon_health(config, os.environ)
+    with reading(config, os.environ) as views:
+        return read_status(config, views, daemon, selection)
+
+
+def read_status(config: Config, views: Views, daemon: DaemonHealth, selection: Selection) -> StatusReport:
+    """Read the store and join it with the configuration and the daemon's answer."""
     from watcher.clock import Clock
     from watcher.config.to_core import polls_of
+    from watcher.core.health.readiness import not_ready_reasons
     from watcher.reports.status import StatusReport, known, poll_reports
+    from watcher.store.health_stats import health_stats
 
     now = Clock().utc_now()
+    stats = health_stats(views, config.store_url(os.environ), now)
     polls = poll_reports(polls_of(config), views.polls())
     queues = views.queues()
     chosen = choose_trainings(views, [polled.poll for polled in polls], selection)
@@ -101,6 +116,10 @@ def read_status(config: Config, views: Views, selection: Selection) -> StatusRep
         queues=queues,
         failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
         receivers=frozenset(config.receivers),
+        daemon=daemon,
+        reasons=not_ready_reasons(
+            stats, {}, first_round_done=True, store_failing=store_failing(config.store_path(os.environ), daemon)
+        ),
         deviations=views.deviations(),
         failing_receivers=views.failing_receivers(),
         unannounced=views.unannounced(),

@@ -15,9 +15,11 @@ from watcher.cli.text.times import Times, age_text
 from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
+from watcher.core.health.problems import Problem
 from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.training import compose, plain_text
+from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause
 from watcher.core.routing.silence import Silence
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 WAITING: Final = (State.PENDING, State.SENDING)
 MAX_ROWS: Final = 10
-"""The longest table of deviations or failed deliveries; the rest is counted."""
+"""The longest list of problems, deviations or failed deliveries; the rest is counted."""
 MAX_TARGETS: Final = 5
 """The most targets of failing polls that are named; the rest is counted."""
 MAX_DETAILS: Final = 3
@@ -39,7 +41,8 @@ NO_COUNT: Final = Cell("")
 
 
 def show_status(report: StatusReport, times: Times, out: Screen) -> None:
-    """Write the whole report; problems come last, next to the prompt."""
+    """Write the whole report: the problems first, and the gravest of them again next to the prompt."""
+    _show_problems(report.problems, out)
     show_trainings(report, times, out)
     _show_queues(report, out)
     _show_deviations(report.deviations, times, out)
@@ -48,10 +51,19 @@ def show_status(report: StatusReport, times: Times, out: Screen) -> None:
     _show_incidents(report.incidents, advised, times, out)
     _show_failed_deliveries(report.failed_deliveries, out)
     _show_failing_receivers(report, times, out)
-    _show_store(report, out)
     _show_silences(report.silences, times, out)
     out.line()
-    out.line(Cell(report.summary, BAD if report.problems else GOOD))
+    out.line(cell(report.summary, BAD if report.problems else GOOD))
+
+
+def _show_problems(problems: Sequence[Problem], out: Screen) -> None:
+    for problem in problems[:MAX_ROWS]:
+        out.line(cell(problem.text, BAD))
+        out.line("  ", cell(problem.remedy))
+    if len(problems) > MAX_ROWS:
+        out.line(f"and {counted(len(problems) - MAX_ROWS, 'more problem')}: see aitems-watcher status --json")
+    if problems:
+        out.line()
 
 
 def _show_queues(report: StatusReport, out: Screen) -> None:
@@ -169,14 +181,6 @@ def _show_deviations(deviations: Sequence[Deviation], times: Times, out: Screen)
     out.table(Table((description, times.heading("SINCE"), "POLL"), rows[:MAX_ROWS]))
     if len(rows) > MAX_ROWS:
         out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher status --json")
-
-
-def _show_store(report: StatusReport, out: Screen) -> None:
-    problems = [] if report.store is None else report.store.problems
-    if problems:
-        out.line()
-    for problem in problems:
-        out.line(cell(problem, BAD))
 
 
 def _show_silences(silences: Sequence[Silence], times: Times, out: Screen) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from watcher.core.delivery.model import State
+from watcher.core.plural import counted
+from watcher.core.timestamps import to_text
 from watcher.core.training.model import TrainingRef
 
 NAMED: Final = 3
 """Items that one reason names; further ones are counted."""
+ROUTING: Final = timedelta(minutes=2)
+"""Routing takes less than a second; an event without a route for longer shows that it fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,15 @@ class Queue:
     state: State
     count: int
     oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingReceiver:
+    """A receiver that gets nothing, or that refuses permanently."""
+
+    name: str
+    since: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +51,11 @@ class HealthStats:
     """Subjects with a problem that no receiver was notified of, e.g. ``account:main``."""
     unannounced_dead_letters: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Dead letters that no other receiver was notified of, by receiver."""
+    failing_receivers: Sequence[FailingReceiver] = ()
+    unrouted: int = 0
+    """Events without a route for longer than ``ROUTING``."""
+    unrouted_since: datetime | None = None
+    """The record of the oldest of them."""
     store_bytes: int = 0
 
 
@@ -47,6 +65,8 @@ class NotReady(StrEnum):
     STORE = "store-unreadable"
     STORE_FAILING = "store-failing"
     LOOP = "loop-late"
+    EVENTS_UNROUTED = "events-unrouted"
+    RECEIVER_FAILING = "receiver-failing"
     FIRST_ROUND = "first-round-pending"
     PROBLEM_UNANNOUNCED = "problem-unannounced"
     DEAD = "dead-letters-unannounced"
@@ -75,31 +95,47 @@ def not_ready_reasons(
         first_round_done: Whether everything was polled once since the start.
         store_failing: The code of a write failure, e.g. ``disk-full``; ``None`` while the store can be written.
     """
-    found = []
-    if health_stats is None:
-        found.append(NotReadyReason(code=NotReady.STORE, detail="the store cannot be read; see the log"))
+    return (
+        *_of_process(late, store_failing, readable=health_stats is not None),
+        *_of_deliveries(health_stats or HealthStats()),
+        *_of_start(first_round_done=first_round_done),
+        *_of_announcements(health_stats or HealthStats()),
+    )
+
+
+def _of_process(late: Mapping[str, float], store_failing: str | None, *, readable: bool) -> Iterator[NotReadyReason]:
+    if not readable:
+        yield NotReadyReason(code=NotReady.STORE, detail="the store cannot be read; see the log")
     if store_failing is not None:
-        found.append(
-            NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
-        )
+        yield NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
     if late:
         overdue = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
-        found.append(NotReadyReason(code=NotReady.LOOP, detail=f"overdue: {_few(overdue)}"))
+        yield NotReadyReason(code=NotReady.LOOP, detail=f"overdue: {_few(overdue)}")
+
+
+def _of_deliveries(stats: HealthStats) -> Iterator[NotReadyReason]:
+    if stats.unrouted:
+        since = "" if stats.unrouted_since is None else f", the oldest since {to_text(stats.unrouted_since)}"
+        detail = f"{counted(stats.unrouted, 'event is', 'events are')} not routed, so nobody is notified{since}"
+        yield NotReadyReason(code=NotReady.EVENTS_UNROUTED, detail=detail)
+    if stats.failing_receivers:
+        names = [f"{receiver.name} ({receiver.reason})" for receiver in stats.failing_receivers]
+        yield NotReadyReason(code=NotReady.RECEIVER_FAILING, detail=f"failing: {_few(names)}")
+
+
+def _of_start(*, first_round_done: bool) -> Iterator[NotReadyReason]:
     if not first_round_done:
-        found.append(NotReadyReason(code=NotReady.FIRST_ROUND, detail="not everything was polled since the start"))
-    if health_stats is not None and health_stats.unannounced:
-        found.append(
-            NotReadyReason(
-                code=NotReady.PROBLEM_UNANNOUNCED,
-                detail=f"no receiver was notified of: {_few(health_stats.unannounced)}",
-            )
-        )
-    if health_stats is not None and health_stats.unannounced_dead_letters:
-        counts = [f"{count} to {receiver}" for receiver, count in health_stats.unannounced_dead_letters.items()]
-        found.append(
-            NotReadyReason(code=NotReady.DEAD, detail=f"dead letters that no receiver was notified of: {_few(counts)}")
-        )
-    return tuple(found)
+        yield NotReadyReason(code=NotReady.FIRST_ROUND, detail="not everything was polled since the start")
+
+
+def _of_announcements(stats: HealthStats) -> Iterator[NotReadyReason]:
+    if stats.unannounced:
+        detail = f"no receiver was notified of: {_few(stats.unannounced)}"
+        yield NotReadyReason(code=NotReady.PROBLEM_UNANNOUNCED, detail=detail)
+    if stats.unannounced_dead_letters:
+        counts = [f"{count} to {receiver}" for receiver, count in stats.unannounced_dead_letters.items()]
+        detail = f"dead letters that no receiver was notified of: {_few(counts)}"
+        yield NotReadyReason(code=NotReady.DEAD, detail=detail)
 
 
 def _few(items: Sequence[str]) -> str:

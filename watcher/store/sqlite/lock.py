@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NOTE_LIMIT: Final = 4096
+DAEMON: Final = "run"
+"""The purpose of a daemon that opens the store."""
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -86,6 +88,29 @@ class FileLock:
         with suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, json.dumps(dict(note)).encode(), 0)
+
+
+def running_daemon(database: Path) -> int | None:
+    """Return the process number of the daemon that the lock names, if that process lives.
+
+    The lock itself is not tried: a daemon that starts at the same moment would find it taken.
+    """
+    try:
+        note = _parse(database.with_name(database.name + ".lock").read_bytes())
+    except OSError:
+        return None
+    pid = note.get("pid")
+    return pid if note.get("purpose") == DAEMON and isinstance(pid, int) and _lives(pid) else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _parse(raw: bytes) -> Mapping[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from watcher.core.health.readiness import HealthStats, NotReady, not_ready_reasons
+from datetime import UTC, datetime
+
+from watcher.core.health.readiness import FailingReceiver, HealthStats, NotReady, not_ready_reasons
 
 
 def codes(
@@ -27,6 +29,9 @@ def test_each_reason_has_its_code() -> None:
     full = not_ready_reasons(HealthStats(), {}, first_round_done=True, store_failing="disk-full")
     assert [reason.code for reason in full] == [NotReady.STORE_FAILING]
     assert codes(HealthStats(unannounced_dead_letters={"ml-ops": 2})) == [NotReady.DEAD]
+    assert codes(HealthStats(unrouted=1)) == [NotReady.EVENTS_UNROUTED]
+    failing = FailingReceiver(name="ml-ops", since=datetime(2026, 11, 23, tzinfo=UTC), reason="http 503")
+    assert codes(HealthStats(failing_receivers=(failing,))) == [NotReady.RECEIVER_FAILING]
 
 
 def test_all_reasons_are_given_at_once() -> None:

@@ -1,0 +1,60 @@
+"""The health of a store's daemon, asked over its control socket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from watcher.config import Config
+    from watcher.core.health.problems import DaemonHealth
+
+DAEMON_SECONDS: Final = 5.0
+"""The longest wait for the daemon's answer."""
+READ_ONLY: Final = "read-only"
+
+
+def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
+    """Ask the daemon of the configuration's store for the reasons why it is not ready."""
+    from watcher.cli.store_access import ask_daemon
+    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.core.health.problems import DaemonHealth, DaemonState, read_reasons
+
+    try:
+        answer = ask_daemon(config, environ, "health", {}, timeout_seconds=DAEMON_SECONDS)
+        return DaemonHealth(state=DaemonState.RUNNING, reasons=read_reasons(answer))
+    except NoDaemonError:
+        return _without_socket(config.store_path(environ))
+    except ControlError as error:
+        return DaemonHealth(state=DaemonState.SILENT, detail=f"{error}")
+    except (ValueError, KeyError, TypeError):
+        return DaemonHealth(state=DaemonState.SILENT, detail="it is of another version; restart it")
+
+
+def _without_socket(path: Path) -> DaemonHealth:
+    """Look for the process that the lock of the store names: its socket may have been removed."""
+    from watcher.core.health.problems import DaemonHealth, DaemonState
+    from watcher.store.sqlite.lock import running_daemon
+
+    pid = running_daemon(path)
+    if pid is None:
+        return DaemonHealth(state=DaemonState.ABSENT)
+    return DaemonHealth(
+        state=DaemonState.SILENT, detail=f"process {pid} seems to hold the store, but its control socket is gone"
+    )
+
+
+def store_failing(path: Path, daemon: DaemonHealth) -> str | None:
+    """Return why the store cannot be written, where no daemon answers that itself."""
+    from watcher.core.health.problems import DaemonState
+    from watcher.store.sqlite.disk_reserve import FLOOR_BYTES
+    from watcher.store.write_faults import WriteFault
+
+    if daemon.state is DaemonState.RUNNING:
+        return None
+    disk = os.statvfs(path.parent)
+    if disk.f_flag & os.ST_RDONLY:
+        return READ_ONLY
+    return WriteFault.FULL.value if disk.f_bavail * disk.f_frsize < FLOOR_BYTES else None
