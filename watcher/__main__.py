@@ -7,12 +7,17 @@ import gc
 import sys
 from typing import Final
 
+from watcher import first_steps
+
 INTERRUPTED: Final = 130
 """The exit status of a program that Ctrl-C ended: 128 plus the number of SIGINT."""
 
 
 def main() -> None:
     """Run the command line."""
+    first_steps.open_closed_streams()
+    if sys.argv[1:2] == ["run"]:
+        first_steps.hold_hangups()
     # Garbage collection while modules load, and once more at the end, takes a third of a short command's time.
     # Commands that run long turn it on again, see ``cli.runtime``.
     gc.disable()

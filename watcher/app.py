@@ -15,7 +15,7 @@ import structlog
 from watcher import __version__
 from watcher.config import Config
 from watcher.control.protocol import Handler
-from watcher.control.server import ControlServer
+from watcher.control.server import ControlServer, log_unavailable
 from watcher.control.socket_path import link_path, socket_path
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.health.problems import reasons_json
@@ -128,10 +128,14 @@ class Daemon:
     async def _serve_control_socket(self, stack: AsyncExitStack) -> None:
         """Serve the control socket; the watcher works without it where the socket cannot be made."""
         path = socket_path(self.database.path, self._environ)
+        server = ControlServer(path, self._handlers, link=link_path(self.database.path))
+        stack.push_async_callback(server.close)
         try:
-            await stack.enter_async_context(ControlServer(path, self._handlers, link=link_path(self.database.path)))
+            await server.ensure()
         except OSError as error:
-            log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path and restart")
+            log_unavailable(path, error)
+        keeper = asyncio.create_task(server.keep())
+        stack.callback(keeper.cancel)
 
     async def _run_stages(self, stop: asyncio.Event) -> None:
         supervisor, pipeline = Supervisor(), self.pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -58,6 +59,22 @@ def duration(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def operator_name(name: str | None) -> str:
+    """Return the name of ``--by``, by default that of the current user.
+
+    Raises:
+        typer.BadParameter: it is empty, or this user has no name.
+    """
+    if name is None:
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            raise typer.BadParameter("this user has no login name; write --by NAME", param_hint="--by") from None
+    if not name.strip():
+        raise typer.BadParameter("the name is empty; write --by NAME, or omit --by", param_hint="--by")
+    return name.strip()
 
 
 def find_config(option: Path | None) -> ConfigFile:

@@ -32,6 +32,8 @@ LINE_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 1.0
 """At the end, requests in progress get this long."""
 BACKLOG: Final = 16
+CHECK_SECONDS: Final = 20.0
+"""The time between two checks that the socket is still there."""
 
 
 class ControlServer:
@@ -49,6 +51,8 @@ class ControlServer:
         self._handlers = handlers
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._made: tuple[int, int] | None = None
+        """The socket at the path, as it was made."""
 
     async def __aenter__(self) -> Self:
         """Start to listen.
@@ -56,32 +60,69 @@ class ControlServer:
         Raises:
             OSError: the socket cannot be made.
         """
-        listener = _listener(self._path)
-        try:
-            if self._link is not None:
-                replace_link(self._link, self._path)
-            self._server = await asyncio.start_unix_server(
-                self._accept, sock=listener, limit=MAX_REQUEST_BYTES, backlog=BACKLOG
-            )
-        except BaseException:
-            listener.close()
-            raise
+        await self.ensure()
         return self
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         """Accept no more requests, and let those in progress end."""
-        assert self._server is not None  # noqa: S101 - for the types
-        # The listener closes before the path is removed: a command must not reach a server that ends.
-        self._server.close()
-        for path in (self._path, *((self._link,) if self._link else ())):
-            remove(path)
+        await self.close()
+
+    async def ensure(self) -> None:
+        """Listen, and make the socket and its link again where somebody removed them.
+
+        Raises:
+            OSError: they cannot be made.
+        """
+        if self._server is None or _identity(self._path) != self._made:
+            self._stop_listening()
+            await self._listen()
+        if self._link is not None and not _leads_to(self._link, self._path):
+            replace_link(self._link, self._path)
+
+    async def keep(self) -> None:
+        """Make the socket again within a minute after its removal, until cancelled."""
+        was_good = self._server is not None
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.ensure()
+            except OSError as error:
+                if was_good:
+                    log_unavailable(self._path, error)
+                was_good = False
+            else:
+                was_good = True
+
+    async def close(self) -> None:
+        """Accept no more requests, and let those in progress end."""
+        if self._server is not None:
+            # The listener closes before the path is removed: a command must not reach a server that ends.
+            self._stop_listening()
+            for path in (self._path, *((self._link,) if self._link else ())):
+                remove(path)
         if self._serving:
             _, late = await asyncio.wait(self._serving, timeout=GRACE_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    def _stop_listening(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    async def _listen(self) -> None:
+        listener = _listener(self._path)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._accept, sock=listener, limit=MAX_REQUEST_BYTES, backlog=BACKLOG
+            )
+        except BaseException:
+            listener.close()
+            raise
+        self._made = _identity(self._path)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
@@ -127,6 +168,26 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         return await reader.readline()
     except ValueError:
         raise ControlError(f"the request is longer than {MAX_REQUEST_BYTES} bytes") from None
+
+
+def log_unavailable(path: Path, error: OSError) -> None:
+    """Log that the socket cannot be made; the watcher works without it."""
+    log.warning("control.unavailable", socket=str(path), problem=str(error), remedy="free the path; it is tried again")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _leads_to(link: Path, target: Path) -> bool:
+    try:
+        return link.readlink() == target
+    except OSError:
+        return False
 
 
 def _listener(path: Path) -> socket.socket:

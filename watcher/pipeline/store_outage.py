@@ -7,6 +7,7 @@ Receivers that were not reached are notified from the store, and the end is rout
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -34,6 +35,9 @@ ATTEMPTS: Final = 5
 FIRST_WAIT_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 5.0
 DISK_FULL: Final = "disk-full"
+REMOVED: Final = "store-removed"
+REMIND_SECONDS: Final = 60.0
+"""The log names a failure, or a fault of the check, once in so many seconds."""
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ class StoreOutageHandler:
         self._failure: Event | None = None
         self._notifying: asyncio.Task[None] | None = None
         self._receipts = Receipts()
+        self._logged_at = -math.inf
 
     @property
     def cause(self) -> str | None:
@@ -151,7 +156,8 @@ class StoreOutageHandler:
                 try:
                     await self.once()
                 except Exception:
-                    log.exception("store.check_failed")
+                    if self._may_log():
+                        log.exception("store.check_failed")
                 self._observer.progressed("store-check", CHECK_SECONDS)
                 await asyncio.sleep(CHECK_SECONDS)
         finally:
@@ -166,16 +172,26 @@ class StoreOutageHandler:
                 await self._begin(cause)
         elif await self._write_health.recovered(self._clock.utc_now()):
             await self._end(self._failure)
+        elif self._may_log():
+            log.error("store.still_failing", cause=self._cause, remedy=store_advice(self._cause or ""))
+
+    def _may_log(self) -> bool:
+        now = self._clock.monotonic()
+        if now - self._logged_at < REMIND_SECONDS:
+            return False
+        self._logged_at = now
+        return True
 
     async def _begin(self, cause: str) -> None:
         self._cause = cause
+        self._logged_at = self._clock.monotonic()
         free = await self._write_health.free_bytes()
         if cause == DISK_FULL:
             self._polling.pause()
         log.error(
             "store.write_failed", cause=cause, free_bytes=free, polling=cause != DISK_FULL, remedy=store_advice(cause)
         )
-        detail = f"{free:,} bytes are free beside the store"
+        detail = "the file is gone" if cause == REMOVED else f"{free:,} bytes are free beside the store"
         seq = self._cache.incident_row(STORE_SUBJECT).seq + 1
         self._failure = store_failing(cause, detail, self._cache.epoch, seq, self._clock.utc_now())
         self._receipts = Receipts()

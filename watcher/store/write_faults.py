@@ -24,6 +24,8 @@ class WriteFault(StrEnum):
     """Another transaction is in the way; the same write may succeed at once."""
     AWAY = "database-away"
     """The connection to the database is gone, or the server is shutting down."""
+    REMOVED = "store-removed"
+    """The file is no longer where it was opened; writes still reach it, and are lost with this process."""
 
 
 _SQLITE: Final[Mapping[int, WriteFault]] = MappingProxyType(

@@ -48,6 +48,7 @@ class SystemdNotifier:
         self._status_line = status_line
         self._withheld = False
         self._ready = False
+        self._status_readable = True
 
     async def run(self) -> None:
         """Notify until cancelled."""
@@ -106,4 +107,8 @@ class SystemdNotifier:
                 self._systemd.notify(status(await self._status_line()))
         except Exception:
             # The line is for people only; the watcher goes on without it.
-            log.exception("status.read_failed")
+            if self._status_readable:
+                log.exception("status.read_failed")
+            self._status_readable = False
+        else:
+            self._status_readable = True

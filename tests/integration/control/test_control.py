@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import stat
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
+from tests.support.daemon_in_process import eventually
+from watcher.control import server
 from watcher.control.client import request
 from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError
 from watcher.control.server import ControlServer
@@ -168,3 +172,58 @@ async def test_the_link_beside_the_store_leads_to_the_runtime_folder(tmp_path: P
 def test_without_a_runtime_folder_the_socket_is_beside_the_store(tmp_path: Path) -> None:
     store = tmp_path / "watcher.db"
     assert socket_path(store, {}) == link_path(store) == tmp_path / "watcher.db.sock"
+
+
+async def test_a_removed_socket_and_link_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.01)
+    path, link = tmp_path / "run" / "control.sock", tmp_path / "watcher.db.sock"
+    path.parent.mkdir()
+    async with ControlServer(path, HANDLERS, link=link) as serving:
+        keeper = asyncio.create_task(serving.keep())
+        for removed in ((path,), (link,), (path, link)):
+            for item in removed:
+                item.unlink()
+            await eventually(lambda: path.is_socket() and link.is_symlink())
+            assert await ask(link, "echo") == {"got": {}}
+        # Somebody put another file in the place of the link.
+        link.unlink()
+        link.write_text("mine")
+        await eventually(link.is_symlink)
+        keeper.cancel()
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_is_made_once_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CHECK_SECONDS", 0.01)
+    path = tmp_path / "run" / "control.sock"
+    path.parent.mkdir()
+    async with ControlServer(path, HANDLERS) as serving:
+        keeper = asyncio.create_task(serving.keep())
+        shutil.rmtree(path.parent)
+        with structlog.testing.capture_logs() as lines:
+            await asyncio.sleep(0.1)
+            assert [line["event"] for line in lines] == ["control.unavailable"]
+        path.parent.mkdir()
+        await eventually(path.is_socket)
+        assert await ask(path, "echo") == {"got": {}}
+        keeper.cancel()
+
+
+async def test_a_request_in_progress_survives_that_its_socket_is_made_again(tmp_path: Path) -> None:
+    asked, let = asyncio.Event(), asyncio.Event()
+
+    async def slow(_arguments: Mapping[str, object]) -> Mapping[str, object]:
+        asked.set()
+        await let.wait()
+        return {"done": True}
+
+    path = tmp_path / "control.sock"
+    async with ControlServer(path, {"slow": slow}) as serving:
+        answer = asyncio.create_task(ask(path, "slow"))
+        await asked.wait()
+        path.unlink()
+        await serving.ensure()
+        let.set()
+        assert await answer == {"done": True}

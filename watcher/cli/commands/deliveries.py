@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import INVALID_CONFIG, READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, HelpOption, JsonOption, WideOption, load_for_store, present_times
+from watcher.cli.options import (
+    ConfigOption,
+    HelpOption,
+    JsonOption,
+    WideOption,
+    load_for_store,
+    operator_name,
+    present_times,
+)
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import screen
 from watcher.core.delivery.model import State
@@ -199,7 +206,7 @@ def drop(
     """
     if not ids:
         raise typer.BadParameter("write at least one id", param_hint="ID")
-    _change("deliveries.drop", {"ids": ids, "by": by or getpass.getuser()}, config, as_json=as_json)
+    _change("deliveries.drop", {"ids": ids, "by": operator_name(by)}, config, as_json=as_json)
 
 
 def _change(command: str, arguments: Mapping[str, object], config: ConfigOption, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors, status_of
 from watcher.cli.options import ConfigOption, VerboseOption, find_config
 from watcher.cli.runtime import run_async, runtime, stop_on_signals
+from watcher.first_steps import hold_hangups, take_hangups
 
 if TYPE_CHECKING:
     from watcher.config import Config
@@ -79,11 +80,13 @@ async def _watch(settings: Config, process: Runtime) -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    # SIGHUP would end the process by default. Until the daemon listens it is ignored: the file was just read.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    hold_hangups()
     async with open_daemon(settings, process, purpose="run") as daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.reloader.reload_soon)
+        take_hangups()
         await daemon.run(stop)
+        # The loop, which handles it, ends before the process.
+        hold_hangups()
 
 
 def _log(event: str, **keys: str) -> None:

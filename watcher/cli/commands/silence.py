@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -19,6 +18,7 @@ from watcher.cli.options import (
     WideOption,
     duration,
     load_for_store,
+    operator_name,
     present_times,
 )
 from watcher.cli.store_access import change, reading
@@ -95,7 +95,7 @@ def add(  # noqa: PLR0913 - one parameter an option
     Matching events are recorded as silenced and are not sent later. Without a matcher for kind, all kinds match.
     Problems of the store and of receivers are never silenced. Works beside a running daemon and without one.
     """
-    lasts, reason, author = _lasts(for_), _reason(why), _author(by)
+    lasts, reason, author = _lasts(for_), _reason(why), operator_name(by)
     with plain_errors():
         from watcher.core.routing.matcher import patterns_of
 
@@ -140,7 +140,7 @@ def list_silences(
 @group.command("end", epilog=END_END)
 def end(identity: IdArgument, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """End a silence early; events that it silenced are not sent later."""
-    arguments = {"id": identity, "by": _author(by)}
+    arguments = {"id": identity, "by": operator_name(by)}
     with plain_errors():
         ended = change(load_for_store(config), "silence.end", arguments, partial(_end, arguments))
     if as_json:
@@ -165,17 +165,6 @@ def _reason(text: str | None) -> str:
     if not (text or "").strip():
         raise typer.BadParameter('a silence needs a reason; write e.g. --why "moving the data"', param_hint="--why")
     return str(text).strip()
-
-
-def _author(name: str | None) -> str:
-    if name is None:
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            raise typer.BadParameter("this user has no login name; write --by NAME", param_hint="--by") from None
-    if not name.strip():
-        raise typer.BadParameter("the name is empty; write --by NAME, or omit --by", param_hint="--by")
-    return name.strip()
 
 
 def _match(texts: Sequence[str], settings: Config) -> Matcher:

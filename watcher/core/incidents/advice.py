@@ -82,6 +82,10 @@ STORE_ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "disk-full": "Free space on the disk that holds the watcher's store. The watcher then continues.",
         "io-error": "Check the disk that holds the watcher's store, and the system's log. The watcher then continues.",
         "database-away": "Check that the database server runs and that this machine reaches it.",
+        "store-removed": (
+            "The file of the watcher's store was removed, moved or replaced. Put it back, or restart the watcher, "
+            "which restores its newest backup."
+        ),
         "locked": "End the process that holds the watcher's store open for writing. The watcher then continues.",
     }
 )

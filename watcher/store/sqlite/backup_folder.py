@@ -10,7 +10,7 @@ from typing import Final
 from watcher.store.errors import BackupError
 from watcher.store.sqlite.backup import backup_time, remove_partials, write_backup
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
-from watcher.store.sqlite.owner import make_folder
+from watcher.store.sqlite.owner import give_to_owner
 
 FOLDER: Final = "backups"
 EVERY: Final = timedelta(days=1)
@@ -45,7 +45,8 @@ class BackupFolder:
             BackupError: it cannot be made.
         """
         try:
-            make_folder(self.folder)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            give_to_owner(self._store)
         except OSError as error:
             raise BackupError(f"cannot make the folder {self.folder}: {error.strerror}") from error
         self._refuse_to_fill_the_disk()

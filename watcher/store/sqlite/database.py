@@ -73,6 +73,7 @@ class Database:
         self._engine = engine
         self._lock = lock
         self._closing_at = math.inf
+        self._identity = _identity(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
 
     @property
@@ -94,6 +95,10 @@ class Database:
     def restored_at(self) -> datetime | None:
         """The time at which the store was restored from a backup, if it ever was."""
         return self.opening.restored_at
+
+    def is_in_place(self) -> bool:
+        """Say whether the path still leads to the open file."""
+        return _identity(self.path) == self._identity
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
@@ -147,6 +152,14 @@ class Database:
         give_to_owner(self.path)
         # Last: nobody else may open the file while its log is being folded.
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _total_changes(connection: Connection) -> int:

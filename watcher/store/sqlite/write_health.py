@@ -29,7 +29,9 @@ class WriteHealth:
 
     async def fault(self, now: float) -> str | None:
         """Return the cause that keeps the store from being written, if any; ``now`` in monotonic seconds."""
-        if await asyncio.to_thread(self._reserve.free_bytes) < FLOOR_BYTES:
+        if not await asyncio.to_thread(self._database.is_in_place):
+            return WriteFault.REMOVED.value
+        if await self.free_bytes() < FLOOR_BYTES:
             return WriteFault.FULL.value
         fault = self._database.failing
         if fault is None:
@@ -39,11 +41,16 @@ class WriteHealth:
         return fault.value if fault is WriteFault.FULL or now - since >= PATIENCE_SECONDS else None
 
     async def free_bytes(self) -> int:
-        """Return the free space beside the reserve, in bytes."""
-        return await asyncio.to_thread(self._reserve.free_bytes)
+        """Return the free space beside the reserve, in bytes; 0 where the folder is gone."""
+        try:
+            return await asyncio.to_thread(self._reserve.free_bytes)
+        except OSError:
+            return 0
 
     async def recovered(self, now: datetime) -> bool:
         """Say whether there is space again, for the reserve too, and a write succeeds."""
+        if not await asyncio.to_thread(self._database.is_in_place):
+            return False
         if not await asyncio.to_thread(self._reserve.hold) or await self.free_bytes() < FLOOR_BYTES:
             return False
         try:
