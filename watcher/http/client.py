@@ -37,6 +37,8 @@ DEFAULT_HEADERS: Final = {
     "User-Agent": f"aitems-watcher/{__version__}",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
+    # An answer from a cache shows an older state, and a heartbeat must reach its server.
+    "Cache-Control": "no-cache",
 }
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535

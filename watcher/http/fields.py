@@ -1,19 +1,35 @@
-"""Parsers of common header fields (RFC 9110, 6.6.1, 8.4 and 10.2.3)."""
+"""Parsers of common header fields (RFC 9110, 6.6.1, 8.4 and 10.2.3; RFC 9111, 5.1)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 DELTA_SECONDS: Final = re.compile(r"[0-9]{1,18}")
+MAX_AGE_SECONDS: Final = 365 * 24 * 3600
+"""A higher ``Age`` is nonsense, and is ignored."""
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:
-    """Return the peer's ``Date`` in UTC, or ``None`` where it is missing or unreadable."""
-    return _http_date(headers.get("date", ""))
+    """Return the time of the answer by the peer's clock in UTC, or ``None`` where ``Date`` is missing or unreadable.
+
+    An answer from a cache has the ``Date`` of its origin; ``Age`` counts the seconds since then.
+    """
+    date = _http_date(headers.get("date", ""))
+    try:
+        return None if date is None else date + _age(headers)
+    except OverflowError:
+        return date
+
+
+def _age(headers: Mapping[str, str]) -> timedelta:
+    # Several caches may each add a value; the first counts (RFC 9111, 5.1).
+    value = headers.get("age", "").partition(",")[0].strip()
+    seconds = int(value) if DELTA_SECONDS.fullmatch(value) else 0
+    return timedelta(seconds=seconds if seconds <= MAX_AGE_SECONDS else 0)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime, *, at_most: float) -> float | None:

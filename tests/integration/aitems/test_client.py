@@ -164,6 +164,24 @@ async def test_a_wrong_clock_is_reported_with_its_difference(api: AitemsClient, 
     assert "s from ours" in problem.detail
 
 
+@pytest.mark.parametrize(("age", "cause"), [("3600", Cause.KEY), ("3500", Cause.KEY), ("60", Cause.CLOCK)])
+async def test_the_date_of_a_cached_refusal_counts_with_its_age(
+    api: AitemsClient, script: Script, age: str, cause: Cause
+) -> None:
+    date = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    script.add({"error": {"errorCode": "200"}}, status="401 Unauthorized", head=f"Date: {date}\r\nAge: {age}\r\n")
+    assert failure(await api.view(REF)).cause is cause
+
+
+async def test_the_date_of_a_cached_list_counts_with_its_age(
+    api: AitemsClient, server: RawServer, script: Script
+) -> None:
+    script.add(page([item(1)], 0, 1000), head="Date: Mon, 23 Nov 2026 02:20:00 GMT\r\nAge: 120\r\n")
+    outcome = result(await api.list(SERVICE))
+    assert outcome.server_date == datetime(2026, 11, 23, 2, 22, tzinfo=UTC)
+    assert b"cache-control: no-cache" in server.received[0].lower()
+
+
 @pytest.mark.parametrize(
     ("body", "head"),
     [

@@ -27,7 +27,7 @@ async def test_an_answer_has_status_headers_body_and_times(make_client: MakeClie
     assert result.asked_at <= result.answered_at
 
 
-async def test_the_request_names_the_program_and_asks_for_plain_bodies(make_client: MakeClient) -> None:
+async def test_the_request_names_the_program_and_asks_for_plain_and_uncached_bodies(make_client: MakeClient) -> None:
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
         await exchange.answer()
@@ -38,6 +38,7 @@ async def test_the_request_names_the_program_and_asks_for_plain_bodies(make_clie
     head = server.received[0].lower()
     assert f"user-agent: aitems-watcher/{__version__}".encode() in head
     assert b"accept-encoding: identity" in head
+    assert b"cache-control: no-cache" in head
     assert head.count(b"accept:") == 1
     assert b"accept: application/json" in head
 

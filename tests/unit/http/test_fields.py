@@ -82,3 +82,27 @@ def test_any_text_is_parsed_without_an_error(text: str) -> None:
 def test_an_encoded_body_is_recognized(value: str, coding: str | None) -> None:
     assert content_encoding(Headers([("Content-Encoding", value)])) == coding
     assert content_encoding(Headers()) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("0", 0), ("120", 120), (" 86400 ", 86_400), ("120, 30", 120), ("30, soon", 30)],
+)
+def test_the_date_of_a_cached_answer_counts_with_its_age(age: str, seconds: int) -> None:
+    headers = Headers([("Date", "Mon, 23 Nov 2026 02:20:00 GMT"), ("Age", age)])
+    assert server_date(headers) == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("age", ["", "-120", "+120", "1.5", "soon", "1e3", "9" * 18, "9" * 5000, "٣", ", 120"])
+def test_an_invalid_age_is_ignored(age: str) -> None:
+    headers = Headers([("Date", "Mon, 23 Nov 2026 02:20:00 GMT"), ("Age", age)])
+    assert server_date(headers) == NOW
+
+
+def test_a_distant_date_with_an_age_is_kept() -> None:
+    headers = Headers([("Date", "Fri, 31 Dec 9999 23:59:59 GMT"), ("Age", "120")])
+    assert server_date(headers) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_a_wait_until_a_date_counts_from_now_in_a_cached_answer() -> None:
+    assert retry_after(IN_A_MINUTE, date="Mon, 23 Nov 2026 02:18:00 GMT", age="120") == 60.0
