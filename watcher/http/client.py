@@ -44,7 +44,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535
 
 REASON_TEXTS: Final = {
-    FailureReason.ADDRESS: "this address is forbidden",
+    FailureReason.ADDRESS: "no allowed address",
     FailureReason.DNS: "the name cannot be resolved",
     FailureReason.CONNECT: "no connection",
     FailureReason.TLS: "TLS failed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ from watcher.core.secret import Secret
 from watcher.http.attempt_trace import host_and_port, system_error_text
 from watcher.http.client import DEFAULT_PORTS, REASON_TEXTS
 from watcher.http.exchange import FailureReason, HttpSettings
-from watcher.http.ssrf_guard import checked_addresses
+from watcher.http.ssrf_guard import FIRST_TRIES_SECONDS, allowed_addresses
 from watcher.http.transport_pool import environment_proxy, tls_context
 
 CLOSE_SECONDS: Final = 1.0
@@ -68,8 +69,7 @@ class _ConnectionFailure:
 
 async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded: bool) -> _ConnectionFailure | None:
     try:
-        peer = (await checked_addresses(host, port))[0] if guarded else host
-        _, writer = await asyncio.open_connection(peer, port)
+        writer = await _open(await allowed_addresses(host, port) if guarded else [host], port)
     except ForbiddenAddressError as error:
         return _ConnectionFailure(FailureReason.ADDRESS, error)
     except (OSError, UnicodeError) as error:
@@ -83,6 +83,15 @@ async def _reach(host: str, port: int, trust: ssl.SSLContext | None, *, guarded:
     finally:
         await _close(writer)
     return None
+
+
+async def _open(hosts: Sequence[str], port: int) -> asyncio.StreamWriter:
+    """Connect to the first of these hosts that answers."""
+    for host in hosts[:-1]:
+        with suppress(OSError):
+            async with asyncio.timeout(FIRST_TRIES_SECONDS):
+                return (await asyncio.open_connection(host, port))[1]
+    return (await asyncio.open_connection(hosts[-1], port))[1]
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Refuse forbidden addresses. The name is resolved once, and only the checked addresses are connected to."""
+"""Connect to allowed addresses only. A name is resolved once, and its forbidden addresses are left out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from watcher.addresses import ForbiddenAddressError, forbidden_address_reason
 FIRST_TRIES_SECONDS: Final = 3.0
 """The time limit for each address except the last."""
 
+MAX_NAMED: Final = 3
+"""Forbidden addresses in one message."""
+
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Rejects a host with any forbidden address before it connects."""
+    """Connects to the allowed addresses of a host, and rejects a host without any."""
 
     def __init__(self) -> None:
         self._backend = httpcore2.AnyIOBackend()
@@ -29,11 +32,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Resolve, check every address, and connect to the first that answers."""
+        """Resolve, and connect to the first allowed address that answers."""
         try:
-            addresses = await checked_addresses(host, port)
+            addresses = await allowed_addresses(host, port)
         except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(str(error)) from error
+            # The pool drops the cause of an error, but not its arguments.
+            raise httpcore2.ConnectError(error) from error
         for address in addresses[:-1]:
             limit = FIRST_TRIES_SECONDS if timeout is None else min(timeout, FIRST_TRIES_SECONDS)
             try:
@@ -47,16 +51,17 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
 
-async def checked_addresses(host: str, port: int) -> list[str]:
-    """Resolve a host.
+async def allowed_addresses(host: str, port: int) -> list[str]:
+    """Resolve a host; return its allowed addresses, at least one.
 
     Raises:
-        ForbiddenAddressError: one of its addresses is forbidden.
+        ForbiddenAddressError: all of its addresses are forbidden; the text names them.
         OSError: the name cannot be resolved.
     """
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
-    for address in addresses:
-        if fault := forbidden_address_reason(address):
-            raise ForbiddenAddressError(f"{address}: {fault}")
-    return addresses
+    reasons = {str(info[4][0]): forbidden_address_reason(str(info[4][0])) for info in infos}
+    allowed = [address for address, reason in reasons.items() if reason is None]
+    if not allowed:
+        named = list(reasons.items())[:MAX_NAMED]
+        raise ForbiddenAddressError(", ".join(f"{address}: {reason}" for address, reason in named))
+    return allowed

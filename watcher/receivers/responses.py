@@ -74,7 +74,7 @@ def outcome_without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Out
     if isinstance(call, MaybeSent):
         return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
     if call.reason is FailureReason.ADDRESS:
-        return Refused(reason=f"not sent: {call.reason}; set url to another host", answer=detail)
+        return Refused(reason=f"not sent: {call.reason}: {detail}; set url to another host", answer=detail)
     if call.reason is FailureReason.INVALID:
         return Refused(reason=f"not sent: {call.reason}; check url and headers", answer=detail)
     return TryLater(reason=f"not sent: {call.reason}", answer=detail)

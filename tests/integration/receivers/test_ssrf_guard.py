@@ -118,8 +118,11 @@ async def test_r27_user_info_is_refused_without_a_connection(url: str, connected
     assert connected == []
 
 
-@pytest.mark.parametrize("answers", [(METADATA,), ("127.0.0.1", METADATA), ("fe80::1",), ("::ffff:a9fe:a9fe",)])
-async def test_r27_a_name_of_a_forbidden_address_is_refused_without_a_connection(
+@pytest.mark.parametrize(
+    "answers",
+    [(METADATA,), (METADATA, "fe80::1"), ("fe80::1",), ("::ffff:a9fe:a9fe",), ("224.0.0.1", "100.100.100.200")],
+)
+async def test_r27_a_name_of_forbidden_addresses_alone_is_refused_without_a_connection(
     answers: tuple[str, ...], connected: list[str], names: Callable[..., list[str]]
 ) -> None:
     names("hook.example", answers)
@@ -128,6 +131,60 @@ async def test_r27_a_name_of_a_forbidden_address_is_refused_without_a_connection
     assert result.reason is FailureReason.ADDRESS
     assert (await probe("http://hook.example:9/", GUARDED)).failure is FailureReason.ADDRESS
     assert connected == []
+
+
+MIXED = (
+    (METADATA, "127.0.0.1"),
+    ("127.0.0.1", METADATA),
+    ("fe80::1", "127.0.0.1", "fe80::2"),
+    ("::ffff:169.254.169.254", METADATA, "127.0.0.1"),
+    ("fd00:ec2::254", "127.0.0.1"),
+    ("255.255.255.255", "ff02::1", "127.0.0.1"),
+)
+"""The answers for a machine's own name, of mDNS, or of a hostile zone: forbidden addresses beside a good one."""
+
+
+@pytest.mark.parametrize("answers", MIXED)
+async def test_r27_a_name_is_reached_by_its_allowed_addresses_alone(
+    answers: tuple[str, ...], connected: list[str], names: Callable[..., list[str]]
+) -> None:
+    names("hook.example", answers)
+    async with server() as port:
+        result = await call(f"http://hook.example:{port}/")
+        assert isinstance(result, Answered), result
+        assert (await probe(f"http://hook.example:{port}/", GUARDED)).failure is None
+    assert connected == ["127.0.0.1", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "texts"),
+    [
+        ((METADATA,), [METADATA, "link-local"]),
+        (("fe80::1", METADATA), ["fe80::1", METADATA]),
+        (("100.100.100.200",), ["100.100.100.200", "a cloud's metadata address"]),
+    ],
+)
+async def test_r27_the_message_names_every_address_of_a_refused_name(
+    answers: tuple[str, ...], texts: list[str], names: Callable[..., list[str]]
+) -> None:
+    names("hook.example", answers)
+    result = await call("http://hook.example:9/")
+    outcome = outcome_without_answer(result, redactor_for(None, ()))
+    assert isinstance(outcome, Refused)
+    found = await probe("http://hook.example:9/", GUARDED)
+    for text in texts:
+        assert text in outcome.reason
+        assert text in result.detail
+        assert text in found.detail
+
+
+async def test_a_probe_tries_the_next_address_if_one_does_not_answer(
+    connected: list[str], names: Callable[..., list[str]]
+) -> None:
+    names("hook.example", ("127.0.0.2", METADATA, "127.0.0.1"))
+    async with server() as port:
+        assert (await probe(f"http://hook.example:{port}/", GUARDED)).failure is None
+    assert connected == ["127.0.0.2", "127.0.0.1"]
 
 
 async def test_r27_a_name_is_resolved_once_so_changing_dns_cannot_evade_the_check(

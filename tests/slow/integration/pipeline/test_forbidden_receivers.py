@@ -22,12 +22,14 @@ from watcher.core.event import Kind
 from watcher.simulator import serve
 
 METADATA = "169.254.169.254"
-FORBIDDEN = {"named": ("127.0.0.1", METADATA), "local": ("fe80::1",), "mapped": ("::ffff:169.254.169.254",)}
+FORBIDDEN = {"named": (METADATA, "fd00:ec2::254"), "local": ("fe80::1",), "mapped": ("::ffff:169.254.169.254",)}
+MIXED = {"mixed": ("fe80::1", METADATA, "127.0.0.1", "::ffff:169.254.169.254")}
+"""A name with one allowed address among forbidden ones, such as a machine's own name."""
 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Record the addresses that this process connects to, and resolve the names of the forbidden receivers."""
+    """Record the addresses that this process connects to, and resolve the names of the receivers."""
     seen: set[str] = set()
     connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
@@ -37,7 +39,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     def leading(host: Any, port: Any, *args: Any, **more: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else host or "").removesuffix(".example")
-        found = FORBIDDEN.get(name, (host,))
+        found = (FORBIDDEN | MIXED).get(name, (host,))
         return [info for address in found for info in getaddrinfo(address, port, *args, **more)]
 
     monkeypatch.setattr(socket.socket, "connect", connecting)
@@ -50,8 +52,8 @@ async def test_r27_forbidden_receivers_get_no_connection_and_the_others_get_ever
 ) -> None:
     api = RecordingSimulator()
     moved = Inbox(lambda _received: RedirectResponse(f"http://{METADATA}/latest/", 302))
-    async with serve(api) as simulator, listening(Inbox()) as hook, listening(moved):
-        hooks = {"hook": hook.url}
+    async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as mixed, listening(moved):
+        hooks = {"hook": hook.url, "mixed": mixed.url.replace("127.0.0.1", "mixed.example")}
         forbidden = {name: f"http://{name}.example:9/hook" for name in FORBIDDEN} | {"moved": moved.url}
         runs, started_at = [], datetime.now(UTC)
         async with daemon_in_process.running(
@@ -74,10 +76,11 @@ async def test_r27_forbidden_receivers_get_no_connection_and_the_others_get_ever
             await wait_until_settled(tmp_path, api)
         runs.append(DaemonRun(started_at, datetime.now(UTC)))
     assert connected == {"127.0.0.1"}
-    evidence = daemon_in_process.evidence(tmp_path, api.shown, runs, {"hook": hook.received})
+    received = {"hook": hook.received, "mixed": mixed.received}
+    evidence = daemon_in_process.evidence(tmp_path, api.shown, runs, received)
     assert evidence.ledger is not None
     assert {entry.ending for entry in evidence.ledger if entry.receiver in forbidden} == {"dead"}
-    assert violations(replace(evidence, ledger=[entry for entry in evidence.ledger if entry.receiver == "hook"])) == []
+    assert violations(replace(evidence, ledger=[entry for entry in evidence.ledger if entry.receiver in hooks])) == []
 
 
 def failing(hook: Inbox) -> set[str]:
