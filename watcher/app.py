@@ -34,6 +34,7 @@ from watcher.wiring.pipeline import Pipeline, wire
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader, ReloadOutcome, ReloadResult
 from watcher.wiring.runtime import Runtime
+from watcher.wiring.secret_handlers import secret_handlers
 from watcher.wiring.status_line import status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
@@ -65,6 +66,7 @@ class Daemon:
         notifier: SystemdNotifier,
         health_endpoints: HealthEndpoints,
         runtime: Runtime,
+        budgets: Budgets,
     ) -> None:
         self.database = database
         self.pipeline = pipeline
@@ -76,6 +78,8 @@ class Daemon:
         self._deliveries = Deliveries(database)
         self._outbox = Outbox(database)
         self._environ = runtime.environ
+        self._runtime = runtime
+        self._budgets = budgets
         self._handlers = self._control_handlers()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -193,6 +197,7 @@ class Daemon:
             "reload": self._reload,
             **delivery_handlers(self.database, workers.receivers, self.clock, workers.wake_one),
             **silence_handlers(self.database, self.clock),
+            **secret_handlers(self._runtime, self._budgets, lambda: self.reloader.config),
         }
 
     async def _ping(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
@@ -272,6 +277,7 @@ async def open_daemon(
             notifier=notifier,
             health_endpoints=health_endpoints,
             runtime=runtime,
+            budgets=budgets,
         )
 
 

@@ -10,8 +10,10 @@ from typing import Final
 Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
 """Serves one command: takes its arguments and returns the answer; raises ``ControlError`` to refuse."""
 
-MAX_REQUEST_BYTES: Final = 65_536
-MAX_ANSWER_BYTES: Final = 4_194_304
+MAX_REQUEST_BYTES: Final = 1_048_576
+"""Enough for the text of a configuration."""
+MAX_ANSWER_BYTES: Final = 67_108_864
+"""Enough for 100,000 trainings."""
 
 
 class ControlError(Exception):

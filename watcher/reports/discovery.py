@@ -43,6 +43,25 @@ class FoundAccount:
                 yield f"the trainings of {found.ref.service} of account {self.account}", found.trainings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryReport:
+    """All that was found, ready to print; the daemon passes it to the command."""
+
+    accounts: Sequence[object]
+    """The accounts for programs."""
+    blocks: Sequence[str]
+    failures: Sequence[str]
+
+
+def report_of(found: Sequence[FoundAccount]) -> DiscoveryReport:
+    """Return what was found in each form."""
+    return DiscoveryReport(
+        accounts=[account_json(item) for item in found],
+        blocks=[line for item in found for line in blocks(item)],
+        failures=[line for item in found for line in failure_lines(item)],
+    )
+
+
 def toml_string(text: str, limit: int = ID_LIMIT) -> str:
     """Write a basic string of TOML 1.0 in one line, without control characters for a terminal.
 

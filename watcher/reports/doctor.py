@@ -99,6 +99,8 @@ class SecretFacts:
     """The file's name, if the source is a file."""
     mode: int = 0
     """The permission bits of that file."""
+    only_in_unit: bool = False
+    """Whether systemd gives it to the unit alone, and this is not the unit."""
     closed_to: int | None = None
     """The number of the daemon's user, if that user may not read the file."""
 
@@ -215,6 +217,8 @@ def daemon_check(facts: DaemonFacts, installed: str) -> DoctorCheck:
 def secret_check(facts: SecretFacts) -> DoctorCheck:
     """Judge whether a secret can be read, and by nobody else."""
     about = f"secret {facts.key}"
+    if facts.only_in_unit:
+        return warning(about, f"{facts.source}: only the unit has it", "systemctl start aitems-watcher, then again")
     if facts.error is not None:
         problem, _, remedy = facts.error.partition("; ")
         return fault(about, problem, remedy or "provide the secret there")

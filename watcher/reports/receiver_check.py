@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event, Kind
@@ -70,6 +71,29 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
         "reason": None if isinstance(outcome, Delivered) else outcome.reason,
         "answer": outcome.answer,
     }
+
+
+FAILED: Final = {kind.__name__: kind for kind in (TryLater, Uncertain, Degrade, Refused)}
+
+
+def outcome_from_json(document: Mapping[str, object]) -> Outcome:
+    """Return the outcome that ``outcome_json`` described."""
+    answer = str(document["answer"])
+    kind = FAILED.get(str(document["outcome"]))
+    return Delivered(answer=answer) if kind is None else kind(reason=str(document["reason"]), answer=answer)
+
+
+def access_from_json(document: Mapping[str, Any]) -> Access:
+    """Return the information that ``access_json`` described."""
+    from watcher.receivers.slack.bot import Access  # noqa: PLC0415 - slow to import
+
+    return Access(
+        identity=document["identity"],
+        scopes=tuple(document["scopes"]),
+        answer=document["answer"],
+        refused=document["refused"],
+        unreadable=document["history_unreadable"],
+    )
 
 
 def access_json(access: Access) -> dict[str, object]:

@@ -37,7 +37,7 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
     """Check the configuration, and with --online the connections.
 
     Prints every fault at once, or the plan: requests, delays, receivers and routes. Without --online it reads no
-    secret and makes no call. With --json it prints one object.
+    secret and makes no call. With it, a running daemon makes the calls, since it has the secrets. With --json it prints one object.
     """
     with plain_errors():
         settings = load_config(config)
@@ -91,9 +91,15 @@ def _show_plan(plan: PollPlan, out: Screen) -> None:
 
 
 def _check_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineCheck]:
-    from watcher.cli.commands.online import online_checks
+    from watcher.cli.from_daemon import checks_of_daemon
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.cli.text.verdicts import show_online_check
+
+    if (answered := checks_of_daemon(config)) is not None:
+        for check in answered if shown else ():
+            show_online_check(check, out)
+        return answered
+    from watcher.wiring.online_checks import online_checks
 
     process = runtime(quiet_logs(verbose=False))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,14 +9,11 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, load_config
 from watcher.cli.text.layout import Cell
-from watcher.cli.text.output import Screen, say, screen
+from watcher.cli.text.output import say, screen
 
 if TYPE_CHECKING:
-    from watcher.aitems.client import AitemsClient
-    from watcher.aitems.wire import ServiceInfo
     from watcher.config import Config
-    from watcher.reports.discovery import FoundAccount, FoundService
-    from watcher.wiring.runtime import Runtime
+    from watcher.reports.discovery import DiscoveryReport
 
 END: Final = help_end(
     "aitems-watcher discover --account main",
@@ -35,20 +30,22 @@ def discover(config: ConfigOption = None, account: AccountOption = None, as_json
     """List services and trainings, as watches to paste.
 
     Prints a [[watch]] block for each service, and a commented block for each training. It changes nothing.
+    A running daemon makes the calls, since it has the secrets.
     """
     with plain_errors():
         # Before the first discovery there is no watch yet: an account is enough.
         settings = load_config(config, {"account"})
         names = _accounts(settings, account)
-        found = _discover(settings, names)
+        report = _discover(settings, names)
     out = screen()
     if as_json:
-        from watcher.reports.discovery import account_json
-
-        out.json({"accounts": [account_json(item) for item in found]})
+        out.json({"accounts": report.accounts})
     else:
-        _show(found, out)
-    raise typer.Exit(_report_failures(found))
+        for line in report.blocks:
+            out.line(Cell(line))
+    for line in report.failures:
+        say(line)
+    raise typer.Exit(ExitStatus.FAILED if report.failures else ExitStatus.OK)
 
 
 def _accounts(config: Config, wanted: str | None) -> list[str]:
@@ -60,52 +57,15 @@ def _accounts(config: Config, wanted: str | None) -> list[str]:
     return [wanted]
 
 
-def _show(found: list[FoundAccount], out: Screen) -> None:
-    from watcher.reports.discovery import blocks
-
-    for item in found:
-        for line in blocks(item):
-            out.line(Cell(line))
-
-
-def _report_failures(found: list[FoundAccount]) -> ExitStatus:
-    from watcher.reports.discovery import failure_lines
-
-    lines = [line for item in found for line in failure_lines(item)]
-    for line in lines:
-        say(line)
-    return ExitStatus.FAILED if lines else ExitStatus.OK
-
-
-def _discover(config: Config, names: list[str]) -> list[FoundAccount]:
+def _discover(config: Config, names: list[str]) -> DiscoveryReport:
+    """Discover inside the daemon, which has the secrets, or here."""
+    from watcher.cli.from_daemon import found_by_daemon
     from watcher.cli.runtime import quiet_logs, run_async, runtime
+    from watcher.reports.discovery import report_of
 
-    return run_async(_call(config, names, runtime(quiet_logs(verbose=False))))
+    found = found_by_daemon(config, names)
+    if found is not None:
+        return found
+    from watcher.wiring.discovery import discover as find
 
-
-async def _call(config: Config, names: list[str], process: Runtime) -> list[FoundAccount]:
-    from watcher.app import make_api
-
-    async with AsyncExitStack() as stack:
-        apis = {name: make_api(name, config.accounts[name], process, stack) for name in names}
-        return await asyncio.gather(*(_account(name, api) for name, api in apis.items()))
-
-
-async def _account(name: str, api: AitemsClient) -> FoundAccount:
-    from watcher.core.polling.result import PollFailure
-    from watcher.reports.discovery import FoundAccount
-
-    answer = await api.services()
-    if isinstance(answer, PollFailure):
-        return FoundAccount(account=name, services=answer)
-    services = await asyncio.gather(*(_service(service, api) for service in answer.services))
-    return FoundAccount(account=name, services=services)
-
-
-async def _service(service: ServiceInfo, api: AitemsClient) -> FoundService:
-    from watcher.core.polling.result import PollFailure
-    from watcher.reports.discovery import FoundService
-
-    answer = await api.list(service.ref)
-    trainings = answer if isinstance(answer, PollFailure) else answer.observations
-    return FoundService(ref=service.ref, name=service.name, trainings=trainings)
+    return report_of(run_async(find(config, names, runtime(quiet_logs(verbose=False)))))

@@ -38,8 +38,8 @@ OnlineOption = Annotated[
 def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: JsonOption = False) -> None:
     """Examine the store, the secrets, the daemon and this machine.
 
-    Each check has a verdict (ok, warning, fault), a detail and a remedy. The command reads every secret that the
-    configuration names and shows none, so run it as the watcher's user and with its environment.
+    Each check has a verdict (ok, warning, fault), a detail and a remedy. A running daemon checks the secrets, which it
+    alone may have; without one the command reads them itself. It shows none. Root sees what the watcher's user cannot.
     """
     with plain_errors():
         settings, faulty = load_usable_config(config)
@@ -56,6 +56,7 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
 
 def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iterator[DoctorCheck]:
     from watcher.cli.commands.doctor_facts import local_checks
+    from watcher.cli.from_daemon import checks_of_daemon
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.reports.doctor import configuration_checks, online_checks_skipped, online_verdicts
 
@@ -65,11 +66,12 @@ def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iter
     if not online:
         yield online_checks_skipped()
         return
-    for check in run_async(_online_checks(config, process)):
+    answered = checks_of_daemon(config)
+    for check in run_async(_online_checks(config, process)) if answered is None else answered:
         yield from online_verdicts(check)
 
 
 async def _online_checks(config: Config, process: Runtime) -> list[OnlineCheck]:
-    from watcher.cli.commands.online import online_checks
+    from watcher.wiring.online_checks import online_checks
 
     return [check async for check in online_checks(config, process)]

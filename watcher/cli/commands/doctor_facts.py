@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +18,6 @@ from watcher import __version__
 from watcher.reports.doctor import (
     DaemonFacts,
     DoctorCheck,
-    SecretFacts,
     StoreFacts,
     daemon_check,
     disk_check,
@@ -153,23 +151,12 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
 
 
 def _secret_checks(config: Config, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> Iterator[DoctorCheck]:
-    from watcher.config.references import secrets_of
+    """Judge the secrets inside the daemon, which has them, or here."""
+    from watcher.cli.from_daemon import secrets_of_daemon
 
-    for key, ref in secrets_of(config):
-        yield secret_check(_secret_facts(key, ref, resolve, user))
+    facts = secrets_of_daemon(config)
+    if facts is None:
+        from watcher.wiring.secret_facts import secret_facts
 
-
-def _secret_facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> SecretFacts:
-    from watcher.config import SecretError, SecretKind
-    from watcher.store.sqlite.owner import may_read
-
-    facts = SecretFacts(key=key, source=f"{ref}")
-    try:
-        resolve(ref)
-    except SecretError as error:
-        return replace(facts, error=f"{error}")
-    if ref.kind is not SecretKind.FILE:
-        return facts
-    path = Path(ref.name)
-    closed_to = None if user is None or may_read(path, user) else user.uid
-    return replace(facts, file=ref.name, mode=stat.S_IMODE(path.stat().st_mode), closed_to=closed_to)
+        facts = secret_facts(config, resolve, user)
+    yield from map(secret_check, facts)

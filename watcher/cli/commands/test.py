@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -13,13 +11,11 @@ from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config
 from watcher.cli.runtime import quiet_logs, run_async, runtime
 from watcher.cli.text.output import screen
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome
-from watcher.core.event import delivery_id
+from watcher.core.delivery.model import Delivered, Outcome
 
 if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.receivers.slack.bot import Access
-    from watcher.wiring.runtime import Runtime
 
 END: Final = help_end(
     "aitems-watcher test ml-ops",
@@ -35,8 +31,8 @@ def send_test(
 ) -> None:
     """Send a marked test alert to one receiver.
 
-    Makes one attempt and shows the receiver's answer. It works beside a running daemon and writes nothing to the
-    store.
+    Makes one attempt and shows the receiver's answer. It writes nothing to the store. A running daemon makes the
+    attempt, since it has the secrets.
     """
     from watcher.cli.text.receiver_check import show_access, show_outcome
     from watcher.reports.receiver_check import access_json, outcome_json
@@ -44,8 +40,7 @@ def send_test(
     with plain_errors():
         settings = load_config(config)
         _require(receiver, settings)
-        process = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
-        outcome, access = run_async(_try(receiver, settings, process))
+        outcome, access = _try(receiver, settings, verbose=verbose, as_json=as_json)
     out = screen()
     if as_json:
         out.json({"receiver": receiver, **outcome_json(outcome), **({"slack": access_json(access)} if access else {})})
@@ -62,26 +57,14 @@ def _require(receiver: str, config: Config) -> None:
         raise typer.BadParameter(f"there is no [receiver.{receiver}]; there are: {names}", param_hint="RECEIVER")
 
 
-async def _try(name: str, config: Config, process: Runtime) -> tuple[Outcome, Access | None]:
-    from watcher.cli.commands.slack_access import access_of
-    from watcher.config import SlackSettings
+def _try(name: str, config: Config, *, verbose: bool, as_json: bool) -> tuple[Outcome, Access | None]:
+    """Try inside the daemon, which has the secrets, or here."""
+    from watcher.cli.from_daemon import tried_by_daemon
 
-    outcome = await _send(name, config, process)
-    settings = config.receivers[name]
-    if not isinstance(settings, SlackSettings):
-        return outcome, None
-    async with AsyncExitStack() as stack:
-        return outcome, await access_of(name, settings, process, stack)
+    tried = tried_by_daemon(config, name)
+    if tried is not None:
+        return tried
+    from watcher.wiring.alert_test import try_receiver
 
-
-async def _send(name: str, config: Config, process: Runtime) -> Outcome:
-    from watcher.app import make_receiver
-    from watcher.reports.receiver_check import marked_event
-
-    event = marked_event(process.clock.utc_now(), secrets.token_hex(8))
-    async with AsyncExitStack() as stack:
-        receiver = make_receiver(name, config.receivers[name], process, stack)
-        body = receiver.seal(event, receiver_seq=1)
-        return await receiver.send(
-            DeliveryRequest(delivery_id=delivery_id((event.id,), name), events=(event,), body=body)
-        )
+    process = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
+    return run_async(try_receiver(name, config, process))

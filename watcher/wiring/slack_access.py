@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from watcher.config import SlackSettings
-    from watcher.receivers.slack.bot import Access
-    from watcher.wiring.runtime import Runtime
+from watcher.config import SlackSettings
+from watcher.receivers.slack.bot import Access, SlackReceiver
+from watcher.wiring.receivers import make_receiver
+from watcher.wiring.runtime import Runtime
 
 
 async def access_of(name: str, settings: SlackSettings, process: Runtime, stack: AsyncExitStack) -> Access:
@@ -18,9 +17,6 @@ async def access_of(name: str, settings: SlackSettings, process: Runtime, stack:
         SecretError: the token cannot be read.
         InvalidReceiverError: the text is no token.
     """
-    from watcher.receivers.slack.bot import SlackReceiver
-    from watcher.wiring.receivers import make_receiver
-
     receiver = make_receiver(name, settings, process, stack)
     assert isinstance(receiver, SlackReceiver)  # noqa: S101 - settings of this kind make such a receiver
     return await receiver.access()

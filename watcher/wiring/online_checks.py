@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from watcher.aitems.client import AitemsClient
 from watcher.config import (
     Config,
     LogSettings,
@@ -18,18 +19,22 @@ from watcher.config import (
     WebhookSettings,
     receiver_url_problem,
 )
+from watcher.config.to_core import polls_of
 from watcher.core.incidents.advice import advice
 from watcher.core.plural import counted
+from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure
 from watcher.core.secret import Secret
+from watcher.http import HttpSettings, HttpSetupError
+from watcher.http.probe import probe
+from watcher.pipeline.polling.corroborate import doubted
+from watcher.receivers import InvalidReceiverError
 from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
 from watcher.reports.receiver_check import history_text, scopes_text
-
-if TYPE_CHECKING:
-    from watcher.aitems.client import AitemsClient
-    from watcher.core.polling.plan import Poll
-    from watcher.wiring.runtime import Runtime
+from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.runtime import Runtime
+from watcher.wiring.slack_access import access_of
 
 PROBE_SECONDS: Final = 10.0
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -39,10 +44,16 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 PendingCheck = Coroutine[object, object, OnlineCheck]
 
 
-async def online_checks(config: Config, process: Runtime) -> AsyncIterator[OnlineCheck]:
-    """Make all checks at the same time; yield them in the order of the configuration."""
+async def online_checks(config: Config, process: Runtime, budgets: Budgets | None = None) -> AsyncIterator[OnlineCheck]:
+    """Make all checks at the same time; yield them in the order of the configuration.
+
+    Args:
+        config: the accounts, watches and receivers.
+        process: has the secrets.
+        budgets: the daemon's budgets of requests, where it makes the checks.
+    """
     async with AsyncExitStack() as stack:
-        checks = [*_account_checks(config, process, stack), *_receiver_checks(config, process, stack)]
+        checks = [*_account_checks(config, process, stack, budgets), *_receiver_checks(config, process, stack)]
         tasks = [asyncio.create_task(check) for check in checks]
         try:
             for task in tasks:
@@ -52,15 +63,14 @@ async def online_checks(config: Config, process: Runtime) -> AsyncIterator[Onlin
                 task.cancel()
 
 
-def _account_checks(config: Config, process: Runtime, stack: AsyncExitStack) -> Iterator[PendingCheck]:
-    from watcher.app import make_api
-    from watcher.config.to_core import polls_of
-    from watcher.http import HttpSetupError
+def _account_checks(
+    config: Config, process: Runtime, stack: AsyncExitStack, budgets: Budgets | None
+) -> Iterator[PendingCheck]:
 
     polls = polls_of(config)
     for name, settings in config.accounts.items():
         try:
-            api = make_api(name, settings, process, stack)
+            api = make_api(name, settings, process, stack, budgets)
         except (SecretError, HttpSetupError) as error:
             yield _finished(unusable(f"account {name}", error))
             continue
@@ -108,8 +118,6 @@ async def _check_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
 
 async def _corroborated(failure: PollFailure, api: AitemsClient) -> PollFailure:
     """Return a 404 as it is only where AiTEMS answers another call."""
-    from watcher.pipeline.polling.corroborate import doubted
-
     if failure.cause is Cause.NOT_FOUND and isinstance(await api.services(), PollFailure):
         return doubted(failure)
     return failure
@@ -139,9 +147,6 @@ def _receiver_checks(config: Config, process: Runtime, stack: AsyncExitStack) ->
 
 
 async def _check_bot(name: str, settings: SlackSettings, process: Runtime, stack: AsyncExitStack) -> OnlineCheck:
-    from watcher.cli.commands.slack_access import access_of
-    from watcher.http import HttpSetupError
-    from watcher.receivers import InvalidReceiverError
 
     about = f"receiver {name}"
     try:
@@ -156,8 +161,6 @@ async def _check_bot(name: str, settings: SlackSettings, process: Runtime, stack
 async def _check_receiver(
     about: str, settings: WebhookSettings | SlackWebhookSettings | LogSettings, process: Runtime
 ) -> OnlineCheck:
-    from watcher.http import HttpSettings, HttpSetupError
-    from watcher.http.probe import probe
 
     if isinstance(settings, LogSettings):
         return passed(about, "standard output, needs no connection")

@@ -1,0 +1,140 @@
+"""Commands that need secrets, beside a daemon that alone has them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli.support import Result, Run, runner
+from tests.support import daemon_in_process
+from tests.support.recording_simulator import RecordingSimulator
+from tests.support.servers import Inbox, listening
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, serve
+
+SERVICE = "6wxgu1abcde"
+CONFIG = """
+[account.main]
+base_url = "{base_url}"
+access_key = {{ credential = "access" }}
+secret_key = {{ credential = "secret" }}
+requests_per_second = 100.0
+
+[state]
+url = "sqlite:///watcher.db"
+
+[web]
+listen = ""
+
+[[watch]]
+service = "{service}"
+
+[receiver.hook]
+kind = "webhook"
+url = {{ credential = "hook" }}
+"""
+COMMANDS = ("check --online", "discover", "test hook", "doctor --online")
+
+
+@dataclass(slots=True)
+class Place:
+    """A folder with a configuration, beside a daemon that has its credentials."""
+
+    config: Path
+    hook: Inbox
+    run: Run
+
+    async def command(self, line: str) -> Result:
+        """Run a command in a thread: the daemon is in this process."""
+        return await asyncio.to_thread(self.run, *line.split(), "--config", self.config)
+
+
+@pytest.fixture
+async def place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    for name in (*daemon_in_process.ENVIRON, "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    api, hook = RecordingSimulator(), Inbox()
+    api.set_training(SERVICE, "pop", "v1", "learning")
+    async with serve(api) as simulator, listening(hook):
+        text = CONFIG.format(base_url=simulator.base_url, service=SERVICE)
+        (tmp_path / "config.toml").write_text(text)
+        credentials = {"access": SIMULATOR_ACCESS_KEY, "secret": SIMULATOR_SECRET_KEY, "hook": hook.url}
+        for name, secret in credentials.items():
+            (tmp_path / name).write_text(secret)
+        async with daemon_in_process.running(tmp_path, text, {"CREDENTIALS_DIRECTORY": str(tmp_path)}):
+            yield Place(tmp_path / "config.toml", hook, runner(capsys))
+
+
+def document(ended: Result) -> Any:
+    """Return the printed document; the daemon in this process logs to standard output too."""
+    return json.loads(ended.out[ended.out.index("{\n") :])
+
+
+async def test_a_command_uses_the_secrets_of_the_daemon(place: Place) -> None:
+    online = await place.command("check --online")
+    assert online.status == 0, online.out
+    assert "key accepted, 1 service" in online.out
+    assert f"inside the daemon, process {os.getpid()}, with its secrets" in online.err
+    found = await place.command("discover")
+    assert f'service = "{SERVICE}"' in found.out
+    assert 'version = "v1"' in found.out
+    tested = await place.command("test hook")
+    assert (tested.status, "delivered" in tested.out) == (0, True)
+    assert place.hook.events()[-1]["id"].startswith("evt_test")
+    doctor = await place.command("doctor --online")
+    assert "account.main.access_key" in doctor.out
+    assert "credential access: present" in doctor.out
+    assert "key accepted" in doctor.out
+
+
+async def test_the_documents_for_programs_are_the_same(place: Place) -> None:
+    online = document(await place.command("check --json --online"))
+    assert [item["good"] for item in online["online"]] == [True, True, True]
+    found = document(await place.command("discover --json"))
+    assert found["accounts"][0]["services"][0]["trainings"][0]["status"] == "learning"
+    tested = document(await place.command("test hook --json"))
+    assert (tested["receiver"], tested["delivered"]) == ("hook", True)
+
+
+async def test_the_text_of_the_command_counts_not_that_of_the_daemon(place: Place) -> None:
+    place.config.write_text(place.config.read_text() + '\n[receiver.later]\nkind = "log"\n')
+    assert "receiver later" in (await place.command("check --online")).out
+    assert (await place.command("test later")).status == 0
+
+
+async def test_a_credential_that_the_daemon_lacks_is_named(place: Place) -> None:
+    place.config.write_text(place.config.read_text().replace('"hook" }', '"other" }'))
+    tested = await place.command("test hook")
+    assert tested.status == 1
+    assert "other" in tested.err
+    online = await place.command("check --online")
+    assert online.status == 78
+    assert "other" in online.out
+
+
+async def test_doctor_beside_a_faulty_file_uses_the_active_configuration(place: Place) -> None:
+    place.config.write_text(place.config.read_text() + "\n[surprise]\n")
+    doctor = await place.command("doctor")
+    assert doctor.status == 1
+    assert "surprise" in doctor.out
+    assert "credential access: present" in doctor.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_daemon_each_command_runs_here(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (tmp_path / "config.toml").write_text(CONFIG.format(base_url="http://127.0.0.1:1/api/v1", service=SERVICE))
+    ended = runner(capsys)(*command.split(), "--config", tmp_path / "config.toml")
+    assert ended.status in {1, 78}
+    assert "inside the daemon" not in ended.err
+    assert "credential" in ended.out + ended.err

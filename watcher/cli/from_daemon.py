@@ -1,0 +1,78 @@
+"""Commands that need secrets, run inside the daemon: it has those of its environment and its credentials.
+
+Each function returns ``None`` where no daemon of the configuration's store can do it; the command then runs here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.cli.text.output import say
+
+if TYPE_CHECKING:
+    from watcher.config import Config
+    from watcher.core.delivery.model import Outcome
+    from watcher.receivers.slack.bot import Access
+    from watcher.reports.discovery import DiscoveryReport
+    from watcher.reports.doctor import SecretFacts
+    from watcher.reports.online import OnlineCheck
+
+PING_SECONDS: Final = 5.0
+LONGEST_SECONDS: Final = 330.0
+"""Longer than the longest wait of an online check for the account's budget."""
+
+
+def checks_of_daemon(config: Config) -> list[OnlineCheck] | None:
+    """Make the online checks."""
+    from watcher.reports.online import OnlineCheck
+
+    answer = _ask(config, "check.online", {})
+    return None if answer is None else [OnlineCheck(**item) for item in answer["checks"]]
+
+
+def secrets_of_daemon(config: Config) -> list[SecretFacts] | None:
+    """Read the secrets."""
+    from watcher.reports.doctor import SecretFacts
+
+    answer = _ask(config, "doctor.secrets", {})
+    return None if answer is None else [SecretFacts(**item) for item in answer["secrets"]]
+
+
+def found_by_daemon(config: Config, accounts: Sequence[str]) -> DiscoveryReport | None:
+    """Discover services and trainings."""
+    from watcher.reports.discovery import DiscoveryReport
+
+    answer = _ask(config, "discover", {"accounts": list(accounts)})
+    return None if answer is None else DiscoveryReport(**answer)
+
+
+def tried_by_daemon(config: Config, receiver: str) -> tuple[Outcome, Access | None] | None:
+    """Send a test alert."""
+    from watcher.reports.receiver_check import access_from_json, outcome_from_json
+
+    answer = _ask(config, "test", {"receiver": receiver})
+    if answer is None:
+        return None
+    slack = answer.get("slack")
+    return outcome_from_json(answer), None if slack is None else access_from_json(slack)
+
+
+def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any] | None:
+    from watcher.cli.store_access import ask_daemon
+    from watcher.config.reader import read
+    from watcher.control.protocol import ControlError, NoDaemonError
+
+    try:
+        daemon = ask_daemon(config, os.environ, "ping", {}, timeout_seconds=PING_SECONDS)
+    except (NoDaemonError, ControlError):
+        return None
+    known = daemon.get("commands")
+    if not isinstance(known, list) or command not in known:
+        # It is of an older version.
+        return None
+    say(f"{command}: inside the daemon, process {daemon['pid']}, with its secrets")
+    # The daemon reads the same text, not the file: that may be open to this user alone.
+    text = {"path": str(config.path.absolute()), "text": read(config.path)}
+    return ask_daemon(config, os.environ, command, {**arguments, **text}, timeout_seconds=LONGEST_SECONDS)

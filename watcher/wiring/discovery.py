@@ -1,0 +1,43 @@
+"""The services and trainings of accounts, for ``discover``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from watcher.aitems.client import AitemsClient
+from watcher.aitems.wire import ServiceInfo
+from watcher.config import Config
+from watcher.core.polling.result import PollFailure
+from watcher.reports.discovery import FoundAccount, FoundService
+from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.runtime import Runtime
+
+
+async def discover(
+    config: Config, names: Sequence[str], process: Runtime, budgets: Budgets | None = None
+) -> list[FoundAccount]:
+    """List the services of these accounts, and their trainings, all at the same time.
+
+    Raises:
+        SecretError: a key cannot be read.
+        HttpSetupError: a proxy or a certificate cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        apis = {name: make_api(name, config.accounts[name], process, stack, budgets) for name in names}
+        return await asyncio.gather(*(_account(name, api) for name, api in apis.items()))
+
+
+async def _account(name: str, api: AitemsClient) -> FoundAccount:
+    answer = await api.services()
+    if isinstance(answer, PollFailure):
+        return FoundAccount(account=name, services=answer)
+    services = await asyncio.gather(*(_service(service, api) for service in answer.services))
+    return FoundAccount(account=name, services=services)
+
+
+async def _service(service: ServiceInfo, api: AitemsClient) -> FoundService:
+    answer = await api.list(service.ref)
+    trainings = answer if isinstance(answer, PollFailure) else answer.observations
+    return FoundService(ref=service.ref, name=service.name, trainings=trainings)

@@ -1,0 +1,82 @@
+"""The control socket's handlers for commands that need secrets, which only the daemon may have."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from watcher.config import Config, ConfigError, SecretError, load
+from watcher.control.protocol import ControlError, Handler
+from watcher.http import HttpSetupError
+from watcher.receivers import InvalidReceiverError
+from watcher.reports.discovery import report_of
+from watcher.reports.receiver_check import access_json, outcome_json
+from watcher.wiring.accounts import Budgets
+from watcher.wiring.alert_test import try_receiver
+from watcher.wiring.discovery import discover
+from watcher.wiring.online_checks import online_checks
+from watcher.wiring.runtime import Runtime
+from watcher.wiring.secret_facts import secret_facts
+
+Arguments = Mapping[str, object]
+Work = Callable[[Config, Arguments], Awaitable[Arguments]]
+NO_SECTION: Final[tuple[str, ...]] = ()
+
+
+def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Config]) -> dict[str, Handler]:
+    """Return the handlers, by command.
+
+    Each takes the text of a configuration, which may be newer than the active one.
+
+    Args:
+        runtime: has the secrets.
+        budgets: the budgets of requests of the active configuration.
+        active: returns that configuration.
+    """
+
+    def shared(config: Config) -> Budgets | None:
+        """Return the daemon's budgets, unless another configuration would change them."""
+        return budgets if config.accounts == active().accounts else None
+
+    async def check(config: Config, _arguments: Arguments) -> Arguments:
+        return {"checks": [item.as_json() async for item in online_checks(config, runtime, shared(config))]}
+
+    async def secrets(config: Config, _arguments: Arguments) -> Arguments:
+        return {"secrets": [asdict(item) for item in secret_facts(config, runtime.secret)]}
+
+    async def find(config: Config, arguments: Arguments) -> Arguments:
+        wanted = arguments.get("accounts")
+        names = [name for name in config.accounts if isinstance(wanted, list) and name in wanted]
+        return asdict(report_of(await discover(config, names, runtime, shared(config))))
+
+    async def test(config: Config, arguments: Arguments) -> Arguments:
+        name = str(arguments.get("receiver"))
+        if name not in config.receivers:
+            raise ControlError(f"there is no [receiver.{name}]")
+        outcome, access = await try_receiver(name, config, runtime)
+        return {**outcome_json(outcome), "slack": None if access is None else access_json(access)}
+
+    works = {"check.online": check, "doctor.secrets": secrets, "discover": find, "test": test}
+    return {command: _with_configuration(work, active) for command, work in works.items()}
+
+
+def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
+    """Wrap a handler: it reads the configuration, and an expected error becomes the socket's own."""
+
+    async def handler(arguments: Arguments) -> Arguments:
+        try:
+            return await work(_configuration(arguments, active), arguments)
+        except (SecretError, HttpSetupError, InvalidReceiverError) as error:
+            raise ControlError(str(error)) from None
+
+    return handler
+
+
+def _configuration(arguments: Arguments, active: Callable[[], Config]) -> Config:
+    """Read the configuration of a request; while the file is faulty, the active one counts."""
+    try:
+        return load(Path(str(arguments.get("path"))), text=str(arguments.get("text")), needed=NO_SECTION)
+    except ConfigError:
+        return active()
