@@ -37,7 +37,8 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
     """Check the configuration, and with --online the connections.
 
     Prints every fault at once, or the plan: requests, delays, receivers and routes. Without --online it reads no
-    secret and makes no call. With it, a running daemon makes the calls, since it has the secrets. With --json it prints one object.
+    secret and makes no call. With it, a running daemon makes the calls, since it has the secrets. With --json it
+    prints one object.
     """
     with plain_errors():
         settings = load_config(config)
