@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from watcher.store.sqlite import connections, disk_reserve
+from watcher.store.sqlite.reading import reading_remedy
 from watcher.store.url import sqlite_path
 
 
@@ -20,6 +21,11 @@ def reader_engine(url: str) -> Engine:
 def store_bytes(url: str) -> int:
     """Return the size of the store on its disk, in bytes."""
     return disk_reserve.file_bytes(sqlite_path(url))
+
+
+def remedy_for(url: str) -> str:
+    """Return the remedy for a store that cannot be read."""
+    return reading_remedy(sqlite_path(url))
 
 
 def place_of(url: str) -> str:

@@ -25,7 +25,7 @@ from watcher.store.delivery import receivers
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
 from watcher.store.outbox import recent_of
-from watcher.store.readers import place_of, reader_engine
+from watcher.store.readers import place_of, reader_engine, remedy_for
 from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
 from watcher.store.trainings import TrainingCount, TrainingQuery
 from watcher.store.unannounced import UnannouncedEvent, unannounced
@@ -239,8 +239,6 @@ def open_views(url: str) -> Iterator[Views]:
         with engine.begin() as connection:
             yield Views(connection)
     except DatabaseError as error:
-        raise StoreUnusable(
-            f"cannot read {place_of(url)}: {error.orig}; run `aitems-watcher run` once, or restore it"
-        ) from error
+        raise StoreUnusable(f"cannot read {place_of(url)}: {error.orig}; {remedy_for(url)}") from error
     finally:
         engine.dispose()

@@ -12,7 +12,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from watcher import __version__
 from watcher.reports.doctor import (
@@ -99,6 +98,7 @@ def _needed_sqlite() -> str | None:
 
 def store_facts(url: str) -> StoreFacts:
     """Read the whole store, without writing to it."""
+    from watcher.store.sqlite.reading import reading_address
     from watcher.store.url import sqlite_path
 
     path = sqlite_path(url)
@@ -106,8 +106,7 @@ def store_facts(url: str) -> StoreFacts:
     if not path.exists():
         return replace(facts, exists=False)
     try:
-        address = f"file:{quote(str(path))}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=STORE_SECONDS)) as connection:
+        with closing(sqlite3.connect(reading_address(path), uri=True, timeout=STORE_SECONDS)) as connection:
             return _content(replace(facts, size_bytes=path.stat().st_size), connection)
     except sqlite3.Error as error:
         return replace(facts, error=f"{error}")

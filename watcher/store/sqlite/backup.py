@@ -10,13 +10,13 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import meta_keys
 from watcher.store.errors import BackupError, StoreUnusable
 from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS, read_facts
 from watcher.store.sqlite.owner import give_new_file
+from watcher.store.sqlite.reading import reading_address, reading_remedy
 
 PARTIAL: Final = ".partial"
 PRIVATE: Final = 0o600
@@ -34,7 +34,7 @@ def write_backup(store: Path, target: Path, now: datetime, *, force: bool = Fals
             _copy(store, partial, now)
             read_facts(partial)
         except (sqlite3.Error, StoreUnusable) as error:
-            raise BackupError(f"cannot back {store} up to {target}: {error}") from error
+            raise BackupError(f"cannot back {store} up to {target}: {error}; {reading_remedy(store)}") from error
         _publish(partial, target)
 
 
@@ -66,7 +66,7 @@ def _partial(target: Path) -> Iterator[Path]:
 
 
 def _copy(store: Path, partial: Path, now: datetime) -> None:
-    address = f"file:{quote(str(store))}?mode=ro"
+    address = reading_address(store)
     with (
         closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as source,
         closing(sqlite3.connect(partial, isolation_level=None)) as copy,

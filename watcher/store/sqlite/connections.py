@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, StaticPool
@@ -12,6 +11,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from watcher.store.errors import StoreUnusable
 from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS
 from watcher.store.sqlite.library import check_library
+from watcher.store.sqlite.reading import reading_address
 
 
 def writer_engine(path: Path) -> Engine:
@@ -45,7 +45,7 @@ def reader_engine(path: Path) -> Engine:
     check_library()
     if not path.exists():
         raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration")
-    address = f"file:{quote(str(path))}?mode=ro"
+    address = reading_address(path)
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from watcher.store.errors import StoreUnusable
+from watcher.store.sqlite.reading import reading_address
 
 READ_TIMEOUT_SECONDS: Final = 5.0
 
@@ -19,7 +19,7 @@ def read_revision(path: Path) -> str:
     Raises:
         StoreUnusable: the file cannot be read, or has no schema.
     """
-    address = f"file:{quote(str(path))}?mode=ro"
+    address = reading_address(path)
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=READ_TIMEOUT_SECONDS)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
