@@ -50,6 +50,7 @@ CAUSES: Final = {
     FailureReason.DNS: Cause.DNS,
     FailureReason.CONNECT: Cause.CONNECT,
     FailureReason.PROXY: Cause.CONNECT,
+    FailureReason.PROXY_KIND: Cause.CONNECT,
     FailureReason.TLS: Cause.TLS,
     FailureReason.DEADLINE: Cause.DEADLINE,
     FailureReason.RESET: Cause.RESET,

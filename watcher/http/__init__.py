@@ -1,6 +1,7 @@
 """HTTP requests of the program; all of them go through ``HttpClient.call``."""
 
 from watcher.http.client import HttpClient, is_idle_closed
+from watcher.http.environment_proxy import is_loopback
 from watcher.http.exchange import (
     Answered,
     FailureReason,
@@ -15,7 +16,6 @@ from watcher.http.exchange import (
     Signer,
 )
 from watcher.http.fields import content_encoding, retry_after_seconds, server_date
-from watcher.http.transport_pool import is_loopback
 
 __all__ = [
     "Answered",

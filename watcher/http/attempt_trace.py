@@ -13,7 +13,7 @@ from typing import Any
 import httpx2 as httpx
 
 from watcher.addresses import ForbiddenAddressError
-from watcher.http.exchange import FailureReason
+from watcher.http.exchange import FailureReason, ProxyKindError
 
 # The beginnings of the library's messages for a stream that ended too early; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
@@ -131,16 +131,18 @@ class AttemptTrace:
     def reason(self, error: Exception) -> FailureReason:
         """Return the reason for the failure of the attempt."""
         if self.surely_not_sent(error):
-            return self._reason_before_writing()
+            return self._reason_before_writing(error)
         if isinstance(error, httpx.ProtocolError):
             return _reason_of_breach(str(error))
         if isinstance(error, ssl.SSLError):
             return FailureReason.TLS
         return FailureReason.RESET if self.status is None else FailureReason.TRUNCATED
 
-    def _reason_before_writing(self) -> FailureReason:
+    def _reason_before_writing(self, error: Exception) -> FailureReason:
         if self._address_refused:
             return FailureReason.ADDRESS
+        if isinstance(error, ProxyKindError):
+            return FailureReason.PROXY_KIND
         match self.stage:
             case Stage.CONNECTING:
                 return FailureReason.DNS if self._name_failed else FailureReason.CONNECT

@@ -19,6 +19,7 @@ from watcher.clock import Clock
 from watcher.core.secret import Secret
 from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_error_text
 from watcher.http.exchange import (
+    DEFAULT_PORTS,
     Answered,
     FailureReason,
     Headers,
@@ -40,7 +41,6 @@ DEFAULT_HEADERS: Final = {
     # An answer from a cache shows an older state, and a heartbeat must reach its server.
     "Cache-Control": "no-cache",
 }
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_PORT: Final = 65535
 
 REASON_TEXTS: Final = {
@@ -49,6 +49,7 @@ REASON_TEXTS: Final = {
     FailureReason.CONNECT: "no connection",
     FailureReason.TLS: "TLS failed",
     FailureReason.PROXY: "the proxy refused the connection",
+    FailureReason.PROXY_KIND: "the proxy is of an unknown kind",
     FailureReason.INVALID: "the request cannot be sent: its URL, method or a header is malformed",
     FailureReason.RESET: "the connection ended without an answer",
     FailureReason.IDLE_CLOSED: "the peer closed the idle connection",

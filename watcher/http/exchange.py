@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from watcher.core.secret import Secret
+
+DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 Signer = Callable[[str, bytes], Mapping[str, str]]
 """Takes the method and the exact path with query, and returns the headers that sign them."""
@@ -25,6 +27,8 @@ class FailureReason(StrEnum):
     TLS = "tls"
     PROXY = "proxy"
     """The proxy refused to connect to the host."""
+    PROXY_KIND = "proxy-not-supported"
+    """The environment names a proxy of an unknown kind, such as SOCKS."""
     INVALID = "invalid-request"
     """The URL, the method or a header cannot be sent."""
     DEADLINE = "deadline"
@@ -66,6 +70,10 @@ class HttpSettings:
 
 class HttpSetupError(ValueError):
     """The settings are unusable: an unreadable certificate, or a proxy of an unknown kind."""
+
+
+class ProxyKindError(HttpSetupError):
+    """The proxy is of an unknown kind, such as SOCKS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from watcher.addresses import ForbiddenAddressError
 from watcher.core.secret import Secret
 from watcher.http.attempt_trace import host_and_port, system_error_text
-from watcher.http.client import DEFAULT_PORTS, REASON_TEXTS
-from watcher.http.exchange import FailureReason, HttpSettings
+from watcher.http.client import REASON_TEXTS
+from watcher.http.environment_proxy import environment_proxy
+from watcher.http.exchange import DEFAULT_PORTS, FailureReason, HttpSettings
 from watcher.http.ssrf_guard import FIRST_TRIES_SECONDS, allowed_addresses
-from watcher.http.transport_pool import environment_proxy, tls_context
+from watcher.http.transport_pool import tls_context
 
 CLOSE_SECONDS: Final = 1.0
 
@@ -41,7 +42,7 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
         HttpSetupError: the settings are unusable.
     """
     target = urlsplit(_text(url))
-    proxy = _text(settings.proxy) if settings.proxy else environment_proxy(target.scheme, target.hostname or "")
+    proxy = _text(settings.proxy) if settings.proxy else _environment_proxy(target)
     peer = urlsplit(proxy) if proxy else target
     trust = tls_context(settings) if peer.scheme == "https" else None
     host, port = peer.hostname or "", peer.port or DEFAULT_PORTS[peer.scheme]
@@ -59,6 +60,10 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
 
 def _text(url: str | Secret) -> str:
     return url.reveal() if isinstance(url, Secret) else url
+
+
+def _environment_proxy(target: SplitResult) -> str | None:
+    return environment_proxy(target.scheme, target.hostname or "", target.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from typing import TYPE_CHECKING, NoReturn
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
 import httpx2 as httpx
 
 from watcher.core.secret import Secret
+from watcher.http.environment_proxy import checked_proxy, environment_proxy
 from watcher.http.exchange import HttpSettings, HttpSetupError
 from watcher.http.noted_stream import connect_through
 from watcher.http.ssrf_guard import GuardedBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PROXY_SCHEMES = ("http", "https")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is ``localhost`` or a loopback address."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class TransportPool:
@@ -37,25 +24,25 @@ class TransportPool:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._tls = tls_context(settings)
-        self._own_proxy = _checked(_text(settings.proxy)) if settings.proxy is not None else None
+        self._own_proxy = checked_proxy(_text(settings.proxy), "proxy") if settings.proxy is not None else None
         self._pools: dict[str | None, httpx.AsyncHTTPTransport] = {}
-        self._proxies: dict[tuple[str, str], str | None] = {}
+        self._proxies: dict[tuple[str, str, int | None], str | None] = {}
 
     def pool_for(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
         """Return the pool for ``url``.
 
         Raises:
-            HttpSetupError: the environment names a proxy of an unknown kind.
+            ProxyKindError: the environment names a proxy of an unknown kind.
         """
-        proxy = self._own_proxy or self._environment_proxy(url.scheme, url.host)
+        proxy = self._own_proxy or self._environment_proxy(url.scheme, url.host, url.port)
         if proxy not in self._pools:
             self._pools[proxy] = self._open(proxy)
         return self._pools[proxy]
 
-    def _environment_proxy(self, scheme: str, host: str) -> str | None:
-        if (scheme, host) not in self._proxies:
-            self._proxies[scheme, host] = environment_proxy(scheme, host)
-        return self._proxies[scheme, host]
+    def _environment_proxy(self, scheme: str, host: str, port: int | None) -> str | None:
+        if (scheme, host, port) not in self._proxies:
+            self._proxies[scheme, host, port] = environment_proxy(scheme, host, port)
+        return self._proxies[scheme, host, port]
 
     def _open(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
         limits = httpx.Limits(
@@ -76,29 +63,6 @@ class TransportPool:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
-
-
-def environment_proxy(scheme: str, host: str) -> str | None:
-    """Return the proxy of ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` for a host.
-
-    A loopback address is never proxied: the environment's proxy is on another machine.
-    """
-    proxies = getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or is_loopback(host) or proxy_bypass(host):
-        return None
-    return _checked(proxy if "://" in proxy else f"http://{proxy}")
-
-
-def _checked(proxy: str) -> str:
-    try:
-        scheme = httpx.URL(proxy).scheme
-    except httpx.InvalidURL:
-        scheme = ""
-    if scheme not in PROXY_SCHEMES:
-        # The message omits the URL, which may hold a password.
-        raise HttpSetupError("the proxy's URL must begin with http:// or https://; other kinds are not supported")
-    return proxy
 
 
 def _text(value: str | Secret) -> str:

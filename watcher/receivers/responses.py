@@ -75,6 +75,8 @@ def outcome_without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Out
         return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
     if call.reason is FailureReason.ADDRESS:
         return Refused(reason=f"not sent: {call.reason}: {detail}; set url to another host", answer=detail)
+    if call.reason is FailureReason.PROXY_KIND:
+        return Refused(reason=f"not sent: {detail}", answer=detail)
     if call.reason is FailureReason.INVALID:
         return Refused(reason=f"not sent: {call.reason}; check url and headers", answer=detail)
     return TryLater(reason=f"not sent: {call.reason}", answer=detail)

@@ -11,8 +11,10 @@ import pytest
 
 from tests.integration.http.conftest import TLS
 from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_server
+from watcher.core.delivery.model import Refused
 from watcher.core.secret import Secret
 from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSetupError, MaybeSent, NotSent
+from watcher.receivers.responses import outcome_without_answer, redactor_for
 
 MakeClient = Callable[..., HttpClient]
 
@@ -237,12 +239,24 @@ async def test_loopback_never_uses_the_proxy_of_the_environment(
     assert isinstance(result, Answered)
 
 
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("socks5h://user:hunter2@127.0.0.1:1", "ALL_PROXY is a SOCKS proxy, which is not supported"),
+        ("socks4://127.0.0.1:1", "ALL_PROXY is a SOCKS proxy, which is not supported"),
+        ("quic://user:hunter2@127.0.0.1:1", "ALL_PROXY is of an unknown kind"),
+    ],
+)
 async def test_an_unknown_kind_of_proxy_in_the_environment_is_reported(
-    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, proxy: str, words: str
 ) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5h://user:hunter2@127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", proxy)
     result = await make_client().call(HttpRequest(url="http://aitems.invalid/"))
     assert isinstance(result, NotSent)
-    assert result.reason is FailureReason.INVALID
-    assert "proxy" in result.detail
+    assert result.reason is FailureReason.PROXY_KIND
+    assert words in result.detail
     assert "hunter2" not in result.detail
+    outcome = outcome_without_answer(result, redactor_for(None, ()))
+    assert isinstance(outcome, Refused)
+    assert words in outcome.reason
+    assert "url and headers" not in outcome.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
@@ -21,7 +22,9 @@ END: Final = help_end(
     statuses={
         ExitStatus.OK: "",
         ExitStatus.FAILED: "--online: a call failed",
-        ExitStatus.CONFIG: "the file is invalid or exceeds requests_per_second, or a secret cannot be read",
+        ExitStatus.CONFIG: (
+            "the file is invalid or exceeds requests_per_second, a secret cannot be read, or a proxy is not supported"
+        ),
     },
 )
 
@@ -70,7 +73,7 @@ def _warn_of_library() -> None:
 
 
 def _refuse(plan: PollPlan, out: Screen, *, as_json: bool) -> NoReturn:
-    """End the command: the plan exceeds the budget, so nothing is tried."""
+    """End the command: the plan exceeds the budget or a proxy cannot be used, so nothing is tried."""
     for refusal in plan.refusals:
         say(refusal)
     if as_json:
@@ -79,10 +82,12 @@ def _refuse(plan: PollPlan, out: Screen, *, as_json: bool) -> NoReturn:
 
 
 def _plan(config: Config) -> PollPlan:
+    from watcher.cli.commands.proxy_faults import proxy_faults
     from watcher.config.to_core import polls_of
     from watcher.reports.plan import plan_of
 
-    return plan_of(config, polls_of(config))
+    plan = plan_of(config, polls_of(config))
+    return replace(plan, refusals=[*plan.refusals, *proxy_faults(config)])
 
 
 def _show_plan(plan: PollPlan, out: Screen) -> None:
