@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-systemd coverage torture mutants \
-  soak soak-faked fuzz lint format lock wheel docs clean
+  soak soak-faked fuzz lint format lock wheel wheels docs clean
 # With -j, tests that must run alone would run beside the others.
 .NOTPARALLEL:
 
@@ -20,6 +20,7 @@ help:  ## this list
 setup: $(READY)  ## a virtual environment with everything that is pinned
 
 $(READY): requirements.lock pyproject.toml
+	@scripts/check-python $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -67,10 +68,13 @@ coverage: $(READY)  ## the unit and integration tests again, with the lines that
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-systemd: wheel  ## the unit under a real systemd; needs root, debootstrap and systemd-nspawn
+wheels: wheel  ## build/wheels: the program and all that it needs, for a server without a network
+	rm -rf build/wheels
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
-	  --requirement requirements.lock --dest build/wheels
-	cp dist/aitems_watcher-*.whl build/wheels/
+	  --requirement requirements-runtime.lock --dest build/wheels
+	cp dist/aitems_watcher-$$($(BIN)/python -c 'import watcher; print(watcher.__version__)')-*.whl build/wheels/
+
+test-systemd: wheels  ## the unit under a real systemd; needs root, debootstrap and systemd-nspawn
 	scripts/systemd-root $(CURDIR)/build/systemd-root build/wheels
 	SYSTEMD_ROOT=$(CURDIR)/build/systemd-root $(BIN)/python -m pytest $(if $(TALLY_SYSTEMD),--tally $(TALLY_SYSTEMD)) tests/system
 
@@ -93,6 +97,7 @@ lock: $(READY)  ## pin anew: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --group dev \
 	  --python-version 3.11 pyproject.toml --output-file requirements.lock
+	$(BIN)/python scripts/runtime_lock.py
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

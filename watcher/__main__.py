@@ -7,6 +7,9 @@ import gc
 import sys
 from typing import Final
 
+if sys.version_info < (3, 11):  # noqa: UP036 - pip checks this, other ways to start it do not
+    sys.exit(f"aitems-watcher needs Python 3.11 or newer; this is Python {sys.version.split()[0]}")
+
 from watcher import first_steps
 
 INTERRUPTED: Final = 130
