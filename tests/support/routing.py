@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy import insert
+
 from watcher.core.delivery.model import LeasedDelivery, Settlement, State, Verdict
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import ReceiverState
@@ -13,9 +15,12 @@ from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event
 from watcher.core.routing.planning import Render, plan_deliveries
 from watcher.core.routing.routes import RoutingDecision
+from watcher.core.timestamps import to_text
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
+from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.store.sqlite.database import Database
 
 
 async def enqueue(
@@ -48,3 +53,9 @@ def dropped(delivery: WaitingDelivery) -> DeliveryEnd:
     """Return the end of a delivery that an operator drops."""
     verdict = Verdict(state=State.DROPPED, reason="dropped by mina")
     return DeliveryEnd(id=delivery.id, state=delivery.state, verdict=verdict)
+
+
+async def park(database: Database, receiver: str, now: datetime) -> None:
+    """Let a receiver refuse permanently."""
+    row = {"name": receiver, "seq": 1, "failing_since": to_text(now), "parked": True, "reason": "http 410"}
+    await database.write(lambda connection: connection.execute(insert(schema.receiver).values(row)))

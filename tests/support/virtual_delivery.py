@@ -80,13 +80,14 @@ class VirtualDeliveries:
 
 
 @asynccontextmanager
-async def running_deliveries(
+async def running_deliveries(  # noqa: PLR0913 - the options of a test
     folder: Path,
     clock: VirtualClock,
     receivers: Sequence[FakeReceiver],
     *,
     to: Sequence[str] = (),
     policy: Policy | None = None,
+    fallbacks: Mapping[str, str] | None = None,
 ) -> AsyncIterator[VirtualDeliveries]:
     """Run routing and delivery on a real store while the block runs.
 
@@ -96,6 +97,7 @@ async def running_deliveries(
         receivers: the receivers, in the order of the configuration.
         to: the receivers in the only route; by default all.
         policy: the policy of the deliveries.
+        fallbacks: the fallback of each receiver that has one.
     """
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     by_name = {receiver.name: receiver for receiver in receivers}
@@ -103,6 +105,7 @@ async def running_deliveries(
     routes = Routes(
         routes=(Route(number=1, match=everything, to=tuple(to or by_name)),),
         flap_limit=100_000,
+        fallbacks=fallbacks or {},
     )
 
     def wake_router() -> None:

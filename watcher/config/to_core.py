@@ -18,6 +18,7 @@ def policy_of(config: Config) -> Policy:
         first_retry=delivery.first_retry,
         max_retry=delivery.max_retry,
         give_up_after=delivery.give_up_after,
+        failing_after=delivery.failing_after,
         on_uncertain=delivery.on_uncertain,
     )
 
@@ -30,7 +31,8 @@ def thresholds_of(config: Config) -> Thresholds:
 
 def routes_of(config: Config) -> Routes:
     """Return the routes from events to receivers."""
-    return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit)
+    fallbacks = {name: item.fallback for name, item in config.receivers.items() if item.fallback is not None}
+    return Routes(routes=config.routes, flap_limit=config.delivery.flap_limit, fallbacks=fallbacks)
 
 
 def polls_of(config: Config) -> tuple[Poll, ...]:

@@ -86,6 +86,7 @@ class Mark(StrEnum):
     NEW = "new"
     UNCONFIRMED = "unconfirmed"
     UNKNOWN_STATUS = "unknown-status"
+    FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,8 @@ class Event:
     """The receiver, for an event about one."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
+    fallback_for: str | None = None
+    """The failing receiver in whose place this one gets the event; a fact of the delivery alone."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     """The training's other fields as AiTEMS returned them."""
 
@@ -200,6 +203,8 @@ def _marks(event: Event) -> Iterator[Mark]:
         yield Mark.UNCONFIRMED
     if event.to_status is not None and phase_of(event.to_status) is Phase.UNKNOWN:
         yield Mark.UNKNOWN_STATUS
+    if event.fallback_for is not None:
+        yield Mark.FALLBACK
 
 
 def after_restore(event: Event, restored_at: datetime | None) -> Event:

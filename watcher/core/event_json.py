@@ -10,6 +10,7 @@ from watcher.core.delivery.facts import (
     ReceiverFacts,
     Remedy,
     RemedyCode,
+    WaitingEventFacts,
     failing_remedy,
     retry_remedy,
 )
@@ -73,6 +74,7 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, object]:
         "lasted_seconds": facts.lasted_seconds,
         "count": facts.count,
         "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in facts.deliveries],
+        "urgent": [{"id": item.id, "about": item.about} for item in facts.urgent],
         "remedy": None if facts.remedy is None else _remedy_json(facts.remedy),
     }
 
@@ -147,6 +149,7 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
         lasted_seconds=data["lasted_seconds"],
         count=data["count"],
         deliveries=dead_letters,
+        urgent=tuple(WaitingEventFacts(id=item["id"], about=item["about"]) for item in data.get("urgent", ())),
         remedy=_read_remedy(data, kind),
     )
 

@@ -10,9 +10,13 @@ from watcher.pipeline.ports import Deliveries, OrphanDeliveries
 
 
 async def expire(store: Deliveries, receiver: str, before: datetime, now: datetime) -> list[str]:
-    """Expire a batch of a receiver's deliveries made before this time; return their ids, none at the end."""
+    """Expire a batch of a receiver's deliveries, allowed to go before this time; return their ids, none at the end.
+
+    While the receiver works, an untried delivery waits for us: for its pace, or for an earlier one of its training.
+    """
     state = (await store.receiver_summary(receiver)).state
-    old = await store.expirable(receiver, before, uncertain=state.failing_since is not None)
+    failing = state.failing_since is not None
+    old = await store.expirable(receiver, before, uncertain=state.parked, untried=failing)
     return await store.end([expired(delivery, state) for delivery in old], now) if old else []
 
 

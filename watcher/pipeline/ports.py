@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from watcher.core.delivery.receiver_change import Announcement, DeadGroup, Recei
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event
 from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord
+from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import OutboxState, RoutingPlan
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 
@@ -145,6 +146,18 @@ class Outbox(Protocol):
         """
         ...
 
+    async def fallbacks_due(self, fallbacks: Mapping[str, str], limit: int) -> list[FallbackEvent]:
+        """Return urgent events that wait for a failing receiver and that its fallback does not have yet."""
+        ...
+
+    async def enqueue_fallbacks(self, plan: RoutingPlan) -> None:
+        """Write further deliveries of events that are routed already; all of them or none.
+
+        Raises:
+            OutdatedDecisionError: the plan depends on facts that have changed; nothing was written.
+        """
+        ...
+
     async def release(self, group_key: str | None, now: datetime) -> None:
         """Make the open groups of this key due now; ``None`` stands for every key."""
         ...
@@ -187,6 +200,14 @@ class Deliveries(Protocol):
         """Return the state of a receiver, and the number of deliveries that wait for it."""
         ...
 
+    async def change_receiver(self, change: ReceiverChange) -> None:
+        """Write the change of a receiver with its event.
+
+        Raises:
+            OutdatedDecisionError: the state of the receiver has changed; nothing was written.
+        """
+        ...
+
     async def probe(self, receiver: str, now: datetime) -> None:
         """Make the oldest delivery of a failing receiver due now."""
         ...
@@ -195,8 +216,10 @@ class Deliveries(Protocol):
         """Make every pending delivery of a receiver due now; return their number."""
         ...
 
-    async def expirable(self, receiver: str, before: datetime, *, uncertain: bool) -> list[WaitingDelivery]:
-        """Return some deliveries of a receiver that were made before this time; with uncertain ones if so asked."""
+    async def expirable(
+        self, receiver: str, before: datetime, *, uncertain: bool, untried: bool
+    ) -> list[WaitingDelivery]:
+        """Return some deliveries of a receiver that were allowed to go before this time."""
         ...
 
     async def end(self, endings: Sequence[DeliveryEnd], now: datetime) -> list[str]:

@@ -12,7 +12,7 @@ import structlog
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event
 from watcher.core.observer import UNOBSERVED, Observer
-from watcher.core.routing.fallback import redirected
+from watcher.core.routing.fallback import fallback_decisions, redirected
 from watcher.core.routing.planning import OutboxState, RoutedEvent, RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import reason_text
 from watcher.core.routing.routes import Routes, RoutingDecision, route_event
@@ -69,6 +69,8 @@ class Router:
         routed = 0
         while batch := await until_current(self._route_batch):
             routed += batch
+        while await until_current(self._route_fallbacks):
+            pass
         await self._release()
         return routed
 
@@ -98,6 +100,25 @@ class Router:
         self._report(plan)
         return len(events)
 
+    async def _route_fallbacks(self) -> int:
+        """Send urgent events that wait for a failing receiver to its fallback; return their number.
+
+        Each goes there once, also where the receiver fails again: the ledger has one entry an event and receiver.
+        """
+        receivers, routes, now = self._receivers, self._routes, self._clock.utc_now()
+        fallbacks = {name: to for name, to in routes.fallbacks.items() if to in receivers}
+        if not fallbacks or not (items := await self._outbox.fallbacks_due(fallbacks, BATCH)):
+            return 0
+        items = list({(item.event.id, item.fallback): item for item in items}.values())
+        state = await self._outbox.state(tuple(receivers), {item.event.subject for item in items}, now)
+        decisions = fallback_decisions(items)
+        plan = await asyncio.to_thread(plan_deliveries, decisions, state, partial(_render, receivers), now)
+        await self._outbox.enqueue_fallbacks(plan)
+        for item in items:
+            log.warning("event.sent_to_fallback", event_id=item.event.id, to=item.fallback, of=item.event.fallback_for)
+        self._on_routed()
+        return len(items)
+
     def _report(self, plan: RoutingPlan) -> None:
         for routed in plan.events:
             event, why = routed.event, routed.reason.not_announced
@@ -113,6 +134,9 @@ def _decide(
 ) -> RoutingDecision:
     """Return the route of an event; an event about a receiver never goes to that receiver."""
     decision = route_event(event, routes.routes, recent, routes.flap_limit)
+    if event.receiver is not None and (fallback := routes.fallbacks.get(event.receiver.name)) in receivers:
+        # Where another receiver must stand in for this one, its fallback comes first.
+        receivers = (str(fallback), *(name for name in receivers if name != fallback))
     return redirected(decision, event, receivers, state.failing_receivers)
 
 

@@ -109,6 +109,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "reason": event.reason,
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
+        "fallback_for": _plain(event.fallback_for),
         "training": _record(event.record),
     }
 

@@ -1,4 +1,4 @@
-"""Warnings about routes: statuses, labels and mentions that have no effect."""
+"""Warnings about routes: statuses, labels and mentions without effect, and waits that outlast ``give_up_after``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from watcher.config import Config
+from watcher.core.duration import format_duration
 from watcher.core.routing.matcher import LABEL, is_pattern
-from watcher.core.routing.routes import Route
+from watcher.core.routing.routes import CATCH_UP_PATIENCE, DIGEST_PATIENCE, Route
 from watcher.core.training.model import Status
 
 MENTIONING: Final = frozenset({"slack", "slack-webhook"})
@@ -15,11 +16,28 @@ MENTIONING: Final = frozenset({"slack", "slack-webhook"})
 
 
 def route_warnings(config: Config) -> Iterator[str]:
-    """Return a line for each status, label or mention of a route that cannot have an effect."""
+    """Return a line for each part of a route that cannot have an effect, and for each wait that is too long."""
     for route in config.routes:
         yield from _undocumented_statuses(route)
         yield from _unset_labels(route, config)
         yield from _ignored_mentions(route, config)
+    yield from _short_expiry(config)
+
+
+def _short_expiry(config: Config) -> Iterator[str]:
+    """Warn where a delivery that waits for us is older than ``give_up_after`` before its first attempt."""
+    limit = config.delivery.give_up_after
+    holds = [
+        ("a catch-up", CATCH_UP_PATIENCE),
+        ("a digest", DIGEST_PATIENCE),
+        *((f"group_for of {route.name}", route.group_for) for route in config.routes if route.group_for is not None),
+    ]
+    longer = [f"{name} ({format_duration(hold)})" for name, hold in holds if hold > limit]
+    if longer:
+        yield (
+            f"[delivery] give_up_after is {format_duration(limit)}, shorter than {', '.join(longer)}; "
+            "it counts from the first attempt, so such a message may be older when it arrives"
+        )
 
 
 def _undocumented_statuses(route: Route) -> Iterator[str]:

@@ -76,6 +76,14 @@ class Deliveries:
         """Return the state of a receiver, and the number of deliveries that wait for it."""
         return await self._database.write(lambda connection: receivers.summary_of(connection, receiver))
 
+    async def change_receiver(self, change: ReceiverChange) -> None:
+        """Write the change of a receiver with its event.
+
+        Raises:
+            OutdatedDecisionError: the state of the receiver has changed; nothing was written.
+        """
+        await self._database.write(lambda connection: receivers.write_change(connection, change))
+
     async def probe(self, receiver: str, now: datetime) -> None:
         """Make the oldest delivery of a failing receiver due now."""
         await self._database.write(lambda connection: receivers.probe(connection, receiver, now))
@@ -84,10 +92,19 @@ class Deliveries:
         """Make every pending delivery of a receiver due now; return their number."""
         return await self._database.write(lambda connection: receivers.wake(connection, receiver, now))
 
-    async def expirable(self, receiver: str, before: datetime, *, uncertain: bool) -> list[WaitingDelivery]:
-        """Return some deliveries of a receiver that were made before this time; with uncertain ones if so asked."""
+    async def expirable(
+        self, receiver: str, before: datetime, *, uncertain: bool, untried: bool
+    ) -> list[WaitingDelivery]:
+        """Return some deliveries of a receiver that were allowed to go before this time.
+
+        Args:
+            receiver: its name.
+            before: UTC.
+            uncertain: whether uncertain ones are among them.
+            untried: whether those that were never attempted are among them.
+        """
         return await self._database.write(
-            lambda connection: endings.expirable(connection, receiver, before, uncertain=uncertain)
+            lambda connection: endings.expirable(connection, receiver, before, uncertain=uncertain, untried=untried)
         )
 
     async def orphaned(self, configured: Collection[str], before: datetime) -> list[WaitingDelivery]:

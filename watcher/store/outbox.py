@@ -6,7 +6,7 @@ transaction compares the facts that the plan depends on, and refuses an outdated
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, delivery_id
+from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import (
     Line,
     OutboxState,
@@ -41,6 +42,7 @@ from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
 from watcher.store.delivery import receivers
+from watcher.store.delivery.fallbacks import fallbacks_due
 from watcher.store.rows import Row, read_event, read_mentions, write_mentions
 from watcher.store.upsert import insert_or_ignore
 from watcher.store.writer import StoreWriter
@@ -77,6 +79,23 @@ class Outbox:
             OutdatedDecisionError: an event was routed, a silence began or ended, or a number was given meanwhile.
         """
         await self._database.write(lambda connection: enqueue(connection, plan))
+
+    async def fallbacks_due(self, fallbacks: Mapping[str, str], limit: int) -> list[FallbackEvent]:
+        """Return urgent events that wait for a failing receiver and that its fallback does not have yet.
+
+        Args:
+            fallbacks: the fallback of each receiver that has one.
+            limit: the most events of one receiver.
+        """
+        return await self._database.write(lambda connection: fallbacks_due(connection, fallbacks, limit))
+
+    async def enqueue_fallbacks(self, plan: RoutingPlan) -> None:
+        """Write further deliveries of events that are routed already; all of them or none.
+
+        Raises:
+            OutdatedDecisionError: a silence began or ended, a number was given or a receiver got the event meanwhile.
+        """
+        await self._database.write(lambda connection: enqueue_fallbacks(connection, plan))
 
     async def release(self, group_key: str | None, now: datetime) -> None:
         """Make the open groups of this key due now, so that nothing joins them; ``None`` stands for every key."""
@@ -115,13 +134,25 @@ def _state(connection: Connection, names: Collection[str], subjects: Collection[
 
 def enqueue(connection: Connection, plan: RoutingPlan) -> None:
     """Write a plan in the caller's transaction, see ``Outbox.enqueue``."""
-    _compare_silences(connection, plan)
-    for line, count in lines_of(plan.events).items():
-        _count_on(connection, line, plan.state.sequences.get(line, 0), count)
+    _reserve(connection, plan)
     for routed in plan.events:
         _mark_routed(connection, routed, plan.at)
         for planned in routed.deliveries:
             _insert_planned(connection, routed, planned, plan.at)
+
+
+def enqueue_fallbacks(connection: Connection, plan: RoutingPlan) -> None:
+    """Write the deliveries of a plan in the caller's transaction, see ``Outbox.enqueue_fallbacks``."""
+    _reserve(connection, plan)
+    for routed in plan.events:
+        for planned in routed.deliveries:
+            _insert_planned(connection, routed, planned, plan.at)
+
+
+def _reserve(connection: Connection, plan: RoutingPlan) -> None:
+    _compare_silences(connection, plan)
+    for line, count in lines_of(plan.events).items():
+        _count_on(connection, line, plan.state.sequences.get(line, 0), count)
 
 
 def _compare_silences(connection: Connection, plan: RoutingPlan) -> None:
@@ -212,6 +243,9 @@ def _insert(connection: Connection, event: Event, recipient: Recipient, now: dat
         "state": State.PENDING.value,
         "created_at": to_text(now),
         "mention": write_mentions(recipient.mentions),
+        "fallback_for": event.fallback_for,
+        # A group may go at the end of its wait; an age of our own making expires nothing.
+        "allowed_at": columns.get("next_at", to_text(now)),
         **columns,
     }
     # Not RETURNING: SQLite has it from 3.35 on, and Debian 11 and RHEL 9 have 3.34.
@@ -260,7 +294,7 @@ def _release(connection: Connection, which: ColumnElement[bool], now: datetime) 
     # A group that is due already, but not yet the first of its lines, must take nothing more either.
     open_groups = and_(~table.sealed, table.group_key.is_not(None), which)
     due = case((table.next_at > to_text(now), to_text(now)), else_=table.next_at)
-    connection.execute(update(_delivery).where(open_groups).values(next_at=due, group_key=None))
+    connection.execute(update(_delivery).where(open_groups).values(next_at=due, allowed_at=due, group_key=None))
 
 
 _INSERT_LINE = insert_or_ignore(schema.line)

@@ -162,6 +162,8 @@ delivery = Table(
     Column("receipt", StoredText),
     Column("mention", StoredText),
     Column("lookups", Integer, nullable=False, server_default="0"),
+    Column("allowed_at", StoredText, nullable=False, server_default=""),
+    Column("fallback_for", StoredText),
 )
 """One message to one receiver; a group is sealed when it is leased first, everything else at once."""
 
@@ -234,5 +236,7 @@ receiver = Table(
     Column("failing_since", StoredText),
     Column("reason", StoredText),
     Column("answer", StoredText),
+    Column("troubled_since", StoredText),
+    Column("parked", Boolean, nullable=False, server_default=false()),
 )
-"""One row a receiver that an event was about; ``failing_since`` is set while it fails permanently."""
+"""One row a receiver that had an attempt without success; ``failing_since`` is set while it is failing."""

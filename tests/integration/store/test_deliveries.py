@@ -311,6 +311,7 @@ async def test_an_event_with_an_open_delivery_is_not_pruned(database: Database, 
 async def test_a_dead_letter_is_not_pruned_before_its_announcement(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1), make_event(2))
     later, store = NOW + timedelta(days=5), Deliveries(database)
+    await routing.park(database, "hook", NOW)
     assert len(await expire(store, "hook", later, later)) == 2
     assert await Retention(database).prune(later) == 0
     (announced,) = await announce_dead_letters(store, "hook", later)

@@ -185,6 +185,7 @@ async def fail(database: Database, make_event: MakeEvent) -> None:
     refused = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410")
     again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
     await routing.settle(deliveries, "chat", first, Settlement(verdict=again, at=NOW, signal=refused))
+    await Outbox(database).fallbacks_due({"chat": "hook"}, 9)
     passed = ReceiverSignal(health=SignalKind.PASSES)
     delivered = Verdict(state=State.DELIVERED, reason="delivered")
     await routing.settle(deliveries, "chat", second, Settlement(verdict=delivered, at=NOW, signal=passed))
@@ -370,7 +371,7 @@ async def test_an_action_on_a_delivery_that_is_being_sent_by_now_changes_nothing
 ) -> None:
     await enqueue(database, make_event())
     deliveries = Deliveries(database)
-    old = await deliveries.expirable("hook", LATER, uncertain=False)
+    old = await deliveries.expirable("hook", LATER, uncertain=False, untried=True)
     (leased,) = await claim(database)
     assert await deliveries.end([routing.dropped(delivery) for delivery in old], NOW) == []
     assert await settle(database, leased)

@@ -39,6 +39,7 @@ async def test_r14_old_deliveries_expire_in_batches_and_are_announced_as_one(
     database: Database, make_event: MakeEvent
 ) -> None:
     await wait_in_vain(database, make_event, "hook")
+    await routing.park(database, "hook", NOW)
     deliveries, parts = Deliveries(database), list[int]()
     while ended := await expire(deliveries, "hook", LATER, LATER):
         parts.append(len(ended))

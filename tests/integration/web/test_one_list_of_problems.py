@@ -69,6 +69,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     api.set_training(SERVICE, "pop", "v1", "learning")
     async with serve(api) as simulator, listening(Inbox()) as hook, listening(Inbox()) as other:
         text = daemon_in_process.settings(simulator.base_url, [SERVICE], {"hook": hook.url, "other": other.url})
+        (tmp_path / "config.toml").write_text(text)
         yield Place(tmp_path, api, text, hook)
 
 

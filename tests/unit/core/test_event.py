@@ -56,7 +56,7 @@ def test_the_webhook_type_names_the_subject_and_the_kind() -> None:
 
 
 def test_an_event_has_a_mark_for_each_reservation_in_a_fixed_order() -> None:
-    doubtful = make(late=True, restored=True, new=True, confirmed=False, to_status="paused")
+    doubtful = make(late=True, restored=True, new=True, confirmed=False, to_status="paused", fallback_for="hook")
     assert doubtful.marks == tuple(Mark)
     assert make().marks == ()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
-from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, state_change, undelivered
+from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.store_event import store_failing, store_recovered
@@ -108,9 +108,14 @@ def sample_receiver_event(
 ) -> Event:
     """Return the event that a receiver is failing or has recovered."""
     receiver_state = ReceiverState(
-        name=name, seq=2, failing_since=failing_since, reason=REFUSAL.reason, answer=REFUSAL.answer
+        name=name,
+        seq=2,
+        failing_since=failing_since,
+        parked=failing_since is not None,
+        reason=REFUSAL.reason,
+        answer=REFUSAL.answer,
     )
-    event = state_change(receiver_state, signal, waiting, EPOCH, RECORDED)[1]
+    event = state_change(receiver_state, signal, Waiting(count=waiting), EPOCH, RECORDED)[1]
     assert event is not None
     return event
 

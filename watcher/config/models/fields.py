@@ -81,6 +81,7 @@ Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_with
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
 HeartbeatInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1d"))]
 ThresholdTime = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("0s", "1d"))]
+FailingAfter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "7d"))]
 GroupWait = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "1h"))]
 ExpiryAge = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1s", "365d"))]
 Retention = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("1d", "36500d"))]

@@ -18,6 +18,7 @@ from watcher.config.models.fields import (
     AccountUrl,
     Deadline,
     ExpiryAge,
+    FailingAfter,
     FilePath,
     Identifier,
     IdleInterval,
@@ -25,6 +26,7 @@ from watcher.config.models.fields import (
     Label,
     Labels,
     PlainUrl,
+    ReceiverName,
     RetryDelay,
     Service,
     SlackApiUrl,
@@ -87,6 +89,8 @@ class DeliverySettings(Settings):
     """The first wait after a failed attempt; it doubles with each further one."""
     max_retry: Annotated[RetryDelay, not_shorter_than("first_retry")] = timedelta(hours=1)
     give_up_after: Annotated[ExpiryAge, not_shorter_than("first_retry")] = timedelta(days=3)
+    failing_after: FailingAfter = timedelta(minutes=15)
+    """A receiver is failing after so long without a success while something waited."""
     on_uncertain: Annotated[OnUncertain, BeforeValidator(_on_uncertain)] = OnUncertain.RESEND
     flap_limit: int = Field(default=FLAP_LIMIT, ge=1, le=100_000)
     """The individual messages for one training in an hour; further events go into digests."""
@@ -141,6 +145,8 @@ class WebhookSettings(Settings):
     """A table ``[receiver.NAME]`` with ``kind = "webhook"``."""
 
     kind: Literal["webhook"]
+    fallback: ReceiverName | None = None
+    """The receiver that gets the urgent messages while this one is failing."""
     url: WebhookUrl = Field(examples=['"https://host.example/path"'])
     secret: Annotated[SecretRef, secret_from("WEBHOOK_SECRET")] | None = None
     """Without it, deliveries are not signed."""
@@ -154,6 +160,8 @@ class SlackWebhookSettings(Settings):
     """A table ``[receiver.NAME]`` with ``kind = "slack-webhook"``."""
 
     kind: Literal["slack-webhook"]
+    fallback: ReceiverName | None = None
+    """The receiver that gets the urgent messages while this one is failing."""
     url: Annotated[SecretRef, secret_from("SLACK_WEBHOOK_URL")] = Field(examples=['{ env = "SLACK_WEBHOOK_URL" }'])
     proxy: PlainUrl | None = None
     ca_file: FilePath | None = None
@@ -164,6 +172,8 @@ class SlackSettings(Settings):
     """A table ``[receiver.NAME]`` with ``kind = "slack"``."""
 
     kind: Literal["slack"]
+    fallback: ReceiverName | None = None
+    """The receiver that gets the urgent messages while this one is failing."""
     token: Annotated[SecretRef, secret_from("SLACK_TOKEN")] = Field(examples=['{ env = "SLACK_TOKEN" }'])
     channel: SlackChannel = Field(examples=['"C0123456789"'])
     api_url: SlackApiUrl = "https://slack.com/api/"
@@ -177,6 +187,8 @@ class LogSettings(Settings):
     """A table ``[receiver.NAME]`` with ``kind = "log"``."""
 
     kind: Literal["log"]
+    fallback: ReceiverName | None = None
+    """The receiver that gets the urgent messages while this one is failing."""
 
 
 ReceiverSettings = WebhookSettings | SlackWebhookSettings | SlackSettings | LogSettings

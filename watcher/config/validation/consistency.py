@@ -41,6 +41,7 @@ def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEE
         _repeated_watches(document, lines),
         route_problems(list(tables(document.get("route"))), list(tables(document.get("watch"))), lines),
         _headers(document),
+        _fallbacks(document),
     )
 
 
@@ -92,6 +93,20 @@ def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
             line = lines.of(first[subject])
             yield Problem(path, f"watches the same as line {line}", "take one of the two out")
         first.setdefault(subject, path)
+
+
+def _fallbacks(document: Table) -> Iterator[Problem]:
+    receivers = dict(named_tables(document.get("receiver")))
+    for receiver, table in receivers.items():
+        fallback, path = table.get("fallback"), ("receiver", receiver, "fallback")
+        if not isinstance(fallback, str):
+            continue
+        if fallback == receiver:
+            yield Problem(path, "names this receiver itself", "name another receiver, or take it out")
+        elif fallback not in receivers:
+            others = ", ".join(name for name in receivers if name != receiver)
+            remedy = f"write one of {others}, or take it out" if others else "add another receiver, or take it out"
+            yield Problem(path, f'"{fallback}" is no receiver', remedy)
 
 
 def _headers(document: Table) -> Iterator[Problem]:

@@ -19,6 +19,8 @@ class RemedyCode(StrEnum):
     """Fix the cause that the reason names, then reload."""
     REMOVED = "removed"
     """Configure the receiver again, or drop its deliveries."""
+    FAILING = "failing"
+    """Repair the receiver or the way to it; the watcher keeps trying."""
     RETRY = "retry"
     """Fix the cause, then send the dead letters again."""
 
@@ -32,8 +34,10 @@ class Remedy:
     """The only dead letter; ``None`` where the command is about all dead letters of the receiver."""
 
 
-def failing_remedy(reason: str) -> Remedy:
-    """Return the remedy for a receiver that fails for this reason."""
+def failing_remedy(reason: str, *, parked: bool = True) -> Remedy:
+    """Return the remedy for a receiver that fails for this reason, permanently or not."""
+    if not parked:
+        return Remedy(code=RemedyCode.FAILING)
     return Remedy(code=RemedyCode.REMOVED if reason == RECEIVER_REMOVED else RemedyCode.PARKED)
 
 
@@ -53,6 +57,15 @@ class DeadLetterFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingEventFacts:
+    """An urgent event that waits for a failing receiver."""
+
+    id: str
+    about: str
+    """The title of its message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverFacts:
     """The receiver that an event is about."""
 
@@ -69,5 +82,7 @@ class ReceiverFacts:
     count: int = 0
     """All dead letters; ``deliveries`` names only the first ones."""
     deliveries: tuple[DeadLetterFacts, ...] = ()
+    urgent: tuple[WaitingEventFacts, ...] = ()
+    """Urgent events that wait for the receiver, the oldest first; only the first ones are named."""
     remedy: Remedy | None = None
     """``None`` where the receiver has recovered."""

@@ -153,6 +153,8 @@ class Policy:
     first_retry: timedelta = timedelta(seconds=5)
     max_retry: timedelta = timedelta(hours=1)
     give_up_after: timedelta = timedelta(days=3)
+    failing_after: timedelta = timedelta(minutes=15)
+    """A receiver is failing after so long without a success while something waited."""
     on_uncertain: OnUncertain = OnUncertain.RESEND
 
 
@@ -162,7 +164,8 @@ class Attempt:
 
     number: int
     """Counts from 1; rate-limited attempts do not count."""
-    created_at: datetime
+    allowed_at: datetime
+    """The time at which the delivery was first allowed to go; it expires by its age from then on."""
     dedup: Dedup
     refusals: int = TRIES
     """Refusals in a row, with this one."""
@@ -196,6 +199,8 @@ class LeasedDelivery:
     token: str
     created_at: datetime
     due_at: datetime
+    allowed_at: datetime
+    """The time at which it was first allowed to go: the end of our own waits, then its first attempt."""
     in_doubt: bool = False
     """Whether the outcome of its last attempt is not known."""
     receiver_seqs: tuple[int, ...] = ()
@@ -224,6 +229,8 @@ class SignalKind(StrEnum):
     """The kinds of signals about a receiver."""
 
     REFUSES = "refuses"
+    FAILS = "fails"
+    """The attempt had no success; a later one may have."""
     PASSES = "passes"
 
 
@@ -284,7 +291,8 @@ def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Pol
     if attempt.dedup is Dedup.BY_ID:
         return again_or_dead(reason, wait, attempt, policy, now)
     if policy.on_uncertain is OnUncertain.HOLD:
-        return Verdict(state=State.HELD, reason=reason)
+        # An operator may send it again, and then it may be a second copy.
+        return Verdict(state=State.HELD, reason=reason, may_be_repeat=True)
     return replace(again_or_dead(reason, wait, attempt, policy, now), may_be_repeat=True)
 
 
@@ -292,7 +300,7 @@ def again_or_dead(  # noqa: PLR0913 - all facts of a verdict about another attem
     reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime, *, state: State = State.PENDING
 ) -> Verdict:
     """Return a verdict with another attempt after ``wait``, or with the end of a delivery that has expired."""
-    deadline = attempt.created_at + policy.give_up_after
+    deadline = attempt.allowed_at + policy.give_up_after
     if now >= deadline:
         return Verdict(state=State.DEAD, reason=reason)
     # The last attempt is made at the deadline itself, so that a long wait expires nothing early.

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.delivery.facts import RECEIVER_REMOVED
+from watcher.core.delivery.facts import RECEIVER_REMOVED, WaitingEventFacts
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind
 from watcher.core.delivery.receiver_health import (
     DeadLetter,
     ReceiverState,
+    Waiting,
+    failing,
     is_news,
     state_change,
     undelivered,
 )
 from watcher.core.event import Event, Kind, after_restore
+from watcher.core.messages.training import compose, plain_text
 
 LOOKUP_WAIT: Final = timedelta(seconds=10)
 """The least wait before an uncertain delivery is looked up again, also when its receiver has just recovered."""
@@ -25,10 +28,14 @@ REMOVED: Final = ReceiverSignal(health=SignalKind.REFUSES, reason=RECEIVER_REMOV
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSummary:
-    """The stored state of a receiver, and the number of deliveries that wait for it."""
+    """The stored state of a receiver, and the deliveries that wait for it."""
 
     state: ReceiverState
     waiting: int
+    urgent: tuple[Event, ...] = ()
+    """The oldest urgent events that wait, those of a running attempt too."""
+    waits_since: datetime | None = None
+    """The time at which the oldest delivery that waits was first allowed to go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +67,40 @@ def change_after(
     before = summary.state
     if not is_news(before, signal):
         return ReceiverChange(before=before, after=before)
-    after, event = state_change(before, signal, summary.waiting, epoch, now)
+    after, event = state_change(before, signal, _waiting(summary), epoch, now)
     refuses = signal.health is SignalKind.REFUSES
     return ReceiverChange(
         before=before,
         after=after,
         event=None if event is None else after_restore(event, restored_at),
         not_before=now + PARKED_RETRY if refuses else None,
-        recovered_at=None if refuses else now,
+        recovered_at=now if after.failing_since is None and before.failing_since is not None else None,
     )
+
+
+def overdue_since(summary: ReceiverSummary, failing_after: timedelta, now: datetime) -> datetime | None:
+    """Return since when a receiver has no success, if that is too long; ``None`` while it works or nothing waits.
+
+    The time counts while something waited: a receiver that nothing was sent to has not failed meanwhile.
+    """
+    state = summary.state
+    if state.failing_since is not None or state.troubled_since is None or summary.waits_since is None:
+        return None
+    since = max(state.troubled_since, summary.waits_since)
+    return since if now - since >= failing_after else None
+
+
+def failing_change(
+    summary: ReceiverSummary, since: datetime, epoch: str, restored_at: datetime | None, now: datetime
+) -> ReceiverChange:
+    """Return the change of a receiver that has had no success since this time."""
+    after, event = failing(summary.state, _waiting(summary), epoch, now, since)
+    return ReceiverChange(before=summary.state, after=after, event=after_restore(event, restored_at))
+
+
+def _waiting(summary: ReceiverSummary) -> Waiting:
+    urgent = (WaitingEventFacts(id=event.id, about=plain_text(compose(event).title)) for event in summary.urgent)
+    return Waiting(count=summary.waiting, urgent=tuple(urgent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

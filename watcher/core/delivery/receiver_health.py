@@ -1,7 +1,8 @@
 """When a receiver is failing or has recovered, and the events about that.
 
-A permanent refusal parks a receiver. Its deliveries stay, and the watcher tries the oldest one once an hour. The first
-success ends that.
+A permanent refusal parks a receiver. Its deliveries stay, and the watcher tries the oldest one once an hour. A receiver
+that has no success for ``failing_after`` while something waits is failing too, but each delivery keeps its own retries.
+The first success ends both.
 """
 
 from __future__ import annotations
@@ -12,11 +13,29 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, failing_remedy, retry_remedy
-from watcher.core.delivery.lookup import LookupResult, MessageFound
-from watcher.core.delivery.model import TRIES, Delivered, Outcome, ReceiverSignal, RefusalScope, Refused, SignalKind
+from watcher.core.delivery.facts import (
+    DeadLetterFacts,
+    ReceiverFacts,
+    WaitingEventFacts,
+    failing_remedy,
+    retry_remedy,
+)
+from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound
+from watcher.core.delivery.model import (
+    TRIES,
+    Delivered,
+    Outcome,
+    ReceiverSignal,
+    RefusalScope,
+    Refused,
+    SignalKind,
+    TryLater,
+    Uncertain,
+)
 from watcher.core.event import Event, Kind, event_id
 
+URGENT_MAX: Final = 10
+"""Urgent events that the event about a failing receiver names."""
 DEAD_LETTERS_MAX: Final = 50
 """Dead letters that one event names; the others are only counted."""
 
@@ -29,6 +48,10 @@ class ReceiverState:
     seq: int = 0
     """The number of the latest event about it."""
     failing_since: datetime | None = None
+    troubled_since: datetime | None = None
+    """Start of the first attempt without a success since the last success."""
+    parked: bool = False
+    """Whether it refuses permanently, so that only its oldest delivery is tried."""
     reason: str = ""
     answer: str = ""
 
@@ -36,6 +59,15 @@ class ReceiverState:
     def subject(self) -> str:
         """The subject of its events, e.g. ``receiver:ml-ops``."""
         return f"receiver:{quote(self.name, safe='')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The deliveries that wait for a receiver."""
+
+    count: int = 0
+    urgent: tuple[WaitingEventFacts, ...] = ()
+    """The oldest urgent events among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +96,13 @@ def signal_of(
             return ReceiverSignal(health=SignalKind.PASSES)
         case MessageFound():
             return ReceiverSignal(health=SignalKind.PASSES, began_at=began_at)
-        case Refused(reason=reason, answer=answer, scope=RefusalScope.RECEIVER, tries=tries) if refusals >= tries:
-            return ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer)
+        case Refused(reason=reason, answer=answer, scope=RefusalScope.RECEIVER, tries=tries):
+            health = SignalKind.REFUSES if refusals >= tries else SignalKind.FAILS
+            return ReceiverSignal(health=health, reason=reason, answer=answer, began_at=began_at)
+        case TryLater(reason=reason, answer=answer) | Uncertain(reason=reason, answer=answer):
+            return ReceiverSignal(health=SignalKind.FAILS, reason=reason, answer=answer, began_at=began_at)
+        case LookupFailed(reason=reason):
+            return ReceiverSignal(health=SignalKind.FAILS, reason=reason)
         case _:
             return None
 
@@ -77,41 +114,64 @@ def is_news(receiver_state: ReceiverState, signal: ReceiverSignal) -> bool:
     """
     if signal.health is SignalKind.REFUSES:
         return True
-    since = receiver_state.failing_since
+    if signal.health is SignalKind.FAILS:
+        said = (receiver_state.reason, receiver_state.answer)
+        return not receiver_state.parked and (
+            receiver_state.troubled_since is None or said != (signal.reason, signal.answer)
+        )
+    since = receiver_state.failing_since or receiver_state.troubled_since
     return since is not None and (signal.began_at is None or signal.began_at >= since)
 
 
 def state_change(
-    receiver_state: ReceiverState, signal: ReceiverSignal, waiting: int, epoch: str, now: datetime
+    receiver_state: ReceiverState, signal: ReceiverSignal, waiting: Waiting, epoch: str, now: datetime
 ) -> tuple[ReceiverState, Event | None]:
     """Return the state of a receiver after an attempt, and the event about it where that is news.
 
     Args:
         receiver_state: the state before the attempt.
         signal: the information from the attempt.
-        waiting: the number of deliveries that wait for the receiver, with this one where it did not succeed.
+        waiting: the deliveries that wait for the receiver, with this one where it did not succeed.
         epoch: the epoch of the store.
         now: the end of the attempt, UTC.
     """
     if signal.health is SignalKind.PASSES:
-        return (
-            _recovered(receiver_state, waiting, epoch, now)
-            if is_news(receiver_state, signal)
-            else (receiver_state, None)
-        )
-    parked = replace(receiver_state, reason=signal.reason, answer=signal.answer)
+        return _after_success(receiver_state, signal, waiting, epoch, now)
+    said = replace(receiver_state, reason=signal.reason, answer=signal.answer)
+    if signal.health is SignalKind.FAILS:
+        began_at = min(signal.began_at or now, now)
+        return replace(said, troubled_since=receiver_state.troubled_since or began_at), None
+    parked = replace(said, parked=True)
     if receiver_state.failing_since is not None:
         return parked, None
-    parked = replace(parked, failing_since=now, seq=receiver_state.seq + 1)
+    return failing(parked, waiting, epoch, now, since=now)
+
+
+def failing(
+    receiver_state: ReceiverState, waiting: Waiting, epoch: str, now: datetime, since: datetime
+) -> tuple[ReceiverState, Event]:
+    """Return the state of a receiver that is failing since this time, and the event about it."""
+    after = replace(receiver_state, failing_since=since, seq=receiver_state.seq + 1)
     facts = ReceiverFacts(
-        name=parked.name,
-        since=now,
-        reason=parked.reason,
-        answer=parked.answer,
-        waiting=waiting,
-        remedy=failing_remedy(parked.reason),
+        name=after.name,
+        since=since,
+        reason=after.reason,
+        answer=after.answer,
+        waiting=waiting.count,
+        urgent=waiting.urgent[:URGENT_MAX],
+        remedy=failing_remedy(after.reason, parked=after.parked),
     )
-    return parked, _event(parked, Kind.RECEIVER_FAILING, epoch, (now, now), facts)
+    return after, _event(after, Kind.RECEIVER_FAILING, epoch, (since, now), facts)
+
+
+def _after_success(
+    receiver_state: ReceiverState, signal: ReceiverSignal, waiting: Waiting, epoch: str, now: datetime
+) -> tuple[ReceiverState, Event | None]:
+    if not is_news(receiver_state, signal):
+        return receiver_state, None
+    if receiver_state.failing_since is None:
+        return ReceiverState(name=receiver_state.name, seq=receiver_state.seq), None
+    return _recovered(receiver_state, waiting.count, epoch, now)
 
 
 def _recovered(receiver_state: ReceiverState, waiting: int, epoch: str, now: datetime) -> tuple[ReceiverState, Event]:

@@ -14,6 +14,7 @@ from watcher.core.messages.training import (
     Message,
     Severity,
     compose,
+    fallback_note,
     mark_texts,
     repeat_note,
     status_code,
@@ -125,6 +126,7 @@ def _notes(events: Sequence[Event]) -> Iterable[TextLine]:
         yield ("No poll returned the stages in brackets (their order is our reading).",)
     if not all(event.confirmed for event in events):
         yield (UNCONFIRMED,)
+    yield from fallback_note(events[0])
 
 
 def _entry(event: Event, message: Message) -> GroupEntry:

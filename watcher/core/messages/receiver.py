@@ -22,6 +22,12 @@ PARKED_REMEDY: Final = (
     "Fix the cause that the reason names, then run `aitems-watcher reload`. Restart the watcher where the secret comes "
     "from env or credential. Until then the watcher tries this receiver once an hour."
 )
+FAILING_REMEDY: Final = (
+    "Repair the receiver, or the way to it: `aitems-watcher test` shows its answer. The watcher keeps trying each "
+    "message."
+)
+URGENT_SHOWN: Final = 10
+"""Urgent events that a message about a failing receiver names."""
 
 
 def remedy_text(remedy: Remedy, receiver: str) -> str:
@@ -36,6 +42,8 @@ def remedy_text(remedy: Remedy, receiver: str) -> str:
             return PARKED_REMEDY
         case RemedyCode.REMOVED:
             return REMOVED_REMEDY
+        case RemedyCode.FAILING:
+            return FAILING_REMEDY
         case RemedyCode.RETRY:
             which = remedy.delivery_id or f"--all-dead --receiver {receiver}"
             return f"aitems-watcher deliveries retry {which}"
@@ -60,13 +68,23 @@ def lines(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
 
 
 def _failing(facts: ReceiverFacts) -> Iterable[TextLine]:
-    yield ("Failing permanently since ", facts.since, f"; {_counted(facts.waiting or 0)}.")
+    parked = facts.remedy is None or facts.remedy.code is not RemedyCode.FAILING
+    began = "Failing permanently since " if parked else "Nothing was delivered since "
+    yield (began, facts.since, f"; {_counted(facts.waiting or 0)}.")
     yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
     if facts.answer:
         yield ("Answer: ", code(facts.answer, ANSWER_LIMIT))
     if facts.remedy is not None:
         yield (f"Remedy: {one_line(remedy_text(facts.remedy, facts.name), REMEDY_LIMIT)}",)
+    yield from _urgent(facts)
     yield ("A delivery that waits longer than [delivery] give_up_after becomes a dead letter.",)
+
+
+def _urgent(facts: ReceiverFacts) -> Iterable[TextLine]:
+    if facts.urgent:
+        yield ("Urgent messages that wait:",)
+    for item in facts.urgent[:URGENT_SHOWN]:
+        yield ("· ", code(item.id[:SHORT_ID_LENGTH]), " ", code(item.about, REASON_LIMIT))
 
 
 def _recovered(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:

@@ -150,7 +150,7 @@ def compose(event: Event) -> Message:
         emoji=emoji,
         headline=_headline(event),
         subject=subject_line(event),
-        lines=tuple(_lines(event)),
+        lines=(*_lines(event), *fallback_note(event)),
         facts=tuple(_facts(event)),
         event_id=event.short_id,
     )
@@ -201,6 +201,12 @@ def _lines(event: Event) -> Iterable[TextLine]:
     if event.receiver is not None:
         return (*receiver_message.lines(event, event.receiver), *_restored(event))
     return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
+
+
+def fallback_note(event: Event) -> Iterable[TextLine]:
+    """Return the line of a message that a receiver gets in place of a failing one."""
+    if event.fallback_for is not None:
+        yield ("Sent here because the receiver ", code(event.fallback_for), " is failing.")
 
 
 def _restored(event: Event) -> Iterable[TextLine]:

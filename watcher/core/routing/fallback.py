@@ -1,13 +1,42 @@
-"""The receiver that is notified about another receiver: a working one where there is one."""
+"""The receivers that step in: for an event about a receiver, and for what waits for a failing one."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from watcher.core.event import Event
-from watcher.core.routing.reason import NotAnnounced, RoutingCode
-from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason
+from watcher.core.routing.routes import Group, Recipient, RoutingDecision
+
+FALLBACK_ALONE_MAX: Final = 3
+"""More urgent events than this go to a fallback together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackEvent:
+    """An urgent event that waits for a failing receiver and goes to its fallback."""
+
+    event: Event
+    """Marked with the receiver that it waits for."""
+    fallback: str
+    mentions: tuple[str, ...] = ()
+
+
+def fallback_decisions(items: Sequence[FallbackEvent]) -> list[tuple[Event, RoutingDecision]]:
+    """Return the delivery of each event to the fallback: a few in messages of their own, more in groups."""
+    counts = Counter(item.fallback for item in items)
+    return [(item.event, _to_fallback(item, together=counts[item.fallback] > FALLBACK_ALONE_MAX)) for item in items]
+
+
+def _to_fallback(item: FallbackEvent, *, together: bool) -> RoutingDecision:
+    group = Group(key=f"fallback {item.event.fallback_for}", patience=timedelta()) if together else None
+    recipient = Recipient(receiver=item.fallback, mentions=item.mentions, group=group)
+    reason = RoutingReason(code=RoutingCode.ROUTED, stand_in=item.fallback, stands_in_for=item.event.fallback_for)
+    return RoutingDecision(to=(recipient,), reason=reason)
 
 
 def redirected(

@@ -5,8 +5,8 @@ A route with ``continues`` lets the routes after it match the event too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -90,6 +90,8 @@ class Routes:
 
     routes: tuple[Route, ...]
     flap_limit: int = FLAP_LIMIT
+    fallbacks: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The fallback of each receiver that has one."""
 
 
 def route_event(

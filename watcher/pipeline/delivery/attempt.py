@@ -125,11 +125,11 @@ class AttemptRunner:
             await self._settle(leased, Verdict(state=State.HELD, reason="may-be-repeat"), Delivered())
             return
         # Read before the attempt: a store that cannot be read must not leave an attempt unsettled.
-        failing = await self._monitor.is_failing()
+        parked = await self._monitor.is_parked()
         outcome = await self._send(leased.request)
         counted = self._refusals.count(leased.request, outcome)
-        # A failing receiver is tried once an hour, and one answer shows whether it still fails.
-        refusals = TRIES if failing else counted
+        # A parked receiver is tried once an hour, and one answer shows whether it still refuses.
+        refusals = TRIES if parked else counted
         decided = self._decide(leased, outcome, refusals)
         self._pause_channel(outcome)
         await self._settle(leased, decided, outcome, refusals)
@@ -146,7 +146,7 @@ class AttemptRunner:
     def _decide(self, leased: LeasedDelivery, outcome: Outcome, refusals: int) -> Verdict:
         attempt = Attempt(
             number=leased.request.attempt,
-            created_at=leased.created_at,
+            allowed_at=leased.allowed_at,
             dedup=self._receiver.dedup,
             refusals=refusals,
         )
@@ -191,9 +191,10 @@ class AttemptRunner:
         log_settled(self._receiver.name, leased, decided, saved=saved)
         if saved:
             self.has_dead_letters = self.has_dead_letters or decided.state is State.DEAD
-            self._report(change)
+            self.report(change)
 
-    def _report(self, change: ReceiverChange | None) -> None:
+    def report(self, change: ReceiverChange | None) -> None:
+        """Log the change of the receiver, and have its event routed."""
         if change is not None and change.event is not None:
             log_receiver_change(change, failing=change.event.kind is Kind.RECEIVER_FAILING)
             self._parts.on_events()

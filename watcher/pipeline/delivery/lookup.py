@@ -86,7 +86,7 @@ class LookupRunner:
 
     def _lookup(self, leased: LeasedDelivery, due_at: datetime) -> Lookup:
         return Lookup(
-            attempt=Attempt(number=leased.request.attempt, created_at=leased.created_at, dedup=Dedup.BY_LOOKUP),
+            attempt=Attempt(number=leased.request.attempt, allowed_at=leased.allowed_at, dedup=Dedup.BY_LOOKUP),
             attempted_at=leased.request.attempted_at or leased.created_at,
             due_at=due_at,
             lookups=leased.request.lookups,

@@ -1,11 +1,12 @@
-"""Track the state of one receiver: its attempts decide whether it fails permanently or has recovered."""
+"""Track the state of one receiver: its attempts decide whether it is failing or has recovered."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from watcher.core.delivery.model import LeasedDelivery, Settlement
-from watcher.core.delivery.receiver_change import ReceiverChange, change_after
+from watcher.core.delivery.receiver_change import ReceiverChange, change_after, failing_change, overdue_since
 from watcher.core.delivery.receiver_health import ReceiverState, is_news
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.pipeline.ports import Deliveries
@@ -20,9 +21,32 @@ class ReceiverMonitor:
         self._state: ReceiverState | None = None
         """``None`` until it was read, and after the store had another."""
 
-    async def is_failing(self) -> bool:
+    async def is_parked(self) -> bool:
         """Say whether the receiver fails permanently, so that only its oldest delivery is tried."""
-        return (await self._known()).failing_since is not None
+        return (await self._known()).parked
+
+    async def declare_failing(self, failing_after: timedelta, now: datetime) -> ReceiverChange | None:
+        """Record that the receiver is failing, if it has had no success for so long while something waited.
+
+        Raises:
+            OutdatedDecisionError: the stored state has changed; the next call reads it.
+        """
+        known = await self._known()
+        if known.failing_since is not None or known.troubled_since is None:
+            return None
+        summary = await self._deliveries.receiver_summary(self._receiver)
+        self._state = summary.state
+        if (since := overdue_since(summary, failing_after, now)) is None:
+            return None
+        store = self._deliveries
+        change = failing_change(summary, since, store.epoch, store.restored_at, now)
+        try:
+            await store.change_receiver(change)
+        except OutdatedDecisionError:
+            self._state = None
+            raise
+        self._state = change.after
+        return change
 
     async def settle(self, leased: LeasedDelivery, settlement: Settlement) -> tuple[bool, ReceiverChange | None]:
         """Write an attempt's outcome with the change of the receiver.

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -21,6 +22,7 @@ from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
 from watcher.pipeline.expiry import expire
 from watcher.pipeline.ports import Clock, Deliveries
+from watcher.pipeline.repeated import until_current
 from watcher.pipeline.wakeup import Wake
 
 log = structlog.get_logger()
@@ -30,6 +32,7 @@ PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
 ANNOUNCE_SECONDS: Final = 60.0
 """Dead letters of one receiver are announced at most so often, later ones together."""
+FAILURE_CHECK_SECONDS: Final = 10.0
 NAMED: Final = 20
 """Deliveries that one log line names."""
 
@@ -62,10 +65,30 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Deliver until ``stop``."""
+        watch = asyncio.create_task(self._watch_failure())
         try:
             await self._run()
         finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
             self._parts.observer.ended(self._loop)
+
+    async def _watch_failure(self) -> None:
+        """Notice a receiver without a success, also while its channel is paused or an attempt hangs."""
+        while not self._stopping.is_set():
+            try:
+                await self.check_failure()
+            except Exception:
+                log.exception("delivery.loop_failed", receiver=self._name)
+            await asyncio.sleep(FAILURE_CHECK_SECONDS)
+
+    async def check_failure(self) -> None:
+        """Record that the receiver is failing, if it has had no success for ``failing_after``."""
+        if not self._parts.clock_trust.trusted:
+            return
+        after = self._parts.policy.failing_after
+        declare = partial(self._monitor.declare_failing, after, self._clock.utc_now())
+        self._attempts.report(await until_current(declare))
 
     async def _run(self) -> None:
         # Operators fix a receiver by a restart or a reload, and both make a new worker.
@@ -100,6 +123,7 @@ class DeliveryWorker:
 
     async def finish(self) -> None:
         """Expire old deliveries, also those that were never tried, and announce dead letters; after ``sweep``."""
+        await self.check_failure()
         await self._expire()
         await self._announce_dead_letters()
 
@@ -134,7 +158,7 @@ class DeliveryWorker:
             self._parts.on_events()
 
     async def _idle_seconds(self) -> float:
-        due_at = await self._deliveries.next_due(self._name, oldest_only=await self._monitor.is_failing())
+        due_at = await self._deliveries.next_due(self._name, oldest_only=await self._monitor.is_parked())
         longest = SWEEP_SECONDS
         if self._attempts.has_dead_letters:
             longest = min(longest, max(self._may_announce_at - self._clock.monotonic(), 0.01))
@@ -158,15 +182,15 @@ class DeliveryWorker:
             return [item for item in rendered if item is not None]
 
     async def _claim_for(self, due_by: datetime | None) -> Claim:
-        failing = await self._monitor.is_failing()
+        parked = await self._monitor.is_parked()
         return Claim(
             receiver=self._name,
-            limit=1 if self._pace.pace_seconds or failing else PARALLEL,
+            limit=1 if self._pace.pace_seconds or parked else PARALLEL,
             token=secrets.token_hex(8),
             lease=LEASE,
             due_by=due_by,
             by_lookup=self._attempts.lookup_runner is not None,
-            oldest_only=failing,
+            oldest_only=parked,
         )
 
 

@@ -21,22 +21,26 @@ ENDED_MAX: Final = 200
 _delivery = schema.delivery
 
 
-def expirable(connection: Connection, receiver: str, before: datetime, *, uncertain: bool) -> list[WaitingDelivery]:
-    """Return some deliveries of a receiver that wait and were made before this time.
+def expirable(
+    connection: Connection, receiver: str, before: datetime, *, uncertain: bool, untried: bool
+) -> list[WaitingDelivery]:
+    """Return some deliveries of a receiver that wait and were allowed to go before this time.
 
     An uncertain one may have arrived: it is looked up or sent again before it expires, unless the receiver fails
-    permanently and nothing is tried.
+    permanently and nothing is tried. An untried one has waited for us, unless the receiver is failing.
     """
     states = WAITING_STATES if uncertain else (State.PENDING.value,)
-    old = and_(_delivery.c.receiver == receiver, _delivery.c.created_at <= to_text(before))
+    old = and_(_delivery.c.receiver == receiver, _delivery.c.allowed_at <= to_text(before))
+    if not untried:
+        old = and_(old, _delivery.c.attempted_at.is_not(None))
     return _read(connection, and_(old, _delivery.c.state.in_(states)))
 
 
 def orphaned(connection: Connection, configured: Collection[str], before: datetime) -> list[WaitingDelivery]:
-    """Return some open deliveries to other receivers than these, made before this time."""
+    """Return some open deliveries to other receivers than these, allowed to go before this time."""
     states = sorted(state.value for state in OPEN_STATES)
     elsewhere = and_(_delivery.c.state.in_(states), _delivery.c.receiver.not_in(sorted(configured)))
-    return _read(connection, and_(elsewhere, _delivery.c.created_at < to_text(before)))
+    return _read(connection, and_(elsewhere, _delivery.c.allowed_at < to_text(before)))
 
 
 def _read(connection: Connection, which: ColumnElement[bool]) -> list[WaitingDelivery]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -68,10 +69,28 @@ def _claim(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDe
     # PostgreSQL locks the rows: an event that is about to join a group keeps it out of this claim.
     query = query.with_for_update(of=_delivery, skip_locked=True)
     rows = connection.execute(query).mappings().all()
+    untried = _untried(connection, rows, claim)
     if rows:
         attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
         _lease(connection, rows, claim, now, attempt)
-    return [_leased(connection, row, claim.token, began_at=now) for row in rows]
+    if untried:
+        connection.execute(update(_delivery).where(_delivery.c.id.in_(untried)).values(allowed_at=to_text(now)))
+    return [
+        _leased(connection, row, claim.token, began_at=now, allowed_at=now if row["id"] in untried else None)
+        for row in rows
+    ]
+
+
+def _untried(connection: Connection, rows: Sequence[RowMapping], claim: Claim) -> frozenset[str]:
+    """Return the ids of deliveries that have waited for us alone, so that they expire from their first attempt on.
+
+    While the receiver is failing they have waited for it, and their first attempt prolongs nothing. The number of
+    attempts does not tell: one that the receiver only throttled is not counted.
+    """
+    untried = frozenset(row["id"] for row in rows if row["attempted_at"] is None)
+    if untried and receivers.receiver_state_of(connection, claim.receiver).failing_since is not None:
+        return frozenset()
+    return untried
 
 
 def _claim_uncertain(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
@@ -94,10 +113,24 @@ def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now
     connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(values))
 
 
-def _leased(connection: Connection, row: RowMapping, token: str, began_at: datetime | None = None) -> LeasedDelivery:
-    """Read a leased row; ``began_at`` is the start of a new attempt, without it the last one is looked up."""
+def _leased(
+    connection: Connection,
+    row: RowMapping,
+    token: str,
+    began_at: datetime | None = None,
+    allowed_at: datetime | None = None,
+) -> LeasedDelivery:
+    """Read a leased row.
+
+    Args:
+        connection: the transaction of the lease.
+        row: the row before the lease.
+        token: the lease's token.
+        began_at: the start of a new attempt; without it the last one is looked up.
+        allowed_at: the same for a first attempt, from which the delivery expires.
+    """
     entries = _entries(connection, row["id"])
-    events = tuple(event for event, _ in entries)
+    events = tuple(replace(event, fallback_for=row["fallback_for"]) for event, _ in entries)
     request = DeliveryRequest(
         delivery_id=row["id"],
         events=events,
@@ -114,6 +147,7 @@ def _leased(connection: Connection, row: RowMapping, token: str, began_at: datet
         request=request,
         token=token,
         created_at=from_text(row["created_at"]),
+        allowed_at=allowed_at or from_text(row["allowed_at"]),
         due_at=from_text(row["next_at"]),
         in_doubt=row["state"] == State.UNCERTAIN.value,
         receiver_seqs=tuple(receiver_seq for _, receiver_seq in entries),

@@ -160,6 +160,7 @@ def _restarted(now: datetime) -> Row:
         "lookups": 0,
         "degrade": 0,
         "created_at": to_text(now),
+        "allowed_at": to_text(now),
         "next_at": to_text(now),
         "settled_at": None,
     }

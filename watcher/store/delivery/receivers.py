@@ -7,7 +7,7 @@ A dead delivery keeps ``next_at`` until its end is announced, so that a crash be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,8 +22,8 @@ from watcher.core.delivery.receiver_change import (
     ReceiverChange,
     ReceiverSummary,
 )
-from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX, ReceiverState
-from watcher.core.event import Event, Kind
+from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX, URGENT_MAX, ReceiverState
+from watcher.core.event import URGENT_KINDS, Event, Kind
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
@@ -46,15 +46,41 @@ def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
 
 
 def summary_of(connection: Connection, name: str) -> ReceiverSummary:
-    """Return the state of a receiver and the number of deliveries that wait for it."""
+    """Return the state of a receiver and the deliveries that wait for it."""
     waiting = select(func.count()).where(_waiting_for(name))
     return ReceiverSummary(
-        state=receiver_state_of(connection, name), waiting=int(connection.execute(waiting).scalar_one())
+        state=receiver_state_of(connection, name),
+        waiting=int(connection.execute(waiting).scalar_one()),
+        urgent=tuple(_urgent_events(connection, name)),
+        waits_since=_waits_since(connection, name),
     )
 
 
+def _open_for(name: str) -> ColumnElement[bool]:
+    """Return the condition of deliveries that wait or are being sent: an attempt may be the only one."""
+    return _waiting_for(name, (*WAITING_STATES, State.SENDING.value))
+
+
+def _urgent_events(connection: Connection, name: str) -> Iterator[Event]:
+    query = (
+        select(schema.event.c.body)
+        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+        .join(_delivery, _delivery.c.id == schema.ledger.c.delivery_id)
+        .where(_open_for(name), schema.event.c.kind.in_(sorted(URGENT_KINDS)))
+        .order_by(schema.event.c.position)
+        .limit(URGENT_MAX)
+    )
+    return (read_event(body) for body in connection.scalars(query).all())
+
+
+def _waits_since(connection: Connection, name: str) -> datetime | None:
+    # An open group still waits for us; a delivery that an operator sends again begins anew.
+    query = select(func.min(_delivery.c.allowed_at)).where(_open_for(name), _delivery.c.attempted_at.is_not(None))
+    return read_time(connection.scalar(query))
+
+
 def failing_receivers(connection: Connection) -> list[ReceiverState]:
-    """Return the receivers that fail permanently."""
+    """Return the receivers that are failing."""
     query = select(_receiver).where(_receiver.c.failing_since.is_not(None)).order_by(_receiver.c.name)
     return [read_receiver_state(row) for row in connection.execute(query).mappings()]
 
@@ -72,6 +98,8 @@ def read_receiver_state(row: RowMapping) -> ReceiverState:
         name=row["name"],
         seq=row["seq"],
         failing_since=read_time(row["failing_since"]),
+        troubled_since=read_time(row["troubled_since"]),
+        parked=row["parked"],
         reason=row["reason"] or "",
         answer=row["answer"] or "",
     )
@@ -100,7 +128,7 @@ def write_change(connection: Connection, change: ReceiverChange) -> None:
 
 def _compare(connection: Connection, known: ReceiverState) -> None:
     found = receiver_state_of(connection, known.name)
-    if (found.seq, found.failing_since) != (known.seq, known.failing_since):
+    if found != known:
         raise OutdatedDecisionError(f"the state of receiver {known.name} has changed")
 
 
@@ -108,11 +136,12 @@ def _write_state(connection: Connection, change: ReceiverChange) -> None:
     before, row = change.before, _state_row(change.after)
     if before.seq == 0 and connection.execute(insert_or_ignore(_receiver).values(row)).rowcount == 1:
         return
-    failing_since = write_time(before.failing_since)
     unchanged = and_(
         _receiver.c.name == before.name,
         _receiver.c.seq == before.seq,
-        _receiver.c.failing_since.is_not_distinct_from(failing_since),
+        _receiver.c.failing_since.is_not_distinct_from(write_time(before.failing_since)),
+        _receiver.c.troubled_since.is_not_distinct_from(write_time(before.troubled_since)),
+        _receiver.c.parked.is_(before.parked),
     )
     if connection.execute(update(_receiver).where(unchanged).values(row)).rowcount != 1:
         raise OutdatedDecisionError(f"the state of receiver {before.name} has changed")
@@ -123,6 +152,8 @@ def _state_row(state: ReceiverState) -> Row:
         "name": state.name,
         "seq": state.seq,
         "failing_since": write_time(state.failing_since),
+        "troubled_since": write_time(state.troubled_since),
+        "parked": state.parked,
         "reason": state.reason,
         "answer": state.answer,
     }
@@ -132,7 +163,7 @@ def clear_removed(connection: Connection, configured: Collection[str]) -> None:
     """Let receivers that are not configured count as working once no delivery waits for them."""
     waiting = exists().where(_delivery.c.receiver == _receiver.c.name, _delivery.c.state.in_(WAITING_STATES))
     gone = and_(_receiver.c.name.not_in(sorted(configured)), ~waiting)
-    connection.execute(update(_receiver).where(gone).values(failing_since=None))
+    connection.execute(update(_receiver).where(gone).values(failing_since=None, troubled_since=None, parked=False))
 
 
 def _waiting_for(name: str, states: tuple[str, ...] = WAITING_STATES) -> ColumnElement[bool]:

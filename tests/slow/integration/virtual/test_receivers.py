@@ -215,7 +215,7 @@ def test_dead_letters_about_dead_letters_are_not_announced(tmp_path: Path) -> No
             FakeReceiver(name="one", pace_key="one", outcome=later),
             FakeReceiver(name="two", pace_key="two", outcome=later),
         ]
-        policy = Policy(give_up_after=timedelta(hours=2))
+        policy = Policy(give_up_after=timedelta(hours=2), failing_after=timedelta(days=1))
         async with running_deliveries(tmp_path, clock, receivers, to=["one"], policy=policy) as deliveries_run:
             await deliveries_run.record(["v1"])
             await asyncio.sleep(6 * HOUR)

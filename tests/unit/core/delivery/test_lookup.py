@@ -28,7 +28,7 @@ SOON = POLICY.first_retry
 def judge(
     result: LookupResult, *, policy: Policy = POLICY, number: int = 1, age: timedelta = SOON, **facts: Any
 ) -> Verdict:
-    attempt = Attempt(number=number, created_at=NOW - age, dedup=Dedup.BY_LOOKUP)
+    attempt = Attempt(number=number, allowed_at=NOW - age, dedup=Dedup.BY_LOOKUP)
     usual: dict[str, Any] = {"attempt": attempt, "attempted_at": NOW - age, "due_at": NOW, "lookups": 0}
     return after_lookup(result, Lookup(**(usual | facts)), policy, NOW, 0.0)
 

@@ -41,7 +41,7 @@ def judge(
     dedup: Dedup = Dedup.UNKNOWN,
     policy: Policy = POLICY,
 ) -> Verdict:
-    attempt = Attempt(number=number, created_at=NOW - age, dedup=dedup)
+    attempt = Attempt(number=number, allowed_at=NOW - age, dedup=dedup)
     return verdict(outcome, attempt, policy, NOW, 0.5)
 
 
@@ -68,7 +68,9 @@ def test_an_uncertain_message_is_repeated_and_says_so_where_no_id_marks_repeats(
 
 def test_an_uncertain_message_is_held_where_the_policy_says_hold() -> None:
     hold = Policy(on_uncertain=OnUncertain.HOLD)
-    assert judge(Uncertain(reason="reset"), policy=hold) == Verdict(state=State.HELD, reason="reset")
+    # Where an operator sends it again, the message says that it may be a repeat.
+    held = Verdict(state=State.HELD, reason="reset", may_be_repeat=True)
+    assert judge(Uncertain(reason="reset"), policy=hold) == held
     assert judge(Uncertain(reason="reset"), policy=hold, dedup=Dedup.BY_ID).state is State.PENDING
 
 
@@ -85,13 +87,13 @@ def test_a_refusal_that_one_answer_does_not_prove_is_tried_three_times_within_tw
     for policy in (POLICY, Policy(first_retry=timedelta(minutes=30)), Policy(first_retry=timedelta(seconds=0.1))):
         waited = timedelta()
         for refusals in range(1, TRIES):
-            attempt = Attempt(number=9, created_at=NOW, dedup=Dedup.BY_ID, refusals=refusals)
+            attempt = Attempt(number=9, allowed_at=NOW, dedup=Dedup.BY_ID, refusals=refusals)
             decided = verdict(Refused(reason="http 404", tries=TRIES), attempt, policy, NOW, 0.999)
             assert decided.state is State.PENDING
             assert decided.next_at is not None
             waited += decided.next_at - NOW
         assert timedelta() < waited < timedelta(minutes=1, seconds=30)
-        last = Attempt(number=9, created_at=NOW, dedup=Dedup.BY_ID, refusals=TRIES)
+        last = Attempt(number=9, allowed_at=NOW, dedup=Dedup.BY_ID, refusals=TRIES)
         assert verdict(Refused(reason="http 404", tries=TRIES), last, policy, NOW, 0.5).next_at == NOW + PARKED_RETRY
 
 

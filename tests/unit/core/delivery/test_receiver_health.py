@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.event_facts import receiver_of
-from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode
-from watcher.core.delivery.lookup import MessageFound
+from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode, WaitingEventFacts
+from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import (
     Degrade,
     Delivered,
@@ -25,6 +25,8 @@ from watcher.core.delivery.receiver_health import (
     DEAD_LETTERS_MAX,
     DeadLetter,
     ReceiverState,
+    Waiting,
+    failing,
     signal_of,
     state_change,
     undelivered,
@@ -35,7 +37,8 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason="no_service", answer="404 no_service")
 PASSES = ReceiverSignal(health=SignalKind.PASSES)
 WORKING = ReceiverState(name="ml/ops")
-PARKED = ReceiverState(name="ml/ops", seq=1, failing_since=NOW, reason="no_service")
+PARKED = ReceiverState(name="ml/ops", seq=1, failing_since=NOW, parked=True, reason="no_service")
+FAILS = ReceiverSignal(health=SignalKind.FAILS, reason="http 503", began_at=NOW)
 
 
 def dead_letters(count: int) -> list[DeadLetter]:
@@ -48,20 +51,24 @@ def dead_letters(count: int) -> list[DeadLetter]:
         (Delivered(), SignalKind.PASSES),
         (Refused(reason="x"), SignalKind.REFUSES),
         (Refused(reason="x", scope=RefusalScope.MESSAGE), None),
-        (TryLater(reason="x"), None),
-        (Uncertain(reason="x"), None),
+        (Refused(reason="x", tries=4), SignalKind.FAILS),
+        (TryLater(reason="x"), SignalKind.FAILS),
+        (TryLater(reason="x", throttled=True), SignalKind.FAILS),
+        (Uncertain(reason="x"), SignalKind.FAILS),
+        (LookupFailed(reason="x"), SignalKind.FAILS),
+        (MessageNotFound(), None),
         (Degrade(reason="x"), None),
     ],
 )
-def test_only_a_delivery_and_a_permanent_refusal_are_signals_about_the_receiver(
-    outcome: Outcome, health: SignalKind | None
+def test_an_outcome_is_a_signal_about_the_receiver_unless_it_concerns_the_message(
+    outcome: Outcome | LookupResult, health: SignalKind | None
 ) -> None:
     signal = signal_of(outcome)
     assert (None if signal is None else signal.health) is health
 
 
 def test_the_first_refusal_is_announced_and_a_further_one_only_updates_the_reason() -> None:
-    parked, event = state_change(WORKING, REFUSES, 3, "e", NOW)
+    parked, event = state_change(WORKING, REFUSES, Waiting(count=3), "e", NOW)
     assert event is not None
     assert (event.kind, event.type, event.subject) == (
         Kind.RECEIVER_FAILING,
@@ -70,7 +77,9 @@ def test_the_first_refusal_is_announced_and_a_further_one_only_updates_the_reaso
     )
     assert (event.account, receiver_of(event).waiting) == (None, 3)
     assert (parked.failing_since, parked.seq) == (NOW, 1)
-    again, silent = state_change(parked, replace(REFUSES, reason="no_team"), 3, "e", NOW + timedelta(hours=1))
+    again, silent = state_change(
+        parked, replace(REFUSES, reason="no_team"), Waiting(count=3), "e", NOW + timedelta(hours=1)
+    )
     assert silent is None
     assert (again.failing_since, again.reason) == (NOW, "no_team")
 
@@ -79,7 +88,7 @@ def test_the_first_refusal_is_announced_and_a_further_one_only_updates_the_reaso
     ("reason", "code"), [("no_service", RemedyCode.PARKED), (RECEIVER_REMOVED, RemedyCode.REMOVED)]
 )
 def test_the_remedy_is_a_code_that_follows_from_the_reason(reason: str, code: RemedyCode) -> None:
-    _, event = state_change(WORKING, replace(REFUSES, reason=reason), 1, "e", NOW)
+    _, event = state_change(WORKING, replace(REFUSES, reason=reason), Waiting(count=1), "e", NOW)
     assert event is not None
     assert receiver_of(event).remedy == Remedy(code=code)
 
@@ -92,7 +101,7 @@ def test_the_remedy_of_dead_letters_names_the_only_one() -> None:
 
 
 def test_a_recovery_is_announced_with_the_duration_of_the_failure() -> None:
-    working, event = state_change(PARKED, PASSES, 0, "e", NOW + timedelta(hours=2))
+    working, event = state_change(PARKED, PASSES, Waiting(count=0), "e", NOW + timedelta(hours=2))
     assert event is not None
     assert (event.kind, event.seq) == (Kind.RECEIVER_RECOVERED, 2)
     assert (receiver_of(event).lasted_seconds, receiver_of(event).remedy) == (7200.0, None)
@@ -100,13 +109,34 @@ def test_a_recovery_is_announced_with_the_duration_of_the_failure() -> None:
 
 
 def test_a_success_of_a_working_receiver_is_no_news() -> None:
-    assert state_change(WORKING, PASSES, 0, "e", NOW) == (WORKING, None)
+    assert state_change(WORKING, PASSES, Waiting(count=0), "e", NOW) == (WORKING, None)
 
 
 def test_a_clock_that_was_set_back_does_not_reverse_the_bounds() -> None:
-    _, event = state_change(PARKED, PASSES, 0, "e", NOW - timedelta(hours=2))
+    _, event = state_change(PARKED, PASSES, Waiting(count=0), "e", NOW - timedelta(hours=2))
     assert event is not None
     assert event.after <= event.before
+
+
+def test_a_failed_attempt_is_remembered_without_an_event_until_the_next_success() -> None:
+    troubled, event = state_change(WORKING, FAILS, Waiting(count=1), "e", NOW + timedelta(seconds=20))
+    assert (troubled.troubled_since, troubled.failing_since, event) == (NOW, None, None)
+    later = replace(FAILS, began_at=NOW + timedelta(hours=1), reason="dns")
+    again, event = state_change(troubled, later, Waiting(count=1), "e", NOW + timedelta(hours=1))
+    assert (again.troubled_since, again.reason, event) == (NOW, "dns", None)
+    assert state_change(again, PASSES, Waiting(), "e", NOW + timedelta(hours=2)) == (WORKING, None)
+
+
+def test_a_failure_without_a_refusal_is_announced_with_its_own_remedy_and_parks_nothing() -> None:
+    troubled, _ = state_change(WORKING, FAILS, Waiting(count=1), "e", NOW)
+    urgent = tuple(WaitingEventFacts(id=f"evt_{number}", about="Training failed") for number in range(12))
+    after, event = failing(troubled, Waiting(count=12, urgent=urgent), "e", NOW + timedelta(minutes=15), NOW)
+    facts = receiver_of(event)
+    assert (after.failing_since, after.parked) == (NOW, False)
+    assert (facts.remedy, facts.reason, facts.waiting) == (Remedy(code=RemedyCode.FAILING), "http 503", 12)
+    assert facts.urgent == urgent[:10]
+    parked, silent = state_change(after, REFUSES, Waiting(count=12), "e", NOW + timedelta(hours=1))
+    assert (parked.parked, parked.failing_since, silent) == (True, NOW, None)
 
 
 def test_many_dead_letters_are_one_event_that_counts_all_and_names_some() -> None:
@@ -123,5 +153,5 @@ def test_a_message_that_a_lookup_finds_ends_a_failure_only_if_it_was_sent_after_
 ) -> None:
     signal = signal_of(MessageFound(receipt="1.2"), NOW + timedelta(seconds=began_after_seconds))
     assert signal is not None
-    _, event = state_change(PARKED, signal, 0, "e", NOW + timedelta(hours=1))
+    _, event = state_change(PARKED, signal, Waiting(count=0), "e", NOW + timedelta(hours=1))
     assert ([] if event is None else [event.kind]) == kinds

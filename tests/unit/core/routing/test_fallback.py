@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
-from watcher.core.delivery.receiver_health import ReceiverState, state_change
+from watcher.core.delivery.receiver_health import ReceiverState, Waiting, state_change
 from watcher.core.event import Event
 from watcher.core.routing.fallback import redirected
 from watcher.core.routing.reason import NO_ROUTE, NotAnnounced, RoutingCode, routed
@@ -19,7 +19,7 @@ REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason="no_service")
 
 
 def about(name: str = "a") -> Event:
-    event = state_change(ReceiverState(name=name), REFUSES, 1, "e", NOW)[1]
+    event = state_change(ReceiverState(name=name), REFUSES, Waiting(count=1), "e", NOW)[1]
     assert event is not None
     return event
 

@@ -45,7 +45,9 @@ def uncertain(name: str, *, age: timedelta = SOON, due_in: timedelta = timedelta
     request = DeliveryRequest(
         delivery_id=name, events=(sample_event(),), body=None, attempted_at=NOW - age, lookups=lookups
     )
-    return LeasedDelivery(request=request, token="t", created_at=NOW - age, due_at=NOW + due_in, in_doubt=True)
+    return LeasedDelivery(
+        request=request, token="t", created_at=NOW - age, allowed_at=NOW - age, due_at=NOW + due_in, in_doubt=True
+    )
 
 
 async def test_one_lookup_serves_all_as_soon_as_one_is_due() -> None:

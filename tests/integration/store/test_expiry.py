@@ -1,0 +1,56 @@
+"""The age by which a delivery expires, and the mark of one that was held."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.store.conftest import NOW
+from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
+from tests.support.routing import park
+from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, Settlement, State, Uncertain, verdict
+from watcher.core.routing.routes import Group
+from watcher.pipeline.expiry import expire
+from watcher.store.deliveries import Deliveries
+from watcher.store.delivery.operator_actions import OperatorActions
+from watcher.store.sqlite.database import Database
+
+
+@pytest.mark.parametrize("patience", [timedelta(seconds=31), timedelta(minutes=10), timedelta(hours=1)])
+async def test_a_group_does_not_expire_for_its_own_wait(
+    database: Database, make_event: MakeEvent, patience: timedelta
+) -> None:
+    group, limit = Group(key="digest", patience=patience), timedelta(seconds=30)
+    await enqueue(database, make_event(1), group=group)
+    store = Deliveries(database)
+    for now in (NOW + limit, NOW + patience, NOW + patience + limit):
+        assert await expire(store, "hook", now - limit, now) == []
+    late = NOW + patience + timedelta(hours=2)
+    (leased,) = await claim(database, now=late)
+    assert leased.allowed_at == late
+    await settle(database, leased, State.PENDING, next_at=late)
+    assert await expire(store, "hook", late + timedelta(seconds=29) - limit, late) == []
+    assert len(await expire(store, "hook", late, late + limit)) == 1
+
+
+async def test_while_a_receiver_is_parked_a_group_expires_from_the_end_of_its_wait(
+    database: Database, make_event: MakeEvent
+) -> None:
+    group, limit = Group(key="digest", patience=timedelta(minutes=10)), timedelta(seconds=30)
+    await enqueue(database, make_event(1), group=group)
+    await park(database, "hook", NOW)
+    store, end = Deliveries(database), NOW + group.patience
+    assert await expire(store, "hook", end - timedelta(seconds=1), end) == []
+    assert len(await expire(store, "hook", end, end + limit)) == 1
+
+
+async def test_a_held_message_that_is_sent_again_may_be_a_repeat(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1))
+    (leased,) = await claim(database)
+    attempt = Attempt(number=1, allowed_at=NOW, dedup=Dedup.UNKNOWN)
+    held = verdict(Uncertain(reason="reset"), attempt, Policy(on_uncertain=OnUncertain.HOLD), NOW, 0.5)
+    assert await Deliveries(database).settle(leased, Settlement(verdict=held, at=NOW))
+    await OperatorActions(database, {"hook"}).retry([leased.request.delivery_id], NOW)
+    (again,) = await claim(database, token="t2")
+    assert again.request.may_be_repeat
