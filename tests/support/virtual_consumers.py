@@ -121,6 +121,10 @@ class VirtualConsumers:
     services: tuple[str, ...] = ("s1",)
     interval_seconds: int = 30
     delivery: str = ""
+    unrouted: frozenset[str] = frozenset()
+    """Receivers that no route names."""
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
+    """The fallback of each receiver that has one."""
     chat: Consumer = field(init=False)
     api: virtual_daemon.VirtualNetwork = field(init=False)
     shown: list[ShownAnswer] = field(init=False)
@@ -148,12 +152,15 @@ class VirtualConsumers:
 
     def settings(self) -> str:
         """Return the configuration."""
-        names = ", ".join(f'"{name}"' for name in self.receivers)
+        names = ", ".join(f'"{name}"' for name in self.receivers if name not in self.unrouted)
         parts = [CONFIG.format(api=API, delivery=self.delivery)]
         parts += [WATCH.format(service=service, seconds=self.interval_seconds) for service in self.services]
-        parts += [HOOK.format(name=name) for name in self.hooks]
-        parts += [CHAT.format(name=name) for name in self.chats]
+        parts += [HOOK.format(name=name) + self._fallback(name) for name in self.hooks]
+        parts += [CHAT.format(name=name) + self._fallback(name) for name in self.chats]
         return "".join([*parts, ROUTE.format(receivers=names)])
+
+    def _fallback(self, name: str) -> str:
+        return f'fallback = "{self.fallbacks[name]}"\n' if name in self.fallbacks else ""
 
     @asynccontextmanager
     async def running(self, *, graceful: bool = True) -> AsyncIterator[Daemon]:
@@ -189,4 +196,6 @@ class VirtualConsumers:
             # A receiver gets no events about itself.
             return names if event.receiver is None else names - {event.receiver.name}
 
-        return violations(replace(evidence, answers_comparable=answers_comparable, routed=routed))
+        # A fallback gets events that its route does not name.
+        by_route = None if self.fallbacks else routed
+        return violations(replace(evidence, answers_comparable=answers_comparable, routed=by_route))
