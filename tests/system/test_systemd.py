@@ -74,6 +74,57 @@ def test_commands_run_as_printed_in_any_folder(machine: Machine) -> None:
     assert machine.run("aitems-watcher", "reload").returncode == 0
 
 
+def test_what_needs_secrets_runs_inside_the_daemon(machine: Machine) -> None:
+    for command in ("check --online", "discover", "test console", "doctor --online"):
+        ended = machine.run("aitems-watcher", *command.split())
+        assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+        assert "inside the daemon" in ended.stderr
+    assert "credential ncp-access-key: present" in machine.run("aitems-watcher", "doctor").stdout
+
+
+def test_a_secret_in_a_file_of_root_is_named_by_doctor(machine: Machine) -> None:
+    path = machine.root / "etc/aitems-watcher/config.toml"
+    text = path.read_text()
+    path.write_text(text.replace('credential = "ncp-access-key"', 'file = "/etc/aitems-watcher/ncp-access-key"'))
+    ended = machine.run("aitems-watcher", "doctor")
+    assert ended.returncode == 1
+    assert "cannot be read: Permission denied" in ended.stdout
+    path.write_text(text)
+
+
+def test_a_faulty_file_blinds_no_command(machine: Machine) -> None:
+    path = machine.root / "etc/aitems-watcher/config.toml"
+    text = path.read_text()
+    path.write_text(text + "\n[broken\n")
+    for command in ("status", "history", "deliveries list", "silence list"):
+        ended = machine.run("aitems-watcher", *command.split())
+        assert (ended.returncode, "the configuration is faulty" in ended.stderr) == (0, True), ended.stderr
+    assert "a table's header that is not closed" in machine.run("aitems-watcher", "reload").stderr
+    path.write_text(text)
+
+
+def test_root_can_work_on_the_store_of_the_unit(machine: Machine) -> None:
+    for backup in ("/var/lib/aitems-watcher/by-root.db", "/root/kept.db"):
+        assert machine.run("aitems-watcher", "backup", "--force", backup).returncode == 0
+    for command in (("restore", "/var/lib/aitems-watcher/by-root.db"), ("migrate",), ("restore",)):
+        assert machine.systemctl("stop").returncode == 0
+        ended = machine.run("sh", "-c", f"umask 077 && aitems-watcher {' '.join(command)}")
+        assert ended.returncode == 0, ended.stderr
+        assert machine.run("find", "/var/lib/private/aitems-watcher", "-user", "root").stdout == ""
+        assert machine.systemctl("start").returncode == 0, machine.journal()
+        assert "cannot open" not in machine.run("aitems-watcher", "doctor").stdout
+    machine.run("sh", "-c", "rm -f /var/lib/private/aitems-watcher/*set-aside*")
+
+
+def test_a_store_that_root_makes_before_the_first_start_is_the_units(machine: Machine) -> None:
+    assert machine.systemctl("stop").returncode == 0
+    assert machine.run("systemctl", "clean", "--what=state", "aitems-watcher").returncode == 0
+    ended = machine.run("aitems-watcher", "restore", "/root/kept.db")
+    assert ended.returncode == 0, ended.stderr
+    assert machine.systemctl("start").returncode == 0, machine.journal()
+    assert machine.run("find", "/var/lib/private/aitems-watcher", "-user", "root").stdout == ""
+
+
 def test_a_valid_file_is_reloaded_without_a_restart(machine: Machine) -> None:
     before = main_pid(machine)
     machine.write(MORE)
