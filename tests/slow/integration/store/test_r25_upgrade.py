@@ -158,9 +158,17 @@ STEPS = {
         "UPDATE event SET kind",
     ),
     "0006": ("CREATE INDEX ix_training_status", "CREATE INDEX ix_event_recorded"),
+    "0007": (
+        "ALTER TABLE delivery ADD COLUMN allowed_at",
+        "ALTER TABLE delivery ADD COLUMN fallback_for",
+        "ALTER TABLE receiver ADD COLUMN troubled_since",
+        "ALTER TABLE receiver ADD COLUMN parked",
+        "UPDATE delivery SET allowed_at",
+        "UPDATE receiver SET parked",
+    ),
 }
 """The statements that bring a store to each schema."""
-LONG = {"0005"}
+LONG = {"0005", "0007"}
 """Schemas with so many statements that only the oldest store and the one just before them die at each."""
 DEATHS = [
     (old, statement)
@@ -261,7 +269,7 @@ def test_r25_the_words_of_an_older_store_are_translated_and_its_rows_get_their_a
     assert [(row["description"], row["poll"]) for row in found["deviation"]] == [("new field: x", "service:main/s")]
     matches = [json.loads(str(row["match"])) for row in found["silence"]]
     assert matches == [{"kind": ["recovered", "failed"]}, {"service": ["reachable"]}]
-    assert [row["failing_since"] for row in found["receiver"]] == ["then"]
+    assert [(row["failing_since"], row["parked"]) for row in found["receiver"]] == [("then", 1)]
 
 
 def test_the_known_schemas_are_those_that_the_migrations_make() -> None:
