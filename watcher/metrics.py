@@ -20,7 +20,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import OPEN_STATES, Verdict
 from watcher.core.event import Event
 from watcher.core.health.liveness import LoopMonitor
-from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason
+from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason, TrainingInProgress
 from watcher.core.observer import Observer
 
 PREFIX: Final = "aitems_watcher_"
@@ -209,15 +209,28 @@ def _single(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
+TRAINING_LABELS: Final = ("account", "service", "type", "version", "status")
+
+
 def _in_progress(health_stats: HealthStats, _at: datetime) -> Metric:
-    family = _family(
-        "training_in_progress",
-        "1 for each training in progress; the series ends with it.",
-        *("account", "service", "type", "version", "status"),
-    )
-    for ref, status in health_stats.in_progress:
-        family.add_metric([ref.account, ref.service, ref.type, ref.version, status], 1)
+    text = "1 for each training in progress; the series ends with it."
+    family = _family("training_in_progress", text, *TRAINING_LABELS)
+    for training in health_stats.in_progress:
+        family.add_metric(_training_labels(training), 1)
     return family
+
+
+def _in_progress_since(health_stats: HealthStats, _at: datetime) -> Metric:
+    text = "Unix time at which a training in progress has reached its status at the latest."
+    family = _family("training_in_progress_since_seconds", text, *TRAINING_LABELS)
+    for training in health_stats.in_progress:
+        family.add_metric(_training_labels(training), training.since.timestamp())
+    return family
+
+
+def _training_labels(training: TrainingInProgress) -> list[str]:
+    ref = training.ref
+    return [ref.account, ref.service, ref.type, ref.version, training.status]
 
 
 def _deliveries(health_stats: HealthStats, _at: datetime) -> Metric:
@@ -275,6 +288,7 @@ def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
 
 _OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
     _in_progress,
+    _in_progress_since,
     _deliveries,
     _oldest,
     _incidents,

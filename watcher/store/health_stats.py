@@ -11,13 +11,13 @@ from sqlalchemy import Connection, func, or_, select
 
 from watcher.core.delivery.model import State
 from watcher.core.event import Kind
-from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue
+from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue, TrainingInProgress
 from watcher.core.incidents.tracker import Incident
-from watcher.core.timestamps import to_text
+from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
 from watcher.store import schema
 from watcher.store.readers import store_bytes
-from watcher.store.rows import read_snapshot, read_time
+from watcher.store.rows import read_time
 from watcher.store.unannounced import UnannouncedEvent
 from watcher.store.views import Views, open_views
 
@@ -61,12 +61,14 @@ def health_stats(views: Views, url: str, now: datetime) -> HealthStats:
     )
 
 
-def _in_progress(connection: Connection) -> Iterator[tuple[TrainingRef, str]]:
+def _in_progress(connection: Connection) -> Iterator[TrainingInProgress]:
     table = schema.training.c
-    query = select(schema.training).where(table.status.in_(IN_PROGRESS), table.gone.is_(False))
-    for row in connection.execute(query.order_by(table.subject)).mappings():
-        snapshot = read_snapshot(row)
-        yield snapshot.ref, str(snapshot.status)
+    since = func.coalesce(table.changed_before, table.first_seen_at).label("since")
+    query = select(table.subject, table.status, since).where(table.status.in_(IN_PROGRESS), table.gone.is_(False))
+    for row in connection.execute(query.order_by(table.subject)):
+        yield TrainingInProgress(
+            ref=TrainingRef.from_subject(row.subject), status=str(row.status), since=from_text(row.since)
+        )
 
 
 def _queues(views: Views) -> Iterator[Queue]:

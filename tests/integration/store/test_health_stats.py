@@ -69,9 +69,14 @@ async def test_only_trainings_in_progress_are_listed(
         make_snapshot("v2", "completed"),
         make_snapshot("v3", "waiting", gone=True),
         make_snapshot("v4", "hibernating"),
+        make_snapshot("v5", "stopping", changed_after=NOW, changed_before=LATER),
     )
     await PollStore(database).record(Batch(snapshots=snapshots))
-    assert [(ref.version, status) for ref, status in (await health_stats(database)).in_progress] == [("v1", "learning")]
+    found = (await health_stats(database)).in_progress
+    assert [(item.ref.version, item.status, item.since) for item in found] == [
+        ("v1", "learning", snapshots[0].first_seen_at),
+        ("v5", "stopping", LATER),
+    ]
 
 
 async def test_an_incident_is_unannounced_until_one_receiver_has_it(database: Database) -> None:

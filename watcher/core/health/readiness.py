@@ -39,11 +39,20 @@ class FailingReceiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingInProgress:
+    """A training in progress."""
+
+    ref: TrainingRef
+    status: str
+    since: datetime
+    """The latest time at which it can have reached this status; for a baseline, when it was first seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthStats:
     """Statistics of the store at one time."""
 
-    in_progress: Sequence[tuple[TrainingRef, str]] = ()
-    """Trainings in progress, each with its status."""
+    in_progress: Sequence[TrainingInProgress] = ()
     queues: Sequence[Queue] = ()
     incidents: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Open incidents, by cause."""
