@@ -22,7 +22,7 @@ from watcher.config import (
 )
 from watcher.core.delivery.model import OnUncertain
 from watcher.core.duration import format_duration
-from watcher.core.polling.capacity import Demand, delay_of, demand_of, rounded_up
+from watcher.core.polling.capacity import Demand, delay_of, demand_of, new_service_delay, rounded_up
 from watcher.core.polling.plan import Poll
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route
@@ -58,7 +58,11 @@ class WatchPlan:
     idle_interval: str
     typical_delay: str
     """Until a change is detected while every training of the account is in progress."""
+    worst_delay_in_progress: str
     worst_delay: str
+    """The longest of all, at the idle interval."""
+    new_service_delay: str
+    """Until a new service is polled; empty for a watch of one service."""
     saves: str
     """The calls that a list call saves; empty for a view."""
 
@@ -186,7 +190,8 @@ def _watch_plan(watch: WatchSettings, polls: Sequence[Poll], config: Config) -> 
     poll = poll_of(watch, polls)
     account = config.accounts[watch.account]
     demand = _demand(watch.account, account, polls)
-    delay = delay_of(poll.cadence.interval, account.timeout, demand, by_list=poll.training is None)
+    delay = delay_of(poll.cadence, account.timeout, demand, by_list=poll.training is None)
+    new_service = new_service_delay(poll.cadence, account.timeout, demand) if poll.discovers else None
     return WatchPlan(
         watch=watch_text(watch),
         account=watch.account,
@@ -194,7 +199,9 @@ def _watch_plan(watch: WatchSettings, polls: Sequence[Poll], config: Config) -> 
         interval=format_duration(poll.cadence.interval),
         idle_interval=format_duration(poll.cadence.idle_interval),
         typical_delay=_duration(delay.typical),
+        worst_delay_in_progress=_duration(delay.in_progress),
         worst_delay=_duration(delay.worst),
+        new_service_delay="" if new_service is None else _duration(new_service),
         saves=saving_text(poll),
     )
 

@@ -92,9 +92,15 @@ def test_each_setting_that_a_refusal_advises_is_sufficient() -> None:
 
 def test_each_watch_has_the_delay_until_a_change_is_detected() -> None:
     (listed,) = plan(ACCOUNT, SERVICE, SLACK).watches
-    assert (listed.typical_delay, listed.worst_delay) == ("5s", "30s")
+    assert (listed.typical_delay, listed.worst_delay_in_progress, listed.worst_delay) == ("5s", "30s", "5m20s")
     (viewed,) = plan(ACCOUNT, TRAINING.replace("5s", "20s"), SLACK).watches
-    assert (viewed.typical_delay, viewed.worst_delay) == ("10s", "30s")
+    assert (viewed.typical_delay, viewed.worst_delay_in_progress, viewed.worst_delay) == ("10s", "30s", "5m10s")
+    assert (listed.new_service_delay, viewed.new_service_delay) == ("", "")
+
+
+def test_a_watch_of_every_service_has_the_delay_of_a_new_one() -> None:
+    (watch,) = plan(ACCOUNT, SERVICE.replace("6wxgu1abcde", "*").replace('name = "shop-main"', ""), SLACK).watches
+    assert watch.new_service_delay == "5m20s"
 
 
 def test_the_calls_that_a_list_call_saves_are_named() -> None:

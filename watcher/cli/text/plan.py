@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.layout import Cell, Table
+from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import GOOD, WARN, Screen, cell
 from watcher.core.event import DEFAULT_KINDS
 
 if TYPE_CHECKING:
     from watcher.reports.plan import AccountPlan, PollPlan, ReceiverPlan, RoutePlan, WatchPlan
+
+TEXT_WIDTH: Final = 16
+"""The least columns of a text; a longer one is cut in a narrow terminal."""
 
 
 def show_plan(plan: PollPlan, out: Screen) -> None:
@@ -53,12 +56,19 @@ def _watch_table(watches: Sequence[WatchPlan], *, several_accounts: bool) -> Tab
             cell(f"every {watch.interval}"),
             cell(f"every {watch.idle_interval}"),
             cell(watch.typical_delay),
+            cell(watch.worst_delay_in_progress),
             cell(watch.worst_delay),
+            cell(watch.new_service_delay),
             cell(watch.saves),
         )
         for watch in watches
     ]
-    columns = ("WATCH", "ACCOUNT", "SERVED BY", "IN PROGRESS", "IDLE", "DETECTED AFTER: TYPICAL", "WORST", "SAVES")
+    columns = (
+        *("WATCH", "ACCOUNT"),
+        Column("SERVED BY", least=TEXT_WIDTH),
+        *("IN PROGRESS", "IDLE", "DETECTED AFTER: TYPICAL", "WORST", "WORST WHEN IDLE", "NEW SERVICE"),
+        Column("SAVES", omitted=1),
+    )
     return Table(columns, rows)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from watcher.core.polling.schedule import Cadence
+
 ROUNDING: Final = 1e-9
 """The relative error that a sum of fractions may have."""
 
@@ -39,7 +41,10 @@ class Delay:
     """The time from a change at AiTEMS to the answer that shows it."""
 
     typical: timedelta
+    in_progress: timedelta
+    """The longest while the training is in progress."""
     worst: timedelta
+    """The longest of all: after a day without a change, the idle interval counts."""
 
 
 def demand_of(intervals: Iterable[timedelta], requests_per_second: float) -> Demand:
@@ -49,21 +54,30 @@ def demand_of(intervals: Iterable[timedelta], requests_per_second: float) -> Dem
     return Demand(polls=len(every), needed_per_second=needed, allowed_per_second=requests_per_second)
 
 
-def delay_of(interval: timedelta, deadline: timedelta, demand: Demand, *, by_list: bool) -> Delay:
-    """Return the delay until a change is detected while everything of the account is in progress.
+def delay_of(cadence: Cadence, deadline: timedelta, demand: Demand, *, by_list: bool) -> Delay:
+    """Return the delay until a change is detected while everything of the account is in progress, and else.
 
-    With the interval ``I``, the call's deadline ``T``, ``n`` polls of the account and its budget of ``r`` requests a
-    second, the effective interval is ``E = max(I, n / r)``. A change falls anywhere between two polls:
+    With the interval ``I``, the idle interval ``J``, the call's deadline ``T``, ``n`` polls of the account and its
+    budget of ``r`` requests a second, the effective intervals are ``E = max(I, n / r)`` and ``F = max(J, n / r)``. A
+    change falls anywhere between two polls:
 
     - typical: ``E / 2``;
-    - worst, by a view: ``E + T``. The change comes just after a poll, and the next answer takes the whole deadline.
-    - worst, by a list: ``2 E + T``. A view confirms an end that a list shows; if that view fails, the next list does.
+    - in progress, by a view: ``E + T``. The change comes just after a poll, and the next answer takes the whole
+      deadline.
+    - in progress, by a list: ``2 E + T``. A view confirms an end that a list shows; if that view fails, the next list
+      does.
+    - worst: ``F + T`` by a view and ``F + E + T`` by a list. A status that waits for confirmation is polled fast.
 
     Failed polls are excluded, because the length of an outage is unknown.
     """
-    effective = max(interval, demand.cycle)
-    polls = 2 if by_list else 1
-    return Delay(typical=effective / 2, worst=effective * polls + deadline)
+    busy, idle = max(cadence.interval, demand.cycle), max(cadence.interval, cadence.idle_interval, demand.cycle)
+    confirmation = busy if by_list else timedelta()
+    return Delay(typical=busy / 2, in_progress=busy + confirmation + deadline, worst=idle + confirmation + deadline)
+
+
+def new_service_delay(cadence: Cadence, deadline: timedelta, demand: Demand) -> timedelta:
+    """Return the longest time until a new service is polled: the list of services comes at the idle interval."""
+    return max(cadence.interval, cadence.idle_interval, demand.cycle) + 2 * deadline
 
 
 def rounded_up(duration: timedelta) -> timedelta:
