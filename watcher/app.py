@@ -35,7 +35,7 @@ from watcher.wiring.receivers import make_receiver
 from watcher.wiring.reload import Reloader, ReloadOutcome, ReloadResult
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_handlers import secret_handlers
-from watcher.wiring.status_line import status_line
+from watcher.wiring.status_line import first_round, status_line
 from watcher.wiring.supervisor import Stage, Supervisor
 from watcher.wiring.systemd_notifier import SystemdNotifier
 
@@ -289,6 +289,7 @@ def _systemd_notifier(
         pipeline.poller.first_round,
         late_loops=health_reporter.late_loops,
         status_line=partial(status_line, pipeline.poller, database.url, health_reporter.reasons),
+        findings=partial(first_round, pipeline.poller),
     )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import structlog
 
+from watcher.core.messages.text import one_line
 from watcher.core.secret import STARS, Secret
 from watcher.core.timestamps import to_text
 from watcher.line_writer import LineWriter
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 MIN_REDACTED_LENGTH: Final = 4
 """Shorter texts would hide ordinary words; the configuration rejects secrets that short."""
+
+FIRST: Final = ("event", "level", "at")
+"""The fields at the beginning of each line."""
+LINE_LIMIT: Final = 2_000
+"""The most characters of one value on a terminal."""
 
 
 class Redactor:
@@ -84,7 +90,8 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, verbose: bool
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,
     ]
-    last: list[Processor] = [structlog.processors.JSONRenderer(sort_keys=False, default=_plain), _redaction(redactor)]
+    render = _plain_text if writer.is_terminal else structlog.processors.JSONRenderer(default=_plain)
+    last: list[Processor] = [_event_first, render, _redaction(redactor)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -99,6 +106,31 @@ def _log_dropped(lines: int) -> None:
     structlog.get_logger().warning(
         "log.dropped", lines=lines, remedy="look at the reader of the log: it stood still, or its disk is full"
     )
+
+
+def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put the fields that every line has before the others."""
+    return {key: event[key] for key in FIRST if key in event} | event
+
+
+def _plain_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Write a line for a person at a terminal; no text in it can control that."""
+    exception = event.pop("exception", "")
+    first = [_word(event.pop(key, "")) for key in FIRST]
+    fields = [f"{key}={_word(value)}" for key, value in event.items()]
+    trace = [_printable(line) for line in str(exception).splitlines()]
+    return "\n    ".join([" ".join([*first, *fields]), *trace])
+
+
+def _word(value: object) -> str:
+    """Write a value as one word: in quotes where it has a space."""
+    text = _printable(value if isinstance(value, str) else json.dumps(value, default=_plain, ensure_ascii=False))
+    return text if text and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _printable(line: str) -> str:
+    """Return a line without control characters; its indent stays."""
+    return line[: len(line) - len(line.lstrip(" "))] + one_line(line, LINE_LIMIT)
 
 
 def _redaction(redactor: Redactor) -> Processor:

@@ -35,6 +35,17 @@ async def status_line(poller: Poller, store_url: str, reasons: Reasons) -> str:
     return "; ".join(parts)
 
 
+def first_round(poller: Poller) -> Mapping[str, object]:
+    """Return the findings of the first poll of everything, for one log line."""
+    trainings, services = poller.watched()
+    return {
+        "services": services,
+        "trainings": trainings,
+        "statuses": dict(sorted(poller.statuses().items())),
+        "failed_polls": len(poller.failing()),
+    }
+
+
 def _delivery_counts(store_url: str) -> Mapping[State, int]:
     counts: Counter[State] = Counter()
     with open_views(store_url) as views:

@@ -27,6 +27,7 @@ START_SECONDS: Final = 30.0
 
 LateLoops = Callable[[], Mapping[str, float]]
 StatusLine = Callable[[], Awaitable[str]]
+Findings = Callable[[], Mapping[str, object]]
 
 
 class SystemdNotifier:
@@ -37,15 +38,22 @@ class SystemdNotifier:
         first_round: set when every first poll has ended.
         late_loops: returns the loops without progress, with the seconds since their deadline.
         status_line: returns the state in one line.
+        findings: returns the findings of the first round, for the log.
     """
 
     def __init__(
-        self, systemd: Systemd, first_round: asyncio.Event, late_loops: LateLoops, status_line: StatusLine
+        self,
+        systemd: Systemd,
+        first_round: asyncio.Event,
+        late_loops: LateLoops,
+        status_line: StatusLine,
+        findings: Findings = dict,
     ) -> None:
         self._systemd = systemd
         self._first_round = first_round
         self._late_loops = late_loops
         self._status_line = status_line
+        self._findings = findings
         self._withheld = False
         self._ready = False
         self._status_readable = True
@@ -87,6 +95,7 @@ class SystemdNotifier:
         self._ready = True
         self._systemd.notify(READY)
         log.info("watcher.ready")
+        log.info("baseline.recorded", **self._findings())
 
     def _every_loop_progresses(self) -> bool:
         late = self._late_loops()

@@ -6,6 +6,7 @@ Polls run beside each other, but never two of one target.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -114,6 +115,12 @@ class Poller:
         polls = [target.poll for target in self._targets if not target.poll.discovers]
         trainings = {ref for poll in polls for ref, known in self.cache.known(poll).items() if not known.gone}
         return len(trainings), len({poll.service for poll in polls})
+
+    def statuses(self) -> Mapping[str, int]:
+        """Return the number of watched trainings by recorded status; an unconfirmed first one is left out."""
+        polls = [target.poll for target in self._targets if not target.poll.discovers]
+        known = {ref: snapshot for poll in polls for ref, snapshot in self.cache.known(poll).items()}
+        return Counter(item.status for item in known.values() if item.status is not None and not item.gone)
 
     def failing(self) -> list[PollState]:
         """Return the state of the polls whose latest run failed."""
