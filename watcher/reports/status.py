@@ -34,8 +34,9 @@ from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
     from watcher.reports.store_health import StoreHealth
+    from watcher.store.delivery.views import DeliveryView
     from watcher.store.unannounced import UnannouncedEvent
-    from watcher.store.views import EventHistory, QueueState
+    from watcher.store.views import QueueState
 
 NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
 """The states that only an operator can change."""
@@ -128,6 +129,17 @@ class StatusReport:
         )
 
     @property
+    def has_problem(self) -> bool:
+        """Whether there is any problem."""
+        return bool(self.problems)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report for programs."""
+        from watcher.reports.status_json import status_json  # noqa: PLC0415 - it imports the facts of this module
+
+        return status_json(self)
+
+    @property
     def summary(self) -> str:
         """The status in one line."""
         if problems := self.problems:
@@ -143,7 +155,7 @@ def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterato
     for item in polls:
         by_service[item.poll.service].append(item)
     for snapshot in snapshots:
-        polled = _serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
+        polled = serving(snapshot.ref, by_service.get(snapshot.ref.service_ref, ()))
         yield KnownTraining(
             snapshot=snapshot,
             name=None if polled is None else polled.poll.naming_of(snapshot.ref).name,
@@ -152,7 +164,8 @@ def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterato
         )
 
 
-def _serving(ref: TrainingRef, polls: Iterable[PollReport]) -> PollReport | None:
+def serving(ref: TrainingRef, polls: Iterable[PollReport]) -> PollReport | None:
+    """Return the poll that serves a training, if there is one."""
     return next((polled for polled in polls if serves(polled.poll, ref.service_ref, ref)), None)
 
 
@@ -172,16 +185,13 @@ def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list
     ]
 
 
-def failed_deliveries_in(events: Iterable[EventHistory]) -> Iterator[FailedDelivery]:
-    """Find the deliveries that wait for an operator."""
-    for item in events:
-        for delivery_outcome in item.delivery_outcomes:
-            if delivery_outcome.state in NEEDS_OPERATOR:
+def failed_deliveries_in(deliveries: Iterable[DeliveryView]) -> Iterator[FailedDelivery]:
+    """Yield the deliveries that wait for an operator, by event."""
+    for item in deliveries:
+        if item.state in NEEDS_OPERATOR:
+            for event in item.events:
                 yield FailedDelivery(
-                    event_id=item.event.short_id,
-                    receiver=delivery_outcome.receiver,
-                    state=delivery_outcome.state,
-                    reason=delivery_outcome.reason,
+                    event_id=event.short_id, receiver=item.receiver, state=item.state, reason=item.reason
                 )
 
 

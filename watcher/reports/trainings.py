@@ -53,6 +53,8 @@ class Selection:
     """Every training that the filters take, however many they are."""
     service: str | None = None
     """A pattern for the id or the name of a service."""
+    only: ServiceRef | None = None
+    """The one service of a service's page."""
     limit: int = SHORT
 
     def statuses(self, counts: Iterable[TrainingCount]) -> frozenset[str | None]:
@@ -65,14 +67,20 @@ class Selection:
         return frozenset(status for status in statuses if _phase(status) in phases)
 
     @property
+    def filters_services(self) -> bool:
+        """Whether only some services are shown."""
+        return self.service is not None or self.only is not None
+
+    @property
     def shows_progress(self) -> bool:
         """Whether trainings in progress are shown."""
         return self.in_progress or not self.failed
 
     def shows_all(self, counts: Iterable[TrainingCount]) -> bool:
         """Return whether trainings are shown whatever their status."""
-        filtered = self.failed or self.in_progress
-        return not filtered and (self.everything or sum(item.count for item in counts) <= SHORT)
+        if self.failed or self.in_progress:
+            return False
+        return self.everything or self.only is not None or sum(item.count for item in counts) <= SHORT
 
 
 NO_FILTER: Final = Selection()
@@ -128,12 +136,17 @@ def service_names(polls: Iterable[Poll]) -> dict[ServiceRef, set[str]]:
     return names
 
 
-def service_filter(pattern: str, names: Mapping[ServiceRef, set[str]]) -> Callable[[ServiceRef], bool]:
-    """Return whether a service's id, its name, or both with the account match a pattern."""
+def service_filter(selection: Selection, names: Mapping[ServiceRef, set[str]]) -> Callable[[ServiceRef], bool]:
+    """Return the condition on services: by id, by name, or either after ``account/``."""
 
     def takes(service: ServiceRef) -> bool:
-        known = {service.service, *names.get(service, ())}
-        return any(matches_pattern(text, pattern) for name in known for text in (name, f"{service.account}/{name}"))
+        if selection.only is not None:
+            return service == selection.only
+        return selection.service is None or any(
+            matches_pattern(text, selection.service)
+            for name in (service.service, *names.get(service, ()))
+            for text in (name, f"{service.account}/{name}")
+        )
 
     return takes
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 from sqlalchemy.exc import DatabaseError
 
 from watcher.core.delivery.model import State
@@ -18,7 +19,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
 from watcher.core.routing.reason import RoutingReason, read_reason
 from watcher.core.routing.silence import Silence
-from watcher.core.timestamps import from_text
+from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store import schema, silences, trainings
 from watcher.store.delivery import receivers
@@ -60,6 +61,8 @@ class EventHistory:
     """An event with its route and its deliveries."""
 
     event: Event
+    position: int = 0
+    """Its place in the order of recording."""
     routed_at: datetime | None
     route: RoutingReason | None
     delivery_outcomes: tuple[DeliveryOutcome, ...]
@@ -71,8 +74,15 @@ class HistoryFilter:
 
     text: str | None = None
     """A part of the subject, or the beginning of an event's id; case does not matter."""
-    kind: str | None = None
-    limit: int = 50
+    subject: str | None = None
+    """The one subject, e.g. a training."""
+    kinds: frozenset[str] = frozenset()
+    """Empty for every kind."""
+    since: datetime | None = None
+    """The earliest time of recording."""
+    after: int | None = None
+    """Only events behind this position, the oldest of them."""
+    limit: int | None = 50
 
 
 class Views:
@@ -166,17 +176,16 @@ class Views:
 
     def history(self, wanted: HistoryFilter) -> list[EventHistory]:
         """Return the latest events that match, the newest last."""
-        table = schema.event.c
-        query = select(schema.event).order_by(table.position.desc()).limit(wanted.limit)
-        if wanted.kind is not None:
-            query = query.where(table.kind == wanted.kind)
-        if wanted.text is not None:
-            query = query.where(
-                table.subject.icontains(wanted.text, autoescape=True)
-                | table.id.istartswith(wanted.text, autoescape=True)
-            )
-        rows = self._connection.execute(query).mappings().all()
+        query = _matching(wanted).limit(wanted.limit)
+        if wanted.after is not None:
+            rows = self._connection.execute(query.order_by(schema.event.c.position)).mappings().all()
+            return [self._event_history(row) for row in rows]
+        rows = self._connection.execute(query.order_by(schema.event.c.position.desc())).mappings().all()
         return [self._event_history(row) for row in reversed(rows)]
+
+    def newest_position(self) -> int:
+        """Return the position of the newest event; 0 where there is none."""
+        return self._connection.scalar(select(func.max(schema.event.c.position))) or 0
 
     def by_id(self, beginning: str, limit: int) -> list[EventHistory]:
         """Return the latest events whose id begins so, the newest first."""
@@ -192,6 +201,7 @@ class Views:
     def _event_history(self, row: RowMapping) -> EventHistory:
         return EventHistory(
             event=read_event(row["body"]),
+            position=row["position"],
             routed_at=read_time(row["routed_at"]),
             route=None if row["route"] is None else read_reason(row["route"]),
             delivery_outcomes=tuple(self._delivery_outcomes(row["id"])),
@@ -206,6 +216,26 @@ class Views:
         )
         for row in self._connection.execute(query).mappings():
             yield _delivery_outcome(row)
+
+
+def _matching(wanted: HistoryFilter) -> Select[Any]:
+    table = schema.event.c
+    query = select(schema.event)
+    if wanted.kinds:
+        query = query.where(table.kind.in_(sorted(wanted.kinds)))
+    if wanted.subject is not None:
+        query = query.where(table.subject == wanted.subject)
+    if wanted.text is not None:
+        begins = table.id.istartswith(wanted.text, autoescape=True)
+        query = query.where(table.subject.icontains(wanted.text, autoescape=True) | begins)
+    if wanted.after is not None:
+        query = query.where(table.position > wanted.after)
+    if wanted.since is not None:
+        recorded = table.recorded_at >= to_text(wanted.since)
+        # The sum keeps SQLite from a search by position; it finds the first of them by the index of times.
+        first = select(func.min(table.position + 0)).where(recorded).scalar_subquery()
+        query = query.where(table.position >= first, recorded)
+    return query
 
 
 def _queue_state(row: RowMapping) -> QueueState:

@@ -186,7 +186,7 @@ async def test_history_is_filtered_by_subject_id_and_kind(
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2", Kind.FAILED), make_event(2, "v1"))
     with open_views(sqlite_url(path)) as views:
         assert [announced.event.seq for announced in views.history(HistoryFilter(text="pop/v1"))] == [1, 2]
-        assert len(views.history(HistoryFilter(kind="failed"))) == 1
+        assert len(views.history(HistoryFilter(kinds=frozenset({"failed"})))) == 1
         assert len(views.history(HistoryFilter(text=make_event(2, "v1").short_id))) == 1
         assert [announced.event.version for announced in views.history(HistoryFilter(limit=2))] == ["v2", "v1"]
 

@@ -220,7 +220,10 @@ async def operate(database: Database, make_event: MakeEvent) -> None:
 def read(database: Database) -> None:
     read_health_stats(database.url, LATER)
     with open_views(database.url) as views:
-        (newest, *_) = views.history(HistoryFilter(text="POP", kind="progress"))
+        (newest, *_) = views.history(HistoryFilter(text="POP", kinds=frozenset({"progress"}), since=NOW - DAY))
+        following = HistoryFilter(subject=newest.event.subject, after=newest.position - 1)
+        assert views.history(following)[0] == newest
+        assert views.newest_position() >= newest.position
         assert views.by_id(newest.event.short_id, 2)
         (known, *_) = views.trainings()
         views.training_counts(), views.known_statuses([known.ref]), views.one_training(known.ref)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.unit.reports.facts import (
     EVIL,
     NOW,
@@ -15,8 +17,7 @@ from tests.unit.reports.facts import (
     SHOP,
     STEERING,
     TIMES,
-    announced,
-    delivery_outcome,
+    event,
     plain_screen,
     poll,
     queue,
@@ -31,7 +32,7 @@ from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
-from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
+from watcher.core.training.model import ServiceRef, Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.reports.status import (
     FailedDelivery,
     KnownTraining,
@@ -43,6 +44,7 @@ from watcher.reports.status import (
 )
 from watcher.reports.status_json import status_json
 from watcher.reports.trainings import TrainingTotals, totals, watched
+from watcher.store.delivery.views import DeliveryView
 from watcher.store.trainings import TrainingCount
 from watcher.store.views import QueueState
 
@@ -198,21 +200,60 @@ def test_a_removed_receiver_with_pending_deliveries_is_a_problem() -> None:
     assert texts(replace(report(), failing_receivers=[gone])) == ["receiver old is failing: receiver-removed"]
 
 
-def test_dead_and_held_deliveries_are_listed() -> None:
-    items = [
-        announced(delivery_outcome(), delivery_outcome(receiver="hook", state=State.DEAD, reason="http 410")),
-        announced(delivery_outcome()),
+def delivery(state: State, events: int = 1) -> DeliveryView:
+    return DeliveryView(
+        id="msg_1",
+        receiver="hook",
+        state=state,
+        reason="http 410",
+        attempts=1,
+        may_be_repeat=False,
+        created_at=NOW,
+        attempted_at=NOW,
+        next_at=None,
+        settled_at=None,
+        answer=None,
+        events=(event(),) * events,
+    )
+
+
+def test_dead_and_held_deliveries_are_listed_by_event() -> None:
+    found = list(failed_deliveries_in([delivery(State.DEAD), delivery(State.PENDING), delivery(State.HELD, 2)]))
+    assert [(item.receiver, item.state, item.reason) for item in found] == [
+        ("hook", State.DEAD, "http 410"),
+        ("hook", State.HELD, "http 410"),
+        ("hook", State.HELD, "http 410"),
     ]
-    failed_deliveries = list(failed_deliveries_in(items))
-    assert [(item.receiver, item.state, item.reason) for item in failed_deliveries] == [
-        ("hook", State.DEAD, "http 410")
-    ]
-    assert "evt_abcdefgh  hook" in shown(report(failed_deliveries=failed_deliveries))
+    assert "evt_abcdefgh  hook" in shown(report(failed_deliveries=found))
 
 
 def test_only_the_first_dead_deliveries_are_listed() -> None:
-    failed_deliveries = list(failed_deliveries_in([announced(delivery_outcome(state=State.DEAD))])) * 12
-    assert "and 2 more" in shown(report(failed_deliveries=failed_deliveries))
+    found = list(failed_deliveries_in([delivery(State.DEAD)])) * 12
+    assert "and 2 more" in shown(report(failed_deliveries=found))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 7, 100])
+def test_an_outage_has_one_line_and_one_advice(failing: int) -> None:
+    services = [ServiceRef("main", f"s{number}") for number in range(failing)]
+    polls = [PollReport(poll=poll(service), state=FAILING) for service in services]
+    item = report(polls=polls, incidents=[replace(INCIDENT, subject=service.subject) for service in services])
+    text = shown(item)
+    assert text.count(advice(Cause.DNS)) == 1
+    assert text.count("cannot poll s0") == 1
+    assert len(text.splitlines()) < 25
+    assert (f"and {failing - 5} more" in text) == (failing > 5)
+
+
+def test_two_causes_have_two_lines_and_an_account_where_there_are_several() -> None:
+    polls = [
+        PollReport(poll=poll(ServiceRef("main", "s1")), state=FAILING),
+        PollReport(poll=poll(ServiceRef("test", "s1")), state=FAILING),
+        PollReport(poll=poll(ServiceRef("test", "s2")), state=replace(FAILING, cause=Cause.QUOTA, failures=1)),
+    ]
+    text = shown(report(polls=polls))
+    assert "cannot poll main/s1, test/s1 since 2026-11-23 02:17:11 UTC, 3 times in a row: dns" in text
+    assert "cannot poll s2 since 2026-11-23 02:17:11 UTC, once: quota" in text
+    assert (text.count(advice(Cause.DNS)), text.count(advice(Cause.QUOTA))) == (1, 1)
 
 
 def test_failing_polls_incidents_and_failed_deliveries_are_problems() -> None:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Final
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_for_store, present_times
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, duration, load_for_store, present_times
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import screen
 from watcher.core.event import Kind
 
+if TYPE_CHECKING:
+    from watcher.cli.text.output import Screen
+    from watcher.config import Config
+    from watcher.store.views import EventHistory, HistoryFilter
+
 END: Final = help_end(
     "aitems-watcher history --kind failed --limit 10",
-    "aitems-watcher history 6wxgu1abcde/pop",
+    "aitems-watcher history 6wxgu1abcde/pop --since 7d",
+    "aitems-watcher history --kind failed --kind gone --follow",
     "aitems-watcher history --json | jq 'select(.late)'",
     statuses={ExitStatus.OK: "", **READING},
 )
@@ -28,15 +40,32 @@ TextArgument = Annotated[
         show_default=False,
     ),
 ]
-KindOption = Annotated[Kind | None, typer.Option("--kind", "-k", help="Only events of this kind.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of latest events.")]
+KindOption = Annotated[
+    list[Kind] | None, typer.Option("--kind", "-k", help="Only events of this kind; may be repeated.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DURATION", help="Only events recorded within this time, e.g. 24h; all of them."),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", min=1, help="The number of latest events; 50 without --since.", show_default=False),
+]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Then show new events as they come, until Ctrl-C.")]
+LIMIT: Final = 50
+FOLLOW_SECONDS: Final = 1.0
+"""The time between two reads of new events."""
+ROUTING_TIME: Final = timedelta(seconds=5)
+"""A new event is shown when it is routed, or after this time."""
 
 
 def history(  # noqa: PLR0913 - one parameter an option
     text: TextArgument = None,
     *,
     kind: KindOption = None,
-    limit: LimitOption = 50,
+    since: SinceOption = None,
+    limit: LimitOption = None,
+    follow: FollowOption = False,
     wide: WideOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -46,22 +75,54 @@ def history(  # noqa: PLR0913 - one parameter an option
     The newest event comes last, with the state of its delivery to each receiver. Reads the store beside a running
     daemon and needs no secret. With --json it prints one object per line: the event with its route and deliveries.
     """
+    period = None if since is None else duration(since, "--since")
     with plain_errors():
         from watcher.store.views import HistoryFilter
 
+        wanted = HistoryFilter(
+            text=text,
+            kinds=frozenset(kind or ()),
+            since=None if period is None else present_times().now - period,
+            limit=limit or (None if since else LIMIT),
+        )
         settings = load_for_store(config)
         with reading(settings, os.environ) as views:
-            events = views.history(HistoryFilter(text=text, kind=kind, limit=limit))
-    out = screen(wide=wide)
+            events, position = views.history(wanted), views.newest_position()
+        out = screen(wide=wide)
+        _show(events, out, wide=wide, as_json=as_json)
+        if not events and not as_json:
+            out.line("no events match" if text or kind or since else "no events")
+        if follow:
+            _follow(settings, replace(wanted, since=None, limit=None, after=position), out, wide=wide, as_json=as_json)
+
+
+def _show(events: Sequence[EventHistory], out: Screen, *, wide: bool, as_json: bool, headings: bool = True) -> None:
     if as_json:
         from watcher.reports.history import event_history_json
 
         for item in events:
             out.json(event_history_json(item), indent=None)
-        return
-    from watcher.cli.text.history import history_table
+    elif events:
+        from watcher.cli.text.history import history_table
 
-    if events:
-        out.table(history_table(events, present_times(wide=wide)))
-    else:
-        out.line("no events" if text is None and kind is None else "no events match")
+        out.table(history_table(events, present_times(wide=wide)), headings=headings)
+
+
+def _follow(settings: Config, wanted: HistoryFilter, out: Screen, *, wide: bool, as_json: bool) -> None:
+    """Show each event that is recorded from now on."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            out.flush()
+            time.sleep(FOLLOW_SECONDS)
+            with reading(settings, os.environ) as views:
+                events = settled_events(views.history(wanted), present_times().now)
+            _show(events, out, wide=wide, as_json=as_json, headings=False)
+            if events:
+                wanted = replace(wanted, after=events[-1].position)
+
+
+def settled_events(events: Sequence[EventHistory], now: datetime) -> list[EventHistory]:
+    """Return the events before the first that is still being routed, so that none is shown half or out of order."""
+    return list(
+        takewhile(lambda item: item.routed_at is not None or now - item.event.recorded_at > ROUTING_TIME, events)
+    )

@@ -65,11 +65,13 @@ def layout_of(table: Table, limit: int | None) -> Layout:
     return Layout(tuple(kept), tuple(widths), tuple(_groups(widths, limit)))
 
 
-def table_lines(table: Table, limit: int | None, heading_style: str = "") -> Iterator[list[Cell]]:
+def table_lines(
+    table: Table, limit: int | None, heading_style: str = "", *, headings: bool = True
+) -> Iterator[list[Cell]]:
     """Yield the lines of a table as cells with their padding, the headings first."""
     layout = layout_of(table, limit)
-    headings = tuple(Cell(_column(item).heading, heading_style) for item in table.columns)
-    for row in (headings, *table.rows):
+    first = tuple(Cell(_column(item).heading, heading_style) for item in table.columns)
+    for row in (first, *table.rows) if headings else table.rows:
         shown = [row[index] for index in layout.kept]
         for number, group in enumerate(layout.groups):
             cells = [Cell(_cut(shown[at].text, layout.widths[at]), shown[at].style) for at in group]

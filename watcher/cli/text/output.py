@@ -10,6 +10,9 @@ import json
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from watcher.cli.text.layout import Cell, Table, table_lines
@@ -22,6 +25,9 @@ CELL_LIMIT: Final = 300
 """The most characters of one text from outside."""
 LINE_LIMIT: Final = 2_000
 LEAST_WIDTH: Final = 20
+CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
+"""Cursor to the corner, clear the screen and what has scrolled off it (ECMA-48, xterm)."""
+REPEAT_SECONDS: Final = 2.0
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -56,14 +62,18 @@ class Screen:
         text = Text.assemble(*((part.text, part.style) for part in parts))
         self._console.print(text, soft_wrap=True)
 
-    def table(self, table: Table) -> None:
+    def table(self, table: Table, *, headings: bool = True) -> None:
         """Write a table without its empty columns, fitted into the width."""
-        for line in table_lines(table, self.width, HEADING):
+        for line in table_lines(table, self.width, HEADING, headings=headings):
             self.line(*line)
 
     def json(self, document: object, *, indent: int | None = 2) -> None:
         """Write one JSON document in ASCII, so that no text in it can control a terminal."""
         self.stream.write(json.dumps(document, indent=indent) + "\n")
+
+    def clear(self) -> None:
+        """Clear a terminal; a pipe gets an empty line, so that a reader sees where the next text begins."""
+        self.stream.write("\n" if self._console is None else CLEAR)
 
     def flush(self) -> None:
         """Flush the stream."""
@@ -80,6 +90,16 @@ def screen(*, wide: bool = False) -> Screen:
     columns = None if wide else max(shutil.get_terminal_size().columns, LEAST_WIDTH)
     # https://no-color.org: the variable counts if it is not empty.
     return Screen(sys.stdout, terminal=terminal, colour=not os.environ.get("NO_COLOR"), width=columns)
+
+
+def repeat(show: Callable[[], object], out: Screen, every_seconds: float = REPEAT_SECONDS) -> None:
+    """Show the same thing anew until Ctrl-C; a terminal is cleared before each."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            out.clear()
+            show()
+            out.flush()
+            time.sleep(every_seconds)
 
 
 def say(text: str) -> None:

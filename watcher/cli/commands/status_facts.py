@@ -1,0 +1,217 @@
+"""Reads the facts that ``status`` shows: the whole, one service, or one training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from watcher.cli.daemon_health import daemon_health, store_failing
+from watcher.cli.store_access import reading, store_health
+from watcher.reports.training_page import may_concern
+
+if TYPE_CHECKING:
+    from watcher.config import Config
+    from watcher.core.health.problems import DaemonHealth
+    from watcher.core.polling.plan import Poll
+    from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+    from watcher.reports.status import FailedDelivery, StatusReport
+    from watcher.reports.training_page import TrainingPage
+    from watcher.reports.trainings import Selection, TrainingTotals
+    from watcher.store.trainings import Order
+    from watcher.store.views import QueueState, Views
+
+FAILED_DELIVERIES: Final = 100
+"""The number of latest dead and held deliveries that are read; the counts have all."""
+PAGE_EVENTS: Final = 20
+"""The number of latest events on a training's page."""
+
+
+def read_report(config: Config, selection: Selection) -> StatusReport:
+    """Ask the daemon for its health, and read its store.
+
+    Raises:
+        StoreUnusable: there is no store, or it cannot be read.
+    """
+    daemon = daemon_health(config, os.environ)
+    with reading(config, os.environ) as views:
+        return read_status(config, views, daemon, selection)
+
+
+def read_status(config: Config, views: Views, daemon: DaemonHealth, selection: Selection) -> StatusReport:
+    """Read the store and join it with the configuration and the daemon's answer."""
+    from watcher.clock import Clock
+    from watcher.config.to_core import polls_of
+    from watcher.core.health.readiness import not_ready_reasons
+    from watcher.reports.status import StatusReport, known, poll_reports
+    from watcher.store.health_stats import health_stats
+
+    now = Clock().utc_now()
+    stats = health_stats(views, config.store_url(os.environ), now)
+    polls = poll_reports(polls_of(config), views.polls())
+    queues = views.queues()
+    chosen = choose_trainings(views, [polled.poll for polled in polls], selection)
+    return StatusReport(
+        at=now,
+        trainings=tuple(known(chosen.snapshots, polls)),
+        totals=chosen.totals,
+        selection=selection,
+        more=chosen.more,
+        polls=polls,
+        incidents=views.incidents(),
+        queues=queues,
+        failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
+        receivers=frozenset(config.receivers),
+        daemon=daemon,
+        reasons=not_ready_reasons(
+            stats, {}, first_round_done=True, store_failing=store_failing(config.store_path(os.environ), daemon)
+        ),
+        deviations=views.deviations(),
+        failing_receivers=views.failing_receivers(),
+        unannounced=views.unannounced(),
+        silences=views.silences(now),
+        store=store_health(config.store_path(os.environ), views, now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTrainings:
+    """The trainings of a selection, and the counts of all that its services have."""
+
+    snapshots: Sequence[Snapshot]
+    totals: TrainingTotals
+    more: bool
+
+
+def choose_trainings(views: Views, polls: Sequence[Poll], selection: Selection) -> ChosenTrainings:
+    """Read the counts of trainings, and the rows of those that are shown."""
+    from watcher.reports.trainings import service_filter, service_names, totals, watched
+    from watcher.store.trainings import TrainingQuery
+
+    watches, takes = watched(polls), service_filter(selection, service_names(polls))
+    counts = [item for item in views.training_counts() if takes(item.service)]
+    counted = totals(counts, views.known_statuses(ref for ref in watches.single if takes(ref.service_ref)), watches)
+    everything = selection.shows_all(counts)
+
+    def chosen(ref: TrainingRef) -> bool:
+        return takes(ref.service_ref) and (everything or ref in watches)
+
+    takes_all = not selection.filters_services and (everything or not counted.not_watched)
+    limit = None if selection.everything else selection.limit
+    query = TrainingQuery(
+        statuses=selection.statuses(counts),
+        service=selection.only,
+        gone=everything,
+        # Without a condition of ours, the store itself reads no more than the limit.
+        takes=None if takes_all else chosen,
+        order=_order(selection, everything=everything),
+        limit=None if limit is None else limit + 1,
+    )
+    found = list(views.find_trainings(query))
+    more = limit is not None and len(found) > limit
+    return ChosenTrainings(found[:limit], counted, more)
+
+
+def _order(selection: Selection, *, everything: bool) -> Order:
+    from watcher.store.trainings import Order
+
+    if everything and selection.only is None:
+        return Order.NAME
+    return Order.LATEST if everything or not selection.shows_progress else Order.LONGEST
+
+
+def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
+    """Return the part of the status that is about one service, and about the daemon."""
+    account = f"account:{quote(service.account, safe='')}"
+    prefixes = tuple(f"{kind}:{service.subject.partition(':')[2]}/" for kind in ("training", "watch"))
+    return replace(
+        whole,
+        polls=[polled for polled in whole.polls if polled.poll.service == service],
+        incidents=[
+            item
+            for item in whole.incidents
+            if item.subject in {account, service.subject} or item.subject.startswith(prefixes)
+        ],
+        queues=(),
+        failed_deliveries=(),
+        deviations=(),
+        failing_receivers=(),
+        unannounced=(),
+        store=None,
+        silences=[item for item in whole.silences if may_concern(item, service)],
+    )
+
+
+def read_training(config: Config, views: Views, ref: TrainingRef) -> TrainingPage:
+    """Read everything about one training.
+
+    Raises:
+        OperationRefusedError: it is not in the store.
+    """
+    from watcher.clock import Clock
+    from watcher.config.to_core import polls_of
+    from watcher.operations.errors import OperationRefusedError
+    from watcher.reports.status import known, poll_reports, serving
+    from watcher.reports.training_page import TrainingPage
+    from watcher.store.views import HistoryFilter
+
+    snapshot = views.one_training(ref)
+    if snapshot is None:
+        raise OperationRefusedError(
+            f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
+        )
+    now = Clock().utc_now()
+    polls = poll_reports(polls_of(config), views.polls())
+    polled = serving(ref, polls)
+    (training,) = known([snapshot], polls)
+    return TrainingPage(
+        at=now,
+        training=training,
+        labels={} if polled is None else polled.poll.naming_of(ref).labels,
+        poll=polled,
+        events=views.history(HistoryFilter(subject=ref.subject, limit=PAGE_EVENTS)),
+        silences=[item for item in views.silences(now) if may_concern(item, ref.service_ref, ref)],
+    )
+
+
+def find_service(config: Config, views: Views, text: str) -> ServiceRef:
+    """Return the service with this id or name; ``account/service`` where several accounts have one.
+
+    Raises:
+        OperationRefusedError: there is none, or there are several.
+    """
+    from watcher.config.to_core import polls_of
+    from watcher.operations.errors import OperationRefusedError
+    from watcher.reports.polls import with_discovered
+    from watcher.reports.trainings import service_names
+
+    names = service_names(with_discovered(polls_of(config), views.polls()))
+    known = {*names, *(item.service for item in views.training_counts())}
+    found = sorted(
+        service
+        for service in known
+        if text
+        in {name for own in (service.service, *names.get(service, ())) for name in (own, f"{service.account}/{own}")}
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(f"{service.account}/{service.service}" for service in found)
+        raise OperationRefusedError(f"several services are called {text!r}: write one of {listed}")
+    raise OperationRefusedError(f"there is no service {text!r}; aitems-watcher status --all lists what is known")
+
+
+def _any_failed_delivery(queues: list[QueueState]) -> bool:
+    from watcher.reports.status import NEEDS_OPERATOR
+
+    return any(queue.state in NEEDS_OPERATOR for queue in queues)
+
+
+def _failed_deliveries(views: Views) -> tuple[FailedDelivery, ...]:
+    from watcher.reports.status import NEEDS_OPERATOR, failed_deliveries_in
+    from watcher.store.delivery.views import DeliveryFilter
+
+    wanted = DeliveryFilter(states=frozenset(NEEDS_OPERATOR), limit=FAILED_DELIVERIES)
+    return tuple(failed_deliveries_in(views.deliveries(wanted)))

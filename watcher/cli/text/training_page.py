@@ -1,0 +1,62 @@
+"""The page of one training: lines of facts, then its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from watcher.cli.text.history import history_table
+from watcher.cli.text.output import FAINT, Screen, cell
+from watcher.cli.text.silence import silence_text
+from watcher.cli.text.status import show_polls
+from watcher.cli.text.times import age_text
+from watcher.cli.text.trainings import age_of, notes, status_cell
+from watcher.core.messages.training import one_line
+from watcher.reports.polls import target_text
+
+if TYPE_CHECKING:
+    from watcher.cli.text.times import Times
+    from watcher.reports.training_page import TrainingPage
+
+MAX_FIELDS: Final = 20
+"""The most fields of AiTEMS' record that are shown; ``--json`` has all."""
+
+
+def show_training(page: TrainingPage, times: Times, out: Screen) -> None:
+    """Write everything about one training, its events last."""
+    snapshot, ref = page.training.snapshot, page.training.snapshot.ref
+    name = f" ({page.training.name})" if page.training.name else ""
+    out.line("training  ", cell(f"{ref.service}{name} {ref.type} {ref.version}, account {ref.account}"))
+    out.line("status    ", status_cell(snapshot), f" for {age_of(snapshot, times)}, {times.since(snapshot)}")
+    for label, text in _facts(page, times):
+        out.line(f"{label:<10}", cell(text))
+    for silence in page.silences:
+        out.line("silenced  ", cell(silence_text(silence, times)))
+    if page.poll is not None:
+        show_polls([page.poll], times, out)
+    out.line()
+    if page.events:
+        out.table(history_table(page.events, times))
+    else:
+        out.line(cell("no events yet: nothing has changed since the first poll", FAINT))
+
+
+def _facts(page: TrainingPage, times: Times) -> Iterator[tuple[str, str]]:
+    yield "last seen", age_text(times.now - page.training.last_seen)
+    for note in notes(page.training):
+        yield "note", note
+    if page.poll is not None:
+        yield "polled by", f"{'view' if page.poll.poll.training else 'list'} of {target_text(page.poll.poll)}"
+    if page.labels:
+        yield "labels", " ".join(f"{key}={value}" for key, value in page.labels.items())
+    fields = [f"{key} {_plain(value)}" for key, value in page.training.snapshot.record.items() if _is_plain(value)]
+    if fields:
+        yield "record", ", ".join(fields[:MAX_FIELDS])
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and value != ""
+
+
+def _plain(value: object) -> str:
+    return one_line(str(value), 60)

@@ -1,0 +1,62 @@
+"""Everything about one training: its status, its poll, its events and the silences on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from watcher.core.routing.matcher import matches_pattern
+from watcher.core.routing.silence import Silence, to_json
+from watcher.core.timestamps import to_text
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.reports.history import event_history_json
+from watcher.reports.status_json import known_json, poll_json
+
+if TYPE_CHECKING:
+    from watcher.reports.status import KnownTraining, PollReport
+    from watcher.store.views import EventHistory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPage:
+    """The data of a training's page."""
+
+    at: datetime
+    training: KnownTraining
+    labels: Mapping[str, str]
+    poll: PollReport | None
+    """``None`` where no watch serves it any more."""
+    events: Sequence[EventHistory]
+    """Its latest events, the newest last."""
+    silences: Sequence[Silence]
+
+    @property
+    def has_problem(self) -> bool:
+        """Whether the training cannot be polled now."""
+        return self.poll is not None and self.poll.failing
+
+    def as_json(self) -> dict[str, object]:
+        """Return the page for programs; texts from AiTEMS are unchanged."""
+        return {
+            "at": to_text(self.at),
+            "training": known_json(self.training),
+            "labels": dict(self.labels),
+            "record": dict(self.training.snapshot.record),
+            "poll": None if self.poll is None else poll_json(self.poll),
+            "events": [event_history_json(item) for item in self.events],
+            "silences": [to_json(item) for item in self.silences],
+        }
+
+
+def may_concern(silence: Silence, service: ServiceRef, training: TrainingRef | None = None) -> bool:
+    """Return whether a silence may match events of a service, or of one training of it; kind and labels are open."""
+    facts = {"account": service.account, "service": service.service}
+    if training is not None:
+        facts |= {"type": training.type, "version": training.version}
+    return all(
+        any(matches_pattern(facts[key], pattern) for pattern in wanted)
+        for key, wanted in silence.match.patterns.items()
+        if key in facts
+    )
