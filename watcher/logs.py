@@ -110,7 +110,7 @@ def _log_dropped(lines: int) -> None:
 
 def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Put the fields that every line has before the others."""
-    return {key: event[key] for key in FIRST if key in event} | event
+    return {**{key: event[key] for key in FIRST if key in event}, **event}
 
 
 def _plain_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

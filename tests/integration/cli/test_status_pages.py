@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,6 @@ import pytest
 from tests.integration.cli.support import Run, runner
 from tests.unit.reports.facts import event, snapshot
 from watcher.cli.commands import history as history_command
-from watcher.cli.text import output
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind
 from watcher.core.training.model import Snapshot, TrainingRef
@@ -240,7 +240,7 @@ def test_watching_shows_it_again_until_it_is_interrupted(
         if len(waits) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(output.time, "sleep", interrupted)
+    monkeypatch.setattr(time, "sleep", interrupted)
     shown = run("status", *options, "--watch", "--config", config)
     assert (shown.status, waits) == (0, [2.0] * 3)
     assert shown.out.count("learning") >= 3
@@ -281,7 +281,7 @@ def test_following_shows_each_new_event_once(
         with closing(open_database(config.parent / "here.db", purpose="test", now=NOW)) as database:
             asyncio.run(record(database, Batch(events=coming.pop(0))))
 
-    monkeypatch.setattr(history_command.time, "sleep", recorded_meanwhile)
+    monkeypatch.setattr(time, "sleep", recorded_meanwhile)
     shown = run("history", "--follow", "--config", config, *(["--json"] if as_json else []))
     assert shown.status == 0
     assert [shown.out.count(f"evt_000{number}") for number in (1, 2, 3)] == [1, 1, 1]
