@@ -17,8 +17,10 @@ import pytest
 from tests.integration.cli.support import Run, runner
 from tests.unit.reports.facts import event, snapshot
 from watcher.cli.commands import history as history_command
+from watcher.cli.commands import status as status_command
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind
+from watcher.core.health.problems import RUNNING
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
@@ -54,6 +56,7 @@ kind = "log"
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(status_command, "daemon_health", lambda *_: RUNNING)
 
 
 @pytest.fixture

@@ -134,6 +134,7 @@ def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
             for item in whole.incidents
             if item.subject in {account, service.subject} or item.subject.startswith(prefixes)
         ],
+        reasons=(),
         queues=(),
         failed_deliveries=(),
         deviations=(),
