@@ -17,7 +17,7 @@ from typing import Final
 
 from watcher.core.delivery.facts import ReceiverFacts
 from watcher.core.timestamps import require_utc
-from watcher.core.training.model import NO_RECORD, Phase, phase_of
+from watcher.core.training.model import NO_RECORD, Phase, RunStart, phase_of
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -76,6 +76,7 @@ URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAIL
 """Kinds that are delivered before the other kinds, except among the events of one training."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_LINKS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Mark(StrEnum):
@@ -109,6 +110,8 @@ class IncidentFacts:
     """Subjects of announced incidents that this one absorbed."""
     lasted_seconds: float | None = None
     """``None`` until the incident ends."""
+    services: int = 0
+    """The number of services that the account's incident covers; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,8 @@ class Event:
     version: str | None
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
+    """Addresses of pages by name: ``console``, ``runbook``."""
     from_status: str | None
     """``None`` for a training that was not known before, and where no status changed."""
     to_status: str | None
@@ -154,6 +159,8 @@ class Event:
     """The incident, for an event about failing polls or the store."""
     receiver: ReceiverFacts | None = None
     """The receiver, for an event about one."""
+    run: RunStart | None = None
+    """The start of the run that the event belongs to; ``None`` where no poll saw it."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
     fallback_for: str | None = None

@@ -16,6 +16,7 @@ from watcher.core.delivery.facts import (
 )
 from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.model import RunStart
 
 
 def to_json(event: Event) -> dict[str, object]:
@@ -32,6 +33,7 @@ def to_json(event: Event) -> dict[str, object]:
         "version": event.version,
         "service_name": event.service_name,
         "labels": dict(event.labels),
+        "links": dict(event.links),
         "from": event.from_status,
         "to": event.to_status,
         "skipped": list(event.skipped),
@@ -44,9 +46,15 @@ def to_json(event: Event) -> dict[str, object]:
         "recorded_at": to_text(event.recorded_at),
         "incident": None if event.incident is None else incident_json(event.incident),
         "receiver": None if event.receiver is None else receiver_json(event.receiver),
+        "run": None if event.run is None else run_json(event.run),
         "group": event.group,
         "training": dict(event.record),
     }
+
+
+def run_json(run: RunStart) -> dict[str, object]:
+    """Return the start of a run as plain JSON."""
+    return {"started_after": to_text(run.started_after), "started_before": to_text(run.started_before)}
 
 
 def incident_json(facts: IncidentFacts) -> dict[str, object]:
@@ -60,6 +68,7 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
         "last_good_at": None if facts.last_good_at is None else to_text(facts.last_good_at),
         "covers": list(facts.covers),
         "lasted_seconds": facts.lasted_seconds,
+        "services": facts.services,
     }
 
 
@@ -105,6 +114,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
         version=data["version"],
         service_name=data["service_name"],
         labels=data["labels"],
+        links=data.get("links", {}),
         from_status=data["from"],
         to_status=data["to"],
         skipped=tuple(data["skipped"]),
@@ -117,9 +127,16 @@ def from_json(data: Mapping[str, Any]) -> Event:
         recorded_at=from_text(data["recorded_at"]),
         incident=None if incident is None else _read_incident(incident),
         receiver=None if receiver is None else _read_receiver(receiver, kind),
+        run=_read_run(data.get("run")),
         group=data["group"],
         record=data["training"],
     )
+
+
+def _read_run(data: Mapping[str, Any] | None) -> RunStart | None:
+    if data is None:
+        return None
+    return RunStart(started_after=from_text(data["started_after"]), started_before=from_text(data["started_before"]))
 
 
 def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
@@ -133,6 +150,7 @@ def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
         last_good_at=None if last_good_at is None else from_text(last_good_at),
         covers=tuple(data["covers"]),
         lasted_seconds=data["lasted_seconds"],
+        services=data.get("services", 0),
     )
 
 

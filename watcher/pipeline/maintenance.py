@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from watcher.core.delivery.facts import RECEIVER_REMOVED
-from watcher.core.messages.receiver import REMOVED_REMEDY
+from watcher.core.messages.receiver import removed_advice
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire_orphans
@@ -103,7 +103,7 @@ class Maintenance:
     async def _note_removed(self) -> None:
         removed = await note_removed(self._orphans, self._limits.receivers, self._clock.utc_now())
         if removed:
-            log.error("receiver.removed", receivers=removed, remedy=REMOVED_REMEDY)
+            log.error("receiver.removed", receivers=removed, remedy=removed_advice())
             self._on_events()
 
     async def _expire_orphans(self) -> None:

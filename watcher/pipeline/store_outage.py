@@ -18,8 +18,8 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Uncertain
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event, after_restore, delivery_id
-from watcher.core.incidents.advice import store_advice
 from watcher.core.incidents.store_event import STORE_SUBJECT, store_failing, store_recovered
+from watcher.core.messages.advice import store_advice
 from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.routing.planning import RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import RoutingCode, RoutingReason

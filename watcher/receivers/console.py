@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.console import Console
@@ -14,8 +14,10 @@ from rich.text import Text
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome
 from watcher.core.event import Event
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, Code, Piece, TextLine, plain_piece, plain_text
-from watcher.core.messages.training import Message, Severity, compose, repeat_note
+from watcher.core.messages.message import Message, Severity
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.text import Code, Piece, TextLine, plain_piece
+from watcher.core.messages.training import compose
 from watcher.line_writer import LineWriter
 from watcher.receivers.fallback_render import render_or_fall_back
 from watcher.receivers.spec import Spec
@@ -23,6 +25,8 @@ from watcher.receivers.stream import write
 
 KIND: Final = "console"
 INDENT: Final = "   "
+ALSO_MAX: Final = 8
+"""Events with messages of their own that a group names; the others are counted."""
 TITLE_STYLES: Final = {
     Severity.OK: "bold green",
     Severity.INFO: "bold blue",
@@ -42,6 +46,7 @@ class ConsoleReceiver:
 
     def __init__(self, spec: Spec) -> None:
         self.name = spec.name
+        self._style = spec.style
         self._writer = spec.writer or LineWriter(sys.stdout)
         self._is_terminal = self._writer.is_terminal
 
@@ -53,50 +58,43 @@ class ConsoleReceiver:
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Write the lines of one message."""
+        now = request.attempted_at or max(event.recorded_at for event in request.events)
 
         def render(events: Sequence[Event], also: Sequence[Event]) -> str:
-            return self._coloured(_lines(replace(request, events=tuple(events), also=tuple(also))))
+            if len(events) == 1:
+                return self._written(*self._single(compose(events[0], self._style), request), now)
+            return self._written(*self._several(compose_group(events, also, self._style), request), now)
 
         return await write(self._writer, render_or_fall_back(render, request.events, request.also))
 
-    def _coloured(self, lines: Iterable[Text]) -> str:
+    def _single(self, message: Message, request: DeliveryRequest) -> tuple[Message, list[TextLine]]:
+        return message, [*message.facts, *message.rows, *message.remedy, *self._repeat(request), *message.marks]
+
+    def _several(self, message: GroupMessage, request: DeliveryRequest) -> tuple[GroupMessage, list[TextLine]]:
+        rows = [line for part in message.sections for line in (part.heading, *part.rows)]
+        also = [line for line in (message.sent_separately(ALSO_MAX),) if line]
+        return message, [*message.facts, *rows, *self._repeat(request), *message.marks, *also]
+
+    def _repeat(self, request: DeliveryRequest) -> list[TextLine]:
+        return [self._style.words.say(Phrase.MARK_REPEAT)] if request.may_be_repeat else []
+
+    def _written(self, message: Message | GroupMessage, below: Sequence[TextLine], now: datetime) -> str:
         # Rendered in memory, because the library would end the process on a broken pipe. It respects NO_COLOR and
         # FORCE_COLOR. Texts are no markup for it.
         output = io.StringIO()
         console = Console(file=output, force_terminal=self._is_terminal or None, highlight=False, soft_wrap=True)
-        for line in lines:
+        timed = self._style.words.with_times([message.title, *below, message.muted], now, self._style.zone)
+        for line in _coloured(message, timed):
             console.print(line)
         return output.getvalue()
 
 
-def _lines(request: DeliveryRequest) -> Iterator[Text]:
-    if len(request.events) == 1:
-        return _single(compose(request.events[0]), repeat_note(request.events[0]) if request.may_be_repeat else ())
-    message = compose_group(request.events, request.also)
-    return _several(message, message.repeat if request.may_be_repeat else ())
-
-
-def _single(message: Message, repeat: TextLine) -> Iterator[Text]:
-    yield _title(message)
-    yield from _indented(repeat, *message.lines)
-    yield Text(INDENT + " · ".join(_facts(message)), style="dim")
-
-
-def _several(message: GroupMessage, repeat: TextLine) -> Iterator[Text]:
-    yield Text(plain_text(message.title), style=TITLE_STYLES[message.severity])
-    yield from _indented(repeat, *message.notes)
-    yield from _indented(*(entry.full(": ") for entry in message.entries))
-    yield from _indented(message.sent_separately(LIST_LIMIT))
-    yield Text(INDENT + plain_text(message.origin), style="dim")
-
-
-def _indented(*lines: TextLine) -> Iterator[Text]:
-    yield from (_text((INDENT, *line)) for line in lines if line)
-
-
-def _title(message: Message) -> Text:
-    title = Text(f"{message.emoji} {message.headline}", style=TITLE_STYLES[message.severity])
-    return Text.assemble(title, ": ", _text(message.subject))
+def _coloured(message: Message | GroupMessage, lines: Sequence[TextLine]) -> Iterator[Text]:
+    title, *below, muted = lines
+    headline = Text(f"{message.sign} {message.headline}", style=TITLE_STYLES[message.severity])
+    yield Text.assemble(headline, _text(title[1:]))
+    yield from (_text((INDENT, *line)) for line in below)
+    yield Text.assemble(_text((INDENT, *muted)), style="dim")
 
 
 def _text(line: TextLine) -> Text:
@@ -105,8 +103,3 @@ def _text(line: TextLine) -> Text:
 
 def _styled(piece: Piece) -> Text:
     return Text(plain_piece(piece), style=CODE_STYLE if isinstance(piece, Code) else "")
-
-
-def _facts(message: Message) -> Iterator[str]:
-    yield from (f"{fact.label}: {plain_text(fact.value)}" for fact in message.facts)
-    yield f"Event: {message.event_id}"

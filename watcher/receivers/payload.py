@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from watcher.core.event import Event
+from watcher.core.event_json import run_json
 from watcher.core.messages.published import published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
@@ -93,6 +94,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "service": _plain(event.service),
         "service_name": _plain(event.service_name),
         "labels": _plain(event.labels),
+        "links": _plain(event.links),
         "training_type": _plain(event.training_type),
         "version": _plain(event.version),
         "from": _plain(event.from_status),
@@ -106,6 +108,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "receiver_seq": receiver_seq,
         "after": to_text(event.after),
         "before": to_text(event.before),
+        "run": None if event.run is None else run_json(event.run),
         "reason": event.reason,
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),

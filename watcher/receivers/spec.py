@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from watcher.clock import Clock
+from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.core.secret import Secret
 from watcher.http import HttpClient
 from watcher.line_writer import LineWriter
@@ -35,6 +36,8 @@ class Spec:
     name: str
     http: HttpClient
     clock: Clock
+    style: Style = PLAIN_STYLE
+    """The settings of its messages; programs get the facts instead."""
     url: Callable[[], Secret] | Secret | None = None
     """The address, or a function that returns the present one at each attempt."""
     secret: Callable[[], Secret] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from watcher.core.incidents.advice import advice
+from watcher.core.messages.advice import advice
 from watcher.core.messages.training import one_line
 from watcher.core.polling.result import PollFailure
 from watcher.core.training.model import Observation, ServiceRef

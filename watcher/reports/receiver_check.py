@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event, Kind
+from watcher.core.messages.check_alert import TEST_REASON
 from watcher.core.training.model import Status, TrainingRef
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def marked_event(now: datetime, token: str) -> Event:
         kind=Kind.SUCCEEDED,
         subject=ref.subject,
         seq=1,
-        reason="test",
+        reason=TEST_REASON,
         account=ref.account,
         service=ref.service,
         training_type=ref.type,

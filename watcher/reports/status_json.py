@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
 from watcher.core.routing.silence import to_json
 from watcher.core.timestamps import to_text

@@ -34,7 +34,7 @@ async def try_receiver(name: str, config: Config, process: Runtime) -> tuple[Out
 async def _send(name: str, config: Config, process: Runtime) -> Outcome:
     event = marked_event(process.clock.utc_now(), secrets.token_hex(8))
     async with AsyncExitStack() as stack:
-        receiver = make_receiver(name, config.receivers[name], process, stack)
+        receiver = make_receiver(name, config.receivers[name], process, stack, config.accounts)
         body = receiver.seal(event, receiver_seq=1)
         return await receiver.send(
             DeliveryRequest(delivery_id=delivery_id((event.id,), name), events=(event,), body=body)

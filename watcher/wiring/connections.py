@@ -50,7 +50,7 @@ async def make_connections(
     async with AsyncExitStack() as stack:
         receivers: dict[str, Receiver] = {}
         for name, settings in config.receivers.items():
-            receivers[name] = make_receiver(name, settings, runtime, stack)
+            receivers[name] = make_receiver(name, settings, runtime, stack, config.accounts)
         apis: dict[str, Api] = {}
         for name, account in config.accounts.items():
             apis[name] = ObservedApi(name, make_api(name, account, runtime, stack, budgets), observer)

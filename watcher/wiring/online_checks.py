@@ -20,7 +20,7 @@ from watcher.config import (
     receiver_url_problem,
 )
 from watcher.config.to_core import polls_of
-from watcher.core.incidents.advice import advice
+from watcher.core.messages.advice import advice
 from watcher.core.plural import counted
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 from typing import Final
 
 from watcher.config import (
+    AccountSettings,
     LogSettings,
     ReceiverSettings,
     SecretRef,
@@ -20,19 +22,32 @@ from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret
+from watcher.wiring.style import style_of
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
 """The deadline of one attempt; Standard Webhooks advises 15 to 30 s."""
 
+NO_ACCOUNTS: Final[Mapping[str, AccountSettings]] = MappingProxyType({})
 
-def make_receiver(name: str, settings: ReceiverSettings, runtime: Runtime, stack: AsyncExitStack) -> Receiver:
-    """Make one receiver from its settings; ``stack`` closes its connections."""
+
+def make_receiver(
+    name: str,
+    settings: ReceiverSettings,
+    runtime: Runtime,
+    stack: AsyncExitStack,
+    accounts: Mapping[str, AccountSettings] = NO_ACCOUNTS,
+) -> Receiver:
+    """Make one receiver from its settings; ``stack`` closes its connections.
+
+    Messages name the account of a service where there are several ``accounts``.
+    """
     http = HttpClient(_receiver_http(settings), runtime.clock)
     stack.push_async_callback(http.aclose)
     spec = Spec(
         name=name,
         http=http,
         clock=runtime.clock,
+        style=style_of(name, accounts),
         writer=runtime.output,
         url=_url(settings, runtime),
         secret=_secret_source(settings, runtime),

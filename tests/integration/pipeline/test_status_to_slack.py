@@ -127,7 +127,7 @@ async def test_every_fault_leaves_one_message_per_event_in_order(tmp_path: Path,
     assert states(tmp_path) == {State.DELIVERED: len(events)}
     assert slack.too_fast == 0
     assert_one_each_in_order(slack, events)
-    assert not [text for text in slack.texts if "may be a repeat" in text], (
+    assert not [text for text in slack.texts if "May be a repeat" in text], (
         "a message that was looked up counts as a repeat"
     )
 
@@ -179,8 +179,7 @@ async def test_without_the_scope_for_lookups_the_policy_decides(
         await until_settled(tmp_path, worker)
     assert len(slack.messages) == texts
     assert states(tmp_path) == {State.DELIVERED if texts == 2 else State.HELD: 1}
-    assert ["may be a repeat" in text for text in slack.texts] == [False, True][:texts]
-    assert all(events[0].short_id in text for text in slack.texts[1:])
+    assert ["May be a repeat" in text for text in slack.texts] == [False, True][:texts]
 
 
 async def test_a_throttled_channel_waits_as_long_as_slack_asks(tmp_path: Path) -> None:
@@ -226,7 +225,7 @@ async def test_a_parked_channel_recovers_when_a_lookup_finds_its_message(tmp_pat
 
 
 async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: Path) -> None:
-    (event,) = events = changes(versions=1, each=1)
+    events = changes(versions=1, each=1)
     faults = in_turn([SlackFault.LATE_RESET, "brand_new_error", "brand_new_error"])
     slack = LocalSlack(fault=faults, pace=Bucket(3, 10.0), scopes=frozenset({"chat:write"}))
     waits = Policy(first_retry=FAST.first_retry, on_uncertain=OnUncertain.HOLD)
@@ -238,4 +237,4 @@ async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: 
         again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), trusted_clock())
         await until_settled(tmp_path, again[NAME])
     assert states(tmp_path) == {State.DELIVERED: 1}
-    assert [event.short_id in text and "may be a repeat" in text for text in slack.texts] == [False, True]
+    assert ["May be a repeat" in text for text in slack.texts] == [False, True]

@@ -24,8 +24,8 @@ from tests.support.paths import ROOT
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.advice import STORE_ADVICE
 from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.advice import STORE_REMEDIES
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of
@@ -414,7 +414,7 @@ def test_the_faults_of_postgresql_are_known(sqlstate: str, fault: WriteFault | N
 
 
 def test_every_fault_has_its_advice() -> None:
-    assert set(STORE_ADVICE) == {fault.value for fault in WriteFault}
+    assert set(STORE_REMEDIES) == {fault.value for fault in WriteFault}
 
 
 def test_a_query_for_open_groups_uses_their_index(path: Path) -> None:

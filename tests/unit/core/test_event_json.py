@@ -12,7 +12,7 @@ from tests.unit.receivers.samples import CASES, GROUPS
 from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode
 from watcher.core.event import Event
 from watcher.core.event_json import from_json, to_json
-from watcher.core.messages.receiver import PARKED_REMEDY, REMOVED_REMEDY, remedy_text
+from watcher.core.messages.receiver import remedy_text
 
 EVERY_EVENT = CASES | {f"{name}-{event.id}": event for name, (events, _) in GROUPS.items() for event in events}
 OLD_PARKED = "Fix the cause that the reason names, then run `aitems-watcher reload`; restart the watcher where …"
@@ -80,8 +80,17 @@ def test_the_remedy_for_a_removed_receiver_follows_from_the_reason_of_an_older_e
 @pytest.mark.parametrize(
     ("remedy", "text"),
     [
-        (Remedy(code=RemedyCode.PARKED), PARKED_REMEDY),
-        (Remedy(code=RemedyCode.REMOVED), REMOVED_REMEDY),
+        (
+            Remedy(code=RemedyCode.PARKED),
+            "Repair the cause, then run aitems-watcher reload; after a change of env or credential, restart",
+        ),
+        (
+            Remedy(code=RemedyCode.REMOVED),
+            (
+                "Configure it again under this name and run aitems-watcher reload, "
+                "or end its alerts with aitems-watcher deliveries drop"
+            ),
+        ),
         (Remedy(code=RemedyCode.RETRY), "aitems-watcher deliveries retry --all-dead --receiver ml-ops"),
         (Remedy(code=RemedyCode.RETRY, delivery_id="msg_1"), "aitems-watcher deliveries retry msg_1"),
     ],

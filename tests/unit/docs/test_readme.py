@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tests.support.paths import ROOT
+from tests.unit.receivers.samples import CASES
 from watcher.cli.app import app
 from watcher.config import load
+from watcher.core.messages.message import Style
+from watcher.receivers.slack.blocks import payload
+from watcher.receivers.slack.layout import TEXT_ONLY
 
 PAGE = (ROOT / "README.md").read_text()
-ALERT = json.loads((ROOT / "tests" / "data" / "receivers" / "failed.slack0.json").read_text())
 
 
 def block(kind: str) -> str:
@@ -22,15 +25,13 @@ def block(kind: str) -> str:
 
 
 def plain(text: str) -> str:
-    return text.replace("`", "").replace("*", "")
+    return re.sub(r"<[^|>]+\|([^>]+)>", r"\1", text.replace("`", ""))
 
 
 def test_the_alert_is_the_message_for_slack() -> None:
-    shown = block("text")
-    assert shown.startswith(f"{plain(ALERT['text'])}\n\n")
-    fields = [part for entry in ALERT["blocks"][1]["fields"] for part in plain(entry["text"]).split("\n")]
-    assert sorted(re.split(r"\n| {2,}", shown.split("\n\n")[1])) == sorted(fields)
-    assert shown.endswith(f"\n\n{plain(ALERT['blocks'][2]['elements'][0]['text'])}\n")
+    style = Style(zone=ZoneInfo("Asia/Seoul"))
+    body = payload([CASES["failed-run"]], TEXT_ONLY, may_be_repeat=False, mentions=("@ml-oncall",), style=style)
+    assert block("text") == plain(str(body["text"])) + "\n"
 
 
 def test_the_ten_lines_are_a_valid_configuration(tmp_path: Path) -> None:

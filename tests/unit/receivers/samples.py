@@ -17,7 +17,7 @@ from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.polling.result import Cause
-from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.model import RunStart, ServiceRef, TrainingRef
 from watcher.pipeline.polling.incidents import clock_subject
 
 DATA = paths.DATA / "receivers"
@@ -144,6 +144,16 @@ CASES: dict[str, Event] = {
     "undelivered": dead_letters_event(1),
     "undelivered-storm": dead_letters_event(1_000),
     "failed": sample_event(),
+    "failed-run": sample_event(
+        run=RunStart(
+            started_after=RECORDED - timedelta(hours=2, minutes=11),
+            started_before=RECORDED - timedelta(hours=2, minutes=10, seconds=30),
+        ),
+        links={
+            "console": "https://console.example.com/6wxgu1abcde/pop/maqll0abcde",
+            "runbook": "https://wiki.example.com/shop-main",
+        },
+    ),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
     "failed-restored": sample_event(restored=True, late=True),
     "data-refinement-failed": sample_event(to_status="refinedFailed", from_status="requesting"),

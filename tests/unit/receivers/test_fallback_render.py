@@ -14,7 +14,8 @@ from tests.unit.receivers.test_streams import receiver
 from watcher.core.delivery.model import Delivered, DeliveryRequest
 from watcher.core.event import Event
 from watcher.receivers.payload import sealed
-from watcher.receivers.slack.blocks import TEXT_ONLY, payload
+from watcher.receivers.slack.blocks import payload
+from watcher.receivers.slack.layout import TEXT_ONLY
 
 TEMPLATE = "{{ 7 * 7 }} {% for _ in range(10 ** 9) %}x{% endfor %} ${jndi:x} %(x)s {0}"
 HUGE = "x" * 10_000_000

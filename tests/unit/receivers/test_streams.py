@@ -85,8 +85,8 @@ async def test_the_console_lists_every_event_of_a_group() -> None:
 
 async def test_a_repeated_group_says_so_on_the_console() -> None:
     events, also = GROUPS["group-late"]
-    assert "may be a repeat" in await shown_together(events, also, may_be_repeat=True)
-    assert "may be a repeat" not in await shown_together(events, also)
+    assert "May be a repeat" in await shown_together(events, also, may_be_repeat=True)
+    assert "May be a repeat" not in await shown_together(events, also)
 
 
 async def test_a_single_event_is_shown_the_same_with_and_without_other_events() -> None:
@@ -144,12 +144,12 @@ async def test_markup_of_the_library_is_shown_literally() -> None:
 
 
 async def test_a_long_line_is_not_broken() -> None:
-    assert "y" * 200 in await shown(sample_event(record={"description": "y" * 200}))
+    assert "y" * 100 in await shown(sample_event(version="y" * 100, service_name="z" * 100))
 
 
 async def test_a_possible_repeat_says_so_on_the_console() -> None:
-    assert "may be a repeat" in await shown(sample_event(), may_be_repeat=True)
-    assert "may be a repeat" not in await shown(sample_event())
+    assert "May be a repeat" in await shown(sample_event(), may_be_repeat=True)
+    assert "May be a repeat" not in await shown(sample_event())
 
 
 async def test_a_stream_that_cannot_show_an_emoji_still_shows_the_rest() -> None:

@@ -23,9 +23,9 @@ from watcher.reports.receiver_check import (
 
 def test_each_name_in_the_test_alert_says_that_it_is_a_test() -> None:
     event = marked_event(NOW, "0123abcd")
-    message = compose(event)
-    assert plain_text(message.subject).startswith(SENDER)
-    assert EXPLANATION in [plain_text(fact.value) for fact in message.facts]
+    assert plain_text(compose(event).title).startswith("Test alert")
+    assert event.service_name == SENDER
+    assert event.record["description"] == EXPLANATION
     assert {event.account, event.service, event.version} == {"test"}
 
 

@@ -28,8 +28,8 @@ from watcher.cli.text.status import show_status
 from watcher.core.delivery.model import State
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.health.problems import RUNNING
-from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.model import ServiceRef, Snapshot, Source, TrainingRef, UnconfirmedStatus

@@ -16,8 +16,8 @@ from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.health.problems import Problem
-from watcher.core.incidents.advice import advice
 from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.advice import advice
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from watcher.core.event import NO_LABELS, Event, IncidentFacts, Kind, event_id, incident_id
+from watcher.core.event import NO_LABELS, NO_LINKS, Event, IncidentFacts, Kind, event_id, incident_id
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -20,6 +20,10 @@ class IncidentScope:
     training: TrainingRef | None = None
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
+    """The addresses of its pages."""
+    services: int = 0
+    """The number of watched services of an account; 0 where it is not known."""
 
 
 def with_id(change: IncidentChange, epoch: str, seq: int) -> IncidentChange:
@@ -49,16 +53,17 @@ def describe(change: IncidentChange, scope: IncidentScope, epoch: str, seq: int,
         version=None if scope.training is None else scope.training.version,
         service_name=scope.service_name,
         labels=scope.labels,
+        links=scope.links,
         from_status=None,
         to_status=None,
         after=min(after, now),
         before=max(now if closed else incident.since, after),
         recorded_at=now,
-        incident=_facts(incident, now if closed else None),
+        incident=_facts(incident, now if closed else None, scope.services),
     )
 
 
-def _facts(incident: Incident, ended_at: datetime | None) -> IncidentFacts:
+def _facts(incident: Incident, ended_at: datetime | None, services: int) -> IncidentFacts:
     lasted = None if ended_at is None else max((ended_at - incident.since).total_seconds(), 0.0)
     return IncidentFacts(
         id=incident.id,
@@ -69,4 +74,5 @@ def _facts(incident: Incident, ended_at: datetime | None) -> IncidentFacts:
         last_good_at=incident.last_good_at,
         covers=tuple(sorted(incident.covers)),
         lasted_seconds=lasted,
+        services=services,
     )

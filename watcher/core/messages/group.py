@@ -1,187 +1,326 @@
-"""The message about several events: the reason why they share it, and a line for each."""
+"""The message about several events: a headline with counts, and a row for each event, failures first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, Code, TextLine, code, cut_note, listed
-from watcher.core.messages.training import (
-    RESTORED,
-    UNCONFIRMED,
-    Message,
-    Severity,
-    compose,
-    fallback_note,
-    mark_texts,
-    repeat_note,
-    status_code,
-)
+from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
+from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts
+from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.subject import service_code
+from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
+from watcher.core.messages.training import bounds_line, change_line, compose, not_seen, run_span, status_code
+from watcher.core.messages.words import Words, capital, joined
 
-EMOJI: Final = "📋"
-STAGES_MAX: Final = 3
-"""Skipped stages that are shown of one event; AiTEMS has at most two between two statuses."""
-INCIDENT_PREFIX: Final = "inc_"
-FOUND_LATE: Final = "found when the watcher could poll again"
+SERVICES_MAX: Final = 3
+"""Services that the first line counts; the others are only counted together."""
+ONE_CAUSE_SPAN: Final = timedelta(minutes=1)
+"""Failures whose bounds lie in this span have probably one cause."""
+ONE_CAUSE_FAILURES: Final = 3
+
+
+class Result(StrEnum):
+    """The group of rows that an event belongs to, in the order of the message."""
+
+    FAILED = "failed"
+    RESTARTED = "restarted"
+    COMPLETED = "completed"
+    PROGRESS = "progress"
+    NEW = "new"
+    OTHER = "other"
+
+
+_RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
+    {
+        Kind.FAILED: Result.FAILED,
+        Kind.RESTARTED: Result.RESTARTED,
+        Kind.SUCCEEDED: Result.COMPLETED,
+        Kind.PROGRESS: Result.PROGRESS,
+        Kind.APPEARED: Result.NEW,
+    }
+)
+_PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
+    {
+        Result.FAILED: (Phrase.GROUP_FAILED, Phrase.COUNT_OTHER),
+        Result.RESTARTED: (Phrase.GROUP_RESTARTED, Phrase.COUNT_RESTARTED),
+        Result.COMPLETED: (Phrase.GROUP_COMPLETED, Phrase.COUNT_COMPLETED),
+        Result.PROGRESS: (Phrase.GROUP_PROGRESS, Phrase.COUNT_PROGRESS),
+        Result.NEW: (Phrase.GROUP_NEW, Phrase.COUNT_NEW),
+        Result.OTHER: (Phrase.GROUP_OTHER, Phrase.COUNT_OTHER),
+    }
+)
+"""The heading of each group of rows, and its count in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEntry:
     """One event of several."""
 
-    emoji: str
-    subject: TextLine
-    outcome: TextLine
-    """The new status, e.g. ``→ completed``."""
-    path: TextLine
-    """The old and the new status, with the skipped stages between them in brackets."""
-    bounds: Bounds
+    result: Result
+    service: Code
+    """The service; for an event without one, its subject."""
+    training_type: Code | None
+    version: Code | None
+    from_status: str
+    """Empty where it is not known."""
+    status: TextLine
+    """The new status, or the headline of an event that is not about a training."""
+    change: TextLine
+    """The old and the new status."""
+    not_seen: TextLine
+    """The stages between them that no poll returned."""
+    duration: str
+    """How long the run took; empty where it is not known."""
+    duration_seconds: float
+    bounds: tuple[datetime, datetime] | None
+    """The bounds of the event; ``None`` where those of the whole message say the same."""
     marks: tuple[str, ...]
-    """Every mark, in one or two words."""
+    """The marks, in one or two words; only those that not every event has."""
 
     @property
-    def short(self) -> TextLine:
-        """The line without bounds and marks."""
-        return (f"{self.emoji} ", *self.subject, " ", *self.outcome)
+    def subject(self) -> TextLine:
+        """The training, or the other subject of the event."""
+        parts = (self.service, self.training_type, self.version)
+        return joined(((part,) for part in parts if part is not None), " · ")
 
-    def full(self, separator: str) -> TextLine:
-        """Return the whole line; ``separator`` stands between the subject and the change."""
+    def row(self, words: Words, *, below_service: bool) -> TextLine:
+        """Return the whole line; ``below_service`` leaves the service out, which a heading names."""
+        subject = self.subject
+        if below_service and self.training_type is not None and self.version is not None:
+            subject = (self.training_type, " · ", self.version)
+        change = self.change
+        if self.duration:
+            change = words.say(Phrase.ROW_AFTER, change=change, duration=self.duration)
+        change = joined((change, self.not_seen), ", ")
+        if self.bounds is not None:
+            change = words.say(Phrase.ROW_BOUNDS, change=change, after=self.bounds[0], before=self.bounds[1])
         marks = "".join(f", {mark}" for mark in self.marks)
-        return (f"{self.emoji} ", *self.subject, separator, *self.path, " (", self.bounds, f"){marks}")
+        return words.say(Phrase.ROW, subject=subject, change=(*change, *((marks,) if marks else ())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSection:
+    """Rows below one heading."""
+
+    heading: TextLine
+    rows: tuple[TextLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMessage:
-    """The text about several events, in their order."""
+    """The text about several events, failures first."""
 
     severity: Severity
     """The highest severity among the events."""
+    sign: Symbol
     headline: str
-    notes: tuple[TextLine, ...]
-    """Explanations of the entries and of the marks that occur."""
+    """What happened, in our own words."""
+    subject: TextLine
+    """The rest of the first line: a training, services with their counts, or the number of other changes."""
+    facts: tuple[TextLine, ...]
     entries: tuple[GroupEntry, ...]
+    sections: tuple[GroupSection, ...]
+    """A row for every entry."""
+    all_failed: bool
     also: tuple[TextLine, ...]
     """The subject and status of each event of the same catch-up that was sent separately."""
-    origin: TextLine
-    """The incident that hid the changes, and the ids of the events."""
-    repeat: TextLine
-    """The line for a delivery of which an earlier copy may have arrived."""
+    marks: tuple[TextLine, ...]
+    muted: TextLine
+    """The last line: the bounds of all events, and the incident that hid them."""
+    words: Words
 
     @property
     def title(self) -> TextLine:
-        """The headline with the emoji before it."""
-        return (f"{EMOJI} {self.headline}",)
+        """The headline and the rest of the first line, without the sign."""
+        return joined(((self.headline,), self.subject), " · ")
 
     def sent_separately(self, most: int) -> TextLine:
         """Name at most ``most`` of the events that were sent separately, and count the others; empty without any."""
         if not self.also:
             return ()
         if most == 0:
-            return (f"{len(self.also)} more sent separately.",)
-        return ("Sent separately: ", *listed(self.also, "; ", most=most))
+            return self.words.say(Phrase.SENT_SEPARATELY_COUNT, count=len(self.also))
+        return capital(self.words.say(Phrase.SENT_SEPARATELY, list=self.words.listed(self.also, most, "; ")))
 
 
-def compose_group(events: Sequence[Event], also: Sequence[Event]) -> GroupMessage:
+def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style = PLAIN_STYLE) -> GroupMessage:
     """Return one message about ``events``, of which there is at least one.
 
     Args:
-        events: the events, in the order of the lines.
+        events: the events of one delivery.
         also: events of the same catch-up that were sent separately.
+        style: the receiver's settings.
     """
-    messages = [compose(event) for event in events]
+    words = style.words
+    ordered = sorted(events, key=lambda event: list(Result).index(_result(event)))
+    messages = [compose(event, style) for event in ordered]
+    entries = tuple(_entries(ordered, messages, style))
+    all_failed = all(entry.result is Result.FAILED for entry in entries)
+    headline, *subject = _title(ordered, messages, style)
     return GroupMessage(
         severity=max((message.severity for message in messages), key=list(Severity).index),
-        headline=_headline(events),
-        notes=tuple(_notes(events)),
-        entries=tuple(_entry(event, message) for event, message in zip(events, messages, strict=True)),
-        also=tuple(map(_named, also)),
-        origin=_origin(events),
-        repeat=repeat_note(events[0], len(events) - 1),
+        sign=_sign(ordered),
+        headline=plain_text(headline),
+        subject=words.joined(subject),
+        facts=tuple(line for line in (_counts(ordered, words),) if line),
+        entries=entries,
+        sections=tuple(_sections(entries, words, by_service=all_failed)),
+        all_failed=all_failed,
+        also=tuple(_named(event, style) for event in also),
+        marks=tuple(mark_lines(ordered, words)),
+        muted=_muted(ordered, words),
+        words=words,
     )
 
 
-def _headline(events: Sequence[Event]) -> str:
-    trainings = len({event.subject for event in events})
-    late = all(event.late for event in events)
-    ending = FOUND_LATE if late else "in one message"
-    if trainings == 1 and events[0].version is not None:
-        return f"{len(events)} changes of 1 training {ending}"
-    if not late:
-        return f"{len(events)} events {ending}"
-    if trainings < len(events):
-        return f"{len(events)} changes of {trainings} trainings {ending}"
-    change = "changed or new" if any(event.new for event in events) else "changed"
-    return f"{trainings} trainings {change}, {FOUND_LATE}"
+def _result(event: Event) -> Result:
+    return _RESULTS.get(event.kind, Result.OTHER)
 
 
-def _notes(events: Sequence[Event]) -> Iterable[TextLine]:
-    yield ("Each change happened between the two times beside it.",)
-    if any(event.late for event in events):
-        yield ("Late: during part of that time the watcher could not poll.",)
-    if any(event.restored for event in events):
-        yield (RESTORED,)
-    if any(event.skipped for event in events):
-        yield ("No poll returned the stages in brackets (their order is our reading).",)
-    if not all(event.confirmed for event in events):
-        yield (UNCONFIRMED,)
-    yield from fallback_note(events[0])
+def _sign(events: Sequence[Event]) -> Symbol:
+    return Symbol.FAILED if any(event.kind is Kind.FAILED for event in events) else Symbol.SUMMARY
 
 
-def _entry(event: Event, message: Message) -> GroupEntry:
-    return GroupEntry(
-        emoji=message.emoji,
-        subject=message.subject,
-        outcome=_outcome(event, message),
-        path=_path(event, message),
-        bounds=Bounds.around(event.after, event.before),
-        marks=mark_texts(event),
-    )
+def _title(events: Sequence[Event], messages: Sequence[Message], style: Style) -> tuple[TextLine, ...]:
+    words = style.words
+    subjects = {event.subject for event in events}
+    failed = {event.subject for event in events if event.kind is Kind.FAILED}
+    others = sum(event.kind is not Kind.FAILED for event in events)
+    if len(subjects) == 1 and len(events) > 1:
+        return (words.say(Phrase.BATCH_OF_ONE, count=len(events)), messages[0].subject)
+    if not failed:
+        changed = len(subjects) == len(events) and all(event.version is not None for event in events)
+        return (words.say(Phrase.BATCH_CHANGED if changed else Phrase.BATCH_MIXED, count=len(events)),)
+    if len(failed) == 1:
+        headline: tuple[TextLine, ...] = (words.say(Phrase.FAILED), messages[0].subject)
+    else:
+        headline = (words.say(Phrase.BATCH_FAILED, count=len(failed)),)
+    rest = words.counted(Phrase.OTHER_CHANGES, others) if others else _services(events, style)
+    return (*headline, rest)
 
 
-def _outcome(event: Event, message: Message) -> TextLine:
-    if event.incident is not None or event.receiver is not None:
-        return (message.headline,)
-    if event.kind is Kind.GONE:
-        return ("gone",)
-    beginning = "back, recorded as " if event.kind is Kind.BACK else "→ "
-    return (beginning, status_code(event.to_status))
+def _services(events: Sequence[Event], style: Style) -> TextLine:
+    counts = Counter(service_code(event, style) for event in events)
+    shown = [style.words.say(Phrase.NAMED_COUNT, name=name, count=count) for name, count in counts.most_common()]
+    return style.words.listed(shown, SERVICES_MAX)
 
 
-def _path(event: Event, message: Message) -> TextLine:
-    if event.incident is not None or event.receiver is not None:
-        return (message.headline,)
-    if event.kind is Kind.GONE:
-        return (status_code(event.from_status), " → gone")
-    if event.kind is Kind.BACK:
-        return _outcome(event, message)
-    if event.from_status is None:
-        return ("first seen as ", status_code(event.to_status))
-    return (status_code(event.from_status), *_skipped(event.skipped), " → ", status_code(event.to_status))
+def _counts(events: Sequence[Event], words: Words) -> TextLine:
+    """Count the statuses of failures, or the results of the other events."""
+    if all(event.kind is Kind.FAILED for event in events):
+        counts = Counter(status_code(event.to_status) for event in events)
+        listed = [words.say(Phrase.BATCH_WORDS, status=word, count=count) for word, count in counts.most_common()]
+        return words.joined((words.listed(listed, SERVICES_MAX), _one_cause(events, counts, words)))
+    results = Counter(_result(event) for event in events)
+    others = [result for result in Result if result is not Result.FAILED and results[result]]
+    return joined((words.say(_PHRASES[result][1], count=results[result]) for result in others), ", ")
 
 
-def _skipped(stages: Sequence[str]) -> TextLine:
-    if not stages:
+def _one_cause(events: Sequence[Event], counts: Counter[Code], words: Words) -> TextLine:
+    first, last = _outer_bounds(events)
+    if last - first > ONE_CAUSE_SPAN or max(counts.values()) < ONE_CAUSE_FAILURES:
         return ()
-    shown = listed((code(stage),) for stage in stages[:STAGES_MAX])
-    more = len(stages) - STAGES_MAX
-    return (" → (", *shown, *((cut_note(more),) if more > 0 else ()), ")")
+    return words.say(Phrase.BATCH_ONE_CAUSE, duration=words.duration((last - first).total_seconds()))
 
 
-def _named(event: Event) -> TextLine:
-    message = compose(event)
-    return (*message.subject, " ", *_outcome(event, message))
+def _entries(events: Sequence[Event], messages: Sequence[Message], style: Style) -> Iterator[GroupEntry]:
+    first, last = _outer_bounds(events)
+    together = last - first <= ONE_CAUSE_SPAN or len({(event.after, event.before) for event in events}) == 1
+    # The change of a new training says that it is new.
+    common = set.intersection(*(set(event.marks) for event in events)) | {Mark.NEW}
+    for event, message in zip(events, messages, strict=True):
+        texts = zip(event.marks, mark_texts(event, style.words), strict=True)
+        yield _entry(
+            event,
+            message,
+            style,
+            bounds=None if together else rounded_bounds(event.after, event.before),
+            marks=tuple(text for mark, text in texts if mark not in common),
+        )
 
 
-def _origin(events: Sequence[Event]) -> TextLine:
-    ids = _ids(events)
+def _entry(
+    event: Event,
+    message: Message,
+    style: Style,
+    *,
+    bounds: tuple[datetime, datetime] | None,
+    marks: tuple[str, ...],
+) -> GroupEntry:
+    is_training = event.incident is None and event.receiver is None
+    ended = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
+    run = event.run if ended else None
+    return GroupEntry(
+        result=_result(event),
+        service=service_code(event, style) if is_training else code(plain_text(message.subject)),
+        training_type=code(event.training_type) if is_training else None,
+        version=code(event.version) if is_training else None,
+        from_status="" if event.from_status is None else status_code(event.from_status).text,
+        status=_status(event, message),
+        change=_change(event, message, style.words),
+        not_seen=not_seen(event, style.words) if event.skipped else (),
+        duration=run_span(event, style.words) if ended else "",
+        duration_seconds=0.0 if run is None else (event.before - run.started_after).total_seconds(),
+        bounds=bounds,
+        marks=marks,
+    )
+
+
+def _status(event: Event, message: Message) -> TextLine:
+    if event.incident is not None or event.receiver is not None:
+        return (message.headline,)
+    return (status_code(event.from_status if event.kind is Kind.GONE else event.to_status),)
+
+
+def _change(event: Event, message: Message, words: Words) -> TextLine:
+    if event.incident is not None or event.receiver is not None:
+        return (message.headline,)
+    match event.kind:
+        case Kind.GONE:
+            return words.say(Phrase.ROW_GONE, status=status_code(event.from_status))
+        case Kind.BACK:
+            return words.say(Phrase.ROW_BACK, status=status_code(event.to_status))
+        case _ if event.new:
+            return words.say(Phrase.ROW_NEW, status=status_code(event.to_status))
+        case _:
+            return change_line(event, words)
+
+
+def _sections(entries: Sequence[GroupEntry], words: Words, *, by_service: bool) -> Iterator[GroupSection]:
+    groups: dict[Code | Result, list[GroupEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.service if by_service else entry.result, []).append(entry)
+    for key, members in groups.items():
+        yield GroupSection(
+            heading=_heading(key, len(members), words),
+            rows=tuple(entry.row(words, below_service=by_service) for entry in members),
+        )
+
+
+def _heading(key: Code | Result, count: int, words: Words) -> TextLine:
+    if isinstance(key, Code):
+        return words.say(Phrase.NAMED_COUNT, name=key, count=count)
+    return words.say(_PHRASES[key][0], count=count)
+
+
+def _named(event: Event, style: Style) -> TextLine:
+    message = compose(event, style)
+    return (*message.subject, " ", *_status(event, message))
+
+
+def _muted(events: Sequence[Event], words: Words) -> TextLine:
     group = events[0].group or ""
-    if not group.startswith(INCIDENT_PREFIX):
-        return ids
-    return ("Incident ", code(group[:SHORT_ID_LENGTH]), " · ", *ids)
+    incident: TextLine = (code(group[:SHORT_ID_LENGTH]),) if group.startswith(OUTAGE_PREFIX) else ()
+    return capital(words.joined((bounds_line(*_outer_bounds(events), words), incident)))
 
 
-def _ids(events: Sequence[Event]) -> TextLine:
-    pieces = [piece for event in events for piece in (", ", Code(event.short_id))]
-    return ("Events ", *pieces[1:])
+def _outer_bounds(events: Iterable[Event]) -> tuple[datetime, datetime]:
+    every = list(events)
+    return min(event.after for event in every), max(event.before for event in every)

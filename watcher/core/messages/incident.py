@@ -1,21 +1,29 @@
-"""The text about failing polls and the store, worded so that nobody takes it for a failed training."""
+"""The message about failing polls and the store, worded so that nobody takes it for a failed training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from watcher.core.event import SHORT_ID_LENGTH, Event, IncidentFacts, Kind
-from watcher.core.incidents.advice import advice_for
+from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind
+from watcher.core.incidents.evidence import evidence_in
 from watcher.core.incidents.tracker import IncidentChangeKind
-from watcher.core.messages.text import Bounds, Code, TextLine, code, listed, one_line, span_text
+from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, remedy_lines, store_cause
+from watcher.core.messages.marks import mark_lines
+from watcher.core.messages.message import Message, Severity, Style, Symbol
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.subject import service_code, training_line
+from watcher.core.messages.text import Code, TextLine, code, rounded_bounds
+from watcher.core.messages.words import Words, capital
 from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.polling.result import Cause
 
-DETAIL_LIMIT: Final = 300
-ADVICE_LIMIT: Final = 400
+DETAIL_LIMIT: Final = 200
+COVERED_MAX: Final = 4
+"""Problems that an account's message names; the others are counted."""
 
 
 class About(StrEnum):
@@ -32,6 +40,31 @@ class About(StrEnum):
     """The watcher's own store."""
 
 
+_CAUSES: Final[Mapping[str, Phrase]] = MappingProxyType(
+    {
+        Cause.SERVER: Phrase.CAUSE_SERVER,
+        Cause.DEADLINE: Phrase.CAUSE_DEADLINE,
+        Cause.DNS: Phrase.CAUSE_DNS,
+        Cause.TLS: Phrase.CAUSE_TLS,
+        Cause.CONNECT: Phrase.CAUSE_CONNECT,
+        Cause.RESET: Phrase.CAUSE_RESET,
+        Cause.BAD_ANSWER: Phrase.CAUSE_BAD_ANSWER,
+    }
+)
+_HEADLINES: Final[Mapping[str, Phrase]] = MappingProxyType(
+    {
+        Cause.KEY: Phrase.KEY_REJECTED,
+        Cause.PERMISSION: Phrase.PERMISSION,
+        Cause.QUOTA: Phrase.QUOTA,
+        Cause.THROTTLE: Phrase.THROTTLED,
+        Cause.RATE: Phrase.THROTTLED,
+        Cause.REFUSED: Phrase.REQUEST_REFUSED,
+    }
+)
+"""Causes whose headline names AiTEMS' refusal; the others say that it does not answer."""
+_PAUSING: Final = frozenset({Cause.QUOTA, Cause.THROTTLE, Cause.RATE})
+
+
 def about(event: Event) -> About:
     """Return the thing that this event of an incident is about."""
     if event.version is not None:
@@ -42,44 +75,37 @@ def about(event: Event) -> About:
     return {"clock": About.CLOCK, "service": About.SERVICES, "watcher": About.STORE}.get(kind, About.ACCOUNT)
 
 
-_CONSEQUENCES: Final[Mapping[About, str]] = MappingProxyType(
-    {
-        About.ACCOUNT: "Trainings keep their last known status; this does not mean that one of them failed.",
-        About.CLOCK: "This alone stops no poll. Times in messages are those of this machine's clock.",
-        About.SERVICES: "Known services are polled as before. New services are not found until this ends.",
-        About.SERVICE: "Trainings keep their last known status; this does not mean that one of them failed.",
-        About.TRAINING: "The training keeps its last known status; this does not mean that it failed.",
-        About.STORE: "Changes during this time are announced when the store can be written again.",
-    }
-)
+def compose_incident(event: Event, facts: IncidentFacts, style: Style) -> Message:
+    """Return the message about an incident that began, has a new cause, or ended."""
+    ended = event.kind in {Kind.RECOVERED, Kind.STORE_RECOVERED}
+    words = style.words
+    parts = _ending_parts(event, facts, words) if ended else _beginning_parts(event, facts, words)
+    lines = _ending(event, facts, words) if ended else _beginning(event, facts, words)
+    return Message(
+        severity=Severity.OK if ended else _severity(event),
+        sign=Symbol.RECOVERED if ended else Symbol.STORE if event.kind in STORE_KINDS else Symbol.POLLING,
+        headline=words.text(_recovered(event, facts)) if ended else _headline(event, facts, words),
+        subject=subject_line(event, style),
+        facts=tuple(lines),
+        marks=tuple(mark_lines((event,), words)),
+        muted=capital(words.joined((*parts, (short_id(facts),)))),
+    )
 
-CHANGES_FOLLOW: Final = "Changes during this time, if any, follow in separate messages."
-BASELINE_FOLLOWS: Final = "The first answer is the baseline: only changes after it are announced."
 
-
-def headline(event: Event) -> str | None:
-    """Return a headline that fits better than that of the event's kind; ``None`` where there is none."""
-    if event.incident is None:
-        return None
-    match event.kind, about(event):
-        case Kind.RECOVERED, About.CLOCK:
-            return "Clocks agree again"
-        case Kind.RECOVERED, _:
-            return "Found at AiTEMS" if _was_not_found(event.incident) else None
-        case Kind.CLOCK_SKEW, About.CLOCK:
-            return None
-        case Kind.CLOCK_SKEW, _:
-            return "Unreachable (clocks differ)"
+def subject_line(event: Event, style: Style) -> TextLine:
+    """Return the account, service, training or machine that an incident is about."""
+    words = style.words
+    match about(event):
+        case About.STORE:
+            return (code(style.host),) if style.host else words.say(Phrase.STORE)
+        case About.TRAINING:
+            return training_line(event, style)
+        case About.SERVICE:
+            return words.say(Phrase.SERVICE, service=service_code(event, style))
+        case About.SERVICES:
+            return words.say(Phrase.SERVICE_LIST, account=code(event.account))
         case _:
-            return None
-
-
-def subject_line(event: Event) -> TextLine:
-    """Return the subject of an event about an account or the store."""
-    if about(event) is About.STORE:
-        return ("the watcher's store",)
-    account = code(event.account)
-    return ("service list of account ", account) if about(event) is About.SERVICES else ("account ", account)
+            return words.say(Phrase.ACCOUNT, account=code(event.account))
 
 
 def short_id(facts: IncidentFacts) -> Code:
@@ -87,93 +113,173 @@ def short_id(facts: IncidentFacts) -> Code:
     return code(facts.id[:SHORT_ID_LENGTH])
 
 
-def lines(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
-    """Return the lines about an incident that began, has a new cause, or ended; the most important first."""
-    if event.kind in {Kind.RECOVERED, Kind.STORE_RECOVERED}:
-        return _ending(event, facts)
-    return _beginning(event, facts)
+def _severity(event: Event) -> Severity:
+    return Severity.WARNING if event.kind is Kind.THROTTLED else Severity.ERROR
 
 
-def _beginning(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
-    if event.reason == IncidentChangeKind.UPDATED:
-        yield ("The incident continues with a new cause.",)
-    yield _since(event, facts)
-    yield ("Cause: ", *_cause(facts))
-    yield (f"Remedy: {one_line(advice_for(facts), ADVICE_LIMIT)}",)
-    yield (_consequence(event, facts),)
-    yield from _covers(facts, "It includes the incidents announced before about ")
+def _headline(event: Event, facts: IncidentFacts, words: Words) -> str:
+    if event.kind in STORE_KINDS:
+        return words.text(Phrase.STORE_FAILING, cause=store_cause(facts.cause, words))
+    if facts.cause == Cause.NOT_FOUND:
+        is_training = about(event) is About.TRAINING
+        return words.text(Phrase.TRAINING_NOT_FOUND if is_training else Phrase.SERVICE_NOT_FOUND)
+    if facts.cause == Cause.CLOCK:
+        return _clock_headline(facts, words)
+    if facts.cause in _HEADLINES:
+        return words.text(_HEADLINES[facts.cause], evidence=_evidence(facts, words))
+    goes_on = event.reason == IncidentChangeKind.UPDATED
+    return words.text(Phrase.STILL_NO_ANSWER if goes_on else Phrase.NO_ANSWER, cause=_cause(facts, words))
 
 
-def _since(event: Event, facts: IncidentFacts) -> TextLine:
+def _clock_headline(facts: IncidentFacts, words: Words) -> str:
+    ahead = evidence_in(facts.detail).server_ahead_seconds
+    if not ahead:
+        return words.text(Phrase.CLOCK_WRONG)
+    return words.text(Phrase.CLOCK_BEHIND if ahead > 0 else Phrase.CLOCK_AHEAD, duration=words.duration(abs(ahead)))
+
+
+def _evidence(facts: IncidentFacts, words: Words) -> str:
+    found = evidence_in(facts.detail)
+    if found.http_status is None:
+        return ""
+    if found.code is None:
+        return words.text(Phrase.EVIDENCE, http=found.http_status)
+    return words.text(Phrase.EVIDENCE_CODE, http=found.http_status, code=found.code)
+
+
+def _cause(facts: IncidentFacts, words: Words) -> str:
+    """Write the cause in one or two words, e.g. ``HTTP 503`` or ``timeout``."""
+    if facts.kind in STORE_KINDS:
+        return words.text(Phrase.STORE_OTHER, cause=store_cause(facts.cause, words))
+    http = evidence_in(facts.detail).http_status
+    if facts.cause in _CAUSES and not (facts.cause == Cause.SERVER and http is not None):
+        return words.text(_CAUSES[facts.cause])
+    if http is not None:
+        return words.text(Phrase.CAUSE_HTTP, http=http)
+    return words.text(Phrase.CAUSE_OTHER, cause=code(facts.cause))
+
+
+def _recovered(event: Event, facts: IncidentFacts) -> Phrase:
+    match about(event):
+        case About.STORE:
+            return Phrase.STORE_RECOVERED
+        case About.CLOCK:
+            return Phrase.CLOCK_RIGHT
+        case About.TRAINING if facts.kind is Kind.NOT_FOUND:
+            return Phrase.TRAINING_FOUND
+        case _ if facts.kind is Kind.NOT_FOUND:
+            return Phrase.SERVICE_FOUND
+        case _:
+            return Phrase.ANSWERS_AGAIN
+
+
+def _beginning(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
+    yield _state(event, facts, words)
     if about(event) is About.CLOCK:
-        return ("First noticed at ", facts.since, ".")
+        yield words.say(Phrase.REMEDY_CLOCK_EARLY, command=code(CLOCK_COMMAND))
+    else:
+        yield from remedy_lines(facts, words)
+    if _detail_helps(facts):
+        yield words.say(Phrase.DETAIL, detail=code(facts.detail, DETAIL_LIMIT))
+
+
+def _state(event: Event, facts: IncidentFacts, words: Words) -> TextLine:
+    if about(event) is About.CLOCK:
+        return words.say(Phrase.CLOCK_NO_EFFECT)
+    if event.reason == IncidentChangeKind.UPDATED:
+        lasted = (event.recorded_at - facts.since).total_seconds()
+        return words.say(Phrase.GOES_ON, duration=words.duration(lasted), time=facts.since)
+    if about(event) is About.ACCOUNT and facts.services and facts.cause != Cause.CLOCK:
+        return words.counted(Phrase.NO_STATUS_SERVICES, facts.services, time=facts.since)
+    return words.say(_state_phrase(event, facts), time=facts.since)
+
+
+def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
+    if facts.cause == Cause.CLOCK:
+        return Phrase.CLOCK_EFFECT
+    match about(event):
+        case About.STORE:
+            return Phrase.STORE_PAUSED if facts.cause == DISK_FULL else Phrase.STORE_UNRECORDED
+        case About.SERVICES:
+            return Phrase.NO_SERVICE_LIST
+        case About.TRAINING:
+            return Phrase.NEVER_A_STATUS if facts.last_good_at is None else Phrase.NO_STATUS_TRAINING
+        case _:
+            return Phrase.NO_STATUS_SERVICE
+
+
+def _detail_helps(facts: IncidentFacts) -> bool:
+    """Say whether the detail tells more than the headline: not for an answer that the headline names."""
+    named = facts.cause in {*_HEADLINES, Cause.SERVER} and evidence_in(facts.detail).http_status is not None
+    return bool(facts.detail) and not named and facts.cause not in {Cause.CLOCK, Cause.NOT_FOUND}
+
+
+def _beginning_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
     if about(event) is About.STORE:
-        return ("Since ", facts.since, ".")
-    verb = "Not found" if event.kind is Kind.NOT_FOUND else "Unreachable"
-    return (f"{verb} since ", facts.since, *_last_good_poll(event, facts))
+        if facts.cause == DISK_FULL:
+            yield words.say(Phrase.STORE_MISSED)
+        return
+    if facts.cause in _PAUSING:
+        yield words.say(Phrase.PAUSES)
+    if about(event) is About.CLOCK:
+        yield words.say(Phrase.CLOCK_SINCE, time=facts.since)
+    elif about(event) is About.SERVICES:
+        yield words.say(Phrase.KNOWN_SERVICES)
+    elif facts.last_good_at is not None:
+        yield words.say(Phrase.LATER)
+        yield words.say(Phrase.LAST_ANSWER, time=facts.last_good_at)
+    if facts.cause == Cause.CLOCK:
+        yield words.say(Phrase.OWN_CLOCK)
+    yield from _covers(facts, words)
 
 
-def _last_good_poll(event: Event, facts: IncidentFacts) -> TextLine:
-    if facts.last_good_at is not None:
-        # An account with absorbed incidents has the time of those: its other services may have answered since.
-        whose = " of all services" if facts.covers else ""
-        return (f"; last good poll{whose} at ", facts.last_good_at, ".")
-    # An account's last answer is only in memory: there may have been one before the start.
-    if about(event) is About.ACCOUNT:
-        return ("; no good poll since the watcher started.",)
-    return ("; last good poll: not known.",)
-
-
-def _consequence(event: Event, facts: IncidentFacts) -> str:
-    if about(event) is About.TRAINING and facts.last_good_at is None:
-        return "No status of this training is known; this does not mean that it failed."
-    return _CONSEQUENCES[about(event)]
-
-
-def _ending(event: Event, facts: IncidentFacts) -> Iterable[TextLine]:
-    yield _lasted(event, facts)
-    yield ("Latest cause: ", *_cause(facts))
-    yield from _covers(facts, "It included the incidents announced before about ")
-    if about(event) not in {About.CLOCK, About.SERVICES}:
-        first = facts.last_good_at is None and about(event) not in {About.ACCOUNT, About.STORE}
-        yield (BASELINE_FOLLOWS if first else CHANGES_FOLLOW,)
-    if about(event) is not About.CLOCK and facts.kind is Kind.CLOCK_SKEW:
-        yield ("These times are those of this machine's clock, which differed from AiTEMS' clock.",)
-
-
-def _lasted(event: Event, facts: IncidentFacts) -> TextLine:
+def _ending(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
     if about(event) is About.CLOCK:
         # Setting the clock changes the span between two of its times.
-        return ("First noticed at ", facts.since, ", by this machine's clock at that time.")
-    bounds = Bounds.around(facts.since, event.before)
-    span = "a while" if facts.lasted_seconds is None else span_text(facts.lasted_seconds)
-    return (f"{_state(event, facts)} for {span}: from ", bounds.after, " to ", bounds.before, ".")
-
-
-def _state(event: Event, facts: IncidentFacts) -> str:
+        yield words.say(Phrase.CLOCK_SINCE, time=facts.since)
+        return
     if about(event) is About.STORE:
-        return "Could not be written"
-    return "Not found" if _was_not_found(facts) else "Unreachable"
+        yield words.say(Phrase.STORE_BACK_PAUSED if facts.cause == DISK_FULL else Phrase.STORE_BACK)
+        return
+    yield _lasted(event, facts, words, Phrase.WAS_UNREACHABLE)
 
 
-def _was_not_found(facts: IncidentFacts) -> bool:
-    return facts.kind is Kind.NOT_FOUND
+def _lasted(event: Event, facts: IncidentFacts, words: Words, usual: Phrase) -> TextLine:
+    since, until = rounded_bounds(facts.since, event.before)
+    lasted = words.duration(facts.lasted_seconds or 0.0)
+    if facts.kind is Kind.NOT_FOUND:
+        return words.say(Phrase.WAS_NOT_FOUND, duration=lasted, from_time=since, to_time=until)
+    return words.say(usual, duration=lasted, from_time=since, to_time=until, cause=_cause(facts, words))
 
 
-def _cause(facts: IncidentFacts) -> TextLine:
-    cause = code(facts.cause)
-    return (cause, " (", code(facts.detail, DETAIL_LIMIT), ").") if facts.detail else (cause, ".")
+def _ending_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
+    match about(event):
+        case About.STORE:
+            paused = facts.cause == DISK_FULL
+            yield _lasted(event, facts, words, Phrase.WAS_PAUSED if paused else Phrase.WAS_UNWRITABLE)
+        case About.CLOCK | About.SERVICES:
+            pass
+        case About.ACCOUNT:
+            yield words.say(Phrase.REPORTED_APART)
+        case _:
+            first = facts.last_good_at is None
+            yield words.say(Phrase.BASELINE_FOLLOWS if first else Phrase.REPORTED_APART)
+    if about(event) is not About.CLOCK and facts.kind is Kind.CLOCK_SKEW:
+        yield words.say(Phrase.OWN_CLOCK)
+    yield from _covers(facts, words)
 
 
-def _covers(facts: IncidentFacts, beginning: str) -> Iterable[TextLine]:
+def _covers(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
     if facts.covers:
-        yield (beginning, *listed(map(_named, facts.covers)), ".")
+        yield words.say(Phrase.COVERS, list=words.listed([_covered(item, words) for item in facts.covers], COVERED_MAX))
 
 
-def _named(subject: str) -> TextLine:
+def _covered(subject: str, words: Words) -> TextLine:
     """Write the last part of a subject of the store such as ``service:main/6wxgu1abcde``."""
     kind, _, path = subject.partition(":")
-    name = unquote(path.rpartition("/")[2])
+    parts = [unquote(part) for part in path.split("/")]
     if kind != "service":
-        return ("training ", code(name))
-    return ("the service list",) if name == EVERY_SERVICE else ("service ", code(name))
+        return words.say(Phrase.TRAINING, version=code(parts[-1]))
+    if parts[-1] == EVERY_SERVICE:
+        return words.say(Phrase.SERVICE_LIST, account=code(parts[0]))
+    return words.say(Phrase.SERVICE, service=code(parts[-1]))

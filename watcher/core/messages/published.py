@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher.core.delivery.facts import ReceiverFacts
 from watcher.core.event import Event, IncidentFacts
 from watcher.core.event_json import incident_json, receiver_json, to_json
-from watcher.core.incidents.advice import advice_for
+from watcher.core.messages.advice import advice_for
 from watcher.core.messages.receiver import remedy_text
 
 

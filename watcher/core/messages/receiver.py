@@ -1,33 +1,36 @@
-"""The text about failing receivers and dead letters: receiver, time, reason and remedy."""
+"""The message about a failing receiver or dead letters: receiver, time, reason and remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final, assert_never
 
-from watcher.core.delivery.facts import ReceiverFacts, Remedy, RemedyCode
+from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, Remedy, RemedyCode
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
-from watcher.core.messages.text import Bounds, TextLine, code, cut_note, one_line, span_text
+from watcher.core.messages.marks import mark_lines
+from watcher.core.messages.message import Message, Severity, Style, Symbol
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
+from watcher.core.messages.words import ENGLISH_WORDS, Words, capital
 
-REASON_LIMIT: Final = 300
+REASON_LIMIT: Final = 200
 ANSWER_LIMIT: Final = 200
-REMEDY_LIMIT: Final = 400
-DEAD_LETTERS_SHOWN: Final = 8
-"""Dead letters that a message names; ``deliveries`` lists all of them."""
-REMOVED_REMEDY: Final = (
-    "The configuration no longer has this receiver. Add it again under this name and run `aitems-watcher reload`, or "
-    "end its deliveries with `aitems-watcher deliveries drop`."
-)
-PARKED_REMEDY: Final = (
-    "Fix the cause that the reason names, then run `aitems-watcher reload`. Restart the watcher where the secret comes "
-    "from env or credential. Until then the watcher tries this receiver once an hour."
-)
-FAILING_REMEDY: Final = (
-    "Repair the receiver, or the way to it: `aitems-watcher test` shows its answer. The watcher keeps trying each "
-    "message."
-)
+COMMAND_LIMIT: Final = 200
 URGENT_SHOWN: Final = 10
 """Urgent events that a message about a failing receiver names."""
+DEAD_LETTERS_SHOWN: Final = 8
+"""Dead letters that a message names; ``deliveries`` lists all of them."""
+
+
+def compose_receiver(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+    """Return the message about a receiver that is failing or has recovered, or about its dead letters."""
+    match event.kind:
+        case Kind.RECEIVER_RECOVERED:
+            return _recovered(event, facts, style)
+        case Kind.UNDELIVERED:
+            return _undelivered(event, facts, style)
+        case _:
+            return _failing(event, facts, style)
 
 
 def remedy_text(remedy: Remedy, receiver: str) -> str:
@@ -37,90 +40,127 @@ def remedy_text(remedy: Remedy, receiver: str) -> str:
         remedy: the code and its parameter.
         receiver: the name of the receiver that needs the remedy.
     """
+    if remedy.code is RemedyCode.RETRY:
+        return _retry_command(remedy, receiver)
+    return plain_text(remedy_line(remedy, receiver, ENGLISH_WORDS))
+
+
+def removed_advice() -> str:
+    """Return the remedy for receivers that are not configured any more."""
+    return remedy_text(Remedy(code=RemedyCode.REMOVED), "")
+
+
+def remedy_line(remedy: Remedy, receiver: str, words: Words) -> TextLine:
+    """Return a remedy as a line."""
     match remedy.code:
         case RemedyCode.PARKED:
-            return PARKED_REMEDY
+            return words.say(Phrase.REMEDY_PARKED, command=code("aitems-watcher reload"))
         case RemedyCode.REMOVED:
-            return REMOVED_REMEDY
+            commands = {name: code(f"aitems-watcher {name}") for name in ("reload", "deliveries drop")}
+            return words.say(Phrase.REMEDY_REMOVED, reload=commands["reload"], drop=commands["deliveries drop"])
         case RemedyCode.FAILING:
-            return FAILING_REMEDY
+            return words.say(Phrase.REMEDY_FAILING, command=code(f"aitems-watcher test {receiver}", COMMAND_LIMIT))
         case RemedyCode.RETRY:
-            which = remedy.delivery_id or f"--all-dead --receiver {receiver}"
-            return f"aitems-watcher deliveries retry {which}"
+            return words.say(Phrase.REMEDY_RETRY, command=code(_retry_command(remedy, receiver), COMMAND_LIMIT))
         case _:
             assert_never(remedy.code)
-
-
-def subject_line(facts: ReceiverFacts) -> TextLine:
-    """Return the receiver that an event is about."""
-    return ("receiver ", code(facts.name))
-
-
-def lines(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
-    """Return the lines about a receiver, the most important first."""
-    match event.kind:
-        case Kind.RECEIVER_RECOVERED:
-            return _recovered(event, facts)
-        case Kind.UNDELIVERED:
-            return _undelivered(event, facts)
-        case _:
-            return _failing(facts)
-
-
-def _failing(facts: ReceiverFacts) -> Iterable[TextLine]:
-    parked = facts.remedy is None or facts.remedy.code is not RemedyCode.FAILING
-    began = "Failing permanently since " if parked else "Nothing was delivered since "
-    yield (began, facts.since, f"; {_counted(facts.waiting or 0)}.")
-    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
-    if facts.answer:
-        yield ("Answer: ", code(facts.answer, ANSWER_LIMIT))
-    if facts.remedy is not None:
-        yield (f"Remedy: {one_line(remedy_text(facts.remedy, facts.name), REMEDY_LIMIT)}",)
-    yield from _urgent(facts)
-    yield ("A delivery that waits longer than [delivery] give_up_after becomes a dead letter.",)
-
-
-def _urgent(facts: ReceiverFacts) -> Iterable[TextLine]:
-    if facts.urgent:
-        yield ("Urgent messages that wait:",)
-    for item in facts.urgent[:URGENT_SHOWN]:
-        yield ("· ", code(item.id[:SHORT_ID_LENGTH]), " ", code(item.about, REASON_LIMIT))
-
-
-def _recovered(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
-    bounds = Bounds.around(facts.since, event.before)
-    span = "" if facts.lasted_seconds is None else f" ({span_text(facts.lasted_seconds)})"
-    yield ("It failed from ", bounds.after, " to ", bounds.before, f"{span}.")
-    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
-    if facts.waiting:
-        yield ("The deliveries that waited are sent now, in order.",)
-
-
-def _undelivered(event: Event, facts: ReceiverFacts) -> Iterable[TextLine]:
-    if facts.count == 1:
-        yield ("1 delivery became a dead letter at ", event.before, "; it was created at ", facts.since, ".")
-    else:
-        became = f"{facts.count} deliveries became dead letters by "
-        yield (became, event.before, "; the oldest was created at ", facts.since, ".")
-    yield ("Reason: ", code(facts.reason, REASON_LIMIT), ".")
-    yield from _dead_letters(facts)
-    if facts.remedy is not None:
-        command = code(remedy_text(facts.remedy, facts.name), REMEDY_LIMIT)
-        yield ("Remedy: fix the cause that the reason names, then run ", command, ".")
-
-
-def _dead_letters(facts: ReceiverFacts) -> Iterable[TextLine]:
-    for dead_letter in facts.deliveries[:DEAD_LETTERS_SHOWN]:
-        yield ("· ", code(short_delivery_id(dead_letter.id)), " ", code(dead_letter.about, REASON_LIMIT))
-    more = facts.count - DEAD_LETTERS_SHOWN
-    if more > 0:
-        yield (cut_note(more),)
-
-
-def _counted(waiting: int) -> str:
-    return "1 delivery waits" if waiting == 1 else f"{waiting} deliveries wait"
 
 
 def short_delivery_id(identity: str) -> str:
     """Return the beginning of a delivery's id, for a person to type, e.g. ``msg_01jdxq5k``."""
     return identity[:SHORT_ID_LENGTH]
+
+
+def _retry_command(remedy: Remedy, receiver: str) -> str:
+    which = remedy.delivery_id or f"--all-dead --receiver {receiver}"
+    return f"aitems-watcher deliveries retry {which}"
+
+
+def _failing(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+    words = style.words
+    usual = Phrase.WAITING_URGENT if facts.urgent else Phrase.WAITING
+    phrase = usual if facts.waiting else Phrase.WAITING_NONE
+    waiting = words.counted(phrase, facts.waiting or 0, reason=code(facts.reason, REASON_LIMIT), time=facts.since)
+    remedy = () if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),)
+    answer = (words.say(Phrase.ANSWER, answer=code(facts.answer, ANSWER_LIMIT)),) if facts.answer else ()
+    return Message(
+        severity=Severity.ERROR,
+        sign=Symbol.RECEIVER,
+        headline=words.text(Phrase.RECEIVER_FAILING),
+        subject=_subject(facts, words),
+        facts=(*answer, waiting) if facts.urgent else (waiting, *answer, *remedy),
+        rows=tuple(_urgent(facts, words)),
+        remedy=remedy if facts.urgent else (),
+        marks=tuple(mark_lines((event,), words)),
+        muted=_muted(event, words, *_retried(facts, words), words.say(Phrase.EXPIRY)),
+        preview=(waiting, *_urgent(facts, words)),
+    )
+
+
+def _retried(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    if facts.remedy is not None and facts.remedy.code is RemedyCode.PARKED:
+        yield words.say(Phrase.RETRIED)
+
+
+def _urgent(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    for item in facts.urgent[:URGENT_SHOWN]:
+        yield words.say(Phrase.WAITING_ROW, event=code(item.id[:SHORT_ID_LENGTH]), title=code(item.about, REASON_LIMIT))
+
+
+def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+    words = style.words
+    since, until = rounded_bounds(facts.since, event.before)
+    was_failing = words.say(
+        Phrase.WAS_FAILING,
+        duration=words.duration(facts.lasted_seconds or 0.0),
+        from_time=since,
+        to_time=until,
+        reason=code(facts.reason, REASON_LIMIT),
+    )
+    return Message(
+        severity=Severity.OK,
+        sign=Symbol.RECOVERED,
+        headline=words.text(Phrase.RECEIVER_RECOVERED),
+        subject=_subject(facts, words),
+        facts=(words.counted(Phrase.BEING_SENT, facts.waiting),) if facts.waiting else (),
+        marks=tuple(mark_lines((event,), words)),
+        muted=_muted(event, words, was_failing),
+    )
+
+
+def _undelivered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+    words = style.words
+    oldest = words.counted(
+        Phrase.NEVER_DELIVERED, facts.count, time=facts.since, reason=code(facts.reason, REASON_LIMIT)
+    )
+    return Message(
+        severity=Severity.ERROR,
+        sign=Symbol.RECEIVER,
+        headline=words.text(Phrase.DEAD_LETTERS_ONE if facts.count == 1 else Phrase.DEAD_LETTERS, count=facts.count),
+        subject=_subject(facts, words),
+        facts=(oldest,),
+        rows=tuple(_rows(facts, words)),
+        remedy=() if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),),
+        marks=tuple(mark_lines((event,), words)),
+        muted=_muted(event, words),
+        preview=tuple(_rows(facts, words))[:1],
+    )
+
+
+def _subject(facts: ReceiverFacts, words: Words) -> TextLine:
+    return words.say(Phrase.RECEIVER, receiver=code(facts.name))
+
+
+def _rows(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    for dead_letter in facts.deliveries[:DEAD_LETTERS_SHOWN]:
+        yield words.say(Phrase.DEAD_ROW, delivery=code(short_delivery_id(dead_letter.id)), title=_about(dead_letter))
+    if facts.count > DEAD_LETTERS_SHOWN:
+        yield words.say(Phrase.AND_MORE, count=facts.count - DEAD_LETTERS_SHOWN)
+
+
+def _about(dead_letter: DeadLetterFacts) -> TextLine:
+    return (code(dead_letter.about, REASON_LIMIT),) if dead_letter.about else ()
+
+
+def _muted(event: Event, words: Words, *parts: TextLine) -> TextLine:
+    return capital(words.joined((*parts, (code(event.short_id),))))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,10 +20,6 @@ CUT_MARK: Final = "… (cut, "
 """The beginning of the note at the end of a text that was cut."""
 READ_LIMIT: Final = 4_000
 """Characters of a text from outside that are read; more would delay everything else."""
-LIST_LIMIT: Final = 8
-"""Labels, stages and the like that are shown of one list."""
-SHORT_SPAN: Final = timedelta(hours=12)
-"""Below this span, the second of two times needs no date, in any zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +30,23 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """The two times between which a change happened, UTC, in whole seconds."""
+class Link:
+    """A link to a page, shown as its label where the medium has links."""
 
-    after: datetime
-    before: datetime
-
-    @classmethod
-    def around(cls, after: datetime, before: datetime) -> Bounds:
-        """Round outwards, so that the bounds stay true."""
-        fraction = timedelta(microseconds=before.microsecond)
-        up = timedelta(seconds=1) if fraction else timedelta()
-        return cls(after.replace(microsecond=0), before - fraction + up)
-
-    @property
-    def is_short(self) -> bool:
-        """Whether the second time needs no date beside the first."""
-        return self.before - self.after < SHORT_SPAN
+    label: str
+    url: str
+    """An absolute address of printable ASCII."""
 
 
-Piece = str | Code | datetime | Bounds
+Piece = str | Code | Link | datetime
 TextLine = tuple[Piece, ...]
+
+
+def rounded_bounds(after: datetime, before: datetime) -> tuple[datetime, datetime]:
+    """Round two bounds outwards to whole seconds, so that they stay true."""
+    fraction = timedelta(microseconds=before.microsecond)
+    up = timedelta(seconds=1) if fraction else timedelta()
+    return after.replace(microsecond=0), before - fraction + up
 
 
 def plain_text(line: TextLine) -> str:
@@ -68,10 +59,10 @@ def plain_piece(piece: Piece) -> str:
     match piece:
         case datetime():
             return utc_text(piece)
-        case Bounds():
-            return bounds_text(piece)
         case Code():
             return piece.text
+        case Link():
+            return f"{piece.label}: {piece.url}"
         case _:
             return piece
 
@@ -79,23 +70,6 @@ def plain_piece(piece: Piece) -> str:
 def utc_text(time: datetime) -> str:
     """Write a time for people, to the second, e.g. ``2026-11-23 02:20:11 UTC``."""
     return f"{require_utc(time):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def bounds_text(bounds: Bounds) -> str:
-    """Write two times, e.g. ``2026-11-23 02:19:40 to 02:20:11 UTC``."""
-    after, before = require_utc(bounds.after), require_utc(bounds.before)
-    ending = f"{before:%H:%M:%S}" if bounds.is_short else f"{before:%Y-%m-%d %H:%M:%S}"
-    return f"{after:%Y-%m-%d %H:%M:%S} to {ending} UTC"
-
-
-def span_text(seconds: float) -> str:
-    """Write a span in its largest unit and the next one, e.g. ``12 h 3 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
 
 
 # Text from outside.
@@ -149,16 +123,3 @@ def code(value: object, limit: int = WORD_LIMIT) -> Code:
     """Return a value from outside as a piece that can be shown anywhere."""
     text = str(value) if isinstance(value, str | int | float) else "(not a plain value)"
     return Code(one_line(text, limit) or "(empty)")
-
-
-def listed(items: Iterable[TextLine], separator: str = ", ", most: int = LIST_LIMIT) -> TextLine:
-    """Join lines into one; those above ``most`` are only counted."""
-    every = list(items)
-    shown = [piece for item in every[:most] for piece in (separator, *item)]
-    more = len(every) - most
-    return (*shown[1:], cut_note(more)) if more > 0 else tuple(shown[1:])
-
-
-def codes(values: Iterable[object]) -> TextLine:
-    """List values from outside."""
-    return listed((code(value),) for value in values)

@@ -1,187 +1,64 @@
-"""The message about one event: headline, lines and facts, neutral to the medium that shows them.
+"""The message about one event: ``compose`` for every kind, and the lines about a training.
 
-``group`` composes a message about several events. ``incident`` and ``receiver`` have the lines about those.
+``incident`` and ``receiver`` have the lines about those, ``group`` composes a message about several events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import Event, Kind, Mark
+from watcher.core.event import Event, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
-from watcher.core.messages.text import Bounds, Code, TextLine, code, codes, one_line, plain_text
-from watcher.core.training.model import Status
+from watcher.core.messages.check_alert import compose_test, is_test
+from watcher.core.messages.marks import mark_lines, mark_texts
+from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.subject import training_line
+from watcher.core.messages.text import Code, Link, TextLine, code, one_line, plain_text, rounded_bounds
+from watcher.core.messages.words import Words, capital
+from watcher.core.training.model import Phase, Status, phase_of
 
-__all__ = [
-    "Fact",
-    "Message",
-    "Severity",
-    "compose",
-    "mark_texts",
-    "one_line",
-    "plain_text",
-    "repeat_note",
-    "status_code",
-    "subject_line",
-]
+__all__ = ["Message", "Severity", "Style", "Symbol", "compose", "mark_texts", "one_line", "plain_text", "status_code"]
 
-RESTORED: Final = "You may have received this before: the watcher's store was restored from an older copy."
-UNCONFIRMED: Final = "Unconfirmed: a list returned this status, and no second answer has repeated it yet."
-DESCRIPTION_LIMIT: Final = 300
+DESCRIPTION_LIMIT: Final = 100
 """Characters of a training's description that are shown."""
+STAGES_MAX: Final = 3
+"""Skipped stages that are shown; AiTEMS has at most two between two statuses."""
 
-
-class Severity(StrEnum):
-    """The severity of a message, from the lowest to the highest."""
-
-    OK = "ok"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A labelled value below the lines."""
-
-    label: str
-    value: TextLine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """The text about one event."""
-
-    severity: Severity
-    emoji: str
-    headline: str
-    """The change in our own words, without text from outside."""
-    subject: TextLine
-    """The training, service, account, store or receiver."""
-    lines: tuple[TextLine, ...]
-    """The change, its bounds, and every reservation about it."""
-    facts: tuple[Fact, ...]
-    event_id: str
-    """The event's short id."""
-
-    @property
-    def title(self) -> TextLine:
-        """The headline and the subject in one line."""
-        return (f"{self.headline}: ", *self.subject)
-
-
-_STYLES: Final[Mapping[Kind, tuple[Severity, str]]] = MappingProxyType(
+_STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyType(
     {
-        Kind.APPEARED: (Severity.INFO, "🆕"),
-        Kind.PROGRESS: (Severity.INFO, "🔵"),
-        Kind.SUCCEEDED: (Severity.OK, "🟢"),
-        Kind.FAILED: (Severity.ERROR, "🔴"),
-        Kind.RESTARTED: (Severity.INFO, "🔁"),
-        Kind.UNKNOWN_STATUS: (Severity.WARNING, "❓"),
-        Kind.GONE: (Severity.WARNING, "👻"),
-        Kind.BACK: (Severity.INFO, "👋"),
-        Kind.UNREACHABLE: (Severity.ERROR, "🔌"),
-        Kind.DENIED: (Severity.ERROR, "🔒"),
-        Kind.THROTTLED: (Severity.WARNING, "🐌"),
-        Kind.CLOCK_SKEW: (Severity.ERROR, "⏰"),
-        Kind.NOT_FOUND: (Severity.ERROR, "🔍"),
-        Kind.RECOVERED: (Severity.OK, "🔭"),
-        Kind.STORE_FAILING: (Severity.ERROR, "💾"),
-        Kind.STORE_RECOVERED: (Severity.OK, "📀"),
-        Kind.RECEIVER_FAILING: (Severity.ERROR, "📵"),
-        Kind.RECEIVER_RECOVERED: (Severity.OK, "📶"),
-        Kind.UNDELIVERED: (Severity.ERROR, "📪"),
+        Kind.APPEARED: (Severity.INFO, Symbol.MOVED, Phrase.APPEARED),
+        Kind.PROGRESS: (Severity.INFO, Symbol.MOVED, Phrase.PROGRESS),
+        Kind.SUCCEEDED: (Severity.OK, Symbol.SUCCEEDED, Phrase.SUCCEEDED),
+        Kind.FAILED: (Severity.ERROR, Symbol.FAILED, Phrase.FAILED),
+        Kind.RESTARTED: (Severity.INFO, Symbol.MOVED, Phrase.RESTARTED),
+        Kind.UNKNOWN_STATUS: (Severity.WARNING, Symbol.CHECK, Phrase.UNKNOWN_STATUS),
+        Kind.GONE: (Severity.WARNING, Symbol.CHECK, Phrase.GONE),
+        Kind.BACK: (Severity.INFO, Symbol.MOVED, Phrase.BACK),
     }
 )
-
-_HEADLINES: Final[Mapping[Kind, str]] = MappingProxyType(
-    {
-        Kind.APPEARED: "New training",
-        Kind.PROGRESS: "Training status changed",
-        Kind.SUCCEEDED: "Training completed",
-        Kind.FAILED: "Training failed",
-        Kind.RESTARTED: "Training restarted",
-        Kind.UNKNOWN_STATUS: "Unknown training status",
-        Kind.GONE: "Training gone",
-        Kind.BACK: "Training back",
-        # No word of these may suggest that a training failed.
-        Kind.UNREACHABLE: "Unreachable",
-        Kind.DENIED: "Access denied",
-        Kind.THROTTLED: "Requests throttled",
-        Kind.CLOCK_SKEW: "Clocks differ",
-        Kind.NOT_FOUND: "Not found at AiTEMS",
-        Kind.RECOVERED: "Polling recovered",
-        Kind.STORE_FAILING: "Store cannot be written",
-        Kind.STORE_RECOVERED: "Store recovered",
-        Kind.RECEIVER_FAILING: "Receiver failing",
-        Kind.RECEIVER_RECOVERED: "Receiver recovered",
-        Kind.UNDELIVERED: "Alerts not delivered",
-    }
+_WITHOUT_FACTS: Final = (Severity.WARNING, Symbol.CHECK, Phrase.STATUS_CHANGED)
+"""For an event about polls or receivers that lacks its facts, which no version has written."""
+_GUESSES: Final[Mapping[str | None, Phrase]] = MappingProxyType(
+    {Status.REQUEST_FAILED: Phrase.GUESS_REQUEST, Status.REFINED_FAILED: Phrase.GUESS_DATA}
 )
-
-# Headlines that follow the descriptions of the statuses on the page "View training".
-_HEADLINES_BY_STATUS: Final[Mapping[tuple[Kind, str], str]] = MappingProxyType(
-    {
-        (Kind.FAILED, Status.REQUEST_FAILED): "Training request failed",
-        (Kind.FAILED, Status.REFINED_FAILED): "Data refinement failed",
-        (Kind.PROGRESS, Status.READY): "Training ready",
-        (Kind.PROGRESS, Status.REQUESTING): "Training requested",
-        (Kind.PROGRESS, Status.WAITING): "Training waiting",
-        (Kind.PROGRESS, Status.LEARNING): "Training in progress",
-        (Kind.PROGRESS, Status.STOPPING): "Training stopping",
-    }
-)
-
-_BOUNDS: Final[Mapping[Kind, str]] = MappingProxyType(
-    {Kind.GONE: "Disappeared between ", Kind.BACK: "Came back between "}
-)
+_BESIDE_SUBJECT: Final = frozenset({Kind.APPEARED, Kind.PROGRESS, Kind.RESTARTED, Kind.BACK})
+"""Kinds whose change stands in the first line; a channel reads them all day."""
 
 
-def compose(event: Event) -> Message:
-    """Return the message about an event; the same event gives the same message."""
-    severity, emoji = _STYLES[event.kind]
-    return Message(
-        severity=severity,
-        emoji=emoji,
-        headline=_headline(event),
-        subject=subject_line(event),
-        lines=(*_lines(event), *fallback_note(event)),
-        facts=tuple(_facts(event)),
-        event_id=event.short_id,
-    )
-
-
-def repeat_note(event: Event, others: int = 0) -> TextLine:
-    """Return the line of a message of which an earlier copy may have arrived.
-
-    ``others`` is the number of further events in the message.
-    """
-    note = "This may be a repeat: an earlier attempt may have arrived. "
-    if others:
-        return (f"{note}Events ", Code(event.short_id), f" and {others} more.")
-    return (f"{note}Event ", Code(event.short_id), ".")
-
-
-def subject_line(event: Event) -> TextLine:
-    """Return the subject of an event: a training, service, account, store or receiver."""
+def compose(event: Event, style: Style = PLAIN_STYLE) -> Message:
+    """Return the message about an event; the same event and style give the same message."""
+    if is_test(event):
+        return compose_test(style)
+    if event.incident is not None:
+        return incident_message.compose_incident(event, event.incident, style)
     if event.receiver is not None:
-        return receiver_message.subject_line(event.receiver)
-    if event.service is None:
-        return incident_message.subject_line(event)
-    service = code(event.service_name or event.service)
-    if event.version is None:
-        return ("service ", service)
-    return (service, " · ", code(event.training_type), " · ", code(event.version))
-
-
-def mark_texts(event: Event) -> tuple[str, ...]:
-    """Write every mark of an event in one or two words."""
-    return tuple(mark.value.replace("-", " ") for mark in event.marks)
+        return receiver_message.compose_receiver(event, event.receiver, style)
+    return _compose_training(event, style)
 
 
 def status_code(status: str | None) -> Code:
@@ -189,99 +66,154 @@ def status_code(status: str | None) -> Code:
     return code("(none)" if status is None else status)
 
 
-def _headline(event: Event) -> str:
-    if special := incident_message.headline(event):
-        return special
-    return _HEADLINES_BY_STATUS.get((event.kind, event.to_status or ""), _HEADLINES[event.kind])
+def change_line(event: Event, words: Words) -> TextLine:
+    """Return the transition, or the status alone where the former one is not known."""
+    if event.from_status is None:
+        return (status_code(event.to_status),)
+    return words.say(Phrase.TRANSITION, old=status_code(event.from_status), new=status_code(event.to_status))
 
 
-def _lines(event: Event) -> Iterable[TextLine]:
-    if event.incident is not None:
-        return (*incident_message.lines(event, event.incident), *_restored(event))
-    if event.receiver is not None:
-        return (*receiver_message.lines(event, event.receiver), *_restored(event))
-    return (_change(event), _bounds(event), *_restored(event), *_reservations(event))
+def run_span(event: Event, words: Words) -> str:
+    """Write how long the run took from its start to this event; empty where its start is not known."""
+    if event.run is None:
+        return ""
+    shortest = (event.after - event.run.started_before).total_seconds()
+    longest = (event.before - event.run.started_after).total_seconds()
+    return words.span(shortest, longest)
 
 
-def fallback_note(event: Event) -> Iterable[TextLine]:
-    """Return the line of a message that a receiver gets in place of a failing one."""
-    if event.fallback_for is not None:
-        yield ("Sent here because the receiver ", code(event.fallback_for), " is failing.")
+def _compose_training(event: Event, style: Style) -> Message:
+    words = style.words
+    severity, sign, headline = _STYLES.get(event.kind, _WITHOUT_FACTS)
+    marks = tuple(mark_lines((event,), words))
+    facts = tuple(_facts(event, words, guess=not marks))
+    return Message(
+        severity=severity,
+        sign=sign,
+        headline=words.text(_headline(event, headline)),
+        subject=training_line(event, style),
+        change=change_line(event, words) if event.kind in _BESIDE_SUBJECT else (),
+        facts=facts,
+        marks=marks,
+        muted=_muted(event, style),
+        preview=_preview(event, words, facts),
+    )
 
 
-def _restored(event: Event) -> Iterable[TextLine]:
-    if event.restored:
-        yield (RESTORED,)
+def _headline(event: Event, usual: Phrase) -> Phrase:
+    # Neither `ready` nor `stopping`, nor a status that AiTEMS does not document, is progress.
+    moved_aside = event.to_status == Status.STOPPING or phase_of(event.to_status or "") is not Phase.IN_PROGRESS
+    return Phrase.STATUS_CHANGED if event.kind is Kind.PROGRESS and moved_aside else usual
 
 
-def _change(event: Event) -> TextLine:
-    match event.kind, event.from_status, event.to_status:
-        case Kind.GONE, _, _:
-            return (f"{event.kind}: was ", status_code(event.from_status), "; two polls in a row did not find it.")
-        case Kind.BACK, _, _:
-            return (f"{event.kind}: found again; its recorded status is ", status_code(event.to_status), ".")
-        case _, None, _:
-            return (f"{event.kind}: first seen as ", status_code(event.to_status))
-        case _:
-            return (f"{event.kind}: ", status_code(event.from_status), " → ", status_code(event.to_status))
+def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
+    match event.kind:
+        case Kind.FAILED:
+            yield _failure(event, words)
+            if guess:
+                yield words.say(_GUESSES.get(event.to_status, Phrase.GUESS_TRAINING))
+        case Kind.UNKNOWN_STATUS:
+            yield _unknown(event, words)
+            yield words.say(Phrase.UNKNOWN_REMEDY)
+        case Kind.GONE:
+            yield words.say(Phrase.GONE_EVIDENCE, status=status_code(event.from_status))
+            yield words.say(Phrase.GONE_REMEDY)
 
 
-def _bounds(event: Event) -> TextLine:
-    bounds = Bounds.around(event.after, event.before)
-    verb = "Appeared between " if event.new else _BOUNDS.get(event.kind, "Changed between ")
-    ending = "; during part of that time the watcher could not poll." if event.late else "."
-    return (verb, bounds.after, " and ", bounds.before, ending)
+def _failure(event: Event, words: Words) -> TextLine:
+    if span := run_span(event, words):
+        return words.say(Phrase.FAILED_AFTER, status=status_code(event.to_status), duration=span)
+    if event.from_status is None:
+        return words.say(Phrase.FAILED_WHEN_NEW, status=status_code(event.to_status))
+    return change_line(event, words)
 
 
-def _reservations(event: Event) -> Iterable[TextLine]:
-    if event.skipped:
-        yield ("No poll returned the stages between: ", *codes(event.skipped), " (their order is our reading).")
-    if event.new:
-        yield ("New: this version was not known before.",)
-    if not event.confirmed:
-        yield (UNCONFIRMED,)
-    if Mark.UNKNOWN_STATUS in event.marks:
-        yield ("AiTEMS does not document the status ", status_code(event.to_status), ".")
-    if event.kind is Kind.FAILED:
-        yield ("AiTEMS' API gives no reason for a failure.",)
-    if event.kind is Kind.GONE:
-        yield ("AiTEMS gives no reason. If somebody deleted it on purpose, there is nothing to do.",)
+def _unknown(event: Event, words: Words) -> TextLine:
+    change = change_line(event, words)
+    if span := run_span(event, words):
+        return words.say(Phrase.UNKNOWN_MOVED_AFTER, change=change, duration=span)
+    return words.say(Phrase.UNKNOWN_MOVED, change=change)
+
+
+def _preview(event: Event, words: Words, facts: tuple[TextLine, ...]) -> tuple[TextLine, ...]:
+    if event.kind is Kind.SUCCEEDED:
+        return tuple(capital(line) for line in _took(event, words))
+    return facts
+
+
+def _muted(event: Event, style: Style) -> TextLine:
+    words = style.words
+    parts = [
+        *_took(event, words),
+        *_missing(event, words),
+        *_description(event, words),
+        *_created(event, style),
+        *_not_seen(event, words),
+        bounds_line(event.after, event.before, words),
+        *link_parts(event, words),
+        (code(event.short_id),),
+    ]
+    return capital(words.joined(parts))
+
+
+def _took(event: Event, words: Words) -> Iterator[TextLine]:
+    if event.kind is Kind.SUCCEEDED and (span := run_span(event, words)):
+        yield words.say(Phrase.TOOK, duration=span)
+
+
+def _missing(event: Event, words: Words) -> Iterator[TextLine]:
     if event.kind is Kind.BACK:
-        yield ("If its status is different now, a message follows when a second poll confirms it.",)
+        yield words.say(Phrase.MISSING_FOR, duration=words.duration((event.before - event.after).total_seconds()))
 
 
-def _facts(event: Event) -> Iterable[Fact]:
-    if event.service is not None:
-        yield Fact("Service", (code(event.service),))
-    if event.account:
-        yield Fact("Account", (code(event.account),))
-    if event.receiver is not None:
-        yield Fact("Receiver", (code(event.receiver.name),))
-    elif event.incident is None:
-        yield from _training_facts(event.record)
-    else:
-        yield Fact("Incident", (incident_message.short_id(event.incident),))
-    if event.labels:
-        yield Fact("Labels", codes(f"{key}={value}" for key, value in event.labels.items()))
-    if event.record.get("description"):
-        yield Fact("Description", (code(event.record["description"], DESCRIPTION_LIMIT),))
+def _description(event: Event, words: Words) -> Iterator[TextLine]:
+    if event.kind is Kind.APPEARED and event.record.get("description"):
+        yield words.say(Phrase.DESCRIPTION, text=code(event.record["description"], DESCRIPTION_LIMIT))
 
 
-def _training_facts(record: Mapping[str, object]) -> Iterable[Fact]:
-    yield Fact("HPO", _switch(_hpo(record), on="on", off="off"))
-    yield Fact("Inference result", _switch(record.get("inference"), on="found", off="none"))
-    if record.get("createdDate") is not None:
-        yield Fact("Created", (code(record["createdDate"]), " as AiTEMS gave it (zone unknown)"))
+def _created(event: Event, style: Style) -> Iterator[TextLine]:
+    """Return the creation where it tells more than the events do: of a new training, and of a run without a start."""
+    is_end = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
+    if event.kind is not Kind.APPEARED and not (is_end and event.run is None):
+        return
+    if created := _creation(event, style):
+        yield style.words.say(Phrase.CREATED, time=created)
 
 
-def _hpo(record: Mapping[str, object]) -> object:
-    settings = record.get("hpConfig")
-    return settings.get("is_enabled") if isinstance(settings, Mapping) else settings
+def _creation(event: Event, style: Style) -> datetime | Code | None:
+    """Return ``createdDate`` as a time, by the zone of its account; as it is where it cannot be read."""
+    text = event.record.get("createdDate")
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+        zone = style.account_zones.get(event.account or "")
+        if time is not None and (time.tzinfo is not None or zone is not None):
+            return (time if time.tzinfo is not None else time.replace(tzinfo=zone)).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    return code(text)
 
 
-def _switch(value: object, *, on: str, off: str) -> TextLine:
-    if value is None:
-        return ("not given",)
-    if isinstance(value, bool):
-        return (on if value else off,)
-    return (code(value),)
+def _not_seen(event: Event, words: Words) -> Iterator[TextLine]:
+    if event.skipped:
+        yield not_seen(event, words)
+
+
+def not_seen(event: Event, words: Words) -> TextLine:
+    """Return the stages between the two statuses that no poll returned."""
+    return words.say(Phrase.NOT_SEEN, stages=words.listed([(code(stage),) for stage in event.skipped], STAGES_MAX))
+
+
+def bounds_line(after: datetime, before: datetime, words: Words) -> TextLine:
+    """Return the two times between which a change happened."""
+    first, last = rounded_bounds(after, before)
+    return words.say(Phrase.BOUNDS, after=first, before=last)
+
+
+def link_parts(event: Event, words: Words) -> Iterator[TextLine]:
+    """Return the links of an event's watch."""
+    labels = {"console": Phrase.CONSOLE, "runbook": Phrase.RUNBOOK}
+    for name, url in event.links.items():
+        label = words.text(labels[name]) if name in labels else one_line(name, 40)
+        yield (Link(label, url),)

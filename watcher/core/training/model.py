@@ -130,6 +130,14 @@ class Source(StrEnum):
     LIST = "list"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStart:
+    """The two times between which a run of a training started, UTC."""
+
+    started_after: datetime
+    started_before: datetime
+
+
 NO_RECORD: Final[Mapping[str, object]] = MappingProxyType({})
 
 

@@ -1,38 +1,50 @@
-"""Messages as Slack's JSON, within Slack's limits: rich blocks, short blocks, or text alone.
+"""Messages as Slack's JSON, within Slack's limits: blocks, simpler blocks, or text alone.
 
-Limits: https://docs.slack.dev/reference/block-kit/blocks/ (3,000 characters a section, 2,000 a field, 10 fields or
-context elements, 50 blocks). Slack also rejects messages above about 13,000 characters in total, which is undocumented.
-The limits here and in ``group`` add up to less than 10,000.
+The first section is the first line, with the mention. On a phone the wrapped facts below it stay apart from it. The
+top-level text is a preview without markup; where Slack refuses blocks it is the whole message.
+
+Limits: https://docs.slack.dev/reference/block-kit/blocks/ (3,000 characters a section, 2,000 a context, 50 blocks).
+Slack also rejects messages above about 13,000 characters in total, which is undocumented. The limits here and in
+``group`` add up to less than 10,000.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
+from datetime import datetime
+from typing import Any, Final
 
 from watcher.core.event import Event
-from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import Code, TextLine
-from watcher.core.messages.training import Fact, Message, compose, repeat_note
+from watcher.core.messages.group import compose_group
+from watcher.core.messages.message import PLAIN_STYLE, Message, Style
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.text import TextLine
+from watcher.core.messages.training import compose
 from watcher.receivers.fallback_render import render_or_fall_back
 from watcher.receivers.slack import group as slack_group
-from watcher.receivers.slack.text import join_lines, markup_free, mrkdwn
+from watcher.receivers.slack.layout import (
+    TEXT_LIMIT,
+    TEXT_ONLY,
+    Rendered,
+    context,
+    heading,
+    heading_line,
+    preview,
+    section,
+    with_mention,
+)
+from watcher.receivers.slack.text import Times, join_lines, mrkdwn, text_line
 
-TEXT_LIMIT: Final = 2_500
-SECTION_LIMIT: Final = 2_900
-"""Slack accepts 3,000."""
-FIELD_LIMIT: Final = 340
-FIELDS_MAX: Final = 10
-CONTEXT_LIMIT: Final = 400
-TEXT_ONLY: Final = 2
-"""The last step of simplifying the content."""
+FACTS_LIMIT: Final = 2_400
+ROWS_LIMIT: Final = 2_400
+REMEDY_LIMIT: Final = 500
+MUTED_LIMIT: Final = 1_500
+MARK_LIMIT: Final = 200
+LINE_LIMIT: Final = 1_200
 METADATA_STEP: Final = 4
 """Added to the step of a message without metadata; its content may have any step."""
 MENTION_STEP: Final = 8
 """Added to the step of a message without its mention; its content and metadata may have any step."""
-NO_MENTION: Final = "Without its mention, which Slack refused."
 
 
 def content_step(degrade: int) -> int:
@@ -50,94 +62,92 @@ def has_mention(degrade: int) -> bool:
     return not degrade & MENTION_STEP
 
 
-def payload(
+def payload(  # noqa: PLR0913 - each is a part of one attempt
     events: Sequence[Event],
     degrade: int,
     *,
     may_be_repeat: bool,
     also: Sequence[Event] = (),
     mentions: Sequence[str] = (),
+    style: Style = PLAIN_STYLE,
+    now: datetime | None = None,
 ) -> dict[str, object]:
     """Return the body of one post, not yet encoded.
 
     Args:
         events: The events of the message; at least one.
-        degrade: The content is 0 for rich blocks, 1 for short ones, 2 for text alone. ``MENTION_STEP`` leaves out the
-            mentions, which the message then says. ``METADATA_STEP`` is up to the caller.
+        degrade: The content is 0 for blocks, with lists as tables; 1 for fewer blocks, with lists as sections; 2 for
+            text alone. ``MENTION_STEP`` leaves out the mentions, which the message then says. ``METADATA_STEP`` is up
+            to the caller.
         may_be_repeat: Whether an earlier copy may have arrived, which the message then says.
         also: Events of the same catch-up with messages of their own; only a group names them.
         mentions: Slack's markup, validated by the configuration; the only text that is not escaped.
+        style: The receiver's settings.
+        now: The time of sending, UTC; by default that of the latest event.
     """
+    times = Times(now=now or max(event.recorded_at for event in events), zone=style.zone, words=style.words)
     mention = " ".join(mentions) if has_mention(degrade) else ""
+    extra = _extra_marks(style, may_be_repeat=may_be_repeat, mention_refused=bool(mentions) and not mention)
     content = content_step(degrade)
 
-    def render(listed: Sequence[Event], others: Sequence[Event]) -> tuple[str, list[Block]]:
+    def render(listed: Sequence[Event], others: Sequence[Event]) -> Rendered:
         if len(listed) == 1:
-            return _single(listed[0], rich=content == 0, may_be_repeat=may_be_repeat)
-        message = compose_group(listed, others)
-        return _several(message, content, may_be_repeat=may_be_repeat, spare=max(len(mention), len(NO_MENTION)))
+            return _single(compose(listed[0], style), content, times, extra, mention)
+        return slack_group.render(compose_group(listed, others, style), content, times, extra, mention)
 
     text, blocks = render_or_fall_back(render, events, also)
-    if mention:
-        text = _below_title(text, mention)
-        blocks.append(SectionBlock(text=_markdown(mention)))
-    elif mentions:
-        text = _below_title(text, NO_MENTION)
-        blocks.append(_context((NO_MENTION,)))
     body: dict[str, object] = {"text": text, "unfurl_links": False, "unfurl_media": False}
     if content < TEXT_ONLY:
-        body["blocks"] = [block.to_dict() for block in blocks]
+        body["blocks"] = blocks
     return body
 
 
-def _below_title(text: str, mention: str) -> str:
-    # Without blocks the text is the whole message, so it needs the mention too. A phone shows the title first.
-    title, line_end, rest = text.partition("\n")
-    return f"{title}\n{mention}{line_end}{rest}"
+def _extra_marks(style: Style, *, may_be_repeat: bool, mention_refused: bool) -> list[TextLine]:
+    marks = []
+    if may_be_repeat:
+        marks.append(style.words.say(Phrase.MARK_REPEAT))
+    if mention_refused:
+        marks.append(style.words.say(Phrase.MARK_NO_MENTION))
+    return marks
 
 
-def _single(event: Event, *, rich: bool, may_be_repeat: bool) -> tuple[str, list[Block]]:
-    message = compose(event)
-    notes = [repeat_note(event)] if may_be_repeat else []
-    blocks: list[Block] = [SectionBlock(text=_markdown(_section_text(message, SECTION_LIMIT)))]
-    if rich:
-        blocks.append(SectionBlock(fields=[_field(fact) for fact in message.facts[:FIELDS_MAX]]))
-        blocks.append(_context(("Event ", Code(message.event_id))))
-    return _text(message, notes), [*blocks, *map(_context, notes)]
-
-
-def _text(message: Message, notes: Sequence[TextLine]) -> str:
-    # A phone shows the title; the notes come next, because the end may be cut.
-    lines = [(f"{message.emoji} ", *message.title), *notes, *message.lines]
-    return join_lines([markup_free(line, TEXT_LIMIT // 2) for line in lines], TEXT_LIMIT)
-
-
-def _several(message: GroupMessage, degrade: int, *, may_be_repeat: bool, spare: int) -> tuple[str, list[Block]]:
+def _single(message: Message, degrade: int, times: Times, extra: Sequence[TextLine], mention: str) -> Rendered:
+    marks = [*extra, *message.marks]
     if degrade >= TEXT_ONLY:
-        return slack_group.text_alone(message, may_be_repeat=may_be_repeat, spare=spare), []
-    rich = degrade == 0
-    sections = [slack_group.head_section(message), *slack_group.entry_sections(message, rich=rich)]
-    below = slack_group.closing_lines(message, rich=rich)
-    below += [mrkdwn(message.repeat, CONTEXT_LIMIT)] if may_be_repeat else []
-    blocks: list[Block] = [SectionBlock(text=_markdown(text)) for text in sections]
-    blocks += [ContextBlock(elements=[_markdown(text)]) for text in below]
-    return slack_group.preview(message, may_be_repeat=may_be_repeat), blocks
+        return _text_alone(message, marks, times, mention), []
+    shown = message.facts if message.preview is None else message.preview
+    text = preview(message, [*marks, *shown], times, mention)
+    blocks = _short_blocks if degrade else _rich_blocks
+    return text, blocks(message, marks, times, mention)
 
 
-def _section_text(message: Message, limit: int) -> str:
-    subject = mrkdwn(message.subject, limit // 2)
-    title = f"{message.emoji} *{message.headline}*: {subject}"
-    return join_lines([title, *(mrkdwn(line, limit // 2) for line in message.lines)], limit)
+def _rich_blocks(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> list[dict[str, Any]]:
+    sections = [
+        heading(message, times, mention),
+        _lines(message.facts, FACTS_LIMIT, times),
+        _lines(message.rows, ROWS_LIMIT, times),
+        _lines(message.remedy, REMEDY_LIMIT, times),
+    ]
+    blocks = [section(text) for text in sections if text]
+    return [*blocks, *(context(mrkdwn(line, MARK_LIMIT, times)) for line in marks), _muted(message.muted, times)]
 
 
-def _field(fact: Fact) -> MarkdownTextObject:
-    return _markdown(f"*{fact.label}*\n{mrkdwn(fact.value, FIELD_LIMIT)}")
+def _short_blocks(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> list[dict[str, Any]]:
+    below = _lines([*message.facts, *message.rows, *message.remedy, *marks], FACTS_LIMIT, times)
+    blocks = [section(heading(message, times, mention)), *([section(below)] if below else [])]
+    return [*blocks, _muted(message.muted, times)]
 
 
-def _context(line: TextLine) -> ContextBlock:
-    return ContextBlock(elements=[_markdown(mrkdwn(line, CONTEXT_LIMIT))])
+def _muted(line: TextLine, times: Times) -> dict[str, Any]:
+    return context(mrkdwn(line, MUTED_LIMIT, times))
 
 
-def _markdown(text: str) -> MarkdownTextObject:
-    # Verbatim keeps Slack from turning plain words into links, channels and mentions.
-    return MarkdownTextObject(text=text, verbatim=True)
+def _lines(lines: Sequence[TextLine], limit: int, times: Times) -> str:
+    return join_lines([mrkdwn(line, LINE_LIMIT, times) for line in lines], limit)
+
+
+def _text_alone(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> str:
+    lines = [heading_line(message), *message.facts, *message.rows, *message.remedy, *marks, message.muted]
+    timed = times.words.with_times(lines, times.now, times.zone)
+    first, *rest = [text_line(line, LINE_LIMIT, times) for line in timed]
+    return join_lines([with_mention(first, mention), *rest], TEXT_LIMIT)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
+from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
@@ -73,6 +74,7 @@ class SlackReceiver:
         self.pace_key = _pace(base_url, token, spec.channel)
         self._channel = spec.channel
         self._clock = spec.clock
+        self._style = spec.style
         self._api = SlackApi(spec.http, base_url, spec.secret)
 
     def seal(self, event: Event, receiver_seq: int) -> None:
@@ -83,7 +85,7 @@ class SlackReceiver:
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
-        reply = await self._api.post("chat.postMessage", render(request, self._channel))
+        reply = await self._api.post("chat.postMessage", render(request, self._channel, self._style))
         if not isinstance(reply, Reply):
             return reply
         return classify(reply.answer, request.degrade, WEB_API, mentions=bool(request.mentions))
@@ -148,7 +150,7 @@ class SlackReceiver:
         }
 
 
-def render(request: DeliveryRequest, channel: str) -> dict[str, object]:
+def render(request: DeliveryRequest, channel: str, style: Style = PLAIN_STYLE) -> dict[str, object]:
     """Return the body of this attempt."""
     body = payload(
         request.events,
@@ -156,6 +158,8 @@ def render(request: DeliveryRequest, channel: str) -> dict[str, object]:
         may_be_repeat=request.may_be_repeat,
         also=request.also,
         mentions=request.mentions,
+        style=style,
+        now=request.attempted_at,
     )
     body |= {"channel": channel, "link_names": False}
     if not has_metadata(request.degrade):

@@ -32,11 +32,11 @@ from watcher.receivers.responses import requested_pause_seconds, shortened_answe
 from watcher.receivers.slack.blocks import (
     MENTION_STEP,
     METADATA_STEP,
-    TEXT_ONLY,
     content_step,
     has_mention,
     has_metadata,
 )
+from watcher.receivers.slack.layout import TEXT_ONLY
 
 ANSWER_BYTES: Final = 16_384
 RATE_LIMITED: Final = frozenset({"rate_limited", "ratelimited"})

@@ -1,109 +1,203 @@
 """Groups as one Slack message, which lists every event, because a listed event counts as delivered.
 
-Long texts are shortened within their own line. No event is omitted, up to ``EVENTS_MAX``.
+A long list is a ``data_table``; where Slack refuses that, sections of rows; and then text alone. Long texts are
+shortened within their own row. No event is omitted, up to ``EVENTS_MAX``.
+
+``data_table``: https://docs.slack.dev/reference/block-kit/blocks/data-table-block/ (2 to 101 rows with the header, 20
+columns, no empty cell, 10,000 characters over all cells). The library has no model of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-from watcher.core.messages.group import EMOJI, GroupEntry, GroupMessage
-from watcher.core.messages.text import LIST_LIMIT, TextLine, cut_note
-from watcher.receivers.slack.text import UNLIMITED, join_lines, markup_free, mrkdwn, squeezed
+from watcher.core.messages.group import GroupEntry, GroupMessage
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.text import Code, TextLine, cut_note, plain_text
+from watcher.receivers.slack.layout import (
+    TEXT_LIMIT,
+    TEXT_ONLY,
+    Rendered,
+    context,
+    heading,
+    heading_line,
+    preview,
+    section,
+    with_mention,
+)
+from watcher.receivers.slack.text import UNLIMITED, Times, join_lines, mrkdwn, squeezed, text_line
 
-EVENTS_MAX: Final = 20
+EVENTS_MAX: Final = 40
 """Events in the list; no group is larger, see ``core.routing.routes.Group``."""
-PREVIEW_LIMIT: Final = 1_900
-"""Characters of the text beside blocks, which omits the times."""
-TEXT_LIMIT: Final = 3_900
-"""Characters of a message of text alone; Slack accepts fewer than 4,000."""
-ENTRIES_LIMIT: Final = 6_000
-"""Characters of all entries in blocks."""
-ENTRY_LIMIT: Final = 1_400
-SECTION_LIMIT: Final = 2_900
+TABLE_FROM: Final = 8
+"""Events from which the list is a table."""
+PAGE_SIZE: Final = 10
+CELL_LIMITS: Final = (100, 48, 32, 24, 16, 10)
+"""The steps by which all cells are shortened, until they fit together."""
+CELLS_LIMIT: Final = 7_000
+ROWS_LIMIT: Final = 5_600
+"""Characters of all rows in sections."""
+ROW_LIMIT: Final = 1_400
+ROWS_IN_SECTION: Final = 2_800
 """Slack accepts 3,000 characters a section."""
-HEAD_LIMIT: Final = 600
-NOTE_LIMIT: Final = 250
+FACTS_LIMIT: Final = 900
+MUTED_LIMIT: Final = 600
+MARK_LIMIT: Final = 200
 ALSO_LIMIT: Final = 600
+ALSO_MAX: Final = 8
+"""Events with messages of their own that a group names; the others are counted."""
 ALSO_IN_TEXT: Final = 2_400
-"""Characters for events with messages of their own, divided by the entries; a full text favours the entries."""
-CLOSING_LIMIT: Final = 400
+"""Characters for events with messages of their own, divided by the rows; a full text favours the rows."""
+EMPTY_CELL: Final = "-"
+LOOKALIKES: Final = str.maketrans(
+    {"<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"}
+)
+"""A cell is plain text, which Slack shows as it is: no escape, and with these no mention by any reading."""
+
+Cell = str | tuple[float, str]
+"""A text, or a number to sort by with its text."""
+Column = tuple[Phrase, Callable[[GroupEntry], Cell]]
 
 
-def preview(message: GroupMessage, *, may_be_repeat: bool) -> str:
-    """Return the text beside blocks, for notifications and screen readers."""
-    head = _plain([message.title, *([message.repeat] if may_be_repeat else [])])
-    lines = [entry.short for entry in message.entries[:EVENTS_MAX]]
-    return _text(head, lines, _plain(_left_out(message)), PREVIEW_LIMIT)
+def render(message: GroupMessage, degrade: int, times: Times, extra: Sequence[TextLine], mention: str) -> Rendered:
+    """Return the top-level text and the blocks of a group; arguments as for ``blocks.payload``."""
+    marks = [*extra, *message.marks]
+    if degrade >= TEXT_ONLY:
+        return _text_alone(message, marks, times, mention), []
+    text = preview(message, [*marks, *message.facts], times, mention)
+    return text, list(_blocks(message, marks, times, mention, table=degrade == 0))
 
 
-def text_alone(message: GroupMessage, *, may_be_repeat: bool, spare: int = 0) -> str:
-    """Return the message as text alone, with ``spare`` characters left for mentions."""
-    head = _plain([message.title, *([message.repeat] if may_be_repeat else []), *message.notes])
-    lines = [entry.full(": ") for entry in message.entries[:EVENTS_MAX]]
-    end = [*_plain(_left_out(message)), *_sent_alone(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(lines)), dates=False)]
-    return _text(head, lines, end, TEXT_LIMIT - spare)
+def _blocks(
+    message: GroupMessage, marks: Sequence[TextLine], times: Times, mention: str, *, table: bool
+) -> Iterator[dict[str, Any]]:
+    yield section(heading(message, times, mention))
+    if facts := join_lines([mrkdwn(line, FACTS_LIMIT, times) for line in message.facts], FACTS_LIMIT):
+        yield section(facts)
+    if table and len(message.entries) >= TABLE_FROM:
+        yield _table(message, times)
+    else:
+        yield from (section(text) for text in _sections(message, times))
+    yield from (context(mrkdwn(line, MARK_LIMIT, times)) for line in marks)
+    yield from (context(text) for text in _sent_separately(message, ALSO_LIMIT, times))
+    yield context(mrkdwn(_muted(message), MUTED_LIMIT, times))
 
 
-def head_section(message: GroupMessage) -> str:
-    """Return the headline of the group and the notes about its entries."""
-    return join_lines([f"{EMOJI} *{message.headline}*", *_marked(message.notes)], HEAD_LIMIT)
+def _muted(message: GroupMessage) -> TextLine:
+    more = len(message.entries) - EVENTS_MAX
+    return (*message.muted, *((" · ", cut_note(more)) if more > 0 else ()))
 
 
-def entry_sections(message: GroupMessage, *, rich: bool) -> list[str]:
-    """Return the entries, each in its own section, or in the fewest sections where not ``rich``."""
-    shown = message.entries[:EVENTS_MAX]
-    space = min(ENTRY_LIMIT, ENTRIES_LIMIT // len(shown))
-    lines = [_entry(entry, space, rich=rich) for entry in shown]
-    return lines if rich else list(_packed(lines))
+def _text_alone(message: GroupMessage, marks: Sequence[TextLine], times: Times, mention: str) -> str:
+    head = [heading_line(message), *message.facts]
+    rows = [row for part in message.sections for row in part.rows][:EVENTS_MAX]
+    timed = times.words.with_times([*head, *rows, *marks, _muted(message)], times.now, times.zone)
+    first, *above = [text_line(line, FACTS_LIMIT, times) for line in timed[: len(head)]]
+    below = [text_line(line, MUTED_LIMIT, times) for line in timed[len(head) + len(rows) :]]
+    below = [*_sent_separately(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(rows)), times), *below]
+    around = [with_mention(first, mention), *above, *below]
+    share = (TEXT_LIMIT - sum(len(line) + 1 for line in around)) // len(rows) - 1
+    shown = [squeezed(row, share, times, dates=False) for row in timed[len(head) : len(head) + len(rows)]]
+    return "\n".join([around[0], *above, *shown, *below])
 
 
-def closing_lines(message: GroupMessage, *, rich: bool) -> list[str]:
-    """Return the lines below the entries."""
-    also = _sent_alone(message, ALSO_LIMIT, dates=True)
-    return [*_marked(_left_out(message)), *also, *(_marked([message.origin]) if rich else [])]
+def _sections(message: GroupMessage, times: Times) -> Iterator[str]:
+    """Return the rows below their headings, as many headings in a section as fit."""
+    space = min(ROW_LIMIT, ROWS_LIMIT // min(len(message.entries), EVENTS_MAX))
+    left = EVENTS_MAX
+    for part in message.sections:
+        rows = [squeezed(row, space, times, dates=True) for row in part.rows[:left]]
+        left -= len(rows)
+        lines = [squeezed(part.heading, space, times, dates=False), *rows] if rows else []
+        if len(message.sections) == 1:
+            lines = rows
+        yield from _packed(lines)
 
 
-def _sent_alone(message: GroupMessage, limit: int, *, dates: bool) -> list[str]:
+def _packed(lines: Sequence[str]) -> Iterator[str]:
+    text = ""
+    for line in lines:
+        if text and len(text) + 1 + len(line) > ROWS_IN_SECTION:
+            yield text
+            text = ""
+        text += f"\n{line}" if text else line
+    if text:
+        yield text
+
+
+def _sent_separately(message: GroupMessage, limit: int, times: Times) -> list[str]:
     """Return the line that names events with messages of their own, as many as fit."""
-    render = mrkdwn if dates else markup_free
-    for most in range(LIST_LIMIT, -1, -1):
-        shown = render(message.sent_separately(most), UNLIMITED)
+    for most in range(ALSO_MAX, -1, -1):
+        shown = text_line(message.sent_separately(most), UNLIMITED, times)
         if len(shown) <= limit:
             return [shown] if shown else []
     return []
 
 
-def _entry(entry: GroupEntry, space: int, *, rich: bool) -> str:
-    return squeezed(entry.full("\n" if rich else ": "), space, dates=True)
+def _table(message: GroupMessage, times: Times) -> dict[str, Any]:
+    entries = message.entries[:EVENTS_MAX]
+    columns = _columns(message, entries, times)
+    rows = [[read(entry) for _, read in columns] for entry in entries]
+    header: list[Cell] = [times.words.text(name) for name, _ in columns]
+    caption = Phrase.CAPTION_FAILED if message.all_failed else Phrase.CAPTION_CHANGES
+    return {
+        "type": "data_table",
+        "caption": times.words.text(caption, count=len(entries)),
+        "page_size": PAGE_SIZE,
+        # The version identifies a row.
+        "row_header_column_index": len(columns) - 1,
+        "rows": [[_cell(cell) for cell in row] for row in _shortened([header, *rows])],
+    }
 
 
-def _packed(lines: Sequence[str]) -> Iterator[str]:
-    section = lines[0]
-    for line in lines[1:]:
-        if len(section) + 1 + len(line) > SECTION_LIMIT:
-            yield section
-            section = line
-        else:
-            section += "\n" + line
-    yield section
+def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: Times) -> list[Column]:
+    """Return the columns; the first three are what fits a phone. A column without a value is left out."""
+    service: Column = (Phrase.COLUMN_SERVICE, lambda entry: entry.service.text)
+    train_type: Column = (Phrase.COLUMN_TYPE, lambda entry: _optional(entry.training_type))
+    status: Column = (Phrase.COLUMN_STATUS, lambda entry: plain_text(entry.status))
+    first = [service, train_type, status] if message.all_failed else [status, service, train_type]
+    optional: list[Column] = [
+        (Phrase.COLUMN_FROM, lambda entry: entry.from_status),
+        (Phrase.COLUMN_AFTER, lambda entry: (entry.duration_seconds, entry.duration) if entry.duration else ""),
+        (Phrase.COLUMN_BETWEEN, lambda entry: _between(entry, times)),
+        (Phrase.COLUMN_MARKS, lambda entry: ", ".join(entry.marks)),
+    ]
+    version: Column = (Phrase.COLUMN_VERSION, lambda entry: _optional(entry.version))
+    return [*first, *(column for column in optional if any(column[1](entry) for entry in entries)), version]
 
 
-def _text(head: Sequence[str], entries: Sequence[TextLine], end: Sequence[str], limit: int) -> str:
-    space = limit - sum(len(line) + 1 for line in (*head, *end))
-    share = space // len(entries) - 1
-    return "\n".join([*head, *(squeezed(line, share, dates=False) for line in entries), *end])
+def _optional(piece: Code | None) -> str:
+    return "" if piece is None else piece.text
 
 
-def _left_out(message: GroupMessage) -> list[TextLine]:
-    more = len(message.entries) - EVENTS_MAX
-    return [(cut_note(more),)] if more > 0 else []
+def _between(entry: GroupEntry, times: Times) -> str:
+    if entry.bounds is None:
+        return ""
+    after, before = entry.bounds
+    shown = times.words.time(after, times.now, times.zone)
+    return times.words.text(Phrase.RANGE, low=shown, high=times.plain(before))
 
 
-def _plain(lines: Sequence[TextLine]) -> list[str]:
-    return [squeezed(line, NOTE_LIMIT, dates=False) for line in lines]
+def _shortened(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
+    for limit in CELL_LIMITS:
+        short = [[_cut(cell, limit) for cell in row] for row in rows]
+        if sum(len(_text(cell)) for row in short for cell in row) <= CELLS_LIMIT:
+            break
+    return short
 
 
-def _marked(lines: Sequence[TextLine]) -> list[str]:
-    return [mrkdwn(line, CLOSING_LIMIT) for line in lines]
+def _cut(cell: Cell, limit: int) -> Cell:
+    if isinstance(cell, tuple):
+        return cell
+    return cell if len(cell) <= limit else f"{cell[: limit - 1]}…"
+
+
+def _text(cell: Cell) -> str:
+    return cell[1] if isinstance(cell, tuple) else cell
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    if isinstance(cell, tuple):
+        return {"type": "raw_number", "value": cell[0], "text": cell[1]}
+    return {"type": "raw_text", "text": cell.translate(LOOKALIKES) or EMPTY_CELL}

@@ -6,10 +6,13 @@ Source: https://docs.slack.dev/messaging/formatting-message-text/. As for Slack,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Final
+from urllib.parse import quote
 
-from watcher.core.messages.text import CUT_MARK, Bounds, Code, Piece, TextLine, bounds_text, cut_note, utc_text
+from watcher.core.messages.text import CUT_MARK, Code, Link, Piece, TextLine, cut_note
+from watcher.core.messages.words import SAME_DAY, Words, zone_name
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
 """Replaces a backtick, which ends code style and cannot be escaped inside it."""
@@ -57,30 +60,51 @@ def _fitting(text: str, space: int) -> int:
     return len(text)
 
 
-def date(time: datetime) -> str:
-    """Return a time that Slack shows in the reader's zone, to the second so that bounds stay exact."""
-    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{utc_text(time)}>"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How the times of a message are shown."""
+
+    now: datetime
+    """The time of sending; a time near it needs no day, since Slack shows the day of the message."""
+    zone: tzinfo
+    words: Words
+
+    def token(self, time: datetime) -> str:
+        """Return a time that Slack shows in the reader's zone, to the second so that bounds stay exact."""
+        day = "" if abs(self.now - time) < SAME_DAY else "{date_short_pretty} "
+        return f"<!date^{int(time.timestamp())}^{day}{{time_secs}}|{escape(self.plain(time))}>"
+
+    def plain(self, time: datetime) -> str:
+        """Return a time with the name of its zone."""
+        return f"{self.words.time(time, self.now, self.zone)} {zone_name(time, self.zone)}"
 
 
-def date_bounds(bounds: Bounds) -> str:
-    """Return two times in the reader's zone; the second has no date where both are close."""
-    if not bounds.is_short:
-        return f"{date(bounds.after)} to {date(bounds.before)}"
-    fallback = f"{bounds.before:%H:%M:%S} UTC"
-    return f"{date(bounds.after)} to <!date^{int(bounds.before.timestamp())}^{{time_secs}}|{fallback}>"
-
-
-def mrkdwn(line: TextLine, limit: int) -> str:
+def mrkdwn(line: TextLine, limit: int, times: Times) -> str:
     """Return a line as mrkdwn with times in the reader's zone."""
-    return _render(line, limit, dates=True)
+    return _render(line, limit, times, dates=True)
 
 
-def markup_free(line: TextLine, limit: int) -> str:
-    """Return a line with no markup except code style and with times in UTC, for previews and text alone."""
-    return _render(line, limit, dates=False)
+def text_line(line: TextLine, limit: int, times: Times) -> str:
+    """Return a line with links and code style and with times in the zone of ``times``, for text alone."""
+    return _render(line, limit, times, dates=False)
 
 
-def squeezed(line: TextLine, limit: int, *, dates: bool) -> str:
+def preview_line(line: TextLine, limit: int) -> str:
+    """Return a line without times as it stands in a phone's preview: escaped, and without any markup."""
+    return fit("".join(_unmarked(piece) for piece in line), limit)
+
+
+def _unmarked(piece: Piece) -> str:
+    match piece:
+        case Code():
+            return piece.text
+        case Link():
+            return piece.label
+        case _:
+            return str(piece)
+
+
+def squeezed(line: TextLine, limit: int, times: Times, *, dates: bool) -> str:
     """Return a line within ``limit``, by shortening its texts from outside.
 
     For lists in which every line matters. Only if that does not suffice, the end is cut.
@@ -88,10 +112,10 @@ def squeezed(line: TextLine, limit: int, *, dates: bool) -> str:
     shorter = line
     for longest, with_dates in SQUEEZES:
         shorter = tuple(_shortened(piece, longest) for piece in line)
-        shown = _render(shorter, UNLIMITED, dates=dates and with_dates)
+        shown = _render(shorter, UNLIMITED, times, dates=dates and with_dates)
         if len(shown) <= limit:
             return shown
-    return _render(shorter, limit, dates=False)
+    return _render(shorter, limit, times, dates=False)
 
 
 def _shortened(piece: Piece, longest: int) -> Piece:
@@ -103,28 +127,33 @@ def _shortened(piece: Piece, longest: int) -> Piece:
     return Code(f"{known[: longest - 1 - end]}…{known[len(known) - end :]}")
 
 
-def _render(line: TextLine, limit: int, *, dates: bool) -> str:
+def _render(line: TextLine, limit: int, times: Times, *, dates: bool) -> str:
     shown = ""
     for piece in line:
-        shown += _render_piece(piece, limit - len(shown), dates=dates)
+        shown += _render_piece(piece, limit - len(shown), times, dates=dates)
     return shown
 
 
-def _render_piece(piece: Piece, space: int, *, dates: bool) -> str:
-    if isinstance(piece, datetime | Bounds):
-        return _render_time(piece, space, dates=dates)
-    if isinstance(piece, Code):
-        inside = fit(piece.text.replace("`", BACKTICK_STAND_IN), space - 2)
-        return f"`{inside}`" if inside else fit("…", space)
-    return fit(piece, space)
+def _render_piece(piece: Piece, space: int, times: Times, *, dates: bool) -> str:
+    match piece:
+        case datetime():
+            token = times.token(piece)
+            return token if dates and len(token) <= space else fit(times.plain(piece), space)
+        case Code():
+            inside = fit(piece.text.replace("`", BACKTICK_STAND_IN), space - 2)
+            return f"`{inside}`" if inside else fit("…", space)
+        case Link():
+            return _render_link(piece, space)
+        case _:
+            return fit(piece, space)
 
 
-def _render_time(time: datetime | Bounds, space: int, *, dates: bool) -> str:
-    if isinstance(time, datetime):
-        token, plain = date(time), utc_text(time)
-    else:
-        token, plain = date_bounds(time), bounds_text(time)
-    return token if dates and len(token) <= space else fit(plain, space)
+def _render_link(link: Link, space: int) -> str:
+    """Return a link; where it does not fit, only its label, since half an address leads nowhere."""
+    address = quote(link.url, safe="%/:?#[]@!$&'()*+,;=~").replace("&", "&amp;")
+    label = link.label.replace("|", " ")
+    marked = f"<{address}|{escape(label)}>"
+    return marked if len(marked) <= space else fit(link.label, space)
 
 
 def join_lines(lines: Sequence[str], limit: int) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 from watcher.core.delivery.model import TRIES, Dedup, DeliveryRequest, Outcome, Refused
 from watcher.core.event import Event
+from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.http import Answered, HttpRequest
 from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import payload
@@ -51,14 +52,14 @@ class SlackWebhookReceiver:
             # A file may be read while it is being replaced.
             return Refused(reason=f"the address is invalid: {error.fault}", tries=TRIES)
         redactor = redactor_for(url, ())
-        http_request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(request))
+        http_request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(request, self._spec.style))
         call = await self._spec.http.call(http_request)
         if not isinstance(call, Answered):
             return outcome_without_answer(call, redactor)
         return classify(read_answer(call, redactor), request.degrade, mentions=bool(request.mentions))
 
 
-def render(request: DeliveryRequest) -> bytes:
+def render(request: DeliveryRequest, style: Style = PLAIN_STYLE) -> bytes:
     """Return the body of this attempt."""
     content = payload(
         request.events,
@@ -66,5 +67,7 @@ def render(request: DeliveryRequest) -> bytes:
         may_be_repeat=request.may_be_repeat,
         also=request.also,
         mentions=request.mentions,
+        style=style,
+        now=request.attempted_at,
     )
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

@@ -21,8 +21,10 @@ from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import Spec
-from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP, NO_MENTION
+from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP
 from watcher.receivers.slack.bot import SlackReceiver
+
+NO_MENTION = "Without its mention, which Slack refused"
 
 
 @asynccontextmanager

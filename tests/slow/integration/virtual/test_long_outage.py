@@ -24,12 +24,11 @@ from tests.support.virtual import (
     service_polls,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.messages.group import compose_group
-from watcher.core.messages.incident import CHANGES_FOLLOW
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
 from watcher.http import FailureReason, HttpResult, MaybeSent, NotSent
-from watcher.receivers.slack.group import text_alone
+from watcher.receivers.slack.blocks import payload
+from watcher.receivers.slack.layout import TEXT_ONLY
 
 HOUR: Final = 3600.0
 OUTAGE_HOURS: Final = 6
@@ -146,7 +145,7 @@ def assert_one_incident(receiver: FakeReceiver) -> None:
     assert opened.id == closed.id
     assert closed.lasted_seconds is not None
     assert OUTAGE_HOURS * HOUR - 400 < closed.lasted_seconds < OUTAGE_HOURS * HOUR + 400
-    assert CHANGES_FOLLOW in [plain_text(line) for line in compose(announced[1]).lines]
+    assert "what changed meanwhile is reported" in plain_text(compose(announced[1]).muted).lower()
 
 
 def assert_changes(folder: Path, receiver: FakeReceiver) -> None:
@@ -162,8 +161,8 @@ def assert_changes(folder: Path, receiver: FakeReceiver) -> None:
     assert len(catch_up) == len(EXPECTED) - 1
     assert [event.kind for event in also] == [Kind.FAILED]
     assert len(receiver.messages) == 4, "the incident, its end, the failure, and one message with all other changes"
-    text = text_alone(compose_group(catch_up, also), may_be_repeat=False)
-    assert "`requesting` → (`waiting`, `learning`) → `completed`" in text, text
+    text = str(payload(catch_up, TEXT_ONLY, may_be_repeat=False, also=also)["text"])
+    assert "`waiting`, `learning` not seen" in text, text
 
 
 def facts(event: Event) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ from tests.support.virtual import (
 )
 from watcher.aitems.client import PAUSES
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.advice import ADVICE, advice_for
+from watcher.core.messages.advice import advice, advice_for
 from watcher.core.polling.result import Cause
 from watcher.http import HttpResult
 
@@ -120,8 +120,7 @@ def assert_announced_with_its_cause(receiver: FakeReceiver, cause: Cause) -> Non
     assert (opened.kind, closed.kind) == (Kind.THROTTLED, Kind.RECOVERED)
     for event in (opened, closed):
         facts = incident_of(event)
-        assert (facts.cause, advice_for(facts)) == (cause.value, ADVICE[cause])
-    assert len({ADVICE[other] for other in CAUSES.values()}) == len(CAUSES)
+        assert (facts.cause, advice_for(facts)) == (cause.value, advice(cause))
     assert [change_of(event) for event in receiver.events if not event.incident] == [
         ("s1", "requesting", "waiting", (), False),
         ("s1", "waiting", "completed", ("learning",), True),

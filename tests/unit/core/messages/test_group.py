@@ -22,75 +22,128 @@ from tests.unit.receivers.samples import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.messages.group import GroupMessage, compose_group
-from watcher.core.messages.text import LIST_LIMIT, WORD_LIMIT, Code, TextLine, plain_text
-from watcher.core.messages.training import Severity
+from watcher.core.messages.message import Severity, Style, Symbol
+from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
+from watcher.core.training.model import RunStart
+
+RUN = RunStart(started_after=RECORDED - timedelta(minutes=41), started_before=RECORDED - timedelta(minutes=41))
 
 
-def lines(*events: Event) -> list[str]:
-    return [plain_text(entry.full(": ")) for entry in compose_group(events, []).entries]
+def title(*events: Event) -> str:
+    return plain_text(compose_group(events, []).title)
 
 
-def notes(*events: Event) -> str:
-    return "\n".join(plain_text(note) for note in compose_group(events, []).notes)
+def facts(*events: Event) -> str:
+    return "\n".join(plain_text(line) for line in compose_group(events, []).facts)
 
 
-def test_late_changes_have_a_headline_about_the_catch_up() -> None:
+def rows(*events: Event) -> list[str]:
+    sections = compose_group(events, []).sections
+    return [plain_text(line) for part in sections for line in (part.heading, *part.rows)]
+
+
+def failed(version: str, service: str = "shop-main", status: str = "learningFailed") -> Event:
+    return of_version(version, service_name=service, service=service, to_status=status, late=False, group=None)
+
+
+def test_failures_are_counted_by_service() -> None:
+    events = [failed("a"), failed("b"), failed("c", "shop-app")]
+    assert title(*events) == "3 trainings failed · shop-main 2, shop-app 1"
+    assert compose_group(events, []).sign is Symbol.FAILED
+    many = [failed(str(number), f"shop-{number}") for number in range(6)]
+    assert title(*many).endswith("shop-0 1, shop-1 1, shop-2 1 and 3 more")
+
+
+def test_one_failure_among_other_changes_is_named() -> None:
+    assert title(finished("b"), failed("a")) == "Training failed · shop-main · pop · a · 1 other change"
+    assert title(*map(failed, "ab"), *map(finished, "cde")) == "2 trainings failed · 3 other changes"
+
+
+def test_a_batch_without_failures_counts_its_trainings() -> None:
     changes = [finished("a"), finished("b"), of_version("c", kind=Kind.GONE, to_status=None)]
-    assert compose_group(changes, []).headline == "3 trainings changed, found when the watcher could poll again"
-
-
-def test_a_new_training_is_not_called_changed() -> None:
-    headline = compose_group([finished("a"), appeared("b")], []).headline
-    assert headline == "2 trainings changed or new, found when the watcher could poll again"
+    assert title(*changes) == "3 trainings changed"
+    assert compose_group(changes, []).sign is Symbol.SUMMARY
+    assert facts(*changes) == "2 completed, 1 other"
 
 
 def test_two_changes_of_one_training_are_not_counted_as_two_trainings() -> None:
     twice = [finished("a"), finished("a", seq=3)]
-    assert compose_group(twice, []).headline.startswith("2 changes of 1 training found when ")
-    assert compose_group([*twice, finished("b")], []).headline.startswith("3 changes of 2 trainings found when ")
+    assert title(*twice) == "2 changes of one training · shop-main · pop · a"
+    assert title(*twice, finished("b")) == "3 changes"
+    assert title(failed("a"), finished("a", seq=3)).startswith("2 changes of one training")
 
 
-def test_events_that_are_not_all_late_are_events_in_one_message() -> None:
-    message = compose_group([finished("a"), finished("b", late=False)], [])
-    assert message.headline == "2 events in one message"
+def test_failures_of_one_word_within_a_minute_have_probably_one_cause() -> None:
+    events = [failed("a"), failed("b"), failed("c"), failed("d", status="refinedFailed")]
+    assert facts(*events) == ("learningFailed 3, refinedFailed 1 · all within 30 s: probably one cause (a guess)")
 
 
-def test_a_digest_of_one_flapping_training_counts_one_training() -> None:
-    flapping = [of_version("a", seq=seq, late=False, group=None) for seq in range(11, 23)]
-    assert compose_group(flapping, []).headline == "12 changes of 1 training in one message"
+@pytest.mark.parametrize(
+    "events",
+    [
+        [failed("a"), failed("b")],
+        [failed("a"), failed("b", status="x"), failed("c", status="y")],
+        [failed("a"), failed("b"), of_version("c", late=False, after=RECORDED - timedelta(minutes=2))],
+    ],
+    ids=["two", "three words", "two minutes"],
+)
+def test_no_cause_is_guessed_without_a_reason(events: list[Event]) -> None:
+    assert "cause" not in facts(*events)
 
 
-def test_each_event_has_its_path_its_bounds_and_its_marks_in_the_given_order() -> None:
-    shown = lines(
-        finished("b", confirmed=False),
+def test_failures_come_first_and_rows_stand_below_the_heading_of_their_result() -> None:
+    assert rows(
+        finished("b", run=RUN),
         appeared("a"),
-        of_version("c", kind=Kind.GONE, to_status=None, late=False),
-        of_version("d", kind=Kind.BACK, from_status=None, to_status="waiting", late=False),
-        of_version("e", kind=Kind.UNKNOWN_STATUS, to_status="paused"),
-    )
-    times = "(2026-11-23 02:19:40 to 02:20:10 UTC)"
-    long_times = "(2026-11-22 12:20:11 to 2026-11-23 02:20:10 UTC)"
-    assert shown == [
-        f"🟢 shop-main · pop · b: requesting → (waiting, learning) → completed {long_times}, late, unconfirmed",
-        f"🆕 shop-main · pop · a: first seen as waiting {times}, late, new",
-        f"👻 shop-main · pop · c: learning → gone {times}",
-        f"👋 shop-main · pop · d: back, recorded as waiting {times}",
-        f"❓ shop-main · pop · e: learning → paused {times}, late, unknown status",
+        failed("c"),
+        of_version("d", kind=Kind.BACK, from_status=None, to_status="waiting"),
+    ) == [
+        "Failed 1",
+        "• shop-main · pop · c: learning → learningFailed (2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC)",
+        "Completed 1",
+        (
+            "• shop-main · pop · b: requesting → completed after 0 s to 40 min 59 s, waiting, learning not seen"
+            " (2026-11-22 12:20:11 UTC to 2026-11-23 02:20:10 UTC), late"
+        ),
+        "New 1",
+        "• shop-main · pop · a: new, waiting (2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC), late",
+        "Other 1",
+        "• shop-main · pop · d: exists again, waiting (2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC), late",
     ]
+
+
+def test_rows_of_failures_stand_below_their_service_without_repeating_it() -> None:
+    assert rows(failed("a"), failed("c", "shop-app"), failed("b")) == [
+        "shop-main 2",
+        "• pop · a: learning → learningFailed",
+        "• pop · b: learning → learningFailed",
+        "shop-app 1",
+        "• pop · c: learning → learningFailed",
+    ]
+
+
+def test_a_mark_that_every_event_has_stands_in_the_message_alone() -> None:
+    message = compose_group([finished("a"), finished("b", confirmed=False)], [])
+    assert [entry.marks for entry in message.entries] == [(), ("unconfirmed",)]
+    marks = "\n".join(plain_text(line) for line in message.marks)
+    assert "Late: AiTEMS could not be polled" in marks
+    assert "Unconfirmed: " in marks
+
+
+def test_the_bounds_of_a_row_are_left_out_where_those_of_the_message_say_the_same() -> None:
+    together = compose_group([failed("a"), failed("b")], [])
+    assert [entry.bounds for entry in together.entries] == [None, None]
+    assert plain_text(together.muted) == "Between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:10 UTC"
+    apart = compose_group([failed("a"), finished("b")], [])
+    assert None not in [entry.bounds for entry in apart.entries]
+    assert plain_text(apart.muted).startswith("Between 2026-11-22 12:20:11 UTC and 2026-11-23 02:20:10 UTC")
 
 
 def test_bounds_are_rounded_outwards_so_that_they_stay_true() -> None:
     odd = timedelta(microseconds=1)
-    (line,) = lines(of_version("a", after=RECORDED - timedelta(seconds=1) - odd, before=RECORDED + odd))
-    assert "(2026-11-23 02:20:09 to 02:20:12 UTC)" in line
-
-
-def test_only_marks_that_occur_are_explained() -> None:
-    plain, late = of_version("a", late=False), finished("b", confirmed=False)
-    assert notes(plain, plain) == "Each change happened between the two times beside it."
-    assert "Late: " in notes(plain, late)
-    assert "No poll returned the stages in brackets (their order is our reading)." in notes(plain, late)
-    assert "Unconfirmed: " in notes(plain, late)
+    event = of_version("a", after=RECORDED - timedelta(hours=1) - odd, before=RECORDED + odd)
+    bounds = compose_group([event, finished("b")], []).entries[0].bounds
+    assert bounds == (RECORDED - timedelta(hours=1, seconds=1), RECORDED + timedelta(seconds=1))
 
 
 def test_the_highest_severity_is_that_of_the_message() -> None:
@@ -101,52 +154,41 @@ def test_the_highest_severity_is_that_of_the_message() -> None:
 
 def test_an_event_that_was_sent_separately_is_named_with_its_status() -> None:
     events, also = GROUPS["group-late"]
-    named = plain_text(compose_group(events, also).sent_separately(LIST_LIMIT))
+    named = plain_text(compose_group(events, also).sent_separately(8))
     assert named == (
-        "Sent separately: shop-main · pop · maqll0fffff → learningFailed; shop-main · pop · maqll0ggggg → refinedFailed"
+        "Sent separately: shop-main · pop · maqll0fffff learningFailed; shop-main · pop · maqll0ggggg refinedFailed"
     )
-    assert plain_text(compose_group(events, also[:1]).sent_separately(LIST_LIMIT)).startswith("Sent separately: ")
-
-
-def test_without_separate_events_there_is_no_line_about_them() -> None:
-    assert compose_group([finished("a"), finished("b")], []).sent_separately(LIST_LIMIT) == ()
 
 
 def test_many_separate_events_are_counted() -> None:
     message = compose_group([finished("a"), finished("b")], [of_version(f"v{number}") for number in range(100)])
-    assert plain_text(message.sent_separately(2)).endswith("v1 → learningFailed… (cut, 98 more)")
-    assert plain_text(message.sent_separately(0)) == "100 more sent separately."
+    assert plain_text(message.sent_separately(2)).endswith("v1 learningFailed and 98 more")
+    assert plain_text(message.sent_separately(0)) == "100 more sent separately"
+    assert compose_group([finished("a"), finished("b")], []).sent_separately(8) == ()
 
 
-def test_the_origin_names_the_incident_and_all_event_ids() -> None:
-    events = [finished("a"), finished("b")]
-    below = plain_text(compose_group(events, []).origin)
-    assert below == f"Incident {OUTAGE[:12]} · Events {events[0].short_id}, {events[1].short_id}"
+def test_a_catch_up_after_an_outage_names_its_incident() -> None:
+    assert plain_text(compose_group([finished("a"), finished("b")], []).muted).endswith(f" · {OUTAGE[:12]}")
     after_the_start = [finished(version, group="start 2026-11-23T02:20:11.000000Z") for version in "ab"]
-    assert plain_text(compose_group(after_the_start, []).origin).startswith("Events evt_")
+    assert "start" not in plain_text(compose_group(after_the_start, []).muted)
+
+
+def test_several_accounts_are_distinguished() -> None:
+    events = [failed("a"), failed("b")]
+    assert plain_text(compose_group(events, [], Style(several_accounts=True)).title).endswith("main/shop-main 2")
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
-def test_every_kind_of_event_has_a_line_in_a_group(case: str) -> None:
+def test_every_kind_of_event_has_a_row_in_a_group(case: str) -> None:
     message = compose_group([CASES[case], finished("b")], [CASES[case]])
-    full, short = plain_text(message.entries[0].full(": ")), plain_text(message.entries[0].short)
-    named = plain_text(message.sent_separately(1))
-    subject = plain_text(message.entries[0].subject)
-    assert subject in full
-    assert subject in short
-    assert subject in named
-    assert "(none)" not in full + short + named
+    text = "\n".join(plain_text(row) for part in message.sections for row in part.rows)
+    assert text.count("•") == 2
+    assert "(none)" not in text + plain_text(message.sent_separately(1))
 
 
 def pieces(message: GroupMessage) -> list[object]:
-    every: list[TextLine] = [
-        message.title,
-        message.repeat,
-        message.origin,
-        message.sent_separately(LIST_LIMIT),
-        *message.notes,
-    ]
-    every += [line for entry in message.entries for line in (entry.full(": "), entry.short)]
+    every: list[TextLine] = [message.title, message.muted, message.sent_separately(8), *message.facts, *message.marks]
+    every += [line for part in message.sections for line in (part.heading, *part.rows)]
     return [piece for line in every for piece in line]
 
 
@@ -154,7 +196,7 @@ def pieces(message: GroupMessage) -> list[object]:
 @given(events=st.lists(hostile_events, min_size=2, max_size=5), also=st.lists(hostile_events, max_size=3))
 def test_text_from_outside_stays_in_short_clean_code_pieces(events: list[Event], also: list[Event]) -> None:
     message = compose_group(events, also)
-    assert len(message.entries) == len(events)
+    assert sum(len(part.rows) for part in message.sections) == len(message.entries) == len(events)
     for piece in pieces(message):
         text = piece.text if isinstance(piece, Code) else ""
         assert len(text) <= WORD_LIMIT

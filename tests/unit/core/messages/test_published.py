@@ -6,12 +6,24 @@ import pytest
 
 from tests.support.event_facts import incident_of, receiver_of
 from tests.unit.receivers.samples import CASES, sample_event
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.event_json import to_json
-from watcher.core.incidents.advice import advice_for
+from watcher.core.messages.advice import advice_for
 from watcher.core.messages.published import published_event, published_incident, published_receiver
-from watcher.core.messages.receiver import PARKED_REMEDY
+from watcher.core.messages.receiver import remedy_text
 
-INCIDENT_KEYS = ["id", "kind", "cause", "detail", "advice", "since", "last_good_at", "covers", "lasted_seconds"]
+INCIDENT_KEYS = [
+    "id",
+    "kind",
+    "cause",
+    "detail",
+    "advice",
+    "since",
+    "last_good_at",
+    "covers",
+    "lasted_seconds",
+    "services",
+]
 
 
 @pytest.mark.parametrize("case", [case for case, event in CASES.items() if event.incident is not None])
@@ -25,7 +37,7 @@ def test_an_incident_has_its_advice_as_text(case: str) -> None:
 @pytest.mark.parametrize(
     ("case", "text"),
     [
-        ("receiver-failing", PARKED_REMEDY),
+        ("receiver-failing", remedy_text(Remedy(code=RemedyCode.PARKED), "ml-ops")),
         ("receiver-recovered", ""),
         ("undelivered", "aitems-watcher deliveries retry msg_a4v7kq2x0"),
     ],

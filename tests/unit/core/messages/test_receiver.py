@@ -1,32 +1,55 @@
-"""The text about failing receivers and dead letters."""
+"""The messages about failing receivers and dead letters, and about a test."""
 
 from __future__ import annotations
 
-from tests.unit.receivers.samples import CASES
+from tests.unit.receivers.samples import CASES, RECORDED
 from watcher.core.event import Event
+from watcher.core.messages.message import Style, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
+from watcher.reports.receiver_check import marked_event
 
 
 def text_of(event: Event) -> str:
-    return "\n".join(plain_text(line) for line in compose(event).lines)
+    message = compose(event)
+    lines = [message.title, *message.facts, *message.rows, *message.remedy, *message.marks, message.muted]
+    return "\n".join(plain_text(line) for line in lines)
 
 
 def test_a_failing_receiver_has_its_start_its_queue_its_reason_and_its_remedy() -> None:
     text = text_of(CASES["receiver-failing"])
-    assert "Failing permanently since 2026-11-23 02:20:11 UTC; 3 deliveries wait." in text
-    assert "Reason: channel_is_archived" in text
-    assert "Remedy: Fix the cause that the reason names, then run `aitems-watcher reload`." in text
+    assert text.startswith("Alerts do not arrive · receiver ml-ops\nchannel_is_archived")
+    assert "since 2026-11-23 02:20:11 UTC; 3 alerts wait" in text
+    assert "aitems-watcher reload" in text
 
 
-def test_a_recovered_receiver_has_the_bounds_of_the_failure() -> None:
+def test_a_recovered_receiver_does_not_read_as_still_failing() -> None:
+    message = compose(CASES["receiver-recovered"])
+    above = "\n".join(plain_text(line) for line in (message.title, *message.facts))
+    assert above == "Alerts arrive again · receiver ml-ops\nThe 3 waiting alerts are being sent, failures first"
+    assert message.sign is Symbol.RECOVERED
     text = text_of(CASES["receiver-recovered"])
-    assert "It failed from 2026-11-22 23:20:11 UTC to 2026-11-23 02:20:11 UTC (3 h)." in text
-    assert "Remedy" not in text
+    assert "Was failing for 3 h, 2026-11-22 23:20:11 UTC to 2026-11-23 02:20:11 UTC" in text
+    assert "reload" not in text
 
 
 def test_dead_letters_have_a_command_to_retry_them() -> None:
     one, many = text_of(CASES["undelivered"]), text_of(CASES["undelivered-storm"])
-    assert "then run aitems-watcher deliveries retry msg_a4v7kq2x0." in one
-    assert "then run aitems-watcher deliveries retry --all-dead --receiver ml-ops." in many
-    assert "… (cut, 992 more)" in many
+    assert one.startswith("1 alert was never delivered · receiver ml-ops")
+    assert "aitems-watcher deliveries retry msg_a4v7kq2x0" in one
+    assert many.startswith("1000 alerts were never delivered · receiver ml-ops")
+    assert "aitems-watcher deliveries retry --all-dead --receiver ml-ops" in many
+    assert "and 992 more" in many
+
+
+def test_a_test_alert_is_titled_as_one_and_names_no_training() -> None:
+    message = compose(marked_event(RECORDED, "0a1b"), Style(receiver="ml-ops", host="watcher-1"))
+    lines = [plain_text(line) for line in (message.title, *message.facts, message.muted)]
+    assert lines == [
+        "Test alert · receiver ml-ops",
+        "Alerts reach this channel. No training has changed",
+        "Sent by aitems-watcher test ml-ops on watcher-1",
+    ]
+    assert message.sign is Symbol.TEST
+    nameless = compose(marked_event(RECORDED, "0a1b"), Style(receiver="ml-ops"))
+    assert plain_text(nameless.muted) == "Sent by aitems-watcher test ml-ops"

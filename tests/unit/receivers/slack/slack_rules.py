@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-DATE = re.compile(r"<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time_secs\}\|[0-9: -]+ UTC>")
+DATE = re.compile(r"<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time_secs\}\|[0-9A-Za-z: ]+>")
+LINK = re.compile(r"<https?://[!-;=?-~]+\|[^<>|]+>")
 ENTITY = re.compile(r"&(amp|lt|gt);")
+CELLS = {"raw_text", "raw_number"}
 
 
 def texts(value: object) -> list[str]:
@@ -34,33 +36,52 @@ def _size_faults(body: dict[str, Any]) -> Iterator[str]:
     if sum(map(len, texts(body))) > 10_000:
         yield "too many characters in total"
     for block in blocks:
-        yield from _block_faults(block)
+        yield from _table_faults(block) if block["type"] == "data_table" else _block_faults(block)
 
 
 def _block_faults(block: dict[str, Any]) -> Iterator[str]:
-    for key, longest in (("text", 3_000), ("fields", 2_000), ("elements", 2_000)):
+    for key, longest in (("text", 3_000), ("elements", 2_000)):
         if not all(0 < len(text) <= longest for text in texts(block.get(key, []))):
             yield f"a text in {key} is empty or too long"
         if key != "text" and len(block.get(key, [])) > 10:
             yield f"too many {key}"
-    if block["type"] not in {"section", "context"} or not {"text", "fields", "elements"} & set(block):
+    if block["type"] not in {"section", "context"} or not {"text", "elements"} & set(block):
         yield "an unknown block"
 
 
+def _table_faults(block: dict[str, Any]) -> Iterator[str]:
+    rows = block["rows"]
+    if not 2 <= len(rows) <= 101:
+        yield "too few or too many rows"
+    if len({len(row) for row in rows}) != 1 or not 0 < len(rows[0]) <= 20:
+        yield "rows of different lengths, or too many columns"
+    if not all(cell["type"] in CELLS and cell["text"] for row in rows for cell in row):
+        yield "an unknown or empty cell"
+    if sum(len(cell["text"]) for row in rows for cell in row) > 10_000:
+        yield "too many characters in the cells"
+    if not block["caption"] or not 0 <= block["row_header_column_index"] < len(rows[0]):
+        yield "no caption, or no header column"
+
+
+def _marked_texts(body: dict[str, Any]) -> list[str]:
+    """Return the texts that Slack reads as mrkdwn; cells of a table are shown as they are."""
+    blocks = [block for block in body.get("blocks", []) if block["type"] != "data_table"]
+    return [body["text"], *texts(blocks)]
+
+
 def _text_faults(body: dict[str, Any], mention: str) -> Iterator[str]:
-    if "<" in _without_line(body["text"], mention):
-        yield "markup in the plain text"
-    for text in texts(body):
-        rest = DATE.sub("", _without_line(text, mention))
+    has_blocks = "blocks" in body
+    if has_blocks and "<" in _without_mention(body["text"], mention):
+        yield "markup in the preview"
+    for text in _marked_texts(body):
+        rest = LINK.sub("", DATE.sub("", _without_mention(text, mention)))
         if "<" in rest or ">" in rest or "&" in ENTITY.sub("", rest):
             yield f"not escaped: {rest[:200]}"
-        if rest.count("`") % 2:
+        if rest.count("`") % 2 and not (has_blocks and text == body["text"]):
             yield f"code style is not closed: {rest[:200]}"
 
 
-def _without_line(text: str, line: str) -> str:
-    """Return the text without one line; an allowed mention has a line of its own."""
-    lines = text.split("\n")
-    if line in lines:
-        lines.remove(line)
-    return "\n".join(lines)
+def _without_mention(text: str, mention: str) -> str:
+    """Return the text without the mention, which stands at the end of the first line."""
+    first, line_end, rest = text.partition("\n")
+    return first.removesuffix(f" {mention}") + line_end + rest if mention else text

@@ -11,9 +11,10 @@ import pytest
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
-from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP, TEXT_ONLY
+from watcher.receivers.slack.blocks import MENTION_STEP, METADATA_STEP
 from watcher.receivers.slack.error_names import CREDENTIALS, DESTINATION, WEB_API
 from watcher.receivers.slack.errors import PAUSE_SECONDS, WEBHOOK, classify, read_answer
+from watcher.receivers.slack.layout import TEXT_ONLY
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -1,0 +1,44 @@
+"""The marks of events: the reservations of a message, as lines of their own and in a word or two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from watcher.core.event import Event, Mark
+from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.text import TextLine, code
+from watcher.core.messages.words import ENGLISH_WORDS, Words
+
+OUTAGE_PREFIX: Final = "inc_"
+"""The beginning of an incident's id; a catch-up with such an id follows an outage."""
+
+_SHORT: Final[Mapping[Mark, Phrase]] = MappingProxyType(
+    {
+        Mark.LATE: Phrase.SHORT_LATE,
+        Mark.RESTORED: Phrase.SHORT_RESTORED,
+        Mark.NEW: Phrase.SHORT_NEW,
+        Mark.UNCONFIRMED: Phrase.SHORT_UNCONFIRMED,
+        Mark.UNKNOWN_STATUS: Phrase.SHORT_UNKNOWN_STATUS,
+    }
+)
+
+
+def mark_lines(events: Sequence[Event], words: Words) -> Iterator[TextLine]:
+    """Return a line for each reservation that one of the events has."""
+    late = [event for event in events if event.late]
+    if late:
+        outage = all((event.group or "").startswith(OUTAGE_PREFIX) for event in late)
+        yield words.say(Phrase.MARK_LATE_OUTAGE if outage else Phrase.MARK_LATE)
+    if any(event.restored for event in events):
+        yield words.say(Phrase.MARK_RESTORED)
+    if not all(event.confirmed for event in events):
+        yield words.say(Phrase.MARK_UNCONFIRMED)
+    if events[0].fallback_for is not None:
+        yield words.say(Phrase.MARK_FOR_OTHER, receiver=code(events[0].fallback_for))
+
+
+def mark_texts(event: Event, words: Words = ENGLISH_WORDS) -> tuple[str, ...]:
+    """Write every mark of an event in one or two words."""
+    return tuple(words.text(_SHORT[mark]) for mark in event.marks)
