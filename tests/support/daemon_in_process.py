@@ -146,5 +146,6 @@ def evidence(
         received=received,
         epoch=epoch(folder),
         ledger=ledger(folder),
-        routed=lambda _event: receivers,
+        # A receiver gets no events about itself.
+        routed=lambda event: receivers if event.receiver is None else receivers - {event.receiver.name},
     )

@@ -221,7 +221,7 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
         received={"hook": list(arrived.read_all())},
         epoch=daemon_in_process.epoch(folder),
         ledger=ledger,
-        routed=lambda _event: receivers,
+        routed=lambda event: receivers if event.receiver is None else receivers - {event.receiver.name},
         patience=timedelta(seconds=2 * plan.interval_seconds),
     )
     return LongSoak(
