@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tests.acceptance.cli_support import LOG, SECONDS, Simulated, eventually, si
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 
 UNIT: Final = "aitems-watcher"
+BOOT_SECONDS: Final = 240.0
 PATHS: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ACCOUNT: Final = """
 [account.main]
@@ -115,7 +117,7 @@ def machine() -> Iterator[Machine]:
         try:
             booted = Machine(root, _leader(nspawn.pid), simulator, uuid.uuid4().hex[:11])
             booted.simulator.set_training(booted.service, "v1", "learning")
-            eventually(lambda: booted.run("systemctl", "is-system-running").stdout.strip() in {"running", "degraded"})
+            _wait_for_boot(booted)
             yield booted
         finally:
             # SIGTERM asks systemd-nspawn for an orderly power-off.
@@ -124,6 +126,16 @@ def machine() -> Iterator[Machine]:
                 nspawn.wait(timeout=SECONDS)
             except subprocess.TimeoutExpired:
                 nspawn.kill()
+
+
+def _wait_for_boot(machine: Machine) -> None:
+    """Wait until every unit of the boot has started; on a loaded machine that takes minutes."""
+    end = time.monotonic() + BOOT_SECONDS
+    while (state := machine.run("systemctl", "is-system-running").stdout.strip()) not in {"running", "degraded"}:
+        assert time.monotonic() < end, (
+            f"the container is still {state!r}: {machine.run('systemctl', 'list-jobs').stdout}"
+        )
+        time.sleep(0.5)
 
 
 def _leader(nspawn: int) -> int:
