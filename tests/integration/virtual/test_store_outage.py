@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
@@ -233,3 +234,42 @@ def test_after_an_attempt_without_an_answer_the_next_one_may_be_a_repeat() -> No
 
     run(main)
     assert marks == [False, False, True, True]
+
+
+def test_the_log_names_a_failure_once_a_minute(tmp_path: Path) -> None:
+    logged: list[str] = []
+
+    async def main(clock: VirtualClock) -> None:
+        write_health = WriteHealth()
+        with (
+            keeping(tmp_path, clock, [], write_health, Polling()) as (store_outage, _),
+            structlog.testing.capture_logs() as lines,
+        ):
+            checking = asyncio.create_task(store_outage.run())
+            await asyncio.sleep(150)
+            checking.cancel()
+            logged.extend(line["event"] for line in lines)
+
+    run(main)
+    assert logged == ["store.write_failed", "store.still_failing", "store.still_failing"]
+
+
+def test_a_check_that_crashes_is_logged_once_a_minute(tmp_path: Path) -> None:
+    logged: list[str] = []
+
+    class Broken(WriteHealth):
+        async def fault(self, _now: float) -> str | None:
+            raise RuntimeError("a bug")
+
+    async def main(clock: VirtualClock) -> None:
+        with (
+            keeping(tmp_path, clock, [], Broken(), Polling()) as (store_outage, _),
+            structlog.testing.capture_logs() as lines,
+        ):
+            checking = asyncio.create_task(store_outage.run())
+            await asyncio.sleep(100)
+            checking.cancel()
+            logged.extend(line["event"] for line in lines)
+
+    run(main)
+    assert logged == ["store.check_failed", "store.check_failed"]
