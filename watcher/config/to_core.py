@@ -50,5 +50,6 @@ def _watch(settings: WatchSettings) -> Watch:
         training=training,
         name=settings.name,
         labels=settings.labels,
+        links=settings.links,
         cadence=Cadence(interval=settings.interval, idle_interval=settings.idle_interval),
     )

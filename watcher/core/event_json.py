@@ -127,15 +127,14 @@ def from_json(data: Mapping[str, Any]) -> Event:
         recorded_at=from_text(data["recorded_at"]),
         incident=None if incident is None else _read_incident(incident),
         receiver=None if receiver is None else _read_receiver(receiver, kind),
-        run=_read_run(data.get("run")),
+        run=None if data.get("run") is None else read_run(data["run"]),
         group=data["group"],
         record=data["training"],
     )
 
 
-def _read_run(data: Mapping[str, Any] | None) -> RunStart | None:
-    if data is None:
-        return None
+def read_run(data: Mapping[str, Any]) -> RunStart:
+    """Read the start of a run that ``run_json`` wrote."""
     return RunStart(started_after=from_text(data["started_after"]), started_before=from_text(data["started_before"]))
 
 

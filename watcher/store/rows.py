@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
-from watcher.core.event_json import from_json, to_json
+from watcher.core.event_json import from_json, read_run, run_json, to_json
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
@@ -57,6 +57,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "announced_statuses": dump(sorted(snapshot.announced_statuses)),
         "record": dump(dict(snapshot.record)),
         "revision": snapshot.revision + 1,
+        "run": None if snapshot.run is None else dump(run_json(snapshot.run)),
     }
 
 
@@ -76,6 +77,7 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         announced_statuses=frozenset(json.loads(row["announced_statuses"])),
         record=json.loads(row["record"]),
         revision=row["revision"],
+        run=None if row["run"] is None else read_run(json.loads(row["run"])),
     )
 
 

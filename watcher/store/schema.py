@@ -70,6 +70,7 @@ training = Table(
     Column("announced_statuses", StoredText, nullable=False),
     Column("record", StoredText, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("run", StoredText),
 )
 """One row a training: its snapshot."""
 

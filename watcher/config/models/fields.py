@@ -17,6 +17,7 @@ from watcher.config.faults import did_you_mean, invalid, key_text, quoted
 from watcher.config.models.urls import UrlProblem, account_url_problem, receiver_url_problem
 from watcher.core.duration import format_duration, parse_duration
 from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.training.links import PLACEHOLDERS, placeholders_in
 from watcher.core.training.model import TRAIN_TYPES
 
 Value = TypeVar("Value")
@@ -135,6 +136,31 @@ def _time_zone(name: str) -> str:
     return name
 
 
+LINK_NAMES: Final = ("console", "runbook")
+LONGEST_LINK: Final = 300
+_LINK: Final = re.compile(r"https?://[!-;=?-~]+")
+"""Printable ASCII without blanks, < and >."""
+
+
+def _link_name(name: str) -> str:
+    if name not in LINK_NAMES:
+        raise invalid(f"{quoted(name)} is no link", did_you_mean(name, LINK_NAMES))
+    return name
+
+
+def _link(template: str) -> str:
+    if not _LINK.fullmatch(template) or len(template) > LONGEST_LINK:
+        remedy = f'write it in full, e.g. "https://host.example/{{service}}", in at most {LONGEST_LINK} characters'
+        raise invalid("is not the address of a page", remedy)
+    try:
+        unknown = [name for name in placeholders_in(template) if name not in PLACEHOLDERS]
+    except ValueError:
+        raise invalid("has a brace without its pair", "write names in braces, e.g. {service}") from None
+    if unknown:
+        raise invalid(f"{quoted(unknown[0])} is no name for a link", did_you_mean(unknown[0], PLACEHOLDERS))
+    return template
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Service = Annotated[str, AfterValidator(_service)]
@@ -142,6 +168,10 @@ TrainType = Annotated[str, AfterValidator(_train_type)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Label = Annotated[str, AfterValidator(_label)]
 Labels = Annotated[Mapping[Label, Label], AfterValidator(frozen_mapping)]
+Links = Annotated[
+    Mapping[Annotated[str, AfterValidator(_link_name)], Annotated[str, AfterValidator(_link)]],
+    AfterValidator(frozen_mapping),
+]
 
 
 # References to other tables of the file

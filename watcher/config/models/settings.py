@@ -25,6 +25,7 @@ from watcher.config.models.fields import (
     Interval,
     Label,
     Labels,
+    Links,
     PlainUrl,
     ReceiverName,
     RetryDelay,
@@ -135,6 +136,8 @@ class WatchSettings(Settings):
     version: Annotated[Identifier | None, AfterValidator(_together_with_type)] = None
     name: Label | None = None
     labels: Labels = Field(default_factory=dict)
+    links: Links = Field(default_factory=dict, examples=['{ console = "https://host.example/{service}/{version}" }'])
+    """Addresses of pages, with names in braces."""
     interval: Interval = timedelta(seconds=30)
     """Between polls while a training is in progress."""
     idle_interval: Annotated[IdleInterval, not_shorter_than("interval")] = timedelta(minutes=5)

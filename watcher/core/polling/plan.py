@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from watcher.core.event import NO_LABELS
+from watcher.core.event import NO_LABELS, NO_LINKS
 from watcher.core.polling.schedule import Cadence
+from watcher.core.training.links import filled_in
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 EVERY_SERVICE: Final = "*"
@@ -27,15 +28,27 @@ class Watch:
     training: TrainingRef | None = None
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
+    """Templates of addresses, see ``core.training.links``."""
     cadence: Cadence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """The name and labels of a training in events and messages."""
+    """The name, labels and links of a training in events and messages."""
 
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
+    """Templates of addresses."""
+
+    def links_of(self, service: ServiceRef, training: TrainingRef | None = None) -> Mapping[str, str]:
+        """Return the addresses of the pages of a service or training."""
+        if not self.links:
+            return NO_LINKS
+        values = {"account": service.account, "service": service.service, "name": self.name or service.service}
+        own = {} if training is None else {"type": training.type, "version": training.version}
+        return filled_in(self.links, {**values, **own})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +134,7 @@ def _as_one_list(polls: list[Poll]) -> list[Poll]:
 
 
 def _merge(poll: Poll | None, watch: Watch) -> Poll:
-    naming = Naming(name=watch.name, labels=watch.labels)
+    naming = Naming(name=watch.name, labels=watch.labels, links=watch.links)
     if poll is None:
         return Poll(service=watch.service, training=watch.training, cadence=watch.cadence, naming=naming)
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), naming=_specific(poll.naming, naming))
@@ -130,13 +143,17 @@ def _merge(poll: Poll | None, watch: Watch) -> Poll:
 def _add_to_service(poll: Poll, watch: Watch) -> Poll:
     if watch.training is None:
         return _merge(poll, watch)
-    own = Naming(name=watch.name, labels=watch.labels)
+    own = Naming(name=watch.name, labels=watch.labels, links=watch.links)
     single = {**poll.single, watch.training: _specific(poll.naming_of(watch.training), own)}
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), single=single)
 
 
 def _specific(general: Naming, own: Naming) -> Naming:
-    return Naming(name=own.name or general.name, labels={**general.labels, **own.labels})
+    return Naming(
+        name=own.name or general.name,
+        labels={**general.labels, **own.labels},
+        links={**general.links, **own.links},
+    )
 
 
 def _shorter(first: Cadence, second: Cadence) -> Cadence:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.core.event import NO_LABELS, Event
+from watcher.core.event import NO_LABELS, NO_LINKS, Event
 from watcher.core.training.model import Snapshot
 
 
@@ -42,6 +42,8 @@ class DecisionContext:
     """Start of the last complete list without this training; ``None`` makes its first answer a baseline."""
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
+    """The addresses of the training's pages."""
     catch_up_id: str | None = None
     """The catch-up that groups late changes, e.g. the id of the incident that hid them."""
 

@@ -35,6 +35,7 @@ from watcher.core.training.model import (
     is_final,
     phase_of,
 )
+from watcher.core.training.run import run_of
 
 
 class Transition(StrEnum):
@@ -317,6 +318,7 @@ def _announce(
         seen_after=unconfirmed.asked_at,
         changed_after=event.after,
         changed_before=event.before,
+        run=None if is_final(unconfirmed.status) else event.run,
         pending=None,
         seq=event.seq,
         announced_statuses=known.announced_statuses | new_statuses,
@@ -328,6 +330,8 @@ def _event(
     known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
 ) -> Event:
     ref, seq = known.ref, known.seq + 1
+    # A wall clock that was set back between the two must not swap the bounds.
+    after, before = min(known.seen_after, unconfirmed.answered_at), unconfirmed.answered_at
     return Event(
         id=event_id(context.epoch, ref.subject, seq),
         kind=_kind(known, unconfirmed.status),
@@ -340,16 +344,17 @@ def _event(
         version=ref.version,
         service_name=context.service_name,
         labels=context.labels,
+        links=context.links,
         from_status=known.status,
         to_status=unconfirmed.status,
         skipped=skipped_between(known.status, unconfirmed.status),
         late=unconfirmed.late,
         new=known.status is None,
         confirmed=confirmed,
-        # A wall clock that was set back between the two must not swap the bounds.
-        after=min(known.seen_after, unconfirmed.answered_at),
-        before=unconfirmed.answered_at,
+        after=after,
+        before=before,
         recorded_at=now,
+        run=run_of(known, unconfirmed.status, after, before),
         group=unconfirmed.catch_up_id,
         record=known.record,
     )

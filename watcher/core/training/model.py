@@ -192,6 +192,8 @@ class Snapshot:
     changed_after: datetime | None = None
     changed_before: datetime | None = None
     """Bounds of the change to ``status``; both ``None`` for a baseline."""
+    run: RunStart | None = None
+    """The start of the run in progress; ``None`` without a run, and where no poll saw it start."""
     first_seen_at: datetime
     pending: UnconfirmedStatus | None = None
     absent: int = 0

@@ -158,6 +158,7 @@ class Decider:
             new_since=new_since,
             service_name=naming.name,
             labels=naming.labels,
+            links=naming.links_of(context.poll.service, ref),
             catch_up_id=context.catch_up_id,
         )
 

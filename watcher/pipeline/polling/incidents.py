@@ -117,14 +117,23 @@ class IncidentMonitor:
     def _note_scopes(self, poll: Poll) -> None:
         naming = poll.naming
         of_service = IncidentScope(
-            account=poll.service.account, service=poll.service, service_name=naming.name, labels=naming.labels
+            account=poll.service.account,
+            service=poll.service,
+            service_name=naming.name,
+            labels=naming.labels,
+            links=naming.links_of(poll.service),
         )
         self._scopes[poll.service.subject] = of_service
         self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
         for ref in (*poll.single, *((poll.training,) if poll.training else ())):
             own = poll.naming_of(ref)
             self._scopes[ref.watch_subject] = IncidentScope(
-                account=ref.account, service=poll.service, training=ref, service_name=own.name, labels=own.labels
+                account=ref.account,
+                service=poll.service,
+                training=ref,
+                service_name=own.name,
+                labels=own.labels,
+                links=own.links_of(poll.service, ref),
             )
 
     def subject_of(self, poll: Poll) -> str:
@@ -235,10 +244,14 @@ class IncidentMonitor:
                 IncidentRow(subject=subject, seq=seq, incident=change.incident if open_still else None)
             )
             if change.announced:
-                scope = self._scopes.get(subject, IncidentScope(account=account))
-                events.append(describe(change, scope, self._cache.epoch, seq, now))
+                events.append(describe(change, self._scope_of(subject, account), self._cache.epoch, seq, now))
             adopted.append(change)
         return IncidentUpdate(changes=tuple(adopted), events=tuple(events), incident_rows=tuple(incident_rows))
+
+    def _scope_of(self, subject: str, account: str) -> IncidentScope:
+        scope = self._scopes.get(subject, IncidentScope(account=account))
+        is_account = subject == self._trackers[account].subject
+        return replace(scope, services=len(self._services.get(account, ()))) if is_account else scope
 
 
 def _account_of(subject: str) -> str:

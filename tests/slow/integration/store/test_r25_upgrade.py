@@ -166,6 +166,7 @@ STEPS = {
         "UPDATE delivery SET allowed_at",
         "UPDATE receiver SET parked",
     ),
+    "0008": ("ALTER TABLE training ADD COLUMN run",),
 }
 """The statements that bring a store to each schema."""
 LONG = {"0005", "0007"}

@@ -22,7 +22,7 @@ from watcher.core.training.lifecycle import (
     transition_between,
     with_last_good_poll,
 )
-from watcher.core.training.model import Observation, Snapshot, Source, Status, TrainingRef
+from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
@@ -343,3 +343,32 @@ def test_a_clock_that_was_set_back_does_not_swap_the_bounds() -> None:
     event = poll(known, "learning", 5).event
     assert event is not None
     assert (event.after, event.before) == (START + 5.5 * SECOND, START + 5.5 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "known"),
+    [
+        (("completed", "requesting", "requesting", "learning", "learningFailed"), True),
+        (("ready", "requesting", "waiting", "learning", "completed"), True),
+        (("completed", "requesting", "requesting", "paused", "learning", "completed"), True),
+        (("learning", "completed"), False),
+        (("requesting", "learning", "learningFailed"), False),
+        (("completed", "requesting", "requesting", "ready", "ready", "completed"), False),
+        (("learningFailed", "completed"), False),
+    ],
+)
+def test_the_end_of_a_run_has_its_start_only_where_a_poll_saw_it(statuses: tuple[str, ...], *, known: bool) -> None:
+    events, last = play(*statuses)
+    assert (events[-1].run is not None) is known
+    if events[-1].run is not None:
+        assert events[-1].run.started_after <= events[-1].run.started_before <= events[-1].after
+    assert last.run is None
+
+
+def test_a_new_training_starts_its_run_within_the_bounds_of_its_appearance() -> None:
+    decision = poll(None, "requesting", 5, new_since=START)
+    assert decision.event is not None
+    assert decision.event.run == RunStart(started_after=decision.event.after, started_before=decision.event.before)
+    ended = poll(decision.snapshot, "requestFailed", 65)
+    assert ended.event is not None
+    assert ended.event.run == decision.event.run
