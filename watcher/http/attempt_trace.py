@@ -18,7 +18,7 @@ from watcher.http.exchange import FailureReason, ProxyKindError
 # The beginnings of the library's messages for a stream that ended too early; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
 ENDED_WITHIN_BODY = "peer closed connection"
-IDLE_CLOSE_SECONDS = 1.0
+IDLE_CLOSE_SECONDS = 3.0
 """A peer that closes later than this after a request may have read it."""
 # The error of a proxy begins with the status, e.g. "407 Proxy Authentication Required".
 STATUS_LENGTH = 3
