@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -72,11 +73,15 @@ def test_a_failing_receiver_is_announced_to_another_and_its_delivery_can_be_drop
 ) -> None:
     with hook_server() as (url, hook):
         workplace.write(ROUTED.format(url=url))
+        soon = workplace.config.read_text().replace("[delivery]", '[delivery]\nfailing_after = "1s"')
+        workplace.config.write_text(soon)
         workplace.command("once", env=KEYS)
         workplace.set_training("v1", "completed")
+        workplace.command("once", env=KEYS)
+        time.sleep(1)
         swept = workplace.command("once", env=KEYS)
         assert '"type":"receiver.failing"' in swept.stdout
-        assert len(hook.got) == 1
+        assert len(hook.got) == 2
         status = workplace.command("status")
         assert status.returncode == 1
         assert "http 410" in status.stdout
@@ -100,12 +105,12 @@ def test_beside_a_daemon_a_retry_is_sent_at_once(workplace: Workplace) -> None:
         with started("run", "--config", workplace.config, env=KEYS):
             workplace.simulator.wait_for_polls(2)
             workplace.set_training("v1", "learningFailed")
-            eventually(lambda: len(listed(workplace, "--receiver", "hook")) == 1 and len(hook.got) == 1)
+            eventually(lambda: len(listed(workplace, "--receiver", "hook")) == 1 and len(hook.got) >= 1)
             eventually(lambda: listed(workplace)[0]["state"] == "pending")
-            hook.status = HTTPStatus.OK
+            hook.status, refused = HTTPStatus.OK, len(hook.got)
             retried = workplace.deliveries("retry", listed(workplace)[0]["id"])
             assert retried.returncode == 0, retried.stderr
-            eventually(lambda: len(hook.got) == 2)
+            eventually(lambda: len(hook.got) > refused)
             eventually(lambda: listed(workplace) == [])
             assert hook.got[0] == hook.got[1]
 
