@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 if sys.version_info < (3, 11):  # noqa: UP036 - pip checks this, other ways to start it do not
@@ -12,6 +14,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - pip checks this, other ways to s
 
 from watcher import first_steps
 
+FAILED: Final = 1
 INTERRUPTED: Final = 130
 """The exit status of a program that Ctrl-C ended: 128 plus the number of SIGINT."""
 
@@ -26,11 +29,61 @@ def main() -> None:
     gc.disable()
     atexit.register(gc.freeze)
     try:
-        from watcher.cli.app import app  # noqa: PLC0415 - after the collector is off
-
-        app(prog_name="aitems-watcher")
+        status = _run()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        status = INTERRUPTED
+    problem = _flush()
+    sys.exit(status if problem is None else _say_full(problem))
+
+
+def _say_full(problem: OSError) -> int:
+    _discard_output()
+    sys.stderr.write(f"cannot write to standard output: {problem.strerror}\n")
+    return FAILED
+
+
+def _discard_output() -> None:
+    """Let the rest go nowhere: the interpreter tries once more at its end, and would print a traceback."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run() -> int | str | None:
+    """Run the command and return its exit status; a reader that wants no more, such as ``head``, is no fault."""
+    from watcher.cli.app import app  # noqa: PLC0415 - after the collector is off
+
+    try:
+        app(prog_name="aitems-watcher")
+    except SystemExit as ended:
+        # Click turns a broken pipe into the status 1.
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        if not _is_output_full(error):
+            raise
+        return _say_full(error)
+    return 0
+
+
+def _is_output_full(error: OSError) -> bool:
+    """Return whether an error is that of standard output: one more line fails in the same way."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError as again:
+        return again.errno == error.errno
+    return False
+
+
+def _flush() -> OSError | None:
+    """Write the rest of standard output; return the error, unless the reader only wants no more."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _discard_output()
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ def secrets_of_daemon(config: Config) -> list[SecretFacts] | None:
     return None if answer is None else [SecretFacts(**item) for item in answer["secrets"]]
 
 
-def found_by_daemon(config: Config, accounts: Sequence[str]) -> DiscoveryReport | None:
-    """Discover services and trainings."""
+def found_by_daemon(config: Config, accounts: Sequence[str], *, services_only: bool) -> DiscoveryReport | None:
+    """Discover services, and trainings unless not wanted."""
     from watcher.reports.discovery import DiscoveryReport
 
-    answer = _ask(config, "discover", {"accounts": list(accounts)})
+    answer = _ask(config, "discover", {"accounts": list(accounts), "services_only": services_only})
     return None if answer is None else DiscoveryReport(**answer)
 
 

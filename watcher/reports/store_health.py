@@ -13,6 +13,9 @@ from watcher.core.timestamps import to_text
 BACKUP_LATE: Final = timedelta(days=2)
 """The watcher makes a backup each day; after two days without one, something is wrong."""
 
+ASKED_FOR: Final = "asked-for"
+"""The reason of a restore by the command ``restore``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreHealth:
@@ -34,7 +37,8 @@ class StoreHealth:
         return [*self._restore_problems(), *self._backup_problems()]
 
     def _restore_problems(self) -> Iterator[Problem]:
-        if self.set_aside:
+        # A restore that an operator asked for is no surprise; its old file may stay.
+        if self.set_aside and self.restored_because != ASKED_FOR:
             when = "" if self.restored_at is None else f" at {to_text(self.restored_at)} ({self.restored_because})"
             files = ", ".join(self.set_aside)
             text = f"the store was restored{when}: inspect {files}, then remove it"

@@ -1,4 +1,4 @@
-"""The pages ``/healthz``, ``/readyz`` and ``/metrics``: GET and HEAD only, and a token where one is configured."""
+"""The pages ``/``, ``/healthz``, ``/readyz`` and ``/metrics``: GET and HEAD only, with a token if one is configured."""
 
 from __future__ import annotations
 
@@ -26,8 +26,15 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-OPEN_PATHS: Final = frozenset({"/healthz"})
-"""Pages without a token: ``/healthz`` shows only that the process responds."""
+OPEN_PATHS: Final = frozenset({"/", "/healthz"})
+"""Pages without a token: they show only that the process responds."""
+INDEX: Final = (
+    "aitems-watcher\n"
+    "/healthz  200 while the process runs\n"
+    "/readyz   200, or 503 with every reason\n"
+    "/metrics  metrics for Prometheus\n"
+)
+"""The page ``/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ class Pages:
 def build_app(pages: Pages) -> ASGIApp:
     """Return the application that serves the pages."""
 
+    async def index(_request: Request) -> Response:
+        return PlainTextResponse(INDEX)
+
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -74,7 +84,7 @@ def build_app(pages: Pages) -> ASGIApp:
     async def metrics(_request: Request) -> Response:
         return Response(await pages.metrics(), headers={"Content-Type": pages.metrics_type})
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    routes = [Route("/", index), Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     trusted = TrustedHostMiddleware(Starlette(routes=routes), pages.hosts, www_redirect=False)
     return Guard(trusted, pages.token)
 

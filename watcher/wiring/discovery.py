@@ -16,9 +16,14 @@ from watcher.wiring.runtime import Runtime
 
 
 async def discover(
-    config: Config, names: Sequence[str], process: Runtime, budgets: Budgets | None = None
+    config: Config,
+    names: Sequence[str],
+    process: Runtime,
+    budgets: Budgets | None = None,
+    *,
+    services_only: bool = False,
 ) -> list[FoundAccount]:
-    """List the services of these accounts, and their trainings, all at the same time.
+    """List the services of these accounts, and their trainings unless not wanted, all at the same time.
 
     Raises:
         SecretError: a key cannot be read.
@@ -26,13 +31,16 @@ async def discover(
     """
     async with AsyncExitStack() as stack:
         apis = {name: make_api(name, config.accounts[name], process, stack, budgets) for name in names}
-        return await asyncio.gather(*(_account(name, api) for name, api in apis.items()))
+        return await asyncio.gather(*(_account(name, api, services_only=services_only) for name, api in apis.items()))
 
 
-async def _account(name: str, api: AitemsClient) -> FoundAccount:
+async def _account(name: str, api: AitemsClient, *, services_only: bool) -> FoundAccount:
     answer = await api.services()
     if isinstance(answer, PollFailure):
         return FoundAccount(account=name, services=answer)
+    if services_only:
+        found = [FoundService(ref=service.ref, name=service.name, trainings=()) for service in answer.services]
+        return FoundAccount(account=name, services=found)
     services = await asyncio.gather(*(_service(service, api) for service in answer.services))
     return FoundAccount(account=name, services=services)
 

@@ -49,7 +49,9 @@ def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Con
     async def find(config: Config, arguments: Arguments) -> Arguments:
         wanted = arguments.get("accounts")
         names = [name for name in config.accounts if isinstance(wanted, list) and name in wanted]
-        return asdict(report_of(await discover(config, names, runtime, shared(config))))
+        services_only = arguments.get("services_only") is True
+        found = await discover(config, names, runtime, shared(config), services_only=services_only)
+        return asdict(report_of(found))
 
     async def test(config: Config, arguments: Arguments) -> Arguments:
         name = str(arguments.get("receiver"))

@@ -20,14 +20,27 @@ class CurrentSecret:
         self._ref = ref
         self._runtime = runtime
         self._latest = runtime.secret(ref)
+        self._problem = ""
 
     def __call__(self) -> Secret:
         """Return the current value."""
         try:
             self._latest = self._runtime.secret(self._ref)
         except SecretError as error:
-            log.warning("secret.read_failed", problem=str(error))
+            self._note(str(error))
+        else:
+            self._note("")
         return self._latest
+
+    def _note(self, problem: str) -> None:
+        """Log a new problem and its end once, not at each request."""
+        if problem == self._problem:
+            return
+        self._problem = problem
+        if problem:
+            log.warning("secret.read_failed", problem=problem)
+        else:
+            log.info("secret.read_recovered", secret=str(self._ref))
 
 
 class CurrentHeaders(Mapping[str, Secret]):

@@ -24,9 +24,15 @@ END: Final = help_end(
 AccountOption = Annotated[
     str | None, typer.Option("--account", "-a", metavar="NAME", help="Only this account of the configuration.")
 ]
+ServicesOption = Annotated[bool, typer.Option("--services-only", help="No trainings: one call an account.")]
 
 
-def discover(config: ConfigOption = None, account: AccountOption = None, as_json: JsonOption = False) -> None:
+def discover(
+    config: ConfigOption = None,
+    account: AccountOption = None,
+    services_only: ServicesOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """List services and trainings, as watches to paste.
 
     Prints a [[watch]] block for each service, and a commented block for each training. It changes nothing.
@@ -36,7 +42,7 @@ def discover(config: ConfigOption = None, account: AccountOption = None, as_json
         # Before the first discovery there is no watch yet: an account is enough.
         settings = load_config(config, {"account"})
         names = _accounts(settings, account)
-        report = _discover(settings, names)
+        report = _discover(settings, names, services_only=services_only)
     out = screen()
     if as_json:
         out.json({"accounts": report.accounts})
@@ -57,15 +63,16 @@ def _accounts(config: Config, wanted: str | None) -> list[str]:
     return [wanted]
 
 
-def _discover(config: Config, names: list[str]) -> DiscoveryReport:
+def _discover(config: Config, names: list[str], *, services_only: bool) -> DiscoveryReport:
     """Discover inside the daemon, which has the secrets, or here."""
     from watcher.cli.from_daemon import found_by_daemon
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.reports.discovery import report_of
 
-    found = found_by_daemon(config, names)
+    found = found_by_daemon(config, names, services_only=services_only)
     if found is not None:
         return found
     from watcher.wiring.discovery import discover as find
 
-    return report_of(run_async(find(config, names, runtime(quiet_logs(verbose=False)))))
+    process = runtime(quiet_logs(verbose=False))
+    return report_of(run_async(find(config, names, process, services_only=services_only)))

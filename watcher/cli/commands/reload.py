@@ -32,7 +32,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     The daemon applies accounts, watches, routes, receivers, delivery and incident settings, and secrets in files. An
     invalid file is rejected, and the old configuration stays active. The output names the changes that need a
-    restart: another store, and secrets from the environment or from systemd credentials.
+    restart. A new value of a secret from the environment or from a systemd credential needs one, too.
     """
     with plain_errors():
         answer = _ask(find_config(config).path)
@@ -53,10 +53,6 @@ def _show(answer: Mapping[str, object]) -> None:
         out.line("  ", cell(line))
     for key in _texts(answer, "needs_restart"):
         out.line("  ", cell(key), ": needs a restart")
-    if fixed := _texts(answer, "secrets_of_start"):
-        out.line("these secrets were read at the start; a change needs a restart:")
-        for key in fixed:
-            out.line("  ", cell(key))
 
 
 def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:

@@ -59,7 +59,7 @@ MatcherArgument = Annotated[
     typer.Argument(
         metavar="MATCHER...",
         help="KEY=VALUE,... with the keys of a route's match (kind, account, service, type, version, status, "
-        "labels.NAME); all must match. Values may be patterns with * and ?.",
+        "from, labels.NAME); all must match. Values may be patterns with * and ?.",
         show_default=False,
     ),
 ]

@@ -17,7 +17,7 @@ from watcher.config.validation.explain import explain
 from watcher.core.routing.matcher import ALL_KINDS, LABEL, Matcher
 from watcher.core.routing.silence import EXEMPT
 
-KEYS: Final = ("kind", "account", "service", "type", "version", "status")
+KEYS: Final = ("kind", "account", "service", "type", "version", "status", "from")
 LABELS: Final = "labels"
 NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 

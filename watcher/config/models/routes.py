@@ -136,6 +136,8 @@ class MatcherTable(Settings):
     type: Types | None = None
     version: Words | None = None
     status: Words | None = None
+    # "from" is a keyword of Python.
+    from_: Words | None = Field(default=None, alias="from")
     labels: LabelWords = Field(default_factory=dict)
 
     @property
@@ -143,6 +145,7 @@ class MatcherTable(Settings):
         """The matcher of the core."""
         keys = ("account", "service", "type", "version", "status")
         words = {key: words for key in keys if (words := getattr(self, key)) is not None}
+        words |= {} if self.from_ is None else {"from": self.from_}
         words |= {LABEL + name: words for name, words in self.labels.items()}
         return Matcher(kinds=None if self.kind is None else frozenset(self.kind), patterns=frozen_mapping(words))
 

@@ -49,7 +49,7 @@ class StateSettings(Settings):
         """Return the file of the store; neither the file nor its folder need exist.
 
         Args:
-            environ: the variables ``STATE_DIRECTORY`` and ``HOME``.
+            environ: the variables ``STATE_DIRECTORY``, ``XDG_STATE_HOME`` and ``HOME``.
             implied_folder: the folder that the configuration's own place implies.
 
         Raises:
@@ -74,6 +74,10 @@ def _unit_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def _home_folder(environ: Mapping[str, str]) -> Path:
+    # https://specifications.freedesktop.org/basedir-spec/: a relative path is invalid and ignored.
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    if base.is_absolute():
+        return base / "aitems-watcher"
     return Path(environ.get("HOME") or _home_of_user()) / ".local" / "state" / "aitems-watcher"
 
 

@@ -42,7 +42,7 @@ class Matcher:
     kinds: frozenset[str] | None = None
     """``None`` for the default kinds."""
     patterns: Mapping[str, Patterns] = field(default_factory=lambda: NO_PATTERNS, hash=False)
-    """By key: ``account``, ``service``, ``type``, ``version``, ``status``, or ``labels.`` and a label's name."""
+    """By key: ``account``, ``service``, ``type``, ``version``, ``status``, ``from``, or ``labels.`` and a name."""
 
     @property
     def matched_kinds(self) -> frozenset[str]:
@@ -78,6 +78,7 @@ def facts_of(event: Event) -> dict[str, str]:
         "type": event.training_type,
         "version": event.version,
         "status": event.to_status,
+        "from": event.from_status,
         **{LABEL + name: value for name, value in event.labels.items()},
     }
     return {key: value for key, value in facts.items() if value}

@@ -10,7 +10,16 @@ from watcher.core.routing.matcher import patterns_of
 
 
 def test_every_key_of_a_route_is_accepted_with_words_and_patterns() -> None:
-    texts = ["kind=failed,gone", "account=ma*", "service=a", "service=b?", "type=pop", "version=v1", "status=*Failed"]
+    texts = [
+        "kind=failed,gone",
+        "account=ma*",
+        "service=a",
+        "service=b?",
+        "type=pop",
+        "version=v1",
+        "status=*Failed",
+        "from=l*",
+    ]
     assert patterns_of(matcher([*texts, "labels.env=prod"], ["main"])) == {
         "kind": ["failed", "gone"],
         "account": ["ma*"],
@@ -18,6 +27,7 @@ def test_every_key_of_a_route_is_accepted_with_words_and_patterns() -> None:
         "type": ["pop"],
         "version": ["v1"],
         "status": ["*Failed"],
+        "from": ["l*"],
         "labels.env": ["prod"],
     }
 

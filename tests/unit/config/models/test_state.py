@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import DATA
 from watcher.config import Config, StateSettings, load
 
@@ -45,3 +47,18 @@ def test_without_systemd_it_is_in_the_home_folder() -> None:
 
 def test_without_the_variable_the_users_home_folder_is_used() -> None:
     assert StateSettings().sqlite_path({}) == Path.home() / ".local/state/aitems-watcher/watcher.db"
+
+
+@pytest.mark.parametrize(
+    ("base", "folder"),
+    [
+        ("/srv/state", "/srv/state/aitems-watcher"),
+        ("/", "/aitems-watcher"),
+        ("", "/home/somebody/.local/state/aitems-watcher"),
+        ("relative", "/home/somebody/.local/state/aitems-watcher"),
+    ],
+)
+def test_the_folder_for_state_of_the_user_counts_where_it_is_absolute(base: str, folder: str) -> None:
+    environ = {"XDG_STATE_HOME": base, "HOME": "/home/somebody"}
+    assert StateSettings().sqlite_path(environ) == Path(folder) / "watcher.db"
+    assert StateSettings().sqlite_path({**environ, "STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")

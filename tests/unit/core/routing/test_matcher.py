@@ -118,3 +118,18 @@ def test_a_pattern_covers_one_whose_texts_all_match_it(wide: str, narrow: str, *
 def test_an_additional_key_or_another_kind_is_not_covered() -> None:
     assert not matching(service="*", type="pop").covers(matching(service="x"), "failed")
     assert not matching(service="*").covers(matching(service="x"), "progress")
+
+
+@pytest.mark.parametrize(
+    ("before", "pattern", "matches"),
+    [
+        ("learning", "learning", True),
+        ("waiting", "learning", False),
+        ("waiting", "*ing", True),
+        ("paused", "p?used", True),
+        (None, "*", False),
+    ],
+)
+def test_the_status_before_may_be_matched(before: str | None, pattern: str, *, matches: bool) -> None:
+    match = Matcher(patterns={"from": (pattern,)})
+    assert (match.mismatch(replace(FAILED, from_status=before)) is None) is matches
