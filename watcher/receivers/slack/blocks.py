@@ -147,7 +147,8 @@ def _lines(lines: Sequence[TextLine], limit: int, times: Times) -> str:
 
 
 def _text_alone(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> str:
-    lines = [heading_line(message), *message.facts, *message.rows, *message.remedy, *marks, message.muted]
+    # The marks come before what may be cut.
+    lines = [heading_line(message), *marks, *message.facts, *message.rows, *message.remedy, message.muted]
     timed = times.words.with_times(lines, times.now, times.zone)
     first, *rest = [text_line(line, LINE_LIMIT, times) for line in timed]
     return join_lines([with_mention(first, mention), *rest], TEXT_LIMIT)
