@@ -58,9 +58,16 @@ MUTANTS: Final = (
     Mutant(
         "the first delivery of a training does not block the next ones",
         "watcher/store/delivery/leases.py",
-        "to_text(claim.due_by or now), first_of_its_lines())",
-        "to_text(claim.due_by or now))",
+        "and_(ready, first_of_its_lines())",
+        "ready",
         DELIVERIES,
+    ),
+    Mutant(
+        "a batch leaves the earlier changes of a training behind",
+        "watcher/store/delivery/batches.py",
+        "yield position, list(line[:number])",
+        "yield position, [position]",
+        "tests/integration/virtual/test_batches.py",
     ),
     Mutant(
         "a reclaimed delivery is not marked as a possible repeat",
@@ -79,8 +86,8 @@ MUTANTS: Final = (
     Mutant(
         "a delivery that ends leaves its ledger entries open",
         "watcher/store/delivery/endings.py",
-        "    connection.execute(entries.values(ending))",
-        "    assert entries is not None and ending",
+        "    connection.execute(update(schema.ledger).where(this).values(ending=ending, ended_at=to_text(now)))",
+        "    assert this is not None and ending",
         DELIVERIES,
     ),
     Mutant(

@@ -262,6 +262,7 @@ class FakeReceiver:
     kind: str = "test"
     pace_key: str = "hook"
     pace_seconds: float = 0.0
+    batch_max: int = 1
     dedup: Dedup = Dedup.BY_ID
     messages: list[tuple[Event, ...]] = field(default_factory=list)
     also: list[tuple[Event, ...]] = field(default_factory=list)

@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support import daemon_in_process
 from tests.support.clocks import trusted_clock
 from tests.support.invariants import violations
+from tests.support.slack_messages import Channel, as_received
 from tests.support.virtual import FakeReceiver, VirtualClock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, TryLater
+from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route, Routes
@@ -36,8 +39,10 @@ class VirtualDeliveries:
     clock: VirtualClock
     router: Router
     workers: Mapping[str, DeliveryWorker]
-    receivers: Sequence[FakeReceiver] = ()
+    receivers: Sequence[Receiver] = ()
     numbers: dict[str, int] = field(default_factory=dict)
+    slacks: Mapping[str, Channel] = field(default_factory=dict)
+    """The channels of bots, by their receiver."""
 
     async def record(self, versions: Iterable[str], kind: Kind = Kind.PROGRESS) -> list[Event]:
         """Record an event for each of these trainings, as polling does."""
@@ -73,7 +78,8 @@ class VirtualDeliveries:
 
     def broken_invariants(self) -> list[str]:
         """Compare the records with the arrivals; return every broken promise."""
-        received = {receiver.name: receiver.received for receiver in self.receivers}
+        received = {item.name: item.received for item in self.receivers if isinstance(item, FakeReceiver)}
+        received |= {name: as_received(slack, name, self.announced()) for name, slack in self.slacks.items()}
         evidence = daemon_in_process.evidence(self.database.path.parent, [], [], received)
         # Nothing was polled, and events about receivers do not follow the routes alone.
         return violations(replace(evidence, answers_comparable=False, routed=None))
@@ -83,11 +89,14 @@ class VirtualDeliveries:
 async def running_deliveries(  # noqa: PLR0913 - the options of a test
     folder: Path,
     clock: VirtualClock,
-    receivers: Sequence[FakeReceiver],
+    receivers: Sequence[Receiver],
     *,
     to: Sequence[str] = (),
     policy: Policy | None = None,
     fallbacks: Mapping[str, str] | None = None,
+    mentions: tuple[str, ...] = (),
+    flap_limit: int = 100_000,
+    slacks: Mapping[str, Channel] = MappingProxyType({}),
 ) -> AsyncIterator[VirtualDeliveries]:
     """Run routing and delivery on a real store while the block runs.
 
@@ -98,13 +107,16 @@ async def running_deliveries(  # noqa: PLR0913 - the options of a test
         to: the receivers in the only route; by default all.
         policy: the policy of the deliveries.
         fallbacks: the fallback of each receiver that has one.
+        mentions: the mentions of the route.
+        flap_limit: the events of a training in an hour before they come in digests.
+        slacks: the channels of bots, by their receiver, for the invariant checker.
     """
     database = open_database(folder / "watcher.db", purpose="test", now=clock.utc_now())
     by_name = {receiver.name: receiver for receiver in receivers}
     everything = Matcher(kinds=frozenset({ALL_KINDS}))
     routes = Routes(
-        routes=(Route(number=1, match=everything, to=tuple(to or by_name)),),
-        flap_limit=100_000,
+        routes=(Route(number=1, match=everything, to=tuple(to or by_name), mentions=mentions),),
+        flap_limit=flap_limit,
         fallbacks=fallbacks or {},
     )
 
@@ -123,7 +135,7 @@ async def running_deliveries(  # noqa: PLR0913 - the options of a test
     stages = [router.run(), *(worker.run() for worker in delivery_workers.values())]
     tasks = [asyncio.create_task(stage) for stage in stages]
     try:
-        yield VirtualDeliveries(database, clock, router, delivery_workers, receivers)
+        yield VirtualDeliveries(database, clock, router, delivery_workers, receivers, slacks=slacks)
     finally:
         for task in tasks:
             task.cancel()

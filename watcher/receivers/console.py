@@ -42,6 +42,7 @@ class ConsoleReceiver:
     kind = KIND
     pace_key = KIND
     pace_seconds = 0.0
+    batch_max = 1
     dedup = Dedup.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:

@@ -23,6 +23,7 @@ class LogReceiver:
     kind = KIND
     pace_key = KIND
     pace_seconds = 0.0
+    batch_max = 1
     dedup = Dedup.BY_ID
 
     def __init__(self, spec: Spec) -> None:

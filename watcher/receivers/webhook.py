@@ -47,6 +47,7 @@ class WebhookReceiver:
 
     kind = KIND
     pace_seconds = 0.0
+    batch_max = 1
     dedup = Dedup.BY_ID
 
     def __init__(self, spec: Spec) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.model import DELIVERED_IN_BATCH, State
 from watcher.core.event import Kind
 from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue, TrainingInProgress
 from watcher.core.incidents.tracker import Incident
@@ -26,7 +26,7 @@ NOTIFYING: Final = timedelta(minutes=2)
 NOT_DELIVERED: Final = frozenset(State) - {State.DELIVERED}
 IN_PROGRESS: Final = tuple(str(status) for status, phase in PHASES.items() if phase is Phase.IN_PROGRESS)
 
-_ANNOUNCED: Final = (State.DELIVERED.value, State.SILENCED.value)
+_ANNOUNCED: Final = (State.DELIVERED.value, DELIVERED_IN_BATCH, State.SILENCED.value)
 """Endings that count as announced: a silence is on purpose, as is a route without receivers."""
 
 _event, _ledger = schema.event.c, schema.ledger.c

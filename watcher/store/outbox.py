@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from watcher.core.delivery.model import State
-from watcher.core.event import Event, delivery_id
+from watcher.core.event import Event, Kind, delivery_id
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import (
     Line,
@@ -113,12 +113,17 @@ def _unrouted(connection: Connection, limit: int, accounts: Collection[str] | No
 
 
 def recent_of(connection: Connection, event: Event) -> int:
-    """Return the number of events of a subject within the hour up to this one, which counts too."""
+    """Return the number of events of a subject within the hour up to this one, which counts too.
+
+    For a failure, only failures count: many other changes do not make it wait in a digest.
+    """
     table = schema.event.c
     since = to_text(event.recorded_at - FLAP_WINDOW)
     # The upper limit excludes events that were recorded while the wall clock ran ahead.
     in_the_hour = and_(table.recorded_at > since, table.recorded_at <= to_text(event.recorded_at))
     earlier = and_(table.subject == event.subject, in_the_hour, table.seq <= event.seq)
+    if event.kind is Kind.FAILED:
+        earlier = and_(earlier, table.kind == event.kind.value)
     return int(connection.execute(select(func.count()).where(earlier)).scalar_one())
 
 

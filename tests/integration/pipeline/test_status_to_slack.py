@@ -43,9 +43,10 @@ FAULTS: Final = (*SlackFault, "internal_error", "invalid_blocks", "metadata_too_
 
 
 class FastSlackReceiver(SlackReceiver):
-    """Sends at ten times Slack's pace, for a fake Slack that allows it."""
+    """Sends single events at ten times Slack's pace, for a fake Slack that allows it."""
 
     pace_seconds = 0.1
+    batch_max = 1
 
 
 @asynccontextmanager

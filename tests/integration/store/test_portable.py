@@ -22,7 +22,7 @@ from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settl
 from tests.support import routing
 from tests.support.paths import ROOT
 from watcher.core.batch import Batch, IncidentRow
-from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.advice import STORE_REMEDIES
@@ -122,6 +122,7 @@ async def test_every_statement_compiles_for_both_databases(
     with closing(open_database(path, purpose="test", now=NOW)) as database:
         await poll(database, make_snapshot)
         await deliver(database, make_event)
+        await join(database, make_event)
         await fail(database, make_event)
         await operate(database, make_event)
         read(database)
@@ -176,6 +177,17 @@ async def deliver(database: Database, make_event: MakeEvent) -> None:
     silence = await Silences(database).add(matcher_of({"kind": ["*"]}), DAY, "mina", "why", NOW)
     await enqueue(database, make_event(1, "v5"))
     await Silences(database).end(silence.id, "mina", NOW)
+
+
+async def join(database: Database, make_event: MakeEvent) -> None:
+    events = [make_event(1, f"b{number}") for number in range(4)]
+    await PollStore(database).record(Batch(events=tuple(events)))
+    decision = RoutingDecision(to=(Recipient(receiver="team"),), reason=routed(1))
+    await routing.enqueue(Outbox(database), [(item, decision) for item in events], lambda *_: None, NOW)
+    wanted = Claim(receiver="team", limit=1, token="b", lease=DAY, batch_max=40)
+    (batch,) = await Deliveries(database).claim(wanted, NOW)
+    assert len(batch.request.events) == len(events)
+    await settle(database, batch)
 
 
 async def fail(database: Database, make_event: MakeEvent) -> None:

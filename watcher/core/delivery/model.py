@@ -142,6 +142,9 @@ class State(StrEnum):
     """Not sent on purpose; the row records that."""
 
 
+DELIVERED_IN_BATCH: Final = "delivered in a batch"
+"""The ending of an event that was delivered in one message with others; otherwise an ending is a state."""
+
 OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})
 """States that need further work; such a delivery blocks later ones of its training and receiver."""
 
@@ -221,6 +224,8 @@ class Claim:
     """Only deliveries due by this time; ``None`` for all that are due now."""
     by_lookup: bool = False
     """Whether uncertain deliveries are claimed for a lookup: all of them as soon as one is due, and no others."""
+    batch_max: int = 1
+    """Events of one message at most; with more than 1, due deliveries of single events are joined into it."""
     oldest_only: bool = False
     """Whether the receiver is parked, so that only its oldest delivery is tried."""
 

@@ -34,6 +34,11 @@ class Receiver(Protocol):
         ...
 
     @property
+    def batch_max(self) -> int:
+        """The most events that wait for the channel and may share one message; 1 for a message an event."""
+        ...
+
+    @property
     def dedup(self) -> Dedup:
         """How the other side treats a message that arrives twice; ``BY_LOOKUP`` needs ``SupportsLookup``."""
         ...

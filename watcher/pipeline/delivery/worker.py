@@ -190,6 +190,7 @@ class DeliveryWorker:
             lease=LEASE,
             due_by=due_by,
             by_lookup=self._attempts.lookup_runner is not None,
+            batch_max=self._parts.receiver.batch_max,
             oldest_only=parked,
         )
 

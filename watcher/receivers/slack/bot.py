@@ -20,6 +20,7 @@ from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
 from watcher.receivers.slack.errors import classify
+from watcher.receivers.slack.group import EVENTS_MAX
 from watcher.receivers.spec import PACE_KEY_LENGTH, InvalidReceiverError, Spec, is_http_url
 
 KIND: Final = "slack"
@@ -57,6 +58,7 @@ class SlackReceiver:
 
     kind = KIND
     pace_seconds = PACE_SECONDS
+    batch_max = EVENTS_MAX
     dedup = Dedup.BY_LOOKUP
 
     def __init__(self, spec: Spec) -> None:

@@ -18,6 +18,7 @@ from watcher.http import Answered, HttpRequest
 from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import payload
 from watcher.receivers.slack.errors import classify, read_answer
+from watcher.receivers.slack.group import EVENTS_MAX
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
 KIND: Final = "slack-webhook"
@@ -31,6 +32,7 @@ class SlackWebhookReceiver:
 
     kind = KIND
     pace_seconds = PACE_SECONDS
+    batch_max = EVENTS_MAX
     dedup = Dedup.UNKNOWN
 
     def __init__(self, spec: Spec) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
-from watcher.core.delivery.model import OPEN_STATES, State, Verdict
+from watcher.core.delivery.model import DELIVERED_IN_BATCH, OPEN_STATES, State, Verdict
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema
@@ -78,8 +78,10 @@ def next_at_after(verdict: Verdict, now: datetime) -> str | None:
 
 def close(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
     """Close the ledger entries of a delivery and release its lines."""
-    entries = update(schema.ledger).where(schema.ledger.c.delivery_id == identity)
-    ending = {"ending": verdict.state.value, "ended_at": to_text(now)}
-    connection.execute(entries.values(ending))
+    this = schema.ledger.c.delivery_id == identity
+    count = connection.execute(select(func.count()).where(this)).scalar_one()
+    in_batch = verdict.state is State.DELIVERED and count > 1
+    ending = DELIVERED_IN_BATCH if in_batch else verdict.state.value
+    connection.execute(update(schema.ledger).where(this).values(ending=ending, ended_at=to_text(now)))
     position = select(_delivery.c.position).where(_delivery.c.id == identity).scalar_subquery()
     connection.execute(delete(schema.line).where(schema.line.c.position == position))

@@ -13,7 +13,7 @@ from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, 
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
-from watcher.store.delivery import receivers
+from watcher.store.delivery import batches, receivers
 from watcher.store.delivery.receivers import WAITING_STATES
 from watcher.store.rows import Row, read_event, read_mentions, read_time
 
@@ -62,13 +62,16 @@ def first_of_its_lines() -> ColumnElement[bool]:
 def _claim(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
     states = (State.PENDING.value,) if claim.by_lookup else WAITING_STATES
     waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
-    due = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now), first_of_its_lines())
+    ready = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now))
+    due = and_(ready, first_of_its_lines())
     if claim.oldest_only:
         due = and_(due, _delivery.c.position == receivers.oldest_waiting(claim.receiver).scalar_subquery())
     query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
     # PostgreSQL locks the rows: an event that is about to join a group keeps it out of this claim.
     query = query.with_for_update(of=_delivery, skip_locked=True)
     rows = connection.execute(query).mappings().all()
+    if rows and claim.batch_max > 1 and not claim.oldest_only:
+        rows = [batches.with_waiting(connection, rows[0], ready, claim.batch_max)]
     untried = _untried(connection, rows, claim)
     if rows:
         attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
@@ -129,7 +132,7 @@ def _leased(
         began_at: the start of a new attempt; without it the last one is looked up.
         allowed_at: the same for a first attempt, from which the delivery expires.
     """
-    entries = _entries(connection, row["id"])
+    entries = _failures_first(_entries(connection, row["id"]))
     events = tuple(replace(event, fallback_for=row["fallback_for"]) for event, _ in entries)
     request = DeliveryRequest(
         delivery_id=row["id"],
@@ -164,9 +167,16 @@ def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
     return [(read_event(row.body), row.receiver_seq) for row in connection.execute(query)]
 
 
+def _failures_first(entries: list[tuple[Event, int]]) -> list[tuple[Event, int]]:
+    """Return each subject with an urgent event first, all its events together and in their order."""
+    urgent = list(dict.fromkeys(event.subject for event, _ in entries if event.urgent))
+    place = {subject: number for number, subject in enumerate(urgent)}
+    return sorted(entries, key=lambda entry: place.get(entry[0].subject, len(place)))
+
+
 def _sent_alone(connection: Connection, receiver: str, events: Sequence[Event]) -> tuple[Event, ...]:
     """Return the events of a group's catch-up that went to the receiver on their own."""
-    if len(events) == 1 or (catch_up_id := events[0].group) is None:
+    if len(events) == 1 or (catch_up_id := events[0].group) is None or any(event.urgent for event in events):
         return ()
     inside = [event.id for event in events]
     query = (
