@@ -44,7 +44,7 @@ async def test_slack_accepts_the_marked_alert(workplace: Workplace) -> None:
         shown = await asyncio.to_thread(workplace.command, "test", "slack", "--json", env=env)
     assert shown.returncode == 0
     assert json.loads(shown.stdout)["delivered"] is True
-    assert "TEST from aitems-watcher" in inbox.received[0].json["text"]
+    assert "Test alert" in inbox.received[0].json["text"]
 
 
 async def test_a_refusal_is_shown_with_the_answer(workplace: Workplace) -> None:
@@ -85,7 +85,7 @@ async def test_a_bot_shows_slacks_answer_and_its_scopes(workplace: Workplace) ->
     assert "token: aitems in Tests, scopes channels:history, chat:write\n" in shown.stdout
     assert "channel: its history is readable: each message arrives once\n" in shown.stdout
     assert json.loads(as_json.stdout)["slack"]["history_unreadable"] is None
-    assert "TEST from aitems-watcher" in slack.texts[0]
+    assert "Test alert" in slack.texts[0]
     assert TOKEN not in shown.stdout + shown.stderr + as_json.stdout
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from watcher.cli.text.times import Times, age_text
 from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
-from watcher.core.health.problems import Problem
+from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.messages.training import compose, plain_text
@@ -38,6 +39,10 @@ MAX_DETAILS: Final = 3
 TEXT_WIDTH: Final = 20
 """The least columns of a text; the rest needs ``--wide``."""
 NO_COUNT: Final = Cell("")
+COUNTED: Final[Mapping[ProblemCode, str]] = MappingProxyType(
+    {ProblemCode.INCIDENT_OPEN: "open incident", ProblemCode.POLL_FAILING: "failing poll"}
+)
+"""Problems that are only counted in the first lines: their table has one advice for each cause."""
 
 
 def show_status(report: StatusReport, times: Times, out: Screen) -> None:
@@ -57,11 +62,16 @@ def show_status(report: StatusReport, times: Times, out: Screen) -> None:
 
 
 def _show_problems(problems: Sequence[Problem], out: Screen) -> None:
-    for problem in problems[:MAX_ROWS]:
+    single = [problem for problem in problems if problem.code not in COUNTED]
+    for problem in single[:MAX_ROWS]:
         out.line(cell(problem.text, BAD))
         out.line("  ", cell(problem.remedy))
-    if len(problems) > MAX_ROWS:
-        out.line(f"and {counted(len(problems) - MAX_ROWS, 'more problem')}: see aitems-watcher status --json")
+    if len(single) > MAX_ROWS:
+        out.line(f"and {counted(len(single) - MAX_ROWS, 'more problem')}: see aitems-watcher status --json")
+    counts = Counter(COUNTED[problem.code] for problem in problems if problem.code in COUNTED)
+    if counts:
+        text = ", ".join(counted(count, noun) for noun, count in counts.items())
+        out.line(cell(f"{text}: see the cause and the advice below", BAD))
     if problems:
         out.line()
 
