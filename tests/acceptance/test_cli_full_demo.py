@@ -17,7 +17,7 @@ def test_it_shows_alerts_sends_them_elsewhere_and_ends_after_its_time(
     lines = shown.splitlines()
     assert "demo" in lines[0]
     assert "Ctrl-C ends it" in lines[0]
-    assert any("New training: DEMO shop-main" in line for line in lines)
+    assert any("New training · DEMO shop-main" in line for line in lines)
     assert any("Training completed · DEMO shop-main" in line for line in lines)
     assert re.fullmatch(r"\d+ alerts: .*\b1 succeeded", lines[-2])
     assert "\x1b" not in shown

@@ -132,8 +132,8 @@ async def test_a_missing_client_certificate_after_the_request_is_maybe_sent(
         ({"client_cert": Path("/nowhere/client.pem")}, "client_cert /nowhere/client.pem"),
         ({"client_cert": TLS / "ca.pem"}, "client_cert"),
         ({"client_cert": TLS / "client-with-passphrase.pem"}, "passphrase"),
-        ({"proxy": "socks5://user:hunter2@127.0.0.1:1"}, "http:// or https://"),
-        ({"proxy": Secret("nonsense hunter2")}, "http:// or https://"),
+        ({"proxy": "socks5://user:hunter2@127.0.0.1:1"}, "SOCKS proxy, which is not supported"),
+        ({"proxy": Secret("nonsense hunter2")}, "of an unknown kind"),
     ],
 )
 async def test_unusable_settings_are_refused_at_once(
