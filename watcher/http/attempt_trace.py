@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import ssl
@@ -18,8 +17,6 @@ from watcher.http.exchange import FailureReason, ProxyKindError
 # The beginnings of the library's messages for a stream that ended too early; tests pin them.
 ENDED_WITHOUT_ANSWER = "Server disconnected"
 ENDED_WITHIN_BODY = "peer closed connection"
-IDLE_CLOSE_SECONDS = 3.0
-"""A peer that closes later than this after a request may have read it."""
 # The error of a proxy begins with the status, e.g. "407 Proxy Authentication Required".
 STATUS_LENGTH = 3
 
@@ -51,7 +48,6 @@ class AttemptTrace:
         self._opened_connection = False
         self._answer_began = False
         self._method = b""
-        self._written_at = 0.0
         """When the request was written, in the loop's seconds."""
         self._name_failed = False
         self._address_refused = False
@@ -96,7 +92,7 @@ class AttemptTrace:
             self.stage = Stage.ASKING_PROXY
             return
         self.stage = Stage.WRITING_HEAD
-        self._method, self._written_at = method, asyncio.get_running_loop().time()
+        self._method = method
         if self._on_write is not None:
             self._on_write()
 
@@ -113,20 +109,15 @@ class AttemptTrace:
     def met_idle_close(self, error: Exception) -> bool:
         """Return whether the peer closed a kept connection just as it was used again.
 
-        Such a peer had no request to read, so it read none.
+        Only for a GET: the peer may have read a POST before it closed.
         """
         return (
             not self._opened_connection
             and not self._answer_began
             and not self.surely_not_sent(error)
             and self.reason(error) is FailureReason.RESET
-            and self._closed_at_once()
+            and self._method == b"GET"
         )
-
-    def _closed_at_once(self) -> bool:
-        # A request that only reads has no effect, even if it was read.
-        waited = asyncio.get_running_loop().time() - self._written_at
-        return self._method == b"GET" or waited <= IDLE_CLOSE_SECONDS
 
     def reason(self, error: Exception) -> FailureReason:
         """Return the reason for the failure of the attempt."""
