@@ -75,8 +75,6 @@ def utc_text(time: datetime) -> str:
 # Text from outside.
 
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
-_NOT_PLAIN: Final = re.compile(r"[^ -~]")
-"""Characters that need a check; nearly every text has none."""
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that scripts and emoji need; the others reorder or hide text."""
 
@@ -87,11 +85,15 @@ def one_line(text: str, limit: int) -> str:
     Terminal sequences, control characters, and characters that reorder or hide text are removed. Lone surrogates are
     replaced, and white space is folded. A longer text is cut, with a note of the number of characters that are missing.
     """
-    visible = _NOT_PLAIN.sub(lambda found: _visible(found[0]), _ESCAPE_SEQUENCE.sub("", text[:READ_LIMIT]))
+    visible = text[:READ_LIMIT]
+    if not visible.isprintable():
+        visible = "".join(map(_visible, _ESCAPE_SEQUENCE.sub("", visible)))
     return cut(" ".join(visible.split()), limit, beyond=len(text[READ_LIMIT:]))
 
 
 def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
     match unicodedata.category(character):
         case "Cs":
             return "\N{REPLACEMENT CHARACTER}"

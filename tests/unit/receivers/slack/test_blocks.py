@@ -287,7 +287,7 @@ def test_a_mention_is_rendered_as_agreed(degrade: int) -> None:
     assert slack_rules.faults(body, (TEAM, "<!here>")) == []
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=30)
 @given(
     events=st.lists(hostile_events, min_size=1, max_size=2),
     repeated=st.integers(1, 20),
