@@ -70,7 +70,7 @@ class LineWriter:
     def put(self, text: str) -> None:
         """Write the text, which ends with a line break; drop it where the stream does not take it."""
         if self._descriptor is None:
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ClosedStreamError):
                 self._write_memory(text)
             return
         if not self._queue(_Line(self._bytes(text))):

@@ -135,7 +135,7 @@ async def prune_all(history: Sequence[Past]) -> None:
     assert deliveries == {delivery for _, delivery in entries}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(pasts, max_size=10))
 def test_the_newest_state_and_the_open_ledger_are_never_pruned(history: list[Past]) -> None:
     asyncio.run(prune_all(history))

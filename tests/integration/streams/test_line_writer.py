@@ -191,3 +191,14 @@ def test_a_stream_in_memory_is_written_at_once() -> None:
     stream = io.StringIO()
     LineWriter(stream).put("a line\n")
     assert stream.getvalue() == "a line\n"
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_a_line_for_a_stream_in_memory_that_is_gone_is_dropped(*, is_detached: bool) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    writer = LineWriter(stream)
+    if is_detached:
+        stream.detach()
+    else:
+        stream.close()
+    writer.put("a line\n")
