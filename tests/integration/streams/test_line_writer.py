@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import select
 import socket
 import tty
 from collections.abc import Callable, Iterator
@@ -36,8 +37,9 @@ class Unread:
     reader: int
 
     def read(self) -> bytes:
-        """Return a piece of the output."""
-        return os.read(self.reader, PAGE)
+        """Return a piece of the output; empty where there is none for a moment."""
+        readable, _, _ = select.select([self.reader], [], [], 0.1)
+        return os.read(self.reader, PAGE) if readable else b""
 
 
 def unread_pipe() -> Unread:
