@@ -9,8 +9,8 @@ TALLY := build/tally
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-systemd coverage torture mutants \
-  soak soak-faked fuzz lint format lock wheel wheels docs clean
+.PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-oldest test-systemd coverage torture \
+  mutants soak soak-faked fuzz lint format lock wheel wheels docs clean
 # With -j, tests that must run alone would run beside the others.
 .NOTPARALLEL:
 
@@ -61,6 +61,10 @@ test-alone: $(READY)
 
 test-wheel: wheel  ## eleven acceptance tests (marker smoke) against the wheel, in a folder without the source
 	scripts/test-wheel $(PYTHON)
+
+test-oldest:  ## unit and integration tests with the lowest versions of the dependencies that the metadata allows
+	@scripts/check-python $(PYTHON)
+	scripts/test-oldest $(PYTHON)
 
 coverage: $(READY)  ## the unit and integration tests again, with the lines that they do not reach
 	$(BIN)/coverage erase
