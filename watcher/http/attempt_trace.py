@@ -1,4 +1,9 @@
-"""The progress of one attempt, from the library's trace; it decides between "not sent" and "maybe sent"."""
+"""The progress of one attempt, from the library's trace; it decides between "not sent" and "maybe sent".
+
+A peer may close a kept connection just as it is used again. Nothing shows then whether it has read the request: a
+reset acknowledges nothing, and an end of stream may follow the request. Such an attempt counts as not sent only where
+a repeat has no effect. Another request is maybe sent, unless it had a connection of its own (``HttpRequest``).
+"""
 
 from __future__ import annotations
 
@@ -39,7 +44,7 @@ class AttemptTrace:
     ``CONNECT`` has the same events, so the method tells them apart.
     """
 
-    def __init__(self, on_write: Callable[[], None] | None) -> None:
+    def __init__(self, on_write: Callable[[], None] | None, *, safe: bool) -> None:
         self.stage = Stage.PREPARING
         self.peer = ""
         """Host and port of the request, for messages."""
@@ -47,8 +52,8 @@ class AttemptTrace:
         """The status of the answer, once its head is complete."""
         self._opened_connection = False
         self._answer_began = False
-        self._method = b""
-        """When the request was written, in the loop's seconds."""
+        self._safe = safe
+        """Whether a repeat of the request has no effect."""
         self._name_failed = False
         self._address_refused = False
         self._connection: Any = None
@@ -92,7 +97,6 @@ class AttemptTrace:
             self.stage = Stage.ASKING_PROXY
             return
         self.stage = Stage.WRITING_HEAD
-        self._method = method
         if self._on_write is not None:
             self._on_write()
 
@@ -107,16 +111,13 @@ class AttemptTrace:
         return rejected_locally or self.stage < Stage.WRITING_HEAD
 
     def met_idle_close(self, error: Exception) -> bool:
-        """Return whether the peer closed a kept connection just as it was used again.
-
-        Only for a GET: the peer may have read a POST before it closed.
-        """
+        """Return whether the peer closed a kept connection under a request that may be repeated without an effect."""
         return (
-            not self._opened_connection
+            self._safe
+            and not self._opened_connection
             and not self._answer_began
             and not self.surely_not_sent(error)
             and self.reason(error) is FailureReason.RESET
-            and self._method == b"GET"
         )
 
     def reason(self, error: Exception) -> FailureReason:

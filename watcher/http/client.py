@@ -97,7 +97,7 @@ class HttpClient:
             await self._close_if_idle()
 
     async def _attempt(self, request: HttpRequest) -> HttpResult:
-        attempt = AttemptTrace(request.on_write)
+        attempt = AttemptTrace(request.on_write, safe=request.safe)
         ON_BYTES.set(attempt.note_bytes)
         asked_at = self._clock.utc_now()
         deadline = asyncio.timeout(self._settings.timeout_seconds)
@@ -117,7 +117,8 @@ class HttpClient:
         outgoing = _build(request, attempt)
         if self._settings.guarded:
             _guard(outgoing.url, attempt)
-        response = await self._pool.pool_for(outgoing.url).handle_async_request(outgoing)
+        pool = self._pool.pool_for(outgoing.url, keep_alive=not request.own_connection)
+        response = await pool.handle_async_request(outgoing)
         attempt.status = response.status_code
         try:
             body = await _read(response, self._settings.max_body_bytes, request.large_body)
@@ -165,7 +166,7 @@ class HttpClient:
 
 
 def is_idle_closed(result: HttpResult) -> bool:
-    """Return whether the peer closed a kept connection just as it was used again."""
+    """Return whether the peer closed a kept connection under a request that may be repeated without an effect."""
     return isinstance(result, NotSent) and result.reason is FailureReason.IDLE_CLOSED
 
 

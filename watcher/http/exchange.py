@@ -35,7 +35,7 @@ class FailureReason(StrEnum):
     RESET = "reset"
     """The connection ended without an answer."""
     IDLE_CLOSED = "idle-connection-closed"
-    """The peer closed a kept connection just as it was used again; it did not read the request."""
+    """The peer closed a kept connection just as it was used again, for a request without an effect."""
     TRUNCATED = "truncated"
     """The connection ended within the body."""
     PROTOCOL = "protocol"
@@ -99,12 +99,22 @@ class HttpRequest:
     """Called on an open connection, before its first byte is written."""
     large_body: LargeBody | None = field(default=None, repr=False)
     reads_only: bool = False
-    """Whether a repeat has no effect, as with every GET."""
+    """Whether it has no effect, as with every GET."""
+    own_connection: bool = False
+    """Whether it gets a new connection, which closes after the answer.
+
+    For a request that must not be repeated in vain: a peer may close a kept connection just as it is used again.
+    """
+
+    @property
+    def safe(self) -> bool:
+        """Whether a repeat has no effect (RFC 9110, 9.2.1)."""
+        return self.reads_only or self.method == "GET"
 
     @property
     def repeatable(self) -> bool:
         """Whether the client itself may repeat the request at once; not where another part grants each request."""
-        return (self.reads_only or self.method == "GET") and self.on_write is None
+        return self.safe and self.on_write is None
 
 
 @final
@@ -145,7 +155,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """No byte of the request was written or read by the peer, so it had no effect."""
+    """No byte of the request was written, or the request has no effect and may be repeated at once."""
 
     reason: FailureReason
     detail: str

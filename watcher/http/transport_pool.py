@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 
 class TransportPool:
-    """One connection pool for each proxy in use, and one for direct connections."""
+    """Two connection pools for each proxy in use and for direct connections; one of them keeps no connection."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._tls = tls_context(settings)
         self._own_proxy = checked_proxy(_text(settings.proxy), "proxy") if settings.proxy is not None else None
-        self._pools: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._pools: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}
         self._proxies: dict[tuple[str, str, int | None], str | None] = {}
 
-    def pool_for(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
-        """Return the pool for ``url``.
+    def pool_for(self, url: httpx.URL, *, keep_alive: bool = True) -> httpx.AsyncHTTPTransport:
+        """Return the pool for ``url``; without ``keep_alive``, each request gets a new connection.
 
         Raises:
             ProxyKindError: the environment names a proxy of an unknown kind.
         """
         proxy = self._own_proxy or self._environment_proxy(url.scheme, url.host, url.port)
-        if proxy not in self._pools:
-            self._pools[proxy] = self._open(proxy)
-        return self._pools[proxy]
+        if (proxy, keep_alive) not in self._pools:
+            self._pools[proxy, keep_alive] = self._open(proxy, keep_alive=keep_alive)
+        return self._pools[proxy, keep_alive]
 
     def _environment_proxy(self, scheme: str, host: str, port: int | None) -> str | None:
         if (scheme, host, port) not in self._proxies:
             self._proxies[scheme, host, port] = environment_proxy(scheme, host, port)
         return self._proxies[scheme, host, port]
 
-    def _open(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+    def _open(self, proxy: str | None, *, keep_alive: bool) -> httpx.AsyncHTTPTransport:
         limits = httpx.Limits(
             max_connections=self._settings.max_connections,
-            max_keepalive_connections=self._settings.max_connections,
+            max_keepalive_connections=self._settings.max_connections if keep_alive else 0,
             keepalive_expiry=self._settings.keep_alive_seconds,
         )
         tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None

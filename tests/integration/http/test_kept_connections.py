@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,6 @@ from watcher.http import (
     HttpSettings,
     MaybeSent,
     NotSent,
-    attempt_trace,
 )
 
 MakeClient = Callable[..., HttpClient]
@@ -76,6 +77,10 @@ def post(server: RawServer) -> HttpRequest:
     return HttpRequest(method="POST", url=server.url, body=BODY)
 
 
+def own(server: RawServer) -> HttpRequest:
+    return replace(post(server), own_connection=True)
+
+
 def test_our_idle_connections_end_before_those_of_servers() -> None:
     assert HttpSettings().keep_alive_seconds < USUAL_IDLE_SECONDS
 
@@ -106,35 +111,98 @@ async def test_a_get_is_repeated_until_no_kept_connection_is_left(make_client: M
     assert server.connections == 5
 
 
-async def test_a_post_that_only_reads_is_repeated_too(make_client: MakeClient) -> None:
-    async with raw_server(closing(unread)) as server:
+@pytest.mark.parametrize("close", CLOSES)
+async def test_a_post_that_only_reads_is_repeated_too(make_client: MakeClient, close: Close) -> None:
+    async with raw_server(closing(close)) as server:
         client = make_client()
         request = HttpRequest(method="POST", url=server.url, body=BODY, reads_only=True)
-        results = [await client.call(request) for _ in range(2)]
+        results = [await client.call(request) for _ in range(4)]
     assert all(isinstance(result, Answered) for result in results), results
+    assert (len(server.received), server.connections) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "request_of_a_budget",
+    [{"method": "GET"}, {"method": "POST", "body": BODY, "reads_only": True}],
+    ids=["GET", "POST that reads"],
+)
+async def test_what_another_part_grants_is_not_repeated_here_and_had_no_effect(
+    make_client: MakeClient, request_of_a_budget: dict[str, Any]
+) -> None:
+    async with raw_server(closing(read)) as server:
+        client = make_client()
+        request = HttpRequest(url=server.url, on_write=lambda: None, **request_of_a_budget)
+        assert isinstance(await client.call(request), Answered)
+        result = await client.call(request)
+    assert isinstance(result, NotSent), result
+    assert result.reason is FailureReason.IDLE_CLOSED
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("close", CLOSES)
-async def test_a_post_on_a_connection_that_closes_is_not_sent(make_client: MakeClient, close: Close) -> None:
+async def test_a_post_on_a_kept_connection_that_closes_may_have_been_read(
+    make_client: MakeClient, close: Close
+) -> None:
     async with raw_server(closing(close)) as server:
         client = make_client()
         assert isinstance(await client.call(post(server)), Answered)
         result = await client.call(post(server))
-        assert isinstance(result, NotSent), result
-        assert result.reason is FailureReason.IDLE_CLOSED
+        assert isinstance(result, MaybeSent), result
+        assert result.reason is FailureReason.RESET
         assert isinstance(await client.call(post(server)), Answered)
 
 
-async def test_a_post_on_a_kept_tls_connection_that_closes_is_not_sent(
+async def test_a_post_on_a_kept_tls_connection_that_closes_may_have_been_read(
     make_client: MakeClient, server_tls: ssl.SSLContext
 ) -> None:
     async with raw_server(closing(read), server_tls) as server:
         client = make_client(ca_file=TLS / "ca.pem")
         request = HttpRequest(method="POST", url=f"https://localhost:{server.port}/", body=BODY)
         assert isinstance(await client.call(request), Answered)
-        result = await client.call(request)
-    assert isinstance(result, NotSent), result
-    assert result.reason is FailureReason.IDLE_CLOSED
+        assert isinstance(await client.call(request), MaybeSent)
+
+
+@pytest.mark.parametrize("close", CLOSES)
+async def test_a_post_with_its_own_connection_meets_no_close_of_a_kept_one(
+    make_client: MakeClient, close: Close
+) -> None:
+    async with raw_server(closing(close)) as server:
+        client = make_client()
+        results = [await client.call(request) for request in (get(server), *[own(server)] * 3, get(server))]
+    assert all(isinstance(result, Answered) for result in results), results
+    # The second GET met the close of the first one's connection and was repeated.
+    assert (len(server.received), server.connections) == (5, 5)
+
+
+async def test_a_post_with_its_own_tls_connection_meets_no_close_of_a_kept_one(
+    make_client: MakeClient, server_tls: ssl.SSLContext
+) -> None:
+    async with raw_server(closing(read), server_tls) as server:
+        client = make_client(ca_file=TLS / "ca.pem")
+        request = replace(own(server), url=f"https://localhost:{server.port}/")
+        results = [await client.call(request) for _ in range(3)]
+    assert all(isinstance(result, Answered) for result in results), results
+
+
+async def test_own_connections_close_after_the_answer_and_are_not_handed_on_while_requests_queue(
+    make_client: MakeClient,
+) -> None:
+    ended: list[bytes] = []
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        await exchange.reader.readexactly(len(BODY))
+        await exchange.answer()
+        ended.append(await exchange.reader.read())
+
+    async with raw_server(behave) as server:
+        client = make_client(max_connections=2)
+        results = await asyncio.gather(*(client.call(own(server)) for _ in range(6)))
+        assert all(isinstance(result, Answered) for result in results), results
+        while len(ended) < 6:
+            await asyncio.sleep(0)
+    assert ended == [b""] * 6
+    assert server.connections == 6
 
 
 @pytest.mark.parametrize(
@@ -155,16 +223,6 @@ async def test_a_kept_connection_that_closes_within_an_answer_is_maybe_sent(
         result = await client.call(HttpRequest(method=method, url=server.url))
     assert isinstance(result, MaybeSent), result
     assert len(server.received) == 2
-
-
-async def test_a_post_whose_connection_closes_later_may_have_been_read(
-    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attempt_trace, "IDLE_CLOSE_SECONDS", -1.0)
-    async with raw_server(closing(read)) as server:
-        client = make_client()
-        assert isinstance(await client.call(post(server)), Answered)
-        assert isinstance(await client.call(post(server)), MaybeSent)
 
 
 @pytest.mark.parametrize("close", CLOSES)

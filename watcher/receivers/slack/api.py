@@ -74,6 +74,8 @@ class SlackApi:
                 headers=headers,
                 body=body,
                 reads_only=reads_only,
+                # A message that a closed connection leaves uncertain would be sent twice, or marked in vain.
+                own_connection=not reads_only,
             )
         )
         if not isinstance(call, Answered):

@@ -54,8 +54,11 @@ class SlackWebhookReceiver:
             # A file may be read while it is being replaced.
             return Refused(reason=f"the address is invalid: {error.fault}", tries=TRIES)
         redactor = redactor_for(url, ())
-        http_request = HttpRequest(method="POST", url=url, headers=HEADERS, body=render(request, self._spec.style))
-        call = await self._spec.http.call(http_request)
+        body = render(request, self._spec.style)
+        # A message that a closed connection leaves uncertain would be sent twice, or marked in vain.
+        call = await self._spec.http.call(
+            HttpRequest(method="POST", url=url, headers=HEADERS, body=body, own_connection=True)
+        )
         if not isinstance(call, Answered):
             return outcome_without_answer(call, redactor)
         return classify(read_answer(call, redactor), request.degrade, mentions=bool(request.mentions))
