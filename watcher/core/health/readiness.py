@@ -113,13 +113,19 @@ def not_ready_reasons(
 
 
 def _of_process(late: Mapping[str, float], store_failing: str | None, *, readable: bool) -> Iterator[NotReadyReason]:
-    if not readable:
-        yield NotReadyReason(code=NotReady.STORE, detail="the store cannot be read; see the log")
-    if store_failing is not None:
-        yield NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
+    yield from _of_store(store_failing, readable=readable)
     if late:
         overdue = [f"{loop} ({seconds:.0f} s)" for loop, seconds in late.items()]
         yield NotReadyReason(code=NotReady.LOOP, detail=f"overdue: {_few(overdue)}")
+
+
+def _of_store(store_failing: str | None, *, readable: bool) -> Iterator[NotReadyReason]:
+    """Yield one reason at most: a file that can neither be read nor written has one cause, and the write names it."""
+    if not readable:
+        known = "read; see the log" if store_failing is None else f"read or written: {store_failing}"
+        yield NotReadyReason(code=NotReady.STORE, detail=f"the store cannot be {known}")
+    elif store_failing is not None:
+        yield NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
 
 
 def _of_deliveries(stats: HealthStats) -> Iterator[NotReadyReason]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from watcher.core.health.readiness import FailingReceiver, HealthStats, NotReady, not_ready_reasons
 
 
@@ -32,6 +34,13 @@ def test_each_reason_has_its_code() -> None:
     assert codes(HealthStats(unrouted=1)) == [NotReady.EVENTS_UNROUTED]
     failing = FailingReceiver(name="ml-ops", since=datetime(2026, 11, 23, tzinfo=UTC), reason="http 503")
     assert codes(HealthStats(failing_receivers=(failing,))) == [NotReady.RECEIVER_FAILING]
+
+
+@pytest.mark.parametrize("cause", ["store-removed", "io-error", "disk-full", "locked"])
+def test_a_store_that_can_neither_be_read_nor_written_is_one_reason_with_its_cause(cause: str) -> None:
+    (reason,) = not_ready_reasons(None, {}, first_round_done=True, store_failing=cause)
+    assert reason.code is NotReady.STORE
+    assert reason.detail == f"the store cannot be read or written: {cause}"
 
 
 def test_all_reasons_are_given_at_once() -> None:
