@@ -26,7 +26,9 @@ from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 
 pytestmark = pytest.mark.usefixtures("running_demo")
 
-TURNS: Final = (500, None, 400, 401, 302, 410, 200)
+TURNS: Final = (500, None, 400, 200, 401, 410, *(302,) * 9)
+"""The statuses of an address in turn. A receiver that refuses one delivery three times in a row is failing; of these
+statuses, a webhook of Slack refuses only by the redirect."""
 SHORTEST: Final = 12
 """The shortest base64 spelling that surely stands for the secret."""
 
