@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.cli_support import KEYS, Workplace, eventually, started
+from watcher.core.delivery.model import PARKED_RETRY, TRIES
 
 ROUTED = """
 [receiver.hook]
@@ -68,6 +70,14 @@ def listed(workplace: Workplace, *args: str) -> list[Any]:
     return [json.loads(line) for line in shown.stdout.splitlines()]
 
 
+def waits_long(deliveries: list[Any]) -> bool:
+    """Return whether the only delivery is pending until its receiver is tried again in an hour."""
+    (waiting,) = deliveries
+    if waiting["state"] != "pending":
+        return False
+    return datetime.fromisoformat(waiting["next_at"]) - datetime.now(UTC) > PARKED_RETRY / 2
+
+
 def test_a_failing_receiver_is_announced_to_another_and_its_delivery_can_be_dropped_without_a_daemon(
     workplace: Workplace,
 ) -> None:
@@ -101,18 +111,21 @@ def test_a_failing_receiver_is_announced_to_another_and_its_delivery_can_be_drop
 def test_beside_a_daemon_a_retry_is_sent_at_once(workplace: Workplace) -> None:
     with hook_server() as (url, hook):
         workplace.write(ROUTED.format(url=url))
+        soon = workplace.config.read_text().replace('first_retry = "200ms"', 'first_retry = "100ms"')
+        workplace.config.write_text(soon)
         workplace.command("once", env=KEYS)
         with started("run", "--config", workplace.config, env=KEYS):
             workplace.simulator.wait_for_polls(2)
             workplace.set_training("v1", "learningFailed")
-            eventually(lambda: len(listed(workplace, "--receiver", "hook")) == 1 and len(hook.got) >= 1)
-            eventually(lambda: listed(workplace)[0]["state"] == "pending")
-            hook.status, refused = HTTPStatus.OK, len(hook.got)
+            # After three refusals the receiver is parked: without the command, the next attempt is in an hour.
+            eventually(lambda: len(hook.got) == TRIES)
+            eventually(lambda: waits_long(listed(workplace, "--receiver", "hook")))
+            hook.status = HTTPStatus.OK
             retried = workplace.deliveries("retry", listed(workplace)[0]["id"])
             assert retried.returncode == 0, retried.stderr
-            eventually(lambda: len(hook.got) > refused)
+            eventually(lambda: len(hook.got) > TRIES)
             eventually(lambda: listed(workplace) == [])
-            assert hook.got[0] == hook.got[1]
+            assert hook.got == [hook.got[0]] * (TRIES + 1)
 
 
 def test_wrong_usage_and_a_missing_store_are_refused(workplace: Workplace, tmp_path: Path) -> None:
