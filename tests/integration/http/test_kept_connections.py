@@ -184,6 +184,18 @@ async def test_a_post_with_its_own_tls_connection_meets_no_close_of_a_kept_one(
     assert all(isinstance(result, Answered) for result in results), results
 
 
+@pytest.mark.parametrize("close", CLOSES)
+async def test_a_post_with_its_own_connection_to_a_proxy_meets_no_close_of_a_kept_one(
+    make_client: MakeClient, close: Close
+) -> None:
+    async with raw_server(closing(close)) as proxy:
+        client = make_client(proxy=f"http://127.0.0.1:{proxy.port}")
+        request = replace(own(proxy), url="http://hooks.invalid/")
+        results = [await client.call(request) for _ in range(3)]
+    assert all(isinstance(result, Answered) for result in results), results
+    assert proxy.connections == 3
+
+
 async def test_own_connections_close_after_the_answer_and_are_not_handed_on_while_requests_queue(
     make_client: MakeClient,
 ) -> None:
