@@ -156,12 +156,15 @@ async def test_r15_dead_letters_of_a_failing_receiver_are_announced_listed_and_c
             tried = len(gone.attempts)
             assert tried <= AT_FIRST + len(VERSIONS)
             dead = await deliveries(tmp_path, "list", "--receiver", "gone")
-            assert [item["state"] for item in dead] == ["dead"] * len(VERSIONS)
+            assert {item["state"] for item in dead} == {"dead"}
+            # What waits for a channel of Slack is joined, so a delivery may have several events.
+            assert len({event for item in dead for event in item["event_ids"]}) == len(VERSIONS)
             assert all(failure in item["reason"] for item in dead)
             await asyncio.sleep(2)
             assert len(gone.attempts) == tried, "a dead letter is not attempted again"
             facts = ops.events()[-1]["receiver"]
-            assert facts["remedy"].endswith("aitems-watcher deliveries retry --all-dead --receiver gone"), facts
+            which = "--all-dead --receiver gone" if len(dead) > 1 else dead[0]["id"]
+            assert facts["remedy"].endswith(f"aitems-watcher deliveries retry {which}"), facts
             gone.fix()
             if way == WAYS[0]:
                 await deliveries(tmp_path, "retry", "--all-dead", "--receiver", "gone")
