@@ -102,8 +102,10 @@ class AttemptTrace:
 
     async def clean_up(self) -> None:
         """Close a connection whose handshake was cancelled; the library does not close it."""
-        if self.stage is Stage.SECURING and self._connection is not None:
-            await self._connection.aclose()
+        # Callbacks of the connection hold the trace by their context. So they would hold megabytes that nobody reads.
+        connection, self._connection = self._connection, None
+        if self.stage is Stage.SECURING and connection is not None:
+            await connection.aclose()
 
     def surely_not_sent(self, error: Exception | None) -> bool:
         """Return whether no byte can have left; a request that the library rejects is never written."""
