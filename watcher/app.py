@@ -18,7 +18,7 @@ from watcher.control.protocol import Handler
 from watcher.control.server import ControlServer, log_unavailable
 from watcher.control.socket_path import link_path, socket_path
 from watcher.core.delivery.receiver import Receiver
-from watcher.core.health.problems import reasons_json
+from watcher.core.health.problems import health_json
 from watcher.core.polling.result import PollState
 from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
@@ -212,7 +212,7 @@ class Daemon:
         }
 
     async def _health(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
-        return reasons_json(await self.health_endpoints.reasons())
+        return health_json(await self.health_endpoints.reasons(), self.health_endpoints.problems())
 
     async def _reload(self, _arguments: Mapping[str, object]) -> Mapping[str, object]:
         return (await self.reloader.reload()).as_json()

@@ -20,11 +20,11 @@ def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
     """Ask the daemon of the configuration's store for the reasons why it is not ready."""
     from watcher.cli.store_access import ask_daemon
     from watcher.control.protocol import ControlError, NoDaemonError
-    from watcher.core.health.problems import DaemonHealth, DaemonState, read_reasons
+    from watcher.core.health.problems import DaemonHealth, DaemonState, read_health
 
     try:
         answer = ask_daemon(config, environ, "health", {}, timeout_seconds=DAEMON_SECONDS)
-        return DaemonHealth(state=DaemonState.RUNNING, reasons=read_reasons(answer))
+        return read_health(answer)
     except NoDaemonError:
         return _without_socket(config.store_path(environ))
     except ControlError as error:

@@ -203,6 +203,7 @@ def _daemon_problems(report: StatusReport) -> Iterator[Problem]:
     elif daemon.state is DaemonState.SILENT:
         text = f"the daemon does not answer: {daemon.detail}{_last_answer(report)}"
         yield Problem(code=ProblemCode.DAEMON_SILENT, text=text)
+    yield from daemon.problems
 
 
 def _last_answer(report: StatusReport) -> str:

@@ -33,6 +33,8 @@ class Listener:
         self._retry_seconds = retry_seconds
         self.port: int | None = None
         """The port on which it listens now."""
+        self.problem: str | None = None
+        """The reason why it does not listen; ``None`` while it does, and before the first attempt."""
 
     async def run(self) -> None:
         """Serve until cancelled; a fault is logged and the server starts again."""
@@ -42,18 +44,25 @@ class Listener:
                 async with self._serving():
                     await asyncio.get_running_loop().create_future()
             except OSError as error:
-                self._log_not_listening(log.debug if warned else log.warning, error)
+                self._note_not_listening(log.debug if warned else log.warning, error)
                 warned = True
             except Exception:
                 # A fault of the web server must not end the watcher.
+                self.problem = f"the web server at {self._address} crashed; see the log at web.crashed"
                 log.exception("web.crashed")
             await asyncio.sleep(self._retry_seconds)
 
-    def _log_not_listening(self, write: Callable[..., None], error: OSError) -> None:
+    @property
+    def _address(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    def _note_not_listening(self, write: Callable[..., None], error: OSError) -> None:
+        reason = error.strerror or str(error)
+        self.problem = f"/healthz, /readyz and /metrics are not served: cannot listen on {self._address}: {reason}"
         write(
             "web.not_listening",
-            address=f"{self._host}:{self._port}",
-            problem=error.strerror or str(error),
+            address=self._address,
+            problem=reason,
             remedy="set [web] listen to a free address; the watcher tries again once a minute",
         )
 
@@ -62,7 +71,7 @@ class Listener:
         with await listen(self._host, self._port, CONNECTIONS_MAX) as listener:
             server = prepare(self._app, _LimitedProtocol, KEEP_ALIVE_SECONDS, HEADER_BYTES_MAX)
             await server.startup(sockets=[listener])
-            self.port = listener.getsockname()[1]
+            self.port, self.problem = listener.getsockname()[1], None
             log.info("web.started", host=self._host, port=self.port)
             try:
                 yield

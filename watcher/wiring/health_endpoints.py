@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from watcher.config import Config, HeartbeatSettings, SecretRef, WebSettings
+from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.health.readiness import HealthStats, NotReadyReason, not_ready_reasons
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
@@ -110,6 +111,13 @@ class HealthEndpoints:
     async def reasons(self) -> Sequence[NotReadyReason]:
         """Return every reason for not being ready, as ``/readyz`` has it."""
         return await self._health_reporter.reasons()
+
+    def problems(self) -> Sequence[Problem]:
+        """Return the problems that are no reason for not being ready: the watcher works without its web pages."""
+        problem = None if self.listener is None else self.listener.problem
+        if problem is None:
+            return ()
+        return (Problem(code=ProblemCode.WEB_NOT_LISTENING, text=problem),)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

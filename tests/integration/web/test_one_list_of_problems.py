@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -134,7 +134,7 @@ async def test_after_the_end_of_the_daemon_that_is_the_first_problem(place: Plac
         await agreed(place, daemon, "receiver-failing")
     assert place.codes() == ["no-daemon", "receiver-failing"]
     assert "the latest answer of AiTEMS is " in place.report().problems[0].text
-    assert place.faults_of_doctor() == ["no-daemon", "receiver-failing", "daemon"]
+    assert place.faults_of_doctor() == ["no-daemon", "receiver-failing"], "each problem is named once"
 
 
 async def test_without_a_daemon_a_full_or_read_only_disk_is_a_problem_too(place: Place) -> None:
@@ -174,4 +174,46 @@ async def test_a_daemon_that_hangs_is_a_problem_after_a_bounded_wait(place: Plac
         mock.patch("watcher.cli.commands.doctor_facts.DAEMON_SECONDS", 0.05),
     ):
         assert place.codes() == ["daemon-silent"]
-        assert "daemon-silent" in place.faults_of_doctor()
+        assert place.faults_of_doctor() == ["daemon-silent"]
+
+
+@contextmanager
+def taken(host: str) -> Iterator[str]:
+    """Yield an address of this host that another program has."""
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as other:
+        port = other.getsockname()[1]
+        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def of_another_machine() -> Iterator[str]:
+    # Reserved for documentation, so no machine has it: RFC 5737.
+    yield "192.0.2.1:18787"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        (taken("127.0.0.1"), "Address already in use"),
+        (taken("::1"), "Address already in use"),
+        (of_another_machine(), "Cannot assign requested address"),
+    ],
+    ids=["in use", "in use, IPv6", "of another machine"],
+)
+async def test_web_pages_that_cannot_be_served_are_a_problem_but_no_reason_to_be_unready(
+    place: Place, address: AbstractContextManager[str], reason: str
+) -> None:
+    with address as listen:
+        place.text = place.text.replace(
+            '[web]\nlisten = ""', f"""[web]\nlisten = "{listen}"\ntoken = {{ env = "NCP_ACCESS_KEY" }}"""
+        )
+        async with place.running() as daemon:
+            async with asyncio.timeout(20):
+                while not daemon.health_endpoints.problems():
+                    await asyncio.sleep(0.02)
+            (problem,) = (await asyncio.to_thread(place.report)).problems
+            assert await asyncio.to_thread(place.faults_of_doctor) == ["web-not-listening"]
+            assert list(await daemon.health_endpoints.reasons()) == []
+    assert problem.code == "web-not-listening"
+    assert listen.rpartition(":")[0].strip("[]") in problem.text
+    assert reason in problem.text

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from watcher import __version__
+from watcher.core.health.problems import ProblemCode
 from watcher.reports.doctor import (
     DaemonFacts,
     DoctorCheck,
@@ -37,6 +38,8 @@ STORE_SECONDS: Final = 5.0
 """The longest wait for a store that another process has locked."""
 DAEMON_SECONDS: Final = 5.0
 """The longest wait for the daemon's answer."""
+ABOUT_DAEMON: Final = frozenset({ProblemCode.NO_DAEMON, ProblemCode.DAEMON_SILENT})
+"""Problems that say the same as the check of the daemon."""
 
 
 def local_checks(
@@ -46,14 +49,16 @@ def local_checks(
     path = config.store_path(environ)
     facts = store_facts(config.store_url(environ))
     needed = _needed_sqlite()
-    if facts.usable and needed is None:
-        yield from problem_checks(_problems(config))
+    problems = _problems(config) if facts.usable and needed is None else None
+    if problems is not None:
+        yield from problem_checks(problems)
     daemon = daemon_facts(config, environ)
     user = daemon_user(daemon, path)
     yield versions_check(_versions(), needed)
     yield from store_checks(with_rights(facts, user))
     yield _disk_check(path)
-    yield daemon_check(daemon, __version__)
+    if not any(problem.code in ABOUT_DAEMON for problem in problems or ()):
+        yield daemon_check(daemon, __version__)
     yield from _secret_checks(config, resolve, user)
 
 

@@ -32,6 +32,7 @@ class ProblemCode(StrEnum):
     DELIVERY_FAILED = "delivery-failed"
     STORE_RESTORED = "store-restored"
     BACKUP_MISSING = "backup-missing"
+    WEB_NOT_LISTENING = "web-not-listening"
 
 
 RANKS: Final[Mapping[ProblemCode, int]] = MappingProxyType({code: rank for rank, code in enumerate(ProblemCode)})
@@ -56,6 +57,7 @@ REMEDIES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
         ProblemCode.DELIVERY_FAILED: "aitems-watcher deliveries list, then deliveries retry or drop",
         ProblemCode.STORE_RESTORED: "inspect the replaced files, then remove them",
         ProblemCode.BACKUP_MISSING: "see docs/backup.md",
+        ProblemCode.WEB_NOT_LISTENING: "free the address of [web] listen, or set another one and restart",
     }
 )
 
@@ -91,6 +93,8 @@ class DaemonHealth:
     """The reason why it does not answer."""
     reasons: Sequence[NotReadyReason] = ()
     """Its reasons of ``/readyz``."""
+    problems: Sequence[Problem] = ()
+    """Its other problems, which only it can know."""
 
 
 RUNNING: Final = DaemonHealth(state=DaemonState.RUNNING)
@@ -106,18 +110,25 @@ def problem_of(reason: NotReadyReason) -> Problem:
     return Problem(code=ProblemCode(reason.code.value), text=reason.detail)
 
 
-def reasons_json(reasons: Iterable[NotReadyReason]) -> dict[str, object]:
-    """Return the reasons of a daemon for the control socket."""
-    return {"reasons": [{"reason": reason.code.value, "detail": reason.detail} for reason in reasons]}
+def health_json(reasons: Iterable[NotReadyReason], problems: Iterable[Problem]) -> dict[str, object]:
+    """Return the reasons and the other problems of a daemon for the control socket."""
+    return {
+        "reasons": [{"reason": reason.code.value, "detail": reason.detail} for reason in reasons],
+        "problems": [{"problem": problem.code.value, "detail": problem.text} for problem in problems],
+    }
 
 
-def read_reasons(answer: Mapping[str, object]) -> tuple[NotReadyReason, ...]:
+def read_health(answer: Mapping[str, object]) -> DaemonHealth:
     """Read the answer of a daemon.
 
     Raises:
         ValueError: the daemon is of another version, with another answer.
     """
-    items = answer.get("reasons")
-    if not isinstance(items, list):
+    reasons, problems = answer.get("reasons"), answer.get("problems", [])
+    if not isinstance(reasons, list) or not isinstance(problems, list):
         raise ValueError("no list of reasons")  # noqa: TRY004 - an answer of another version
-    return tuple(NotReadyReason(code=NotReady(item["reason"]), detail=str(item["detail"])) for item in items)
+    return DaemonHealth(
+        state=DaemonState.RUNNING,
+        reasons=tuple(NotReadyReason(code=NotReady(item["reason"]), detail=str(item["detail"])) for item in reasons),
+        problems=tuple(Problem(code=ProblemCode(item["problem"]), text=str(item["detail"])) for item in problems),
+    )

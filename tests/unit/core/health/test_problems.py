@@ -9,9 +9,9 @@ from watcher.core.health.problems import (
     REMEDIES,
     Problem,
     ProblemCode,
+    health_json,
     problem_of,
-    read_reasons,
-    reasons_json,
+    read_health,
     worst_first,
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
@@ -39,12 +39,29 @@ def test_the_gravest_problem_comes_first_and_those_of_one_code_keep_their_order(
     assert [problem.text for problem in ordered] == ["4", "2", "1", "3", "0"]
 
 
-def test_reasons_survive_the_control_socket() -> None:
+def test_reasons_and_other_problems_survive_the_control_socket() -> None:
     reasons = (NotReadyReason(code=NotReady.LOOP, detail="overdue: polling (50 s)"),)
-    assert read_reasons(reasons_json(reasons)) == reasons
+    problems = (Problem(code=ProblemCode.WEB_NOT_LISTENING, text="cannot listen"),)
+    health = read_health(health_json(reasons, problems))
+    assert (health.reasons, health.problems) == (reasons, problems)
 
 
-@pytest.mark.parametrize("answer", [{}, {"reasons": None}, {"reasons": [{"reason": "of-tomorrow", "detail": ""}]}])
+def test_an_older_daemon_sends_its_reasons_alone() -> None:
+    health = read_health({"reasons": [{"reason": "loop-late", "detail": "why"}]})
+    assert [reason.code for reason in health.reasons] == [NotReady.LOOP]
+    assert health.problems == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"reasons": None},
+        {"reasons": [], "problems": None},
+        {"reasons": [{"reason": "of-tomorrow", "detail": ""}]},
+        {"reasons": [], "problems": [{"problem": "of-tomorrow", "detail": ""}]},
+    ],
+)
 def test_the_answer_of_another_version_is_refused(answer: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"reasons|of-tomorrow"):
-        read_reasons(answer)
+        read_health(answer)
