@@ -255,6 +255,8 @@ class AitemsClient:
             parts.append("a redirect, which is not followed")
         if cause is Cause.CLOCK and date is not None:
             parts.append(f"the server's clock is {(date - answer.answered_at).total_seconds():+.0f} s from ours")
+        if cause is Cause.KEY:
+            parts += self._account.keys.current().hints
         return PollFailure(
             cause=cause,
             detail=self._line(", ".join(part for part in parts if part)),

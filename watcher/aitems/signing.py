@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from watcher.clock import Clock
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, hint
 
 TIMESTAMP_HEADER: Final = "x-ncp-apigw-timestamp"
 ACCESS_KEY_HEADER: Final = "x-ncp-iam-access-key"
@@ -31,6 +31,12 @@ class KeyPair:
 
     access_key: Secret
     secret_key: Secret
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The likely mistakes in the keys."""
+        named = {"access_key": hint(self.access_key), "secret_key": hint(self.secret_key)}
+        return tuple(f"{name} {text}" for name, text in named.items() if text)
 
 
 class Keys(Protocol):

@@ -20,12 +20,13 @@ def secrets_of(config: Config) -> Iterator[tuple[str, SecretRef]]:
     tables += [(f"account.{name}", table) for name, table in config.accounts.items()]
     tables += [(f"receiver.{name}", table) for name, table in config.receivers.items()]
     for name, table in tables:
-        yield from _references(name, table)
+        yield from references(name, table)
 
 
-def _references(name: str, entries: Iterable[tuple[str, object]]) -> Iterator[tuple[str, SecretRef]]:
+def references(name: str, entries: Iterable[tuple[str, object]]) -> Iterator[tuple[str, SecretRef]]:
+    """Return every reference to a secret in a table of this name, with its key in the file."""
     for key, value in entries:
         if isinstance(value, SecretRef):
             yield f"{name}.{key}", value
         elif isinstance(value, Mapping):
-            yield from _references(f"{name}.{key}", value.items())
+            yield from references(f"{name}.{key}", value.items())

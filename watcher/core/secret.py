@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+import re
+from typing import Final, final
 
 STARS = "**********"
+QUOTES: Final = (('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
+"""Pairs around a text, also those that a word processor makes."""
+ASSIGNMENT: Final = re.compile(r"(export\s+)?[A-Za-z_][A-Za-z0-9_]*(=|\s+=\s+)[^=\s].*")
+"""A line of a shell or of an environment file. Base64 ends with ``=``; another key may follow after a blank."""
 
 
 @final
@@ -37,3 +42,17 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret cannot be pickled")
+
+
+def hint(secret: Secret) -> str:
+    """Return the likely mistake in a secret and its remedy, without the secret; empty if there is none.
+
+    A shell and systemd remove quotes and the name before ``=``. A file, a credential and ``docker --env-file`` keep
+    them, so that they become part of the secret.
+    """
+    text = secret.reveal()
+    if ASSIGNMENT.fullmatch(text):
+        return "looks like NAME=VALUE: leave only the value there"
+    if any(len(text) > 1 and text.startswith(first) and text.endswith(last) for first, last in QUOTES):
+        return "is in quotes, which count as part of it: remove them"
+    return ""

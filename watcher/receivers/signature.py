@@ -14,7 +14,7 @@ from typing import Final
 
 from standardwebhooks import Webhook
 
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, hint
 from watcher.receivers.spec import InvalidReceiverError
 
 PREFIX: Final = "whsec_"
@@ -42,8 +42,11 @@ def decode_keys(secret: Secret, receiver: str) -> tuple[bytes, ...]:
     """Return the signing keys in ``secret``: one, or several separated by white space during a rotation.
 
     Raises:
-        InvalidReceiverError: A key is not base64 (with or without ``whsec_``), or not of the standard's length.
+        InvalidReceiverError: The secret is in quotes or has a name before it; or a key is not base64 (with or without
+            ``whsec_``), or not of the standard's length.
     """
+    if mistake := hint(secret):
+        raise InvalidReceiverError(receiver, "secret", f"it {mistake}")
     keys = tuple(_decode(part, receiver) for part in secret.reveal().split())
     if not keys:
         raise InvalidReceiverError(receiver, "secret", f"it is empty; {_HOW_TO_MAKE_ONE}")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from watcher.clock import Clock
 from watcher.core.messages.message import PLAIN_STYLE, Style
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, hint
 from watcher.http import HttpClient
 from watcher.line_writer import LineWriter
 
@@ -59,7 +59,8 @@ class Spec:
         url = self.url() if callable(self.url) else self.url
         if url is None or not is_http_url(url.reveal()):
             fault = 'set an address that begins with https:// (or http://), e.g. url = { env = "HOOK_URL" }'
-            raise InvalidReceiverError(self.name, "url", fault)
+            mistake = "" if url is None else hint(url)
+            raise InvalidReceiverError(self.name, "url", f"it {mistake}" if mistake else fault)
         return url
 
 

@@ -103,6 +103,8 @@ class SecretFacts:
     """Whether systemd gives it to the unit alone, and this is not the unit."""
     closed_to: int | None = None
     """The number of the daemon's user, if that user may not read the file."""
+    hint: str = ""
+    """The likely mistake in it, and the remedy."""
 
 
 def ok(about: str, detail: str) -> DoctorCheck:
@@ -222,8 +224,15 @@ def secret_check(facts: SecretFacts) -> DoctorCheck:
     if facts.error is not None:
         problem, _, remedy = facts.error.partition("; ")
         return fault(about, problem, remedy or "provide the secret there")
+    if facts.hint:
+        problem, _, remedy = facts.hint.partition(": ")
+        return warning(about, f"{facts.source} {problem}", remedy)
     if facts.file is None:
         return ok(about, f"{facts.source}: present; a change needs a restart")
+    return _secret_file_check(about, facts)
+
+
+def _secret_file_check(about: str, facts: SecretFacts) -> DoctorCheck:
     if facts.closed_to is not None:
         problem = f"the watcher's user ({facts.closed_to}) cannot read {facts.file} ({facts.mode:04o})"
         return fault(about, problem, 'give it as { credential = "…" }, with LoadCredential= in the unit')

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-import structlog
-
 from watcher.aitems.budget import Budget
 from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
@@ -15,8 +13,7 @@ from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
 from watcher.http import HttpClient, HttpSettings
 from watcher.wiring.runtime import Runtime
-
-log = structlog.get_logger()
+from watcher.wiring.secret_sources import ReadLog
 
 
 class AccountKeys:
@@ -26,13 +23,16 @@ class AccountKeys:
         self._settings = settings
         self._runtime = runtime
         self._pair = self._read()
+        self._log = ReadLog(f"{settings.access_key}, {settings.secret_key}")
 
     def current(self) -> KeyPair:
         """Return the current keys; while a file cannot be read, the last ones that were read."""
         try:
             self._pair = self._read()
         except SecretError as error:
-            log.warning("secret.read_failed", problem=str(error))
+            self._log.note(str(error))
+        else:
+            self._log.note()
         return self._pair
 
     def _read(self) -> KeyPair:

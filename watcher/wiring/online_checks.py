@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,12 +20,13 @@ from watcher.config import (
     WebhookSettings,
     receiver_url_problem,
 )
+from watcher.config.references import references
 from watcher.config.to_core import polls_of
 from watcher.core.messages.advice import advice
 from watcher.core.plural import counted
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, hint
 from watcher.http import HttpSettings, HttpSetupError
 from watcher.http.probe import probe
 from watcher.pipeline.polling.corroborate import doubted
@@ -141,9 +143,24 @@ def _skew(server_date: datetime | None, now: datetime) -> float | None:
 def _receiver_checks(config: Config, process: Runtime, stack: AsyncExitStack) -> Iterator[PendingCheck]:
     for name, settings in config.receivers.items():
         if isinstance(settings, SlackSettings):
-            yield _check_bot(name, settings, process, stack)
+            check = _check_bot(name, settings, process, stack)
         else:
-            yield _check_receiver(f"receiver {name}", settings, process)
+            check = _check_receiver(f"receiver {name}", settings, process)
+        yield _with_hints(check, dict(references(f"receiver.{name}", settings)), process)
+
+
+async def _with_hints(pending: PendingCheck, secrets: Mapping[str, SecretRef], process: Runtime) -> OnlineCheck:
+    """Add the likely mistakes in a receiver's secrets: a probe sends none, so it does not notice them."""
+    check = await pending
+    return replace(check, advice=". ".join(filter(None, (check.advice, *_hints(secrets, process)))))
+
+
+def _hints(secrets: Mapping[str, SecretRef], process: Runtime) -> Iterator[str]:
+    for key, ref in secrets.items():
+        # The check itself names a secret that cannot be read.
+        with suppress(SecretError):
+            if text := hint(process.secret(ref)):
+                yield f"{key} ({ref}) {text}"
 
 
 async def _check_bot(name: str, settings: SlackSettings, process: Runtime, stack: AsyncExitStack) -> OnlineCheck:

@@ -11,7 +11,7 @@ from pathlib import Path
 from watcher.config import Config, SecretError, SecretKind, SecretRef
 from watcher.config.references import secrets_of
 from watcher.config.secrets import CREDENTIALS_DIRECTORY
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, hint
 from watcher.reports.doctor import SecretFacts
 from watcher.store.sqlite.owner import Owner, may_read
 
@@ -32,7 +32,7 @@ def secret_facts(
 def _facts(key: str, ref: SecretRef, resolve: Callable[[SecretRef], Secret], user: Owner | None) -> SecretFacts:
     facts = SecretFacts(key=key, source=f"{ref}")
     try:
-        resolve(ref)
+        facts = replace(facts, hint=hint(resolve(ref)))
     except SecretError as error:
         is_elsewhere = ref.kind is SecretKind.CREDENTIAL and CREDENTIALS_DIRECTORY not in os.environ
         return replace(facts, error=f"{error}", only_in_unit=is_elsewhere)

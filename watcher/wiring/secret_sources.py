@@ -13,6 +13,24 @@ from watcher.wiring.runtime import Runtime
 log = structlog.get_logger()
 
 
+class ReadLog:
+    """Logs that a secret cannot be read, and the end of that, once and not at each request."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self._problem = ""
+
+    def note(self, problem: str = "") -> None:
+        """Note the result of a read; an empty problem stands for success."""
+        if problem == self._problem:
+            return
+        self._problem = problem
+        if problem:
+            log.warning("secret.read_failed", problem=problem)
+        else:
+            log.info("secret.read_recovered", secret=self._secret)
+
+
 class CurrentSecret:
     """A secret that is read at each use; while its file cannot be read, the last value counts."""
 
@@ -20,27 +38,17 @@ class CurrentSecret:
         self._ref = ref
         self._runtime = runtime
         self._latest = runtime.secret(ref)
-        self._problem = ""
+        self._log = ReadLog(str(ref))
 
     def __call__(self) -> Secret:
         """Return the current value."""
         try:
             self._latest = self._runtime.secret(self._ref)
         except SecretError as error:
-            self._note(str(error))
+            self._log.note(str(error))
         else:
-            self._note("")
+            self._log.note()
         return self._latest
-
-    def _note(self, problem: str) -> None:
-        """Log a new problem and its end once, not at each request."""
-        if problem == self._problem:
-            return
-        self._problem = problem
-        if problem:
-            log.warning("secret.read_failed", problem=problem)
-        else:
-            log.info("secret.read_recovered", secret=str(self._ref))
 
 
 class CurrentHeaders(Mapping[str, Secret]):

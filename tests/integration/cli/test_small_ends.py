@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from tests.integration.cli.support import runner
 from watcher.clock import Clock
-from watcher.config import SecretKind, SecretRef
+from watcher.config import AccountSettings, SecretKind, SecretRef
 from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
 from watcher.reports.store_health import StoreHealth
+from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, Simulator, serve
+from watcher.wiring.accounts import AccountKeys
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentSecret
 
@@ -58,6 +62,82 @@ def test_a_secret_that_cannot_be_read_is_logged_once_and_when_it_is_back(tmp_pat
         "secret.read_failed",
         "secret.read_recovered",
     ], "a new problem is a new line"
+
+
+def test_unreadable_keys_of_an_account_are_logged_once_and_the_last_pair_counts(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("first-secret")
+    environ = {"ACCESS": "access"}
+    runtime = Runtime(environ=environ, redactor=Redactor(), clock=Clock(), output=LineWriter(sys.stdout))
+    settings = AccountSettings(
+        access_key=SecretRef(SecretKind.ENV, "ACCESS"), secret_key=SecretRef(SecretKind.FILE, str(file))
+    )
+    keys = AccountKeys(settings, runtime)
+    with capture_logs() as logged:
+        file.unlink()
+        assert {keys.current().secret_key.reveal() for _ in range(5)} == {"first-secret"}
+        file.write_text("two\nlines")
+        assert {keys.current().secret_key.reveal() for _ in range(5)} == {"first-secret"}
+        file.write_text("second-secret")
+        assert {keys.current().secret_key.reveal() for _ in range(5)} == {"second-secret"}
+    assert [line["event"] for line in logged] == ["secret.read_failed", "secret.read_failed", "secret.read_recovered"]
+    assert logged[2]["secret"] == f"env ACCESS, file {file}"
+
+
+KEYS = """
+[account.main]
+base_url = "{base_url}"
+access_key = {{ env = "NCP_ACCESS_KEY" }}
+secret_key = {secret_key}
+
+[state]
+url = "sqlite:///watcher.db"
+
+[[watch]]
+service = "*"
+
+[receiver.hook]
+kind = "webhook"
+url = "http://127.0.0.1:9/"
+secret = {{ env = "HOOK_SECRET" }}
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ('{ env = "NCP_SECRET_KEY" }', '"{}"', "secret_key is in quotes, which count as part of it: remove them"),
+        ('{ file = "key" }', "NCP_SECRET_KEY={}", "secret_key looks like NAME=VALUE: leave only the value there"),
+        ('{ credential = "key" }', "export KEY='{}'", "secret_key looks like NAME=VALUE: leave only the value there"),
+    ],
+)
+async def test_keys_that_aitems_rejects_get_a_hint_about_a_likely_mistake(
+    given: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, around, mistake = given
+    text = around.format(SIMULATOR_SECRET_KEY)
+    (tmp_path / "key").write_text(text + "\n")
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("NCP_ACCESS_KEY", SIMULATOR_ACCESS_KEY)
+    monkeypatch.setenv("NCP_SECRET_KEY", text)
+    monkeypatch.setenv("HOOK_SECRET", "'whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0'")
+    async with serve(Simulator()) as simulator:
+        (tmp_path / "config.toml").write_text(KEYS.format(base_url=simulator.base_url, secret_key=source))
+        run = runner(capsys)
+        online = await asyncio.to_thread(run, "check", "--online", "--config", tmp_path / "config.toml")
+        doctor = await asyncio.to_thread(run, "doctor", "--config", tmp_path / "config.toml")
+    account, watch, hook = (
+        line for line in online.out.splitlines() if line.startswith(("account main  ", "watch *", "receiver hook"))
+    )
+    assert mistake in account
+    assert mistake in watch
+    assert "FAILED" in hook
+    assert "secret (env HOOK_SECRET) is in quotes" in online.out
+    problem, _, remedy = mistake.removeprefix("secret_key ").partition(": ")
+    assert problem in doctor.out
+    assert remedy in doctor.out
+    assert SIMULATOR_SECRET_KEY not in online.out + online.err + doctor.out + doctor.err
 
 
 @pytest.mark.parametrize(("because", "problems"), [("asked-for", 0), ("damaged", 1), ("foreign-log", 1), (None, 1)])

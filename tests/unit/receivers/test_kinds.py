@@ -111,3 +111,20 @@ def test_importing_the_kinds_loads_no_library() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own interpreter and text
     assert printed.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("slack", "secret"), ("webhook", "secret"), ("webhook", "url"), ("slack-webhook", "url")]
+)
+@pytest.mark.parametrize(
+    ("around", "mistake"),
+    [("'{}'", "it is in quotes"), ('"{}"', "it is in quotes"), ("NAME={}", "it looks like NAME=VALUE")],
+)
+def test_a_secret_with_a_likely_mistake_is_rejected_with_the_mistake(
+    kind: str, key: str, around: str, mistake: str
+) -> None:
+    text = "https://hooks.example.com/x" if key == "url" else "whsec_" + "A" * 40
+    wrong = Secret(around.format(text))
+    with pytest.raises(InvalidReceiverError, match=mistake) as caught:
+        made(kind, **{key: lambda: wrong})
+    assert text not in str(caught.value)

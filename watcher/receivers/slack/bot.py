@@ -16,6 +16,7 @@ from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResul
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
 from watcher.core.event import Event
 from watcher.core.messages.message import PLAIN_STYLE, Style
+from watcher.core.secret import hint
 from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
@@ -70,7 +71,10 @@ class SlackReceiver:
             raise InvalidReceiverError(spec.name, "channel", 'set the id of a channel, e.g. "C0123456789"')
         if spec.secret is None:
             raise InvalidReceiverError(spec.name, "token", 'set the token of a bot, e.g. { env = "SLACK_TOKEN" }')
-        token = spec.secret().reveal()
+        secret = spec.secret()
+        if mistake := hint(secret):
+            raise InvalidReceiverError(spec.name, "token", f"it {mistake}")
+        token = secret.reveal()
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise InvalidReceiverError(spec.name, "token", "this is no token: set the text that begins with xoxb-")
         self.pace_key = _pace(base_url, token, spec.channel)
