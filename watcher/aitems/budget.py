@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from watcher.clock import Clock
-from watcher.core.polling.rate_limit import RateLimiter
+from watcher.core.polling.rate_limit import BudgetWait, RateLimiter
 
 
 class BudgetSlot:
@@ -48,6 +49,8 @@ class Budget:
         self._routine: deque[asyncio.Future[BudgetSlot]] = deque()
         self._unwritten: BudgetSlot | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pause = (-math.inf, "")
+        """The end of the latest pause, in seconds of the monotonic clock, and its cause."""
 
     @asynccontextmanager
     async def slot(self, *, first: bool = False) -> AsyncIterator[BudgetSlot]:
@@ -58,9 +61,25 @@ class Budget:
         finally:
             self._release(slot)
 
-    def pause_for(self, seconds: float) -> None:
+    def pause_for(self, seconds: float, cause: str = "") -> None:
         """Grant no slot for some seconds; slots that are already granted stay valid."""
-        self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)
+        until = self._clock.monotonic() + seconds
+        self._rate_limiter = self._rate_limiter.paused(until)
+        self._pause = max(self._pause, (until, cause))
+
+    def wait_of(self, account: str) -> BudgetWait | None:
+        """Return the wait of the requests of this account; ``None`` where none waits."""
+        calls = len(self._first) + len(self._routine)
+        if not calls:
+            return None
+        now = self._clock.monotonic()
+        paused_until, cause = self._pause
+        return BudgetWait(
+            account=account,
+            calls=calls,
+            seconds=self._rate_limiter.wait_seconds(now) + (calls - 1) * self._rate_limiter.spacing_seconds,
+            cause=cause if paused_until > now else "",
+        )
 
     def count(self, slot: BudgetSlot) -> None:
         """Count a slot's request, which is about to be written."""

@@ -271,7 +271,7 @@ class AitemsClient:
     def _pause(self, cause: Cause, retry_after: float | None) -> None:
         seconds = retry_after if retry_after is not None else PAUSES.get(cause)
         if seconds:
-            self._budget.pause_for(seconds)
+            self._budget.pause_for(seconds, cause.value)
 
     def _bad(self, answer: Answered, reason: str) -> PollFailure:
         return PollFailure(

@@ -14,6 +14,7 @@ from watcher.cli.text.output import say
 if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.delivery.model import Outcome
+    from watcher.core.polling.rate_limit import BudgetWait
     from watcher.receivers.slack.bot import Access
     from watcher.reports.discovery import DiscoveryReport
     from watcher.reports.doctor import SecretFacts
@@ -60,8 +61,9 @@ def tried_by_daemon(config: Config, receiver: str) -> tuple[Outcome, Access | No
 
 
 def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any] | None:
-    from watcher.cli.store_access import ask_daemon
+    from watcher.cli.store_access import ask_daemon, socket_of_store
     from watcher.config.reader import read
+    from watcher.control.client import request
     from watcher.control.protocol import ControlError, NoDaemonError
 
     try:
@@ -75,4 +77,23 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
     say(f"{command}: inside the daemon, process {daemon['pid']}, with its secrets")
     # The daemon reads the same text, not the file: that may be open to this user alone.
     text = {"path": str(config.path.absolute()), "text": read(config.path)}
-    return ask_daemon(config, os.environ, command, {**arguments, **text}, timeout_seconds=LONGEST_SECONDS)
+    return request(
+        socket_of_store(config, os.environ),
+        command,
+        {**arguments, **text},
+        timeout_seconds=LONGEST_SECONDS,
+        on_progress=_say_progress,
+    )
+
+
+def _say_progress(progress: Mapping[str, Any]) -> None:
+    from watcher.core.polling.rate_limit import BudgetWait
+
+    say_wait(BudgetWait(**progress))
+
+
+def say_wait(wait: BudgetWait) -> None:
+    """Print that calls wait for the budget of their account."""
+    from watcher.reports.online import wait_text
+
+    say(wait_text(wait))

@@ -98,11 +98,11 @@ def ask_daemon(
     """
     from watcher.control.client import TIMEOUT_SECONDS, request
 
-    path = _socket_of_store(config, environ)
+    path = socket_of_store(config, environ)
     return request(path, command, arguments, timeout_seconds=timeout_seconds or TIMEOUT_SECONDS)
 
 
-def _socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
+def socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
     """Return the link beside the store, or another socket where a daemon of this store answers."""
     from watcher.control.socket_path import link_path
 

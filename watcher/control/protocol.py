@@ -1,4 +1,7 @@
-"""The lines on the socket: a request ``{"command": …, "arguments": {…}}``, and an ``answer`` or an ``error``."""
+"""The lines on the socket: a request ``{"command": …, "arguments": {…}}``, and an ``answer`` or an ``error``.
+
+A request with ``"progress": true`` may get lines with ``progress`` before its answer.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import Final
 
 Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
 """Serves one command: takes its arguments and returns the answer; raises ``ControlError`` to refuse."""
+
+Report = Callable[[Mapping[str, object]], None]
+"""Sends one line of progress."""
 
 MAX_REQUEST_BYTES: Final = 1_048_576
 """Enough for the text of a configuration."""
@@ -24,12 +30,29 @@ class NoDaemonError(Exception):
     """No daemon listens on the socket."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportingHandler:
+    """A handler that reports its progress, if the request asks for it."""
+
+    serve: Callable[[Mapping[str, object], Report], Awaitable[Mapping[str, object]]]
+
+    async def __call__(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        """Serve a request without progress."""
+        return await self.serve(arguments, no_report)
+
+
+def no_report(_progress: Mapping[str, object]) -> None:
+    """Send no progress: nobody asked for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One command with its arguments."""
 
     command: str
     arguments: Mapping[str, object]
+    progress: bool = False
+    """Whether lines of progress are welcome; an older daemon sends none."""
 
 
 def request_line(request: Request) -> bytes:
@@ -38,7 +61,8 @@ def request_line(request: Request) -> bytes:
     Raises:
         ControlError: it is too long.
     """
-    return _line({"command": request.command, "arguments": dict(request.arguments)}, MAX_REQUEST_BYTES)
+    document = {"command": request.command, "arguments": dict(request.arguments), "progress": request.progress}
+    return _line(document, MAX_REQUEST_BYTES)
 
 
 def read_request(line: bytes) -> Request:
@@ -51,7 +75,7 @@ def read_request(line: bytes) -> Request:
     command, arguments = document.get("command"), document.get("arguments", {})
     if not isinstance(command, str) or not isinstance(arguments, dict):
         raise ControlError('a request is a line such as {"command": "ping", "arguments": {}}')
-    return Request(command=command, arguments=arguments)
+    return Request(command=command, arguments=arguments, progress=document.get("progress") is True)
 
 
 def answer_line(answer: Mapping[str, object]) -> bytes:
@@ -61,6 +85,19 @@ def answer_line(answer: Mapping[str, object]) -> bytes:
         ControlError: it is too long.
     """
     return _line({"answer": dict(answer)}, MAX_ANSWER_BYTES)
+
+
+def progress_line(progress: Mapping[str, object]) -> bytes:
+    """Return a step of progress as a line."""
+    return _line({"progress": dict(progress)}, MAX_ANSWER_BYTES)
+
+
+def read_progress(line: bytes) -> Mapping[str, object] | None:
+    """Return the progress that a line holds; ``None`` if it is another line."""
+    if not line.startswith(b'{"progress": '):
+        return None
+    progress = _object(line).get("progress")
+    return progress if isinstance(progress, dict) else None
 
 
 def refusal_line(text: str) -> bytes:

@@ -18,8 +18,12 @@ from watcher.control.protocol import (
     MAX_REQUEST_BYTES,
     ControlError,
     Handler,
+    Report,
+    ReportingHandler,
     Request,
     answer_line,
+    no_report,
+    progress_line,
     read_request,
     refusal_line,
 )
@@ -131,7 +135,7 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await self._answer(reader)
+            line = await self._answer(reader, writer)
             async with asyncio.timeout(LINE_SECONDS):
                 writer.write(line)
                 await writer.drain()
@@ -140,21 +144,26 @@ class ControlServer:
         finally:
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        def report(progress: Mapping[str, object]) -> None:
+            writer.write(progress_line(progress))
+
         try:
             async with asyncio.timeout(LINE_SECONDS):
                 request = read_request(await _line(reader))
-            return answer_line(await self._handle(request))
+            return answer_line(await self._handle(request, report if request.progress else no_report))
         except ControlError as error:
             return refusal_line(str(error))
 
-    async def _handle(self, request: Request) -> Mapping[str, object]:
+    async def _handle(self, request: Request, report: Report) -> Mapping[str, object]:
         handler = self._handlers.get(request.command)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
             raise ControlError(f"the daemon has no command {request.command!r}; it has {known}")
         log.info("control.requested", command=request.command)
         try:
+            if isinstance(handler, ReportingHandler):
+                return await handler.serve(request.arguments, report)
             return await handler(request.arguments)
         except ControlError:
             raise

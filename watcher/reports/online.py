@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from math import ceil
+
+from watcher.core.duration import format_duration
+from watcher.core.plural import counted
+from watcher.core.polling.rate_limit import BudgetWait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +43,14 @@ def failed(about: str, detail: str, cause: str | None = None) -> OnlineCheck:
 def unusable(about: str, error: Exception) -> OnlineCheck:
     """Return a check that could not be made: a secret is missing or a setting is invalid."""
     return OnlineCheck(about=about, good=False, detail=f"{error}", unusable=True)
+
+
+def wait_text(wait: BudgetWait) -> str:
+    """Return the line about requests that wait for the budget of their account."""
+    reason = (
+        f"AiTEMS answered {wait.cause}, so the account pauses"
+        if wait.cause
+        else "the account's requests_per_second allows no more"
+    )
+    calls = counted(wait.calls, "call waits", "calls wait")
+    return f"account {wait.account}: {calls} {format_duration(timedelta(seconds=ceil(wait.seconds)))}: {reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -11,6 +11,7 @@ from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
+from watcher.core.polling.rate_limit import BudgetWait
 from watcher.http import HttpClient, HttpSettings
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import ReadLog
@@ -63,6 +64,12 @@ class Budgets:
                 # Requests that the old budget permitted may still be in progress.
                 budget.pause_for(1.0)
         return budget
+
+    def waits(self) -> Iterator[BudgetWait]:
+        """Yield the accounts whose requests wait."""
+        for name, (_, _, budget) in self._budgets.items():
+            if (wait := budget.wait_of(name)) is not None:
+                yield wait
 
 
 def make_api(

@@ -11,7 +11,8 @@ from watcher.aitems.wire import ServiceInfo
 from watcher.config import Config
 from watcher.core.polling.result import PollFailure
 from watcher.reports.discovery import FoundAccount, FoundService
-from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.accounts import make_api
+from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
 
 
@@ -19,7 +20,7 @@ async def discover(
     config: Config,
     names: Sequence[str],
     process: Runtime,
-    budgets: Budgets | None = None,
+    use: BudgetUse | None = None,
     *,
     services_only: bool = False,
 ) -> list[FoundAccount]:
@@ -29,8 +30,9 @@ async def discover(
         SecretError: a key cannot be read.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
-    async with AsyncExitStack() as stack:
-        apis = {name: make_api(name, config.accounts[name], process, stack, budgets) for name in names}
+    use = use or BudgetUse()
+    async with AsyncExitStack() as stack, saying_waits(use, process.clock):
+        apis = {name: make_api(name, config.accounts[name], process, stack, use.budgets) for name in names}
         return await asyncio.gather(*(_account(name, api, services_only=services_only) for name, api in apis.items()))
 
 

@@ -35,6 +35,7 @@ from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
 from watcher.reports.receiver_check import history_text, scopes_text
 from watcher.wiring.accounts import Budgets, make_api
+from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.slack_access import access_of
 
@@ -46,16 +47,17 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 PendingCheck = Coroutine[object, object, OnlineCheck]
 
 
-async def online_checks(config: Config, process: Runtime, budgets: Budgets | None = None) -> AsyncIterator[OnlineCheck]:
+async def online_checks(config: Config, process: Runtime, use: BudgetUse | None = None) -> AsyncIterator[OnlineCheck]:
     """Make all checks at the same time; yield them in the order of the configuration.
 
     Args:
         config: the accounts, watches and receivers.
         process: has the secrets.
-        budgets: the daemon's budgets of requests, where it makes the checks.
+        use: the budgets of requests, which are new by default.
     """
-    async with AsyncExitStack() as stack:
-        checks = [*_account_checks(config, process, stack, budgets), *_receiver_checks(config, process, stack)]
+    use = use or BudgetUse()
+    async with AsyncExitStack() as stack, saying_waits(use, process.clock):
+        checks = [*_account_checks(config, process, stack, use.budgets), *_receiver_checks(config, process, stack)]
         tasks = [asyncio.create_task(check) for check in checks]
         try:
             for task in tasks:
@@ -66,7 +68,7 @@ async def online_checks(config: Config, process: Runtime, budgets: Budgets | Non
 
 
 def _account_checks(
-    config: Config, process: Runtime, stack: AsyncExitStack, budgets: Budgets | None
+    config: Config, process: Runtime, stack: AsyncExitStack, budgets: Budgets
 ) -> Iterator[PendingCheck]:
 
     polls = polls_of(config)

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from watcher.config import Config, ConfigError, SecretError, load
-from watcher.control.protocol import ControlError, Handler
+from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler
 from watcher.http import HttpSetupError
 from watcher.receivers import InvalidReceiverError
 from watcher.reports.discovery import report_of
 from watcher.reports.receiver_check import access_json, outcome_json
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.alert_test import try_receiver
+from watcher.wiring.budget_waits import BudgetUse
 from watcher.wiring.discovery import discover
 from watcher.wiring.online_checks import online_checks
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_facts import secret_facts
 
 Arguments = Mapping[str, object]
-Work = Callable[[Config, Arguments], Awaitable[Arguments]]
+Work = Callable[[Config, Arguments, Report], Awaitable[Arguments]]
 NO_SECTION: Final[tuple[str, ...]] = ()
 
 
@@ -36,24 +37,25 @@ def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Con
         active: returns that configuration.
     """
 
-    def shared(config: Config) -> Budgets | None:
+    def use(config: Config, report: Report) -> BudgetUse:
         """Return the daemon's budgets, unless another configuration would change them."""
-        return budgets if config.accounts == active().accounts else None
+        own = budgets if config.accounts == active().accounts else Budgets()
+        return BudgetUse(own, lambda wait: report(asdict(wait)))
 
-    async def check(config: Config, _arguments: Arguments) -> Arguments:
-        return {"checks": [item.as_json() async for item in online_checks(config, runtime, shared(config))]}
+    async def check(config: Config, _arguments: Arguments, report: Report) -> Arguments:
+        return {"checks": [item.as_json() async for item in online_checks(config, runtime, use(config, report))]}
 
-    async def secrets(config: Config, _arguments: Arguments) -> Arguments:
+    async def secrets(config: Config, _arguments: Arguments, _report: Report) -> Arguments:
         return {"secrets": [asdict(item) for item in secret_facts(config, runtime.secret)]}
 
-    async def find(config: Config, arguments: Arguments) -> Arguments:
+    async def find(config: Config, arguments: Arguments, report: Report) -> Arguments:
         wanted = arguments.get("accounts")
         names = [name for name in config.accounts if isinstance(wanted, list) and name in wanted]
         services_only = arguments.get("services_only") is True
-        found = await discover(config, names, runtime, shared(config), services_only=services_only)
+        found = await discover(config, names, runtime, use(config, report), services_only=services_only)
         return asdict(report_of(found))
 
-    async def test(config: Config, arguments: Arguments) -> Arguments:
+    async def test(config: Config, arguments: Arguments, _report: Report) -> Arguments:
         name = str(arguments.get("receiver"))
         if name not in config.receivers:
             raise ControlError(f"there is no [receiver.{name}]")
@@ -67,13 +69,13 @@ def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Con
 def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
     """Wrap a handler: it reads the configuration, and an expected error becomes the socket's own."""
 
-    async def handler(arguments: Arguments) -> Arguments:
+    async def serve(arguments: Arguments, report: Report) -> Arguments:
         try:
-            return await work(_configuration(arguments, active), arguments)
+            return await work(_configuration(arguments, active), arguments, report)
         except (SecretError, HttpSetupError, InvalidReceiverError) as error:
             raise ControlError(str(error)) from None
 
-    return handler
+    return ReportingHandler(serve)
 
 
 def _configuration(arguments: Arguments, active: Callable[[], Config]) -> Config:

@@ -17,7 +17,7 @@ import structlog
 from tests.support.daemon_in_process import eventually
 from watcher.control import server
 from watcher.control.client import request
-from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError
+from watcher.control.protocol import MAX_REQUEST_BYTES, ControlError, Handler, NoDaemonError, Report, ReportingHandler
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import MAX_PATH_BYTES, link_path, socket_path
 
@@ -34,7 +34,14 @@ async def fail(_arguments: Mapping[str, object]) -> Mapping[str, object]:
     raise RuntimeError("the secret is hunter2")
 
 
-HANDLERS: dict[str, Handler] = {"echo": echo, "refuse": refuse, "fail": fail}
+async def count(_arguments: Mapping[str, object], report: Report) -> Mapping[str, object]:
+    for step in (1, 2, 3):
+        report({"step": step})
+        await asyncio.sleep(0)
+    return {"steps": 3}
+
+
+HANDLERS: dict[str, Handler] = {"echo": echo, "refuse": refuse, "fail": fail, "count": ReportingHandler(count)}
 
 
 @asynccontextmanager
@@ -76,7 +83,7 @@ async def test_an_exception_in_a_handler_is_reported_without_its_text(tmp_path: 
 
 async def test_an_unknown_command_is_refused_with_the_list_of_commands(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
-        with pytest.raises(ControlError, match=r"it has echo, fail, refuse$"):
+        with pytest.raises(ControlError, match=r"it has count, echo, fail, refuse$"):
             await ask(path, "dance")
 
 
@@ -227,3 +234,21 @@ async def test_a_request_in_progress_survives_that_its_socket_is_made_again(tmp_
         await serving.ensure()
         let.set()
         assert await answer == {"done": True}
+
+
+@pytest.mark.parametrize(("command", "steps"), [("count", [1, 2, 3]), ("echo", [])])
+async def test_progress_comes_before_the_answer(tmp_path: Path, command: str, steps: list[int]) -> None:
+    got: list[object] = []
+
+    def note(progress: Mapping[str, object]) -> None:
+        got.append(progress["step"])
+
+    async with served(tmp_path / "control.sock") as path:
+        await asyncio.to_thread(request, path, command, {}, timeout_seconds=10.0, on_progress=note)
+    assert got == steps
+
+
+async def test_a_command_that_asks_for_no_progress_gets_one_line(tmp_path: Path) -> None:
+    async with served(tmp_path / "control.sock") as path:
+        assert await ask(path, "count") == {"steps": 3}
+        assert await asyncio.to_thread(raw, path, b'{"command": "count"}\n') == {"answer": {"steps": 3}}

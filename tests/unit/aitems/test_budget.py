@@ -11,6 +11,7 @@ import pytest
 
 from watcher.aitems.budget import Budget, BudgetSlot
 from watcher.clock import Clock
+from watcher.core.polling.rate_limit import BudgetWait
 
 FAST = 10_000.0
 
@@ -191,3 +192,46 @@ async def test_a_pause_holds_waiting_calls_back() -> None:
 def test_a_concurrency_below_one_is_rejected() -> None:
     with pytest.raises(ValueError, match="max_concurrency"):
         make_budget(max_concurrency=0)
+
+
+async def waiting(budget: Budget, calls: int) -> BudgetWait | None:
+    """Return the wait while so many calls are in the queue; they end then."""
+    queue = Calls(budget)
+    for number in range(calls):
+        await queue.start(f"{number}")
+    wait = budget.wait_of("main")
+    for task in queue.tasks.values():
+        task.cancel()
+    await queue.end()
+    return wait
+
+
+@pytest.mark.parametrize(
+    ("pauses", "calls", "seconds", "cause"),
+    [
+        ([(300.0, "quota")], 1, 300.0, "quota"),
+        ([(300.0, "quota")], 3, 320.0, "quota"),
+        ([(300.0, "quota"), (5.0, "rate")], 1, 300.0, "quota"),
+        ([(5.0, "rate"), (300.0, "throttle")], 1, 300.0, "throttle"),
+        ([(1.0, "")], 1, 1.0, ""),
+    ],
+)
+async def test_a_budget_says_how_long_its_calls_wait_and_why(
+    pauses: list[tuple[float, str]], calls: int, seconds: float, cause: str
+) -> None:
+    budget = make_budget(per_second=0.1, clock=ManualClock())
+    for pause in pauses:
+        budget.pause_for(*pause)
+    wait = await waiting(budget, calls)
+    assert wait == BudgetWait(account="main", calls=calls, seconds=seconds, cause=cause)
+
+
+async def test_the_rate_alone_makes_calls_wait_without_a_cause_and_a_pause_that_is_over_has_none() -> None:
+    clock = ManualClock()
+    budget = make_budget(per_second=0.1, clock=clock)
+    budget.pause_for(3.0, "rate")
+    clock.seconds += 4.0
+    async with budget.slot() as slot:
+        slot.on_write()
+    assert await waiting(budget, 2) == BudgetWait(account="main", calls=2, seconds=20.0)
+    assert await waiting(budget, 0) is None

@@ -97,7 +97,7 @@ def _show_plan(plan: PollPlan, out: Screen) -> None:
 
 
 def _check_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineCheck]:
-    from watcher.cli.from_daemon import checks_of_daemon
+    from watcher.cli.from_daemon import checks_of_daemon, say_wait
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.cli.text.verdicts import show_online_check
 
@@ -105,13 +105,14 @@ def _check_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineChe
         for check in answered if shown else ():
             show_online_check(check, out)
         return answered
+    from watcher.wiring.budget_waits import BudgetUse
     from watcher.wiring.online_checks import online_checks
 
     process = runtime(quiet_logs(verbose=False))
 
     async def collect() -> list[OnlineCheck]:
         checks = []
-        async for online_check in online_checks(config, process):
+        async for online_check in online_checks(config, process, BudgetUse(on_wait=say_wait)):
             checks.append(online_check)
             if shown:
                 show_online_check(online_check, out)

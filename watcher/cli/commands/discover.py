@@ -65,14 +65,15 @@ def _accounts(config: Config, wanted: str | None) -> list[str]:
 
 def _discover(config: Config, names: list[str], *, services_only: bool) -> DiscoveryReport:
     """Discover inside the daemon, which has the secrets, or here."""
-    from watcher.cli.from_daemon import found_by_daemon
+    from watcher.cli.from_daemon import found_by_daemon, say_wait
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.reports.discovery import report_of
 
     found = found_by_daemon(config, names, services_only=services_only)
     if found is not None:
         return found
+    from watcher.wiring.budget_waits import BudgetUse
     from watcher.wiring.discovery import discover as find
 
     process = runtime(quiet_logs(verbose=False))
-    return report_of(run_async(find(config, names, process, services_only=services_only)))
+    return report_of(run_async(find(config, names, process, BudgetUse(on_wait=say_wait), services_only=services_only)))

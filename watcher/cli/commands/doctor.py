@@ -72,6 +72,8 @@ def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iter
 
 
 async def _online_checks(config: Config, process: Runtime) -> list[OnlineCheck]:
+    from watcher.cli.from_daemon import say_wait
+    from watcher.wiring.budget_waits import BudgetUse
     from watcher.wiring.online_checks import online_checks
 
-    return [check async for check in online_checks(config, process)]
+    return [check async for check in online_checks(config, process, BudgetUse(on_wait=say_wait))]

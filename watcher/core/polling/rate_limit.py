@@ -50,3 +50,16 @@ class RateLimiter:
     def paused(self, until: float) -> RateLimiter:
         """Return the limiter with no start before ``until``; it never shortens an earlier pause."""
         return replace(self, free_at=max(self.free_at, until))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWait:
+    """Requests that wait for the budget of their account."""
+
+    account: str
+    calls: int
+    """The number of requests that wait."""
+    seconds: float
+    """The time until the last of them may start."""
+    cause: str = ""
+    """The cause of a pause that AiTEMS asked for, e.g. ``quota``; empty where only the rate holds them back."""
