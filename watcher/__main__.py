@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130
 def main() -> None:
     """Run the command line."""
     first_steps.open_closed_streams()
+    first_steps.lose_messages_quietly()
     if sys.argv[1:2] == ["run"]:
         first_steps.hold_hangups()
     # Garbage collection while modules load, and once more at the end, takes a third of a short command's time.

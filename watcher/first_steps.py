@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Final
 
 STREAMS: Final = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
@@ -26,6 +28,27 @@ def open_closed_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+class Messages(io.TextIOWrapper):
+    """Standard error that loses what it cannot write: a full disk there changes no exit status."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text, or lose it."""
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write the rest, or lose it."""
+        with suppress(OSError):
+            super().flush()
+
+
+def lose_messages_quietly() -> None:
+    """Let standard error lose what it cannot write, without an error."""
+    stream = sys.stderr
+    sys.stderr = Messages(stream.buffer, stream.encoding, stream.errors, line_buffering=True)
 
 
 def hold_hangups() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +13,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.cli.support import runner
+from tests.unit.reports.facts import POP, event
 from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretKind, SecretRef
+from watcher.core.batch import Batch
 from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
 from watcher.reports.store_health import StoreHealth
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, Simulator, serve
+from watcher.store.polls import PollStore
+from watcher.store.sqlite.database import open_database
 from watcher.wiring.accounts import AccountKeys
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentSecret
@@ -35,6 +40,10 @@ LONG, SHORT = "config schema", "--version"
         (f"{COMMAND} {LONG} >/dev/full", 1, "cannot write to standard output: No space left on device\n"),
         (f"{COMMAND} {SHORT} >/dev/full", 1, "cannot write to standard output: No space left on device\n"),
         (f"{COMMAND} config no-such >/dev/full", 2, None),
+        (f"{COMMAND} {LONG} 2>/dev/full >/dev/null", 0, ""),
+        (f"{COMMAND} config no-such 2>/dev/full", 2, ""),
+        (f"{COMMAND} check --config /no/such 2>/dev/full", 78, ""),
+        (f"{COMMAND} {SHORT} >/dev/full 2>&1", 1, ""),
     ],
 )
 def test_output_that_cannot_be_written_is_no_traceback(script: str, status: int, said: str | None) -> None:
@@ -43,6 +52,55 @@ def test_output_that_cannot_be_written_is_no_traceback(script: str, status: int,
     assert ended.returncode == status, ended.stderr
     assert "Traceback" not in ended.stderr
     assert said is None or ended.stderr == said
+
+
+CONFIG = """
+[account.main]
+access_key = { env = "A" }
+secret_key = { env = "B" }
+[state]
+url = "sqlite:///watcher.db"
+[[watch]]
+service = "6wxgu1abcde"
+[receiver.console]
+kind = "log"
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a configuration whose store has a history longer than the buffer of a pipe."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "config.toml").write_text(CONFIG)
+    events = tuple(
+        event(id=f"evt_{number:06}abcdefghij", seq=number, version="v1", subject=POP.subject) for number in range(1500)
+    )
+    with closing(open_database(folder / "watcher.db", purpose="test", now=NOW)) as database:
+        asyncio.run(PollStore(database).record(Batch(events=events)))
+    return folder / "config.toml"
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        ("history --limit 1500 --config {} | head -1", 0, ""),
+        ("status --config {} | head -c 0", 0, ""),
+        ("status --config {} >/dev/full", 1, "cannot write to standard output: No space left on device"),
+        ("history --config {} >/dev/full", 1, "cannot write to standard output: No space left on device"),
+        ("history --config {} 2>/dev/full >/dev/null", 0, ""),
+        ("status --config {} 2>/dev/full >/dev/null", 1, ""),
+    ],
+)
+def test_reading_commands_end_quietly_for_head_and_name_a_full_disk(
+    config: Path, script: str, status: int, said: str
+) -> None:
+    line = f"{COMMAND} {script.format(config)}"
+    shell = ["/bin/bash", "-o", "pipefail", "-c", line]
+    ended = subprocess.run(shell, check=False, capture_output=True, text=True)  # noqa: S603 - our own command
+    assert ended.returncode == status, ended.stderr
+    assert "Traceback" not in ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("configuration: ")]
+    assert lines == ([said] if said else [])
 
 
 def test_a_secret_that_cannot_be_read_is_logged_once_and_when_it_is_back(tmp_path: Path) -> None:
