@@ -237,7 +237,7 @@ MUTANTS: Final = (
     Mutant(
         "the budget ignores a pause",
         "watcher/aitems/budget.py",
-        "        self._rate_limiter = self._rate_limiter.paused(self._clock.monotonic() + seconds)\n",
+        "        self._rate_limiter = self._rate_limiter.paused(until)\n",
         "        assert seconds >= 0\n",
         "tests/unit/aitems/test_budget.py",
     ),

@@ -41,7 +41,9 @@ def _short_expiry(config: Config) -> Iterator[str]:
 
 
 def _undocumented_statuses(route: Route) -> Iterator[str]:
-    for status in route.match.patterns.get("status", ()):
+    patterns = route.match.patterns
+    # A status in both keys is one warning.
+    for status in dict.fromkeys((*patterns.get("status", ()), *patterns.get("from", ()))):
         if not is_pattern(status) and status not in set(Status):
             yield f"{route.name} matches the status {status}, which the documents of AiTEMS do not have"
 

@@ -47,6 +47,7 @@ class SampleRequest:
     type: str | None = None
     version: str | None = None
     status: str | None = None
+    from_status: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
 
 
@@ -67,7 +68,7 @@ def sample_event(request: SampleRequest, config: Config, now: datetime) -> Event
         version=ref.version or None,
         service_name=naming.name,
         labels={**naming.labels, **request.labels},
-        from_status=None,
+        from_status=request.from_status,
         to_status=request.status or STATUSES.get(kind),
         after=now,
         before=now,

@@ -193,6 +193,16 @@ def test_conditions_and_mentions_without_effect_give_warnings() -> None:
     assert not any("label" in line for line in plan(ACCOUNT, labelled, SLACK, HOOK, ROUTE).warnings)
 
 
+@pytest.mark.parametrize(
+    ("before", "undocumented"),
+    [("paused", ["stopped", "paused"]), ("stopped", ["stopped"]), ("learning", ["stopped"]), ("p*", ["stopped"])],
+)
+def test_an_undocumented_status_before_gives_the_same_warning(before: str, undocumented: list[str]) -> None:
+    route = ROUTE.replace('"learn*"],', f'"learn*"], from = "{before}",')
+    warnings = [line for line in plan(ACCOUNT, SERVICE, SLACK, HOOK, route).warnings if "matches the status" in line]
+    assert [line.split()[5].rstrip(",") for line in warnings] == undocumented
+
+
 def test_a_route_without_kinds_matches_the_default_kinds() -> None:
     (route,) = plan(ACCOUNT, SERVICE, SLACK).routes
     assert {"failed", "succeeded"} <= set(route.kinds)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.reports.facts import NOW
-from watcher.config import Config, load
+from watcher.config import Config, ConfigError, load
 from watcher.core.event import INCIDENT_KINDS, Event, Kind
 from watcher.core.routing.matcher import Matcher, facts_of
 from watcher.core.routing.silence import Silence
@@ -181,3 +181,32 @@ def test_a_silence_is_named_and_no_receiver_is_notified(config: Config) -> None:
     document = report_on(event, config, silence=quiet).as_json()
     assert (document["recipients"], document["reason"]) == ([], report_on(event, config).reason)
     assert document["silence"]["by"] == "mina"  # type: ignore[index]  # as the report says
+
+
+FROM = TEXT.replace(
+    """[[route]]
+match = { kind = "failed", labels = { env = "prod*" } }""",
+    """[[route]]
+match = { kind = "failed", from = ["learning", "wait*"] }""",
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        ("learning", "everything matches; the next routes are tried too"),
+        ("waiting", "everything matches; the next routes are tried too"),
+        ("requesting", "from is requesting, not learning or wait*"),
+        (None, "it has no from"),
+    ],
+)
+def test_an_invented_event_has_the_requested_status_before(before: str | None, why: str) -> None:
+    routed = report(load(Path("config.toml"), text=FROM), from_status=before)
+    assert routed.routes[0].why == why
+
+
+@pytest.mark.parametrize("pattern", ["learning", "*", "l?arning"])
+def test_a_last_route_that_matches_the_status_before_is_no_catch_all(pattern: str) -> None:
+    text = TEXT.removesuffix('to = ["console"]\n') + f'match = {{ from = "{pattern}" }}\nto = ["console"]\n'
+    with pytest.raises(ConfigError, match="the last route must match everything"):
+        load(Path("config.toml"), text=text)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher route evt_01jdxq5k",
     "aitems-watcher route --kind failed --service 6wxgu1abcde --type pop --label env=prod",
+    "aitems-watcher route --status learningFailed --from learning",
     "aitems-watcher route --status completed --json | jq '.recipients[].receiver'",
     statuses={
         ExitStatus.OK: "a receiver is notified",
@@ -50,6 +51,9 @@ ServiceOption = Annotated[str | None, typer.Option("--service", metavar="ID", he
 TypeOption = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The type of the training.")]
 VersionOption = Annotated[str | None, typer.Option("--version", metavar="ID", help="The version of the training.")]
 StatusOption = Annotated[str | None, typer.Option("--status", metavar="STATUS", help="The new status of the training.")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="STATUS", help="The status of the training before; by default none.")
+]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label besides those of the watch; may be repeated."),
@@ -65,6 +69,7 @@ def route(  # noqa: PLR0913 - one parameter an option
     type_: TypeOption = None,
     version: VersionOption = None,
     status: StatusOption = None,
+    from_: FromOption = None,
     label: LabelOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -84,6 +89,7 @@ def route(  # noqa: PLR0913 - one parameter an option
         type=type_,
         version=version,
         status=status,
+        from_status=from_,
         labels=_labels(label or ()),
     )
     _require_one_source(event, invented=request != SampleRequest())
