@@ -9,6 +9,7 @@ import typer
 from watcher import __version__
 from watcher.cli.commands import (
     check,
+    completion,
     config,
     deliveries,
     demo,
@@ -86,4 +87,5 @@ app.command("backup", epilog=store.BACKUP_END)(store.backup)
 app.command("restore", epilog=store.RESTORE_END)(store.restore)
 app.command("migrate", epilog=store.MIGRATE_END)(store.migrate)
 app.add_typer(config.group, name="config")
+app.command("completion", epilog=completion.END)(completion.completion)
 app.command("simulate", epilog=simulate.END)(simulate.simulate)
