@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -47,8 +47,11 @@ class Maintenance:
         *,
         clock_trust: ClockTrust,
         on_events: Callable[[], None] = lambda: None,
+        release_pages: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._on_events = on_events
+        self._release_pages = release_pages
+        """Gives a batch of the store's free pages back to the disk, and returns their number; 0 at the end."""
         self._retention = retention
         self._orphans = orphans
         self._backups = backups
@@ -122,3 +125,11 @@ class Maintenance:
             pruned += batch
         if pruned:
             log.info("history.pruned", events=pruned, before=before)
+        await self._shrink()
+
+    async def _shrink(self) -> None:
+        pages = 0
+        while self._release_pages is not None and (batch := await self._release_pages()):
+            pages += batch
+        if pages:
+            log.info("store.shrunk", pages=pages)

@@ -99,6 +99,7 @@ def _make_maintenance(connections: Connections, shared: _Shared) -> Maintenance:
         limits_of(connections),
         shared.clock,
         clock_trust=shared.clock_trust,
+        release_pages=shared.database.release_pages,
         on_events=shared.router.wake.tick,
     )
 

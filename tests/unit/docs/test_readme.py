@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from tests.support.paths import ROOT
 from tests.unit.receivers.samples import CASES
@@ -13,6 +16,7 @@ from watcher.config import load
 from watcher.core.messages.message import Style
 from watcher.receivers.slack.blocks import payload
 from watcher.receivers.slack.layout import TEXT_ONLY
+from watcher.store.sqlite.library import oldest
 
 PAGE = (ROOT / "README.md").read_text()
 
@@ -51,6 +55,19 @@ def test_the_installation_matches_the_tutorial() -> None:
     tutorial = (ROOT / "docs" / "tutorial.md").read_text().splitlines()
     server = PAGE.partition("## Install it on a server")[2].partition("```sh\n")[2].partition("```")[0]
     assert [line for line in server.splitlines() if line not in tutorial] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_the_requirements_name_the_oldest_python_and_the_oldest_sqlite(page: str) -> None:
+    text = (ROOT / page).read_text()
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    assert f"Python {python} or newer" in text
+    assert f"SQLite {oldest().removesuffix('.0')} or newer" in " ".join(text.split())
+
+
+def test_the_map_of_the_documents_names_the_last_fault_of_the_table() -> None:
+    faults = re.findall(r"^\| R(\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
+    assert f"R1 to R{max(map(int, faults))}" in (ROOT / "docs" / "index.md").read_text()
 
 
 def test_its_make_commands_are_targets() -> None:

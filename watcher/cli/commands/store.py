@@ -16,7 +16,7 @@ from watcher.cli.text.output import cell, say, screen
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from watcher.store.sqlite.database import Opening
+    from watcher.store.sqlite.database import Database, Opening
 
 BACKUP_END: Final = help_end(
     "aitems-watcher backup /var/backups/watcher.db",
@@ -93,7 +93,7 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
     """Migrate the store to this version's schema.
 
     The daemon must be stopped; its start migrates too. A backup is made first, in the folder `backups` beside the
-    store.
+    store. A store of an older version is also rewritten once, so that its file can shrink.
     """
     with plain_errors():
         from watcher.store.schema_version import revision_in, this_revision
@@ -107,12 +107,26 @@ def migrate(config: ConfigOption = None, check: CheckOption = False) -> None:
         from watcher.store.sqlite.database import open_database
 
         database = open_database(store, purpose="migrate", now=_now())
-        database.close()
+        try:
+            _make_shrinkable(database)
+        finally:
+            database.close()
         _show_opening(database.opening)
         old = database.opening.migrated_from
         screen().line(
             f"schema {this_revision()}, nothing to do" if old is None else f"schema {old} -> {this_revision()}"
         )
+
+
+def _make_shrinkable(database: Database) -> None:
+    """Rewrite the store of an older version; it works as before where there is no space for that."""
+    from watcher.store.errors import StoreUnusable
+
+    try:
+        if database.make_shrinkable():
+            say("the store was rewritten: its file can shrink from now on")
+    except StoreUnusable as error:
+        say(f"warning: {error}")
 
 
 def _show_opening(opening: Opening) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, StaticPool
 
 from watcher.store.errors import StoreUnusable
+from watcher.store.sqlite.free_pages import INCREMENTAL
 from watcher.store.sqlite.integrity import BUSY_TIMEOUT_SECONDS
 from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.reading import reading_address
@@ -24,6 +25,8 @@ def writer_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # First, as only a file without a page takes it.
+        connection.execute(INCREMENTAL)
         connection.execute("PRAGMA journal_mode=WAL")
         # NORMAL may lose the last commits at a power loss: an alert would be sent again, or never.
         connection.execute("PRAGMA synchronous=FULL")

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from watcher.core.timestamps import to_text
 from watcher.store.epoch import first_epoch, new_epoch, restored_at
 from watcher.store.errors import BackupError, StoreUnusable
+from watcher.store.sqlite import free_pages
 from watcher.store.sqlite.backup import backup_time
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
@@ -107,6 +108,25 @@ class Database:
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work, end)
         return await asyncio.shield(future)
 
+    async def release_pages(self) -> int:
+        """Give a batch of free pages back to the disk; return their number, 0 at the end."""
+        return await self.write(lambda connection: free_pages.release_pages(_file(connection)))
+
+    def make_shrinkable(self) -> bool:
+        """Rewrite a store of an older version so that its file can shrink; return whether that was needed.
+
+        Only before the first write of this process.
+
+        Raises:
+            StoreUnusable: there is not enough space.
+        """
+        try:
+            with closing(self._engine.raw_connection()) as connection:
+                file: sqlite3.Connection = connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+                return free_pages.make_shrinkable(file)
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"cannot rewrite {self.path}: {error}; it needs twice its size on the disk") from error
+
     def last_call(self, seconds: float) -> None:
         """Limit all waits for another process to so many seconds from now: the program is about to end."""
         self._closing_at = time.monotonic() + seconds
@@ -163,8 +183,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _total_changes(connection: Connection) -> int:
-    file: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
-    return file.total_changes
+    return _file(connection).total_changes
+
+
+def _file(connection: Connection) -> sqlite3.Connection:
+    return connection.connection.driver_connection  # type: ignore[return-value]  # it is SQLite's
 
 
 def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
