@@ -57,7 +57,8 @@ class Listener:
         return f"{self._host}:{self._port}"
 
     def _note_not_listening(self, write: Callable[..., None], error: OSError) -> None:
-        reason = error.strerror or str(error)
+        # Python adds the address to the text of the error.
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         self.problem = f"/healthz, /readyz and /metrics are not served: cannot listen on {self._address}: {reason}"
         write(
             "web.not_listening",
