@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from types import NoneType
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import typer
 import typer.core
@@ -54,7 +55,6 @@ class Command:
 
 
 Node = typer.core.TyperCommand | typer.core.TyperGroup
-Parameter = typer.core.TyperOption | typer.core.TyperArgument
 
 
 def tree_of(app: typer.Typer) -> tuple[Command, ...]:
@@ -70,11 +70,12 @@ def _commands(node: Node, path: tuple[str, ...] = ()) -> Iterator[Command]:
     # Asked with a context, a command has its --help too.
     parameters = node.get_params(typer.Context(node))
     options = (item for item in parameters if isinstance(item, typer.core.TyperOption) and not item.hidden)
-    arguments = (_value(item) for item in parameters if isinstance(item, typer.core.TyperArgument))
+    hints = get_type_hints(node.callback) if node.callback is not None else {}
+    arguments = (_value(hints[item.name]) for item in parameters if isinstance(item, typer.core.TyperArgument))
     yield Command(
         path=path,
         summary=_summary(node),
-        options=tuple(_option(item) for item in options),
+        options=tuple(_option(item, hints) for item in options),
         argument=next(arguments, None),
         members=tuple((name, _summary(member)) for name, member in below.items()),
     )
@@ -86,15 +87,17 @@ def _summary(node: Node) -> str:
     return " ".join((node.help or "").split("\n\n")[0].split())
 
 
-def _option(item: typer.core.TyperOption) -> Option:
+def _option(item: typer.core.TyperOption, hints: Mapping[str, object]) -> Option:
     names = (*item.opts, *item.secondary_opts)
-    return Option(
-        names=names, summary=" ".join((item.help or "").split()), value=None if item.is_flag else _value(item)
-    )
+    value = None if item.is_flag else _value(hints[item.name])
+    return Option(names=names, summary=" ".join((item.help or "").split()), value=value)
 
 
-def _value(item: Parameter) -> Value:
-    annotation: object = item.type_descriptor.annotation
+def _value(hint: object) -> Value:
+    """Return the kind of a value by the type of its parameter, which may be optional or a list."""
+    annotation = hint
+    if NoneType in get_args(annotation):
+        annotation = next(part for part in get_args(annotation) if part is not NoneType)
     if get_origin(annotation) is list:
         (annotation,) = get_args(annotation)
     if get_origin(annotation) is Literal:
