@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.delivery.facts import ReceiverFacts
+from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
 from watcher.core.timestamps import require_utc
 from watcher.core.training.model import NO_RECORD, Phase, RunStart, phase_of
 
@@ -212,6 +212,30 @@ def _marks(event: Event) -> Iterator[Mark]:
         yield Mark.UNKNOWN_STATUS
     if event.fallback_for is not None:
         yield Mark.FALLBACK
+
+
+def named_event(event: Event) -> NamedEvent:
+    """Return the facts by which another event names this one."""
+    incident, receiver = event.incident, event.receiver
+    return NamedEvent(
+        id=event.id,
+        kind=event.kind.value,
+        reason=event.reason,
+        subject=event.subject,
+        account=event.account,
+        service=event.service,
+        service_name=event.service_name,
+        training_type=event.training_type,
+        version=event.version,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        incident_kind=None if incident is None else incident.kind.value,
+        cause="" if incident is None else incident.cause,
+        detail="" if incident is None else incident.detail,
+        receiver=None if receiver is None else receiver.name,
+        count=0 if receiver is None else receiver.count,
+        at=event.before,
+    )
 
 
 def after_restore(event: Event, restored_at: datetime | None) -> Event:

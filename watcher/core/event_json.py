@@ -7,6 +7,7 @@ from typing import Any
 
 from watcher.core.delivery.facts import (
     DeadLetterFacts,
+    NamedEvent,
     ReceiverFacts,
     Remedy,
     RemedyCode,
@@ -72,7 +73,7 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
     }
 
 
-def receiver_json(facts: ReceiverFacts) -> dict[str, object]:
+def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
     """Return the facts of a receiver as plain JSON."""
     return {
         "name": facts.name,
@@ -82,9 +83,46 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, object]:
         "waiting": facts.waiting,
         "lasted_seconds": facts.lasted_seconds,
         "count": facts.count,
-        "deliveries": [{"id": item.id, "reason": item.reason, "about": item.about} for item in facts.deliveries],
-        "urgent": [{"id": item.id, "about": item.about} for item in facts.urgent],
+        "deliveries": [_dead_letter_json(item) for item in facts.deliveries],
+        "urgent": [_waiting_json(item) for item in facts.urgent],
         "remedy": None if facts.remedy is None else _remedy_json(facts.remedy),
+    }
+
+
+def _dead_letter_json(item: DeadLetterFacts) -> dict[str, object]:
+    named = None if item.event is None else _named_json(item.event)
+    return {"id": item.id, "reason": item.reason, "event": named, "more": item.more, **_old_about(item.old_about)}
+
+
+def _waiting_json(item: WaitingEventFacts) -> dict[str, object]:
+    named = None if item.event is None else _named_json(item.event)
+    return {"id": item.id, "event": named, **_old_about(item.old_about)}
+
+
+def _old_about(text: str) -> dict[str, object]:
+    """Keep the title that an older version stored, under its name there."""
+    return {"about": text} if text else {}
+
+
+def _named_json(named: NamedEvent) -> dict[str, object]:
+    return {
+        "id": named.id,
+        "kind": named.kind,
+        "reason": named.reason,
+        "subject": named.subject,
+        "account": named.account,
+        "service": named.service,
+        "service_name": named.service_name,
+        "training_type": named.training_type,
+        "version": named.version,
+        "from": named.from_status,
+        "to": named.to_status,
+        "incident_kind": named.incident_kind,
+        "cause": named.cause,
+        "detail": named.detail,
+        "receiver": named.receiver,
+        "count": named.count,
+        "at": to_text(named.at),
     }
 
 
@@ -154,9 +192,6 @@ def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
 
 
 def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
-    dead_letters = tuple(
-        DeadLetterFacts(id=item["id"], reason=item["reason"], about=item["about"]) for item in data["deliveries"]
-    )
     return ReceiverFacts(
         name=data["name"],
         since=from_text(data["since"]),
@@ -165,9 +200,47 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
         waiting=data["waiting"],
         lasted_seconds=data["lasted_seconds"],
         count=data["count"],
-        deliveries=dead_letters,
-        urgent=tuple(WaitingEventFacts(id=item["id"], about=item["about"]) for item in data.get("urgent", ())),
+        deliveries=tuple(_read_dead_letter(item) for item in data["deliveries"]),
+        urgent=tuple(_read_waiting(item) for item in data.get("urgent", ())),
         remedy=_read_remedy(data, kind),
+    )
+
+
+def _read_dead_letter(data: Mapping[str, Any]) -> DeadLetterFacts:
+    return DeadLetterFacts(
+        id=data["id"],
+        reason=data["reason"],
+        event=_read_named(data.get("event")),
+        more=data.get("more", 0),
+        old_about=data.get("about", ""),
+    )
+
+
+def _read_waiting(data: Mapping[str, Any]) -> WaitingEventFacts:
+    return WaitingEventFacts(id=data["id"], event=_read_named(data.get("event")), old_about=data.get("about", ""))
+
+
+def _read_named(data: Mapping[str, Any] | None) -> NamedEvent | None:
+    if data is None:
+        return None
+    return NamedEvent(
+        id=data["id"],
+        kind=data["kind"],
+        reason=data["reason"],
+        subject=data["subject"],
+        account=data["account"],
+        service=data["service"],
+        service_name=data["service_name"],
+        training_type=data["training_type"],
+        version=data["version"],
+        from_status=data["from"],
+        to_status=data["to"],
+        incident_kind=data["incident_kind"],
+        cause=data["cause"],
+        detail=data["detail"],
+        receiver=data["receiver"],
+        count=data["count"],
+        at=from_text(data["at"]),
     )
 
 

@@ -14,8 +14,7 @@ from watcher.core.delivery.receiver_change import (
     change_after,
 )
 from watcher.core.delivery.receiver_health import DeadLetter
-from watcher.core.event import Event
-from watcher.core.messages.training import compose, plain_text
+from watcher.core.event import Event, named_event
 from watcher.pipeline.ports import Deliveries, OrphanDeliveries
 from watcher.pipeline.repeated import until_current
 
@@ -63,14 +62,11 @@ def _announcement(store: Deliveries | OrphanDeliveries, group: DeadGroup, now: d
 
 
 def _dead_letter(delivery: DeadDelivery) -> DeadLetter:
+    events = delivery.events
     return DeadLetter(
-        id=delivery.id, reason=delivery.reason, about=about(delivery.events), created_at=delivery.created_at
+        id=delivery.id,
+        reason=delivery.reason,
+        event=named_event(events[0]) if events else None,
+        more=max(len(events) - 1, 0),
+        created_at=delivery.created_at,
     )
-
-
-def about(events: Collection[Event]) -> str:
-    """Return one line on the events of a delivery."""
-    if not events:
-        return ""
-    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
-    return f"{plain_text(compose(next(iter(events))).title)}{more}"

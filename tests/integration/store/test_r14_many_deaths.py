@@ -47,7 +47,7 @@ async def test_r14_old_deliveries_expire_in_batches_and_are_announced_as_one(
     (announced,) = await announce_dead_letters(deliveries, "hook", LATER)
     facts = receiver_of(announced)
     assert (facts.count, len(facts.deliveries)) == (MANY, DEAD_LETTERS_MAX)
-    assert all(dead_letter.about for dead_letter in facts.deliveries)
+    assert all(dead_letter.event for dead_letter in facts.deliveries)
     assert await announce_dead_letters(deliveries, "hook", LATER) == []
 
 

@@ -56,7 +56,9 @@ def test_a_receiver_without_a_success_is_announced_within_failing_after_and_a_mi
             facts = receiver_of(event)
             assert (event.kind, facts.remedy and facts.remedy.code) == (Kind.RECEIVER_FAILING, RemedyCode.FAILING)
             assert (len(facts.urgent), facts.waiting) == (10, 12)
-            assert "failed" in facts.urgent[0].about
+            named = facts.urgent[0].event
+            assert named is not None
+            assert (named.kind, named.version) == ("failed", "v0")
             (failing,) = read_health_stats(deliveries_run.database.url, clock.utc_now()).failing_receivers
             assert (failing.name, bool(failing.reason)) == ("hook", True)
             hook.outcome = lambda _: Delivered()

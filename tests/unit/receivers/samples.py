@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
-from watcher.core.event import Event, Kind, event_id, incident_id
+from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
@@ -120,15 +120,13 @@ def sample_receiver_event(
     return event
 
 
-def dead_letters_event(
-    count: int, name: str = "ml-ops", about: str = "Training failed: shop-main · pop · maqll0abcde"
-) -> Event:
+def dead_letters_event(count: int, name: str = "ml-ops", service_name: str = "shop-main") -> Event:
     """Return the event about so many dead letters."""
     dead_letters = [
         DeadLetter(
             id=f"msg_{'abcdefghij'[number % 10]}4v7kq2x{number}",
             reason=f"expired: {REFUSAL.reason}",
-            about=about,
+            event=named_event(sample_event(service_name=service_name)),
             created_at=RECORDED - timedelta(days=3),
         )
         for number in range(count)

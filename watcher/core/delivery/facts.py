@@ -47,13 +47,48 @@ def retry_remedy(delivery_ids: Sequence[str], count: int) -> Remedy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedEvent:
+    """The facts that the title of an event's message is made of, so that another event can name it."""
+
+    id: str
+    kind: str
+    """The value of a ``Kind``."""
+    reason: str
+    """The code of the rule that decided."""
+    subject: str
+    account: str | None = None
+    service: str | None = None
+    service_name: str | None = None
+    training_type: str | None = None
+    version: str | None = None
+    from_status: str | None = None
+    to_status: str | None = None
+    incident_kind: str | None = None
+    """The kind of the event that began its incident; ``None`` where it is about no incident."""
+    cause: str = ""
+    """The code of the incident's cause."""
+    detail: str = ""
+    """The detail of the incident."""
+    receiver: str | None = None
+    """The receiver that it is about."""
+    count: int = 0
+    """The dead letters that it is about."""
+    at: datetime
+    """The end of the first answer with the change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterFacts:
     """A dead letter that an event names."""
 
     id: str
     reason: str
-    about: str
-    """The title of its message; empty where it is not known."""
+    event: NamedEvent | None = None
+    """Its first event; ``None`` where it is not known."""
+    more: int = 0
+    """Its other events."""
+    old_about: str = ""
+    """The English title that a version before the codes stored instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +96,10 @@ class WaitingEventFacts:
     """An urgent event that waits for a failing receiver."""
 
     id: str
-    about: str
-    """The title of its message."""
+    event: NamedEvent | None = None
+    """``None`` where a version before the codes stored only a title."""
+    old_about: str = ""
+    """The English title that a version before the codes stored instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

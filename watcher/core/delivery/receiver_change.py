@@ -17,8 +17,7 @@ from watcher.core.delivery.receiver_health import (
     state_change,
     undelivered,
 )
-from watcher.core.event import Event, Kind, after_restore
-from watcher.core.messages.training import compose, plain_text
+from watcher.core.event import Event, Kind, after_restore, named_event
 
 LOOKUP_WAIT: Final = timedelta(seconds=10)
 """The least wait before an uncertain delivery is looked up again, also when its receiver has just recovered."""
@@ -99,7 +98,7 @@ def failing_change(
 
 
 def _waiting(summary: ReceiverSummary) -> Waiting:
-    urgent = (WaitingEventFacts(id=event.id, about=plain_text(compose(event).title)) for event in summary.urgent)
+    urgent = (WaitingEventFacts(id=event.id, event=named_event(event)) for event in summary.urgent)
     return Waiting(count=summary.waiting, urgent=tuple(urgent))
 
 

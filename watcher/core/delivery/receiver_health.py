@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from watcher.core.delivery.facts import (
     DeadLetterFacts,
+    NamedEvent,
     ReceiverFacts,
     WaitingEventFacts,
     failing_remedy,
@@ -76,8 +77,10 @@ class DeadLetter:
 
     id: str
     reason: str
-    about: str
-    """Its message in one line."""
+    event: NamedEvent | None = None
+    """Its first event; ``None`` where it is not known."""
+    more: int = 0
+    """Its other events."""
     created_at: datetime
 
 
@@ -201,10 +204,14 @@ def undelivered(
         reason=dead_letters[0].reason,
         answer=receiver_state.answer,
         count=len(dead_letters),
-        deliveries=tuple(DeadLetterFacts(id=item.id, reason=item.reason, about=item.about) for item in named),
+        deliveries=tuple(_dead_letter_facts(item) for item in named),
         remedy=retry_remedy([item.id for item in named], len(dead_letters)),
     )
     return announced, _event(announced, Kind.UNDELIVERED, epoch, (min(oldest, now), now), facts)
+
+
+def _dead_letter_facts(item: DeadLetter) -> DeadLetterFacts:
+    return DeadLetterFacts(id=item.id, reason=item.reason, event=item.event, more=item.more)
 
 
 _REASONS: Final = {

@@ -1,12 +1,15 @@
-"""Events as JSON for programs outside: the stored facts, with advice and remedy as text."""
+"""Events as JSON for programs outside: the stored facts, with advice, remedy and titles as text."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from watcher.core.delivery.facts import ReceiverFacts
 from watcher.core.event import Event, IncidentFacts
 from watcher.core.event_json import incident_json, receiver_json, to_json
 from watcher.core.messages.advice import advice_for
-from watcher.core.messages.receiver import remedy_text
+from watcher.core.messages.receiver import dead_letter_title, remedy_text, waiting_title
+from watcher.core.messages.training import named_title
 
 
 def published_event(event: Event) -> dict[str, object]:
@@ -26,7 +29,19 @@ def published_incident(facts: IncidentFacts) -> dict[str, object]:
     return {**{key: stored[key] for key in keys}, "advice": advice_for(facts), **stored}
 
 
-def published_receiver(facts: ReceiverFacts) -> dict[str, object]:
-    """Return a receiver as the webhook's body has it, with its remedy; the remedy is empty where there is none."""
+def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
+    """Return a receiver as the webhook's body has it, with titles and a remedy; that is empty where there is none."""
     remedy = "" if facts.remedy is None else remedy_text(facts.remedy, facts.name)
-    return {**receiver_json(facts), "remedy": remedy}
+    stored = receiver_json(facts)
+    return {
+        **stored,
+        "deliveries": [
+            {**item, "about": dead_letter_title(named, named_title)}
+            for item, named in zip(stored["deliveries"], facts.deliveries, strict=True)
+        ],
+        "urgent": [
+            {**item, "about": waiting_title(named, named_title)}
+            for item, named in zip(stored["urgent"], facts.urgent, strict=True)
+        ],
+        "remedy": remedy,
+    }

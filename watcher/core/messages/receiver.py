@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, assert_never
 
-from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, Remedy, RemedyCode
+from watcher.core.delivery.facts import (
+    DeadLetterFacts,
+    NamedEvent,
+    ReceiverFacts,
+    Remedy,
+    RemedyCode,
+    WaitingEventFacts,
+)
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
 from watcher.core.messages.marks import mark_lines
-from watcher.core.messages.message import Message, Severity, Style, Symbol
+from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
 from watcher.core.messages.words import ENGLISH_WORDS, Words, capital
@@ -22,15 +30,59 @@ DEAD_LETTERS_SHOWN: Final = 8
 """Dead letters that a message names; ``deliveries`` lists all of them."""
 
 
-def compose_receiver(event: Event, facts: ReceiverFacts, style: Style) -> Message:
-    """Return the message about a receiver that is failing or has recovered, or about its dead letters."""
+NamedTitle = Callable[[NamedEvent, Style], TextLine]
+"""Writes the title of an event that another event names."""
+
+
+def compose_receiver(event: Event, facts: ReceiverFacts, style: Style, title: NamedTitle) -> Message:
+    """Return the message about a receiver that is failing or has recovered, or about its dead letters.
+
+    Args:
+        event: the event.
+        facts: its facts about the receiver.
+        style: the settings of the receiver that gets the message.
+        title: writes the titles of the events that this one names.
+    """
     match event.kind:
         case Kind.RECEIVER_RECOVERED:
             return _recovered(event, facts, style)
         case Kind.UNDELIVERED:
-            return _undelivered(event, facts, style)
+            return _undelivered(event, facts, style, _Titles(style, title))
         case _:
-            return _failing(event, facts, style)
+            return _failing(event, facts, style, _Titles(style, title))
+
+
+@dataclass(frozen=True, slots=True)
+class _Titles:
+    """The titles of events that another event names."""
+
+    style: Style
+    title: NamedTitle
+
+    def waiting(self, item: WaitingEventFacts) -> TextLine:
+        """Write the title of an urgent event that waits."""
+        return self._title(item.event, item.old_about)
+
+    def dead_letter(self, item: DeadLetterFacts) -> TextLine:
+        """Write the title of the first event of a dead letter, and the number of the others."""
+        title = self._title(item.event, item.old_about)
+        more = (" ", *self.style.words.say(Phrase.AND_MORE, count=item.more)) if item.more else ()
+        return (*title, *more)
+
+    def _title(self, named: NamedEvent | None, old_about: str) -> TextLine:
+        if named is not None:
+            return self.title(named, self.style)
+        return (code(old_about, REASON_LIMIT),) if old_about else ()
+
+
+def waiting_title(item: WaitingEventFacts, title: NamedTitle) -> str:
+    """Write the title of an urgent event that waits, for programs."""
+    return plain_text(_Titles(PLAIN_STYLE, title).waiting(item))
+
+
+def dead_letter_title(item: DeadLetterFacts, title: NamedTitle) -> str:
+    """Write the title of a dead letter, for programs; empty where it is not known."""
+    return plain_text(_Titles(PLAIN_STYLE, title).dead_letter(item))
 
 
 def remedy_text(remedy: Remedy, receiver: str) -> str:
@@ -76,7 +128,7 @@ def _retry_command(remedy: Remedy, receiver: str) -> str:
     return f"aitems-watcher deliveries retry {which}"
 
 
-def _failing(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) -> Message:
     words = style.words
     usual = Phrase.WAITING_URGENT if facts.urgent else Phrase.WAITING
     phrase = usual if facts.waiting else Phrase.WAITING_NONE
@@ -89,11 +141,11 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style) -> Message:
         headline=words.text(Phrase.RECEIVER_FAILING),
         subject=_subject(facts, words),
         facts=(*answer, waiting) if facts.urgent else (waiting, *answer, *remedy),
-        rows=tuple(_urgent(facts, words)),
+        rows=tuple(_urgent(facts, titles, words)),
         remedy=remedy if facts.urgent else (),
         marks=tuple(mark_lines((event,), words)),
         muted=_muted(event, words, *_retried(facts, words), words.say(Phrase.EXPIRY)),
-        preview=(waiting, *_urgent(facts, words)),
+        preview=(waiting, *_urgent(facts, titles, words)),
     )
 
 
@@ -102,9 +154,9 @@ def _retried(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
         yield words.say(Phrase.RETRIED)
 
 
-def _urgent(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+def _urgent(facts: ReceiverFacts, titles: _Titles, words: Words) -> Iterator[TextLine]:
     for item in facts.urgent[:URGENT_SHOWN]:
-        yield words.say(Phrase.WAITING_ROW, event=code(item.id[:SHORT_ID_LENGTH]), title=code(item.about, REASON_LIMIT))
+        yield words.say(Phrase.WAITING_ROW, event=code(item.id[:SHORT_ID_LENGTH]), title=titles.waiting(item))
 
 
 def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
@@ -128,7 +180,7 @@ def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
     )
 
 
-def _undelivered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
+def _undelivered(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) -> Message:
     words = style.words
     oldest = words.counted(
         Phrase.NEVER_DELIVERED, facts.count, time=facts.since, reason=code(facts.reason, REASON_LIMIT)
@@ -139,11 +191,11 @@ def _undelivered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
         headline=words.text(Phrase.DEAD_LETTERS_ONE if facts.count == 1 else Phrase.DEAD_LETTERS, count=facts.count),
         subject=_subject(facts, words),
         facts=(oldest,),
-        rows=tuple(_rows(facts, words)),
+        rows=tuple(_rows(facts, titles, words)),
         remedy=() if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),),
         marks=tuple(mark_lines((event,), words)),
         muted=_muted(event, words),
-        preview=tuple(_rows(facts, words))[:1],
+        preview=tuple(_rows(facts, titles, words))[:1],
     )
 
 
@@ -151,15 +203,13 @@ def _subject(facts: ReceiverFacts, words: Words) -> TextLine:
     return words.say(Phrase.RECEIVER, receiver=code(facts.name))
 
 
-def _rows(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+def _rows(facts: ReceiverFacts, titles: _Titles, words: Words) -> Iterator[TextLine]:
     for dead_letter in facts.deliveries[:DEAD_LETTERS_SHOWN]:
-        yield words.say(Phrase.DEAD_ROW, delivery=code(short_delivery_id(dead_letter.id)), title=_about(dead_letter))
+        yield words.say(
+            Phrase.DEAD_ROW, delivery=code(short_delivery_id(dead_letter.id)), title=titles.dead_letter(dead_letter)
+        )
     if facts.count > DEAD_LETTERS_SHOWN:
         yield words.say(Phrase.AND_MORE, count=facts.count - DEAD_LETTERS_SHOWN)
-
-
-def _about(dead_letter: DeadLetterFacts) -> TextLine:
-    return (code(dead_letter.about, REASON_LIMIT),) if dead_letter.about else ()
 
 
 def _muted(event: Event, words: Words, *parts: TextLine) -> TextLine:

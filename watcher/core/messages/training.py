@@ -10,7 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.event import Event, Kind
+from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
+from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
 from watcher.core.messages.check_alert import compose_test, is_test
@@ -22,7 +23,18 @@ from watcher.core.messages.text import Code, Link, TextLine, code, one_line, pla
 from watcher.core.messages.words import Words, capital
 from watcher.core.training.model import Phase, Status, phase_of
 
-__all__ = ["Message", "Severity", "Style", "Symbol", "compose", "mark_texts", "one_line", "plain_text", "status_code"]
+__all__ = [
+    "Message",
+    "Severity",
+    "Style",
+    "Symbol",
+    "compose",
+    "mark_texts",
+    "named_title",
+    "one_line",
+    "plain_text",
+    "status_code",
+]
 
 DESCRIPTION_LIMIT: Final = 100
 """Characters of a training's description that are shown."""
@@ -57,8 +69,43 @@ def compose(event: Event, style: Style = PLAIN_STYLE) -> Message:
     if event.incident is not None:
         return incident_message.compose_incident(event, event.incident, style)
     if event.receiver is not None:
-        return receiver_message.compose_receiver(event, event.receiver, style)
+        return receiver_message.compose_receiver(event, event.receiver, style, named_title)
     return _compose_training(event, style)
+
+
+def named_title(named: NamedEvent, style: Style = PLAIN_STYLE) -> TextLine:
+    """Return the title of the message about an event that another event names."""
+    return compose(_named(named), style).title
+
+
+def _named(named: NamedEvent) -> Event:
+    """Return an event of which only the facts of its title are known."""
+    incident = None
+    if named.incident_kind is not None:
+        kind = Kind(named.incident_kind)
+        incident = IncidentFacts(id="", kind=kind, cause=named.cause, detail=named.detail, since=named.at)
+    receiver = None
+    if named.receiver is not None:
+        receiver = ReceiverFacts(name=named.receiver, since=named.at, reason="", count=named.count)
+    return Event(
+        id=named.id,
+        kind=Kind(named.kind),
+        subject=named.subject,
+        seq=0,
+        reason=named.reason,
+        account=named.account,
+        service=named.service,
+        service_name=named.service_name,
+        training_type=named.training_type,
+        version=named.version,
+        from_status=named.from_status,
+        to_status=named.to_status,
+        after=named.at,
+        before=named.at,
+        recorded_at=named.at,
+        incident=incident,
+        receiver=receiver,
+    )
 
 
 def status_code(status: str | None) -> Code:

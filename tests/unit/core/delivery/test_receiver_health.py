@@ -42,7 +42,7 @@ FAILS = ReceiverSignal(health=SignalKind.FAILS, reason="http 503", began_at=NOW)
 
 
 def dead_letters(count: int) -> list[DeadLetter]:
-    return [DeadLetter(id=f"msg_{n}", reason="http 503", about="", created_at=NOW) for n in range(count)]
+    return [DeadLetter(id=f"msg_{n}", reason="http 503", created_at=NOW) for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_failed_attempt_is_remembered_without_an_event_until_the_next_success(
 
 def test_a_failure_without_a_refusal_is_announced_with_its_own_remedy_and_parks_nothing() -> None:
     troubled, _ = state_change(WORKING, FAILS, Waiting(count=1), "e", NOW)
-    urgent = tuple(WaitingEventFacts(id=f"evt_{number}", about="Training failed") for number in range(12))
+    urgent = tuple(WaitingEventFacts(id=f"evt_{number}") for number in range(12))
     after, event = failing(troubled, Waiting(count=12, urgent=urgent), "e", NOW + timedelta(minutes=15), NOW)
     facts = receiver_of(event)
     assert (after.failing_since, after.parked) == (NOW, False)
