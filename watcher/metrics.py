@@ -21,6 +21,7 @@ from watcher.core.delivery.model import OPEN_STATES, Verdict
 from watcher.core.event import Event
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason, TrainingInProgress
+from watcher.core.messages.reasons import reason_text
 from watcher.core.observer import Observer
 
 PREFIX: Final = "aitems_watcher_"
@@ -120,7 +121,7 @@ class Metrics(Observer):
 
     def settled(self, receiver: str, verdict: Verdict) -> None:
         """Count a delivery attempt by its verdict."""
-        self._attempts.labels(receiver, verdict.state.value, self._reason_label(verdict.reason)).inc()
+        self._attempts.labels(receiver, verdict.state.value, self._reason_label(reason_text(verdict.reason))).inc()
 
     def granted(self, account: str) -> None:
         """Count a request that the budget granted."""

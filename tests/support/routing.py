@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import insert
 
 from watcher.core.delivery.model import LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
@@ -51,7 +52,7 @@ def unchanged(state: ReceiverState) -> ReceiverChange:
 
 def dropped(delivery: WaitingDelivery) -> DeliveryEnd:
     """Return the end of a delivery that an operator drops."""
-    verdict = Verdict(state=State.DROPPED, reason="dropped by mina")
+    verdict = Verdict(state=State.DROPPED, reason=text_reason("dropped by mina"))
     return DeliveryEnd(id=delivery.id, state=delivery.state, verdict=verdict)
 
 

@@ -17,6 +17,7 @@ from tests.support.slack_messages import Channel, as_received
 from tests.support.virtual import FakeReceiver, VirtualClock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, Refused, TryLater
+from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
@@ -147,7 +148,7 @@ def unavailable(until_seconds: float, clock: VirtualClock) -> Callable[[Delivery
     """Return outcomes of a receiver that answers 503 until this virtual time."""
 
     def outcome(_: DeliveryRequest) -> Outcome:
-        return TryLater(reason="http 503") if clock.monotonic() < until_seconds else Delivered()
+        return TryLater(reason=text_reason("http 503")) if clock.monotonic() < until_seconds else Delivered()
 
     return outcome
 
@@ -156,6 +157,6 @@ def refusing(reason: str) -> Callable[[DeliveryRequest], Outcome]:
     """Return outcomes of a receiver that fails permanently."""
 
     def outcome(_: DeliveryRequest) -> Outcome:
-        return Refused(reason=reason, answer=f"404 {reason}")
+        return Refused(reason=text_reason(reason), answer=f"404 {reason}")
 
     return outcome

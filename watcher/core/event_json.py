@@ -15,6 +15,7 @@ from watcher.core.delivery.facts import (
     failing_remedy,
     retry_remedy,
 )
+from watcher.core.delivery.reason import reason_from_json, reason_json
 from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import RunStart
@@ -78,7 +79,7 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
     return {
         "name": facts.name,
         "since": to_text(facts.since),
-        "reason": facts.reason,
+        "reason": reason_json(facts.reason),
         "answer": facts.answer,
         "waiting": facts.waiting,
         "lasted_seconds": facts.lasted_seconds,
@@ -91,7 +92,13 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
 
 def _dead_letter_json(item: DeadLetterFacts) -> dict[str, object]:
     named = None if item.event is None else _named_json(item.event)
-    return {"id": item.id, "reason": item.reason, "event": named, "more": item.more, **_old_about(item.old_about)}
+    return {
+        "id": item.id,
+        "reason": reason_json(item.reason),
+        "event": named,
+        "more": item.more,
+        **_old_about(item.old_about),
+    }
 
 
 def _waiting_json(item: WaitingEventFacts) -> dict[str, object]:
@@ -195,7 +202,7 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
     return ReceiverFacts(
         name=data["name"],
         since=from_text(data["since"]),
-        reason=data["reason"],
+        reason=reason_from_json(data["reason"]),
         answer=data["answer"],
         waiting=data["waiting"],
         lasted_seconds=data["lasted_seconds"],
@@ -209,7 +216,7 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
 def _read_dead_letter(data: Mapping[str, Any]) -> DeadLetterFacts:
     return DeadLetterFacts(
         id=data["id"],
-        reason=data["reason"],
+        reason=reason_from_json(data["reason"]),
         event=_read_named(data.get("event")),
         more=data.get("more", 0),
         old_about=data.get("about", ""),
@@ -259,6 +266,6 @@ def _old_remedy(data: Mapping[str, Any], kind: Kind) -> Remedy | None:
         case Kind.UNDELIVERED:
             return retry_remedy([item["id"] for item in data["deliveries"]], data["count"])
         case Kind.RECEIVER_FAILING:
-            return failing_remedy(data["reason"])
+            return failing_remedy(reason_from_json(data["reason"]))
         case _:
             return None

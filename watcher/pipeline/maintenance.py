@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.facts import RECEIVER_REMOVED
+from watcher.core.delivery.reason import RECEIVER_REMOVED
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.receiver import removed_advice
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
@@ -116,7 +117,7 @@ class Maintenance:
             ended += batch
         await announce_dead_letters(self._orphans, None, now)
         if ended:
-            log.error("delivery.stopped", state="dead", reason=RECEIVER_REMOVED, deliveries=ended)
+            log.error("delivery.stopped", state="dead", reason=reason_text(RECEIVER_REMOVED), deliveries=ended)
 
     async def _prune(self) -> None:
         before = self._clock.utc_now() - self._limits.keep_history

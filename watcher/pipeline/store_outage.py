@@ -16,10 +16,12 @@ import structlog
 
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Refused, Uncertain
+from watcher.core.delivery.reason import INTERNAL_FAULT
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.event import Event, after_restore, delivery_id
 from watcher.core.incidents.store_event import STORE_SUBJECT, store_failing, store_recovered
 from watcher.core.messages.advice import store_advice
+from watcher.core.messages.reasons import reason_text
 from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.routing.planning import RoutingPlan, plan_deliveries
 from watcher.core.routing.reason import RoutingCode, RoutingReason
@@ -102,12 +104,12 @@ class DirectNotifier:
             outcome = await receiver.send(request)
         except Exception:
             log.exception("store.failure_not_notified", **keys)
-            return Uncertain(reason="internal-fault")
+            return Uncertain(reason=INTERNAL_FAULT)
         if isinstance(outcome, Delivered):
             log.info("store.failure_notified", **keys)
         else:
             refused = isinstance(outcome, Refused)
-            log.warning("store.failure_not_notified", reason=outcome.reason, refused=refused, **keys)
+            log.warning("store.failure_not_notified", reason=reason_text(outcome.reason), refused=refused, **keys)
         return outcome
 
 

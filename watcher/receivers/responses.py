@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, RefusalScope, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.core.messages.training import one_line
 from watcher.core.secret import Secret
 from watcher.http import Answered, FailureReason, MaybeSent, NotSent, retry_after_seconds
@@ -19,9 +21,7 @@ BODY_LIMIT: Final = 16_384
 SHORTEST_SECRET: Final = 8
 """Shorter parts of a header or address are words such as ``Bearer``, and hiding them makes a text unreadable."""
 SHORTEST_PATH_SECRET: Final = 16
-NOT_RENDERED: Final = Refused(
-    reason="the message could not be rendered; see event.render_failed in the log", scope=RefusalScope.MESSAGE
-)
+NOT_RENDERED: Final = Refused(reason=Reason(code=ReasonCode.NOT_RENDERED), scope=RefusalScope.MESSAGE)
 """The outcome of a delivery without the sealed body that its receiver needs."""
 
 
@@ -72,11 +72,21 @@ def outcome_without_answer(call: NotSent | MaybeSent, redactor: Redactor) -> Out
     """Return the outcome of a call without a complete answer."""
     detail = one_line(redactor.clean(call.detail), ANSWER_LIMIT)
     if isinstance(call, MaybeSent):
-        return Uncertain(reason=f"no answer: {call.reason}", answer=detail)
-    if call.reason is FailureReason.ADDRESS:
-        return Refused(reason=f"not sent: {call.reason}: {detail}; set url to another host", answer=detail)
-    if call.reason is FailureReason.PROXY_KIND:
-        return Refused(reason=f"not sent: {detail}", answer=detail)
-    if call.reason is FailureReason.INVALID:
-        return Refused(reason=f"not sent: {call.reason}; check url and headers", answer=detail)
-    return TryLater(reason=f"not sent: {call.reason}", answer=detail)
+        return Uncertain(reason=Reason(code=ReasonCode.NO_ANSWER, cause=call.reason.value), answer=detail)
+    if call.reason in _LASTING:
+        return Refused(reason=_lasting_reason(_LASTING[call.reason], call.reason, detail), answer=detail)
+    return TryLater(reason=Reason(code=ReasonCode.NOT_SENT, cause=call.reason.value), answer=detail)
+
+
+_LASTING: Final = MappingProxyType(
+    {
+        FailureReason.ADDRESS: ReasonCode.ADDRESS_REFUSED,
+        FailureReason.PROXY_KIND: ReasonCode.PROXY_REFUSED,
+        FailureReason.INVALID: ReasonCode.REQUEST_INVALID,
+    }
+)
+"""Failures that last until a person acts."""
+
+
+def _lasting_reason(code: ReasonCode, cause: FailureReason, detail: str) -> Reason:
+    return Reason(code=code, cause=cause.value, detail="" if code is ReasonCode.REQUEST_INVALID else detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from watcher.core.delivery.model import Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.line_writer import ClosedStreamError, LineWriter, Written
 
 PATIENCE_SECONDS: Final = 10.0
@@ -16,14 +17,18 @@ async def write(writer: LineWriter, text: str) -> Outcome:
     try:
         return _outcome(await writer.write(text, PATIENCE_SECONDS))
     except ClosedStreamError:
-        return Refused(reason="the stream is closed")
+        return Refused(reason=Reason(code=ReasonCode.STREAM_CLOSED))
     except OSError as error:
         # A part may have been written.
-        return Uncertain(reason=f"the stream cannot be written: {error.strerror}")
+        return Uncertain(reason=_unwritable(error.strerror or ""))
 
 
 def _outcome(result: Written) -> Outcome:
     if not result.problem:
         return Delivered()
-    reason = f"the stream cannot be written: {result.problem}"
+    reason = _unwritable(result.problem)
     return Uncertain(reason=reason) if result.written else TryLater(reason=reason)
+
+
+def _unwritable(detail: str) -> Reason:
+    return Reason(code=ReasonCode.STREAM_UNWRITABLE, detail=detail)

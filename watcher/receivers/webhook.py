@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 from watcher.core.delivery.model import TRIES, Dedup, Delivered, DeliveryRequest, Outcome, Refused, TryLater
+from watcher.core.delivery.reason import Reason, ReasonCode, RefusalRemedy, http_reason
 from watcher.core.event import Event
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpRequest, HttpResult, MaybeSent
@@ -77,7 +78,7 @@ class WebhookReceiver:
             url, own_headers = self._spec.require_url(), _checked_headers(self._spec)
         except Exception as error:  # noqa: BLE001 - a source of secrets may raise anything; nothing was sent
             # A file may be read while it is being replaced.
-            return Refused(reason=f"a secret cannot be read or used: {error}", tries=TRIES)
+            return Refused(reason=Reason(code=ReasonCode.SECRET_UNUSABLE, detail=str(error)), tries=TRIES)
         headers = own_headers | signed_headers(request.delivery_id, request.body, self._clock.utc_now(), keys)
         http_request = HttpRequest(method="POST", url=url, headers=headers, body=request.body)
         hidden = [*own_headers.values(), *([secret] if secret else [])]
@@ -104,22 +105,23 @@ def classify(status: int, answer: str, after_seconds: float | None = None) -> Ou
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Delivered(answer=answer)
     if status in WAIT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TryLater(reason=f"http {status}", answer=answer, after_seconds=after_seconds)
+        return TryLater(reason=http_reason(status), answer=answer, after_seconds=after_seconds)
     if status in MESSAGE_REFUSED:
-        return TryLater(reason=f"http {status}: the consumer rejects this body", answer=answer)
-    return Refused(reason=f"http {status}: {_advice(status)}", answer=answer, tries=TRIES)
+        return TryLater(reason=Reason(code=ReasonCode.BODY_REFUSED, status=status), answer=answer)
+    reason = Reason(code=ReasonCode.HTTP_REFUSED, status=status, remedy=_remedy(status))
+    return Refused(reason=reason, answer=answer, tries=TRIES)
 
 
-def _advice(status: int) -> str:
+def _remedy(status: int) -> RefusalRemedy:
     match status:
         case 401 | 403 | 407:
-            return "correct the receiver's headers or secret"
+            return RefusalRemedy.FIX_HEADERS
         case 410:
-            return "the consumer wants no more deliveries; remove the receiver, or set its new url"
+            return RefusalRemedy.RECEIVER_GONE
         case _ if status < HTTPStatus.BAD_REQUEST:
-            return "redirects are not followed; set url to the final address"
+            return RefusalRemedy.SET_FINAL_URL
         case _:
-            return "the address does not accept such a request; check url"
+            return RefusalRemedy.CHECK_URL
 
 
 def _checked_headers(spec: Spec) -> dict[str, Secret]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from watcher.core.delivery.reason import reason_json
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.timestamps import to_text
 
@@ -28,7 +30,8 @@ def delivery_json(delivery: DeliveryView) -> dict[str, object]:
         "id": delivery.id,
         "receiver": delivery.receiver,
         "state": delivery.state.value,
-        "reason": delivery.reason,
+        "reason": reason_text(delivery.reason),
+        "reason_code": reason_json(delivery.reason),
         "answer": delivery.answer,
         "attempts": delivery.attempts,
         "may_be_repeat": delivery.may_be_repeat,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watcher.core.delivery.reason import reason_json
 from watcher.core.messages.published import published_event
-from watcher.core.routing.reason import reason_text
+from watcher.core.messages.reasons import reason_text
+from watcher.core.routing.reason import reason_text as routing_text
 from watcher.core.timestamps import to_text
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def route_text(entry: EventHistory) -> str | None:
     """Write the routes of an event; ``None`` where it is not routed yet."""
-    return None if entry.route is None else reason_text(entry.route)
+    return None if entry.route is None else routing_text(entry.route)
 
 
 def event_history_json(entry: EventHistory) -> dict[str, object]:
@@ -33,7 +35,8 @@ def _outcome_json(delivery_outcome: DeliveryOutcome) -> dict[str, object]:
         "receiver_seq": delivery_outcome.receiver_seq,
         "delivery_id": delivery_outcome.delivery_id,
         "state": delivery_outcome.state.value,
-        "reason": delivery_outcome.reason,
+        "reason": reason_text(delivery_outcome.reason),
+        "reason_code": reason_json(delivery_outcome.reason),
         "attempts": delivery_outcome.attempts,
         "settled_at": None if delivery_outcome.settled_at is None else to_text(delivery_outcome.settled_at),
         "answer": delivery_outcome.answer,

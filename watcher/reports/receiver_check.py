@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import reason_from_json, reason_json
 from watcher.core.event import Event, Kind
 from watcher.core.messages.check_alert import TEST_REASON
+from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import Status, TrainingRef
 
 if TYPE_CHECKING:
@@ -53,13 +55,13 @@ def outcome_text(outcome: Outcome) -> str:
         case Delivered():
             return "delivered"
         case TryLater(reason=reason):
-            return f"not delivered; the daemon would retry: {reason}"
+            return f"not delivered; the daemon would retry: {reason_text(reason)}"
         case Uncertain(reason=reason):
-            return f"unknown whether it arrived: {reason}"
+            return f"unknown whether it arrived: {reason_text(reason)}"
         case Degrade(reason=reason):
-            return f"not delivered; the daemon would send simpler content: {reason}"
+            return f"not delivered; the daemon would send simpler content: {reason_text(reason)}"
         case Refused(reason=reason):
-            return f"refused: {reason}"
+            return f"refused: {reason_text(reason)}"
         case _:
             assert_never(outcome)
 
@@ -69,7 +71,8 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
     return {
         "delivered": isinstance(outcome, Delivered),
         "outcome": type(outcome).__name__,
-        "reason": None if isinstance(outcome, Delivered) else outcome.reason,
+        "reason": None if isinstance(outcome, Delivered) else reason_text(outcome.reason),
+        "reason_code": None if isinstance(outcome, Delivered) else reason_json(outcome.reason),
         "answer": outcome.answer,
     }
 
@@ -77,11 +80,14 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
 FAILED: Final = {kind.__name__: kind for kind in (TryLater, Uncertain, Degrade, Refused)}
 
 
-def outcome_from_json(document: Mapping[str, object]) -> Outcome:
+def outcome_from_json(document: Mapping[str, Any]) -> Outcome:
     """Return the outcome that ``outcome_json`` described."""
     answer = str(document["answer"])
     kind = FAILED.get(str(document["outcome"]))
-    return Delivered(answer=answer) if kind is None else kind(reason=str(document["reason"]), answer=answer)
+    if kind is None:
+        return Delivered(answer=answer)
+    # A daemon of an older version sends only the text.
+    return kind(reason=reason_from_json(document.get("reason_code") or str(document["reason"])), answer=answer)
 
 
 def access_from_json(document: Mapping[str, Any]) -> Access:

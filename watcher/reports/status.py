@@ -23,6 +23,7 @@ from watcher.core.health.problems import (
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.tracker import Incident
+from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.plan import Poll
@@ -191,7 +192,7 @@ def failed_deliveries_in(deliveries: Iterable[DeliveryView]) -> Iterator[FailedD
         if item.state in NEEDS_OPERATOR:
             for event in item.events:
                 yield FailedDelivery(
-                    event_id=event.short_id, receiver=item.receiver, state=item.state, reason=item.reason
+                    event_id=event.short_id, receiver=item.receiver, state=item.state, reason=reason_text(item.reason)
                 )
 
 
@@ -248,5 +249,5 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[Problem]:
 def _receiver_problems(failing_receivers: Iterable[ReceiverState]) -> Iterator[Problem]:
     # A removed receiver counts too, as long as deliveries wait for it.
     for receiver_state in failing_receivers:
-        text = f"receiver {receiver_state.name} is failing: {receiver_state.reason}"
+        text = f"receiver {receiver_state.name} is failing: {reason_text(receiver_state.reason)}"
         yield Problem(code=ProblemCode.RECEIVER_FAILING, text=text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.advice import advice
+from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.deviation import Deviation
 from watcher.core.routing.silence import to_json
 from watcher.core.timestamps import to_text
@@ -133,7 +134,7 @@ def _failed_delivery_json(item: FailedDelivery) -> dict[str, object]:
 
 def _failing_receiver_json(item: ReceiverState) -> dict[str, object]:
     since = _time_json(item.failing_since)
-    return {"receiver": item.name, "since": since, "reason": item.reason, "answer": item.answer}
+    return {"receiver": item.name, "since": since, "reason": reason_text(item.reason), "answer": item.answer}
 
 
 def _unannounced_json(item: UnannouncedEvent) -> dict[str, object]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, update
 
 from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settlement, State
+from watcher.core.delivery.reason import write_reason
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
@@ -192,7 +193,7 @@ def _settled_columns(request: DeliveryRequest, settlement: Settlement) -> Row:
     verdict = settlement.verdict
     return {
         "state": verdict.state.value,
-        "reason": verdict.reason,
+        "reason": write_reason(verdict.reason),
         "next_at": endings.next_at_after(verdict, settlement.at),
         "degrade": request.degrade + verdict.degrade,
         "may_be_repeat": (request.may_be_repeat or verdict.may_be_repeat) and not verdict.certain,

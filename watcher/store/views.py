@@ -12,12 +12,14 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 from sqlalchemy.exc import DatabaseError
 
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import Reason, read_reason
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
-from watcher.core.routing.reason import RoutingReason, read_reason
+from watcher.core.routing.reason import RoutingReason
+from watcher.core.routing.reason import read_reason as read_routing_reason
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, TrainingRef
@@ -50,7 +52,7 @@ class DeliveryOutcome:
     receiver_seq: int
     delivery_id: str
     state: State
-    reason: str
+    reason: Reason
     attempts: int
     settled_at: datetime | None
     answer: str | None
@@ -203,7 +205,7 @@ class Views:
             event=read_event(row["body"]),
             position=row["position"],
             routed_at=read_time(row["routed_at"]),
-            route=None if row["route"] is None else read_reason(row["route"]),
+            route=None if row["route"] is None else read_routing_reason(row["route"]),
             delivery_outcomes=tuple(self._delivery_outcomes(row["id"])),
         )
 
@@ -250,7 +252,7 @@ def _delivery_outcome(row: RowMapping) -> DeliveryOutcome:
         receiver_seq=row["receiver_seq"],
         delivery_id=row["id"],
         state=State(row["state"]),
-        reason=row["reason"],
+        reason=read_reason(row["reason"]),
         attempts=row["attempts"],
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],

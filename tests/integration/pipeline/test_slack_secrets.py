@@ -9,6 +9,7 @@ import pytest
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, SlackFault, in_turn, local_slack
+from watcher.core.messages.reasons import reason_text
 from watcher.simulator import serve
 
 SERVICE = "6wxgu1abcde"
@@ -24,7 +25,7 @@ def configuration(base_url: str, slack: LocalSlack, token: Path) -> str:
 def reasons(state: Path) -> list[str]:
     """Return the reason of each delivery."""
     return [
-        delivery_outcome.reason
+        reason_text(delivery_outcome.reason)
         for announced in daemon_in_process.history(state)
         for delivery_outcome in announced.delivery_outcomes
     ]

@@ -21,6 +21,7 @@ from watcher.clock import Clock
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.secret import Secret
@@ -205,7 +206,7 @@ async def test_r15_an_archived_channel_parks_its_deliveries_with_the_reason(tmp_
         await enqueue(database, events)
         await worker.sweep()
         reasons = {
-            delivery_outcome.reason
+            reason_text(delivery_outcome.reason)
             for announced in daemon_in_process.history(tmp_path)
             for delivery_outcome in announced.delivery_outcomes
         }

@@ -12,6 +12,7 @@ import pytest
 
 from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
+from watcher.core.messages.reasons import reason_text
 from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSettings, NotSent
 from watcher.http.probe import probe
 from watcher.receivers.responses import outcome_without_answer, redactor_for
@@ -173,7 +174,7 @@ async def test_r27_the_message_names_every_address_of_a_refused_name(
     assert isinstance(outcome, Refused)
     found = await probe("http://hook.example:9/", GUARDED)
     for text in texts:
-        assert text in outcome.reason
+        assert text in reason_text(outcome.reason)
         assert text in result.detail
         assert text in found.detail
 

@@ -17,7 +17,9 @@ from tests.support.servers import Inbox, Received, listening
 from tests.unit.receivers.samples import CASES, GROUPS, HOSTILE, of_version, sample_event
 from watcher.clock import Clock
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode, http_reason
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec
@@ -137,7 +139,7 @@ async def test_retry_after_is_read_from_the_answer() -> None:
         return PlainTextResponse("later", 503, {"Retry-After": "7"})
 
     async with listening(Inbox(busy)) as inbox:
-        assert await outcome_at(inbox.url) == TryLater(reason="http 503", answer="503 later", after_seconds=7.0)
+        assert await outcome_at(inbox.url) == TryLater(reason=http_reason(503), answer="503 later", after_seconds=7.0)
 
 
 async def test_a_redirect_is_not_followed_and_parks_the_receiver() -> None:
@@ -174,13 +176,13 @@ async def test_one_attempt_is_one_request() -> None:
 async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     outcome = await outcome_at(refusing_url())
     assert isinstance(outcome, TryLater)
-    assert outcome.reason == "not sent: connect"
+    assert reason_text(outcome.reason) == "not sent: connect"
 
 
 async def test_a_connection_that_ends_without_an_answer_is_uncertain() -> None:
     async with answering(b"") as server:
         outcome = await outcome_at(server.url)
-    assert outcome == Uncertain(reason="no answer: reset", answer=outcome.answer)
+    assert outcome == Uncertain(reason=Reason(code=ReasonCode.NO_ANSWER, cause="reset"), answer=outcome.answer)
     assert len(server.requests) == 1
 
 
@@ -188,7 +190,7 @@ async def test_a_consumer_that_never_answers_is_uncertain_at_the_deadline() -> N
     async with answering(b"", hangs=True) as server:
         outcome = await outcome_at(server.url, HttpSettings(timeout_seconds=0.3))
     assert isinstance(outcome, Uncertain)
-    assert outcome.reason == "no answer: deadline"
+    assert reason_text(outcome.reason) == "no answer: deadline"
 
 
 @pytest.mark.parametrize(

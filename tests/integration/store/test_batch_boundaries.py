@@ -20,7 +20,9 @@ from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind
+from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.planning import OutboxState, plan_deliveries
 from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
@@ -42,8 +44,8 @@ async def test_a_removed_receiver_without_deliveries_is_no_unannounced_problem(
 ) -> None:
     await enqueue(database, make_event())
     (leased,) = await claim(database)
-    again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW + 60 * SECOND)
-    signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="")
+    again = Verdict(state=State.PENDING, reason=text_reason("http 410"), next_at=NOW + 60 * SECOND)
+    signal = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("http 410"), answer="")
     deliveries, outbox = Deliveries(database), Outbox(database)
     await routing.settle(deliveries, "hook", leased, Settlement(verdict=again, at=NOW, signal=signal))
     ((failing, _),) = await outbox.unrouted(9)
@@ -92,7 +94,7 @@ async def test_a_delivery_without_a_body_gets_one_when_the_kind_of_its_receiver_
     await routing.enqueue(Outbox(database), [(event, decision)], lambda *_: None, NOW)
     (first,) = await claim(database)
     assert first.request.body is not None
-    later = Verdict(state=State.PENDING, reason="http 503", next_at=NOW)
+    later = Verdict(state=State.PENDING, reason=text_reason("http 503"), next_at=NOW)
     await Deliveries(database).settle(first, Settlement(verdict=later, at=NOW))
     (second,) = await claim(database, token="t2")
     assert second.request.body == first.request.body
@@ -137,7 +139,7 @@ async def test_a_removed_receiver_is_announced_once_and_its_deliveries_are_sent_
     assert await note_removed(deliveries, {"renamed"}, NOW) == [], "announced once"
     ((event, _),) = await outbox.unrouted(9)
     facts = receiver_of(event)
-    assert (event.kind, facts.reason, facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
+    assert (event.kind, reason_text(facts.reason), facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)
     assert facts.remedy == Remedy(code=RemedyCode.REMOVED)
     await deliveries.probe("hook", NOW)
     assert len(await claim(database)) == 1

@@ -12,6 +12,7 @@ from tests.support import routing
 from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision
@@ -72,8 +73,10 @@ async def with_body(database: Database, leased: LeasedDelivery) -> LeasedDeliver
     return await routing.save_body(Deliveries(database), leased, seal_group(entries, leased.request.also))
 
 
-async def settle(database: Database, leased: LeasedDelivery, state: State = State.DELIVERED, **changes: object) -> bool:
-    facts = {"state": state, "reason": state.value, **changes}
+async def settle(
+    database: Database, leased: LeasedDelivery, state: State = State.DELIVERED, reason: str = "", **changes: object
+) -> bool:
+    facts = {"state": state, "reason": text_reason(reason or state.value), **changes}
     return await Deliveries(database).settle(leased, Settlement(verdict=Verdict(**facts), at=NOW))  # type: ignore[arg-type]
 
 

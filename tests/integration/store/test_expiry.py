@@ -10,6 +10,7 @@ from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support.routing import park
 from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, Settlement, State, Uncertain, verdict
+from watcher.core.delivery.reason import text_reason
 from watcher.core.routing.routes import Group
 from watcher.pipeline.expiry import expire
 from watcher.store.deliveries import Deliveries
@@ -49,7 +50,7 @@ async def test_a_held_message_that_is_sent_again_may_be_a_repeat(database: Datab
     await enqueue(database, make_event(1))
     (leased,) = await claim(database)
     attempt = Attempt(number=1, allowed_at=NOW, dedup=Dedup.UNKNOWN)
-    held = verdict(Uncertain(reason="reset"), attempt, Policy(on_uncertain=OnUncertain.HOLD), NOW, 0.5)
+    held = verdict(Uncertain(reason=text_reason("reset")), attempt, Policy(on_uncertain=OnUncertain.HOLD), NOW, 0.5)
     assert await Deliveries(database).settle(leased, Settlement(verdict=held, at=NOW))
     await OperatorActions(database, {"hook"}).retry([leased.request.delivery_id], NOW)
     (again,) = await claim(database, token="t2")

@@ -16,6 +16,7 @@ from tests.integration.store.conftest import NOW
 from tests.support import routing
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import Claim, Settlement, State, Verdict
+from watcher.core.delivery.reason import DELIVERED, text_reason
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.routes import Route, route_event
@@ -80,9 +81,11 @@ class Table:
         claim = Claim(receiver=receiver, limit=1, token="t", lease=LEASE)
         batch = await Deliveries(self.database).claim(claim, self.now)
         for leased in batch:
-            verdict = Verdict(state=State.DELIVERED, reason="delivered")
+            verdict = Verdict(state=State.DELIVERED, reason=DELIVERED)
             if not passes:
-                verdict = Verdict(state=State.PENDING, reason="http 503", next_at=self.now + timedelta(seconds=5))
+                verdict = Verdict(
+                    state=State.PENDING, reason=text_reason("http 503"), next_at=self.now + timedelta(seconds=5)
+                )
             assert await Deliveries(self.database).settle(leased, Settlement(verdict=verdict, at=self.now))
             if passes:
                 self.got[receiver] += [(str(event.version), event.seq) for event in leased.request.events]

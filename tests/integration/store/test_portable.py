@@ -23,6 +23,7 @@ from tests.support import routing
 from tests.support.paths import ROOT
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.reason import DELIVERED, text_reason
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.advice import STORE_REMEDIES
@@ -194,12 +195,12 @@ async def fail(database: Database, make_event: MakeEvent) -> None:
     deliveries = Deliveries(database)
     await enqueue(database, make_event(1, "w1"), make_event(1, "w2"), to=("chat",))
     first, second = await claim(database, receiver="chat", token="t4")
-    refused = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410")
-    again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
+    refused = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("http 410"))
+    again = Verdict(state=State.PENDING, reason=text_reason("http 410"), next_at=NOW)
     await routing.settle(deliveries, "chat", first, Settlement(verdict=again, at=NOW, signal=refused))
     await Outbox(database).fallbacks_due({"chat": "hook"}, 9)
     passed = ReceiverSignal(health=SignalKind.PASSES)
-    delivered = Verdict(state=State.DELIVERED, reason="delivered")
+    delivered = Verdict(state=State.DELIVERED, reason=DELIVERED)
     await routing.settle(deliveries, "chat", second, Settlement(verdict=delivered, at=NOW, signal=passed))
     await deliveries.probe("chat", NOW)
     await note_removed(deliveries, {"hook"}, NOW)
@@ -340,8 +341,8 @@ async def test_the_state_of_a_receiver_is_compared_as_an_attempt_is_settled(
     await enqueue(database, make_event(1, "v1"), make_event(1, "v2"))
     first, second = await claim(database)
     stale = await deliveries.receiver_summary("hook")
-    again = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
-    refused = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410")
+    again = Verdict(state=State.PENDING, reason=text_reason("http 410"), next_at=NOW)
+    refused = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("http 410"))
     assert await routing.settle(deliveries, "hook", first, Settlement(verdict=again, at=NOW, signal=refused))
     unchanged = routing.unchanged(stale.state)
     with pytest.raises(OutdatedDecisionError):

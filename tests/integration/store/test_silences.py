@@ -16,6 +16,7 @@ from tests.integration.store.test_deliveries import MakeEvent, claim
 from watcher.core.batch import Batch
 from watcher.core.delivery.model import State
 from watcher.core.event import Event, Kind
+from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of
 from watcher.core.routing.routes import Route, Routes
 from watcher.core.routing.silence import Silence
@@ -95,7 +96,7 @@ async def test_a_silenced_event_is_recorded_for_each_receiver_and_sent_to_none(
     await scenario.route(make_event(1))
     for receiver in ("hook", "chat"):
         (delivery,) = delivery_views(path, receiver=receiver)
-        assert (delivery.state, delivery.reason, delivery.settled_at) == (State.SILENCED, silence.id, NOW)
+        assert (delivery.state, reason_text(delivery.reason), delivery.settled_at) == (State.SILENCED, silence.id, NOW)
         assert await claim(scenario.database, receiver=receiver, now=NOW + 100 * HOUR) == []
     assert scenario.hook.sealed == []
     with closing(sqlite3.connect(path)) as connection:
@@ -158,7 +159,7 @@ async def test_a_silenced_event_joins_no_group_and_delays_none(
     silence = await scenario.silence(version="v2")
     await scenario.route(make_event(1, "v2"), make_event(1, "v3"))
     assert [len(delivery.events) for delivery in delivery_views(path, State.PENDING)] == [2]
-    assert [delivery.reason for delivery in delivery_views(path, State.SILENCED)] == [silence.id]
+    assert [reason_text(delivery.reason) for delivery in delivery_views(path, State.SILENCED)] == [silence.id]
 
 
 async def test_a_group_names_no_silenced_event_as_sent_on_its_own(

@@ -20,6 +20,7 @@ import structlog
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, TryLater
+from watcher.core.messages.reasons import reason_text
 from watcher.http import HttpClient, HttpSettings
 from watcher.line_writer import MAX_WAITING_BYTES, LineWriter
 from watcher.logs import Redactor, configure
@@ -167,11 +168,11 @@ async def test_a_receiver_without_a_reader_or_a_disk_fails_without_doubt() -> No
     os.close(unread.reader)
     outcome = await attempt(LineWriter(unread.stream), "log")
     assert isinstance(outcome, TryLater)
-    assert "Broken pipe" in outcome.reason
+    assert "Broken pipe" in reason_text(outcome.reason)
     with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as full:
         outcome = await attempt(LineWriter(full), "log")
     assert isinstance(outcome, TryLater)
-    assert "No space left" in outcome.reason
+    assert "No space left" in reason_text(outcome.reason)
     unread.stream.close()
 
 

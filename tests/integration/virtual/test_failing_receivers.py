@@ -15,6 +15,7 @@ from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import refusing, running_deliveries
 from watcher.core.delivery.facts import RemedyCode
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, TryLater, Uncertain
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Kind
 from watcher.store.health_stats import read_health_stats
 
@@ -29,12 +30,12 @@ def crash(_: DeliveryRequest) -> Outcome:
 
 
 FAILURES: dict[str, Answer] = {
-    "http 503": lambda _: TryLater(reason="http 503"),
-    "dns": lambda _: TryLater(reason="dns: no such name"),
-    "a wrong path": lambda _: TryLater(reason="http 404: the body is HTML"),
-    "no answer": lambda _: Uncertain(reason="no answer within 20 s"),
+    "http 503": lambda _: TryLater(reason=text_reason("http 503")),
+    "dns": lambda _: TryLater(reason=text_reason("dns: no such name")),
+    "a wrong path": lambda _: TryLater(reason=text_reason("http 404: the body is HTML")),
+    "no answer": lambda _: Uncertain(reason=text_reason("no answer within 20 s")),
     "a crash": crash,
-    "a pause of an hour": lambda _: TryLater(reason="http 429", after_seconds=3600.0, throttled=True),
+    "a pause of an hour": lambda _: TryLater(reason=text_reason("http 429"), after_seconds=3600.0, throttled=True),
 }
 
 
@@ -106,7 +107,7 @@ def test_one_failed_attempt_long_ago_is_no_failure_of_the_receiver(tmp_path: Pat
 def test_a_success_now_and_then_keeps_a_receiver_working(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def every_second_training(request: DeliveryRequest) -> Outcome:
-            return Delivered() if request.events[0].version == "good" else TryLater(reason="http 500")
+            return Delivered() if request.events[0].version == "good" else TryLater(reason=text_reason("http 500"))
 
         hook, ops = two(every_second_training)
         async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY) as deliveries_run:

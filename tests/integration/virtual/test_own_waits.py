@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import running_deliveries
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, State, TryLater
+from watcher.core.delivery.reason import text_reason
 
 POLICY = Policy(first_retry=timedelta(seconds=1), give_up_after=timedelta(seconds=30))
 
@@ -28,7 +29,7 @@ def test_the_pace_of_a_channel_expires_nothing(tmp_path: Path) -> None:
 def test_a_delivery_behind_an_earlier_one_of_its_training_gets_its_own_time(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def first_fails(request: DeliveryRequest) -> Outcome:
-            return TryLater(reason="http 503") if request.events[0].seq == 1 else Delivered()
+            return TryLater(reason=text_reason("http 503")) if request.events[0].seq == 1 else Delivered()
 
         hook = FakeReceiver(name="hook", pace_key="hook", outcome=first_fails)
         async with running_deliveries(tmp_path, clock, [hook], policy=POLICY) as deliveries_run:
@@ -53,7 +54,7 @@ def test_while_a_channel_is_paused_the_others_behind_it_do_not_expire(tmp_path: 
         def pause_once(request: DeliveryRequest) -> Outcome:
             if not paused:
                 paused.append(request.delivery_id)
-                return TryLater(reason="http 429", after_seconds=20.0, throttled=True)
+                return TryLater(reason=text_reason("http 429"), after_seconds=20.0, throttled=True)
             return Delivered()
 
         chat = FakeReceiver(name="chat", pace_key="chat", pace_seconds=1.0, outcome=pause_once)
@@ -68,7 +69,7 @@ def test_while_a_channel_is_paused_the_others_behind_it_do_not_expire(tmp_path: 
 def test_a_delivery_that_was_attempted_expires_by_its_age_since_then(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def later(_: DeliveryRequest) -> Outcome:
-            return TryLater(reason="http 503")
+            return TryLater(reason=text_reason("http 503"))
 
         hook = FakeReceiver(name="hook", pace_key="hook", outcome=later)
         async with running_deliveries(tmp_path, clock, [hook], policy=POLICY) as deliveries_run:

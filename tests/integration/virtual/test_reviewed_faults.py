@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.virtual import FakeApi, FakeReceiver, VirtualClock, run, running_pipeline, service_polls
 from watcher.core.delivery.model import Delivered, Policy, TryLater
+from watcher.core.delivery.reason import text_reason
 from watcher.core.polling.plan import Poll
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.http import HttpResult
@@ -142,7 +143,7 @@ def test_no_delivery_expires_before_a_server_has_confirmed_the_clock(
         api.trainings = {("s1", "v1"): "learning"}
         async with running_pipeline(tmp_path, api, receiver, service_polls(["s1"])):
             await asyncio.sleep(60)
-            receiver.outcome = lambda _: TryLater(reason="http 503")
+            receiver.outcome = lambda _: TryLater(reason=text_reason("http 503"))
             api.trainings = {("s1", "v1"): "completed"}
             await asyncio.sleep(60)
         database = open_database(tmp_path / "watcher.db", purpose="test", now=clock.utc_now())

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
+from watcher.core.delivery.reason import text_reason
 from watcher.core.incidents.store_event import store_failing
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.reason import RoutingCode, RoutingReason
@@ -84,7 +85,10 @@ async def see_outage_and_its_end(store_outage: StoreOutageHandler, write_health:
 
 
 def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path: Path) -> None:
-    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = (
+        FakeReceiver(name="heard"),
+        FakeReceiver(name="away", outcome=lambda _: TryLater(reason=text_reason("http 503"))),
+    )
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -105,8 +109,11 @@ def test_receivers_not_reached_from_memory_are_notified_from_the_store(tmp_path:
 def test_a_receiver_without_an_answer_is_notified_from_the_store_as_uncertain(
     tmp_path: Path,
 ) -> None:
-    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
-    silent = FakeReceiver(name="silent", outcome=lambda _: Uncertain(reason="deadline"))
+    heard, away = (
+        FakeReceiver(name="heard"),
+        FakeReceiver(name="away", outcome=lambda _: TryLater(reason=text_reason("http 503"))),
+    )
+    silent = FakeReceiver(name="silent", outcome=lambda _: Uncertain(reason=text_reason("deadline")))
 
     async def main(clock: VirtualClock) -> None:
         write_health = WriteHealth()
@@ -133,7 +140,10 @@ class Slow(FakeReceiver):
 def test_a_router_that_runs_during_the_recovery_notifies_no_receiver_twice(
     tmp_path: Path,
 ) -> None:
-    heard, away = FakeReceiver(name="heard"), Slow(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = (
+        FakeReceiver(name="heard"),
+        Slow(name="away", outcome=lambda _: TryLater(reason=text_reason("http 503"))),
+    )
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -156,7 +166,10 @@ def test_a_router_that_runs_during_the_recovery_notifies_no_receiver_twice(
 
 
 def test_a_failed_write_during_the_recovery_leaves_nothing(tmp_path: Path) -> None:
-    heard, away = FakeReceiver(name="heard"), FakeReceiver(name="away", outcome=lambda _: TryLater(reason="http 503"))
+    heard, away = (
+        FakeReceiver(name="heard"),
+        FakeReceiver(name="away", outcome=lambda _: TryLater(reason=text_reason("http 503"))),
+    )
 
     async def main(clock: VirtualClock) -> None:
         write_health, polling = WriteHealth(), Polling()
@@ -217,8 +230,8 @@ def test_another_failure_has_another_id_even_if_the_first_was_never_recorded(tmp
 
 def test_after_an_attempt_without_an_answer_the_next_one_may_be_a_repeat() -> None:
     marks: list[bool] = []
-    away = TryLater(reason="connect")
-    answers: Iterator[Outcome] = iter([away, Uncertain(reason="reset"), away, Delivered()])
+    away = TryLater(reason=text_reason("connect"))
+    answers: Iterator[Outcome] = iter([away, Uncertain(reason=text_reason("reset")), away, Delivered()])
 
     def answer(request: DeliveryRequest) -> Outcome:
         marks.append(request.may_be_repeat)

@@ -19,6 +19,7 @@ from tests.support.recording_simulator import RecordingSimulator
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, SlackFault, local_slack
 from tests.support.slack_messages import as_received
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import ReasonCode
 from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"
@@ -111,7 +112,8 @@ async def test_r1_kills_around_sends_to_a_slack_bot_leave_one_message_in_effect_
     assert len(messages) == len(slack.messages), "each message names its delivery"
     assert slack.too_fast == 0, "more than one message a second"
     assert sum(sending) > kills / 2, "kills outside a send prove nothing"
-    found = sum(delivery_outcome.reason == "found" for item in announced for delivery_outcome in item.delivery_outcomes)
+    outcomes = [delivery_outcome for item in announced for delivery_outcome in item.delivery_outcomes]
+    found = sum(outcome.reason.code is ReasonCode.FOUND for outcome in outcomes)
     remark(
         f"{sum(sending)} of {kills} kills while a bot was sending, {len(messages)} messages, {found} found in the "
         f"channel, {slack.calls['chat.postMessage']} posts"

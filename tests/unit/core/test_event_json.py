@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.receivers.samples import CASES, GROUPS
-from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode
+from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.event import Event
 from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.receiver import remedy_text
@@ -71,7 +71,7 @@ def test_a_remedy_that_an_older_version_stored_as_text_becomes_its_code(case: st
 
 
 def test_the_remedy_for_a_removed_receiver_follows_from_the_reason_of_an_older_event() -> None:
-    old = stored_by_an_older_version(CASES["receiver-failing"], remedy=OLD_REMOVED, reason=RECEIVER_REMOVED)
+    old = stored_by_an_older_version(CASES["receiver-failing"], remedy=OLD_REMOVED, reason="receiver-removed")
     facts = from_json(old).receiver
     assert facts is not None
     assert facts.remedy == Remedy(code=RemedyCode.REMOVED)

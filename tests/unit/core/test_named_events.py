@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.receivers.samples import CASES, sample_event
 from watcher.core.delivery.facts import DeadLetterFacts, ReceiverFacts, WaitingEventFacts
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, named_event
 from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.published import published_receiver
@@ -49,7 +50,7 @@ def test_no_title_is_stored(case: str) -> None:
 
 
 def _dead_letter(event: Event) -> DeadLetterFacts:
-    return DeadLetterFacts(id="msg_1", reason="http 503", event=named_event(event), more=2)
+    return DeadLetterFacts(id="msg_1", reason=text_reason("http 503"), event=named_event(event), more=2)
 
 
 def test_titles_that_an_older_version_stored_are_shown_as_they_are() -> None:
@@ -68,7 +69,7 @@ def test_titles_that_an_older_version_stored_are_shown_as_they_are() -> None:
 
 @pytest.mark.parametrize(("more", "ending"), [(0, "maqll0abcde"), (1, "and 1 more"), (39, "and 39 more")])
 def test_a_dead_letter_of_several_events_counts_the_others(more: int, ending: str) -> None:
-    item = DeadLetterFacts(id="msg_1", reason="http 503", event=named_event(sample_event()), more=more)
+    item = DeadLetterFacts(id="msg_1", reason=text_reason("http 503"), event=named_event(sample_event()), more=more)
     event = with_facts("undelivered", deliveries=(item,))
     assert plain_text(compose(event).rows[0]).endswith(ending)
     assert published_receiver(facts_of(event))["deliveries"][0]["about"].endswith(ending)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
+from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
@@ -98,7 +99,7 @@ NEVER: dict[str, Any] = {"cause": Cause.NOT_FOUND, "detail": "HTTP 404, no such 
 STORE_FAILING = store_failing("disk-full", "3,145,728 bytes are free beside the store", EPOCH, 1, RECORDED)
 REFUSAL = ReceiverSignal(
     health=SignalKind.REFUSES,
-    reason="channel_is_archived: unarchive the channel, or make a webhook for another one",
+    reason=Reason(code=ReasonCode.NAMED_REFUSED, name="channel_is_archived", remedy=RefusalRemedy.WEBHOOK_UNARCHIVE),
     answer="410 channel_is_archived",
 )
 
@@ -125,7 +126,7 @@ def dead_letters_event(count: int, name: str = "ml-ops", service_name: str = "sh
     dead_letters = [
         DeadLetter(
             id=f"msg_{'abcdefghij'[number % 10]}4v7kq2x{number}",
-            reason=f"expired: {REFUSAL.reason}",
+            reason=in_context(Context.EXPIRED, REFUSAL.reason),
             event=named_event(sample_event(service_name=service_name)),
             created_at=RECORDED - timedelta(days=3),
         )
@@ -409,7 +410,7 @@ hostile_incidents = st.builds(
 hostile_receivers = st.one_of(
     st.builds(
         lambda reason, answer, name: sample_receiver_event(
-            ReceiverSignal(health=SignalKind.REFUSES, reason=reason, answer=answer),
+            ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason(reason), answer=answer),
             name.encode("utf-8", "replace").decode(),
         ),
         hostile_text,

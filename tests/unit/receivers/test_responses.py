@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.core.delivery.model import Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.core.secret import STARS, Secret
 from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
 from watcher.receivers.responses import (
@@ -108,7 +109,7 @@ def test_ordinary_words_stay_readable() -> None:
 def test_a_message_that_was_not_sent_is_tried_later() -> None:
     call = NotSent(reason=FailureReason.DNS, detail="ci.example.com: no such name", asked_at=NOW, ended_at=NOW)
     assert outcome_without_answer(call, NOTHING) == TryLater(
-        reason="not sent: dns", answer="ci.example.com: no such name"
+        reason=Reason(code=ReasonCode.NOT_SENT, cause="dns"), answer="ci.example.com: no such name"
     )
 
 
@@ -119,4 +120,6 @@ def test_a_request_that_can_never_be_sent_is_refused() -> None:
 
 def test_a_call_that_broke_after_the_first_byte_is_uncertain() -> None:
     call = MaybeSent(reason=FailureReason.RESET, detail="gone", asked_at=NOW, ended_at=NOW)
-    assert outcome_without_answer(call, NOTHING) == Uncertain(reason="no answer: reset", answer="gone")
+    assert outcome_without_answer(call, NOTHING) == Uncertain(
+        reason=Reason(code=ReasonCode.NO_ANSWER, cause="reset"), answer="gone"
+    )

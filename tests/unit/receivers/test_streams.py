@@ -15,6 +15,7 @@ from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, 
 from watcher.clock import Clock
 from watcher.core.delivery.model import Delivered, DeliveryRequest, RefusalScope, Refused, Uncertain
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.http import HttpClient, HttpSettings
 from watcher.line_writer import LineWriter
 from watcher.receivers import KINDS, Receiver, Spec
@@ -193,7 +194,7 @@ async def test_a_failing_stream_makes_the_attempt_uncertain(kind: str) -> None:
     target = receiver(kind, FullDisk())
     outcome = await target.send(request(target, sample_event()))
     assert isinstance(outcome, Uncertain)
-    assert "No space left" in outcome.reason
+    assert "No space left" in reason_text(outcome.reason)
 
 
 @pytest.mark.parametrize("kind", ["log", "console"])

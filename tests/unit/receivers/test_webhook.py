@@ -7,6 +7,8 @@ import pytest
 from tests.unit.receivers.samples import sample_event
 from watcher.clock import Clock
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, RefusalScope, Refused, TryLater
+from watcher.core.delivery.reason import http_reason
+from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers.spec import InvalidReceiverError, Spec
@@ -33,7 +35,7 @@ def test_any_2xx_is_delivered(status: int) -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
 def test_a_consumer_that_asks_for_a_wait_is_tried_after_it(status: int) -> None:
-    assert classify(status, "", 17.0) == TryLater(reason=f"http {status}", after_seconds=17.0)
+    assert classify(status, "", 17.0) == TryLater(reason=http_reason(status), after_seconds=17.0)
 
 
 @pytest.mark.parametrize("status", [500, 501, 505, 507, 520, 599])
@@ -45,7 +47,7 @@ def test_any_other_server_error_is_retried(status: int) -> None:
 def test_a_rejected_body_is_retried_and_does_not_park_the_receiver(status: int) -> None:
     outcome = classify(status, "")
     assert isinstance(outcome, TryLater)
-    assert "rejects this body" in outcome.reason
+    assert "rejects this body" in reason_text(outcome.reason)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_status_that_needs_a_person_parks_the_receiver_with_advice(status: int
     outcome = classify(status, "")
     assert isinstance(outcome, Refused)
     assert outcome.scope is RefusalScope.RECEIVER
-    assert advice in outcome.reason
+    assert advice in reason_text(outcome.reason)
 
 
 def test_no_status_ends_a_message() -> None:
@@ -135,4 +137,4 @@ async def test_a_secret_that_disappears_parks_the_receiver_and_sends_nothing() -
     outcome = await receiver.send(DeliveryRequest(delivery_id="msg_1", events=(sample_event(),), body=b"{}"))
     assert isinstance(outcome, Refused)
     assert outcome.scope is RefusalScope.RECEIVER
-    assert "a secret cannot be read or used" in outcome.reason
+    assert "a secret cannot be read or used" in reason_text(outcome.reason)

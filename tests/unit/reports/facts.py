@@ -10,6 +10,7 @@ from typing import Any, Final
 from watcher.cli.text.output import Screen
 from watcher.cli.text.times import Times
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import read_reason
 from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.result import PollState
@@ -73,13 +74,13 @@ def event(**changes: Any) -> Event:
     return Event(**facts | changes)
 
 
-def delivery_outcome(**changes: Any) -> DeliveryOutcome:
+def delivery_outcome(*, reason: str = "delivered", **changes: Any) -> DeliveryOutcome:
     facts: dict[str, Any] = {
         "receiver": "ml-ops",
         "receiver_seq": 1,
         "delivery_id": "msg_1",
         "state": State.DELIVERED,
-        "reason": "delivered",
+        "reason": read_reason(reason),
         "attempts": 1,
         "settled_at": NOW,
         "answer": "200 ok",

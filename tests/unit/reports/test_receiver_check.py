@@ -9,6 +9,7 @@ import pytest
 from tests.unit.reports.facts import EVIL, NOW, STEERING, plain_screen
 from watcher.cli.text.receiver_check import show_access, show_outcome
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import http_reason, text_reason
 from watcher.core.messages.training import compose, plain_text
 from watcher.receivers.slack.bot import Access
 from watcher.reports.receiver_check import (
@@ -38,10 +39,13 @@ def test_two_test_alerts_have_different_ids() -> None:
     ("outcome", "text"),
     [
         (Delivered(), "delivered"),
-        (TryLater(reason="http 503"), "not delivered; the daemon would retry: http 503"),
-        (Uncertain(reason="no answer: deadline"), "unknown whether it arrived: no answer: deadline"),
-        (Degrade(reason="invalid_blocks"), "not delivered; the daemon would send simpler content: invalid_blocks"),
-        (Refused(reason="http 410"), "refused: http 410"),
+        (TryLater(reason=text_reason("http 503")), "not delivered; the daemon would retry: http 503"),
+        (Uncertain(reason=text_reason("no answer: deadline")), "unknown whether it arrived: no answer: deadline"),
+        (
+            Degrade(reason=text_reason("invalid_blocks")),
+            "not delivered; the daemon would send simpler content: invalid_blocks",
+        ),
+        (Refused(reason=text_reason("http 410")), "refused: http 410"),
     ],
 )
 def test_every_outcome_has_a_text(outcome: Outcome, text: str) -> None:
@@ -50,17 +54,18 @@ def test_every_outcome_has_a_text(outcome: Outcome, text: str) -> None:
 
 def test_the_answer_is_shown_and_cannot_control_a_terminal() -> None:
     screen, stream = plain_screen()
-    show_outcome("ml-ops", Refused(reason="http 410", answer=EVIL), screen)
+    show_outcome("ml-ops", Refused(reason=text_reason("http 410"), answer=EVIL), screen)
     assert stream.getvalue().startswith("receiver ml-ops: refused: http 410\nanswer: red")
     assert not STEERING.search(stream.getvalue())
 
 
 def test_json_keeps_the_answer_unchanged() -> None:
-    document = outcome_json(TryLater(reason="http 503", answer=EVIL))
+    document = outcome_json(TryLater(reason=http_reason(503), answer=EVIL))
     assert json.loads(json.dumps(document)) == {
         "delivered": False,
         "outcome": "TryLater",
         "reason": "http 503",
+        "reason_code": {"code": "http", "status": 503},
         "answer": EVIL,
     }
     assert outcome_json(Delivered())["delivered"] is True

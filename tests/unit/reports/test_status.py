@@ -26,6 +26,7 @@ from tests.unit.reports.facts import (
 )
 from watcher.cli.text.status import show_status
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import RECEIVER_REMOVED, text_reason
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.health.problems import RUNNING
 from watcher.core.incidents.tracker import Incident
@@ -196,7 +197,7 @@ def test_deliveries_of_a_removed_receiver_are_marked() -> None:
 
 
 def test_a_removed_receiver_with_pending_deliveries_is_a_problem() -> None:
-    gone = ReceiverState(name="old", failing_since=NOW, reason="receiver-removed")
+    gone = ReceiverState(name="old", failing_since=NOW, reason=RECEIVER_REMOVED)
     assert texts(replace(report(), failing_receivers=[gone])) == ["receiver old is failing: receiver-removed"]
 
 
@@ -205,7 +206,7 @@ def delivery(state: State, events: int = 1) -> DeliveryView:
         id="msg_1",
         receiver="hook",
         state=state,
-        reason="http 410",
+        reason=text_reason("http 410"),
         attempts=1,
         may_be_repeat=False,
         created_at=NOW,

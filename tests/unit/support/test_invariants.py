@@ -12,6 +12,7 @@ from tests.support.invariants import DaemonRun, Evidence, LedgerEntry, repeats, 
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.reason import routed
 from watcher.simulator import CallKind
@@ -55,7 +56,7 @@ def announced(item: Event, state: State = State.DELIVERED) -> EventHistory:
         receiver_seq=item.seq,
         delivery_id=f"msg_{item.seq}",
         state=state,
-        reason="",
+        reason=text_reason(""),
         attempts=1,
         settled_at=None,
         answer=None,

@@ -155,7 +155,7 @@ def show_delivery(identity: IdArgument, config: ConfigOption = None, as_json: Js
         wanted = DeliveryFilter(states=frozenset(State), beginning=identity, limit=2)
         with reading(load_for_store(config), os.environ) as views:
             delivery = _single(views.deliveries(wanted), identity)
-            silence = views.silence(delivery.reason) if delivery.state is State.SILENCED else None
+            silence = views.silence(delivery.reason.detail) if delivery.state is State.SILENCED else None
     from watcher.cli.text.deliveries import print_delivery
     from watcher.reports.deliveries import delivery_json
 

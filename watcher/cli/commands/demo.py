@@ -23,6 +23,7 @@ from watcher.cli.options import VerboseOption, duration
 from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, cell, say, screen
 from watcher.core.delivery.model import State
+from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.line_writer import EXIT_SECONDS, LineWriter
 
@@ -212,7 +213,7 @@ def summary(events: Sequence[EventHistory]) -> str:
 def failures(events: Sequence[EventHistory]) -> list[str]:
     """Return a line for each receiver and reason with failed alerts."""
     found = Counter(
-        (delivery_outcome.receiver, delivery_outcome.reason)
+        (delivery_outcome.receiver, reason_text(delivery_outcome.reason))
         for item in events
         for delivery_outcome in item.delivery_outcomes
         if delivery_outcome.attempts and delivery_outcome.state is not State.DELIVERED

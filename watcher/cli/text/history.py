@@ -10,6 +10,7 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import Times
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.reports.history import route_text
 
@@ -58,7 +59,7 @@ def change_text(event: Event) -> str:
     if event.incident is not None:
         return event.incident.cause
     if event.receiver is not None:
-        return event.receiver.reason
+        return reason_text(event.receiver.reason)
     if event.to_status is None:
         return f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
@@ -83,4 +84,5 @@ def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
     text = f"{delivery_outcome.receiver}: {delivery_outcome.state}"
     if delivery_outcome.state is State.DELIVERED:
         return text
-    return f"{text} ({delivery_outcome.reason})" if delivery_outcome.reason else text
+    reason = reason_text(delivery_outcome.reason)
+    return f"{text} ({reason})" if reason else text

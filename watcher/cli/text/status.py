@@ -19,6 +19,7 @@ from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.incidents.tracker import Incident
 from watcher.core.messages.advice import advice
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
@@ -205,7 +206,7 @@ def _show_failing_receivers(report: StatusReport, times: Times, out: Screen) -> 
         (
             cell(item.name, BAD),
             Cell("" if item.failing_since is None else times.time(item.failing_since)),
-            cell(item.reason),
+            cell(reason_text(item.reason)),
             cell(item.answer),
         )
         for item in report.failing_receivers

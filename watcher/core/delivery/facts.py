@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
-RECEIVER_REMOVED: Final = "receiver-removed"
-"""The reason of a receiver that is no longer configured although deliveries wait for it."""
+from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason
 
 
 class RemedyCode(StrEnum):
@@ -34,7 +32,7 @@ class Remedy:
     """The only dead letter; ``None`` where the command is about all dead letters of the receiver."""
 
 
-def failing_remedy(reason: str, *, parked: bool = True) -> Remedy:
+def failing_remedy(reason: Reason, *, parked: bool = True) -> Remedy:
     """Return the remedy for a receiver that fails for this reason, permanently or not."""
     if not parked:
         return Remedy(code=RemedyCode.FAILING)
@@ -82,7 +80,7 @@ class DeadLetterFacts:
     """A dead letter that an event names."""
 
     id: str
-    reason: str
+    reason: Reason
     event: NamedEvent | None = None
     """Its first event; ``None`` where it is not known."""
     more: int = 0
@@ -109,7 +107,7 @@ class ReceiverFacts:
     name: str
     since: datetime
     """Start of the failure; of dead letters, the creation of the oldest one."""
-    reason: str
+    reason: Reason
     answer: str = ""
     """The receiver's answer, cut; empty where there was none."""
     waiting: int | None = None

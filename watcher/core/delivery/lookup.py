@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from watcher.core.delivery.model import Attempt, OnUncertain, Policy, State, Verdict, again_or_dead, retry_wait
+from watcher.core.delivery.reason import Context, Reason, ReasonCode, in_context
 
 LOOKUPS: Final = 2
 """Lookups of a message before it is sent again."""
@@ -35,7 +36,7 @@ class MessageNotFound:
 class LookupFailed:
     """The lookup failed, and a later one may succeed."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
     after_seconds: float | None = None
 
@@ -44,7 +45,7 @@ class LookupFailed:
 class LookupDenied:
     """The receiver does not allow lookups, so it stays unknown whether the message arrived."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
 
 
@@ -84,15 +85,15 @@ def after_lookup(result: LookupResult, lookup: Lookup, policy: Policy, now: date
     """
     match result:
         case MessageFound():
-            return Verdict(state=State.DELIVERED, reason="found")
+            return Verdict(state=State.DELIVERED, reason=Reason(code=ReasonCode.FOUND))
         case MessageNotFound():
             return _not_found(lookup, policy, now, unit)
         case LookupFailed(reason=reason, after_seconds=requested):
             backoff = retry_wait(max(lookup.unanswered, 1), policy, unit)
             wait = backoff if requested is None else timedelta(seconds=max(requested, 0.0))
-            return _look_up_again(f"lookup failed: {reason}", wait, lookup, policy, now)
+            return _look_up_again(in_context(Context.LOOKUP_FAILED, reason), wait, lookup, policy, now)
         case LookupDenied(reason=reason):
-            return _without_lookup(f"lookup not allowed: {reason}", lookup, policy, now)
+            return _without_lookup(in_context(Context.LOOKUP_DENIED, reason), lookup, policy, now)
         case _:
             assert_never(result)
 
@@ -101,22 +102,23 @@ def _not_found(lookup: Lookup, policy: Policy, now: datetime, unit: float) -> Ve
     if now < lookup.due_at:
         # A lookup before the due time can find the message, but cannot prove that it is missing.
         wait = min(lookup.due_at - now, policy.first_retry * LOOKUPS)
-        return _look_up_again("to be looked up", wait, lookup, policy, now)
+        return _look_up_again(Reason(code=ReasonCode.TO_BE_LOOKED_UP), wait, lookup, policy, now)
     if lookup.lookups + 1 < LOOKUPS:
         once_more = replace(lookup, lookups=lookup.lookups + 1)
-        return _look_up_again("not found once", policy.first_retry * 2, once_more, policy, now)
+        return _look_up_again(Reason(code=ReasonCode.NOT_FOUND_ONCE), policy.first_retry * 2, once_more, policy, now)
     # Waits between attempts grow as after any failure; the lookups have used a part of this one.
     left = lookup.attempted_at + retry_wait(lookup.attempt.number, policy, unit) - now
-    again = again_or_dead("not found twice", min(max(left, timedelta()), policy.max_retry), lookup.attempt, policy, now)
+    missing = Reason(code=ReasonCode.NOT_FOUND_TWICE)
+    again = again_or_dead(missing, min(max(left, timedelta()), policy.max_retry), lookup.attempt, policy, now)
     return replace(again, certain=True)
 
 
-def _look_up_again(reason: str, wait: timedelta, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
+def _look_up_again(reason: Reason, wait: timedelta, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
     later = again_or_dead(reason, wait, lookup.attempt, policy, now, state=State.UNCERTAIN)
     return replace(later, lookups=lookup.lookups)
 
 
-def _without_lookup(reason: str, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
+def _without_lookup(reason: Reason, lookup: Lookup, policy: Policy, now: datetime) -> Verdict:
     if policy.on_uncertain is OnUncertain.HOLD:
         return Verdict(state=State.HELD, reason=reason)
     return replace(again_or_dead(reason, timedelta(), lookup.attempt, policy, now), may_be_repeat=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
+from watcher.core.delivery.reason import DELIVERED, NO_REASON, Reason
 from watcher.core.event import Event
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
@@ -61,7 +62,7 @@ class Delivered:
 class TryLater:
     """The message was not delivered, and a retry may succeed."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
     after_seconds: float | None = None
     """The receiver's requested wait (``Retry-After``); it takes precedence over our back-off."""
@@ -73,7 +74,7 @@ class TryLater:
 class Uncertain:
     """The request was at least partly written, and no answer shows whether the message arrived."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
     after_seconds: float | None = None
 
@@ -82,7 +83,7 @@ class Uncertain:
 class Degrade:
     """The receiver refused the content; a simpler message may be sent at once."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
     steps: int = 1
     """Steps by which to simplify; each receiver defines its own."""
@@ -101,7 +102,7 @@ class RefusalScope(StrEnum):
 class Refused:
     """The receiver refuses permanently."""
 
-    reason: str
+    reason: Reason
     answer: str = ""
     scope: RefusalScope = RefusalScope.RECEIVER
     tries: int = 1
@@ -179,7 +180,7 @@ class Verdict:
     """The next state of a delivery after an attempt or lookup."""
 
     state: State
-    reason: str
+    reason: Reason
     next_at: datetime | None = None
     """Time of the next attempt or lookup; ``None`` where the delivery has ended or is held."""
     may_be_repeat: bool = False
@@ -244,7 +245,7 @@ class ReceiverSignal:
     """The conclusion of one attempt about its receiver, with the reason and answer."""
 
     health: SignalKind
-    reason: str = ""
+    reason: Reason = NO_REASON
     answer: str = ""
     began_at: datetime | None = None
     """Start of an attempt that a lookup found; the signal does not apply to later times."""
@@ -273,7 +274,7 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
     """
     match outcome:
         case Delivered():
-            return Verdict(state=State.DELIVERED, reason="delivered")
+            return Verdict(state=State.DELIVERED, reason=DELIVERED)
         case Degrade(reason=reason, steps=steps):
             return Verdict(state=State.PENDING, reason=reason, next_at=now, degrade=steps)
         case Refused(reason=reason, scope=RefusalScope.MESSAGE):
@@ -289,7 +290,7 @@ def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, u
             assert_never(outcome)
 
 
-def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
+def _after_uncertain(reason: Reason, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime) -> Verdict:
     if attempt.dedup is Dedup.BY_LOOKUP:
         looked_up = again_or_dead(reason, policy.first_retry, attempt, policy, now, state=State.UNCERTAIN)
         return replace(looked_up, may_be_repeat=True)
@@ -302,7 +303,7 @@ def _after_uncertain(reason: str, wait: timedelta, attempt: Attempt, policy: Pol
 
 
 def again_or_dead(  # noqa: PLR0913 - all facts of a verdict about another attempt
-    reason: str, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime, *, state: State = State.PENDING
+    reason: Reason, wait: timedelta, attempt: Attempt, policy: Policy, now: datetime, *, state: State = State.PENDING
 ) -> Verdict:
     """Return a verdict with another attempt after ``wait``, or with the end of a delivery that has expired."""
     deadline = attempt.allowed_at + policy.give_up_after

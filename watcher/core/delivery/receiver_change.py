@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.delivery.facts import RECEIVER_REMOVED, WaitingEventFacts
+from watcher.core.delivery.facts import WaitingEventFacts
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind
+from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason
 from watcher.core.delivery.receiver_health import (
     DeadLetter,
     ReceiverState,
@@ -107,7 +108,7 @@ class DeadDelivery:
     """A delivery that expired or was refused, and whose end is not announced yet."""
 
     id: str
-    reason: str
+    reason: Reason
     created_at: datetime
     kinds: frozenset[Kind]
     """The kinds of its events."""

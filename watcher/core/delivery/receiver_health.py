@@ -33,6 +33,7 @@ from watcher.core.delivery.model import (
     TryLater,
     Uncertain,
 )
+from watcher.core.delivery.reason import NO_REASON, Reason
 from watcher.core.event import Event, Kind, event_id
 
 URGENT_MAX: Final = 10
@@ -53,7 +54,7 @@ class ReceiverState:
     """Start of the first attempt without a success since the last success."""
     parked: bool = False
     """Whether it refuses permanently, so that only its oldest delivery is tried."""
-    reason: str = ""
+    reason: Reason = NO_REASON
     answer: str = ""
 
     @property
@@ -76,7 +77,7 @@ class DeadLetter:
     """A delivery that ended without success."""
 
     id: str
-    reason: str
+    reason: Reason
     event: NamedEvent | None = None
     """Its first event; ``None`` where it is not known."""
     more: int = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from watcher.core.delivery.facts import RECEIVER_REMOVED
 from watcher.core.delivery.model import State, Verdict
+from watcher.core.delivery.reason import NO_REASON, RECEIVER_REMOVED, Context, Reason, ReasonCode, in_context
 from watcher.core.delivery.receiver_health import ReceiverState
 
 
@@ -15,7 +15,7 @@ class WaitingDelivery:
 
     id: str
     state: State
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,9 @@ class DeliveryEnd:
 def expired(delivery: WaitingDelivery, receiver_state: ReceiverState) -> DeliveryEnd:
     """Return the end of a delivery that waited too long; the reason names the fault that kept it waiting."""
     failing = receiver_state.failing_since is not None
-    fault = (receiver_state.reason if failing else delivery.reason) or "never attempted"
-    verdict = Verdict(state=State.DEAD, reason=f"expired: {fault}")
+    known = receiver_state.reason if failing else delivery.reason
+    fault = Reason(code=ReasonCode.NEVER_ATTEMPTED) if known == NO_REASON else known
+    verdict = Verdict(state=State.DEAD, reason=in_context(Context.EXPIRED, fault))
     return DeliveryEnd(id=delivery.id, state=delivery.state, verdict=verdict)
 
 

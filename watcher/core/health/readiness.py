@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import Reason
+from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import TrainingRef
@@ -35,7 +37,7 @@ class FailingReceiver:
 
     name: str
     since: datetime
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ def _of_deliveries(stats: HealthStats) -> Iterator[NotReadyReason]:
         detail = f"{counted(stats.unrouted, 'event is', 'events are')} not routed, so nobody is notified{since}"
         yield NotReadyReason(code=NotReady.EVENTS_UNROUTED, detail=detail)
     if stats.failing_receivers:
-        names = [f"{receiver.name} ({receiver.reason})" for receiver in stats.failing_receivers]
+        names = [f"{receiver.name} ({reason_text(receiver.reason)})" for receiver in stats.failing_receivers]
         yield NotReadyReason(code=NotReady.RECEIVER_FAILING, detail=f"failing: {_few(names)}")
 
 

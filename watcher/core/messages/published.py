@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from watcher.core.delivery.facts import ReceiverFacts
+from watcher.core.delivery.reason import Reason, reason_json
 from watcher.core.event import Event, IncidentFacts
 from watcher.core.event_json import incident_json, receiver_json, to_json
 from watcher.core.messages.advice import advice_for
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.receiver import dead_letter_title, remedy_text, waiting_title
 from watcher.core.messages.training import named_title
 
@@ -34,9 +36,9 @@ def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
     remedy = "" if facts.remedy is None else remedy_text(facts.remedy, facts.name)
     stored = receiver_json(facts)
     return {
-        **stored,
+        **_with_text(stored, facts.reason),
         "deliveries": [
-            {**item, "about": dead_letter_title(named, named_title)}
+            {**_with_text(item, named.reason), "about": dead_letter_title(named, named_title)}
             for item, named in zip(stored["deliveries"], facts.deliveries, strict=True)
         ],
         "urgent": [
@@ -45,3 +47,13 @@ def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
         ],
         "remedy": remedy,
     }
+
+
+def _with_text(stored: dict[str, Any], reason: Reason) -> dict[str, object]:
+    """Write the reason as text, with its code behind it."""
+    published: dict[str, object] = {}
+    for key, value in stored.items():
+        published[key] = value
+        if key == "reason":
+            published |= {"reason": reason_text(reason), "reason_code": reason_json(reason)}
+    return published

@@ -18,6 +18,7 @@ from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
 from watcher.core.messages.words import ENGLISH_WORDS, Words, capital
 
@@ -132,7 +133,9 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) 
     words = style.words
     usual = Phrase.WAITING_URGENT if facts.urgent else Phrase.WAITING
     phrase = usual if facts.waiting else Phrase.WAITING_NONE
-    waiting = words.counted(phrase, facts.waiting or 0, reason=code(facts.reason, REASON_LIMIT), time=facts.since)
+    waiting = words.counted(
+        phrase, facts.waiting or 0, reason=code(reason_text(facts.reason, words), REASON_LIMIT), time=facts.since
+    )
     remedy = () if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),)
     answer = (words.say(Phrase.ANSWER, answer=code(facts.answer, ANSWER_LIMIT)),) if facts.answer else ()
     return Message(
@@ -167,7 +170,7 @@ def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
         duration=words.duration(facts.lasted_seconds or 0.0),
         from_time=since,
         to_time=until,
-        reason=code(facts.reason, REASON_LIMIT),
+        reason=code(reason_text(facts.reason, words), REASON_LIMIT),
     )
     return Message(
         severity=Severity.OK,
@@ -183,7 +186,10 @@ def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
 def _undelivered(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) -> Message:
     words = style.words
     oldest = words.counted(
-        Phrase.NEVER_DELIVERED, facts.count, time=facts.since, reason=code(facts.reason, REASON_LIMIT)
+        Phrase.NEVER_DELIVERED,
+        facts.count,
+        time=facts.since,
+        reason=code(reason_text(facts.reason, words), REASON_LIMIT),
     )
     return Message(
         severity=Severity.ERROR,

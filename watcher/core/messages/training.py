@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
+from watcher.core.delivery.reason import NO_REASON
 from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
@@ -86,7 +87,7 @@ def _named(named: NamedEvent) -> Event:
         incident = IncidentFacts(id="", kind=kind, cause=named.cause, detail=named.detail, since=named.at)
     receiver = None
     if named.receiver is not None:
-        receiver = ReceiverFacts(name=named.receiver, since=named.at, reason="", count=named.count)
+        receiver = ReceiverFacts(name=named.receiver, since=named.at, reason=NO_REASON, count=named.count)
     return Event(
         id=named.id,
         kind=Kind(named.kind),

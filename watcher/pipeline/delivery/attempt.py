@@ -29,6 +29,7 @@ from watcher.core.delivery.model import (
     Verdict,
     verdict,
 )
+from watcher.core.delivery.reason import INTERNAL_FAULT, Reason, ReasonCode
 from watcher.core.delivery.receiver import Receiver, SupportsLookup
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import signal_of
@@ -122,7 +123,9 @@ class AttemptRunner:
 
     async def _attempt(self, leased: LeasedDelivery) -> None:
         if self._must_hold(leased):
-            await self._settle(leased, Verdict(state=State.HELD, reason="may-be-repeat"), Delivered())
+            await self._settle(
+                leased, Verdict(state=State.HELD, reason=Reason(code=ReasonCode.MAY_BE_REPEAT)), Delivered()
+            )
             return
         # Read before the attempt: a store that cannot be read must not leave an attempt unsettled.
         parked = await self._monitor.is_parked()
@@ -141,7 +144,7 @@ class AttemptRunner:
         except Exception:
             # One message that crashes must not stop the others; whether it was sent is unknown.
             log.exception("delivery.crashed", receiver=self._receiver.name, delivery_id=request.delivery_id)
-            return Uncertain(reason="internal-fault")
+            return Uncertain(reason=INTERNAL_FAULT)
 
     def _decide(self, leased: LeasedDelivery, outcome: Outcome, refusals: int) -> Verdict:
         attempt = Attempt(

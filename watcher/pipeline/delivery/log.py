@@ -6,6 +6,7 @@ import structlog
 
 from watcher.core.delivery.model import LeasedDelivery, State, Verdict
 from watcher.core.delivery.receiver_change import ReceiverChange
+from watcher.core.messages.reasons import reason_text
 
 log = structlog.get_logger()
 
@@ -18,7 +19,7 @@ def log_settled(receiver: str, leased: LeasedDelivery, decided: Verdict, *, save
         "delivery_id": request.delivery_id,
         "event_ids": [event.id for event in request.events],
         "attempt": request.attempt,
-        "reason": decided.reason,
+        "reason": reason_text(decided.reason),
     }
     if not saved:
         log.warning("delivery.lease_lost", **keys)
@@ -34,6 +35,6 @@ def log_receiver_change(change: ReceiverChange, *, failing: bool) -> None:
     """Log that a receiver began to fail permanently, or has recovered."""
     after = change.after
     if failing:
-        log.error("receiver.failing", receiver=after.name, reason=after.reason, answer=after.answer)
+        log.error("receiver.failing", receiver=after.name, reason=reason_text(after.reason), answer=after.answer)
     else:
         log.info("receiver.recovered", receiver=after.name)

@@ -18,6 +18,7 @@ from watcher.core.delivery.lookup import (
     first_lookup_at,
 )
 from watcher.core.delivery.model import Attempt, Dedup, LeasedDelivery, Policy, Verdict
+from watcher.core.delivery.reason import INTERNAL_FAULT
 from watcher.core.delivery.receiver import SupportsLookup
 from watcher.pipeline.ports import Clock
 
@@ -79,7 +80,7 @@ class LookupRunner:
             found = await self._receiver.look_up([leased.request for leased in batch])
         except Exception:
             log.exception("delivery.lookup_crashed", deliveries=list(due))
-            found = {identity: LookupFailed(reason="internal-fault") for identity in due}
+            found = {identity: LookupFailed(reason=INTERNAL_FAULT) for identity in due}
         failed = any(isinstance(result, LookupFailed) for result in found.values())
         self._unanswered = self._unanswered + 1 if failed else 0
         return found

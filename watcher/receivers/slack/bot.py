@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, DeliveryRequest, Outcome, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode, RefusalRemedy, named_reason
 from watcher.core.event import Event
 from watcher.core.messages.message import PLAIN_STYLE, Style
+from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import hint
 from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
@@ -119,21 +121,25 @@ class SlackReceiver:
             if self._clock.monotonic() > ends_at:
                 break
             arguments["cursor"] = cursor
-        return found | dict.fromkeys(wanted - found.keys(), LookupFailed(reason="the history is too long"))
+        return found | dict.fromkeys(
+            wanted - found.keys(), LookupFailed(reason=Reason(code=ReasonCode.HISTORY_TOO_LONG))
+        )
 
     async def access(self) -> Access:
         """Return the token's identity and scopes, and whether it can read the channel's history."""
         reply = await self._api.get("auth.test")
         if not isinstance(reply, Reply) or not reply.good:
             refused = classify(reply.answer, 0, WEB_API) if isinstance(reply, Reply) else reply
-            return Access(identity="", scopes=(), answer=refused.answer, refused=f"auth.test: {_reason(refused)}")
+            why = f"auth.test: {reason_text(_reason(refused))}"
+            return Access(identity="", scopes=(), answer=refused.answer, refused=why)
         failure = await self._try_history()
+        why = "" if failure is None else reason_text(failure.reason)
         return Access(
             identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
             scopes=reply.scopes,
             answer=reply.answer.kept,
-            refused=f"conversations.history: {failure.reason}" if isinstance(failure, LookupFailed) else None,
-            unreadable=failure.reason if isinstance(failure, LookupDenied) else None,
+            refused=f"conversations.history: {why}" if isinstance(failure, LookupFailed) else None,
+            unreadable=why if isinstance(failure, LookupDenied) else None,
         )
 
     async def _try_history(self) -> LookupFailed | LookupDenied | None:
@@ -224,14 +230,16 @@ def _failed_lookup(reply: Reply | Outcome) -> LookupFailed | LookupDenied:
     return LookupFailed(reason=_reason(outcome), answer=answer.kept, after_seconds=requested)
 
 
-def _denial_reason(reply: Reply) -> str:
+def _denial_reason(reply: Reply) -> Reason:
     needed = reply.document.get("needed")
     if reply.answer.name == MISSING_SCOPE and isinstance(needed, str):
-        return f"{MISSING_SCOPE}: give the app the scope {needed}, and install it again"
+        return Reason(code=ReasonCode.SCOPE_MISSING, name=MISSING_SCOPE, detail=needed)
     if reply.answer.name == "not_in_channel":
-        return "not_in_channel: invite the app to the channel"
-    return reply.answer.name
+        name, remedy = reply.answer.name, RefusalRemedy.INVITE
+        return Reason(code=ReasonCode.NAMED_REFUSED, name=name, remedy=remedy)
+    return named_reason(reply.answer.name)
 
 
-def _reason(outcome: Outcome) -> str:
-    return outcome.reason if isinstance(outcome, Refused | TryLater | Uncertain) else "unreadable"
+def _reason(outcome: Outcome) -> Reason:
+    unreadable = Reason(code=ReasonCode.UNREADABLE)
+    return outcome.reason if isinstance(outcome, Refused | TryLater | Uncertain) else unreadable

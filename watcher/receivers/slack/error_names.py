@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from typing import Final
 
+from watcher.core.delivery.reason import RefusalRemedy
 from watcher.receivers.slack.errors import WORKSPACE, ErrorNames
 
 MISSING_SCOPE: Final = "missing_scope"
 
-_MAKE_A_NEW_ONE: Final = "make a new bot token (app settings, OAuth & Permissions) and store it where token points"
-_RESTRICTED: Final = "a setting of the workspace or channel forbids the app to post there; ask an administrator"
-_ADMINISTRATOR: Final = "the workspace does not admit the app; ask its administrator"
+_MAKE_A_NEW_ONE: Final = RefusalRemedy.NEW_TOKEN
+_RESTRICTED: Final = RefusalRemedy.POSTING_RESTRICTED
+_ADMINISTRATOR: Final = RefusalRemedy.APP_NOT_ADMITTED
 
 DESTINATION: Final = {
     **WORKSPACE,
-    "channel_not_found": "set channel to the channel's id, e.g. C0123456789; invite the app to a private channel",
-    "not_in_channel": "invite the app to the channel, or give it the scope chat:write.public",
-    "is_archived": "unarchive the channel, or set channel to another one",
+    "channel_not_found": RefusalRemedy.SET_CHANNEL,
+    "not_in_channel": RefusalRemedy.INVITE_OR_SCOPE,
+    "is_archived": RefusalRemedy.UNARCHIVE,
     "restricted_action": _RESTRICTED,
     "restricted_action_read_only_channel": _RESTRICTED,
-    "restricted_action_thread_only_channel": "the channel accepts only replies; set channel to another one",
+    "restricted_action_thread_only_channel": RefusalRemedy.ONLY_REPLIES,
     "restricted_action_non_threadable_channel": _RESTRICTED,
-    "messages_tab_disabled": "turn on the app's messages tab (app settings, App Home), or set channel to a channel",
-    "team_not_found": "the workspace does not exist any more; make an app in another one and use its token",
-    "message_limit_exceeded": "the workspace has reached the message limit of its plan; ask its administrator",
+    "messages_tab_disabled": RefusalRemedy.MESSAGES_TAB,
+    "team_not_found": RefusalRemedy.WORKSPACE_GONE,
+    "message_limit_exceeded": RefusalRemedy.MESSAGE_LIMIT,
 }
 """Errors of the destination; ``message_limit_exceeded`` is as permanent."""
 
@@ -37,9 +38,9 @@ CREDENTIALS: Final = {
     "account_inactive": _MAKE_A_NEW_ONE,
     "token_revoked": _MAKE_A_NEW_ONE,
     "token_expired": _MAKE_A_NEW_ONE,
-    "not_allowed_token_type": "use the token of a bot, which begins with xoxb-",
-    MISSING_SCOPE: "give the app the scope chat:write, install it again, and store its new token where token points",
-    "no_permission": "give the app the scope chat:write and install it again",
+    "not_allowed_token_type": RefusalRemedy.BOT_TOKEN,
+    MISSING_SCOPE: RefusalRemedy.SCOPE_AND_TOKEN,
+    "no_permission": RefusalRemedy.SCOPE,
     "app_access_restricted": _ADMINISTRATOR,
     "ekm_access_denied": _ADMINISTRATOR,
     "access_denied": _ADMINISTRATOR,

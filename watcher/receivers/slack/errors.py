@@ -26,6 +26,7 @@ from watcher.core.delivery.model import (
     TryLater,
     Uncertain,
 )
+from watcher.core.delivery.reason import Reason, ReasonCode, RefusalRemedy, http_reason, named_reason
 from watcher.http import Answered
 from watcher.logs import Redactor
 from watcher.receivers.responses import requested_pause_seconds, shortened_answer
@@ -68,17 +69,16 @@ MENTION: Final = frozenset(
 """Errors that may concern only the mention of a message, e.g. a workspace that restricts ``<!channel>``."""
 WORKSPACE: Final = MappingProxyType(
     {
-        "team_access_not_granted": "the app has no access to the workspace; ask its administrator to grant it",
-        "free_team_not_allowed": "the workspace's free plan does not allow this; ask its administrator",
-        "team_not_on_plan": "the workspace's plan does not allow this; ask its administrator",
-        "user_is_restricted": "the workspace restricts the app's user; ask its administrator",
-        "channel_type_not_supported": "the app cannot post to a channel of this type; set another channel",
+        "team_access_not_granted": RefusalRemedy.WORKSPACE_ACCESS,
+        "free_team_not_allowed": RefusalRemedy.WORKSPACE_FREE_PLAN,
+        "team_not_on_plan": RefusalRemedy.WORKSPACE_PLAN,
+        "user_is_restricted": RefusalRemedy.APP_USER_RESTRICTED,
+        "channel_type_not_supported": RefusalRemedy.CHANNEL_TYPE,
     }
 )
 """Errors of the workspace's plan and access, and their remedies."""
 EMPTY: Final[frozenset[str]] = frozenset()
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
-NOT_OK: Final = '"ok": false and no error name of Slack'
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
 _MENTION: Final = re.compile(r"mention|broadcast|at_(here|channel|everyone)")
@@ -91,7 +91,7 @@ _HTML: Final = re.compile(r"[\s\ufeff]*<|.{0,1000}?<(!doctype\s+html|html|head|b
 class ErrorNames:
     """The error names of one interface, by their meaning; after an unknown name the message is retried."""
 
-    remedies: Mapping[str, str]
+    remedies: Mapping[str, RefusalRemedy]
     """The remedy of each error of the destination or credentials, which lasts until a person acts."""
     content: frozenset[str] = CONTENT
     metadata: frozenset[str] = EMPTY
@@ -108,21 +108,21 @@ class ErrorNames:
     """Whether only Slack's own words show that a message was posted or not; otherwise the status shows it."""
 
 
-_NEW_WEBHOOK: Final = "make a new incoming webhook and set url to its address"
+_NEW_WEBHOOK: Final = RefusalRemedy.NEW_WEBHOOK
 WEBHOOK: Final = ErrorNames(
     remedies=MappingProxyType(
         {
             **WORKSPACE,
-            "channel_not_found": "the channel does not exist any more; make a webhook for another one",
-            "channel_is_archived": "unarchive the channel, or make a webhook for another one",
-            "action_prohibited": "an administrator of the workspace has restricted this webhook; ask the administrator",
-            "posting_to_general_channel_denied": "this webhook may not post to #general; make one for another channel",
-            "user_not_found": "its person does not exist any more; make a webhook for another one",
+            "channel_not_found": RefusalRemedy.WEBHOOK_CHANNEL_GONE,
+            "channel_is_archived": RefusalRemedy.WEBHOOK_UNARCHIVE,
+            "action_prohibited": RefusalRemedy.WEBHOOK_RESTRICTED,
+            "posting_to_general_channel_denied": RefusalRemedy.WEBHOOK_GENERAL,
+            "user_not_found": RefusalRemedy.WEBHOOK_PERSON_GONE,
             "no_service": _NEW_WEBHOOK,
             "no_service_id": _NEW_WEBHOOK,
             "no_active_hooks": _NEW_WEBHOOK,
-            "no_team": "the workspace does not exist any more; set url to another address",
-            "team_disabled": "the workspace is disabled; ask its administrator",
+            "no_team": RefusalRemedy.WEBHOOK_TEAM_GONE,
+            "team_disabled": RefusalRemedy.WORKSPACE_DISABLED,
             "invalid_token": _NEW_WEBHOOK,
         }
     ),
@@ -220,7 +220,7 @@ def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK, *, 
         return Delivered(answer=answer.kept, receipt=answer.receipt)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.name in RATE_LIMITED:
         pause = answer.after_seconds or PAUSE_SECONDS
-        return TryLater(reason="rate_limited", answer=answer.kept, after_seconds=pause, throttled=True)
+        return TryLater(reason=named_reason("rate_limited"), answer=answer.kept, after_seconds=pause, throttled=True)
     mentioned = mentions and has_mention(degrade)
     return _by_name(answer, degrade, names, mentioned=mentioned) or _by_status(answer, names)
 
@@ -228,15 +228,17 @@ def classify(answer: SlackAnswer, degrade: int, names: ErrorNames = WEBHOOK, *, 
 def _by_name(answer: SlackAnswer, degrade: int, names: ErrorNames, *, mentioned: bool) -> Outcome | None:
     name = answer.name
     if mentioned and _refuses_mention(name, names):
-        return Degrade(reason=f"{name}: sent again without the mention", answer=answer.kept, steps=MENTION_STEP)
+        reason = Reason(code=ReasonCode.WITHOUT_MENTION, name=name)
+        return Degrade(reason=reason, answer=answer.kept, steps=MENTION_STEP)
     if name in names.remedies:
-        return Refused(reason=f"{name}: {names.remedies[name]}", answer=answer.kept)
+        reason = Reason(code=ReasonCode.NAMED_REFUSED, name=name, remedy=names.remedies[name])
+        return Refused(reason=reason, answer=answer.kept)
     if name in names.content or answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return _content_refused(answer, degrade, names, mentioned=mentioned)
     if name in names.metadata and has_metadata(degrade):
-        return Degrade(reason=name, answer=answer.kept, steps=METADATA_STEP)
+        return Degrade(reason=named_reason(name), answer=answer.kept, steps=METADATA_STEP)
     if name in names.ours or answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        reason = f"{name or f'http {answer.status}'}: the watcher sent a wrong request"
+        reason = _by_name_or_status(ReasonCode.WRONG_REQUEST, answer)
         return Refused(reason=reason, answer=answer.kept, scope=RefusalScope.MESSAGE)
     return None
 
@@ -246,20 +248,21 @@ def _refuses_mention(name: str, names: ErrorNames) -> bool:
 
 
 def _content_refused(answer: SlackAnswer, degrade: int, names: ErrorNames, *, mentioned: bool) -> Outcome:
-    reason = answer.name or f"http {answer.status}"
+    reason = named_reason(answer.name) if answer.name else http_reason(answer.status)
     if content_step(degrade) < TEXT_ONLY:
         return Degrade(reason=reason, answer=answer.kept)
     if names.metadata and has_metadata(degrade):
         return Degrade(reason=reason, answer=answer.kept, steps=METADATA_STEP)
     if mentioned:
         return Degrade(reason=reason, answer=answer.kept, steps=MENTION_STEP)
-    return Refused(reason=f"{reason}: Slack rejects text alone too", answer=answer.kept, scope=RefusalScope.MESSAGE)
+    reason = _by_name_or_status(ReasonCode.TEXT_REFUSED, answer)
+    return Refused(reason=reason, answer=answer.kept, scope=RefusalScope.MESSAGE)
 
 
 def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     status = answer.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        reason = f"http {status}: redirects are not followed; configure the final address"
+        reason = Reason(code=ReasonCode.REDIRECTED, status=status)
         return Refused(reason=reason, answer=answer.kept, tries=TRIES)
     if answer.name in names.unclear or _may_have_been_posted(answer, names):
         return Uncertain(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
@@ -267,12 +270,16 @@ def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
     return TryLater(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
 
 
-def _reason(answer: SlackAnswer) -> str:
+def _by_name_or_status(code: ReasonCode, answer: SlackAnswer) -> Reason:
+    return Reason(code=code, name=answer.name, status=None if answer.name else answer.status)
+
+
+def _reason(answer: SlackAnswer) -> Reason:
     if answer.name:
-        return answer.name
+        return named_reason(answer.name)
     if answer.is_page:
-        return f"http {answer.status} with a page of HTML instead of an answer of Slack; check url and any proxy"
-    return f"http {answer.status} {f'with {NOT_OK}' if answer.denied else 'without an error name of Slack'}"
+        return Reason(code=ReasonCode.HTML_PAGE, status=answer.status)
+    return Reason(code=ReasonCode.NOT_OK if answer.denied else ReasonCode.NO_NAME, status=answer.status)
 
 
 def _may_have_been_posted(answer: SlackAnswer, names: ErrorNames) -> bool:

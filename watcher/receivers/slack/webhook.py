@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.delivery.model import TRIES, Dedup, DeliveryRequest, Outcome, Refused
+from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.core.event import Event
 from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.http import Answered, HttpRequest
@@ -52,7 +53,7 @@ class SlackWebhookReceiver:
             url = self._spec.require_url()
         except InvalidReceiverError as error:
             # A file may be read while it is being replaced.
-            return Refused(reason=f"the address is invalid: {error.fault}", tries=TRIES)
+            return Refused(reason=Reason(code=ReasonCode.ADDRESS_INVALID, detail=error.fault), tries=TRIES)
         redactor = redactor_for(url, ())
         body = render(request, self._spec.style)
         # A message that a closed connection leaves uncertain would be sent twice, or marked in vain.

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from watcher.core.delivery.model import DELIVERED_IN_BATCH, OPEN_STATES, State, Verdict
+from watcher.core.delivery.reason import read_reason, write_reason
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema
@@ -46,7 +47,7 @@ def orphaned(connection: Connection, configured: Collection[str], before: dateti
 def _read(connection: Connection, which: ColumnElement[bool]) -> list[WaitingDelivery]:
     query = select(_delivery.c.id, _delivery.c.state, _delivery.c.reason).where(which)
     rows = connection.execute(query.order_by(_delivery.c.position).limit(ENDED_MAX))
-    return [WaitingDelivery(id=row.id, state=State(row.state), reason=row.reason) for row in rows]
+    return [WaitingDelivery(id=row.id, state=State(row.state), reason=read_reason(row.reason)) for row in rows]
 
 
 def end_all(connection: Connection, endings: Iterable[DeliveryEnd], now: datetime) -> list[str]:
@@ -59,7 +60,7 @@ def end(connection: Connection, ending: DeliveryEnd, now: datetime) -> bool:
     verdict = ending.verdict
     values = {
         "state": verdict.state.value,
-        "reason": verdict.reason,
+        "reason": write_reason(verdict.reason),
         "next_at": next_at_after(verdict, now),
         "group_key": None,
         "settled_at": to_text(now),

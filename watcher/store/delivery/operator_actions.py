@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import Connection, RowMapping, and_, select, true, update
 
 from watcher.core.delivery.model import State, Verdict
+from watcher.core.delivery.reason import Reason, ReasonCode, write_reason
 from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.delivery import endings, receivers
 from watcher.store.rows import Row
 from watcher.store.writer import StoreWriter
-
-RETRIED: Final = "retried by hand"
 
 _delivery = schema.delivery
 _ENDED = (State.DEAD.value, State.HELD.value)
@@ -155,7 +153,7 @@ def _restarted(now: datetime) -> Row:
     """
     return {
         "state": State.PENDING.value,
-        "reason": RETRIED,
+        "reason": write_reason(Reason(code=ReasonCode.RETRIED)),
         "attempts": 0,
         "lookups": 0,
         "degrade": 0,
@@ -167,7 +165,7 @@ def _restarted(now: datetime) -> Row:
 
 
 def _drop(connection: Connection, rows: list[RowMapping], by: str, now: datetime) -> list[Change]:
-    verdict = Verdict(state=State.DROPPED, reason=f"dropped by {by}")
+    verdict = Verdict(state=State.DROPPED, reason=Reason(code=ReasonCode.DROPPED, name=by))
     for row in rows:
         if not endings.end(connection, DeliveryEnd(id=row["id"], state=State(row["state"]), verdict=verdict), now):
             raise _has_changed(row)

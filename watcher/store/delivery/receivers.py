@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, insert, select, update
 
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import read_reason, write_reason
 from watcher.core.delivery.receiver_change import (
     LOOKUP_WAIT,
     Announcement,
@@ -100,7 +101,7 @@ def read_receiver_state(row: RowMapping) -> ReceiverState:
         failing_since=read_time(row["failing_since"]),
         troubled_since=read_time(row["troubled_since"]),
         parked=row["parked"],
-        reason=row["reason"] or "",
+        reason=read_reason(row["reason"] or ""),
         answer=row["answer"] or "",
     )
 
@@ -154,7 +155,7 @@ def _state_row(state: ReceiverState) -> Row:
         "failing_since": write_time(state.failing_since),
         "troubled_since": write_time(state.troubled_since),
         "parked": state.parked,
-        "reason": state.reason,
+        "reason": write_reason(state.reason),
         "answer": state.answer,
     }
 
@@ -244,7 +245,7 @@ def _dead_group(
         deliveries.append(
             DeadDelivery(
                 id=row["id"],
-                reason=row["reason"],
+                reason=read_reason(row["reason"]),
                 created_at=from_text(row["created_at"]),
                 kinds=own_kinds,
                 events=tuple(events_of(connection, row["id"])) if describe else (),

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, select
 
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import Reason, read_reason
 from watcher.core.event import Event
 from watcher.core.timestamps import from_text
 from watcher.store import schema
@@ -26,7 +27,7 @@ class DeliveryView:
     id: str
     receiver: str
     state: State
-    reason: str
+    reason: Reason
     attempts: int
     may_be_repeat: bool
     created_at: datetime
@@ -67,7 +68,7 @@ def _delivery_view(connection: Connection, row: RowMapping) -> DeliveryView:
         id=row["id"],
         receiver=row["receiver"],
         state=State(row["state"]),
-        reason=row["reason"],
+        reason=read_reason(row["reason"]),
         attempts=row["attempts"],
         may_be_repeat=row["may_be_repeat"],
         created_at=from_text(row["created_at"]),

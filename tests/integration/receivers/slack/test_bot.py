@@ -18,6 +18,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.lookup import LookupDenied, LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Degrade, Delivered, DeliveryRequest, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import Spec
@@ -186,14 +187,14 @@ async def test_a_history_that_may_not_be_read_gives_a_remedy(name: str) -> None:
     async with slack_and_bot(history_fault=lambda: name) as (_, receiver):
         found = await lookup(receiver, request())
     assert isinstance(found, LookupDenied)
-    assert found.reason.startswith(name)
+    assert reason_text(found.reason).startswith(name)
 
 
 async def test_a_missing_scope_is_named() -> None:
     async with slack_and_bot(scopes=frozenset({"chat:write"})) as (_, receiver):
         found = await lookup(receiver, request())
     assert isinstance(found, LookupDenied)
-    assert found.reason == "missing_scope: give the app the scope channels:history, and install it again"
+    assert reason_text(found.reason) == "missing_scope: give the app the scope channels:history, and install it again"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +284,7 @@ async def test_r21_a_wrong_token_is_refused_and_a_rotated_one_is_used() -> None:
         refused = await receiver.send(request())
         assert isinstance(refused, Refused)
         assert refused.scope is RefusalScope.RECEIVER
-        assert refused.reason.startswith("invalid_auth: make a new bot token")
+        assert reason_text(refused.reason).startswith("invalid_auth: make a new bot token")
         assert tokens[0] not in repr(refused)
         tokens.append(TOKEN)
         assert isinstance(await receiver.send(request()), Delivered)

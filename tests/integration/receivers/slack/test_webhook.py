@@ -23,7 +23,9 @@ from watcher.core.delivery.model import (
     TryLater,
     Uncertain,
 )
+from watcher.core.delivery.reason import named_reason
 from watcher.core.event import Event
+from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Receiver, Spec
@@ -106,7 +108,7 @@ async def test_a_slack_that_rejects_blocks_finally_gets_the_text() -> None:
 
     async with listening(Inbox(no_blocks)) as inbox:
         outcomes = [await outcome_at(inbox.url, degrade=degrade) for degrade in (0, 1, 2)]
-    assert outcomes[:2] == [Degrade(reason="invalid_blocks", answer="400 invalid_blocks")] * 2
+    assert outcomes[:2] == [Degrade(reason=named_reason("invalid_blocks"), answer="400 invalid_blocks")] * 2
     assert outcomes[2] == Delivered(answer="200 ok")
 
 
@@ -142,7 +144,7 @@ async def test_a_revoked_webhook_is_refused_and_its_address_is_not_stored() -> N
         outcome = await outcome_at(inbox.url.replace("/hook", path))
     assert isinstance(outcome, Refused)
     assert outcome.scope is RefusalScope.RECEIVER
-    assert outcome.reason.startswith("no_service: ")
+    assert reason_text(outcome.reason).startswith("no_service: ")
     assert "abcdef" not in repr(outcome)
 
 
@@ -174,7 +176,7 @@ async def test_a_connection_that_ends_too_early_is_uncertain(answer: bytes) -> N
 async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     outcome = await outcome_at(refusing_url())
     assert isinstance(outcome, TryLater)
-    assert outcome.reason == "not sent: connect"
+    assert reason_text(outcome.reason) == "not sent: connect"
 
 
 async def test_only_an_attempt_after_an_uncertain_one_says_that_it_may_be_a_repeat() -> None:

@@ -12,12 +12,14 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support import routing
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.reason import DELIVERED, Reason, ReasonCode, text_reason
 from watcher.core.event import Kind
+from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.store.deliveries import Deliveries
-from watcher.store.delivery.operator_actions import RETRIED, DeliveryRefusedError, OperatorActions
+from watcher.store.delivery.operator_actions import DeliveryRefusedError, OperatorActions
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
 from watcher.store.outbox import Outbox
 from watcher.store.sqlite.database import Database
@@ -49,7 +51,7 @@ async def test_a_retried_dead_letter_gets_its_full_time_again(
     (delivery,) = listed(path)
     assert (delivery.state, delivery.reason, delivery.attempts, delivery.created_at) == (
         State.PENDING,
-        RETRIED,
+        Reason(code=ReasonCode.RETRIED),
         0,
         LATER,
     )
@@ -95,7 +97,7 @@ async def test_a_dropped_delivery_has_ended_and_names_the_operator(
     (waiting,) = listed(path, states=frozenset({State.PENDING}))
     await OperatorActions(database, {"hook", "chat"}).drop([identity, waiting.id], "mina", NOW)
     dropped = listed(path, states=frozenset({State.DROPPED}))
-    assert [delivery.reason for delivery in dropped] == ["dropped by mina"] * 2
+    assert [reason_text(delivery.reason) for delivery in dropped] == ["dropped by mina"] * 2
     assert await claim(database) == []
     await enqueue(database, make_event(3))
     assert len(await claim(database)) == 1
@@ -135,14 +137,14 @@ async def route_news(database: Database, to: tuple[str, ...] = (), reason: Routi
 async def refused(database: Database, make_event: MakeEvent, seq: int = 1, at: datetime = NOW) -> None:
     await enqueue(database, make_event(seq))
     (leased,) = await claim(database)
-    signal = ReceiverSignal(health=SignalKind.REFUSES, reason="http 410", answer="410")
-    verdict = Verdict(state=State.PENDING, reason="http 410", next_at=NOW)
+    signal = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("http 410"), answer="410")
+    verdict = Verdict(state=State.PENDING, reason=text_reason("http 410"), next_at=NOW)
     assert await routing.settle(Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal))
 
 
 async def recovered(database: Database, at: datetime) -> None:
     (leased,) = await claim(database, now=at)
-    verdict = Verdict(state=State.DELIVERED, reason="delivered")
+    verdict = Verdict(state=State.DELIVERED, reason=DELIVERED)
     settlement = Settlement(verdict=verdict, at=at, signal=ReceiverSignal(health=SignalKind.PASSES))
     assert await routing.settle(Deliveries(database), "hook", leased, settlement)
 
@@ -218,7 +220,7 @@ async def test_an_uncertain_delivery_waits_for_its_next_lookup_when_its_receiver
 ) -> None:
     async def doubted(at: datetime, signal: ReceiverSignal) -> datetime | None:
         (leased,) = await claim(database, now=at)
-        verdict = Verdict(state=State.UNCERTAIN, reason="not found once", next_at=at + 10 * SECOND)
+        verdict = Verdict(state=State.UNCERTAIN, reason=text_reason("not found once"), next_at=at + 10 * SECOND)
         assert await routing.settle(
             Deliveries(database), "hook", leased, Settlement(verdict=verdict, at=at, signal=signal)
         )
@@ -227,5 +229,8 @@ async def test_an_uncertain_delivery_waits_for_its_next_lookup_when_its_receiver
 
     await enqueue(database, make_event())
     again = NOW + PARKED_RETRY
-    assert await doubted(NOW, ReceiverSignal(health=SignalKind.REFUSES, reason="channel_is_archived")) == again
+    assert (
+        await doubted(NOW, ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("channel_is_archived")))
+        == again
+    )
     assert await doubted(again, ReceiverSignal(health=SignalKind.PASSES)) == again + 10 * SECOND

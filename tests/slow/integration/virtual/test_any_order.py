@@ -36,8 +36,10 @@ from watcher.aitems.signing import KeyPair
 from watcher.core.batch import NotSavedError
 from watcher.core.delivery.lookup import LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, State, TryLater, Uncertain
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.tracker import Thresholds
+from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, patterns_of
 from watcher.core.routing.routes import Routes
@@ -182,8 +184,8 @@ class FaultyReceiver(FakeReceiver):
         if result == "dies-after":
             self._write_faults().kill()
         if result.endswith("unanswered"):
-            return Uncertain(reason="timeout")
-        return Delivered() if result == "arrives" else TryLater(reason="http 503")
+            return Uncertain(reason=text_reason("timeout"))
+        return Delivered() if result == "arrives" else TryLater(reason=text_reason("http 503"))
 
     def note_arrival(self, request: DeliveryRequest) -> None:
         """Note the arrival of a request."""
@@ -552,7 +554,9 @@ class AnyOrder(RuleBasedStateMachine):
             for outcome in announced.delivery_outcomes:
                 silenced = outcome.state is State.SILENCED
                 assert silenced is bool(expected.silences), f"{event.short_id}: recorded {outcome}, expected {expected}"
-                assert not silenced or outcome.reason in expected.silences, f"{outcome} is not of {expected}"
+                assert not silenced or reason_text(outcome.reason) in expected.silences, (
+                    f"{outcome} is not of {expected}"
+                )
 
     @staticmethod
     def _applies(silence: Silence, event: Event, time: datetime) -> bool:

@@ -22,6 +22,7 @@ from tests.support.virtual import (
     service_polls,
 )
 from watcher.core.delivery.model import DeliveryRequest, Outcome, TryLater
+from watcher.core.delivery.reason import text_reason
 
 HOUR = 3600.0
 SERVICES = ("s1", "s2", "s3")
@@ -33,7 +34,7 @@ def test_r13_after_hours_without_slack_everything_is_delivered_in_order_at_its_p
         down = True
 
         def outcome(_request: DeliveryRequest) -> Outcome:
-            return TryLater(reason="http 503") if down else accept(_request)
+            return TryLater(reason=text_reason("http 503")) if down else accept(_request)
 
         accept, receiver.outcome = receiver.outcome, outcome
         api.trainings = {("s1", f"v{number}"): "learning" for number in range(100)}

@@ -24,7 +24,9 @@ from watcher.core.delivery.model import (
     State,
     TryLater,
 )
+from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind
+from watcher.core.messages.reasons import reason_text
 from watcher.store.delivery.operator_actions import OperatorActions
 
 HOUR = 3600.0
@@ -116,7 +118,7 @@ def test_r15_a_permanently_failing_receiver_is_tried_hourly_and_its_dead_letters
 
         def refuse(request: DeliveryRequest) -> Outcome:
             tried.append(request.events[0].version or "")
-            return Refused(reason=error, answer=error)
+            return Refused(reason=text_reason(error), answer=error)
 
         failing, other = (
             FakeReceiver(name="ml-ops", pace_key="ml-ops", outcome=refuse),
@@ -141,7 +143,7 @@ def test_r15_a_permanently_failing_receiver_is_tried_hourly_and_its_dead_letters
         assert other.kinds == ["receiver-failing", "undelivered"]
         facts = receiver_of(other.events[1])
         assert facts.count == 300
-        assert error in facts.reason
+        assert error in reason_text(facts.reason)
         assert facts.remedy == Remedy(code=RemedyCode.RETRY)
 
     run(main)
@@ -191,7 +193,7 @@ def test_a_failing_receiver_is_still_failing_after_a_restart(tmp_path: Path) -> 
 def test_single_dead_letters_are_announced_together_once_a_minute(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def refuse(_: DeliveryRequest) -> Outcome:
-            return Refused(reason="msg_too_long", scope=RefusalScope.MESSAGE)
+            return Refused(reason=text_reason("msg_too_long"), scope=RefusalScope.MESSAGE)
 
         hook = FakeReceiver(name="hook", pace_key="hook", pace_seconds=1.0, outcome=refuse)
         other = FakeReceiver(name="ops", pace_key="ops")
@@ -209,7 +211,7 @@ def test_single_dead_letters_are_announced_together_once_a_minute(tmp_path: Path
 def test_dead_letters_about_dead_letters_are_not_announced(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         def later(_: DeliveryRequest) -> Outcome:
-            return TryLater(reason="http 503")
+            return TryLater(reason=text_reason("http 503"))
 
         receivers = [
             FakeReceiver(name="one", pace_key="one", outcome=later),

@@ -70,6 +70,7 @@ def test_json_is_the_event_with_its_route_and_deliveries() -> None:
             "delivery_id": "msg_1",
             "state": "delivered",
             "reason": "delivered",
+            "reason_code": {"code": "delivered"},
             "attempts": 1,
             "settled_at": "2026-11-23T02:20:11.000000Z",
             "answer": "200 ok",

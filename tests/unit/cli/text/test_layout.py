@@ -14,6 +14,7 @@ from watcher.cli.text.layout import Cell, Column, Table, table_lines, width
 from watcher.cli.text.times import Times
 from watcher.cli.text.trainings import training_table
 from watcher.core.delivery.model import State
+from watcher.core.delivery.reason import text_reason
 from watcher.core.training.model import TrainingRef
 from watcher.reports.status import PollReport, known
 from watcher.store.delivery.views import DeliveryView
@@ -101,7 +102,7 @@ def test_a_delivery_keeps_its_id_and_its_reason_at_80_columns() -> None:
         id="msg_01jdxq5kabcdefghij",
         receiver="ops-hook",
         state=State.PENDING,
-        reason="held back by another delivery that the receiver refuses",
+        reason=text_reason("held back by another delivery that the receiver refuses"),
         attempts=12,
         may_be_repeat=False,
         created_at=NOW - timedelta(days=1),

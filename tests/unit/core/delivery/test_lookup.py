@@ -18,6 +18,8 @@ from watcher.core.delivery.lookup import (
     first_lookup_at,
 )
 from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, State, Verdict
+from watcher.core.delivery.reason import Reason, ReasonCode, text_reason
+from watcher.core.messages.reasons import reason_text
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 POLICY = Policy()
@@ -35,7 +37,9 @@ def judge(
 
 def test_a_message_found_once_is_delivered() -> None:
     for lookups in (0, 1):
-        assert judge(MessageFound(receipt="1.2"), lookups=lookups) == Verdict(state=State.DELIVERED, reason="found")
+        assert judge(MessageFound(receipt="1.2"), lookups=lookups) == Verdict(
+            state=State.DELIVERED, reason=Reason(code=ReasonCode.FOUND)
+        )
 
 
 def test_a_message_not_found_once_is_looked_up_again_after_twice_the_first_wait() -> None:
@@ -63,24 +67,32 @@ def test_an_early_lookup_can_only_find_the_message() -> None:
 
 @pytest.mark.parametrize(("unanswered", "wait"), [(1, SOON / 2), (3, 2 * SOON)])
 def test_a_failed_lookup_is_repeated_with_growing_waits(unanswered: int, wait: timedelta) -> None:
-    decided = judge(LookupFailed(reason="http 500"), lookups=1, unanswered=unanswered)
+    decided = judge(LookupFailed(reason=text_reason("http 500")), lookups=1, unanswered=unanswered)
     assert (decided.state, decided.next_at, decided.lookups) == (State.UNCERTAIN, NOW + wait, 1)
 
 
 def test_the_receivers_requested_wait_takes_precedence() -> None:
-    assert judge(LookupFailed(reason="ratelimited", after_seconds=30.0)).next_at == NOW + timedelta(seconds=30)
+    assert judge(LookupFailed(reason=text_reason("ratelimited"), after_seconds=30.0)).next_at == NOW + timedelta(
+        seconds=30
+    )
 
 
 def test_without_permission_for_lookups_the_policy_decides() -> None:
-    again = judge(LookupDenied(reason="missing_scope"))
+    again = judge(LookupDenied(reason=text_reason("missing_scope")))
     assert (again.state, again.next_at, again.may_be_repeat) == (State.PENDING, NOW, True)
     assert not again.certain
-    held = judge(LookupDenied(reason="missing_scope"), policy=HOLD)
-    assert (held.state, held.reason) == (State.HELD, "lookup not allowed: missing_scope")
+    held = judge(LookupDenied(reason=text_reason("missing_scope")), policy=HOLD)
+    assert (held.state, reason_text(held.reason)) == (State.HELD, "lookup not allowed: missing_scope")
 
 
 @pytest.mark.parametrize(
-    "result", [MessageNotFound(), LookupFailed(reason="http 500"), LookupDenied(reason="missing_scope")], ids=str
+    "result",
+    [
+        MessageNotFound(),
+        LookupFailed(reason=text_reason("http 500")),
+        LookupDenied(reason=text_reason("missing_scope")),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("lookups", [0, 1])
 def test_a_delivery_that_is_too_old_expires(result: LookupResult, lookups: int) -> None:

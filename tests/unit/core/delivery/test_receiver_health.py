@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.event_facts import receiver_of
-from watcher.core.delivery.facts import RECEIVER_REMOVED, Remedy, RemedyCode, WaitingEventFacts
+from watcher.core.delivery.facts import Remedy, RemedyCode, WaitingEventFacts
 from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import (
     Degrade,
@@ -21,6 +21,7 @@ from watcher.core.delivery.model import (
     TryLater,
     Uncertain,
 )
+from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason, text_reason
 from watcher.core.delivery.receiver_health import (
     DEAD_LETTERS_MAX,
     DeadLetter,
@@ -32,32 +33,33 @@ from watcher.core.delivery.receiver_health import (
     undelivered,
 )
 from watcher.core.event import Kind
+from watcher.core.messages.reasons import reason_text
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason="no_service", answer="404 no_service")
+REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("no_service"), answer="404 no_service")
 PASSES = ReceiverSignal(health=SignalKind.PASSES)
 WORKING = ReceiverState(name="ml/ops")
-PARKED = ReceiverState(name="ml/ops", seq=1, failing_since=NOW, parked=True, reason="no_service")
-FAILS = ReceiverSignal(health=SignalKind.FAILS, reason="http 503", began_at=NOW)
+PARKED = ReceiverState(name="ml/ops", seq=1, failing_since=NOW, parked=True, reason=text_reason("no_service"))
+FAILS = ReceiverSignal(health=SignalKind.FAILS, reason=text_reason("http 503"), began_at=NOW)
 
 
 def dead_letters(count: int) -> list[DeadLetter]:
-    return [DeadLetter(id=f"msg_{n}", reason="http 503", created_at=NOW) for n in range(count)]
+    return [DeadLetter(id=f"msg_{n}", reason=text_reason("http 503"), created_at=NOW) for n in range(count)]
 
 
 @pytest.mark.parametrize(
     ("outcome", "health"),
     [
         (Delivered(), SignalKind.PASSES),
-        (Refused(reason="x"), SignalKind.REFUSES),
-        (Refused(reason="x", scope=RefusalScope.MESSAGE), None),
-        (Refused(reason="x", tries=4), SignalKind.FAILS),
-        (TryLater(reason="x"), SignalKind.FAILS),
-        (TryLater(reason="x", throttled=True), SignalKind.FAILS),
-        (Uncertain(reason="x"), SignalKind.FAILS),
-        (LookupFailed(reason="x"), SignalKind.FAILS),
+        (Refused(reason=text_reason("x")), SignalKind.REFUSES),
+        (Refused(reason=text_reason("x"), scope=RefusalScope.MESSAGE), None),
+        (Refused(reason=text_reason("x"), tries=4), SignalKind.FAILS),
+        (TryLater(reason=text_reason("x")), SignalKind.FAILS),
+        (TryLater(reason=text_reason("x"), throttled=True), SignalKind.FAILS),
+        (Uncertain(reason=text_reason("x")), SignalKind.FAILS),
+        (LookupFailed(reason=text_reason("x")), SignalKind.FAILS),
         (MessageNotFound(), None),
-        (Degrade(reason="x"), None),
+        (Degrade(reason=text_reason("x")), None),
     ],
 )
 def test_an_outcome_is_a_signal_about_the_receiver_unless_it_concerns_the_message(
@@ -78,16 +80,16 @@ def test_the_first_refusal_is_announced_and_a_further_one_only_updates_the_reaso
     assert (event.account, receiver_of(event).waiting) == (None, 3)
     assert (parked.failing_since, parked.seq) == (NOW, 1)
     again, silent = state_change(
-        parked, replace(REFUSES, reason="no_team"), Waiting(count=3), "e", NOW + timedelta(hours=1)
+        parked, replace(REFUSES, reason=text_reason("no_team")), Waiting(count=3), "e", NOW + timedelta(hours=1)
     )
     assert silent is None
-    assert (again.failing_since, again.reason) == (NOW, "no_team")
+    assert (again.failing_since, reason_text(again.reason)) == (NOW, "no_team")
 
 
 @pytest.mark.parametrize(
-    ("reason", "code"), [("no_service", RemedyCode.PARKED), (RECEIVER_REMOVED, RemedyCode.REMOVED)]
+    ("reason", "code"), [(text_reason("no_service"), RemedyCode.PARKED), (RECEIVER_REMOVED, RemedyCode.REMOVED)]
 )
-def test_the_remedy_is_a_code_that_follows_from_the_reason(reason: str, code: RemedyCode) -> None:
+def test_the_remedy_is_a_code_that_follows_from_the_reason(reason: Reason, code: RemedyCode) -> None:
     _, event = state_change(WORKING, replace(REFUSES, reason=reason), Waiting(count=1), "e", NOW)
     assert event is not None
     assert receiver_of(event).remedy == Remedy(code=code)
@@ -121,9 +123,9 @@ def test_a_clock_that_was_set_back_does_not_reverse_the_bounds() -> None:
 def test_a_failed_attempt_is_remembered_without_an_event_until_the_next_success() -> None:
     troubled, event = state_change(WORKING, FAILS, Waiting(count=1), "e", NOW + timedelta(seconds=20))
     assert (troubled.troubled_since, troubled.failing_since, event) == (NOW, None, None)
-    later = replace(FAILS, began_at=NOW + timedelta(hours=1), reason="dns")
+    later = replace(FAILS, began_at=NOW + timedelta(hours=1), reason=text_reason("dns"))
     again, event = state_change(troubled, later, Waiting(count=1), "e", NOW + timedelta(hours=1))
-    assert (again.troubled_since, again.reason, event) == (NOW, "dns", None)
+    assert (again.troubled_since, reason_text(again.reason), event) == (NOW, "dns", None)
     assert state_change(again, PASSES, Waiting(), "e", NOW + timedelta(hours=2)) == (WORKING, None)
 
 
@@ -133,7 +135,7 @@ def test_a_failure_without_a_refusal_is_announced_with_its_own_remedy_and_parks_
     after, event = failing(troubled, Waiting(count=12, urgent=urgent), "e", NOW + timedelta(minutes=15), NOW)
     facts = receiver_of(event)
     assert (after.failing_since, after.parked) == (NOW, False)
-    assert (facts.remedy, facts.reason, facts.waiting) == (Remedy(code=RemedyCode.FAILING), "http 503", 12)
+    assert (facts.remedy, reason_text(facts.reason), facts.waiting) == (Remedy(code=RemedyCode.FAILING), "http 503", 12)
     assert facts.urgent == urgent[:10]
     parked, silent = state_change(after, REFUSES, Waiting(count=12), "e", NOW + timedelta(hours=1))
     assert (parked.parked, parked.failing_since, silent) == (True, NOW, None)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from watcher.core.delivery.reason import text_reason
 from watcher.core.health.readiness import FailingReceiver, HealthStats, NotReady, not_ready_reasons
 
 
@@ -32,7 +33,7 @@ def test_each_reason_has_its_code() -> None:
     assert [reason.code for reason in full] == [NotReady.STORE_FAILING]
     assert codes(HealthStats(unannounced_dead_letters={"ml-ops": 2})) == [NotReady.DEAD]
     assert codes(HealthStats(unrouted=1)) == [NotReady.EVENTS_UNROUTED]
-    failing = FailingReceiver(name="ml-ops", since=datetime(2026, 11, 23, tzinfo=UTC), reason="http 503")
+    failing = FailingReceiver(name="ml-ops", since=datetime(2026, 11, 23, tzinfo=UTC), reason=text_reason("http 503"))
     assert codes(HealthStats(failing_receivers=(failing,))) == [NotReady.RECEIVER_FAILING]
 
 

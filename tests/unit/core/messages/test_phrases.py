@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from string import Formatter
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import paths
+from watcher.core.delivery.reason import Context, ReasonCode, RefusalRemedy
 from watcher.core.messages.english import ENGLISH, english_duration
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, plain_text
@@ -38,7 +40,16 @@ def test_every_phrase_is_used() -> None:
     sources = [path.read_text() for path in (paths.ROOT / "watcher").rglob("*.py") if path.name != "english.py"]
     used = "\n".join(sources)
     unused = {phrase.name for phrase in Phrase if f"Phrase.{phrase.name}" not in used}
-    assert {name for name in unused if not name.endswith("_ONE")} == set()
+    by_code = ("REASON_", "CONTEXT_", "REFUSAL_")
+    assert {name for name in unused if not name.endswith("_ONE") and not name.startswith(by_code)} == set()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "codes"), [("REASON_", ReasonCode), ("CONTEXT_", Context), ("REFUSAL_", RefusalRemedy)]
+)
+def test_every_code_of_a_reason_has_one_phrase(prefix: str, codes: type[StrEnum]) -> None:
+    phrases = {phrase.name for phrase in Phrase if phrase.name.startswith(prefix)}
+    assert phrases == {f"{prefix}{code.name}" for code in codes}
 
 
 def test_a_phrase_about_one_thing_has_no_other_parameters_than_that_about_several() -> None:

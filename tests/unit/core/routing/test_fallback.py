@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
+from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.receiver_health import ReceiverState, Waiting, state_change
 from watcher.core.event import Event
 from watcher.core.routing.fallback import redirected
@@ -15,7 +16,7 @@ from watcher.core.routing.reason import NO_ROUTE, NotAnnounced, RoutingCode, rou
 from watcher.core.routing.routes import Recipient, RoutingDecision
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason="no_service")
+REFUSES = ReceiverSignal(health=SignalKind.REFUSES, reason=text_reason("no_service"))
 
 
 def about(name: str = "a") -> Event:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from tests.unit.receivers.samples import sample_event
 from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
 from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy, State
+from watcher.core.delivery.reason import text_reason
+from watcher.core.messages.reasons import reason_text
 from watcher.pipeline.delivery.lookup import LOOKUP_INTERVAL, LookupRunner
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -81,7 +83,7 @@ async def test_lookups_keep_a_distance() -> None:
 
 
 async def test_a_wait_that_the_receiver_asks_for_holds_for_every_delivery() -> None:
-    channel, clock = Channel(LookupFailed(reason="ratelimited", after_seconds=30.0)), ManualClock()
+    channel, clock = Channel(LookupFailed(reason=text_reason("ratelimited"), after_seconds=30.0)), ManualClock()
     lookup_runner = LookupRunner(channel, clock)
     await lookup_runner.look_up_uncertain([uncertain("a")], POLICY)
     for _ in range(29):
@@ -102,7 +104,7 @@ async def test_a_crash_in_a_lookup_counts_as_a_failed_lookup() -> None:
     [(_, decided, _)] = await LookupRunner(Broken(), ManualClock()).look_up_uncertain(
         [uncertain("a", lookups=1)], POLICY
     )
-    assert (decided.state, decided.reason, decided.lookups) == (
+    assert (decided.state, reason_text(decided.reason), decided.lookups) == (
         State.UNCERTAIN,
         "lookup failed: internal-fault",
         1,

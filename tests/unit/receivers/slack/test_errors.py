@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode, named_reason
+from watcher.core.messages.reasons import reason_text
 from watcher.http import Answered, Headers
 from watcher.logs import Redactor
 from watcher.receivers.slack.blocks import MENTION_STEP
-from watcher.receivers.slack.errors import NOT_OK, PAUSE_SECONDS, WORKSPACE, classify, read_answer
+from watcher.receivers.slack.errors import PAUSE_SECONDS, WORKSPACE, classify, read_answer
 
+NOT_OK = '"ok": false and no error name of Slack'
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -66,7 +69,7 @@ def test_every_2xx_of_a_slack_compatible_webhook_is_delivered(status: int, body:
 def test_a_2xx_that_denies_the_message_is_retried(status: int, body: str, reason: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
-    assert later.reason.startswith(reason.format(status=status))
+    assert reason_text(later.reason).startswith(reason.format(status=status))
 
 
 def test_a_2xx_that_denies_the_message_by_a_known_name_has_its_consequence() -> None:
@@ -90,7 +93,7 @@ def test_a_2xx_that_denies_the_message_by_a_known_name_has_its_consequence() -> 
 def test_a_page_of_html_is_a_failure_that_is_retried_and_never_an_uncertain_post(status: int, body: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
-    assert later.reason.startswith(f"http {status} with a page of HTML")
+    assert reason_text(later.reason).startswith(f"http {status} with a page of HTML")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -98,7 +101,7 @@ def test_a_page_of_html_is_a_failure_that_is_retried_and_never_an_uncertain_post
 def test_a_refusal_without_a_name_of_slack_is_retried(status: int, body: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
-    assert later.reason.startswith(f"http {status} without an error name of Slack")
+    assert reason_text(later.reason).startswith(f"http {status} without an error name of Slack")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def test_a_refusal_without_a_name_of_slack_is_retried(status: int, body: str) ->
 )
 def test_a_rate_limit_waits_as_long_as_slack_requests(status: int, body: str) -> None:
     assert outcome(status, body, after=20.0) == TryLater(
-        reason="rate_limited", answer=f"{status} {body}", after_seconds=20.0, throttled=True
+        reason=named_reason("rate_limited"), answer=f"{status} {body}", after_seconds=20.0, throttled=True
     )
 
 
@@ -176,7 +179,7 @@ def test_errors_of_destination_or_credentials_are_permanent_with_a_remedy(status
     refused = outcome(status, name)
     assert isinstance(refused, Refused)
     assert refused.scope is RefusalScope.RECEIVER
-    assert refused.reason.startswith(f"{name}: ")
+    assert reason_text(refused.reason).startswith(f"{name}: ")
     assert refused.answer == f"{status} {name}"
 
 
@@ -185,7 +188,8 @@ def test_errors_of_destination_or_credentials_are_permanent_with_a_remedy(status
 def test_errors_of_the_workspace_are_permanent_with_a_remedy(name: str, body: str) -> None:
     refused = outcome(403, body.format(name))
     assert isinstance(refused, Refused)
-    assert (refused.scope, refused.reason) == (RefusalScope.RECEIVER, f"{name}: {WORKSPACE[name]}")
+    expected = Reason(code=ReasonCode.NAMED_REFUSED, name=name, remedy=WORKSPACE[name])
+    assert (refused.scope, reason_text(refused.reason)) == (RefusalScope.RECEIVER, reason_text(expected))
 
 
 @pytest.mark.parametrize("degrade", [0, 1, 2])
@@ -205,7 +209,7 @@ def test_other_errors_of_the_destination_do_not_concern_the_mention(name: str) -
 
 def test_content_that_is_refused_as_text_too_is_sent_without_the_mention_last() -> None:
     assert outcome(400, "invalid_payload", degrade=2, mentions=True) == Degrade(
-        reason="invalid_payload", answer="400 invalid_payload", steps=MENTION_STEP
+        reason=named_reason("invalid_payload"), answer="400 invalid_payload", steps=MENTION_STEP
     )
     assert isinstance(outcome(400, "invalid_payload", degrade=2 + MENTION_STEP, mentions=True), Refused)
 
@@ -236,10 +240,10 @@ def test_a_wrong_method_ends_only_this_message() -> None:
 def test_an_unknown_refusal_is_retried_with_its_name_as_reason(status: int, body: str, name: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
-    assert later.reason.startswith(name)
+    assert reason_text(later.reason).startswith(name)
 
 
 def test_the_requested_wait_of_a_server_error_is_kept() -> None:
     assert outcome(503, "", after=9.0) == Uncertain(
-        reason="http 503 without an error name of Slack", answer="503", after_seconds=9.0
+        reason=Reason(code=ReasonCode.NO_NAME, status=503), answer="503", after_seconds=9.0
     )
