@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watcher.core.delivery.reason import reason_json
+from watcher.core.delivery.reason import NO_REASON, Context, Reason, in_context, reason_json
 from watcher.core.event import Event
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
@@ -24,14 +24,22 @@ def events_text(events: Sequence[Event]) -> str:
     return f"{plain_text(compose(events[0]).title)}{more}"
 
 
+def shown_reason(delivery: DeliveryView) -> Reason:
+    """Return the reason of a delivery; while it only waits behind others, that of its failing receiver."""
+    if delivery.reason != NO_REASON or delivery.receiver_reason == NO_REASON:
+        return delivery.reason
+    return in_context(Context.RECEIVER_FAILING, delivery.receiver_reason)
+
+
 def delivery_json(delivery: DeliveryView) -> dict[str, object]:
     """Return a delivery for programs."""
+    reason = shown_reason(delivery)
     return {
         "id": delivery.id,
         "receiver": delivery.receiver,
         "state": delivery.state.value,
-        "reason": reason_text(delivery.reason),
-        "reason_code": reason_json(delivery.reason),
+        "reason": reason_text(reason),
+        "reason_code": reason_json(reason),
         "answer": delivery.answer,
         "attempts": delivery.attempts,
         "may_be_repeat": delivery.may_be_repeat,

@@ -15,7 +15,7 @@ from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
-from watcher.reports.deliveries import events_text
+from watcher.reports.deliveries import events_text, shown_reason
 
 if TYPE_CHECKING:
     from watcher.core.routing.silence import Silence
@@ -50,7 +50,7 @@ def _row(delivery: DeliveryView, times: Times) -> tuple[Cell, ...]:
         cell(delivery.id[:SHORT_ID_LENGTH]),
         cell(delivery.receiver),
         cell(delivery.state, STYLES.get(delivery.state, WARN)),
-        cell(reason_text(delivery.reason)),
+        cell(reason_text(shown_reason(delivery))),
         cell(events_text(delivery.events)),
         Cell(times.time(delivery.created_at)),
         cell(delivery.attempts),
@@ -80,7 +80,7 @@ def _facts(delivery: DeliveryView, times: Times) -> Sequence[tuple[str, str]]:
         return "" if time is None else times.full(time)
 
     return (
-        ("reason", reason_text(delivery.reason)),
+        ("reason", reason_text(shown_reason(delivery))),
         ("answer", delivery.answer or ""),
         ("created", times.full(delivery.created_at)),
         ("attempts", f"{delivery.attempts}{', may have arrived before' if delivery.may_be_repeat else ''}"),

@@ -75,6 +75,8 @@ class Context(StrEnum):
     EXPIRED = "expired"
     LOOKUP_FAILED = "lookup-failed"
     LOOKUP_DENIED = "lookup-denied"
+    RECEIVER_FAILING = "receiver-failing"
+    """The delivery waits, for this reason of its receiver; shown and not stored."""
 
 
 class RefusalRemedy(StrEnum):

@@ -262,6 +262,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CONTEXT_EXPIRED: "expired: {reason}",
         Phrase.CONTEXT_LOOKUP_FAILED: "lookup failed: {reason}",
         Phrase.CONTEXT_LOOKUP_DENIED: "lookup not allowed: {reason}",
+        Phrase.CONTEXT_RECEIVER_FAILING: "receiver failing: {reason}",
         Phrase.REFUSAL_FIX_HEADERS: "correct the receiver's headers or secret",
         Phrase.REFUSAL_RECEIVER_GONE: "the consumer wants no more deliveries; remove the receiver, or set its new url",
         Phrase.REFUSAL_SET_FINAL_URL: "redirects are not followed; set url to the final address",

@@ -285,6 +285,7 @@ class Phrase(StrEnum):
     CONTEXT_EXPIRED = auto()
     CONTEXT_LOOKUP_FAILED = auto()
     CONTEXT_LOOKUP_DENIED = auto()
+    CONTEXT_RECEIVER_FAILING = auto()
 
     # Remedies of refusals, by their code.
     REFUSAL_FIX_HEADERS = auto()

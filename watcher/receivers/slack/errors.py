@@ -107,6 +107,12 @@ class ErrorNames:
     needs_confirmation: bool = True
     """Whether only Slack's own words show that a message was posted or not; otherwise the status shows it."""
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Every error name of the interface that the watcher knows."""
+        others = (self.content, self.metadata, self.mention, self.unclear, self.target_gone, self.ours, RATE_LIMITED)
+        return frozenset(self.remedies).union(*others)
+
 
 _NEW_WEBHOOK: Final = RefusalRemedy.NEW_WEBHOOK
 WEBHOOK: Final = ErrorNames(
@@ -265,17 +271,20 @@ def _by_status(answer: SlackAnswer, names: ErrorNames) -> Outcome:
         reason = Reason(code=ReasonCode.REDIRECTED, status=status)
         return Refused(reason=reason, answer=answer.kept, tries=TRIES)
     if answer.name in names.unclear or _may_have_been_posted(answer, names):
-        return Uncertain(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
+        return Uncertain(reason=_reason(answer, names), answer=answer.kept, after_seconds=answer.after_seconds)
     # An unknown refusal: nothing was posted, and a retry may succeed.
-    return TryLater(reason=_reason(answer), answer=answer.kept, after_seconds=answer.after_seconds)
+    return TryLater(reason=_reason(answer, names), answer=answer.kept, after_seconds=answer.after_seconds)
 
 
 def _by_name_or_status(code: ReasonCode, answer: SlackAnswer) -> Reason:
     return Reason(code=code, name=answer.name, status=None if answer.name else answer.status)
 
 
-def _reason(answer: SlackAnswer) -> Reason:
+def _reason(answer: SlackAnswer, names: ErrorNames) -> Reason:
     if answer.name:
+        # A word that Slack does not document may be that of any server; the status says more.
+        if answer.status >= HTTPStatus.BAD_REQUEST and answer.name not in names.known:
+            return Reason(code=ReasonCode.HTTP_NAMED, status=answer.status, name=answer.name)
         return named_reason(answer.name)
     if answer.is_page:
         return Reason(code=ReasonCode.HTML_PAGE, status=answer.status)

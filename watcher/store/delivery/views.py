@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, select
 
 from watcher.core.delivery.model import State
-from watcher.core.delivery.reason import Reason, read_reason
+from watcher.core.delivery.reason import NO_REASON, Reason, read_reason
 from watcher.core.event import Event
 from watcher.core.timestamps import from_text
 from watcher.store import schema
@@ -36,6 +37,8 @@ class DeliveryView:
     settled_at: datetime | None
     answer: str | None
     events: tuple[Event, ...]
+    receiver_reason: Reason = NO_REASON
+    """Why its receiver is failing; empty while that works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +62,17 @@ def delivery_views(connection: Connection, wanted: DeliveryFilter) -> list[Deliv
     if wanted.beginning is not None:
         query = query.where(table.id.istartswith(wanted.beginning, autoescape=True))
     rows = connection.execute(query).mappings().all()
-    return [_delivery_view(connection, row) for row in reversed(rows)]
+    failing = _failing_reasons(connection)
+    return [_delivery_view(connection, row, failing) for row in reversed(rows)]
 
 
-def _delivery_view(connection: Connection, row: RowMapping) -> DeliveryView:
+def _failing_reasons(connection: Connection) -> dict[str, Reason]:
+    receiver = schema.receiver.c
+    query = select(receiver.name, receiver.reason).where(receiver.failing_since.is_not(None))
+    return {row.name: read_reason(row.reason or "") for row in connection.execute(query)}
+
+
+def _delivery_view(connection: Connection, row: RowMapping, failing: Mapping[str, Reason]) -> DeliveryView:
     waits = row["state"] in {State.PENDING, State.UNCERTAIN}
     return DeliveryView(
         id=row["id"],
@@ -78,4 +88,5 @@ def _delivery_view(connection: Connection, row: RowMapping) -> DeliveryView:
         settled_at=read_time(row["settled_at"]),
         answer=row["answer"],
         events=tuple(events_of(connection, row["id"])),
+        receiver_reason=failing.get(row["receiver"], NO_REASON) if waits else NO_REASON,
     )

@@ -12,7 +12,7 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support import routing
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
-from watcher.core.delivery.reason import DELIVERED, Reason, ReasonCode, text_reason
+from watcher.core.delivery.reason import DELIVERED, NO_REASON, Reason, ReasonCode, text_reason
 from watcher.core.event import Kind
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
@@ -234,3 +234,14 @@ async def test_an_uncertain_delivery_waits_for_its_next_lookup_when_its_receiver
         == again
     )
     assert await doubted(again, ReceiverSignal(health=SignalKind.PASSES)) == again + 10 * SECOND
+
+
+async def test_deliveries_that_wait_behind_a_refused_one_name_the_reason_of_their_receiver(
+    database: Database, path: Path, make_event: MakeEvent
+) -> None:
+    for seq in (1, 2, 3):
+        await enqueue(database, make_event(seq))
+    refused, *others = listed(path, states=frozenset({State.PENDING}))
+    assert [delivery.receiver_reason for delivery in (refused, *others)] == [NO_REASON] * 3
+    await routing.park(database, refused.receiver, NOW)
+    assert {reason_text(delivery.receiver_reason) for delivery in listed(path)} == {"http 410"}

@@ -181,10 +181,11 @@ def test_an_error_of_our_request_ends_only_this_message(name: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 403])
-def test_an_unknown_name_is_retried_with_the_name_as_reason(status: int) -> None:
+def test_an_unknown_name_is_retried_with_the_name_and_the_status_of_a_refusal_as_reason(status: int) -> None:
     later = outcome(status, {"ok": False, "error": "brand_new_error"})
     assert isinstance(later, TryLater)
-    assert reason_text(later.reason) == "brand_new_error"
+    expected = "brand_new_error" if status < 400 else f"http {status}: brand_new_error"
+    assert reason_text(later.reason) == expected
 
 
 def test_a_name_at_the_end_of_a_long_answer_is_read() -> None:

@@ -230,14 +230,15 @@ def test_a_wrong_method_ends_only_this_message() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "name"),
     [
-        (400, "brand_new_error", "brand_new_error"),
-        (403, '{"error":"another_new_one"}', "another_new_one"),
+        (400, "brand_new_error", "http 400: brand_new_error"),
+        (403, '{"error":"another_new_one"}', "http 403: another_new_one"),
+        (409, "oops", "http 409: oops"),
         (400, "a sentence of a proxy", "http 400"),
         (404, "", "http 404"),
         (418, "[" * 100_000, "http 418"),
     ],
 )
-def test_an_unknown_refusal_is_retried_with_its_name_as_reason(status: int, body: str, name: str) -> None:
+def test_an_unknown_refusal_is_retried_with_its_status_and_name_as_reason(status: int, body: str, name: str) -> None:
     later = outcome(status, body)
     assert isinstance(later, TryLater)
     assert reason_text(later.reason).startswith(name)
@@ -247,3 +248,18 @@ def test_the_requested_wait_of_a_server_error_is_kept() -> None:
     assert outcome(503, "", after=9.0) == Uncertain(
         reason=Reason(code=ReasonCode.NO_NAME, status=503), answer="503", after_seconds=9.0
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (500, "oops", "http 500: oops"),
+        (502, '{"error":"bad_gateway"}', "http 502: bad_gateway"),
+        (503, "unavailable", "http 503: unavailable"),
+        (500, "rollup_error", "rollup_error"),
+    ],
+)
+def test_a_word_that_slack_does_not_document_is_no_reason_without_its_status(status: int, body: str, text: str) -> None:
+    uncertain = outcome(status, body)
+    assert isinstance(uncertain, Uncertain)
+    assert reason_text(uncertain.reason) == text
