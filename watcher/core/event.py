@@ -91,6 +91,16 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousCause:
+    """The cause that an incident had before its present one."""
+
+    cause: str
+    detail: str
+    until: datetime
+    """Start of the first failed poll with the new kind of cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentFacts:
     """The incident that an event is about."""
 
@@ -112,6 +122,8 @@ class IncidentFacts:
     """``None`` until the incident ends."""
     services: int = 0
     """The number of services that the account's incident covers; 0 where it is not known."""
+    previous: PreviousCause | None = None
+    """``None`` where the kind of the cause has not changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

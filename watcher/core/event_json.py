@@ -16,7 +16,7 @@ from watcher.core.delivery.facts import (
     retry_remedy,
 )
 from watcher.core.delivery.reason import reason_from_json, reason_json
-from watcher.core.event import Event, IncidentFacts, Kind
+from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import RunStart
 
@@ -71,7 +71,13 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
         "covers": list(facts.covers),
         "lasted_seconds": facts.lasted_seconds,
         "services": facts.services,
+        "previous": None if facts.previous is None else previous_json(facts.previous),
     }
+
+
+def previous_json(previous: PreviousCause) -> dict[str, object]:
+    """Return the former cause of an incident as plain JSON."""
+    return {"cause": previous.cause, "detail": previous.detail, "until": to_text(previous.until)}
 
 
 def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
@@ -86,6 +92,7 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
         "count": facts.count,
         "deliveries": [_dead_letter_json(item) for item in facts.deliveries],
         "urgent": [_waiting_json(item) for item in facts.urgent],
+        "ended_at": None if facts.ended_at is None else to_text(facts.ended_at),
         "remedy": None if facts.remedy is None else _remedy_json(facts.remedy),
     }
 
@@ -195,7 +202,15 @@ def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
         covers=tuple(data["covers"]),
         lasted_seconds=data["lasted_seconds"],
         services=data.get("services", 0),
+        previous=read_previous(data.get("previous")),
     )
+
+
+def read_previous(data: Mapping[str, Any] | None) -> PreviousCause | None:
+    """Read the former cause of an incident; older versions stored none."""
+    if data is None:
+        return None
+    return PreviousCause(cause=data["cause"], detail=data["detail"], until=from_text(data["until"]))
 
 
 def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
@@ -209,6 +224,7 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
         count=data["count"],
         deliveries=tuple(_read_dead_letter(item) for item in data["deliveries"]),
         urgent=tuple(_read_waiting(item) for item in data.get("urgent", ())),
+        ended_at=None if data.get("ended_at") is None else from_text(data["ended_at"]),
         remedy=_read_remedy(data, kind),
     )
 

@@ -69,4 +69,5 @@ def _dead_letter(delivery: DeadDelivery) -> DeadLetter:
         event=named_event(events[0]) if events else None,
         more=max(len(events) - 1, 0),
         created_at=delivery.created_at,
+        ended_at=delivery.ended_at,
     )

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
-from watcher.core.event_json import from_json, read_run, run_json, to_json
+from watcher.core.event_json import from_json, previous_json, read_previous, read_run, run_json, to_json
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
@@ -157,6 +157,7 @@ def incident_json(incident: Incident) -> Row:
         "opened_at": to_text(incident.opened_at),
         "covers": sorted(incident.covers),
         "good_polls": incident.good_polls,
+        "previous": None if incident.previous is None else previous_json(incident.previous),
     }
 
 
@@ -171,6 +172,7 @@ def _read_incident(data: Mapping[str, Any]) -> Incident:
         opened_at=from_text(data["opened_at"]),
         covers=frozenset(data["covers"]),
         good_polls=data["good_polls"],
+        previous=read_previous(data.get("previous")),
     )
 
 

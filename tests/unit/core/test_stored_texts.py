@@ -78,6 +78,8 @@ TEXTS = {
     "NamedEvent.to_status": Text.FOREIGN,
     "NamedEvent.training_type": Text.ID,
     "NamedEvent.version": Text.ID,
+    "PreviousCause.cause": Text.CODE,
+    "PreviousCause.detail": Text.DIAGNOSTIC,
     "Reason.cause": Text.CODE,
     "Reason.detail": Text.DIAGNOSTIC,
     "Reason.name": Text.FOREIGN,

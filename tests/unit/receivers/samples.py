@@ -129,6 +129,7 @@ def dead_letters_event(count: int, name: str = "ml-ops", service_name: str = "sh
             reason=in_context(Context.EXPIRED, REFUSAL.reason),
             event=named_event(sample_event(service_name=service_name)),
             created_at=RECORDED - timedelta(days=3),
+            ended_at=RECORDED - timedelta(seconds=30),
         )
         for number in range(count)
     ]

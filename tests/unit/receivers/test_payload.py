@@ -125,7 +125,7 @@ def test_many_separate_failures_do_not_make_a_huge_body() -> None:
 
 def test_the_largest_group_of_ordinary_events_is_small() -> None:
     entries = [(of_version(f"v{number}"), 1) for number in range(Group(key="x", patience=timedelta()).largest)]
-    assert len(render_group(entries, [])) < 20_000
+    assert len(render_group(entries, [])) < 40_000
 
 
 @pytest.mark.parametrize(

@@ -119,5 +119,7 @@ class ReceiverFacts:
     deliveries: tuple[DeadLetterFacts, ...] = ()
     urgent: tuple[WaitingEventFacts, ...] = ()
     """Urgent events that wait for the receiver, the oldest first; only the first ones are named."""
+    ended_at: datetime | None = None
+    """The end of the first dead letter; ``None`` where there is none."""
     remedy: Remedy | None = None
     """``None`` where the receiver has recovered."""

@@ -110,6 +110,7 @@ class DeadDelivery:
     id: str
     reason: Reason
     created_at: datetime
+    ended_at: datetime | None
     kinds: frozenset[Kind]
     """The kinds of its events."""
     events: tuple[Event, ...]

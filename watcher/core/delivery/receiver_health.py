@@ -83,6 +83,7 @@ class DeadLetter:
     more: int = 0
     """Its other events."""
     created_at: datetime
+    ended_at: datetime | None = None
 
 
 def signal_of(
@@ -206,6 +207,7 @@ def undelivered(
         answer=receiver_state.answer,
         count=len(dead_letters),
         deliveries=tuple(_dead_letter_facts(item) for item in named),
+        ended_at=dead_letters[0].ended_at,
         remedy=retry_remedy([item.id for item in named], len(dead_letters)),
     )
     return announced, _event(announced, Kind.UNDELIVERED, epoch, (min(oldest, now), now), facts)

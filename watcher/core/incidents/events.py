@@ -75,4 +75,5 @@ def _facts(incident: Incident, ended_at: datetime | None, services: int) -> Inci
         covers=tuple(sorted(incident.covers)),
         lasted_seconds=lasted,
         services=services,
+        previous=incident.previous,
     )

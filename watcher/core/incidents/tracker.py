@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.event import Kind
+from watcher.core.event import Kind, PreviousCause
 from watcher.core.polling.result import Cause
 
 KINDS: Final[Mapping[Cause, Kind]] = MappingProxyType(
@@ -90,6 +90,8 @@ class Streak:
     detail: str
     same_kind: int = 1
     """The number of latest failures whose causes make the same kind of incident."""
+    same_since: datetime | None = None
+    """Start of the first of them; ``None`` where it was before a restart."""
     latest: Failure | None = None
     """The failure that was counted last; ``None`` for a streak from before a restart."""
 
@@ -108,6 +110,8 @@ class Incident:
     last_good_at: datetime | None
     """The end of the last good poll; ``None`` where there was none."""
     opened_at: datetime
+    previous: PreviousCause | None = None
+    """The cause before the present one, where its kind has changed."""
     covers: frozenset[str] = field(default_factory=frozenset)
     """Subjects of announced incidents that this one absorbed."""
     good_polls: int = 0
@@ -225,13 +229,14 @@ class IncidentTracker:
                 failures=1, since=failure.asked_at, cause=failure.cause, detail=failure.detail, latest=failure
             )
         else:
-            same = before.same_kind + 1 if kind_of(before.cause) is kind_of(failure.cause) else 1
+            is_same = kind_of(before.cause) is kind_of(failure.cause)
             streak = replace(
                 before,
                 failures=before.failures + 1,
                 cause=failure.cause,
                 detail=failure.detail,
-                same_kind=same,
+                same_kind=before.same_kind + 1 if is_same else 1,
+                same_since=before.same_since if is_same else failure.asked_at,
                 latest=failure,
             )
         self._streaks[failure.subject] = streak
@@ -297,7 +302,9 @@ class IncidentTracker:
         """Return the change by the latest failure, announced once another kind has lasted ``Thresholds.failures``."""
         other_kind = kind_of(streak.cause) is not incident.kind
         if other_kind and streak.same_kind >= self._thresholds.failures:
-            updated = replace(incident, cause=streak.cause, detail=streak.detail, good_polls=0)
+            updated = replace(
+                incident, cause=streak.cause, detail=streak.detail, previous=_previous(incident, streak), good_polls=0
+            )
             return [IncidentChange(kind=IncidentChangeKind.UPDATED, incident=updated)]
         cause = incident.cause if other_kind else streak.cause
         if incident.good_polls == 0 and cause is incident.cause:
@@ -307,6 +314,14 @@ class IncidentTracker:
                 kind=IncidentChangeKind.NOTED, incident=replace(incident, cause=cause, good_polls=0), announced=False
             )
         ]
+
+
+def _previous(incident: Incident, streak: Streak) -> PreviousCause | None:
+    latest = None if streak.latest is None else streak.latest.asked_at
+    until = streak.same_since or latest
+    if until is None:
+        return None
+    return PreviousCause(cause=incident.cause.value, detail=incident.detail, until=max(until, incident.since))
 
 
 def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: datetime) -> IncidentChange:

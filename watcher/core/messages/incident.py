@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind
+from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_in
 from watcher.core.incidents.tracker import IncidentChangeKind
 from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, remedy_lines, store_cause
@@ -188,10 +189,23 @@ def _state(event: Event, facts: IncidentFacts, words: Words) -> TextLine:
         return words.say(Phrase.CLOCK_NO_EFFECT)
     if event.reason == IncidentChangeKind.UPDATED:
         lasted = (event.recorded_at - facts.since).total_seconds()
-        return words.say(Phrase.GOES_ON, duration=words.duration(lasted), time=facts.since)
+        return _goes_on(facts, words.duration(lasted), words)
     if about(event) is About.ACCOUNT and facts.services and facts.cause != Cause.CLOCK:
         return words.counted(Phrase.NO_STATUS_SERVICES, facts.services, time=facts.since)
     return words.say(_state_phrase(event, facts), time=facts.since)
+
+
+def _goes_on(facts: IncidentFacts, lasted: str, words: Words) -> TextLine:
+    if facts.previous is None:
+        return words.say(Phrase.GOES_ON, duration=lasted, time=facts.since)
+    until = facts.previous.until.replace(microsecond=0)
+    cause = _cause(_before(facts, facts.previous), words)
+    return words.say(Phrase.GOES_ON_AFTER, duration=lasted, time=facts.since, until=until, cause=cause)
+
+
+def _before(facts: IncidentFacts, previous: PreviousCause) -> IncidentFacts:
+    """Return the facts of an incident as they were before its cause changed."""
+    return replace(facts, cause=previous.cause, detail=previous.detail, previous=None)
 
 
 def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
@@ -249,7 +263,15 @@ def _lasted(event: Event, facts: IncidentFacts, words: Words, usual: Phrase) -> 
     lasted = words.duration(facts.lasted_seconds or 0.0)
     if facts.kind is Kind.NOT_FOUND:
         return words.say(Phrase.WAS_NOT_FOUND, duration=lasted, from_time=since, to_time=until)
-    return words.say(usual, duration=lasted, from_time=since, to_time=until, cause=_cause(facts, words))
+    return words.say(usual, duration=lasted, from_time=since, to_time=until, cause=_causes(facts, words))
+
+
+def _causes(facts: IncidentFacts, words: Words) -> str:
+    """Write the cause of an incident that is over, behind the former one where that was another."""
+    then = _cause(facts, words)
+    if facts.previous is None:
+        return then
+    return words.text(Phrase.CAUSE_THEN, first=_cause(_before(facts, facts.previous), words), then=then)
 
 
 def _ending_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.core.event import Event, Mark
 from watcher.core.messages.phrases import Phrase
-from watcher.core.messages.text import TextLine, code
+from watcher.core.messages.text import TextLine, code, rounded_bounds
 from watcher.core.messages.words import ENGLISH_WORDS, Words
 
 OUTAGE_PREFIX: Final = "inc_"
@@ -29,14 +29,23 @@ def mark_lines(events: Sequence[Event], words: Words) -> Iterator[TextLine]:
     """Return a line for each reservation that one of the events has."""
     late = [event for event in events if event.late]
     if late:
-        outage = all((event.group or "").startswith(OUTAGE_PREFIX) for event in late)
-        yield words.say(Phrase.MARK_LATE_OUTAGE if outage else Phrase.MARK_LATE)
+        yield _late(late, words)
     if any(event.restored for event in events):
         yield words.say(Phrase.MARK_RESTORED)
     if not all(event.confirmed for event in events):
         yield words.say(Phrase.MARK_UNCONFIRMED)
     if events[0].fallback_for is not None:
         yield words.say(Phrase.MARK_FOR_OTHER, receiver=code(events[0].fallback_for))
+
+
+def _late(events: Sequence[Event], words: Words) -> TextLine:
+    """Return the mark of late events, with the time in which no poll of any of them succeeded."""
+    outage = all((event.group or "").startswith(OUTAGE_PREFIX) for event in events)
+    since, until = max(event.after for event in events), min(event.before for event in events)
+    if since >= until:
+        return words.say(Phrase.MARK_LATE_OUTAGE_PART if outage else Phrase.MARK_LATE_PART)
+    first, last = rounded_bounds(since, until)
+    return words.say(Phrase.MARK_LATE_OUTAGE if outage else Phrase.MARK_LATE, from_time=first, to_time=last)
 
 
 def mark_texts(event: Event, words: Words = ENGLISH_WORDS) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ class Phrase(StrEnum):
     CAUSE_RESET = auto()
     CAUSE_BAD_ANSWER = auto()
     CAUSE_OTHER = auto()
+    CAUSE_THEN = auto()
 
     # Headlines about receivers, the store and tests.
     RECEIVER_FAILING = auto()
@@ -126,6 +127,7 @@ class Phrase(StrEnum):
     NEVER_A_STATUS = auto()
     NO_SERVICE_LIST = auto()
     GOES_ON = auto()
+    GOES_ON_AFTER = auto()
     WAS_UNREACHABLE = auto()
     WAS_NOT_FOUND = auto()
     CLOCK_SINCE = auto()
@@ -190,6 +192,7 @@ class Phrase(StrEnum):
     REMEDY_FAILING = auto()
     REMEDY_RETRY = auto()
     RETRIED = auto()
+    EXPIRED = auto()
     EXPIRY = auto()
     ANSWER = auto()
 
@@ -204,6 +207,7 @@ class Phrase(StrEnum):
     NOT_SEEN = auto()
     MISSING_FOR = auto()
     CREATED = auto()
+    CREATED_AS_GIVEN = auto()
     DESCRIPTION = auto()
     CONSOLE = auto()
     RUNBOOK = auto()
@@ -218,7 +222,9 @@ class Phrase(StrEnum):
     # Marks.
     MARK_REPEAT = auto()
     MARK_LATE_OUTAGE = auto()
+    MARK_LATE_OUTAGE_PART = auto()
     MARK_LATE = auto()
+    MARK_LATE_PART = auto()
     MARK_RESTORED = auto()
     MARK_UNCONFIRMED = auto()
     MARK_FOR_OTHER = auto()

@@ -14,6 +14,7 @@ from watcher.core.delivery.facts import (
     RemedyCode,
     WaitingEventFacts,
 )
+from watcher.core.delivery.reason import Context
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
@@ -200,9 +201,14 @@ def _undelivered(event: Event, facts: ReceiverFacts, style: Style, titles: _Titl
         rows=tuple(_rows(facts, titles, words)),
         remedy=() if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),),
         marks=tuple(mark_lines((event,), words)),
-        muted=_muted(event, words),
+        muted=_muted(event, words, *_expired(facts, words)),
         preview=tuple(_rows(facts, titles, words))[:1],
     )
+
+
+def _expired(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    if Context.EXPIRED in facts.reason.within and facts.ended_at is not None:
+        yield words.say(Phrase.EXPIRED, time=facts.ended_at.replace(microsecond=0))
 
 
 def _subject(facts: ReceiverFacts, words: Words) -> TextLine:

@@ -224,8 +224,11 @@ def _created(event: Event, style: Style) -> Iterator[TextLine]:
     is_end = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
     if event.kind is not Kind.APPEARED and not (is_end and event.run is None):
         return
-    if created := _creation(event, style):
-        yield style.words.say(Phrase.CREATED, time=created)
+    match _creation(event, style):
+        case datetime() as time:
+            yield style.words.say(Phrase.CREATED, time=time)
+        case Code() as text:
+            yield style.words.say(Phrase.CREATED_AS_GIVEN, text=text)
 
 
 def _creation(event: Event, style: Style) -> datetime | Code | None:

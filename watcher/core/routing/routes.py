@@ -56,7 +56,7 @@ class Group:
     key: str
     patience: timedelta
     """How long the group waits for more events, unless it is released earlier."""
-    largest: int = 20
+    largest: int = 40
     """Events in one group; a further event opens a new one. Keeps messages readable and within Slack's limits."""
 
 

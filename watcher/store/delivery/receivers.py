@@ -204,7 +204,7 @@ def dead_groups(connection: Connection, name: str | None) -> list[DeadGroup]:
     unannounced = _unannounced()
     if name is not None:
         unannounced = and_(unannounced, _delivery.c.receiver == name)
-    columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at)
+    columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at, _delivery.c.settled_at)
     rows = connection.execute(select(*columns).where(unannounced).order_by(_delivery.c.position)).mappings().all()
     if not rows:
         return []
@@ -247,6 +247,7 @@ def _dead_group(
                 id=row["id"],
                 reason=read_reason(row["reason"]),
                 created_at=from_text(row["created_at"]),
+                ended_at=read_time(row["settled_at"]),
                 kinds=own_kinds,
                 events=tuple(events_of(connection, row["id"])) if describe else (),
             )

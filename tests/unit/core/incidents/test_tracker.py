@@ -138,6 +138,9 @@ def test_another_kind_of_failure_updates_the_incident_after_the_threshold() -> N
         account.fail(second, A, cause=Cause.KEY)
     assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.UPDATED, ACCOUNT)]
     assert account.tracker.incidents[0].kind is Kind.DENIED
+    previous = account.tracker.incidents[0].previous
+    assert previous is not None
+    assert (previous.cause, previous.until) == (Cause.CONNECT, START + timedelta(seconds=100))
 
 
 def test_another_cause_of_the_same_kind_is_noted_and_not_announced() -> None:

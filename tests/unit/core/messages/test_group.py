@@ -202,3 +202,18 @@ def test_text_from_outside_stays_in_short_clean_code_pieces(events: list[Event],
         assert len(text) <= WORD_LIMIT
         assert all(unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"} for character in text)
         assert not isinstance(piece, Code) or text
+
+
+@pytest.mark.parametrize(
+    ("shift_seconds", "line"),
+    [
+        (0, "Late: the watcher did not poll from 2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC"),
+        (20, "Late: the watcher did not poll from 2026-11-23 02:19:40 UTC to 2026-11-23 02:19:50 UTC"),
+        (300, "Late: the watcher did not poll for part of that time"),
+    ],
+)
+def test_late_events_name_only_a_time_in_which_none_of_them_was_polled(shift_seconds: int, line: str) -> None:
+    first = sample_event(late=True)
+    shift = timedelta(seconds=shift_seconds)
+    second = sample_event(late=True, seq=5, after=first.after - shift, before=first.before - shift)
+    assert line in map(plain_text, compose_group([first, second], ()).marks)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from tests.unit.receivers.samples import (
     TRAINING_SCOPE,
     incident_event,
 )
-from watcher.core.event import Event
+from watcher.core.event import Event, PreviousCause
+from watcher.core.event_json import from_json, to_json
 from watcher.core.incidents.events import IncidentScope
 from watcher.core.incidents.evidence import evidence_in
 from watcher.core.incidents.tracker import IncidentChangeKind
@@ -197,6 +199,34 @@ def test_a_new_cause_is_announced_as_the_same_incident() -> None:
     assert incident_of(before).id == incident_of(after).id
     still = incident_event(ACCOUNT_SCOPE, IncidentChangeKind.UPDATED, 2, cause=Cause.DEADLINE, detail="")
     assert title_of(still).startswith("AiTEMS still does not answer (timeout)")
+
+
+PREVIOUS = PreviousCause(
+    cause=Cause.SERVER, detail="HTTP 503, code 900", until=datetime(2026, 11, 23, 2, 19, 0, 5, tzinfo=UTC)
+)
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail", "text"),
+    [
+        (Cause.SERVER, "HTTP 503, code 900", "HTTP 503"),
+        (Cause.DNS, "no such name", "DNS"),
+        (Cause.KEY, "HTTP 401, code 200, invalid", "HTTP 401"),
+        (Cause.DEADLINE, "", "timeout"),
+    ],
+)
+def test_an_update_names_the_former_cause_and_its_end(cause: Cause, detail: str, text: str) -> None:
+    previous = replace(PREVIOUS, cause=cause, detail=detail)
+    event = incident_event(ACCOUNT_SCOPE, IncidentChangeKind.UPDATED, 2, cause=Cause.TLS, detail="", previous=previous)
+    assert f"since 2026-11-23 02:18:11 UTC; until 2026-11-23 02:19:00 UTC the cause was {text}" in text_of(event)
+    assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+
+def test_a_recovery_names_both_causes() -> None:
+    event = incident_event(
+        ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 3, cause=Cause.DEADLINE, detail="", previous=PREVIOUS
+    )
+    assert "(HTTP 503, then timeout)" in text_of(event)
 
 
 def test_an_incident_that_absorbs_others_names_them() -> None:

@@ -23,6 +23,7 @@ INCIDENT_KEYS = [
     "covers",
     "lasted_seconds",
     "services",
+    "previous",
 ]
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
 from tests.unit.receivers.samples import CASES, RECORDED
+from watcher.core.delivery.reason import Context
 from watcher.core.event import Event
 from watcher.core.messages.message import Style, Symbol
 from watcher.core.messages.text import plain_text
@@ -53,3 +59,22 @@ def test_a_test_alert_is_titled_as_one_and_names_no_training() -> None:
     assert message.sign is Symbol.TEST
     nameless = compose(marked_event(RECORDED, "0a1b"), Style(receiver="ml-ops"))
     assert plain_text(nameless.muted) == "Sent by aitems-watcher test ml-ops"
+
+
+ENDED_AT = RECORDED - timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("within", "ended_at", "muted"),
+    [
+        ((Context.EXPIRED,), ENDED_AT, "Expired 2026-11-23 02:19:41 UTC · evt_"),
+        ((Context.EXPIRED, Context.LOOKUP_FAILED), ENDED_AT, "Expired 2026-11-23 02:19:41 UTC · evt_"),
+        ((), ENDED_AT, "evt_"),
+        ((Context.EXPIRED,), None, "evt_"),
+    ],
+)
+def test_dead_letters_that_expired_say_when(within: tuple[Context, ...], ended_at: datetime | None, muted: str) -> None:
+    event = CASES["undelivered"]
+    assert event.receiver is not None
+    facts = replace(event.receiver, reason=replace(event.receiver.reason, within=within), ended_at=ended_at)
+    assert plain_text(compose(replace(event, receiver=facts)).muted).startswith(muted)
