@@ -91,6 +91,15 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """The latest restore of the store from a backup."""
+
+    at: datetime
+    backup_made_at: datetime | None = None
+    """``None`` where the backup does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousCause:
     """The cause that an incident had before its present one."""
 
@@ -159,6 +168,8 @@ class Event:
     """Whether the change may have happened while the watcher could not poll."""
     restored: bool = False
     """Whether the change may have been announced before, under another id, since the store is an older copy."""
+    restored_from: datetime | None = None
+    """The time of that copy, a backup; ``None`` where it is not known."""
     new: bool = False
     confirmed: bool = True
     """False for a final status from a list that no second answer repeated in time."""
@@ -250,16 +261,17 @@ def named_event(event: Event) -> NamedEvent:
     )
 
 
-def after_restore(event: Event, restored_at: datetime | None) -> Event:
+def after_restore(event: Event, restore: Restore | None) -> Event:
     """Mark an event as restored where its bounds begin before the restore of the store."""
-    if restored_at is None or event.after >= restored_at:
+    if restore is None or event.after >= restore.at:
         return event
-    return replace(event, restored=True)
+    return replace(event, restored=True, restored_from=restore.backup_made_at)
 
 
-def in_new_epoch(event: Event, epoch: str) -> Event:
+def in_new_epoch(event: Event, epoch: str, backup_made_at: datetime | None) -> Event:
     """Return an event under its id in the new epoch of a restored store, marked as restored."""
-    return replace(event, id=event_id(epoch, event.subject, event.seq), restored=True)
+    identity = event_id(epoch, event.subject, event.seq)
+    return replace(event, id=identity, restored=True, restored_from=backup_made_at)
 
 
 def event_id(epoch: str, subject: str, seq: int) -> str:

@@ -49,7 +49,7 @@ async def note_removed(store: OrphanDeliveries, configured: Collection[str], now
 
     async def decide_and_write() -> list[str]:
         removed = await store.removed_receivers(configured)
-        changes = [change_after(summary, REMOVED, store.epoch, store.restored_at, now) for summary in removed]
+        changes = [change_after(summary, REMOVED, store.epoch, store.restore, now) for summary in removed]
         await store.change_receivers(changes, configured)
         return [change.after.name for change in changes if change.event is not None]
 
@@ -58,7 +58,7 @@ async def note_removed(store: OrphanDeliveries, configured: Collection[str], now
 
 def _announcement(store: Deliveries | OrphanDeliveries, group: DeadGroup, now: datetime) -> Announcement:
     dead_letters = tuple(_dead_letter(delivery) for delivery in group.announceable)
-    return announcement(group, dead_letters, store.epoch, store.restored_at, now)
+    return announcement(group, dead_letters, store.epoch, store.restore, now)
 
 
 def _dead_letter(delivery: DeadDelivery) -> DeadLetter:

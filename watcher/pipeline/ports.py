@@ -10,7 +10,7 @@ from watcher.core.batch import Batch, SavedState
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
-from watcher.core.event import Event
+from watcher.core.event import Event, Restore
 from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import OutboxState, RoutingPlan
@@ -102,8 +102,8 @@ class PollStore(Protocol):
         ...
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
         ...
 
     async def load(self) -> SavedState:
@@ -123,8 +123,8 @@ class Outbox(Protocol):
     """The store as the routing stage uses it."""
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
         ...
 
     async def unrouted(self, limit: int, accounts: Collection[str] | None = None) -> list[tuple[Event, int]]:
@@ -172,8 +172,8 @@ class Deliveries(Protocol):
         ...
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
         ...
 
     async def claim(self, claim: Claim, now: datetime) -> list[LeasedDelivery]:
@@ -248,8 +248,8 @@ class OrphanDeliveries(Protocol):
         ...
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
         ...
 
     async def reclaim(self, receivers: Collection[str], now: datetime) -> int:

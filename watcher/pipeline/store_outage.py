@@ -221,7 +221,7 @@ class StoreOutageHandler:
             return None
         decision, now = self._notifier.remaining(failure, self._receipts), recovered.recorded_at
         state = await self._outbox.state(decision.receivers, (failure.subject,), now)
-        marked = after_restore(failure, self._outbox.restored_at)
+        marked = after_restore(failure, self._outbox.restore)
         return plan_deliveries([(marked, decision)], state, self._notifier.render, now)
 
     async def _stop_notifying(self) -> None:

@@ -103,6 +103,7 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "stages_certain": False,
         "late": event.late,
         "restored": event.restored,
+        "restored_from": None if event.restored_from is None else to_text(event.restored_from),
         "new": event.new,
         "confirmed": event.confirmed,
         "receiver_seq": receiver_seq,

@@ -11,6 +11,7 @@ from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, 
 from watcher.core.delivery.reason import write_reason
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
+from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.delivery import endings, leases, receivers
@@ -33,9 +34,9 @@ class Deliveries:
         return self._database.epoch
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
-        return self._database.restored_at
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
+        return self._database.restore
 
     async def reclaim(self, owned: Collection[str], now: datetime) -> int:
         """Make leased deliveries uncertain: those with an expired lease, and all of the owned receivers.

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from watcher.core.delivery.model import OPEN_STATES, State
-from watcher.core.event import Event, delivery_id, in_new_epoch
+from watcher.core.event import Event, Restore, delivery_id, in_new_epoch
 from watcher.core.timestamps import to_text
 from watcher.store import meta_keys, schema
 from watcher.store.rows import event_row, read_event, read_time
@@ -34,9 +34,12 @@ def write_fact(connection: Connection, key: str, value: str | None) -> None:
     connection.execute(insert_or_update(schema.meta, _meta.key).values(key=key, value=value))
 
 
-def restored_at(connection: Connection) -> datetime | None:
-    """Return the time at which the store was restored from a backup, if it ever was."""
-    return read_time(read_fact(connection, meta_keys.RESTORED_AT))
+def latest_restore(connection: Connection) -> Restore | None:
+    """Return the latest restore of the store from a backup, if there was one."""
+    at = read_time(read_fact(connection, meta_keys.RESTORED_AT))
+    if at is None:
+        return None
+    return Restore(at=at, backup_made_at=read_time(read_fact(connection, meta_keys.RESTORED_FROM)))
 
 
 def first_epoch(connection: Connection, now: datetime) -> str:
@@ -60,27 +63,28 @@ def new_epoch(connection: Connection, reason: str, now: datetime) -> str:
     write_fact(connection, meta_keys.EPOCH, epoch)
     write_fact(connection, meta_keys.RESTORED_AT, to_text(now))
     write_fact(connection, meta_keys.RESTORED_BECAUSE, reason)
-    write_fact(connection, meta_keys.RESTORED_FROM, read_fact(connection, meta_keys.BACKUP_MADE_AT))
+    made_at = read_fact(connection, meta_keys.BACKUP_MADE_AT)
+    write_fact(connection, meta_keys.RESTORED_FROM, made_at)
     write_fact(connection, meta_keys.BACKUP_MADE_AT, None)
-    _rename_unrouted(connection, epoch)
-    _rename_open_groups(connection, epoch)
+    _rename_unrouted(connection, epoch, read_time(made_at))
+    _rename_open_groups(connection, epoch, read_time(made_at))
     _make_uncertain(connection)
     return epoch
 
 
-def _rename_unrouted(connection: Connection, epoch: str) -> None:
+def _rename_unrouted(connection: Connection, epoch: str, backup_made_at: datetime | None) -> None:
     table = schema.event.c
     for body in connection.scalars(select(table.body).where(table.routed_at.is_(None))).all():
         event = read_event(body)
-        _rewrite(connection, event.id, in_new_epoch(event, epoch))
+        _rewrite(connection, event.id, in_new_epoch(event, epoch, backup_made_at))
 
 
-def _rename_open_groups(connection: Connection, epoch: str) -> None:
+def _rename_open_groups(connection: Connection, epoch: str, backup_made_at: datetime | None) -> None:
     table, ledger = schema.delivery, schema.ledger
     for identity in connection.scalars(select(table.c.id).where(~table.c.sealed)).all():
         for event in _events_of(connection, identity):
             # The event keeps its id: another receiver may have it already.
-            _rewrite(connection, event.id, replace(event, restored=True))
+            _rewrite(connection, event.id, replace(event, restored=True, restored_from=backup_made_at))
         renamed = delivery_id((identity,), epoch)
         connection.execute(update(table).where(table.c.id == identity).values(id=renamed))
         connection.execute(update(ledger).where(ledger.c.delivery_id == identity).values(delivery_id=renamed))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from watcher.core.delivery.model import State
-from watcher.core.event import Event, Kind, delivery_id
+from watcher.core.event import Event, Kind, Restore, delivery_id
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.core.routing.planning import (
     Line,
@@ -57,9 +57,9 @@ class Outbox:
         self._database = database
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
-        return self._database.restored_at
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
+        return self._database.restore
 
     async def unrouted(self, limit: int, accounts: Collection[str] | None = None) -> list[tuple[Event, int]]:
         """Return the oldest events without a route, each with its subject's number of events in the past hour.

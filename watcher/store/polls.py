@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Table, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.batch import Batch, NotSavedError, SavedState
+from watcher.core.event import Restore
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.training.model import Snapshot
 from watcher.store import outbox, schema
@@ -42,9 +42,9 @@ class PollStore:
         return self._database.epoch
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
-        return self._database.restored_at
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
+        return self._database.restore
 
     async def load(self, accounts: Collection[str] | None = None) -> SavedState:
         """Return the saved state of these accounts, and of the subjects outside every account.

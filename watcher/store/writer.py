@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
+
+from watcher.core.event import Restore
 
 T = TypeVar("T")
 
@@ -20,8 +21,8 @@ class StoreWriter(Protocol):
         ...
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
         ...
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -21,7 +21,7 @@ from watcher.core.batch import Batch
 from watcher.core.delivery.facts import Remedy, RemedyCode
 from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.delivery.reason import text_reason
-from watcher.core.event import Event, Kind
+from watcher.core.event import Event, Kind, Restore
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.planning import OutboxState, plan_deliveries
 from watcher.core.routing.reason import NotAnnounced, routed
@@ -65,7 +65,7 @@ async def test_an_event_about_a_receiver_is_marked_after_a_restore(
     await enqueue(database, make_event())
     later = NOW + timedelta(days=5)
     await database.write(lambda connection: new_epoch(connection, "restored", later))
-    database.opening = replace(database.opening, restored_at=later)
+    database.opening = replace(database.opening, restore=Restore(at=later))
     deliveries = Deliveries(database)
     dead = schema.delivery.update().values(state=State.DEAD.value, next_at="2026-01-01T00:00:00.000000Z")
     await database.write(lambda connection: connection.execute(dead))

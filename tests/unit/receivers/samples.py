@@ -155,7 +155,7 @@ CASES: dict[str, Event] = {
         },
     ),
     "failed-unconfirmed-late": sample_event(confirmed=False, late=True, reason="ended-unconfirmed"),
-    "failed-restored": sample_event(restored=True, late=True),
+    "failed-restored": sample_event(restored=True, restored_from=RECORDED - timedelta(days=1), late=True),
     "data-refinement-failed": sample_event(to_status="refinedFailed", from_status="requesting"),
     "succeeded-skipped": sample_event(
         kind=Kind.SUCCEEDED,

@@ -18,7 +18,7 @@ from watcher.core.delivery.receiver_health import (
     state_change,
     undelivered,
 )
-from watcher.core.event import Event, Kind, after_restore, named_event
+from watcher.core.event import Event, Kind, Restore, after_restore, named_event
 
 LOOKUP_WAIT: Final = timedelta(seconds=10)
 """The least wait before an uncertain delivery is looked up again, also when its receiver has just recovered."""
@@ -53,7 +53,7 @@ class ReceiverChange:
 
 
 def change_after(
-    summary: ReceiverSummary, signal: ReceiverSignal, epoch: str, restored_at: datetime | None, now: datetime
+    summary: ReceiverSummary, signal: ReceiverSignal, epoch: str, restore: Restore | None, now: datetime
 ) -> ReceiverChange:
     """Return the change that a signal makes; ``before`` and ``after`` are equal where it makes none.
 
@@ -61,7 +61,7 @@ def change_after(
         summary: the receiver before the signal; the delivery that gave the signal counts if it still waits.
         signal: the outcome of an attempt, or the removal from the configuration.
         epoch: the store's.
-        restored_at: the time at which the store was restored from a backup, if it ever was.
+        restore: the latest restore of the store from a backup, if there was one.
         now: UTC.
     """
     before = summary.state
@@ -72,7 +72,7 @@ def change_after(
     return ReceiverChange(
         before=before,
         after=after,
-        event=None if event is None else after_restore(event, restored_at),
+        event=None if event is None else after_restore(event, restore),
         not_before=now + PARKED_RETRY if refuses else None,
         recovered_at=now if after.failing_since is None and before.failing_since is not None else None,
     )
@@ -91,11 +91,11 @@ def overdue_since(summary: ReceiverSummary, failing_after: timedelta, now: datet
 
 
 def failing_change(
-    summary: ReceiverSummary, since: datetime, epoch: str, restored_at: datetime | None, now: datetime
+    summary: ReceiverSummary, since: datetime, epoch: str, restore: Restore | None, now: datetime
 ) -> ReceiverChange:
     """Return the change of a receiver that has had no success since this time."""
     after, event = failing(summary.state, _waiting(summary), epoch, now, since)
-    return ReceiverChange(before=summary.state, after=after, event=after_restore(event, restored_at))
+    return ReceiverChange(before=summary.state, after=after, event=after_restore(event, restore))
 
 
 def _waiting(summary: ReceiverSummary) -> Waiting:
@@ -144,12 +144,12 @@ class Announcement:
 
 
 def announcement(
-    group: DeadGroup, dead_letters: tuple[DeadLetter, ...], epoch: str, restored_at: datetime | None, now: datetime
+    group: DeadGroup, dead_letters: tuple[DeadLetter, ...], epoch: str, restore: Restore | None, now: datetime
 ) -> Announcement:
     """Return the announcement of a group; ``dead_letters`` describe its announceable deliveries, in their order."""
     ids = tuple(delivery.id for delivery in group.deliveries)
     if not dead_letters:
         return Announcement(change=None, deliveries=ids)
     after, event = undelivered(group.state, dead_letters, epoch, now)
-    change = ReceiverChange(before=group.state, after=after, event=after_restore(event, restored_at))
+    change = ReceiverChange(before=group.state, after=after, event=after_restore(event, restore))
     return Announcement(change=change, deliveries=ids)

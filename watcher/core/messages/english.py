@@ -207,6 +207,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.MARK_LATE_PART: "Late: the watcher did not poll for part of that time",
         Phrase.MARK_LATE: "Late: the watcher did not poll from {from_time} to {to_time}",
         Phrase.MARK_RESTORED: "You may know this already: the store was restored from a backup",
+        Phrase.MARK_RESTORED_FROM: "You may know this already: the store was restored from a backup of {time}",
         Phrase.MARK_UNCONFIRMED: "Unconfirmed: one list showed it, and no second answer has repeated it yet",
         Phrase.MARK_FOR_OTHER: "For receiver {receiver}, whose alerts do not arrive",
         Phrase.MARK_NO_MENTION: "Without its mention, which Slack refused",

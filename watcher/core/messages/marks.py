@@ -30,12 +30,21 @@ def mark_lines(events: Sequence[Event], words: Words) -> Iterator[TextLine]:
     late = [event for event in events if event.late]
     if late:
         yield _late(late, words)
-    if any(event.restored for event in events):
-        yield words.say(Phrase.MARK_RESTORED)
+    if restored := [event for event in events if event.restored]:
+        yield _restored(restored, words)
     if not all(event.confirmed for event in events):
         yield words.say(Phrase.MARK_UNCONFIRMED)
     if events[0].fallback_for is not None:
         yield words.say(Phrase.MARK_FOR_OTHER, receiver=code(events[0].fallback_for))
+
+
+def _restored(events: Sequence[Event], words: Words) -> TextLine:
+    """Return the mark of events that may have been announced before the restore of the store."""
+    backups = {event.restored_from for event in events}
+    made_at = backups.pop()
+    if made_at is None or backups:
+        return words.say(Phrase.MARK_RESTORED)
+    return words.say(Phrase.MARK_RESTORED_FROM, time=made_at.replace(microsecond=0))
 
 
 def _late(events: Sequence[Event], words: Words) -> TextLine:

@@ -226,6 +226,7 @@ class Phrase(StrEnum):
     MARK_LATE = auto()
     MARK_LATE_PART = auto()
     MARK_RESTORED = auto()
+    MARK_RESTORED_FROM = auto()
     MARK_UNCONFIRMED = auto()
     MARK_FOR_OTHER = auto()
     MARK_NO_MENTION = auto()

@@ -39,7 +39,7 @@ class ReceiverMonitor:
         if (since := overdue_since(summary, failing_after, now)) is None:
             return None
         store = self._deliveries
-        change = failing_change(summary, since, store.epoch, store.restored_at, now)
+        change = failing_change(summary, since, store.epoch, store.restore, now)
         try:
             await store.change_receiver(change)
         except OutdatedDecisionError:
@@ -78,7 +78,7 @@ class ReceiverMonitor:
         if settlement.verdict.next_at is not None:
             # This delivery is leased and not among those that wait, but will be.
             summary = replace(summary, waiting=summary.waiting + 1)
-        return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restored_at, settlement.at)
+        return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restore, settlement.at)
 
     async def _known(self) -> ReceiverState:
         if self._state is None:

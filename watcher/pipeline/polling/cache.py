@@ -89,7 +89,7 @@ class PollCache:
     async def _commit(self, batch: Batch) -> None:
         async with self._writing:
             snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
-            events = tuple(after_restore(event, self._poll_store.restored_at) for event in batch.events)
+            events = tuple(after_restore(event, self._poll_store.restore) for event in batch.events)
             written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events))
             self._adopt(written)
             self._polls |= {state.key: state for state in batch.polls}

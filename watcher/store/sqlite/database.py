@@ -21,8 +21,9 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
-from watcher.store.epoch import first_epoch, new_epoch, restored_at
+from watcher.store.epoch import first_epoch, latest_restore, new_epoch
 from watcher.store.errors import BackupError, StoreUnusable
 from watcher.store.sqlite import free_pages
 from watcher.store.sqlite.backup import backup_time
@@ -52,8 +53,8 @@ class Opening:
     epoch: str
     created: bool
     """Whether this opening made the file."""
-    restored_at: datetime | None
-    """The time at which the store was restored from a backup, now or earlier."""
+    restore: Restore | None
+    """The latest restore of the store from a backup, now or earlier."""
     recovery: Recovery | None = None
     """Set when this opening found an older state of the store."""
     migrated_from: str | None = None
@@ -93,9 +94,9 @@ class Database:
         return self.opening.created
 
     @property
-    def restored_at(self) -> datetime | None:
-        """The time at which the store was restored from a backup, if it ever was."""
-        return self.opening.restored_at
+    def restore(self) -> Restore | None:
+        """The latest restore of the store from a backup, if there was one."""
+        return self.opening.restore
 
     def is_in_place(self) -> bool:
         """Say whether the path still leads to the open file."""
@@ -311,7 +312,7 @@ def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening
         return Opening(
             epoch=epoch,
             created=found.condition is Condition.NEW,
-            restored_at=restored_at(connection),
+            restore=latest_restore(connection),
             recovery=found.recovery,
             migrated_from=old,
             backup=backup,

@@ -88,7 +88,7 @@ def test_r18_a_damaged_store_is_restored_from_the_newest_backup_under_a_new_epoc
     assert opening.recovery is not None
     assert opening.recovery.reason == "damaged"
     assert opening.recovery.backup == str(BackupFolder(backed_up).backups()[0][1])
-    assert (opening.created, opening.restored_at) == (False, LATER)
+    assert (opening.created, opening.restore and opening.restore.at) == (False, LATER)
     assert opening.epoch != before
     assert [aside.read_bytes() for aside in set_aside_files(backed_up)] == ([] if left is None else [left])
 
@@ -123,7 +123,7 @@ def test_r18_a_restored_store_opens_without_another_recovery(backed_up: Path) ->
     second = open_database(backed_up, purpose="test", now=LATER + SECOND)
     second.close()
     assert second.opening.recovery is None
-    assert (second.epoch, second.restored_at) == (first.epoch, LATER)
+    assert (second.epoch, second.restore and second.restore.at) == (first.epoch, LATER)
 
 
 def test_r18_a_newer_schema_is_refused_and_not_restored(backed_up: Path) -> None:
@@ -213,13 +213,17 @@ async def test_r18_events_that_may_have_been_announced_since_the_backup_are_mark
     garbage(backed_up)
     database = open_later(backed_up)
     poll_store = PollStore(database)
-    assert poll_store.restored_at == LATER
+    assert poll_store.restore is not None
+    assert poll_store.restore.at == LATER
     old, new = make_event(1), make_event(2)
     new = replace(new, after=LATER, before=LATER, recorded_at=LATER)
-    await poll_store.record(Batch(events=tuple(after_restore(event, poll_store.restored_at) for event in (old, new))))
+    await poll_store.record(Batch(events=tuple(after_restore(event, poll_store.restore) for event in (old, new))))
     announced = [event for event, _ in await Outbox(database).unrouted(9)]
     database.close()
     assert [event.restored for event in announced] == [True, False]
+    made_at = poll_store.restore.backup_made_at
+    assert made_at is not None
+    assert [event.restored_from for event in announced] == [made_at, None]
 
 
 async def restored_copy(path: Path, database: Database) -> Database:

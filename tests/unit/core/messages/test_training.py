@@ -179,6 +179,10 @@ def test_skipped_stages_are_called_not_seen() -> None:
 def test_an_unconfirmed_end_and_a_restored_event_say_so() -> None:
     assert "Unconfirmed: " in text_of(sample_event(confirmed=False))
     assert "You may know this already" in text_of(sample_event(restored=True))
+    assert "was restored from a backup\n" in text_of(sample_event(restored=True))
+    backup = RECORDED - timedelta(days=2, microseconds=5)
+    expected = "was restored from a backup of 2026-11-21 02:20:10 UTC"
+    assert expected in text_of(sample_event(restored=True, restored_from=backup))
 
 
 def test_an_undocumented_status_is_shown_as_aitems_wrote_it() -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.core.batch import Batch, SavedState
+from watcher.core.event import Restore
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
@@ -26,7 +27,7 @@ class RowStore:
         self.polls: dict[str, PollState] = {}
         self.writes = 0
         self.epoch = "e"
-        self.restored_at: datetime | None = None
+        self.restore: Restore | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.failing = False
