@@ -32,6 +32,8 @@ class Batch:
     polls: tuple[PollState, ...] = ()
     incident_rows: tuple[IncidentRow, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    forgotten_polls: tuple[str, ...] = ()
+    """The keys of polls that end, as their service is gone."""
     prerouted: RoutingPlan | None = None
     """Routes that were decided with the events, so that the router leaves them alone."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote
 
 from watcher.core.plural import counted
-from watcher.core.polling.plan import Poll, discovered
+from watcher.core.polling.plan import EVERY_SERVICE, Poll, discovered
 from watcher.core.polling.result import PollState
+from watcher.core.routing.matcher import is_pattern
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 
 def serves(poll: Poll, service: ServiceRef, training: TrainingRef | None) -> bool:
-    """Say whether a poll serves a watch of a service, or of one of its trainings."""
+    """Say whether a poll serves a watch of a service or of a pattern, or of one of a service's trainings."""
+    if poll.discovers:
+        return poll.service.account == service.account and is_pattern(service.service)
     if poll.service != service:
         return False
     if poll.training is not None:
@@ -28,15 +30,15 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
     discovering = {poll.service.account: poll for poll in planned if poll.discovers}
     for key in states:
         service = service_of(key)
-        if service is not None and key not in keys and service.account in discovering:
-            yield discovered(discovering[service.account], service, None)
+        if service is None or key in keys or service.account not in discovering or service.service == EVERY_SERVICE:
+            continue
+        if (poll := discovered(discovering[service.account], service, None)) is not None:
+            yield poll
 
 
 def service_of(subject: str) -> ServiceRef | None:
     """Read the text of ``ServiceRef.subject``; return ``None`` for any other subject."""
-    kind, _, path = subject.partition(":")
-    account, slash, service = path.partition("/")
-    return ServiceRef(unquote(account), unquote(service)) if kind == "service" and slash else None
+    return ServiceRef.from_subject(subject)
 
 
 def target_text(poll: Poll) -> str:

@@ -11,7 +11,8 @@ from typing import Final
 from watcher.config import Config, WatchSettings
 from watcher.config.to_core import polls_of
 from watcher.core.event import INCIDENT_KINDS, NO_LABELS, Event, IncidentFacts, Kind
-from watcher.core.polling.plan import EVERY_SERVICE, Naming
+from watcher.core.polling.plan import Naming, discovered
+from watcher.core.routing.matcher import matches_pattern
 from watcher.core.training.model import Phase, ServiceRef, Status, TrainingRef, phase_of
 from watcher.reports.polls import serves
 
@@ -101,15 +102,22 @@ def _training(request: SampleRequest, config: Config) -> TrainingRef:
         )
     return TrainingRef(
         watch.account,
-        request.service or (EXAMPLE_SERVICE if watch.service == EVERY_SERVICE else watch.service),
+        request.service or _example_of(watch.service),
         request.type or watch.type or EXAMPLE_TYPE,
         request.version or watch.version or EXAMPLE_VERSION,
     )
 
 
+def _example_of(service: str) -> str:
+    """Return a service that a watch's id or pattern matches."""
+    if matches_pattern(EXAMPLE_SERVICE, service):
+        return EXAMPLE_SERVICE
+    return service.replace("*", "1").replace("?", "1")
+
+
 def _fits(watch: WatchSettings, request: SampleRequest) -> bool:
     wanted = ((request.account, watch.account), (request.type, watch.type), (request.version, watch.version))
-    service = watch.service in {request.service or watch.service, EVERY_SERVICE}
+    service = request.service is None or matches_pattern(request.service, watch.service)
     return service and all(
         requested is None or watched is None or requested == watched for requested, watched in wanted
     )
@@ -119,6 +127,7 @@ def _naming(ref: TrainingRef, config: Config) -> Naming:
     """Return the name and labels from the watches."""
     polls = [poll for poll in polls_of(config) if poll.service.account == ref.account]
     service = ServiceRef(ref.account, ref.service)
-    found = next((poll for poll in polls if serves(poll, service, ref)), None)
-    found = found or next((poll for poll in polls if poll.discovers and ref.service), None)
+    exact = (poll for poll in polls if not poll.discovers and serves(poll, service, ref))
+    by_pattern = (discovered(poll, service, None) for poll in polls if poll.discovers and ref.service)
+    found = next((poll for poll in (*exact, *by_pattern) if poll is not None), None)
     return Naming() if found is None else found.naming_of(ref)

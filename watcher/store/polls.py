@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from watcher.core.batch import Batch, NotSavedError, SavedState
@@ -92,6 +92,8 @@ def _record(connection: Connection, batch: Batch) -> None:
         connection.execute(insert(schema.event), [event_row(event) for event in batch.events])
     if batch.polls:
         connection.execute(_UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
+    if batch.forgotten_polls:
+        connection.execute(delete(schema.poll).where(schema.poll.c.key.in_(batch.forgotten_polls)))
     if batch.incident_rows:
         connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
     if batch.deviations:

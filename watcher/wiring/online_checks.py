@@ -26,6 +26,7 @@ from watcher.core.messages.advice import advice
 from watcher.core.plural import counted
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure
+from watcher.core.routing.matcher import matches_pattern
 from watcher.core.secret import Secret, hint
 from watcher.http import HttpSettings, HttpSetupError
 from watcher.http.probe import probe
@@ -82,7 +83,7 @@ def _account_checks(
         for watch in config.watches:
             if watch.account == name:
                 about = f"watch {watch_text(watch)}"
-                yield _bounded(about, _check_poll(about, poll_of(watch, polls), api))
+                yield _bounded(about, _check_poll(about, poll_of(watch, polls), watch.service, api))
 
 
 async def _finished(check: OnlineCheck) -> OnlineCheck:
@@ -107,9 +108,17 @@ async def _check_services(about: str, api: AitemsClient) -> OnlineCheck:
     return passed(about, detail, skew_seconds=_skew(answer.server_date, answer.answered_at))
 
 
-async def _check_poll(about: str, poll: Poll, api: AitemsClient) -> OnlineCheck:
+async def _check_pattern(about: str, pattern: str, api: AitemsClient) -> OnlineCheck:
+    answer = await api.services()
+    if isinstance(answer, PollFailure):
+        return _poll_failed(about, answer)
+    matching = sum(matches_pattern(service.ref.service, pattern) for service in answer.services)
+    return passed(about, f"matches {matching} of {counted(len(answer.services), 'service')}")
+
+
+async def _check_poll(about: str, poll: Poll, service: str, api: AitemsClient) -> OnlineCheck:
     if poll.discovers:
-        return await _check_services(about, api)
+        return await _check_pattern(about, service, api)
     answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
     if isinstance(answer, PollFailure):
         return _poll_failed(about, await _corroborated(answer, api))

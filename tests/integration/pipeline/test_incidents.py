@@ -225,7 +225,7 @@ async def test_every_service_of_an_account_is_found_and_later_ones_too(scenario:
         await daemon_in_process.eventually(lambda: any(shown.subject[0] == "later" for shown in scenario.api.shown))
         scenario.api.set_training("later", "pop", "v1", "learningFailed")
         await scenario.announced("failed")
-    assert scenario.kinds() == ["succeeded", "failed"]
+    assert scenario.kinds() == ["succeeded", "appeared", "appeared", "failed"]
 
 
 async def test_an_incident_outlives_a_restart_and_is_closed_once(scenario: IncidentScenario) -> None:

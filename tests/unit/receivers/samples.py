@@ -16,8 +16,9 @@ from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
-from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.polling.result import Cause
+from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.training.model import RunStart, ServiceRef, TrainingRef
 from watcher.pipeline.polling.incidents import clock_subject
 
@@ -60,6 +61,20 @@ def sample_event(**changes: Any) -> Event:
         },
     }
     return Event(**(usual | changes))
+
+
+def sample_service_event(kind: Kind, service: str = REF.service) -> Event:
+    """Return the event of a service that a pattern watches."""
+    finding = ServiceFinding(
+        kind=kind,
+        service=ServiceRef(REF.account, service),
+        naming=Naming(
+            name="shop-main" if service == REF.service else None, links={"console": "https://c.example/{service}"}
+        ),
+        after=RECORDED - timedelta(minutes=5),
+        before=RECORDED - timedelta(seconds=1),
+    )
+    return service_event(finding, EPOCH, 1, RECORDED)
 
 
 def sample_incident(subject: str, **changes: Any) -> Incident:
@@ -186,6 +201,12 @@ CASES: dict[str, Event] = {
     "gone": sample_event(
         kind=Kind.GONE, seq=5, to_status=None, reason="not-found", after=RECORDED - timedelta(minutes=5)
     ),
+    "gone-unlisted": sample_event(
+        kind=Kind.GONE, seq=5, to_status=None, reason="not-listed", after=RECORDED - timedelta(minutes=5)
+    ),
+    "service-appeared": sample_service_event(Kind.APPEARED),
+    "service-gone": sample_service_event(Kind.GONE),
+    "service-back": sample_service_event(Kind.BACK),
     "back": sample_event(
         kind=Kind.BACK,
         seq=6,
@@ -295,6 +316,14 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         ],
         [],
     ),
+    "group-gone": (
+        [
+            of_version(f"maqll0{letter * 5}", kind=Kind.GONE, to_status=None, reason="not-listed-with-others")
+            for letter in "abc"
+        ],
+        [],
+    ),
+    "group-services-gone": ([sample_service_event(Kind.GONE, service) for service in ("s1", "s2", "s3")], []),
     "group-receivers": ([sample_receiver_event(), dead_letters_event(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],

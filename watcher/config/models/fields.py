@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from watcher.config.faults import did_you_mean, invalid, key_text, quoted
 from watcher.config.models.urls import UrlProblem, account_url_problem, receiver_url_problem
 from watcher.core.duration import format_duration, parse_duration
-from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.routing.matcher import is_pattern
 from watcher.core.training.links import PLACEHOLDERS, placeholders_in
 from watcher.core.training.model import TRAIN_TYPES
 
@@ -118,7 +118,7 @@ def _identifier(text: str) -> str:
 
 
 def _service(text: str) -> str:
-    return text if text == EVERY_SERVICE else _identifier(text)
+    return _one_line(text, LONGEST_ID) if is_pattern(text) else _identifier(text)
 
 
 def _train_type(text: str) -> str:

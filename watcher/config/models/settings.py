@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from watcher.config.faults import ConfigError, ConfigFault, invalid
+from watcher.config.faults import ConfigError, ConfigFault, invalid, quoted
 from watcher.config.find_file import implied_state_folder
 from watcher.config.models.base import Settings
 from watcher.config.models.fields import (
@@ -43,7 +43,7 @@ from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
 from watcher.config.secrets import SecretRef
 from watcher.core.delivery.model import OnUncertain
 from watcher.core.duration import format_duration
-from watcher.core.polling.plan import EVERY_SERVICE
+from watcher.core.routing.matcher import is_pattern
 from watcher.core.routing.routes import FLAP_LIMIT, Route
 
 BASE_URL: Final = "https://aitems.apigw.ntruss.com/api/v1"
@@ -68,8 +68,9 @@ def not_shorter_than(other: str) -> AfterValidator:
 def _together_with_type(version: str | None, info: ValidationInfo) -> str | None:
     if "type" not in info.data:
         return version
-    if version is not None and info.data.get("service") == EVERY_SERVICE:
-        raise invalid('stands beside service = "*"', "name the service, or take type and version out")
+    service = info.data.get("service", "")
+    if version is not None and is_pattern(service):
+        raise invalid(f"stands beside service = {quoted(service)}", "name the service, or take type and version out")
     if version is None and info.data["type"] is not None:
         raise invalid("is missing beside type", "write both type and version, or neither for the whole service")
     if version is not None and info.data["type"] is None:

@@ -211,6 +211,11 @@ class IncidentTracker:
             changes += [] if incident is None else [self._good_poll(incident)]
         return changes
 
+    def forget(self, subject: str) -> None:
+        """Forget the failures of a subject that is polled no more."""
+        self._streaks.pop(subject, None)
+        self._failing_subjects.pop(subject, None)
+
     def apply(self, changes: Iterable[IncidentChange]) -> None:
         """Adopt changes after they were written."""
         for change in changes:

@@ -11,12 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
+from watcher.core.messages.last_line import bounds_line
 from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.service import is_about_service
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
-from watcher.core.messages.training import bounds_line, change_line, compose, not_seen, run_span, status_code
+from watcher.core.messages.training import change_line, compose, not_seen, run_span, status_code
 from watcher.core.messages.words import Words, capital, joined
 
 SERVICES_MAX: Final = 3
@@ -30,6 +32,7 @@ class Result(StrEnum):
     """The group of rows that an event belongs to, in the order of the message."""
 
     FAILED = "failed"
+    GONE = "gone"
     RESTARTED = "restarted"
     COMPLETED = "completed"
     PROGRESS = "progress"
@@ -40,6 +43,7 @@ class Result(StrEnum):
 _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
     {
         Kind.FAILED: Result.FAILED,
+        Kind.GONE: Result.GONE,
         Kind.RESTARTED: Result.RESTARTED,
         Kind.SUCCEEDED: Result.COMPLETED,
         Kind.PROGRESS: Result.PROGRESS,
@@ -49,6 +53,7 @@ _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
 _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     {
         Result.FAILED: (Phrase.GROUP_FAILED, Phrase.COUNT_OTHER),
+        Result.GONE: (Phrase.GROUP_GONE, Phrase.COUNT_GONE),
         Result.RESTARTED: (Phrase.GROUP_RESTARTED, Phrase.COUNT_RESTARTED),
         Result.COMPLETED: (Phrase.GROUP_COMPLETED, Phrase.COUNT_COMPLETED),
         Result.PROGRESS: (Phrase.GROUP_PROGRESS, Phrase.COUNT_PROGRESS),
@@ -196,14 +201,24 @@ def _title(events: Sequence[Event], messages: Sequence[Message], style: Style) -
     if len(subjects) == 1 and len(events) > 1:
         return (words.say(Phrase.BATCH_OF_ONE, count=len(events)), messages[0].subject)
     if not failed:
-        changed = len(subjects) == len(events) and all(event.version is not None for event in events)
-        return (words.say(Phrase.BATCH_CHANGED if changed else Phrase.BATCH_MIXED, count=len(events)),)
+        return (words.say(_headline_without_failures(events), count=len(events)),)
     if len(failed) == 1:
         headline: tuple[TextLine, ...] = (words.say(Phrase.FAILED), messages[0].subject)
     else:
         headline = (words.say(Phrase.BATCH_FAILED, count=len(failed)),)
     rest = words.counted(Phrase.OTHER_CHANGES, others) if others else _services(events, style)
     return (*headline, rest)
+
+
+def _headline_without_failures(events: Sequence[Event]) -> Phrase:
+    if len({event.subject for event in events}) < len(events):
+        return Phrase.BATCH_MIXED
+    all_gone = all(event.kind is Kind.GONE for event in events)
+    if all_gone and all(map(is_about_service, events)):
+        return Phrase.BATCH_SERVICES_GONE
+    if any(event.version is None for event in events):
+        return Phrase.BATCH_MIXED
+    return Phrase.BATCH_GONE if all_gone else Phrase.BATCH_CHANGED
 
 
 def _services(events: Sequence[Event], style: Style) -> TextLine:
@@ -213,11 +228,13 @@ def _services(events: Sequence[Event], style: Style) -> TextLine:
 
 
 def _counts(events: Sequence[Event], words: Words) -> TextLine:
-    """Count the statuses of failures, or the results of the other events."""
+    """Count the statuses of failures, or the results of other events; where all are gone, say what to do."""
     if all(event.kind is Kind.FAILED for event in events):
         counts = Counter(status_code(event.to_status) for event in events)
         listed = [words.say(Phrase.BATCH_WORDS, status=word, count=count) for word, count in counts.most_common()]
         return words.joined((words.listed(listed, SERVICES_MAX), _one_cause(events, counts, words)))
+    if all(event.kind is Kind.GONE for event in events):
+        return words.say(Phrase.GONE_REMEDY_SEVERAL)
     results = Counter(_result(event) for event in events)
     others = [result for result in Result if result is not Result.FAILED and results[result]]
     return joined((words.say(_PHRASES[result][1], count=results[result]) for result in others), ", ")
@@ -254,7 +271,7 @@ def _entry(
     bounds: tuple[datetime, datetime] | None,
     marks: tuple[str, ...],
 ) -> GroupEntry:
-    is_training = event.incident is None and event.receiver is None
+    is_training = _is_about_training(event)
     ended = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
     run = event.run if ended else None
     return GroupEntry(
@@ -273,14 +290,18 @@ def _entry(
     )
 
 
+def _is_about_training(event: Event) -> bool:
+    return event.incident is None and event.receiver is None and not is_about_service(event)
+
+
 def _status(event: Event, message: Message) -> TextLine:
-    if event.incident is not None or event.receiver is not None:
+    if not _is_about_training(event):
         return (message.headline,)
     return (status_code(event.from_status if event.kind is Kind.GONE else event.to_status),)
 
 
 def _change(event: Event, message: Message, words: Words) -> TextLine:
-    if event.incident is not None or event.receiver is not None:
+    if not _is_about_training(event):
         return (message.headline,)
     match event.kind:
         case Kind.GONE:

@@ -23,9 +23,16 @@ class Phrase(StrEnum):
     UNKNOWN_STATUS = auto()
     GONE = auto()
 
+    # Headlines of a service that a pattern watches.
+    SERVICE_APPEARED = auto()
+    SERVICE_GONE = auto()
+    SERVICE_BACK = auto()
+
     # Headlines of a batch.
     BATCH_FAILED = auto()
     BATCH_CHANGED = auto()
+    BATCH_GONE = auto()
+    BATCH_SERVICES_GONE = auto()
     BATCH_OF_ONE = auto()
     BATCH_MIXED = auto()
     OTHER_CHANGES = auto()
@@ -93,18 +100,27 @@ class Phrase(StrEnum):
     UNKNOWN_MOVED_AFTER = auto()
     UNKNOWN_MOVED = auto()
     UNKNOWN_REMEDY = auto()
-    GONE_EVIDENCE = auto()
+    GONE_FROM_LISTS = auto()
+    GONE_WITH_OTHERS = auto()
+    GONE_FROM_VIEWS = auto()
     GONE_REMEDY = auto()
+    GONE_REMEDY_SEVERAL = auto()
+
+    # Facts of a service.
+    SERVICE_WATCHED = auto()
+    SERVICE_GONE_EVIDENCE = auto()
 
     # Facts of a batch.
     BATCH_WORDS = auto()
     BATCH_ONE_CAUSE = auto()
+    COUNT_GONE = auto()
     COUNT_COMPLETED = auto()
     COUNT_PROGRESS = auto()
     COUNT_RESTARTED = auto()
     COUNT_NEW = auto()
     COUNT_OTHER = auto()
     GROUP_FAILED = auto()
+    GROUP_GONE = auto()
     GROUP_COMPLETED = auto()
     GROUP_RESTARTED = auto()
     GROUP_PROGRESS = auto()

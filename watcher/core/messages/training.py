@@ -1,6 +1,6 @@
 """The message about one event: ``compose`` for every kind, and the lines about a training.
 
-``incident`` and ``receiver`` have the lines about those, ``group`` composes a message about several events.
+``incident``, ``receiver`` and ``service`` have the messages about those, ``group`` one about several events.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
 from watcher.core.messages.check_alert import compose_test, is_test
+from watcher.core.messages.last_line import bounds_line, link_parts
 from watcher.core.messages.marks import mark_lines, mark_texts
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
+from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.subject import training_line
-from watcher.core.messages.text import Code, Link, TextLine, code, one_line, plain_text, rounded_bounds
+from watcher.core.messages.text import Code, TextLine, code, one_line, plain_text
 from watcher.core.messages.words import Words, capital
+from watcher.core.training.decision import DecisionReason
 from watcher.core.training.model import Phase, Status, phase_of
 
 __all__ = [
@@ -59,6 +62,12 @@ _WITHOUT_FACTS: Final = (Severity.WARNING, Symbol.CHECK, Phrase.STATUS_CHANGED)
 _GUESSES: Final[Mapping[str | None, Phrase]] = MappingProxyType(
     {Status.REQUEST_FAILED: Phrase.GUESS_REQUEST, Status.REFINED_FAILED: Phrase.GUESS_DATA}
 )
+_ABSENCES: Final[Mapping[str | None, Phrase]] = MappingProxyType(
+    {
+        DecisionReason.NOT_LISTED: Phrase.GONE_FROM_LISTS,
+        DecisionReason.NOT_LISTED_WITH_OTHERS: Phrase.GONE_WITH_OTHERS,
+    }
+)
 _BESIDE_SUBJECT: Final = frozenset({Kind.APPEARED, Kind.PROGRESS, Kind.RESTARTED, Kind.BACK})
 """Kinds whose change stands in the first line; a channel reads them all day."""
 
@@ -71,6 +80,8 @@ def compose(event: Event, style: Style = PLAIN_STYLE) -> Message:
         return incident_message.compose_incident(event, event.incident, style)
     if event.receiver is not None:
         return receiver_message.compose_receiver(event, event.receiver, style, named_title)
+    if is_about_service(event):
+        return compose_service(event, style)
     return _compose_training(event, style)
 
 
@@ -164,7 +175,8 @@ def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
             yield _unknown(event, words)
             yield words.say(Phrase.UNKNOWN_REMEDY)
         case Kind.GONE:
-            yield words.say(Phrase.GONE_EVIDENCE, status=status_code(event.from_status))
+            evidence = _ABSENCES.get(event.reason, Phrase.GONE_FROM_VIEWS)
+            yield words.say(evidence, status=status_code(event.from_status))
             yield words.say(Phrase.GONE_REMEDY)
 
 
@@ -254,17 +266,3 @@ def _not_seen(event: Event, words: Words) -> Iterator[TextLine]:
 def not_seen(event: Event, words: Words) -> TextLine:
     """Return the stages between the two statuses that no poll returned."""
     return words.say(Phrase.NOT_SEEN, stages=words.listed([(code(stage),) for stage in event.skipped], STAGES_MAX))
-
-
-def bounds_line(after: datetime, before: datetime, words: Words) -> TextLine:
-    """Return the two times between which a change happened."""
-    first, last = rounded_bounds(after, before)
-    return words.say(Phrase.BOUNDS, after=first, before=last)
-
-
-def link_parts(event: Event, words: Words) -> Iterator[TextLine]:
-    """Return the links of an event's watch."""
-    labels = {"console": Phrase.CONSOLE, "runbook": Phrase.RUNBOOK}
-    for name, url in event.links.items():
-        label = words.text(labels[name]) if name in labels else one_line(name, 40)
-        yield (Link(label, url),)

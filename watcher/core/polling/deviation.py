@@ -6,12 +6,14 @@ Each is logged once and stored with a sample that holds no values.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from watcher.core.polling.result import PollResult
 
+INCOMPLETE_LIST: Final = "incomplete-list: a list lacks trainings that a view shows"
+INCOMPLETE_SERVICES: Final = "incomplete-list: the list of services lacks a service that is still there"
 DEPTH_LIMIT: Final = 4
 FIELD_LIMIT: Final = 60
 DEVIATION_LIMIT: Final = 200
@@ -39,6 +41,11 @@ def deviations_in(result: PollResult, known: frozenset[str], poll: str) -> tuple
         Deviation(description=description, poll=poll, seen_at=result.answered_at, sample=sample)
         for description, sample in list(samples.items())[:left]
     )
+
+
+def incomplete_list(result: PollResult, known: frozenset[str], poll: str) -> tuple[Deviation, ...]:
+    """Return the deviation that a list lacks the training of a view, where it is not known yet."""
+    return deviations_in(replace(result, deviations=(INCOMPLETE_LIST,), unreadable=()), known, poll)
 
 
 def _samples(result: PollResult, known: frozenset[str]) -> Mapping[str, Mapping[str, object]]:

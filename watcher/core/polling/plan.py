@@ -1,7 +1,8 @@
 """The polls for the watches of a configuration: a list call for a service, a view call for a single training.
 
-Two or more single trainings of one service share a list call, which takes fewer requests. A watch with
-``service = "*"`` polls the account's list of services, and each service in it gets a list call.
+Two or more single trainings of one service share a list call, which takes fewer requests. Watches with a pattern, such
+as ``service = "*"`` or ``"6wx*"``, share one poll of the account's list of services, and each service in it that
+matches gets a list call.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from watcher.core.event import NO_LABELS, NO_LINKS
 from watcher.core.polling.schedule import Cadence
+from watcher.core.routing.matcher import is_pattern, matches_pattern
 from watcher.core.training.links import filled_in
 from watcher.core.training.model import ServiceRef, TrainingRef
 
@@ -22,7 +24,7 @@ JOIN_FROM: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One watch of the configuration: a service, one training, or every service of the account."""
+    """One watch of the configuration: a service, one training, or every service that a pattern matches."""
 
     service: ServiceRef
     training: TrainingRef | None = None
@@ -52,6 +54,20 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePattern:
+    """A watch of every service of an account whose id matches."""
+
+    pattern: str
+    cadence: Cadence
+    naming: Naming = Naming()
+
+    @property
+    def specificity(self) -> int:
+        """The number of characters that are no wildcard: more of them make a watch more specific."""
+        return sum(character not in "*?" for character in self.pattern)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """One request to AiTEMS that is repeated."""
 
@@ -64,6 +80,8 @@ class Poll:
     """Whether every training of the service is watched, or only those in ``single``."""
     single: Mapping[TrainingRef, Naming] = field(default_factory=dict, hash=False)
     """Trainings of a list call that have watches of their own; their naming takes precedence."""
+    patterns: tuple[ServicePattern, ...] = ()
+    """For the list of services: the watched patterns, the most general first; empty means every service."""
 
     @property
     def discovers(self) -> bool:
@@ -99,6 +117,14 @@ def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
 
     A watch of a single training adds its name and labels to those of its service's watch.
     """
+    watches = tuple(watches)
+    discovering = _discovering_polls(watch for watch in watches if is_pattern(watch.service.service))
+    exact = _exact_polls(watch for watch in watches if not is_pattern(watch.service.service))
+    merged = [_with_patterns(poll, discovering.get(poll.service.account)) for poll in exact]
+    return (*merged, *(_with_single(poll, merged) for poll in discovering.values()))
+
+
+def _exact_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
     polls: dict[ServiceRef | TrainingRef, Poll] = {}
     for watch in sorted(watches, key=lambda watch: watch.training is not None):
         covering = polls.get(watch.service)
@@ -110,10 +136,60 @@ def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:
     return _join_single_polls(polls.values())
 
 
-def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll:
-    """Return the list call for a service from the account's list."""
-    naming = replace(poll.naming, name=poll.naming.name or name)
-    return Poll(service=service, cadence=poll.cadence, naming=naming)
+def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll | None:
+    """Return the list call for a service from the account's list; ``None`` where no pattern matches."""
+    every = (ServicePattern(pattern=EVERY_SERVICE, cadence=poll.cadence, naming=poll.naming),)
+    matching = [item for item in poll.patterns or every if matches_pattern(service.service, item.pattern)]
+    if not matching:
+        return None
+    cadence, naming = _together(matching)
+    single = {ref: own for ref, own in poll.single.items() if ref.service_ref == service}
+    return Poll(service=service, cadence=cadence, naming=replace(naming, name=naming.name or name), single=single)
+
+
+def _together(patterns: Iterable[ServicePattern]) -> tuple[Cadence, Naming]:
+    """Return the shortest intervals, and the names and labels of which the more specific take precedence."""
+    first, *others = patterns
+    cadence, naming = first.cadence, first.naming
+    for other in others:
+        cadence, naming = _shorter(cadence, other.cadence), _specific(naming, other.naming)
+    return cadence, naming
+
+
+def _discovering_polls(watches: Iterable[Watch]) -> dict[str, Poll]:
+    """Return one poll of the list of services for each account with patterns."""
+    patterns: dict[str, list[ServicePattern]] = {}
+    for watch in watches:
+        naming = Naming(name=watch.name, labels=watch.labels, links=watch.links)
+        found = ServicePattern(pattern=watch.service.service, cadence=watch.cadence, naming=naming)
+        patterns.setdefault(watch.service.account, []).append(found)
+    return {account: _discovering_poll(account, found) for account, found in patterns.items()}
+
+
+def _discovering_poll(account: str, patterns: Iterable[ServicePattern]) -> Poll:
+    ordered = tuple(sorted(patterns, key=lambda item: item.specificity))
+    cadence, naming = _together(ordered)
+    naming = naming if len(ordered) == 1 else Naming()
+    return Poll(service=ServiceRef(account, EVERY_SERVICE), cadence=cadence, naming=naming, patterns=ordered)
+
+
+def _with_patterns(poll: Poll, discovering: Poll | None) -> Poll:
+    """Return the poll of a watch with the settings of the patterns that match its service, too."""
+    general = None if discovering is None else discovered(discovering, poll.service, None)
+    if general is None:
+        return poll
+    single = {ref: _specific(general.naming, own) for ref, own in poll.single.items()}
+    cadence = _shorter(poll.cadence, general.cadence)
+    return replace(poll, cadence=cadence, naming=_specific(general.naming, poll.naming), single=single)
+
+
+def _with_single(discovering: Poll, polls: Iterable[Poll]) -> Poll:
+    """Return the poll of a list of services with the trainings of that account that have watches of their own."""
+    single: dict[TrainingRef, Naming] = {}
+    for poll in polls:
+        if poll.service.account == discovering.service.account:
+            single |= poll.single if poll.training is None else {poll.training: poll.naming}
+    return replace(discovering, single=single)
 
 
 def _join_single_polls(polls: Iterable[Poll]) -> tuple[Poll, ...]:

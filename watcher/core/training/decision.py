@@ -16,6 +16,7 @@ class DecisionReason(StrEnum):
 
     BASELINE = "baseline"
     NEW_VERSION = "new-version"
+    NEW_SERVICE = "new-service"
     UNCHANGED = "unchanged"
     NOT_REPEATED = "not-repeated"
     AWAITS_REPEAT = "awaits-repeat"
@@ -27,6 +28,13 @@ class DecisionReason(StrEnum):
     ENDED_UNCONFIRMED = "ended-unconfirmed"
     UNKNOWN_STATUS = "unknown-status"
     NOT_FOUND = "not-found"
+    """Views do not find the training."""
+    NOT_LISTED = "not-listed"
+    """Two lists in a row lack the training, and a view does not find it."""
+    NOT_LISTED_WITH_OTHERS = "not-listed-with-others"
+    """Two lists in a row lack the training and others, and views do not find some of those."""
+    AWAITS_VIEW = "awaits-view"
+    """Two lists in a row lack the training; a view decides whether it is gone."""
     FOUND_AGAIN = "found-again"
 
 
@@ -60,3 +68,8 @@ class Decision:
     def wants_confirmation(self) -> bool:
         """Whether a view should confirm the answer now."""
         return self.reason is DecisionReason.AWAITS_CONFIRMATION
+
+    @property
+    def wants_view(self) -> bool:
+        """Whether a view should say whether the training is gone."""
+        return self.reason is DecisionReason.AWAITS_VIEW

@@ -6,6 +6,8 @@ gives the transition between the two, and the transition decides whether one ans
 - A transition forward is recorded from one answer.
 - A transition back, or out of an end, is recorded when a second answer repeats it. A stale replica may have given the
   first answer.
+- A training is gone when two views in a row do not find it, or when a view does not find it after two lists in a row
+  without it.
 - An end in a list is recorded when a view or the next list repeats it. If neither does in time, ``settle`` records it
   as unconfirmed.
 
@@ -183,7 +185,7 @@ def settle(snapshot: Snapshot, patience: timedelta, context: DecisionContext, no
 
 
 def missed(snapshot: Snapshot, last_good_at: datetime | None, context: DecisionContext, now: datetime) -> Decision:
-    """Return the decision about an answer without the training; the second in a row makes it gone.
+    """Return the decision about a view that does not find the training; the second in a row makes it gone.
 
     Args:
         snapshot: The recorded state.
@@ -196,7 +198,37 @@ def missed(snapshot: Snapshot, last_good_at: datetime | None, context: DecisionC
     absent = replace(snapshot, absent=min(snapshot.absent + 1, GONE_AFTER))
     if absent.absent < GONE_AFTER or absent.gone or absent.status is None:
         return Decision(snapshot=absent, reason=DecisionReason.NOT_FOUND)
-    return _mark_gone(absent, context, now)
+    return _mark_gone(absent, context, now, DecisionReason.NOT_FOUND)
+
+
+def unlisted(snapshot: Snapshot, last_good_at: datetime | None) -> Decision:
+    """Return the decision about a list without the training; a list alone never makes it gone.
+
+    Args:
+        snapshot: The recorded state.
+        last_good_at: Start of the last good list, which showed the training; ``None`` where there was none.
+    """
+    if snapshot.absent == 0:
+        absent = replace(with_last_good_poll(snapshot, last_good_at), absent=1)
+        return Decision(snapshot=absent, reason=DecisionReason.NOT_FOUND)
+    undecided = not snapshot.gone and snapshot.status is not None
+    reason = DecisionReason.AWAITS_VIEW if undecided else DecisionReason.NOT_FOUND
+    return Decision(snapshot=snapshot, reason=reason)
+
+
+def vanished(snapshot: Snapshot, context: DecisionContext, now: datetime, *, viewed: bool) -> Decision | None:
+    """Return the decision that an unlisted training is gone; ``None`` where an answer has shown it meanwhile.
+
+    Args:
+        snapshot: The recorded state.
+        context: As for ``decide``.
+        now: The end of the view that did not find it, or that did not find others of the same list, UTC.
+        viewed: Whether a view asked for this training, rather than for others of the same list.
+    """
+    if snapshot.absent == 0 or snapshot.gone or snapshot.status is None:
+        return None
+    reason = DecisionReason.NOT_LISTED if viewed else DecisionReason.NOT_LISTED_WITH_OTHERS
+    return _mark_gone(replace(snapshot, absent=GONE_AFTER), context, now, reason)
 
 
 def with_last_good_poll(snapshot: Snapshot, last_good_at: datetime | None) -> Snapshot:
@@ -206,7 +238,7 @@ def with_last_good_poll(snapshot: Snapshot, last_good_at: datetime | None) -> Sn
     return snapshot.unchanged_at(last_good_at)
 
 
-def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime) -> Decision:
+def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime, reason: DecisionReason) -> Decision:
     late = known.seen_after < context.polling_since
     unconfirmed = UnconfirmedStatus(
         status=known.status or "",
@@ -217,10 +249,8 @@ def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime) -> Deci
         catch_up_id=context.catch_up_id if late else None,
     )
     event = _event(known, unconfirmed, context, now, confirmed=True)
-    gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=DecisionReason.NOT_FOUND.value)
-    return Decision(
-        snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=DecisionReason.NOT_FOUND, event=gone
-    )
+    gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=reason.value)
+    return Decision(snapshot=replace(known, gone=True, pending=None, seq=gone.seq), reason=reason, event=gone)
 
 
 def _found_again(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:

@@ -80,6 +80,18 @@ class ServiceRef:
         """The service's key in the store, e.g. ``service:main/6wxgu1abcde``."""
         return f"service:{_path(self.account, self.service)}"
 
+    @property
+    def presence_subject(self) -> str:
+        """The key of the events that it appeared, is gone, or is back; its incidents have a numbering of their own."""
+        return f"presence:{_path(self.account, self.service)}"
+
+    @classmethod
+    def from_subject(cls, subject: str) -> ServiceRef | None:
+        """Return the reference that ``subject`` wrote; ``None`` for any other subject."""
+        kind, _, path = subject.partition(":")
+        parts = [unquote(part) for part in path.split("/")]
+        return cls(*parts) if kind == "service" and len(parts) == len(cls.__slots__) else None
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrainingRef:

@@ -60,6 +60,14 @@ class PollCache:
         """Return the snapshot of a training, if there is one."""
         return self.service(ref.service_ref).get(ref)
 
+    def has_poll(self, key: str) -> bool:
+        """Return whether there is a state of a poll."""
+        return key in self._polls
+
+    def polled_services(self) -> list[ServiceRef]:
+        """Return the services whose list has a state."""
+        return [service for key in self._polls if (service := ServiceRef.from_subject(key)) is not None]
+
     def known(self, poll: Poll) -> Mapping[TrainingRef, Snapshot]:
         """Return the recorded trainings that a poll is about."""
         if poll.training is None:
@@ -93,10 +101,16 @@ class PollCache:
             written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events))
             self._adopt(written)
             self._polls |= {state.key: state for state in batch.polls}
+            self._forget(batch.forgotten_polls)
             self.deviations |= {deviation.description for deviation in batch.deviations}
             self._incident_rows |= {incident_row.subject: incident_row for incident_row in batch.incident_rows}
             self._unwritten_trainings -= {snapshot.ref for snapshot in written}
             self._unwritten_polls -= {state.key for state in batch.polls}
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._polls.pop(key, None)
+            self._unwritten_polls.discard(key)
 
     def note(self, snapshots: Iterable[Snapshot], poll: PollState | None) -> None:
         """Adopt snapshots and a poll state now; the next flush writes them."""

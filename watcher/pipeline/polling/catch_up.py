@@ -36,8 +36,14 @@ class CatchUps:
         return self._ids.get(key)
 
     def join(self, key: str, catch_up_id: str) -> None:
-        """Add a target to a catch-up: the messages about its late changes form one group with the others."""
+        """Add a target to a catch-up: the messages about its late changes form one group with the others.
+
+        The catch-up that it belonged to no longer waits for it.
+        """
+        earlier = self._ids.get(key)
         self._ids[key] = catch_up_id
+        if earlier in self._waiting and earlier != catch_up_id:
+            self._remove(key, [earlier])
 
     def join_start(self, key: str) -> None:
         """Add a target to the catch-up of the start."""

@@ -94,7 +94,9 @@ class Confirmer:
     async def _view_and_record(self, api: Api, target: PollTarget, ref: TrainingRef, *, confirming: bool) -> None:
         outcome = await self._caller.view(ref, api, first=True)
         if isinstance(outcome, PollResult):
-            await self._record(target, partial(self._decider.viewed, result=outcome, confirming=confirming))
+            await self._record(
+                target, partial(self._decider.viewed, result=outcome, confirming=confirming, unlisted=not confirming)
+            )
         elif outcome.cause is Cause.NOT_FOUND and ref in target.poll.single:
             await self._record(target, partial(self._decider.not_found, ref=ref, now=outcome.ended_at))
         else:

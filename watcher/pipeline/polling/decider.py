@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from watcher import __version__
-from watcher.core.polling.deviation import Deviation, deviations_in
+from watcher.core.batch import IncidentRow
+from watcher.core.event import Event, Kind
+from watcher.core.polling.deviation import Deviation, deviations_in, incomplete_list
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
+from watcher.core.timestamps import to_text
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
-from watcher.core.training.lifecycle import decide, missed, settle, with_last_good_poll
+from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished, with_last_good_poll
 from watcher.core.training.model import Observation, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
@@ -23,6 +26,25 @@ from watcher.pipeline.ports import Clock
 BEFORE_FIRST_POLL: Final = datetime.min.replace(tzinfo=UTC)
 CONFIRMATION_INTERVALS: Final = 2
 """After so many intervals without a confirmation, an end is announced as unconfirmed."""
+OWN_GROUP: Final = "list"
+"""Begins the id of a group that is no catch-up."""
+MANY: Final = 3
+"""From so many on, trainings that vanish or return together are one message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceChanges:
+    """The services that a list of services shows for the first time, or not any more."""
+
+    events: tuple[Event, ...] = ()
+    incident_rows: tuple[IncidentRow, ...] = ()
+    states: tuple[PollState, ...] = ()
+    """The polls that begin."""
+    forgotten: tuple[str, ...] = ()
+    """The keys of the polls that end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.incident_rows or self.states or self.forgotten)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +55,7 @@ class Changes:
     incidents: IncidentUpdate = field(default_factory=IncidentUpdate)
     state: PollState | None = None
     deviations: tuple[Deviation, ...] = ()
+    services: ServiceChanges = ServiceChanges()
     gap_until: datetime | None = None
     """The end of a poll that returned nothing: changes before this time may have been missed."""
 
@@ -40,6 +63,18 @@ class Changes:
     def unconfirmed(self) -> list[TrainingRef]:
         """The trainings whose end needs a confirmation."""
         return [decision.snapshot.ref for decision in self.decisions if decision.wants_confirmation]
+
+    @property
+    def unlisted(self) -> list[TrainingRef]:
+        """The trainings that two lists in a row lack."""
+        return [decision.snapshot.ref for decision in self.decisions if decision.wants_view]
+
+    @property
+    def own_groups(self) -> frozenset[str]:
+        """The groups of events that are complete with these changes."""
+        events = [decision.event for decision in self.decisions if decision.event]
+        groups = (event.group for event in (*events, *self.services.events))
+        return frozenset(group for group in groups if group and group.startswith(OWN_GROUP))
 
 
 class Decider:
@@ -86,14 +121,17 @@ class Decider:
         if before.digest != state.digest or self._anything_pending(poll) or self._is_news(observations):
             decisions = [self._decide(context, item, before.good_asked_at) for item in observations]
             decisions += self._missing(context, result, before)
+            decisions = _in_one_message(decisions, Kind.BACK, poll, result.answered_at)
         shown = [item.ref for item in result.observations]
         update = self._incident_monitor.succeeded(poll, shown, self._clock.utc_now())
         update += self._incident_monitor.dated(poll, result.server_date, result.answered_at)
         deviations = deviations_in(result, self._cache.deviations, poll.key)
         return Changes(decisions=decisions, incidents=update, state=state, deviations=deviations)
 
-    def viewed(self, context: PollContext, result: PollResult, *, confirming: bool) -> Changes:
-        """Decide on a view beside the schedule.
+    def viewed(
+        self, context: PollContext, result: PollResult, *, confirming: bool = False, unlisted: bool = False
+    ) -> Changes:
+        """Decide on a view beside the schedule; with ``unlisted``, of a training that its list lacks.
 
         A confirming view with the recorded status may come from a replica that is behind, so it withdraws nothing.
         While the list's bytes stay the same, the list would not be read again either. The next list with other bytes
@@ -102,7 +140,16 @@ class Decider:
         decisions = [self._decide_view(context, item) for item in result.observations]
         if confirming:
             decisions = [item for item in decisions if item.reason is not DecisionReason.NOT_REPEATED]
-        return Changes(decisions=decisions)
+        deviations = incomplete_list(result, self._cache.deviations, context.poll.key) if unlisted else ()
+        return Changes(decisions=decisions, deviations=deviations)
+
+    def vanished(
+        self, context: PollContext, refs: Iterable[TrainingRef], now: datetime, viewed: Collection[TrainingRef]
+    ) -> Changes:
+        """Decide that unlisted trainings are gone, as views of some or all show; several of them are one message."""
+        known = [snapshot for ref in refs if (snapshot := self._cache.training(ref)) is not None]
+        gone = [vanished(item, self._context(context, item.ref), now, viewed=item.ref in viewed) for item in known]
+        return Changes(decisions=_in_one_message([item for item in gone if item], Kind.GONE, context.poll, now))
 
     def not_found(self, context: PollContext, ref: TrainingRef, now: datetime) -> Changes:
         """Decide on a training with a watch of its own that neither the list nor a view shows."""
@@ -112,11 +159,29 @@ class Decider:
 
     def overdue(self, context: PollContext) -> Changes:
         """Announce the ends that were not confirmed in time as unconfirmed."""
+        patience = context.poll.cadence.interval * CONFIRMATION_INTERVALS
+        return Changes(decisions=self._settled(context, patience))
+
+    def left(self, context: PollContext) -> list[Decision]:
+        """Decide on the trainings of a service that is gone; its own event covers them.
+
+        No poll will confirm an end any more, so it is announced as unconfirmed. All count as unlisted from now on.
+        """
+        last_good_at = self._cache.poll(context.poll.key).good_asked_at
+        settled = {decision.snapshot.ref: decision for decision in self._settled(context, timedelta())}
+        decisions = [settled.get(ref) or item for ref, item in self._cache.known(context.poll).items()]
+        return [
+            replace(item, snapshot=unlisted(item.snapshot, last_good_at).snapshot)
+            if isinstance(item, Decision)
+            else unlisted(item, last_good_at)
+            for item in decisions
+        ]
+
+    def _settled(self, context: PollContext, patience: timedelta) -> list[Decision]:
         poll, now = context.poll, self._clock.utc_now()
-        patience = poll.cadence.interval * CONFIRMATION_INTERVALS
         waiting = [snapshot for snapshot in self._cache.known(poll).values() if snapshot.pending]
         settled = [settle(item, patience, self._context(context, item.ref), now) for item in waiting]
-        return Changes(decisions=[decision for decision in settled if decision])
+        return [decision for decision in settled if decision]
 
     def _anything_pending(self, poll: Poll) -> bool:
         return any(item.pending or item.absent or item.gone for item in self._cache.known(poll).values())
@@ -145,8 +210,7 @@ class Decider:
         known = self._cache.known(poll)
         # A training with a watch of its own gets a view before it counts as missing.
         absent = [known[ref] for ref in result.absent(known) if ref not in poll.single]
-        now, last_good_at = result.answered_at, before.good_asked_at
-        return [missed(item, last_good_at, self._context(context, item.ref), now) for item in absent]
+        return [unlisted(item, before.good_asked_at) for item in absent]
 
     def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
         naming = context.poll.naming_of(ref)
@@ -161,6 +225,19 @@ class Decider:
             links=naming.links_of(context.poll.service, ref),
             catch_up_id=context.catch_up_id,
         )
+
+
+def _in_one_message(decisions: Sequence[Decision], kind: Kind, poll: Poll, now: datetime) -> list[Decision]:
+    """Give the events of a kind a group, where there are many that belong to no catch-up."""
+    alone = [item for item in decisions if item.event and item.event.kind is kind and item.event.group is None]
+    if len(alone) < MANY:
+        return list(decisions)
+    group = f"{OWN_GROUP} {kind.value} {poll.key} {to_text(now)}"
+    return [_grouped(item, group) if item in alone else item for item in decisions]
+
+
+def _grouped(decision: Decision, group: str) -> Decision:
+    return replace(decision, event=replace(decision.event, group=group)) if decision.event else decision
 
 
 def _answered(result: PollResult, poll: Poll) -> PollState:

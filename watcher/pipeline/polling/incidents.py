@@ -20,7 +20,7 @@ from watcher.core.incidents.tracker import (
     Streak,
     Thresholds,
 )
-from watcher.core.polling.plan import Poll
+from watcher.core.polling.plan import Poll, discovered
 from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
@@ -65,7 +65,8 @@ class IncidentMonitor:
         self._clocks: dict[str, IncidentTracker] = {}
         """One more tracker per account: does its server's clock agree with the wall clock?"""
         self._services: dict[str, set[ServiceRef]] = {}
-        self._discovering: set[str] = set()
+        self._discovering: dict[str, Poll] = {}
+        """By account, the poll of its services."""
         self._scopes: dict[str, IncidentScope] = {}
         """The parts of an incident event that identify its subject, by subject."""
 
@@ -96,7 +97,7 @@ class IncidentMonitor:
             account, IncidentTracker(account, replace(self._thresholds, account_after=timedelta.max))
         )
         if poll.discovers:
-            self._discovering.add(account)
+            self._discovering[account] = poll
         else:
             self._services.setdefault(account, set()).add(poll.service)
         self._scopes.setdefault(tracker.subject, IncidentScope(account=account))
@@ -183,8 +184,29 @@ class IncidentMonitor:
         account = _account_of(incident.subject)
         if account not in self._trackers:
             return False
-        # The services of a watch of every service are unknown until its first poll.
-        return account in self._discovering or incident.subject in {*self._scopes, clock_subject(account)}
+        if incident.subject in {*self._scopes, clock_subject(account)}:
+            return True
+        # The services of a pattern are unknown until the first list of services. That list ends their incidents, too.
+        service, poll = ServiceRef.from_subject(incident.subject), self._discovering.get(account)
+        return service is not None and poll is not None and discovered(poll, service, None) is not None
+
+    def ended(self, services: Iterable[ServiceRef]) -> IncidentUpdate:
+        """Return the end of the incidents of services that are gone; the event about that says so."""
+        subjects = {service.subject for service in services}
+        changes = [
+            IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=incident, announced=False)
+            for incident in self._cache.open_incidents()
+            if incident.subject in subjects
+        ]
+        rows = (self._cache.incident_row(change.incident.subject) for change in changes)
+        return IncidentUpdate(changes=tuple(changes), incident_rows=tuple(replace(row, incident=None) for row in rows))
+
+    def forget(self, service: ServiceRef) -> None:
+        """Forget a service that is gone."""
+        self._services.get(service.account, set()).discard(service)
+        self._scopes.pop(service.subject, None)
+        if (tracker := self._trackers.get(service.account)) is not None:
+            tracker.forget(service.subject)
 
     def _drop(self, incident: Incident) -> None:
         account = _account_of(incident.subject)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import interval_after, interval_for, next_start
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor
@@ -38,14 +37,15 @@ class Intervals:
         """
         finished = self._clock.monotonic()
         unit = random.random()  # noqa: S311 - it spreads the polls
-        start = finished if target.poll_again else next_start(started, finished, self._interval(target.poll), unit)
+        start = finished if target.poll_again else next_start(started, finished, self._interval(target), unit)
         return max(start, finished + target.retry_after_seconds)
 
-    def _interval(self, poll: Poll) -> timedelta:
+    def _interval(self, target: PollTarget) -> timedelta:
+        poll = target.poll
         if failures := self._cache.poll(poll.key).failures:
             return interval_after(poll.cadence, failures)
         # During an incident, the results that end it matter as much as trainings in progress.
-        if self._incident_monitor.incident_over(poll) is not None:
+        if target.hurried or self._incident_monitor.incident_over(poll) is not None:
             return poll.cadence.interval
         return interval_for(poll.cadence, self._cache.known(poll).values(), self._steady_now())
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import partial
 
 import structlog
 
 from watcher.core.incidents.tracker import Incident
 from watcher.core.polling.plan import Poll
-from watcher.core.polling.result import PollFailure, PollResult, PollState
+from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
 from watcher.pipeline.polling.confirm import Confirmer, Spawn
 from watcher.pipeline.polling.decider import Changes, Decider
+from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.recorder import Recorder
+from watcher.pipeline.polling.services import ServiceLists
 from watcher.pipeline.polling.targets import PollContext, PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, ServiceInfo, ServicesResult
+from watcher.pipeline.polling.vanish import VanishedTrainings
+from watcher.pipeline.ports import Api, Clock
 
 log = structlog.get_logger()
 
@@ -35,7 +39,9 @@ class PollRunner:
         recorder: records decisions.
         clock: the machine's clocks.
         spawn: runs a view beside the poll that needs it.
-        on_services: gets the services that a poll for every service has listed.
+        discovery: the services that patterns watch.
+        on_found: gets the list poll of a service that has no target yet, and the start of the time without a gap.
+        on_group: gets the id of a group of events that is complete.
     """
 
     def __init__(  # noqa: PLR0913 - wired once, by the poller
@@ -49,7 +55,9 @@ class PollRunner:
         recorder: Recorder,
         clock: Clock,
         spawn: Spawn,
-        on_services: Callable[[Poll, Sequence[ServiceInfo]], None],
+        discovery: Discovery,
+        on_found: Callable[[Poll, datetime], None],
+        on_group: Callable[[str], None],
     ) -> None:
         self.apis = apis
         self._targets = targets
@@ -58,10 +66,23 @@ class PollRunner:
         self._incident_monitor = incident_monitor
         self._recorder = recorder
         self._clock = clock
-        self._on_services = on_services
+        self._on_group = on_group
         self._decider = Decider(cache, incident_monitor, clock)
         self._caller = Caller(clock)
         self._confirmer = Confirmer(self._decider, self._caller, self._record, spawn)
+        self._discovery = discovery
+        self._services = ServiceLists(
+            self._decider,
+            discovery,
+            self._record,
+            cache=cache,
+            incident_monitor=incident_monitor,
+            targets=targets,
+            clock=clock,
+            on_found=on_found,
+            on_gone=self._end,
+        )
+        self._vanished = VanishedTrainings(self._decider, self._caller, cache, self._record)
 
     async def run(self, target: PollTarget) -> None:
         """Poll a target once; an error is logged, and the next poll decides anew."""
@@ -86,11 +107,13 @@ class PollRunner:
         if isinstance(outcome, PollFailure):
             await self._note_failure(target, outcome)
             return
-        changes = await self._note_result(target, outcome)
+        changes = await self._note_result(target, partial(self._decider.answered, result=outcome))
         await self._confirmer.view_missing(api, target, outcome)
         # A catch-up is one message, so it waits for the confirmation of its ends.
         wait = self._catch_ups.id_of(target.poll.key) is not None
         target.poll_again = await self._confirmer.confirm(api, target, changes.unconfirmed, wait=wait)
+        if changes.unlisted:
+            await self._vanished.check(api, target, changes.unlisted)
         self._note_caught_up(target)
 
     async def _discover(self, target: PollTarget) -> None:
@@ -100,16 +123,17 @@ class PollRunner:
         if isinstance(services, PollFailure):
             await self._note_failure(target, services)
             return
-        await self._note_result(target, _as_result(services))
+        decide = partial(self._services.decide, services=services)
+        changes = await self._note_result(target, decide)
         if target.retired:
             return
-        self._on_services(target.poll, services.services)
+        await self._services.follow(self.apis[account], target, services, changes)
         self._note_caught_up(target)
 
-    async def _note_result(self, target: PollTarget, result: PollResult) -> Changes:
+    async def _note_result(self, target: PollTarget, decide: Callable[[PollContext], Changes]) -> Changes:
         target.retry_after_seconds = 0.0
         before = self._cache.poll(target.poll.key)
-        changes = await self._record(target, partial(self._decider.answered, result=result))
+        changes = await self._record(target, decide)
         if before.failures and not target.retired:
             log.info("poll.recovered", poll=before.key, failures=before.failures, since=before.failed_since)
         return changes
@@ -121,9 +145,27 @@ class PollRunner:
         changes = await self._record(target, partial(self._decider.failed, failure=failure))
         if changes.gap_until is not None:
             target.polling_since = changes.gap_until
+        if target.retired:
+            return
+        if failure.cause is Cause.NOT_FOUND:
+            self._note_missing(target)
         incident = self._incident_monitor.incident_over(target.poll)
-        if incident is not None and not target.retired:
+        if incident is not None:
             self._hide(incident, target)
+
+    def _note_missing(self, target: PollTarget) -> None:
+        """Note that AiTEMS does not know a service or training: no catch-up waits for it."""
+        self._catch_ups.drop(target.poll.key)
+        services = self._discovery.key_of(target.poll.service.account)
+        if services is not None and self._discovery.poll_of(target.poll.service) is not None:
+            # The list of services says whether the service is gone, before this becomes an incident.
+            self._bring_forward([services])
+
+    def _end(self, key: str) -> None:
+        """End the poll of a service that is gone."""
+        self._catch_ups.drop(key)
+        if self._targets.get(key) is not None:
+            self._targets.retire(key)
 
     async def _record(self, target: PollTarget, decide: Callable[[PollContext], Changes]) -> Changes:
         """Record the decision about a result, unless a reload has retired the target meanwhile."""
@@ -132,7 +174,10 @@ class PollRunner:
             # Only in its turn: a reload or an earlier result may change the context while this one waits.
             return Changes() if target.retired else decide(self._context(target))
 
-        return await self._recorder.record(target.poll, decide_now)
+        changes = await self._recorder.record(target.poll, decide_now)
+        for group in changes.own_groups:
+            self._on_group(group)
+        return changes
 
     def _context(self, target: PollTarget) -> PollContext:
         catch_up_id = self._catch_ups.id_of(target.poll.key)
@@ -160,17 +205,6 @@ class PollRunner:
 
     def _bring_forward(self, keys: Iterable[str]) -> None:
         self._targets.bring_forward(keys, self._clock.monotonic())
-
-
-def _as_result(services: ServicesResult) -> PollResult:
-    return PollResult(
-        observations=(),
-        asked_at=services.asked_at,
-        answered_at=services.answered_at,
-        digest=services.digest,
-        deviations=services.deviations,
-        unreadable=services.unreadable,
-    )
 
 
 def _log_failure(before: PollState, failure: PollFailure) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -28,7 +29,7 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, PollStore, ServiceInfo
+from watcher.pipeline.ports import Api, Clock, PollStore
 
 log = structlog.get_logger()
 
@@ -61,7 +62,8 @@ class Poller:
         self._writer = AccountWriter()
         self._targets = PollTargets()
         self._catch_ups = CatchUps(on_caught_up)
-        self._discovery = Discovery()
+        self._discovery = Discovery(self.cache)
+        self._discovery.plan(self._polls)
         self._intervals = Intervals(self.cache, self._incident_monitor, clock)
         self._runner = PollRunner(
             apis,
@@ -72,7 +74,9 @@ class Poller:
             recorder=Recorder(self.cache, self._incident_monitor, self._writer, on_events),
             clock=clock,
             spawn=self._spawn,
-            on_services=self._add_services,
+            discovery=self._discovery,
+            on_found=self._add_service,
+            on_group=on_caught_up,
         )
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,7 +102,8 @@ class Poller:
         # No decision may see one half of the old plan and one half of the new one.
         async with self._writer.paused():
             self._polls, self._runner.apis = tuple(polls), apis
-            planned = {poll.key: poll for poll in (*self._discovery.polls(self._polls), *self._polls)}
+            self._discovery.plan(self._polls)
+            planned = {poll.key: poll for poll in (*self._discovery.polls(), *self._polls)}
             for key in self._targets.keys() - planned.keys():
                 self._targets.retire(key)
                 self._catch_ups.drop(key)
@@ -213,16 +218,10 @@ class Poller:
         if self._was_polled_before(poll):
             self._catch_ups.join_reload(poll.key, now)
 
-    def _add_services(self, poll: Poll, services: Sequence[ServiceInfo]) -> None:
-        """Add the list polls of the services that were found."""
-        for found in self._discovery.add(poll, services):
-            if self._targets.get(found.key) is None:
-                self._add_service(found)
-
-    def _add_service(self, poll: Poll) -> None:
+    def _add_service(self, poll: Poll, polling_since: datetime) -> None:
+        """Add the list poll of a service that was found."""
         self._incident_monitor.watch(poll)
-        target = PollTarget(poll=poll, polling_since=self._intervals.started_at)
-        self._targets.add(target, self._clock.monotonic())
+        self._targets.add(PollTarget(poll=poll, polling_since=polling_since), self._clock.monotonic())
         if self._was_polled_before(poll):
             self._join_catch_up(poll)
         log.info("service.discovered", service=poll.service.service, name=poll.naming.name)

@@ -66,18 +66,19 @@ class Recorder:
                 urgent.append(decision)
             else:
                 light.append(decision.snapshot)
-        if urgent or changes.incidents.changes:
+        if urgent or changes.incidents.changes or changes.services:
             await self._commit(poll, urgent, changes)
         self._cache.note(light, changes.state)
 
     async def _commit(self, poll: Poll, decisions: list[Decision], changes: Changes) -> None:
-        update, state = changes.incidents, changes.state
-        events = tuple(decision.event for decision in decisions if decision.event) + update.events
+        update, state, services = changes.incidents, changes.state, changes.services
+        events = tuple(decision.event for decision in decisions if decision.event) + services.events + update.events
         batch = Batch(
             snapshots=tuple(decision.snapshot for decision in decisions),
             events=events,
-            polls=() if state is None else (state,),
-            incident_rows=update.incident_rows,
+            polls=(*services.states, *(() if state is None else (state,))),
+            incident_rows=(*services.incident_rows, *update.incident_rows),
+            forgotten_polls=services.forgotten,
         )
         await self._cache.commit(batch)
         self._incident_monitor.apply(poll, update)
@@ -107,7 +108,9 @@ class Recorder:
 def _log_events(events: Iterable[Event]) -> None:
     for event in events:
         keys = {"subject": event.subject, "event_id": event.id, "kind": event.kind, "reason": event.reason}
-        if event.incident is None:
+        if event.incident is None and event.version is None:
+            log.info("service.changed", **keys, late=event.late)
+        elif event.incident is None:
             change = {"known": event.from_status, "seen": event.to_status, "late": event.late}
             log.info("training.changed", **keys, **change)
         else:

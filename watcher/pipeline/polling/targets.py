@@ -38,6 +38,8 @@ class PollTarget:
     """Whether it was polled since the start."""
     poll_again: bool = False
     """Whether its latest result asks for another poll at once."""
+    hurried: bool = False
+    """Whether it is polled at the short interval, as an answer raised a question."""
     retry_after_seconds: float = 0.0
     """The time that AiTEMS asked to wait for, in its latest result."""
 

@@ -63,7 +63,18 @@ def test_a_batch_without_failures_counts_its_trainings() -> None:
     changes = [finished("a"), finished("b"), of_version("c", kind=Kind.GONE, to_status=None)]
     assert title(*changes) == "3 trainings changed"
     assert compose_group(changes, []).sign is Symbol.SUMMARY
-    assert facts(*changes) == "2 completed, 1 other"
+    assert facts(*changes) == "1 gone, 2 completed"
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [("group-gone", "3 trainings no longer exist"), ("group-services-gone", "3 services no longer exist")],
+)
+def test_a_batch_of_things_that_are_gone_says_so_in_its_first_line(case: str, expected: str) -> None:
+    events, _ = GROUPS[case]
+    assert title(*events) == expected
+    assert facts(*events) == "If nobody removed them on purpose, ask NAVER Cloud support"
+    assert len(rows(*events)) == 1 + 3
 
 
 def test_two_changes_of_one_training_are_not_counted_as_two_trainings() -> None:

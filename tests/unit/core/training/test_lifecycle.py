@@ -20,6 +20,8 @@ from watcher.core.training.lifecycle import (
     settle,
     skipped_between,
     transition_between,
+    unlisted,
+    vanished,
     with_last_good_poll,
 )
 from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef
@@ -249,7 +251,7 @@ def lose(known: Snapshot, second: int) -> Decision:
     return missed(known, START + (second - 1) * SECOND, context(), START + second * SECOND)
 
 
-def test_a_training_missing_from_two_polls_in_a_row_is_announced_as_gone_once() -> None:
+def test_a_training_that_two_views_in_a_row_do_not_find_is_gone_once() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 6)
     assert (once.event, once.snapshot.seen_after) == (None, START + 5 * SECOND)
     twice = lose(once.snapshot, 7)
@@ -260,7 +262,7 @@ def test_a_training_missing_from_two_polls_in_a_row_is_announced_as_gone_once() 
     assert with_last_good_poll(twice.snapshot, START + 9 * SECOND).seen_after == START + 5 * SECOND
 
 
-def test_a_training_missing_from_one_poll_is_not_gone() -> None:
+def test_a_training_that_one_view_does_not_find_is_not_gone() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 1).snapshot
     found = poll(once, "learning", 2)
     assert (found.event, found.snapshot.absent) == (None, 0)
@@ -372,3 +374,32 @@ def test_a_new_training_starts_its_run_within_the_bounds_of_its_appearance() -> 
     ended = poll(decision.snapshot, "requestFailed", 65)
     assert ended.event is not None
     assert ended.event.run == decision.event.run
+
+
+@pytest.mark.parametrize("lists", [1, 2, 3, 10])
+def test_lists_alone_never_make_a_training_gone_and_the_second_asks_for_a_view(lists: int) -> None:
+    known = poll(None, "learning", 0).snapshot
+    for number in range(lists):
+        decision = unlisted(known, START + number * SECOND)
+        assert decision.event is None
+        assert decision.wants_view is (number > 0)
+        known = decision.snapshot
+    assert not known.gone
+
+
+@pytest.mark.parametrize(("viewed", "reason"), [(True, "not-listed"), (False, "not-listed-with-others")])
+def test_an_unlisted_training_is_gone_when_views_say_so(*, viewed: bool, reason: str) -> None:
+    absent = unlisted(poll(None, "learning", 0).snapshot, START + 5 * SECOND).snapshot
+    decision = vanished(absent, context(), START + 9 * SECOND, viewed=viewed)
+    assert decision is not None
+    assert decision.event is not None
+    assert (decision.event.kind, decision.event.reason) == (Kind.GONE, reason)
+    assert (decision.event.after, decision.event.before) == (START + 5 * SECOND, START + 9 * SECOND)
+    assert vanished(decision.snapshot, context(), START + 10 * SECOND, viewed=viewed) is None
+
+
+@pytest.mark.parametrize("source", [Source.VIEW, Source.LIST])
+def test_an_unlisted_training_that_an_answer_has_shown_meanwhile_is_not_gone(source: Source) -> None:
+    absent = unlisted(poll(None, "learning", 0).snapshot, START).snapshot
+    shown = poll(absent, "learning", 7, source).snapshot
+    assert vanished(shown, context(), START + 9 * SECOND, viewed=True) is None
