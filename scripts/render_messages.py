@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from watcher.core.event import NO_LINKS, Event, Kind, event_id
 from watcher.core.incidents.events import IncidentScope, describe
-from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
+from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.messages.message import Style
 from watcher.core.polling.result import Cause
 from watcher.core.training.model import RunStart, TrainingRef

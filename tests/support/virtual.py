@@ -29,7 +29,7 @@ from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy
 from watcher.core.event import Event
-from watcher.core.incidents.tracker import Thresholds
+from watcher.core.incidents.model import Thresholds
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import Matcher

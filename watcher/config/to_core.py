@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watcher.config.models.settings import Config, WatchSettings
 from watcher.core.delivery.model import Policy
-from watcher.core.incidents.tracker import Thresholds
+from watcher.core.incidents.model import Thresholds
 from watcher.core.polling.plan import Poll, Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.routes import Routes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from watcher.core.event import Event
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
 from watcher.core.routing.planning import RoutingPlan

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from watcher.core.health.problems import REMEDIES, Problem, ProblemCode
-from watcher.core.incidents.tracker import MAX_CLOCK_SKEW_SECONDS
+from watcher.core.incidents.model import MAX_CLOCK_SKEW_SECONDS
 from watcher.core.plural import counted
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from watcher.core.health.problems import (
     worst_first,
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.deviation import Deviation

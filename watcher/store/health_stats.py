@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select
 from watcher.core.delivery.model import DELIVERED_IN_BATCH, State
 from watcher.core.event import Kind
 from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue, TrainingInProgress
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import PHASES, Phase, TrainingRef
 from watcher.store import schema

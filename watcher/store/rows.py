@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.event_json import from_json, previous_json, read_previous, read_run, run_json, to_json
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of, patterns_of

@@ -15,7 +15,7 @@ from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import Reason, read_reason
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
 from watcher.core.routing.reason import RoutingReason

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import State
 from watcher.core.health.readiness import ROUTING, HealthStats
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot

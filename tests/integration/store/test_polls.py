@@ -10,7 +10,7 @@ import pytest
 from tests.integration.store.conftest import NOW, SECOND
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.model import Snapshot, Source, UnconfirmedStatus
 from watcher.store.errors import StaleSnapshot

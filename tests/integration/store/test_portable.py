@@ -25,7 +25,7 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import STORE_REMEDIES
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState

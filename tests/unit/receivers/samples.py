@@ -14,8 +14,8 @@ from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRem
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
+from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.incidents.store_event import store_failing, store_recovered
-from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event

@@ -29,7 +29,7 @@ from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import RECEIVER_REMOVED, text_reason
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.health.problems import RUNNING
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState

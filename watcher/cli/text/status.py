@@ -17,7 +17,7 @@ from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.health.problems import Problem, ProblemCode
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text

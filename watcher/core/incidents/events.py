@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from watcher.core.event import NO_LABELS, NO_LINKS, Event, IncidentFacts, Kind, event_id, incident_id
-from watcher.core.incidents.tracker import Incident, IncidentChange, IncidentChangeKind
+from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from watcher.core.event import Event, IncidentFacts, Kind, event_id, incident_id
-from watcher.core.incidents.tracker import IncidentChangeKind
+from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.timestamps import to_text
 
 STORE_SUBJECT: Final = "watcher:store"

@@ -2,8 +2,12 @@
 
 Failed polls in a row are counted for each subject: a service, or a single watched training that was never found. A
 subject is unreachable after ``Thresholds.failures`` failures and ``Thresholds.after``. The account is unreachable when
-one of its subjects is, and two services have failed since the account last answered. Where only one service is watched,
-two minutes of failures suffice. The account's incident absorbs those of its services.
+one of its subjects is, two services have failed, and the account has answered nothing since the first of these
+failures. Where only one service is watched, two minutes of failures suffice. The account's incident absorbs those of
+its services.
+
+One cause is one incident. So where several services are watched, the incident of a service waits for an answer of the
+account since its first failure: until then the account may be the one that fails.
 
 A different cause updates an incident. Only good polls close it. A training keeps its recorded status during an
 incident, because a poll failed and not the training.
@@ -14,140 +18,22 @@ its incidents are stored. Its methods decide and count; ``apply`` adopts the cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
 
-from watcher.core.event import Kind, PreviousCause
-from watcher.core.polling.result import Cause
-
-KINDS: Final[Mapping[Cause, Kind]] = MappingProxyType(
-    {
-        Cause.KEY: Kind.DENIED,
-        Cause.PERMISSION: Kind.DENIED,
-        Cause.QUOTA: Kind.THROTTLED,
-        Cause.THROTTLE: Kind.THROTTLED,
-        Cause.RATE: Kind.THROTTLED,
-        Cause.CLOCK: Kind.CLOCK_SKEW,
-        Cause.NOT_FOUND: Kind.NOT_FOUND,
-    }
+from watcher.core.event import PreviousCause
+from watcher.core.incidents.model import (
+    Failure,
+    Incident,
+    IncidentChange,
+    IncidentChangeKind,
+    Streak,
+    Thresholds,
+    account_subject,
+    kind_of,
 )
-"""The kind of an incident by its cause; every other cause is ``unreachable``."""
-
-
-MAX_CLOCK_SKEW_SECONDS: Final = 60.0
-"""The largest accepted difference between the server's clock and this machine's.
-
-A ``Date`` header has whole seconds and ages in transit. AiTEMS rejects a signature from five minutes on.
-"""
-
-
-def kind_of(cause: Cause) -> Kind:
-    """Return the kind of an incident with this cause."""
-    return KINDS.get(cause, Kind.UNREACHABLE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """When an incident begins and ends."""
-
-    failures: int = 3
-    """Failed polls in a row that begin an incident."""
-    after: timedelta = timedelta(minutes=1)
-    """The shortest time since the first of them."""
-    good_polls: int = 2
-    """Good polls that end an incident."""
-    account_services: int = 2
-    """Failing services that make an account unreachable."""
-    account_after: timedelta = timedelta(minutes=2)
-    """The time of failures that makes an account with one watched service unreachable."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """One failed poll of a subject."""
-
-    subject: str
-    """The polled service, or the training that was never found."""
-    cause: Cause
-    detail: str
-    asked_at: datetime
-    ended_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Streak:
-    """Failed polls of one subject in a row."""
-
-    failures: int
-    since: datetime
-    """Start of the first of them."""
-    cause: Cause
-    detail: str
-    same_kind: int = 1
-    """The number of latest failures whose causes make the same kind of incident."""
-    same_since: datetime | None = None
-    """Start of the first of them; ``None`` where it was before a restart."""
-    latest: Failure | None = None
-    """The failure that was counted last; ``None`` for a streak from before a restart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """A time during which an account, a service or a training cannot be polled."""
-
-    id: str
-    subject: str
-    """The account, service or training, as in the store."""
-    cause: Cause
-    detail: str
-    since: datetime
-    """Start of the first failed poll."""
-    last_good_at: datetime | None
-    """The end of the last good poll; ``None`` where there was none."""
-    opened_at: datetime
-    previous: PreviousCause | None = None
-    """The cause before the present one, where its kind has changed."""
-    covers: frozenset[str] = field(default_factory=frozenset)
-    """Subjects of announced incidents that this one absorbed."""
-    good_polls: int = 0
-    """Good polls since the last failure; ``Thresholds.good_polls`` of them close the incident."""
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the events about its start and updates."""
-        return kind_of(self.cause)
-
-
-class IncidentChangeKind(StrEnum):
-    """The kinds of changes of an incident."""
-
-    OPENED = "opened"
-    UPDATED = "updated"
-    CLOSED = "closed"
-    ABSORBED = "absorbed"
-    """The incident of the account absorbs it, without an event of its own."""
-    NOTED = "noted"
-    """A change that a restart needs and that is not announced."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentChange:
-    """A change of an incident; ``incident`` is its state after the change."""
-
-    kind: IncidentChangeKind
-    incident: Incident
-    announced: bool = True
-    """Whether it makes an event."""
-
-
-def account_subject(account: str) -> str:
-    """Return the subject of an account, e.g. ``account:main``."""
-    return f"account:{quote(account, safe='')}"
+from watcher.core.polling.result import Cause
 
 
 class IncidentTracker:
@@ -161,6 +47,8 @@ class IncidentTracker:
         self._last_good_at: datetime | None = None
         self._failing_subjects: dict[str, datetime] = {}
         """Subjects that failed since the account's last answer, each with the start of its first failure since then."""
+        self._held: dict[str, tuple[Streak, datetime | None]] = {}
+        """Subjects whose incident waits for an answer of the account, with the end of their last good poll."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -195,7 +83,7 @@ class IncidentTracker:
         """
         if failure.cause is Cause.NOT_FOUND:
             # A 404 is an answer too: AiTEMS was reached and accepted the key.
-            reached = self._answered(now)
+            reached = [*self._answered(now), *self._proven(now, {failure.subject})]
         else:
             self._failing_subjects.setdefault(failure.subject, failure.asked_at)
             reached = []
@@ -204,34 +92,61 @@ class IncidentTracker:
 
     def succeeded(self, subjects: Iterable[str], now: datetime) -> list[IncidentChange]:
         """Count a good poll of these subjects and return the changes of incidents."""
-        changes = self._answered(now)
-        for subject in subjects:
+        changes, answered = self._answered(now), tuple(subjects)
+        for subject in answered:
             self._streaks.pop(subject, None)
+            self._held.pop(subject, None)
             incident = self._incidents.get(subject)
             changes += [] if incident is None else [self._good_poll(incident)]
-        return changes
+        return [*changes, *self._proven(now, answered)]
+
+    def wants_evidence(self, subject: str, watched: int) -> bool:
+        """Return whether the next failures of a subject would open an incident, be it the account's or its own.
+
+        Polls of the account's other services then tell which.
+        """
+        streak = self._streaks.get(subject)
+        if streak is None or self.incident_over(subject) is not None:
+            return False
+        return streak.failures >= self._thresholds.failures - 1 and not self._is_own_fault(streak, watched)
 
     def forget(self, subject: str) -> None:
         """Forget the failures of a subject that is polled no more."""
         self._streaks.pop(subject, None)
         self._failing_subjects.pop(subject, None)
+        self._held.pop(subject, None)
 
     def apply(self, changes: Iterable[IncidentChange]) -> None:
         """Adopt changes after they were written."""
         for change in changes:
+            self._release(change)
             if change.kind in {IncidentChangeKind.CLOSED, IncidentChangeKind.ABSORBED}:
                 self._incidents.pop(change.incident.subject, None)
             else:
                 self._incidents[change.incident.subject] = change.incident
+
+    def _release(self, change: IncidentChange) -> None:
+        if change.incident.subject == self.subject:
+            self._held.clear()
+        else:
+            self._held.pop(change.incident.subject, None)
 
     def _count(self, failure: Failure) -> Streak:
         before = self._streaks.get(failure.subject)
         if before is not None and before.latest == failure:
             # The same failure again, because the write of its changes failed.
             return before
+        if before is not None and (before.cause is Cause.NOT_FOUND) is not (failure.cause is Cause.NOT_FOUND):
+            # A 404 of AiTEMS is an answer: what failed before it is over, and what fails after it is new.
+            before = None
         if before is None:
             streak = Streak(
-                failures=1, since=failure.asked_at, cause=failure.cause, detail=failure.detail, latest=failure
+                failures=1,
+                since=failure.asked_at,
+                cause=failure.cause,
+                detail=failure.detail,
+                latest=failure,
+                first_ended_at=failure.ended_at,
             )
         else:
             is_same = kind_of(before.cause) is kind_of(failure.cause)
@@ -271,9 +186,31 @@ class IncidentTracker:
         incident = self._incidents.get(subject)
         if incident is not None:
             return self._updated(incident, streak)
-        if account is None and self._is_unreachable(streak, now):
-            return [_opened(subject, streak, last_good_at, now)]
-        return []
+        if account is not None or not self._is_unreachable(streak, now):
+            return []
+        if not self._is_own_fault(streak, watched):
+            self._held[subject] = (streak, last_good_at)
+            return []
+        return [_opened(subject, streak, last_good_at, now)]
+
+    def _is_own_fault(self, streak: Streak, watched: int) -> bool:
+        """Return whether a service fails and not the account: AiTEMS has answered something since the first failure."""
+        return streak.cause is Cause.NOT_FOUND or watched <= 1 or self._answered_since(streak)
+
+    def _answered_since(self, streak: Streak) -> bool:
+        # Compared with the end: an answer that was under way when the outage began proves nothing.
+        return self._last_good_at is not None and self._last_good_at > (streak.first_ended_at or streak.since)
+
+    def _proven(self, now: datetime, answered: Collection[str]) -> list[IncidentChange]:
+        """Return the incidents that waited for this answer of the account."""
+        if self.subject in self._incidents:
+            return []
+        held = [(subject, *item) for subject, item in self._held.items() if subject not in answered]
+        return [
+            _opened(subject, streak, last_good_at, now)
+            for subject, streak, last_good_at in held
+            if self._answered_since(streak) and subject not in self._incidents
+        ]
 
     def _is_unreachable(self, streak: Streak, now: datetime) -> bool:
         enough = streak.failures >= self._thresholds.failures
@@ -285,7 +222,8 @@ class IncidentTracker:
         first = min(self._failing_subjects.values(), default=now)
         # A service whose poll is not due yet is no evidence for or against the account.
         alone = watched <= 1 and now - first >= self._thresholds.account_after
-        return len(self._failing_subjects) >= self._thresholds.account_services or alone
+        several = len(self._failing_subjects) >= self._thresholds.account_services
+        return alone or (several and not self._answered_since(streak))
 
     def _open_account(self, streak: Streak, watched: int, now: datetime) -> list[IncidentChange]:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]

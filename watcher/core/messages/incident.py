@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_in
-from watcher.core.incidents.tracker import IncidentChangeKind
+from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, remedy_lines, store_cause
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import after_restore
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef

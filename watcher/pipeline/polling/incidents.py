@@ -10,16 +10,16 @@ from urllib.parse import quote, unquote
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.incidents.events import IncidentScope, describe, with_id
-from watcher.core.incidents.tracker import (
+from watcher.core.incidents.model import (
     MAX_CLOCK_SKEW_SECONDS,
     Failure,
     Incident,
     IncidentChange,
     IncidentChangeKind,
-    IncidentTracker,
     Streak,
     Thresholds,
 )
+from watcher.core.incidents.tracker import IncidentTracker
 from watcher.core.polling.plan import Poll, discovered
 from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -150,6 +150,18 @@ class IncidentMonitor:
         tracker = self._trackers.get(poll.service.account)
         # A poll may still run after a reload has removed its account.
         return None if tracker is None else tracker.incident_over(self.subject_of(poll))
+
+    def account_incident(self, account: str) -> Incident | None:
+        """Return the open incident of an account as a whole."""
+        tracker = self._trackers.get(account)
+        return None if tracker is None else tracker.incident_over(tracker.subject)
+
+    def wants_evidence(self, poll: Poll) -> bool:
+        """Return whether other polls of the account should tell if it fails, or this poll alone."""
+        account = poll.service.account
+        tracker = self._trackers.get(account)
+        watched = len(self._services.get(account, ()))
+        return tracker is not None and tracker.wants_evidence(self.subject_of(poll), watched)
 
     def failed(self, poll: Poll, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
         """Return the changes that a failed poll makes."""

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.pipeline.polling.ask import Caller
@@ -149,9 +149,27 @@ class PollRunner:
             return
         if failure.cause is Cause.NOT_FOUND:
             self._note_missing(target)
+        if self._incident_monitor.wants_evidence(target.poll):
+            self._poll_others(target)
         incident = self._incident_monitor.incident_over(target.poll)
         if incident is not None:
             self._hide(incident, target)
+
+    async def wait(self, target: PollTarget, incident: Incident) -> None:
+        """Note that a due target waits for the end of its account's incident: changes until then may be missed."""
+        target.polled = True
+        target.polling_since = self._clock.utc_now()
+        self._catch_ups.join(target.poll.key, incident.id)
+        try:
+            await self._record(target, self._decider.overdue)
+        except Exception:
+            log.exception("poll.record_failed", poll=target.poll.key)
+
+    def _poll_others(self, target: PollTarget) -> None:
+        """Poll those targets of the account now that have not failed: they show whether the whole account fails."""
+        account = target.poll.service.account
+        others = (other.poll.key for other in self._targets if other.poll.service.account == account)
+        self._bring_forward(key for key in others if not self._cache.poll(key).failures)
 
     def _note_missing(self, target: PollTarget) -> None:
         """Note that AiTEMS does not know a service or training: no catch-up waits for it."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.incidents.tracker import Thresholds
+from watcher.core.incidents.model import Incident, Thresholds
 from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
@@ -22,6 +22,7 @@ from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
+from watcher.pipeline.polling.circuit import Circuits
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.flush import Flusher
 from watcher.pipeline.polling.incidents import IncidentMonitor
@@ -64,6 +65,7 @@ class Poller:
         self._catch_ups = CatchUps(on_caught_up)
         self._discovery = Discovery(self.cache)
         self._discovery.plan(self._polls)
+        self._circuits = Circuits(self._incident_monitor, self._targets)
         self._intervals = Intervals(self.cache, self._incident_monitor, clock)
         self._runner = PollRunner(
             apis,
@@ -156,9 +158,14 @@ class Poller:
         if self._paused:
             return
         now = self._clock.monotonic()
-        for target, due_at in self._targets.take_due(now):
-            self._observer.poll_started(now - due_at)
-            self._spawn(self._run(target))
+        for target, due_at in self._circuits.in_turn(self._targets.take_due(now)):
+            incident = self._circuits.waits(target, now)
+            if incident is None:
+                self._observer.poll_started(now - due_at)
+                self._spawn(self._run(target))
+            else:
+                self._targets.plan(target.poll.key, self._circuits.next_try(target, now))
+                self._spawn(self._wait(target, incident))
 
     async def sweep(self) -> None:
         """Poll every target once, and confirm the ends that this finds; do not wait for the store."""
@@ -192,7 +199,12 @@ class Poller:
             await self._runner.run(target)
         finally:
             self._plan_next(target, started)
+            self._circuits.ended(target, started, self._clock.monotonic())
             self._note_first_round()
+
+    async def _wait(self, target: PollTarget, incident: Incident) -> None:
+        await self._runner.wait(target, incident)
+        self._note_first_round()
 
     def _plan_next(self, target: PollTarget, started: float) -> None:
         if target.retired:

@@ -38,7 +38,7 @@ from watcher.core.delivery.lookup import LookupResult, MessageFound, MessageNotF
 from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, State, TryLater, Uncertain
 from watcher.core.delivery.reason import text_reason
 from watcher.core.event import Event, Kind
-from watcher.core.incidents.tracker import Thresholds
+from watcher.core.incidents.model import Thresholds
 from watcher.core.messages.reasons import reason_text
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, patterns_of

@@ -23,7 +23,7 @@ from tests.unit.receivers.samples import (
 from watcher.core.event import INCIDENT_KINDS, Kind, event_id
 from watcher.core.event_json import from_json, to_json
 from watcher.core.incidents.events import IncidentScope, describe, with_id
-from watcher.core.incidents.tracker import IncidentChange, IncidentChangeKind, kind_of
+from watcher.core.incidents.model import IncidentChange, IncidentChangeKind, kind_of
 from watcher.core.polling.result import Cause
 
 SCOPES = {"account": ACCOUNT_SCOPE, "service": SERVICE_SCOPE, "training": TRAINING_SCOPE}

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import Kind
-from watcher.core.incidents.tracker import (
+from watcher.core.incidents.model import (
     Failure,
     IncidentChange,
     IncidentChangeKind,
-    IncidentTracker,
     Thresholds,
     kind_of,
 )
+from watcher.core.incidents.tracker import IncidentTracker
 from watcher.core.polling.result import Cause
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -151,6 +151,53 @@ def test_another_cause_of_the_same_kind_is_noted_and_not_announced() -> None:
         account.fail(second, cause=Cause.DNS)
     assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
     assert account.tracker.incidents[0].cause is Cause.DNS
+
+
+@pytest.mark.parametrize("answer", ["another service", "another service that is not found", "none"])
+def test_the_incident_of_a_service_waits_for_an_answer_of_the_account(answer: str) -> None:
+    account = Account()
+    for second in range(0, 100, 10):
+        account.fail(second, A)
+    assert account.announced == []
+    if answer == "another service":
+        account.answer(100, B)
+    elif answer == "another service that is not found":
+        account.fail(100, B, cause=Cause.NOT_FOUND)
+    assert account.announced == ([] if answer == "none" else [(IncidentChangeKind.OPENED, A)])
+
+
+def test_the_incident_of_the_account_takes_the_place_of_those_that_waited() -> None:
+    account = Account()
+    for second in range(0, 100, 10):
+        account.fail(second, A)
+    for second in range(100, 200, 10):
+        account.fail(second, B)
+    account.answer(200, C)
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
+
+
+@pytest.mark.parametrize("ending", ["answered", "forgotten"])
+def test_no_incident_waits_for_a_service_that_answers_or_is_polled_no_more(ending: str) -> None:
+    account = Account()
+    for second in range(0, 100, 10):
+        account.fail(second, A)
+    if ending == "answered":
+        account.answer(100, A)
+    else:
+        account.tracker.forget(A)
+    account.answer(101, B)
+    assert account.announced == []
+
+
+def test_evidence_is_wanted_before_an_incident_would_open_and_not_after_an_answer() -> None:
+    account = Account()
+    account.fail(0, A)
+    assert not account.tracker.wants_evidence(A, 3)
+    account.fail(30, A)
+    assert account.tracker.wants_evidence(A, 3)
+    assert not account.tracker.wants_evidence(A, 1)
+    account.answer(31, B)
+    assert not account.tracker.wants_evidence(A, 3)
 
 
 def test_a_service_that_is_not_found_never_makes_the_account_unreachable() -> None:

@@ -25,7 +25,7 @@ from watcher.core.event import Event, PreviousCause
 from watcher.core.event_json import from_json, to_json
 from watcher.core.incidents.events import IncidentScope
 from watcher.core.incidents.evidence import evidence_in
-from watcher.core.incidents.tracker import IncidentChangeKind
+from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import advice
 from watcher.core.messages.incident import DETAIL_LIMIT
 from watcher.core.messages.message import Style, Symbol
