@@ -18,7 +18,7 @@ from watcher.core.delivery.model import Settlement
 from watcher.core.delivery.reason import ReasonCode
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.event import Event
-from watcher.core.incidents.tracker import Incident
+from watcher.core.incidents.model import Incident
 from watcher.core.routing.reason import RoutingReason
 from watcher.core.training.model import Snapshot
 
