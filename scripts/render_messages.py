@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from watcher.core.event import NO_LINKS, Event, Kind, event_id
 from watcher.core.incidents.events import IncidentScope, describe
+from watcher.core.incidents.evidence import Evidence
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.messages.message import Style
 from watcher.core.polling.result import Cause
@@ -210,6 +211,7 @@ def outage(kind: IncidentChangeKind, now: datetime) -> Event:
         subject=account_subject("main"),
         cause=Cause.SERVER,
         detail="HTTP 503, code 900, Service Unavailable",
+        evidence=Evidence(http_status=503, code="900"),
         since=NOW - timedelta(minutes=3),
         last_good_at=NOW - timedelta(minutes=3, seconds=30),
         opened_at=NOW,

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
+from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
 from watcher.core.training.model import NO_RECORD, Phase, RunStart, phase_of
 
@@ -107,6 +108,7 @@ class PreviousCause:
     detail: str
     until: datetime
     """Start of the first failed poll with the new kind of cause."""
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,8 @@ class IncidentFacts:
     cause: str
     """A ``Cause`` of a failed poll, or the code of a write fault such as ``disk-full``; the advice follows from it."""
     detail: str
-    """One line for a person, without secrets; may be empty."""
+    """One line for a diagnosis, without secrets; may be empty. Nothing is read out of it."""
+    evidence: Evidence = NO_EVIDENCE
     since: datetime
     """Start of the first failed poll."""
     last_good_at: datetime | None = None
@@ -255,6 +258,7 @@ def named_event(event: Event) -> NamedEvent:
         incident_kind=None if incident is None else incident.kind.value,
         cause="" if incident is None else incident.cause,
         detail="" if incident is None else incident.detail,
+        evidence=NO_EVIDENCE if incident is None else incident.evidence,
         receiver=None if receiver is None else receiver.name,
         count=0 if receiver is None else receiver.count,
         at=event.before,

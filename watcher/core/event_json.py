@@ -17,6 +17,7 @@ from watcher.core.delivery.facts import (
 )
 from watcher.core.delivery.reason import reason_from_json, reason_json
 from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
+from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import RunStart
 
@@ -67,6 +68,7 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
         "kind": facts.kind.value,
         "cause": facts.cause,
         "detail": facts.detail,
+        "evidence": evidence_json(facts.evidence),
         "since": to_text(facts.since),
         "last_good_at": None if facts.last_good_at is None else to_text(facts.last_good_at),
         "covers": list(facts.covers),
@@ -78,7 +80,12 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
 
 def previous_json(previous: PreviousCause) -> dict[str, object]:
     """Return the former cause of an incident as plain JSON."""
-    return {"cause": previous.cause, "detail": previous.detail, "until": to_text(previous.until)}
+    return {
+        "cause": previous.cause,
+        "detail": previous.detail,
+        "evidence": evidence_json(previous.evidence),
+        "until": to_text(previous.until),
+    }
 
 
 def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
@@ -135,6 +142,7 @@ def _named_json(named: NamedEvent) -> dict[str, object]:
         "incident_kind": named.incident_kind,
         "cause": named.cause,
         "detail": named.detail,
+        "evidence": evidence_json(named.evidence),
         "receiver": named.receiver,
         "count": named.count,
         "at": to_text(named.at),
@@ -199,6 +207,7 @@ def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
         kind=Kind(data["kind"]),
         cause=data["cause"],
         detail=data["detail"],
+        evidence=read_evidence(data),
         since=from_text(data["since"]),
         last_good_at=None if last_good_at is None else from_text(last_good_at),
         covers=tuple(data["covers"]),
@@ -212,7 +221,12 @@ def read_previous(data: Mapping[str, Any] | None) -> PreviousCause | None:
     """Read the former cause of an incident; older versions stored none."""
     if data is None:
         return None
-    return PreviousCause(cause=data["cause"], detail=data["detail"], until=from_text(data["until"]))
+    return PreviousCause(
+        cause=data["cause"],
+        detail=data["detail"],
+        evidence=read_evidence(data),
+        until=from_text(data["until"]),
+    )
 
 
 def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
@@ -263,6 +277,7 @@ def _read_named(data: Mapping[str, Any] | None) -> NamedEvent | None:
         incident_kind=data["incident_kind"],
         cause=data["cause"],
         detail=data["detail"],
+        evidence=read_evidence(data),
         receiver=data["receiver"],
         count=data["count"],
         at=from_text(data["at"]),

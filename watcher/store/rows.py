@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.event_json import from_json, previous_json, read_previous, read_run, run_json, to_json
+from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
@@ -152,6 +153,7 @@ def incident_json(incident: Incident) -> Row:
         "subject": incident.subject,
         "cause": incident.cause.value,
         "detail": incident.detail,
+        "evidence": evidence_json(incident.evidence),
         "since": to_text(incident.since),
         "last_good_at": write_time(incident.last_good_at),
         "opened_at": to_text(incident.opened_at),
@@ -167,6 +169,7 @@ def _read_incident(data: Mapping[str, Any]) -> Incident:
         subject=data["subject"],
         cause=Cause(data["cause"]),
         detail=data["detail"],
+        evidence=read_evidence(data),
         since=from_text(data["since"]),
         last_good_at=read_time(data["last_good_at"]),
         opened_at=from_text(data["opened_at"]),

@@ -55,6 +55,7 @@ TEXTS = {
     "Event.to_status": Text.FOREIGN,
     "Event.training_type": Text.ID,
     "Event.version": Text.ID,
+    "Evidence.code": Text.CODE,
     "Incident.covers": Text.ID,
     "Incident.detail": Text.DIAGNOSTIC,
     "Incident.id": Text.ID,

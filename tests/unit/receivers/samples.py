@@ -14,6 +14,7 @@ from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRem
 from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
+from watcher.core.incidents.evidence import evidence_in_old
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
@@ -88,7 +89,8 @@ def sample_incident(subject: str, **changes: Any) -> Incident:
         "last_good_at": RECORDED - timedelta(minutes=3),
         "opened_at": RECORDED,
     }
-    return Incident(**(usual | changes))
+    facts = usual | changes
+    return Incident(**({"evidence": evidence_in_old(facts["detail"])} | facts))
 
 
 def incident_event(

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason
+from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 
 
 class RemedyCode(StrEnum):
@@ -67,6 +68,7 @@ class NamedEvent:
     """The code of the incident's cause."""
     detail: str = ""
     """The detail of the incident."""
+    evidence: Evidence = NO_EVIDENCE
     receiver: str | None = None
     """The receiver that it is about."""
     count: int = 0

@@ -70,6 +70,7 @@ def _facts(incident: Incident, ended_at: datetime | None, services: int) -> Inci
         kind=incident.kind,
         cause=incident.cause.value,
         detail=incident.detail,
+        evidence=incident.evidence,
         since=incident.since,
         last_good_at=incident.last_good_at,
         covers=tuple(sorted(incident.covers)),

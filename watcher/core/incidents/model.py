@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from watcher.core.event import Kind, PreviousCause
+from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.polling.result import Cause
 
 KINDS: Final[Mapping[Cause, Kind]] = MappingProxyType(
@@ -63,6 +64,7 @@ class Failure:
     """The polled service, or the training that was never found."""
     cause: Cause
     detail: str
+    evidence: Evidence = NO_EVIDENCE
     asked_at: datetime
     ended_at: datetime
 
@@ -76,6 +78,7 @@ class Streak:
     """Start of the first of them."""
     cause: Cause
     detail: str
+    evidence: Evidence = NO_EVIDENCE
     same_kind: int = 1
     """The number of latest failures whose causes make the same kind of incident."""
     same_since: datetime | None = None
@@ -95,6 +98,7 @@ class Incident:
     """The account, service or training, as in the store."""
     cause: Cause
     detail: str
+    evidence: Evidence = NO_EVIDENCE
     since: datetime
     """Start of the first failed poll."""
     last_good_at: datetime | None

@@ -145,6 +145,7 @@ class IncidentTracker:
                 since=failure.asked_at,
                 cause=failure.cause,
                 detail=failure.detail,
+                evidence=failure.evidence,
                 latest=failure,
                 first_ended_at=failure.ended_at,
             )
@@ -155,6 +156,7 @@ class IncidentTracker:
                 failures=before.failures + 1,
                 cause=failure.cause,
                 detail=failure.detail,
+                evidence=failure.evidence,
                 same_kind=before.same_kind + 1 if is_same else 1,
                 same_since=before.same_since if is_same else failure.asked_at,
                 latest=failure,
@@ -246,7 +248,12 @@ class IncidentTracker:
         other_kind = kind_of(streak.cause) is not incident.kind
         if other_kind and streak.same_kind >= self._thresholds.failures:
             updated = replace(
-                incident, cause=streak.cause, detail=streak.detail, previous=_previous(incident, streak), good_polls=0
+                incident,
+                cause=streak.cause,
+                detail=streak.detail,
+                evidence=streak.evidence,
+                previous=_previous(incident, streak),
+                good_polls=0,
             )
             return [IncidentChange(kind=IncidentChangeKind.UPDATED, incident=updated)]
         cause = incident.cause if other_kind else streak.cause
@@ -264,7 +271,12 @@ def _previous(incident: Incident, streak: Streak) -> PreviousCause | None:
     until = streak.same_since or latest
     if until is None:
         return None
-    return PreviousCause(cause=incident.cause.value, detail=incident.detail, until=max(until, incident.since))
+    return PreviousCause(
+        cause=incident.cause.value,
+        detail=incident.detail,
+        evidence=incident.evidence,
+        until=max(until, incident.since),
+    )
 
 
 def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: datetime) -> IncidentChange:
@@ -273,6 +285,7 @@ def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: da
         subject=subject,
         cause=streak.cause,
         detail=streak.detail,
+        evidence=streak.evidence,
         since=streak.since,
         last_good_at=last_good_at,
         opened_at=now,

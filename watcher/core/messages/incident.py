@@ -10,7 +10,6 @@ from typing import Final
 from urllib.parse import unquote
 
 from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
-from watcher.core.incidents.evidence import evidence_in
 from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, remedy_lines, store_cause
 from watcher.core.messages.marks import mark_lines
@@ -133,14 +132,14 @@ def _headline(event: Event, facts: IncidentFacts, words: Words) -> str:
 
 
 def _clock_headline(facts: IncidentFacts, words: Words) -> str:
-    ahead = evidence_in(facts.detail).server_ahead_seconds
+    ahead = facts.evidence.server_ahead_seconds
     if not ahead:
         return words.text(Phrase.CLOCK_WRONG)
     return words.text(Phrase.CLOCK_BEHIND if ahead > 0 else Phrase.CLOCK_AHEAD, duration=words.duration(abs(ahead)))
 
 
 def _evidence(facts: IncidentFacts, words: Words) -> str:
-    found = evidence_in(facts.detail)
+    found = facts.evidence
     if found.http_status is None:
         return ""
     if found.code is None:
@@ -152,7 +151,7 @@ def _cause(facts: IncidentFacts, words: Words) -> str:
     """Write the cause in one or two words, e.g. ``HTTP 503`` or ``timeout``."""
     if facts.kind in STORE_KINDS:
         return words.text(Phrase.STORE_OTHER, cause=store_cause(facts.cause, words))
-    http = evidence_in(facts.detail).http_status
+    http = facts.evidence.http_status
     if facts.cause in _CAUSES and not (facts.cause == Cause.SERVER and http is not None):
         return words.text(_CAUSES[facts.cause])
     if http is not None:
@@ -205,7 +204,7 @@ def _goes_on(facts: IncidentFacts, lasted: str, words: Words) -> TextLine:
 
 def _before(facts: IncidentFacts, previous: PreviousCause) -> IncidentFacts:
     """Return the facts of an incident as they were before its cause changed."""
-    return replace(facts, cause=previous.cause, detail=previous.detail, previous=None)
+    return replace(facts, cause=previous.cause, detail=previous.detail, evidence=previous.evidence, previous=None)
 
 
 def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
@@ -224,7 +223,7 @@ def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
 
 def _detail_helps(facts: IncidentFacts) -> bool:
     """Say whether the detail tells more than the headline: not for an answer that the headline names."""
-    named = facts.cause in {*_HEADLINES, Cause.SERVER} and evidence_in(facts.detail).http_status is not None
+    named = facts.cause in {*_HEADLINES, Cause.SERVER} and facts.evidence.http_status is not None
     return bool(facts.detail) and not named and facts.cause not in {Cause.CLOCK, Cause.NOT_FOUND}
 
 

@@ -95,7 +95,9 @@ def _named(named: NamedEvent) -> Event:
     incident = None
     if named.incident_kind is not None:
         kind = Kind(named.incident_kind)
-        incident = IncidentFacts(id="", kind=kind, cause=named.cause, detail=named.detail, since=named.at)
+        incident = IncidentFacts(
+            id="", kind=kind, cause=named.cause, detail=named.detail, evidence=named.evidence, since=named.at
+        )
     receiver = None
     if named.receiver is not None:
         receiver = ReceiverFacts(name=named.receiver, since=named.at, reason=NO_REASON, count=named.count)

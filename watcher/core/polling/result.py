@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.core.incidents.evidence import Evidence, plain_code
 from watcher.core.training.model import Observation, TrainingRef
 
 
@@ -111,6 +112,14 @@ class PollFailure:
     """The code in the error envelope, e.g. ``210``; never an HTTP status."""
     retry_after_seconds: float | None = None
     server_date: datetime | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence for the cause; the clocks are compared where they are the cause."""
+        ahead = None
+        if self.cause is Cause.CLOCK and self.server_date is not None:
+            ahead = round((self.server_date - self.ended_at).total_seconds())
+        return Evidence(http_status=self.http_status, code=plain_code(self.code), server_ahead_seconds=ahead)
 
 
 PollOutcome = PollResult | PollFailure

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
 from watcher.core.incidents.events import IncidentScope, describe, with_id
+from watcher.core.incidents.evidence import Evidence
 from watcher.core.incidents.model import (
     MAX_CLOCK_SKEW_SECONDS,
     Failure,
@@ -170,6 +171,7 @@ class IncidentMonitor:
             subject=self.subject_of(poll),
             cause=poll_failure.cause,
             detail=poll_failure.detail,
+            evidence=poll_failure.evidence,
             asked_at=poll_failure.asked_at,
             ended_at=poll_failure.ended_at,
         )
@@ -255,8 +257,14 @@ class IncidentMonitor:
         if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
             self._clock_trust.note_agreement()
             return self._update(account, clocks.succeeded([subject], now), now)
-        detail = f"the server's clock is {skew:+.0f} s from ours"
-        failure = Failure(subject=subject, cause=Cause.CLOCK, detail=detail, asked_at=now, ended_at=now)
+        failure = Failure(
+            subject=subject,
+            cause=Cause.CLOCK,
+            detail=f"the server's clock is {skew:+.0f} s from ours",
+            evidence=Evidence(server_ahead_seconds=round(skew)),
+            asked_at=now,
+            ended_at=now,
+        )
         return self._update(account, clocks.failed(failure, None, 1, now), now)
 
     def apply(self, poll: Poll, update: IncidentUpdate) -> None:

@@ -24,14 +24,14 @@ from tests.unit.receivers.samples import (
 from watcher.core.event import Event, PreviousCause
 from watcher.core.event_json import from_json, to_json
 from watcher.core.incidents.events import IncidentScope
-from watcher.core.incidents.evidence import evidence_in
+from watcher.core.incidents.evidence import Evidence, evidence_in_old
 from watcher.core.incidents.model import IncidentChangeKind
 from watcher.core.messages.advice import advice
 from watcher.core.messages.incident import DETAIL_LIMIT
 from watcher.core.messages.message import Style, Symbol
 from watcher.core.messages.text import Code, TextLine, plain_text
 from watcher.core.messages.training import compose
-from watcher.core.polling.result import Cause
+from watcher.core.polling.result import Cause, PollFailure
 
 SCOPES = {"account": ACCOUNT_SCOPE, "service": SERVICE_SCOPE, "training": TRAINING_SCOPE}
 every_scope = pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
@@ -99,9 +99,36 @@ def test_the_headline_names_the_cause_with_its_evidence(cause: Cause, detail: st
         ("", (None, None)),
     ],
 )
-def test_the_evidence_is_read_from_the_detail_alone(detail: str, evidence: tuple[int | None, str | None]) -> None:
-    found = evidence_in(detail)
+def test_the_evidence_of_an_older_event_is_read_from_its_detail(
+    detail: str, evidence: tuple[int | None, str | None]
+) -> None:
+    found = evidence_in_old(detail)
     assert (found.http_status, found.code) == evidence
+
+
+@pytest.mark.parametrize("detail", ["", "oops", "HTTP 503, code 900, the server's clock is +9 s from ours"])
+def test_the_headline_has_the_evidence_and_nothing_from_the_detail(detail: str) -> None:
+    evidence = Evidence(http_status=401, code="200")
+    event = incident_event(ACCOUNT_SCOPE, cause=Cause.KEY, detail=detail, evidence=evidence)
+    assert compose(event).headline == "AiTEMS rejects the key (HTTP 401, code 200)"
+    assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+
+def test_an_event_of_an_older_version_keeps_its_evidence() -> None:
+    event = incident_event(ACCOUNT_SCOPE, cause=Cause.KEY, detail="HTTP 401, code 200, Authentication Failed")
+    stored = json.loads(json.dumps(to_json(event)))
+    del stored["incident"]["evidence"]
+    assert from_json(stored) == event
+
+
+@pytest.mark.parametrize(("code", "shown"), [("210", "210"), ("<!channel>", None), ("9" * 21, None), ("", None)])
+def test_the_evidence_of_a_failed_poll_has_only_plain_codes(code: str, shown: str | None) -> None:
+    at = datetime(2026, 11, 23, 2, 19, tzinfo=UTC)
+    failure = PollFailure(cause=Cause.CLOCK, detail="", asked_at=at, ended_at=at, http_status=401, code=code)
+    assert failure.evidence == Evidence(http_status=401, code=shown)
+    dated = replace(failure, server_date=at + timedelta(seconds=412))
+    assert dated.evidence.server_ahead_seconds == 412
+    assert replace(dated, cause=Cause.KEY).evidence.server_ahead_seconds is None
 
 
 def test_the_title_of_an_incident_names_its_scope() -> None:
@@ -202,7 +229,10 @@ def test_a_new_cause_is_announced_as_the_same_incident() -> None:
 
 
 PREVIOUS = PreviousCause(
-    cause=Cause.SERVER, detail="HTTP 503, code 900", until=datetime(2026, 11, 23, 2, 19, 0, 5, tzinfo=UTC)
+    cause=Cause.SERVER,
+    detail="HTTP 503, code 900",
+    evidence=Evidence(http_status=503, code="900"),
+    until=datetime(2026, 11, 23, 2, 19, 0, 5, tzinfo=UTC),
 )
 
 
@@ -216,7 +246,7 @@ PREVIOUS = PreviousCause(
     ],
 )
 def test_an_update_names_the_former_cause_and_its_end(cause: Cause, detail: str, text: str) -> None:
-    previous = replace(PREVIOUS, cause=cause, detail=detail)
+    previous = replace(PREVIOUS, cause=cause, detail=detail, evidence=evidence_in_old(detail))
     event = incident_event(ACCOUNT_SCOPE, IncidentChangeKind.UPDATED, 2, cause=Cause.TLS, detail="", previous=previous)
     assert f"since 2026-11-23 02:18:11 UTC; until 2026-11-23 02:19:00 UTC the cause was {text}" in text_of(event)
     assert from_json(json.loads(json.dumps(to_json(event)))) == event

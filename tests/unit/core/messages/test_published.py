@@ -18,6 +18,7 @@ INCIDENT_KEYS = [
     "cause",
     "detail",
     "advice",
+    "evidence",
     "since",
     "last_good_at",
     "covers",
