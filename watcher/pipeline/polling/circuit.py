@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from watcher.core.event import Kind
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.schedule import FAILURES_BEFORE_BACKOFF, interval_after
 from watcher.pipeline.polling.incidents import IncidentMonitor
@@ -76,11 +77,15 @@ class Circuits:
         if probe is None or probe.running is not target:
             return
         probe.running = None
-        if self._open_incident(account) is None:
+        incident = self._open_incident(account)
+        if incident is None:
             self._close(account, finished)
             return
         probe.failures += 1
-        interval = interval_after(target.poll.cadence, FAILURES_BEFORE_BACKOFF + probe.failures)
+        interval = target.poll.cadence.interval
+        # AiTEMS itself says how long a throttled account pauses.
+        if incident.kind is not Kind.THROTTLED:
+            interval = interval_after(target.poll.cadence, FAILURES_BEFORE_BACKOFF + probe.failures)
         probe.next_at = max(started + interval.total_seconds(), finished + target.retry_after_seconds)
         self._targets.bring_forward(self._keys(account), probe.next_at)
 
