@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 STREAMS: Final = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
 """How a closed stream is replaced. Standard output refuses writes as before: its reader gets nothing, and a receiver
@@ -33,6 +33,11 @@ def open_closed_streams() -> None:
 class Messages(io.TextIOWrapper):
     """Standard error that loses what it cannot write: a full disk there changes no exit status."""
 
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(stream.buffer, stream.encoding, stream.errors, line_buffering=True)
+        # The end of the replaced stream would close the buffer.
+        self._replaced = stream
+
     def write(self, text: str, /) -> int:
         """Write a text, or lose it."""
         with suppress(OSError):
@@ -47,8 +52,7 @@ class Messages(io.TextIOWrapper):
 
 def lose_messages_quietly() -> None:
     """Let standard error lose what it cannot write, without an error."""
-    stream = sys.stderr
-    sys.stderr = Messages(stream.buffer, stream.encoding, stream.errors, line_buffering=True)
+    sys.stderr = Messages(cast("io.TextIOWrapper", sys.stderr))
 
 
 def hold_hangups() -> None:

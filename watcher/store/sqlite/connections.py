@@ -25,8 +25,9 @@ def writer_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        # First, as only a file without a page takes it.
-        connection.execute(INCREMENTAL)
+        # Before the first page, as only then a file takes it. Later it would write to a store that may be refused.
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute(INCREMENTAL)
         connection.execute("PRAGMA journal_mode=WAL")
         # NORMAL may lose the last commits at a power loss: an alert would be sent again, or never.
         connection.execute("PRAGMA synchronous=FULL")
