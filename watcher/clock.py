@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Final
+
+STEP_SECONDS: Final = 1.0
+"""A difference between wall and monotonic time that counts as a step; slewing stays far below it."""
 
 
 class Clock:

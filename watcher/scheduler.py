@@ -18,13 +18,11 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from watcher.clock import Clock
+from watcher.clock import STEP_SECONDS, Clock
 
 log = structlog.get_logger()
 
 CHECK_SECONDS: Final = 1.0
-STEP_SECONDS: Final = 1.0
-"""A difference between wall and monotonic time that counts as a step; slewing stays far below it."""
 LEAST_WAIT_SECONDS: Final = 0.05
 """Polls that are due within this time start together. APScheduler loops for ever on a next time that is not later."""
 IDLE_SECONDS: Final = 3600.0

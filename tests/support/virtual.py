@@ -328,7 +328,7 @@ async def running_pipeline(  # noqa: PLR0913 - the options of a test
     keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
     account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
     client = AitemsClient(api, account, clock, budget)  # type: ignore[arg-type]  # FakeApi replaces HttpClient
-    clock_trust = ClockTrust()
+    clock_trust = ClockTrust(clock)
     delivery_workers = workers({"hook": receiver}, Deliveries(database), Policy(), clock, clock_trust)
     router = Router(Outbox(database), ALL, {"hook": receiver}, clock, delivery_workers["hook"].wake.tick)
     poller = Poller(

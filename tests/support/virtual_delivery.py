@@ -129,7 +129,7 @@ async def running_deliveries(  # noqa: PLR0913 - the options of a test
             worker.wake.tick()
 
     delivery_workers = workers(
-        by_name, Deliveries(database), policy or Policy(), clock, trusted_clock(), on_events=wake_router
+        by_name, Deliveries(database), policy or Policy(), clock, trusted_clock(clock), on_events=wake_router
     )
     router = Router(Outbox(database), routes, by_name, clock, wake_workers)
     await Deliveries(database).reclaim(by_name, clock.utc_now())

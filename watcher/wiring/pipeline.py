@@ -44,7 +44,7 @@ def wire(connections: Connections, database: Database, clock: Clock, observer: O
         maintenance.wake.tick()
 
     # The maintenance postpones work until the clock is trusted; it is done then, not an hour later.
-    clock_trust = ClockTrust(on_trusted=wake_maintenance)
+    clock_trust = ClockTrust(clock, on_trusted=wake_maintenance)
 
     def wake_router() -> None:
         # The workers need the router and the router needs the workers: the name is bound below.

@@ -61,7 +61,7 @@ async def sending(
     spec = Spec(name=NAME, http=http, clock=clock, secret=lambda: Secret(TOKEN), channel=CHANNEL, api_url=slack.url)
     await Deliveries(database).reclaim({NAME}, clock.utc_now())
     receiver = kind(spec)
-    made = workers({NAME: receiver}, Deliveries(database), policy, clock, trusted_clock())
+    made = workers({NAME: receiver}, Deliveries(database), policy, clock, trusted_clock(clock))
     yield database, made[NAME], receiver
     await http.aclose()
     database.close()
@@ -236,7 +236,7 @@ async def test_a_clear_failure_after_a_manual_retry_is_not_held_again(tmp_path: 
         await until_settled(tmp_path, worker)
         assert states(tmp_path) == {State.HELD: 1}
         await OperatorActions(database, {NAME}).retry(["msg_"], Clock().utc_now())
-        again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), trusted_clock())
+        again = workers({NAME: receiver}, Deliveries(database), waits, Clock(), trusted_clock(Clock()))
         await until_settled(tmp_path, again[NAME])
     assert states(tmp_path) == {State.DELIVERED: 1}
     assert ["May be a repeat" in text for text in slack.texts] == [False, True]

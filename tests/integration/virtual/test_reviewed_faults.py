@@ -7,9 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.support.virtual import FakeApi, FakeReceiver, VirtualClock, run, running_pipeline, service_polls
+from tests.support.virtual_delivery import running_deliveries
 from watcher.core.delivery.model import Delivered, Policy, TryLater
 from watcher.core.delivery.reason import text_reason
+from watcher.core.event import Kind
 from watcher.core.polling.plan import Poll
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.http import HttpResult
@@ -139,7 +143,7 @@ def test_no_delivery_expires_before_a_server_has_confirmed_the_clock(
     tmp_path: Path,
 ) -> None:
     async def main(clock: VirtualClock) -> FakeReceiver:
-        api, receiver, clock_trust = FakeApi(clock), FakeReceiver(), ClockTrust()
+        api, receiver, clock_trust = FakeApi(clock), FakeReceiver(), ClockTrust(clock)
         api.trainings = {("s1", "v1"): "learning"}
         async with running_pipeline(tmp_path, api, receiver, service_polls(["s1"])):
             await asyncio.sleep(60)
@@ -159,6 +163,28 @@ def test_no_delivery_expires_before_a_server_has_confirmed_the_clock(
         return receiver
 
     assert run(main).kinds == ["succeeded"]
+
+
+@pytest.mark.parametrize("step", [timedelta(minutes=20), timedelta(days=5), timedelta(days=3653)])
+def test_an_attempt_right_after_a_step_neither_expires_nor_reports_the_receiver(
+    tmp_path: Path, step: timedelta
+) -> None:
+    async def main(clock: VirtualClock) -> tuple[FakeReceiver, list[Kind]]:
+        receiver = FakeReceiver(outcome=lambda _: TryLater(reason=text_reason("http 503")))
+        async with running_deliveries(tmp_path, clock, [receiver]) as deliveries:
+            await deliveries.record(["v1"])
+            await asyncio.sleep(30)
+            clock.step = step
+            for worker in deliveries.workers.values():
+                await worker.finish()
+                await worker.sweep()
+            receiver.outcome = lambda _: Delivered()
+            await asyncio.sleep(HOUR)
+            return receiver, [item.event.kind for item in deliveries.announced()]
+
+    receiver, recorded = run(main)
+    assert receiver.kinds == ["progress"]
+    assert recorded == [Kind.PROGRESS]
 
 
 def test_one_failure_long_after_a_training_was_gone_is_no_outage(tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ class AnyOrder(RuleBasedStateMachine):
         keys = FixedKeys(KeyPair(Secret("access"), Secret("secret-key")))
         account = AccountSpec(name="main", base_url="https://api.example/api/v1", keys=keys)
         client = AitemsClient(self.api, account, clock, budget)  # type: ignore[arg-type]  # FakeApi stands for HttpClient
-        self.clock_trust = ClockTrust()
+        self.clock_trust = ClockTrust(clock)
         self.clients = {"main": client}
         self.paces: dict[str, ChannelPace] = {}
         deliveries = Deliveries(self.database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,8 @@ AFTER: Final = ("learning", "completed")
 EVERY: Final = 5 * MINUTE
 WHILE_FAILING: Final = ("stopping", "completed")
 """The changes during the failure of one receiver, just before the step."""
+FAILING_AFTER: Final = timedelta(minutes=15)
+ABOUT_RECEIVERS: Final = [Kind.RECEIVER_FAILING, Kind.RECEIVER_RECOVERED]
 
 
 def correct_clock(consumers: VirtualConsumers) -> None:
@@ -43,6 +45,15 @@ def announced_statuses(hook: Consumer, version: str) -> list[str]:
     return [event["to"] for event in hook.events if event["version"] == version]
 
 
+def assert_announced_in_time(consumers: VirtualConsumers, failed_at: datetime) -> None:
+    """Check that only the failing receiver is announced, once, and not earlier by a step than ``failing_after``."""
+    working = consumers.hooks["working"].received
+    announced = [(item.at, event) for item in working for event in item.events if event["receiver"]]
+    assert {event["receiver"]["name"] for _, event in announced} <= {"failing"}
+    assert [event["kind"] for _, event in announced] in ([], ABOUT_RECEIVERS)
+    assert all(at - failed_at >= FAILING_AFTER for at, _ in announced)
+
+
 @pytest.mark.parametrize(("step", "dies"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
 def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pending(
     tmp_path: Path, step: timedelta, *, dies: bool
@@ -57,6 +68,7 @@ def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pe
             consumers.api.take_longest_wait()
             await change(consumers, BEFORE)
             hooks["failing"].behaviour = lambda hook, _: hook.respond(503)
+            failed_at = clock.true_now()
             for status in WHILE_FAILING:
                 consumers.set_status("v2", status)
                 await asyncio.sleep(EVERY)
@@ -72,6 +84,7 @@ def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pe
             assert consumers.api.take_longest_wait() <= consumers.interval_seconds + 1.0
             await asyncio.sleep(HOUR)
         assert consumers.broken_invariants(answers_comparable=False) == []
+        assert_announced_in_time(consumers, failed_at)
         return consumers
 
     consumers = run(main)
@@ -85,7 +98,7 @@ def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pe
     }
     assert states == {State.DELIVERED}
     other_kinds = {event.kind for event in consumers.recorded() if event.version is None}
-    assert other_kinds <= {Kind.CLOCK_SKEW, Kind.RECOVERED}
+    assert other_kinds <= {Kind.CLOCK_SKEW, Kind.RECOVERED, *ABOUT_RECEIVERS}
 
 
 @pytest.mark.parametrize("step", STEPS)
