@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support.virtual_delivery import refusing, running_deliveries
 from watcher.core.delivery.facts import RemedyCode
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, TryLater, Uncertain
 from watcher.core.delivery.reason import text_reason
-from watcher.core.event import Kind
+from watcher.core.event import Event, Kind
 from watcher.store.health_stats import read_health_stats
 
 MINUTE = 60.0
@@ -37,6 +38,24 @@ FAILURES: dict[str, Answer] = {
     "a crash": crash,
     "a pause of an hour": lambda _: TryLater(reason=text_reason("http 429"), after_seconds=3600.0, throttled=True),
 }
+
+
+@dataclass
+class ChatReceiver(FakeReceiver):
+    """A chat, whose waiting events are joined; it keeps the events of each attempt."""
+
+    batch_max: int = 40
+    tried: list[tuple[Event, ...]] = field(default_factory=list)
+
+    def seal(self, event: Event, receiver_seq: int) -> None:  # type: ignore[override]  # as receivers of chats do
+        """Return ``None``: each attempt renders anew."""
+
+    def seal_group(self, entries: Sequence[tuple[Event, int]], also: Sequence[Event]) -> None:  # type: ignore[override]
+        """Return ``None``, as ``seal`` does."""
+
+    async def send(self, delivery_request: DeliveryRequest) -> Outcome:
+        self.tried.append(delivery_request.events)
+        return await super().send(delivery_request)
 
 
 def two(failure: Answer) -> tuple[FakeReceiver, FakeReceiver]:
@@ -100,6 +119,51 @@ def test_one_failed_attempt_long_ago_is_no_failure_of_the_receiver(tmp_path: Pat
             await asyncio.sleep(MINUTE)
         assert ops.kinds == ["undelivered"]
         assert [event.version for event in hook.events] == ["v2"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 13])
+def test_younger_events_that_join_a_waiting_message_do_not_begin_the_time_anew(tmp_path: Path, minutes: int) -> None:
+    async def main(clock: VirtualClock) -> None:
+        # A message of a chat is rendered at each attempt, so that what waits can join it.
+        chat, ops = ChatReceiver(name="chat", outcome=FAILURES["http 503"]), FakeReceiver(name="ops", pace_key="ops")
+        policy = Policy(first_retry=timedelta(seconds=5), max_retry=timedelta(minutes=1))
+        async with running_deliveries(tmp_path, clock, [chat, ops], to=["chat"], policy=policy) as deliveries_run:
+            await deliveries_run.record(["v1"])
+            await asyncio.sleep(minutes * MINUTE)
+            await deliveries_run.record([f"v{number}" for number in range(2, 12)])
+            await asyncio.sleep(FAILING_AFTER - (minutes + 1) * MINUTE)
+            assert ops.events == []
+            await asyncio.sleep(2 * MINUTE)
+            assert ops.kinds == ["receiver-failing"]
+            assert max(map(len, chat.tried)) > 1, "some were joined"
+
+    run(main)
+
+
+def test_a_pause_without_anything_that_waits_is_no_time_of_a_failure(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(FAILURES["http 503"])
+        policy = Policy(first_retry=timedelta(seconds=5), give_up_after=timedelta(minutes=5))
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=policy) as deliveries_run:
+            for version in ("v1", "v2", "v3"):
+                await deliveries_run.record([version])
+                await asyncio.sleep(12 * MINUTE)
+            assert ops.kinds == ["undelivered"] * 3
+
+    run(main)
+
+
+def test_deliveries_that_end_one_after_the_other_do_not_hide_that_the_receiver_fails(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(FAILURES["http 503"])
+        policy = Policy(first_retry=timedelta(seconds=5), give_up_after=timedelta(minutes=5))
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=policy) as deliveries_run:
+            for number in range(8):
+                await deliveries_run.record([f"v{number}"])
+                await asyncio.sleep(2 * MINUTE)
+            assert ops.kinds.count("receiver-failing") == 1
 
     run(main)
 

@@ -34,8 +34,8 @@ class ReceiverSummary:
     waiting: int
     urgent: tuple[Event, ...] = ()
     """The oldest urgent events that wait, those of a running attempt too."""
-    waits_since: datetime | None = None
-    """The time at which the oldest delivery that waits was first allowed to go."""
+    tried_waits: bool = False
+    """Whether a delivery that was tried still waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +83,9 @@ def overdue_since(summary: ReceiverSummary, failing_after: timedelta, now: datet
 
     The time counts while something waited: a receiver that nothing was sent to has not failed meanwhile.
     """
-    state = summary.state
-    if state.failing_since is not None or state.troubled_since is None or summary.waits_since is None:
+    since = summary.state.troubled_since
+    if summary.state.failing_since is not None or since is None or not summary.tried_waits:
         return None
-    since = max(state.troubled_since, summary.waits_since)
     return since if now - since >= failing_after else None
 
 

@@ -51,7 +51,7 @@ class ReceiverState:
     """The number of the latest event about it."""
     failing_since: datetime | None = None
     troubled_since: datetime | None = None
-    """Start of the first attempt without a success since the last success."""
+    """Start of the first attempt without a success since the last success, or since nothing that was tried waited."""
     parked: bool = False
     """Whether it refuses permanently, so that only its oldest delivery is tried."""
     reason: Reason = NO_REASON

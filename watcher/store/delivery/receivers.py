@@ -53,7 +53,7 @@ def summary_of(connection: Connection, name: str) -> ReceiverSummary:
         state=receiver_state_of(connection, name),
         waiting=int(connection.execute(waiting).scalar_one()),
         urgent=tuple(_urgent_events(connection, name)),
-        waits_since=_waits_since(connection, name),
+        tried_waits=bool(connection.scalar(select(_tried_waits(name)))),
     )
 
 
@@ -74,10 +74,20 @@ def _urgent_events(connection: Connection, name: str) -> Iterator[Event]:
     return (read_event(body) for body in connection.scalars(query).all())
 
 
-def _waits_since(connection: Connection, name: str) -> datetime | None:
-    # An open group still waits for us; a delivery that an operator sends again begins anew.
-    query = select(func.min(_delivery.c.allowed_at)).where(_open_for(name), _delivery.c.attempted_at.is_not(None))
-    return read_time(connection.scalar(query))
+def _tried_waits(name: str) -> ColumnElement[bool]:
+    # What was never tried waits for us, as an open group does.
+    return exists().where(_open_for(name), _delivery.c.attempted_at.is_not(None))
+
+
+def end_trouble(connection: Connection, delivery_id: str) -> None:
+    """Forget the trouble of a receiver once nothing that was tried waits for it, after a delivery without success.
+
+    The times of the deliveries do not tell since when something waits: one may have ended, or joined a younger one.
+    """
+    name = connection.scalar(select(_delivery.c.receiver).where(_delivery.c.id == delivery_id))
+    this = and_(_receiver.c.name == name, _receiver.c.failing_since.is_(None), _receiver.c.troubled_since.is_not(None))
+    idle = and_(this, ~_tried_waits(str(name)))
+    connection.execute(update(_receiver).where(idle).values(troubled_since=None, reason="", answer=""))
 
 
 def failing_receivers(connection: Connection) -> list[ReceiverState]:
