@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -212,22 +214,22 @@ async def _run(folder: Path, plan: Plan, clock: VirtualClock) -> LongSoak:
     ):
         async with _in_background(_keep_changing(services, plan), _keep_sampling(folder, services, plan, samples)):
             await _run_daemons(folder, plan, services)
-    announced, ledger = _all_history(folder)
+    history = _all_history(folder)
     receivers = frozenset({"hook", "chat"})
     evidence = Evidence(
         shown=list(shown.read_all()),
         runs=api.runs,
-        announced=announced,
+        announced=list(history.announced.values()),
         received={"hook": list(arrived.read_all())},
         epoch=daemon_in_process.epoch(folder),
-        ledger=ledger,
+        ledger=list(itertools.chain.from_iterable(history.entries.values())),
         routed=lambda event: receivers if event.receiver is None else receivers - {event.receiver.name},
         patience=timedelta(seconds=2 * plan.interval_seconds),
     )
     return LongSoak(
         samples=samples,
-        violated=violations(evidence),
-        events=len(announced),
+        violated=[*violations(evidence), *history.changed],
+        events=len(history.announced),
         struck=services.struck,
         heartbeats=services.heartbeats,
         runs=len(api.runs),
@@ -360,12 +362,32 @@ def _archive(folder: Path, hour: float) -> None:
         store.backup(copy)
 
 
-def _all_history(folder: Path) -> tuple[list[EventHistory], list[LedgerEntry]]:
-    """Return every event and ledger entry of all archives, each in its latest state."""
-    announced: dict[str, EventHistory] = {}
-    entries: dict[tuple[str, str, str], LedgerEntry] = {}
+@dataclass(slots=True)
+class _History:
+    """The contents of successive copies of one store."""
+
+    announced: dict[str, EventHistory] = field(default_factory=dict)
+    """Every event in its latest state."""
+    entries: dict[str, list[LedgerEntry]] = field(default_factory=dict)
+    """The latest entries of each event: until it is sent, an entry may move to another, joined message."""
+    changed: list[str] = field(default_factory=list)
+    """Every entry that changed after its end."""
+
+    def add(self, announced: Iterable[EventHistory], ledger: Iterable[LedgerEntry]) -> None:
+        """Add a later copy, which replaces everything about its events; the others are pruned."""
+        self.announced |= {item.event.id: item for item in announced}
+        copied: dict[str, list[LedgerEntry]] = defaultdict(list)
+        for entry in ledger:
+            copied[entry.event_id].append(entry)
+        ended = (entry for event in copied for entry in self.entries.get(event, ()) if entry.ending is not None)
+        self.changed += [f"{old} changed after its end" for old in ended if old not in copied[old.event_id]]
+        self.entries |= copied
+
+
+def _all_history(folder: Path) -> _History:
+    """Return every event and ledger entry of all archives."""
+    history = _History()
     for store in [*sorted(folder.glob("archive-*.db")), folder / "watcher.db"]:
         with open_views(sqlite_url(store)) as views:
-            announced |= {item.event.id: item for item in views.history(HistoryFilter(limit=1_000_000))}
-        entries |= {entry[:3]: entry for entry in daemon_in_process.ledger(folder, store.name)}
-    return list(announced.values()), list(entries.values())
+            history.add(views.history(HistoryFilter(limit=1_000_000)), daemon_in_process.ledger(folder, store.name))
+    return history
