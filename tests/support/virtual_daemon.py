@@ -117,7 +117,10 @@ class VirtualNetwork(FakeApi):
             return self.answer(200, self.document(path), asked_at=asked_at)
         service = path.split("/")[4]
         if not path.endswith("/trains"):
-            return self._logged_answer(self.document(path), CallKind.VIEW, asked_at)
+            document = self.document(path)
+            if document is None:
+                return self.not_found(path, asked_at)
+            return self._logged_answer(document, CallKind.VIEW, asked_at)
         cached = self._lists.setdefault(service, _CachedList())
         if cached.recorded <= KEPT_OF_A_RUN:
             cached.recorded += not self.clock.step
