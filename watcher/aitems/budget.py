@@ -61,11 +61,17 @@ class Budget:
         finally:
             self._release(slot)
 
-    def pause_for(self, seconds: float, cause: str = "") -> None:
-        """Grant no slot for some seconds; slots that are already granted stay valid."""
-        until = self._clock.monotonic() + seconds
+    def pause_for(self, seconds: float, cause: str = "") -> float:
+        """Grant no slot for some seconds; slots that are already granted stay valid.
+
+        Returns:
+            float: the seconds until slots are granted again, after this pause and any longer earlier one.
+        """
+        now = self._clock.monotonic()
+        until = now + seconds
         self._rate_limiter = self._rate_limiter.paused(until)
         self._pause = max(self._pause, (until, cause))
+        return self._pause[0] - now
 
     def wait_of(self, account: str) -> BudgetWait | None:
         """Return the wait of the requests of this account; ``None`` where none waits."""

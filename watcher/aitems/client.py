@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -249,7 +249,7 @@ class AitemsClient:
         date = server_date(answer.headers)
         cause = cause_of(answer.status, error, date, answer.answered_at)
         retry_after = retry_after_seconds(answer.headers, answer.answered_at)
-        self._pause(cause, retry_after)
+        paused_seconds = self._pause(cause, retry_after)
         parts = [f"HTTP {answer.status}", f"code {error.code}" if error.code else "", error.message or ""]
         if answer.status in REDIRECTS:
             parts.append("a redirect, which is not followed")
@@ -265,13 +265,14 @@ class AitemsClient:
             http_status=answer.status,
             code=error.code,
             retry_after_seconds=retry_after,
+            paused_until=answer.answered_at + timedelta(seconds=paused_seconds) if paused_seconds else None,
             server_date=date,
         )
 
-    def _pause(self, cause: Cause, retry_after: float | None) -> None:
+    def _pause(self, cause: Cause, retry_after: float | None) -> float:
+        """Pause the account's requests where AiTEMS asks for it; return the seconds until the end of the pause."""
         seconds = retry_after if retry_after is not None else PAUSES.get(cause)
-        if seconds:
-            self._budget.pause_for(seconds, cause.value)
+        return self._budget.pause_for(seconds, cause.value) if seconds else 0.0
 
     def _bad(self, answer: Answered, reason: str) -> PollFailure:
         return PollFailure(

@@ -136,6 +136,8 @@ class IncidentFacts:
     """The number of services that the account's incident covers; 0 where it is not known."""
     previous: PreviousCause | None = None
     """``None`` where the kind of the cause has not changed."""
+    paused_until: datetime | None = None
+    """The end of the account's pause, at the time of the event; ``None`` where its requests did not pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

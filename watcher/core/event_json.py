@@ -75,6 +75,7 @@ def incident_json(facts: IncidentFacts) -> dict[str, object]:
         "lasted_seconds": facts.lasted_seconds,
         "services": facts.services,
         "previous": None if facts.previous is None else previous_json(facts.previous),
+        "paused_until": None if facts.paused_until is None else to_text(facts.paused_until),
     }
 
 
@@ -214,6 +215,7 @@ def _read_incident(data: Mapping[str, Any]) -> IncidentFacts:
         lasted_seconds=data["lasted_seconds"],
         services=data.get("services", 0),
         previous=read_previous(data.get("previous")),
+        paused_until=None if data.get("paused_until") is None else from_text(data["paused_until"]),
     )
 
 

@@ -283,7 +283,9 @@ async def test_a_requested_pause_applies_to_the_whole_account(
 ) -> None:
     begun = time.monotonic()
     script.add(b"", status=refusal[0], head=refusal[1])
-    await api.view(REF)
+    refused = failure(await api.view(REF))
+    assert refused.paused_until is not None
+    assert abs((refused.paused_until - refused.ended_at).total_seconds() - seconds) < 1e-3
     assert api._budget._rate_limiter.free_at >= begun + seconds
     waiting = asyncio.create_task(api.list(SERVICE))
     await asyncio.sleep(0.05)
@@ -293,7 +295,7 @@ async def test_a_requested_pause_applies_to_the_whole_account(
 
 async def test_a_plain_failure_pauses_nothing(api: AitemsClient, server: RawServer, script: Script) -> None:
     script.add(b"", status="500 Internal Server Error")
-    await api.view(REF)
+    assert failure(await api.view(REF)).paused_until is None
     await api.view(REF)
     assert len(server.received) == 2
 

@@ -189,6 +189,20 @@ async def test_a_pause_holds_waiting_calls_back() -> None:
     await calls.end()
 
 
+@pytest.mark.parametrize(
+    ("pauses", "seconds"),
+    [([300.0], [300.0]), ([300.0, 5.0], [300.0, 290.0]), ([5.0, 300.0], [5.0, 300.0])],
+)
+def test_a_pause_says_how_long_the_account_pauses_in_all(pauses: list[float], seconds: list[float]) -> None:
+    clock = ManualClock()
+    budget = make_budget(clock=clock)
+    found = []
+    for pause in pauses:
+        found.append(budget.pause_for(pause))
+        clock.seconds += 10
+    assert found == seconds
+
+
 def test_a_concurrency_below_one_is_rejected() -> None:
     with pytest.raises(ValueError, match="max_concurrency"):
         make_budget(max_concurrency=0)

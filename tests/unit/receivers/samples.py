@@ -100,7 +100,8 @@ def incident_event(
     subject = changes.pop("subject", account_subject(scope.account))
     if scope.service is not None:
         subject = scope.service.subject if scope.training is None else scope.training.watch_subject
-    change = IncidentChange(kind=kind, incident=sample_incident(subject, **changes))
+    paused_until = changes.pop("paused_until", None)
+    change = IncidentChange(kind=kind, incident=sample_incident(subject, **changes), paused_until=paused_until)
     return describe(change, scope, EPOCH, seq, RECORDED)
 
 
@@ -234,7 +235,12 @@ CASES: dict[str, Event] = {
         cause=Cause.PERMISSION,
         detail="HTTP 401, code 210, Permission Denied",
     ),
-    "account-throttled": incident_event(ACCOUNT_SCOPE, cause=Cause.QUOTA, detail="HTTP 429, code 400, Quota Exceeded"),
+    "account-throttled": incident_event(
+        ACCOUNT_SCOPE,
+        cause=Cause.QUOTA,
+        detail="HTTP 429, code 400, Quota Exceeded",
+        paused_until=RECORDED + timedelta(minutes=5),
+    ),
     "account-clock": incident_event(
         ACCOUNT_SCOPE,
         cause=Cause.CLOCK,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from watcher.core.event import NO_LABELS, NO_LINKS, Event, IncidentFacts, Kind, event_id, incident_id
-from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind
+from watcher.core.incidents.model import IncidentChange, IncidentChangeKind
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 
@@ -59,11 +59,12 @@ def describe(change: IncidentChange, scope: IncidentScope, epoch: str, seq: int,
         after=min(after, now),
         before=max(now if closed else incident.since, after),
         recorded_at=now,
-        incident=_facts(incident, now if closed else None, scope.services),
+        incident=_facts(change, now if closed else None, scope.services),
     )
 
 
-def _facts(incident: Incident, ended_at: datetime | None, services: int) -> IncidentFacts:
+def _facts(change: IncidentChange, ended_at: datetime | None, services: int) -> IncidentFacts:
+    incident = change.incident
     lasted = None if ended_at is None else max((ended_at - incident.since).total_seconds(), 0.0)
     return IncidentFacts(
         id=incident.id,
@@ -77,4 +78,5 @@ def _facts(incident: Incident, ended_at: datetime | None, services: int) -> Inci
         lasted_seconds=lasted,
         services=services,
         previous=incident.previous,
+        paused_until=change.paused_until if ended_at is None else None,
     )

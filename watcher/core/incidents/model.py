@@ -67,6 +67,8 @@ class Failure:
     evidence: Evidence = NO_EVIDENCE
     asked_at: datetime
     ended_at: datetime
+    paused_until: datetime | None = None
+    """The end of the pause of the account that it made; ``None`` where it made none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,8 @@ class IncidentChange:
     incident: Incident
     announced: bool = True
     """Whether it makes an event."""
+    paused_until: datetime | None = None
+    """The end of the account's pause that lasts at the time of the change; ``None`` where it does not pause."""
 
 
 def account_subject(account: str) -> str:

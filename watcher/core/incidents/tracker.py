@@ -49,6 +49,8 @@ class IncidentTracker:
         """Subjects that failed since the account's last answer, each with the start of its first failure since then."""
         self._held: dict[str, tuple[Streak, datetime | None]] = {}
         """Subjects whose incident waits for an answer of the account, with the end of their last good poll."""
+        self._paused_until: datetime | None = None
+        """The latest end of a pause that a failed poll made; a pause is of the whole account."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -88,7 +90,9 @@ class IncidentTracker:
             self._failing_subjects.setdefault(failure.subject, failure.asked_at)
             reached = []
         streak = self._count(failure)
-        return [*reached, *self._changes_after(failure.subject, streak, last_good_at, watched, now)]
+        changes = [*reached, *self._changes_after(failure.subject, streak, last_good_at, watched, now)]
+        paused_until = self._pause(failure, now)
+        return [replace(change, paused_until=paused_until) for change in changes]
 
     def succeeded(self, subjects: Iterable[str], now: datetime) -> list[IncidentChange]:
         """Count a good poll of these subjects and return the changes of incidents."""
@@ -124,6 +128,12 @@ class IncidentTracker:
                 self._incidents.pop(change.incident.subject, None)
             else:
                 self._incidents[change.incident.subject] = change.incident
+
+    def _pause(self, failure: Failure, now: datetime) -> datetime | None:
+        """Return the end of the account's pause; ``None`` where it does not pause any more."""
+        known = [time for time in (self._paused_until, failure.paused_until) if time is not None]
+        self._paused_until = max((time for time in known if time > now), default=None)
+        return self._paused_until
 
     def _release(self, change: IncidentChange) -> None:
         if change.incident.subject == self.subject:

@@ -138,6 +138,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CLOCK_NO_EFFECT: "No effect yet; from 5 min on AiTEMS rejects every request",
         Phrase.DETAIL: "Detail: {detail}",
         Phrase.PAUSES: "Polling pauses and then continues by itself",
+        Phrase.PAUSES_UNTIL: "Polling pauses until {time} and then continues by itself",
         Phrase.REMEDY_SERVER: ("Nothing to do but wait; if it lasts, check NAVER Cloud's notices or ask its support"),
         Phrase.REMEDY_DEADLINE: "Check this machine's network too; if other addresses answer, wait",
         Phrase.REMEDY_DNS: "Check `base_url` for a typo, then this machine's DNS",

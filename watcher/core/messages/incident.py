@@ -175,6 +175,7 @@ def _recovered(event: Event, facts: IncidentFacts) -> Phrase:
 
 def _beginning(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
     yield _state(event, facts, words)
+    yield from _pause(facts, words)
     if about(event) is About.CLOCK:
         yield words.say(Phrase.REMEDY_CLOCK_EARLY, command=code(CLOCK_COMMAND))
     else:
@@ -192,6 +193,11 @@ def _state(event: Event, facts: IncidentFacts, words: Words) -> TextLine:
     if about(event) is About.ACCOUNT and facts.services and facts.cause != Cause.CLOCK:
         return words.counted(Phrase.NO_STATUS_SERVICES, facts.services, time=facts.since)
     return words.say(_state_phrase(event, facts), time=facts.since)
+
+
+def _pause(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
+    if facts.paused_until is not None:
+        yield words.say(Phrase.PAUSES_UNTIL, time=facts.paused_until.replace(microsecond=0))
 
 
 def _goes_on(facts: IncidentFacts, lasted: str, words: Words) -> TextLine:
@@ -232,7 +238,7 @@ def _beginning_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterat
         if facts.cause == DISK_FULL:
             yield words.say(Phrase.STORE_MISSED)
         return
-    if facts.cause in _PAUSING:
+    if facts.cause in _PAUSING and facts.paused_until is None:
         yield words.say(Phrase.PAUSES)
     if about(event) is About.CLOCK:
         yield words.say(Phrase.CLOCK_SINCE, time=facts.since)

@@ -151,6 +151,7 @@ class Phrase(StrEnum):
     CLOCK_NO_EFFECT = auto()
     DETAIL = auto()
     PAUSES = auto()
+    PAUSES_UNTIL = auto()
 
     # Remedies about polling.
     REMEDY_SERVER = auto()

@@ -111,6 +111,8 @@ class PollFailure:
     code: str | None = None
     """The code in the error envelope, e.g. ``210``; never an HTTP status."""
     retry_after_seconds: float | None = None
+    paused_until: datetime | None = None
+    """The end of the pause of all requests of the account; ``None`` where this failure made none."""
     server_date: datetime | None = None
 
     @property

@@ -174,6 +174,7 @@ class IncidentMonitor:
             evidence=poll_failure.evidence,
             asked_at=poll_failure.asked_at,
             ended_at=poll_failure.ended_at,
+            paused_until=poll_failure.paused_until,
         )
         last_good_at = self._cache.poll(poll.key).good_asked_at
         watched = len(self._services.get(account, ()))

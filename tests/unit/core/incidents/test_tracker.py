@@ -244,3 +244,33 @@ def test_in_any_history_incidents_open_before_they_close_and_never_twice(
         if kind is IncidentChangeKind.CLOSED:
             open_now.discard(subject)
     assert {incident.subject for incident in account.tracker.incidents} <= open_now | {ACCOUNT}
+
+
+@pytest.mark.parametrize(
+    ("pauses", "expected"),
+    [
+        ({A: 300}, 300),
+        ({A: 300, B: 100}, 300),
+        ({B: 300}, 300),
+        ({A: 60}, None),
+        ({}, None),
+    ],
+    ids=["own", "longest", "of another service", "over", "none"],
+)
+def test_an_incident_that_opens_during_a_pause_of_the_account_has_its_end(
+    pauses: dict[str, int], expected: int | None
+) -> None:
+    account = Account()
+    for second in (0, 30, 60):
+        now = START + timedelta(seconds=second)
+        for subject in (A, B):
+            until = START + timedelta(seconds=pauses[subject]) if subject in pauses and second == 0 else None
+            failure = Failure(
+                subject=subject, cause=Cause.QUOTA, detail="", asked_at=now, ended_at=now, paused_until=until
+            )
+            changes = account.tracker.failed(failure, None, 2, now)
+            account.apply(changes)
+            opened = [change.paused_until for change in changes if change.kind is IncidentChangeKind.OPENED]
+            if opened:
+                assert opened == [None if expected is None else START + timedelta(seconds=expected)]
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]

@@ -252,6 +252,46 @@ def test_an_update_names_the_former_cause_and_its_end(cause: Cause, detail: str,
     assert from_json(json.loads(json.dumps(to_json(event)))) == event
 
 
+PAUSED_UNTIL = RECORDED + timedelta(minutes=14, seconds=48, microseconds=7)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "cause", "detail"),
+    [
+        (ACCOUNT_SCOPE, IncidentChangeKind.OPENED, Cause.QUOTA, "HTTP 429, code 400, Quota Exceeded"),
+        (SERVICE_SCOPE, IncidentChangeKind.OPENED, Cause.RATE, "HTTP 429, code 410, Throttled by Rate Limiting"),
+        (ACCOUNT_SCOPE, IncidentChangeKind.UPDATED, Cause.THROTTLE, "HTTP 429, code 420, Rate Limited"),
+        (ACCOUNT_SCOPE, IncidentChangeKind.OPENED, Cause.SERVER, "HTTP 503"),
+    ],
+)
+def test_an_incident_during_a_pause_says_until_when(
+    scope: IncidentScope, kind: IncidentChangeKind, cause: Cause, detail: str
+) -> None:
+    event = incident_event(scope, kind, 2, cause=cause, detail=detail, paused_until=PAUSED_UNTIL)
+    facts = [plain_text(line) for line in compose(event).facts]
+    assert facts[1] == "Polling pauses until 2026-11-23 02:34:59 UTC and then continues by itself"
+    assert len(facts) == 3
+    assert text_of(event).count("Polling pauses") == 1
+    assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+
+def test_an_event_of_an_older_version_says_only_that_polling_pauses() -> None:
+    stored = to_json(CASES["account-throttled"])
+    incident = stored["incident"]
+    assert isinstance(incident, dict)
+    del incident["paused_until"]
+    text = text_of(from_json(json.loads(json.dumps(stored))))
+    assert "Polling pauses and then continues by itself" in text
+
+
+def test_an_incident_that_is_over_names_no_pause() -> None:
+    event = incident_event(
+        ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 3, cause=Cause.QUOTA, detail="HTTP 429", paused_until=PAUSED_UNTIL
+    )
+    assert incident_of(event).paused_until is None
+    assert "pauses" not in text_of(event)
+
+
 def test_a_recovery_names_both_causes() -> None:
     event = incident_event(
         ACCOUNT_SCOPE, IncidentChangeKind.CLOSED, 3, cause=Cause.DEADLINE, detail="", previous=PREVIOUS

@@ -25,6 +25,7 @@ INCIDENT_KEYS = [
     "lasted_seconds",
     "services",
     "previous",
+    "paused_until",
 ]
 
 
