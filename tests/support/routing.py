@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import insert
 
-from watcher.core.delivery.model import LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.model import LeasedDelivery, Policy, Settlement, State, Verdict
 from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import ReceiverState
@@ -35,7 +35,7 @@ async def enqueue(
 
 async def settle(deliveries: Deliveries, receiver: str, leased: LeasedDelivery, settlement: Settlement) -> bool:
     """Settle an attempt with the change of the receiver, as a new worker would."""
-    saved, _ = await ReceiverMonitor(receiver, deliveries).settle(leased, settlement)
+    saved, _ = await ReceiverMonitor(receiver, deliveries, Policy().give_up_after).settle(leased, settlement)
     return saved
 
 

@@ -102,6 +102,7 @@ def receiver_json(facts: ReceiverFacts) -> dict[str, Any]:
         "deliveries": [_dead_letter_json(item) for item in facts.deliveries],
         "urgent": [_waiting_json(item) for item in facts.urgent],
         "ended_at": None if facts.ended_at is None else to_text(facts.ended_at),
+        "expires_at": None if facts.expires_at is None else to_text(facts.expires_at),
         "remedy": None if facts.remedy is None else _remedy_json(facts.remedy),
     }
 
@@ -243,6 +244,7 @@ def _read_receiver(data: Mapping[str, Any], kind: Kind) -> ReceiverFacts:
         deliveries=tuple(_read_dead_letter(item) for item in data["deliveries"]),
         urgent=tuple(_read_waiting(item) for item in data.get("urgent", ())),
         ended_at=None if data.get("ended_at") is None else from_text(data["ended_at"]),
+        expires_at=None if data.get("expires_at") is None else from_text(data["expires_at"]),
         remedy=_read_remedy(data, kind),
     )
 

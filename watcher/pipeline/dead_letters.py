@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watcher.core.delivery.receiver_change import (
     REMOVED,
@@ -12,6 +12,7 @@ from watcher.core.delivery.receiver_change import (
     DeadGroup,
     announcement,
     change_after,
+    with_expiry,
 )
 from watcher.core.delivery.receiver_health import DeadLetter
 from watcher.core.event import Event, named_event
@@ -40,15 +41,23 @@ async def announce_dead_letters(
     return await until_current(decide_and_write)
 
 
-async def note_removed(store: OrphanDeliveries, configured: Collection[str], now: datetime) -> list[str]:
+async def note_removed(
+    store: OrphanDeliveries, configured: Collection[str], give_up_after: timedelta, now: datetime
+) -> list[str]:
     """Let receivers count as failing that are not configured although deliveries wait for them.
+
+    Args:
+        store: it has the deliveries.
+        configured: the names of the configured receivers.
+        give_up_after: the age at which deliveries expire.
+        now: UTC.
 
     Returns:
         list[str]: the names of receivers that did not count as failing before.
     """
 
     async def decide_and_write() -> list[str]:
-        removed = await store.removed_receivers(configured)
+        removed = [with_expiry(summary, give_up_after) for summary in await store.removed_receivers(configured)]
         changes = [change_after(summary, REMOVED, store.epoch, store.restore, now) for summary in removed]
         await store.change_receivers(changes, configured)
         return [change.after.name for change in changes if change.event is not None]

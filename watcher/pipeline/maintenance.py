@@ -105,7 +105,9 @@ class Maintenance:
             log.info("backup.made", file=made)
 
     async def _note_removed(self) -> None:
-        removed = await note_removed(self._orphans, self._limits.receivers, self._clock.utc_now())
+        removed = await note_removed(
+            self._orphans, self._limits.receivers, self._limits.give_up_after, self._clock.utc_now()
+        )
         if removed:
             log.error("receiver.removed", receivers=removed, remedy=removed_advice())
             self._on_events()

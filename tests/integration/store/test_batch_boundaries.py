@@ -52,10 +52,10 @@ async def test_a_removed_receiver_without_deliveries_is_no_unannounced_problem(
     nobody = RoutingDecision(to=(), reason=replace(routed(1), not_announced=NotAnnounced.NO_OTHER))
     await routing.enqueue(outbox, [(failing, nobody)], lambda *_: None, NOW)
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",)
-    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "it counts as failing already"
+    assert await note_removed(deliveries, {"renamed"}, timedelta(days=3), NOW) == [], "it counts as failing already"
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ("receiver:hook",), "a delivery still waits for it"
     await expire_orphans(deliveries, frozenset({"renamed"}), NOW + SECOND, NOW)
-    await note_removed(deliveries, {"renamed"}, NOW)
+    await note_removed(deliveries, {"renamed"}, timedelta(days=3), NOW)
     assert read_health_stats(sqlite_url(path), NOW).unannounced == ()
 
 
@@ -135,8 +135,8 @@ async def test_a_removed_receiver_is_announced_once_and_its_deliveries_are_sent_
 ) -> None:
     await enqueue(database, make_event())
     deliveries, outbox = Deliveries(database), Outbox(database)
-    assert await note_removed(deliveries, {"renamed"}, NOW) == ["hook"]
-    assert await note_removed(deliveries, {"renamed"}, NOW) == [], "announced once"
+    assert await note_removed(deliveries, {"renamed"}, timedelta(days=3), NOW) == ["hook"]
+    assert await note_removed(deliveries, {"renamed"}, timedelta(days=3), NOW) == [], "announced once"
     ((event, _),) = await outbox.unrouted(9)
     facts = receiver_of(event)
     assert (event.kind, reason_text(facts.reason), facts.waiting) == (Kind.RECEIVER_FAILING, "receiver-removed", 1)

@@ -46,6 +46,26 @@ async def test_while_a_receiver_is_parked_a_group_expires_from_the_end_of_its_wa
     assert len(await expire(store, "hook", end, end + limit)) == 1
 
 
+@pytest.mark.parametrize("first", ["group", "sent", "untried"])
+async def test_what_waits_for_a_failing_receiver_expires_at_the_time_of_the_summary(
+    database: Database, make_event: MakeEvent, first: str
+) -> None:
+    store = Deliveries(database)
+    assert (await store.receiver_summary("hook")).oldest_allowed_at is None
+    group = Group(key="digest", patience=timedelta(minutes=10)) if first == "group" else None
+    await enqueue(database, make_event(1), group=group)
+    if first == "sent":
+        (leased,) = await claim(database, now=NOW + timedelta(seconds=5))
+        assert (await store.receiver_summary("hook")).oldest_allowed_at == NOW + timedelta(seconds=5)
+        await settle(database, leased, State.PENDING, next_at=NOW + timedelta(minutes=1))
+    expected = {"group": timedelta(minutes=10), "sent": timedelta(seconds=5), "untried": timedelta(0)}[first]
+    assert (await store.receiver_summary("hook")).oldest_allowed_at == NOW + expected
+    await park(database, "hook", NOW)
+    late = NOW + timedelta(days=1)
+    assert await expire(store, "hook", NOW + expected - timedelta(microseconds=1), late) == []
+    assert len(await expire(store, "hook", NOW + expected, late)) == 1
+
+
 async def test_a_held_message_that_is_sent_again_may_be_a_repeat(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, make_event(1))
     (leased,) = await claim(database)

@@ -203,7 +203,7 @@ async def fail(database: Database, make_event: MakeEvent) -> None:
     delivered = Verdict(state=State.DELIVERED, reason=DELIVERED)
     await routing.settle(deliveries, "chat", second, Settlement(verdict=delivered, at=NOW, signal=passed))
     await deliveries.probe("chat", NOW)
-    await note_removed(deliveries, {"hook"}, NOW)
+    await note_removed(deliveries, {"hook"}, timedelta(days=3), NOW)
     await expire(deliveries, "chat", LATER, LATER)
     await announce_dead_letters(deliveries, "chat", LATER)
     await enqueue(database, make_event(2, "w1"), to=("gone",))

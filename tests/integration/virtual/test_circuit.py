@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.event_facts import incident_of
 from tests.support.virtual import (
     FakeApi,
     FakeReceiver,
@@ -69,6 +70,7 @@ def test_a_failing_account_is_asked_by_one_probe_ever_more_slowly_unless_throttl
     kinds = {"401": "denied", "429": "throttled"}
     assert receiver.kinds == [kinds.get(outage, "unreachable"), "recovered", "succeeded"]
     assert receiver.events[-1].late
+    assert [incident_of(event).paused_until is not None for event in receiver.events[:2]] == [outage == "429", False]
     # A 404 asks for the list of services, too. A 429 says by itself when to ask again, so its probes do not slow down.
     assert len(api.request_times) <= (1800 / 30 if outage == "429" else 2 * (1800 / 150))
 

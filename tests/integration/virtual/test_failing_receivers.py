@@ -68,6 +68,7 @@ def test_a_receiver_without_a_success_is_announced_within_failing_after_and_a_mi
     async def main(clock: VirtualClock) -> None:
         hook, ops = two(FAILURES[name])
         async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY) as deliveries_run:
+            expires_at = clock.utc_now() + POLICY.give_up_after
             await deliveries_run.record([f"v{number}" for number in range(12)], Kind.FAILED)
             await asyncio.sleep(FAILING_AFTER - MINUTE)
             assert ops.events == []
@@ -76,6 +77,8 @@ def test_a_receiver_without_a_success_is_announced_within_failing_after_and_a_mi
             facts = receiver_of(event)
             assert (event.kind, facts.remedy and facts.remedy.code) == (Kind.RECEIVER_FAILING, RemedyCode.FAILING)
             assert (len(facts.urgent), facts.waiting) == (10, 12)
+            assert facts.expires_at is not None
+            assert expires_at <= facts.expires_at < expires_at + timedelta(seconds=10)
             named = facts.urgent[0].event
             assert named is not None
             assert (named.kind, named.version) == ("failed", "v0")

@@ -134,7 +134,8 @@ def sample_receiver_event(
         reason=REFUSAL.reason,
         answer=REFUSAL.answer,
     )
-    event = state_change(receiver_state, signal, Waiting(count=waiting), EPOCH, RECORDED)[1]
+    waits = Waiting(count=waiting, expires_at=RECORDED + timedelta(days=3))
+    event = state_change(receiver_state, signal, waits, EPOCH, RECORDED)[1]
     assert event is not None
     return event
 

@@ -123,5 +123,7 @@ class ReceiverFacts:
     """Urgent events that wait for the receiver, the oldest first; only the first ones are named."""
     ended_at: datetime | None = None
     """The end of the first dead letter; ``None`` where there is none."""
+    expires_at: datetime | None = None
+    """The earliest time at which a delivery that waits for a failing receiver expires; ``None`` where none waits."""
     remedy: Remedy | None = None
     """``None`` where the receiver has recovered."""

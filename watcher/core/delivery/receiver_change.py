@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,10 @@ class ReceiverSummary:
     """The oldest urgent events that wait, those of a running attempt too."""
     tried_waits: bool = False
     """Whether a delivery that was tried still waits."""
+    oldest_allowed_at: datetime | None = None
+    """The time at which the oldest delivery that waits was first allowed to go; one that was never tried counts too."""
+    expires_at: datetime | None = None
+    """The earliest time at which one of them expires, see ``with_expiry``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,12 @@ class ReceiverChange:
     """Set when the receiver fails permanently: no waiting delivery is due before this time."""
     recovered_at: datetime | None = None
     """Set when the receiver has recovered: waiting deliveries are due at once, uncertain ones a little later."""
+
+
+def with_expiry(summary: ReceiverSummary, give_up_after: timedelta) -> ReceiverSummary:
+    """Return the summary with the earliest time at which a delivery that waits expires."""
+    oldest = summary.oldest_allowed_at
+    return summary if oldest is None else replace(summary, expires_at=oldest + give_up_after)
 
 
 def change_after(
@@ -67,7 +77,7 @@ def change_after(
     before = summary.state
     if not is_news(before, signal):
         return ReceiverChange(before=before, after=before)
-    after, event = state_change(before, signal, _waiting(summary), epoch, now)
+    after, event = state_change(before, signal, _waiting(summary, now), epoch, now)
     refuses = signal.health is SignalKind.REFUSES
     return ReceiverChange(
         before=before,
@@ -93,13 +103,15 @@ def failing_change(
     summary: ReceiverSummary, since: datetime, epoch: str, restore: Restore | None, now: datetime
 ) -> ReceiverChange:
     """Return the change of a receiver that has had no success since this time."""
-    after, event = failing(summary.state, _waiting(summary), epoch, now, since)
+    after, event = failing(summary.state, _waiting(summary, now), epoch, now, since)
     return ReceiverChange(before=summary.state, after=after, event=after_restore(event, restore))
 
 
-def _waiting(summary: ReceiverSummary) -> Waiting:
+def _waiting(summary: ReceiverSummary, now: datetime) -> Waiting:
     urgent = (WaitingEventFacts(id=event.id, event=named_event(event)) for event in summary.urgent)
-    return Waiting(count=summary.waiting, urgent=tuple(urgent))
+    # A delivery that expires with this very attempt waits no more.
+    expires_at = summary.expires_at if summary.expires_at is not None and summary.expires_at > now else None
+    return Waiting(count=summary.waiting, urgent=tuple(urgent), expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

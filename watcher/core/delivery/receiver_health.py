@@ -70,6 +70,8 @@ class Waiting:
     count: int = 0
     urgent: tuple[WaitingEventFacts, ...] = ()
     """The oldest urgent events among them."""
+    expires_at: datetime | None = None
+    """The earliest time at which one of them expires; ``None`` where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ def failing(
         answer=after.answer,
         waiting=waiting.count,
         urgent=waiting.urgent[:URGENT_MAX],
+        expires_at=waiting.expires_at,
         remedy=failing_remedy(after.reason, parked=after.parked),
     )
     return after, _event(after, Kind.RECEIVER_FAILING, epoch, (since, now), facts)

@@ -198,6 +198,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.RETRIED: "Retried every hour",
         Phrase.EXPIRED: "expired {time}",
         Phrase.EXPIRY: "alerts that wait longer than `give_up_after` are not sent",
+        Phrase.EXPIRE_AT: "waiting alerts expire {time}",
         Phrase.ANSWER: "Answer: {answer}",
         Phrase.TEST_OK: "Alerts reach this channel. No training has changed",
         Phrase.TEST_BY: "Sent by {command}",

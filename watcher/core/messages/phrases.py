@@ -211,6 +211,7 @@ class Phrase(StrEnum):
     RETRIED = auto()
     EXPIRED = auto()
     EXPIRY = auto()
+    EXPIRE_AT = auto()
     ANSWER = auto()
 
     # Facts of a test.

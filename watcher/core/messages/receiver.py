@@ -148,7 +148,7 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) 
         rows=tuple(_urgent(facts, titles, words)),
         remedy=remedy if facts.urgent else (),
         marks=tuple(mark_lines((event,), words)),
-        muted=_muted(event, words, *_retried(facts, words), words.say(Phrase.EXPIRY)),
+        muted=_muted(event, words, *_retried(facts, words), _expiry(facts, words)),
         preview=(waiting, *_urgent(facts, titles, words)),
     )
 
@@ -156,6 +156,12 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) 
 def _retried(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
     if facts.remedy is not None and facts.remedy.code is RemedyCode.PARKED:
         yield words.say(Phrase.RETRIED)
+
+
+def _expiry(facts: ReceiverFacts, words: Words) -> TextLine:
+    if facts.expires_at is None:
+        return words.say(Phrase.EXPIRY)
+    return words.say(Phrase.EXPIRE_AT, time=facts.expires_at.replace(microsecond=0))
 
 
 def _urgent(facts: ReceiverFacts, titles: _Titles, words: Words) -> Iterator[TextLine]:

@@ -6,18 +6,32 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher.core.delivery.model import LeasedDelivery, Settlement
-from watcher.core.delivery.receiver_change import ReceiverChange, change_after, failing_change, overdue_since
+from watcher.core.delivery.receiver_change import (
+    ReceiverChange,
+    ReceiverSummary,
+    change_after,
+    failing_change,
+    overdue_since,
+    with_expiry,
+)
 from watcher.core.delivery.receiver_health import ReceiverState, is_news
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.pipeline.ports import Deliveries
 
 
 class ReceiverMonitor:
-    """The known state of one receiver; maintenance and other processes may change the stored one."""
+    """The known state of one receiver; maintenance and other processes may change the stored one.
 
-    def __init__(self, receiver: str, deliveries: Deliveries) -> None:
+    Args:
+        receiver: its name.
+        deliveries: the store.
+        give_up_after: the age at which its deliveries expire.
+    """
+
+    def __init__(self, receiver: str, deliveries: Deliveries, give_up_after: timedelta) -> None:
         self._receiver = receiver
         self._deliveries = deliveries
+        self._give_up_after = give_up_after
         self._state: ReceiverState | None = None
         """``None`` until it was read, and after the store had another."""
 
@@ -34,7 +48,7 @@ class ReceiverMonitor:
         known = await self._known()
         if known.failing_since is not None or known.troubled_since is None:
             return None
-        summary = await self._deliveries.receiver_summary(self._receiver)
+        summary = await self._summary()
         self._state = summary.state
         if (since := overdue_since(summary, failing_after, now)) is None:
             return None
@@ -74,11 +88,14 @@ class ReceiverMonitor:
         if not is_news(known, signal):
             # The store compares the state, so that a change by another process is noticed.
             return ReceiverChange(before=known, after=known)
-        summary = await self._deliveries.receiver_summary(self._receiver)
+        summary = await self._summary()
         if settlement.verdict.next_at is not None:
             # This delivery is leased and not among those that wait, but will be.
             summary = replace(summary, waiting=summary.waiting + 1)
         return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restore, settlement.at)
+
+    async def _summary(self) -> ReceiverSummary:
+        return with_expiry(await self._deliveries.receiver_summary(self._receiver), self._give_up_after)
 
     async def _known(self) -> ReceiverState:
         if self._state is None:

@@ -48,7 +48,7 @@ class DeliveryWorker:
         self._pace = parts.pace
         self._loop = f"delivering {self._name}"
         self._stopping = asyncio.Event()
-        self._monitor = ReceiverMonitor(self._name, parts.deliveries)
+        self._monitor = ReceiverMonitor(self._name, parts.deliveries, parts.policy.give_up_after)
         self._attempts = AttemptRunner(parts, self._monitor, self._stopping)
         self._may_announce_at = self._expired_at = parts.clock.monotonic()
         self.wake = Wake()

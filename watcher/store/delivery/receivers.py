@@ -54,6 +54,7 @@ def summary_of(connection: Connection, name: str) -> ReceiverSummary:
         waiting=int(connection.execute(waiting).scalar_one()),
         urgent=tuple(_urgent_events(connection, name)),
         tried_waits=bool(connection.scalar(select(_tried_waits(name)))),
+        oldest_allowed_at=read_time(connection.scalar(select(func.min(_delivery.c.allowed_at)).where(_open_for(name)))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from tests.unit.receivers.samples import CASES, RECORDED
 from watcher.core.delivery.reason import Context
 from watcher.core.event import Event
+from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.message import Style, Symbol
 from watcher.core.messages.text import plain_text
 from watcher.core.messages.training import compose
@@ -78,3 +80,27 @@ def test_dead_letters_that_expired_say_when(within: tuple[Context, ...], ended_a
     assert event.receiver is not None
     facts = replace(event.receiver, reason=replace(event.receiver.reason, within=within), ended_at=ended_at)
     assert plain_text(compose(replace(event, receiver=facts)).muted).startswith(muted)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "muted"),
+    [
+        (RECORDED + timedelta(days=3), "waiting alerts expire 2026-11-26 02:20:11 UTC ·"),
+        (RECORDED + timedelta(hours=2, microseconds=9), "waiting alerts expire 2026-11-23 04:20:11 UTC ·"),
+        (None, "alerts that wait longer than give_up_after are not sent ·"),
+    ],
+)
+def test_a_failing_receiver_says_when_waiting_alerts_expire(expires_at: datetime | None, muted: str) -> None:
+    event = CASES["receiver-failing"]
+    assert event.receiver is not None
+    changed = replace(event, receiver=replace(event.receiver, expires_at=expires_at))
+    assert muted in plain_text(compose(changed).muted)
+    assert from_json(json.loads(json.dumps(to_json(changed)))) == changed
+
+
+def test_an_event_of_an_older_version_says_only_that_alerts_expire() -> None:
+    stored = to_json(CASES["receiver-failing"])
+    receiver = stored["receiver"]
+    assert isinstance(receiver, dict)
+    del receiver["expires_at"]
+    assert "are not sent" in plain_text(compose(from_json(json.loads(json.dumps(stored)))).muted)
