@@ -149,6 +149,7 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
         Batch(
             snapshots=(replace(known, status="waiting"),),
             polls=(PollState(key="service:main/s"),),
+            forgotten_polls=("service:main/gone",),
             incident_rows=(IncidentRow(subject="account:main", seq=1, incident=incident),),
             deviations=(deviation,),
         )
