@@ -195,8 +195,8 @@ MUTANTS: Final = (
     Mutant(
         "a start trusts its clock at once",
         "watcher/pipeline/clock_trust.py",
-        "        self.trusted = False\n        self._stepped = False",
-        "        self.trusted = True\n        self._stepped = False",
+        "        self._agreed_offset: float | None = None",
+        "        self._agreed_offset: float | None = self._offset()",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),
     Mutant(

@@ -188,7 +188,7 @@ def _settle(
         # After the delivery was settled: the new due times apply to it, too.
         receivers.write_change(connection, change)
     if settlement.verdict.next_at is None and settlement.verdict.state is not State.DELIVERED:
-        receivers.end_trouble(connection, leased.request.delivery_id)
+        receivers.forget_failures(connection, leased.request.delivery_id)
     return True
 
 

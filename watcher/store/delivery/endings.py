@@ -13,7 +13,7 @@ from watcher.core.delivery.reason import read_reason, write_reason
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.delivery.receivers import WAITING_STATES, end_trouble
+from watcher.store.delivery.receivers import WAITING_STATES, forget_failures
 from watcher.store.rows import write_time
 
 ENDED_MAX: Final = 200
@@ -69,7 +69,7 @@ def end(connection: Connection, ending: DeliveryEnd, now: datetime) -> bool:
     if connection.execute(update(_delivery).where(unchanged).values(values)).rowcount != 1:
         return False
     close(connection, ending.id, verdict, now)
-    end_trouble(connection, ending.id)
+    forget_failures(connection, ending.id)
     return True
 
 

@@ -80,8 +80,8 @@ def _tried_waits(name: str) -> ColumnElement[bool]:
     return exists().where(_open_for(name), _delivery.c.attempted_at.is_not(None))
 
 
-def end_trouble(connection: Connection, delivery_id: str) -> None:
-    """Forget the trouble of a receiver once nothing that was tried waits for it, after a delivery without success.
+def forget_failures(connection: Connection, delivery_id: str) -> None:
+    """Forget the failed attempts of a receiver once nothing tried waits for it, after a delivery without success.
 
     The times of the deliveries do not tell since when something waits: one may have ended, or joined a younger one.
     """

@@ -102,7 +102,8 @@ async def test_the_hourly_maintenance_shrinks_the_file(path: Path, database: Dat
     await fill(database, make_event)
     full = number(path, "page_count")
     limits = Limits(keep_history=DAY, longest_wait=DAY, give_up_after=DAY, receivers=frozenset())
-    clock, trust = Clock(), ClockTrust()
+    clock = Clock()
+    trust = ClockTrust(clock)
     trust.note_agreement()
     maintenance = Maintenance(
         Retention(database),

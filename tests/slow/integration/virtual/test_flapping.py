@@ -119,10 +119,10 @@ def test_r12_views_that_lag_hours_behind_the_list_neither_hide_nor_repeat_an_end
     ("statuses", "kind"),
     [
         (("waiting", "learning"), "replica"),
-        (("learning", "completed"), "replica"),
+        pytest.param(("learning", "completed"), "replica", marks=pytest.mark.torture),
         (("completed", "learningFailed"), "replica"),
         (("learning", "paused"), "replica"),
-        (("learning", "stopping"), "within an interval"),
+        pytest.param(("learning", "stopping"), "within an interval", marks=pytest.mark.torture),
         (("completed", "learningFailed", "requestFailed"), "within an interval"),
         (("requesting", "waiting", "learning", "completed"), "within an interval"),
     ],

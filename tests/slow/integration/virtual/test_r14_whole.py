@@ -53,7 +53,7 @@ FAILURES: Final[Mapping[str, Behaviour]] = {
     "redirects": responding(302, {"location": "https://elsewhere.example/"}),
     "410": responding(410),
 }
-RARER: Final = frozenset({"resets", "503", "redirects"})
+RARER: Final = frozenset({"resets", "503", "429 for ever", "redirects"})
 """Failures that resemble another one; they run in the full suite only."""
 
 

@@ -54,7 +54,13 @@ def assert_announced_in_time(consumers: VirtualConsumers, failed_at: datetime) -
     assert all(at - failed_at >= FAILING_AFTER for at, _ in announced)
 
 
-@pytest.mark.parametrize(("step", "dies"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
+@pytest.mark.parametrize(
+    ("step", "dies"),
+    [
+        *(pytest.param(step, False, marks=() if step == STEPS[0] else pytest.mark.torture) for step in STEPS),
+        (STEPS[-1], True),
+    ],
+)
 def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pending(
     tmp_path: Path, step: timedelta, *, dies: bool
 ) -> None:
@@ -101,7 +107,9 @@ def test_r16_a_step_and_its_correction_repeat_lose_and_expire_nothing_that_is_pe
     assert other_kinds <= {Kind.CLOCK_SKEW, Kind.RECOVERED, *ABOUT_RECEIVERS}
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=() if step == STEPS[-1] else pytest.mark.torture) for step in STEPS]
+)
 def test_r16_after_a_step_the_newest_backup_is_current_and_no_extra_backups_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
