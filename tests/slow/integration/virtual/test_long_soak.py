@@ -54,7 +54,7 @@ def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(
         interval_seconds=60,
         sample_minutes=5,
         day_hours=3,
-        change_seconds=(4.0, 12.0),
+        change_seconds=(2.0, 6.0),
         keep_hours=1,
         maintenance_minutes=5,
         sweep_seconds=virtual.SWEEP_SECONDS,
