@@ -159,7 +159,7 @@ def test_filters_choose_the_trainings(
 def test_a_filter_without_a_match_says_so(run: Run, store: Callable[..., Path]) -> None:
     config = store(training("v1", "completed"))
     assert "no training matches" in run("status", "--failed", "--config", config).out
-    assert "no training is recorded yet" in run("status", "--service", "x*", "--config", config).out
+    assert "no training matches" in run("status", "--service", "x*", "--config", config).out
 
 
 def test_trainings_that_are_gone_or_not_watched_are_counted_apart(run: Run, store: Callable[..., Path]) -> None:

@@ -110,7 +110,7 @@ FAILURES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Gone]]]] =
 }
 WAYS: Final = ("beside the daemon", "without a daemon")
 CASES: Final = [
-    pytest.param(failure, way, marks=() if place % 2 == number else pytest.mark.torture)
+    pytest.param(failure, way, marks=() if place == number else pytest.mark.torture)
     for place, failure in enumerate(FAILURES)
     for number, way in enumerate(WAYS)
 ]

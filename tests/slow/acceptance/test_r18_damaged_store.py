@@ -53,7 +53,15 @@ async def more_deliveries(hook: Inbox, count: int = 8) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [garbage, checkpointed(flipped_bits), checkpointed(truncated), emptied, gone, without_log]
+    "damage",
+    [
+        garbage,
+        checkpointed(flipped_bits),
+        pytest.param(checkpointed(truncated), marks=pytest.mark.torture),
+        pytest.param(emptied, marks=pytest.mark.torture),
+        gone,
+        pytest.param(without_log, marks=pytest.mark.torture),
+    ],
 )
 async def test_r18_after_a_restore_events_are_announced_once_and_possible_repeats_are_marked(
     tmp_path: Path, damage: Damage

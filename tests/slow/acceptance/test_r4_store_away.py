@@ -64,7 +64,7 @@ async def readiness(page: str) -> int:
     return int(answer.split()[1])
 
 
-@pytest.mark.parametrize("away", [locked, failing])
+@pytest.mark.parametrize("away", [locked, pytest.param(failing, marks=pytest.mark.torture)])
 async def test_r4_a_store_that_cannot_be_written_for_a_while_loses_nothing(tmp_path: Path, away: Away) -> None:
     draw = random.Random(20261125)  # noqa: S311 - the changes
     api, runs = RecordingSimulator(), list[DaemonRun]()

@@ -130,7 +130,9 @@ async def test_r5_stops_at_random_times_lose_nothing_and_repeat_nothing(tmp_path
     assert len(hook.events()) > 8
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind == "hang" else pytest.mark.torture) for kind in FAULTS]
+)
 async def test_r5_a_poll_that_runs_at_sigterm_is_finished_or_repeated_by_the_next_start(
     tmp_path: Path, kind: str
 ) -> None:

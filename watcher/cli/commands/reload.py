@@ -49,9 +49,10 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _show(answer: Mapping[str, object]) -> None:
     out = screen()
     out.line("reloaded ", cell(answer["file"]))
-    for line in _texts(answer, "changes") or ["no setting has changed"]:
+    changes, keys = _texts(answer, "changes"), _texts(answer, "needs_restart")
+    for line in changes or ([] if keys else ["no setting has changed"]):
         out.line("  ", cell(line))
-    for key in _texts(answer, "needs_restart"):
+    for key in keys:
         out.line("  ", cell(key), ": needs a restart")
 
 

@@ -33,7 +33,7 @@ NOTE_WIDTH: Final = 20
 def show_trainings(report: StatusReport, times: Times, out: Screen) -> None:
     """Write the trainings that were asked for, then the counts of all."""
     if not report.totals.total:
-        out.line("no training is recorded yet")
+        out.line("no training is recorded yet" if report.selection == NO_FILTER else "no training matches")
         return
     if report.trainings:
         out.table(training_table(report.trainings, times))

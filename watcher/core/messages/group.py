@@ -199,15 +199,16 @@ def _title(events: Sequence[Event], messages: Sequence[Message], style: Style) -
     failed = {event.subject for event in events if event.kind is Kind.FAILED}
     others = sum(event.kind is not Kind.FAILED for event in events)
     if len(subjects) == 1 and len(events) > 1:
-        return (words.say(Phrase.BATCH_OF_ONE, count=len(events)), messages[0].subject)
+        headline = Phrase.BATCH_OF_ONE if _is_about_training(events[0]) else Phrase.BATCH_MIXED
+        return (words.say(headline, count=len(events)), messages[0].subject)
     if not failed:
         return (words.say(_headline_without_failures(events), count=len(events)),)
     if len(failed) == 1:
-        headline: tuple[TextLine, ...] = (words.say(Phrase.FAILED), messages[0].subject)
+        first: tuple[TextLine, ...] = (words.say(Phrase.FAILED), messages[0].subject)
     else:
-        headline = (words.say(Phrase.BATCH_FAILED, count=len(failed)),)
+        first = (words.say(Phrase.BATCH_FAILED, count=len(failed)),)
     rest = words.counted(Phrase.OTHER_CHANGES, others) if others else _services(events, style)
-    return (*headline, rest)
+    return (*first, rest)
 
 
 def _headline_without_failures(events: Sequence[Event]) -> Phrase:

@@ -228,7 +228,7 @@ def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Datab
         aside = replace_store(path, chosen, now)
         recovery = Recovery(
             reason="asked-for",
-            problem="a backup was asked for",
+            problem="a restore was asked for",
             backup=str(chosen),
             backup_made_at=to_text(made_at),
             set_aside=aside,

@@ -21,10 +21,8 @@ from urllib.request import Request, urlopen
 import pytest
 from standardwebhooks import Webhook
 
-from tests.acceptance.cli_support import COMMAND, Simulated, command, environment, eventually
+from tests.acceptance.cli_support import COMMAND, Simulated, command, environment, eventually, simulated
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
-
-pytestmark = pytest.mark.usefixtures("running_demo")
 
 TURNS: Final = (500, None, 400, 200, 401, 410, *(302,) * 9)
 """The statuses of an address in turn. A receiver that refuses one delivery three times in a row is failing; of these
@@ -243,6 +241,12 @@ def leaks(place: Place) -> list[tuple[str, str]]:
 def distinct(name: str) -> str:
     """Return a unique secret with characters that some formats escape."""
     return f"{name}+{secrets.token_hex(12)}/=&{secrets.token_hex(12)}"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulated]:
+    with simulated() as running:
+        yield running
 
 
 @pytest.fixture
