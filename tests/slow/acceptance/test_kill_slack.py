@@ -83,7 +83,7 @@ async def one_round(trial: Trial) -> bool:
 
 
 async def test_r1_kills_around_sends_to_a_slack_bot_leave_one_message_in_effect_each(tmp_path: Path) -> None:
-    kills = rounds(few=12, full=100)
+    kills = rounds(few=8, full=100)
     trial = Trial(tmp_path, RecordingSimulator(), random.Random(20261125))  # noqa: S311 - the times of the kills
     slack = LocalSlack(fault=trial.fault, arrived=trial.post.set, delays=trial.delays)
     for version in range(VERSIONS):

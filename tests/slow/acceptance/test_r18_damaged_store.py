@@ -56,7 +56,7 @@ async def more_deliveries(hook: Inbox, count: int = 8) -> None:
     "damage",
     [
         garbage,
-        checkpointed(flipped_bits),
+        pytest.param(checkpointed(flipped_bits), marks=pytest.mark.torture),
         pytest.param(checkpointed(truncated), marks=pytest.mark.torture),
         pytest.param(emptied, marks=pytest.mark.torture),
         gone,

@@ -118,7 +118,7 @@ async def test_r5_stops_at_random_times_lose_nothing_and_repeat_nothing(tmp_path
     hook.seconds = lambda: draw.choice((0.0, 0.0, 0.3, 1.0))
     async with stop_scenario(tmp_path, hook) as place:
         async with changes_under_way(place.api, 5):
-            for _ in range(rounds(few=8, full=60)):
+            for _ in range(rounds(few=5, full=60)):
                 async with place.running():
                     await place.polled()
                     await asyncio.sleep(draw.uniform(0.0, 1.5))

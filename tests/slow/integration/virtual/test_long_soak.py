@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.support import long_soak, virtual
-from tests.support.fault_table import TALLY, note_growth, remark
+from tests.support.fault_table import note_growth, remark
 from tests.support.long_soak import LongSoak, Plan
 from tests.support.soak import growth
 
@@ -43,20 +43,19 @@ def check_pruning(result: LongSoak, plan: Plan) -> None:
     remark(f"history of {plan.keep_hours:g} h: pruned at most {overdue:.1f} h after its time")
     assert overdue < plan.maintenance_minutes / 60 + SLACK_HOURS
     assert max(sample.orphans for sample in result.samples) == 0
-    kept = max(sample.events_kept for sample in result.samples)
-    assert result.events > (2.0 if TALLY.full else 1.5) * kept, "the store keeps a part of them"
+    assert result.events > 2 * max(sample.events_kept for sample in result.samples), "the store keeps a part of them"
     later = [sample.store_megabytes for sample in result.samples if sample.minute > 1.25 * plan.keep_hours * 60]
     assert later[-1] < 1.2 * later[0], "the same amount of history keeps its size"
 
 
 def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(tmp_path: Path) -> None:
     plan = Plan(
-        hours=3.5 if TALLY.full else 2.0,
+        hours=3.5,
         interval_seconds=60,
         sample_minutes=5,
-        day_hours=3.0 if TALLY.full else 1.75,
+        day_hours=3,
         change_seconds=(2.0, 6.0),
-        keep_hours=1.0 if TALLY.full else 0.5,
+        keep_hours=1,
         maintenance_minutes=5,
         sweep_seconds=virtual.SWEEP_SECONDS,
     )

@@ -50,7 +50,7 @@ def test_r23_a_first_start_with_five_hundred_trainings_in_every_status_announces
 def test_r23_a_first_start_with_crashes_in_its_first_round_announces_nothing(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         consumers = with_five_hundred_trainings(tmp_path, clock)
-        for number in range(rounds(few=12, full=60)):
+        for number in range(rounds(few=8, full=60)):
             async with consumers.running(graceful=False):
                 await asyncio.sleep(0.1 + 2.7 * (number % 12))
         async with consumers.running():
