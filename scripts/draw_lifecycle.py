@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from watcher.core.training.lifecycle import STAGES, TRANSITIONS, Transition
 from watcher.core.training.model import is_final
+from watcher.core.training.transitions import STAGES, TRANSITIONS, Transition
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "architecture.md"
 BEGIN: Final = "<!-- drawn by scripts/draw_lifecycle.py: begin -->"

@@ -99,12 +99,7 @@ def route(  # noqa: PLR0913 - one parameter an option
         settings = load_config(config)
         subject = _invented(request, settings) if event is None else _stored(event, settings)
         report = report_on(subject.event, settings, subject.recent, subject.silence)
-    if as_json:
-        screen().json(_document(subject, report))
-    else:
-        from watcher.cli.text.route import show_route
-
-        show_route(subject.event, subject.stored, report, present_times(), screen())
+    _show(subject, report, as_json=as_json)
     raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
 
 
@@ -125,6 +120,15 @@ class _RoutedEvent:
     """The number of events of its subject within the hour before it, itself included."""
     silence: Silence | None = None
     """The silence that covers it now."""
+
+
+def _show(subject: _RoutedEvent, report: RouteReport, *, as_json: bool) -> None:
+    if as_json:
+        screen().json(_document(subject, report))
+        return
+    from watcher.cli.text.route import show_route
+
+    show_route(subject.event, subject.stored, report, present_times(), screen())
 
 
 def _invented(request: SampleRequest, config: Config) -> _RoutedEvent:

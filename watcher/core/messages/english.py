@@ -1,4 +1,4 @@
-"""The English texts of messages, and how English writes durations and times.
+"""The English texts of messages.
 
 Every value from outside is a parameter in code style. A message about polling or the store never contains the word
 "fail": nobody may take it for a training that failed.
@@ -337,22 +337,3 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
     }
 )
 """The text of every phrase; a test compares the keys, and the parameters of every language."""
-
-_UNITS: Final = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def english_duration(seconds: float) -> str:
-    """Write a span in its two largest units, rounded down, e.g. ``2 h 10 min``; zero parts are left out."""
-    rest = max(int(seconds), 0)
-    parts = []
-    for size, one, several in _UNITS:
-        count, rest = divmod(rest, size)
-        parts.append((count, one if count == 1 else several))
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
-
-
-def english_day(year: int | None, month: int, day: int) -> str:
-    """Write a day, e.g. ``26 Nov``; with its year where one is given."""
-    return f"{day} {MONTHS[month - 1]}" + ("" if year is None else f" {year}")

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 from string import Formatter
 from typing import Final
 
-from watcher.core.messages.english import ENGLISH, english_day, english_duration
+from watcher.core.messages.english import ENGLISH
+from watcher.core.messages.english_times import english_day, english_duration
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, Link, Piece, TextLine, plain_text
 

@@ -45,8 +45,8 @@ from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of, pattern
 from watcher.core.routing.routes import Routes
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.secret import Secret
-from watcher.core.training.lifecycle import NEEDS_CONFIRMATION, Transition, transition_between
 from watcher.core.training.model import ServiceRef
+from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, transition_between
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.delivery.pace import ChannelPace
 from watcher.pipeline.delivery.worker import DeliveryWorker, workers

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.support import paths
 from watcher.core.delivery.reason import Context, ReasonCode, RefusalRemedy
-from watcher.core.messages.english import ENGLISH, english_duration
+from watcher.core.messages.english import ENGLISH
+from watcher.core.messages.english_times import english_duration
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, plain_text
 from watcher.core.messages.words import ENGLISH_WORDS, capital

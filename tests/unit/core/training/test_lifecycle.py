@@ -12,19 +12,15 @@ from hypothesis import strategies as st
 from watcher.core.event import Event, Kind
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import (
-    STAGES,
-    TRANSITIONS,
-    Transition,
     decide,
     missed,
     settle,
-    skipped_between,
-    transition_between,
     unlisted,
     vanished,
     with_last_good_poll,
 )
 from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef
+from watcher.core.training.transitions import STAGES, TRANSITIONS, Transition, skipped_between, transition_between
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 REF = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
