@@ -44,8 +44,8 @@ def main() -> None:
     cases = QUICK if given.quick else FULL
     chosen = given.cases or list(cases)
     figures = [figure for name in chosen for figure in cases[name]()]
-    print(f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}\n")  # noqa: T201
-    print(table(figures))  # noqa: T201
+    print(f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}\n")
+    print(table(figures))
 
 
 if __name__ == "__main__":

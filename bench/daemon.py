@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,8 +37,8 @@ class Server:
 
     def control(self, command: str, **given: float) -> Any:  # noqa: ANN401 - each command has an answer of its own
         """Send a control command and return its answer."""
-        request = urllib.request.Request(f"{self.url}/bench/{command}", data=json.dumps(given).encode())  # noqa: S310
-        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:  # noqa: S310 - loopback
+        request = urllib.request.Request(f"{self.url}/bench/{command}", data=json.dumps(given).encode())
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
             return json.load(answer)
 
 
@@ -69,7 +70,7 @@ class Daemon:
 def server(services: int = 1, trainings: int = 1000) -> Iterator[Server]:
     """Run the benchmark's server."""
     command = [sys.executable, "-m", "bench.server", "--services", str(services), "--trainings", str(trainings)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - pipes were asked for
         try:
             yield Server(int(process.stdout.readline()), process.pid)
@@ -83,10 +84,10 @@ def daemon(folder: Path, config: str) -> Iterator[Daemon]:
     (folder / "config.toml").write_text(config)
     before = time.monotonic()
     command = [sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.toml")]
-    environment = {**os.environ, **KEYS, "PYTHONPATH": os.getcwd()}  # noqa: PTH109
+    environment = {**os.environ, **KEYS, "PYTHONPATH": str(Path.cwd())}
     with (
         (folder / "daemon.log").open("wb") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process,  # noqa: S603 - our own program
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process,
     ):
         try:
             port = web_port(config)
@@ -142,13 +143,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, folder: Path)
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=START_SECONDS) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(url, timeout=START_SECONDS) as answer:
         return cast("bytes", answer.read())
 
 
 def _free_port() -> int:
-    import socket  # noqa: PLC0415
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

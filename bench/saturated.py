@@ -60,7 +60,7 @@ def _watcher(seconds: float) -> float:
 
 def _client(name: str, api: Server, seconds: float) -> float | None:
     command = [os.environ.get("BENCH_PYTHON", sys.executable), "-m", "bench.clients", name, api.url, PATH, str(seconds)]
-    ended = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own program
+    ended = subprocess.run(command, capture_output=True, check=False)
     if ended.returncode:
         return None
     result = json.loads(ended.stdout)
