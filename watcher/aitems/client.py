@@ -17,7 +17,7 @@ from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
 from watcher.aitems.list_page import MAX_LIST_BYTES, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import BadAnswer, Item, ServiceInfo, Times
+from watcher.aitems.wire import BadAnswer, CallTimes, Item, ServiceInfo
 from watcher.clock import Clock
 from watcher.core.messages.training import one_line
 from watcher.core.polling.result import Cause, PollFailure, PollResult, UnreadableRecord
@@ -315,5 +315,5 @@ def _path(*segments: str) -> str:
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
-def _times(answer: Answered) -> Times:
-    return Times(asked_at=answer.asked_at, answered_at=answer.answered_at)
+def _times(answer: Answered) -> CallTimes:
+    return CallTimes(asked_at=answer.asked_at, answered_at=answer.answered_at)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic
 
 from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
-from watcher.aitems.wire import Item, ServiceInfo, Times
+from watcher.aitems.wire import CallTimes, Item, ServiceInfo
 from watcher.core.polling.result import PollFailure, UnreadableRecord
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
@@ -35,7 +35,7 @@ class CompleteList(Generic[Item]):
     """A list with all its pages."""
 
     items: tuple[Item, ...]
-    times: Times
+    times: CallTimes
     """From the first page's request to the last page's answer."""
     digest: bytes
     """SHA-256 of the bodies of the pages."""
@@ -55,7 +55,7 @@ class PageCollector(Generic[Item]):
         self.complete = False
         self._items: dict[TrainingRef | ServiceRef, Item] = {}
         self._bytes = 0
-        self._times: Times | None = None
+        self._times: CallTimes | None = None
         self._digest = hashlib.sha256()
         self._date: datetime | None = None
         self._deviations: set[str] = set()
@@ -100,7 +100,7 @@ class PageCollector(Generic[Item]):
     def _note(self, page: Page[Item], answer: Answered) -> None:
         self._bytes += len(answer.body)
         asked_at = self._times.asked_at if self._times else answer.asked_at
-        self._times = Times(asked_at=asked_at, answered_at=answer.answered_at)
+        self._times = CallTimes(asked_at=asked_at, answered_at=answer.answered_at)
         self._digest.update(answer.body)
         self._date = server_date(answer.headers)
         self._deviations.update(page.deviations)

@@ -15,7 +15,7 @@ from watcher.cli.text.output import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from watcher.cli.text.times import Times
+    from watcher.cli.text.times import LocalTimes
     from watcher.config import Config, ConfigError, ConfigFile
 
 CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.toml or /etc/aitems-watcher/config.toml."
@@ -39,7 +39,7 @@ WideOption = Annotated[bool, typer.Option("--wide", "-w", help="Show every colum
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every log line.")]
 
 
-def present_times(*, wide: bool = False) -> Times:
+def present_times(*, wide: bool = False) -> LocalTimes:
     """Return the times of a command that runs now, in the zone of ``TZ``."""
     from watcher.cli.text.times import local_times
     from watcher.clock import Clock

@@ -18,8 +18,8 @@ BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A fault before its line is known."""
+class UnplacedFault:
+    """A fault before its line is known; ``ConfigFault`` has it."""
 
     path: KeyPath
     problem: str

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from watcher.config.document import Document
-from watcher.config.faults import ConfigError, ConfigFault, KeyPath, Problem, key_text
+from watcher.config.faults import ConfigError, ConfigFault, KeyPath, UnplacedFault, key_text
 from watcher.config.models.fields import ValidationContext
 from watcher.config.models.routes import routes_of
 from watcher.config.models.settings import Config
@@ -86,7 +86,7 @@ def _whole_file(path: Path, problem: str, remedy: str, line: int | None = None) 
 
 def checked(
     parsed: Mapping[str, object], folder: Path, lines: Lines, needed: Collection[str]
-) -> Document | tuple[Problem, ...]:
+) -> Document | tuple[UnplacedFault, ...]:
     """Return the settings, or all problems: those of single values, then those of several values together."""
     unnamed = tuple(unnamed_sections(parsed))
     reported = {problem.path[0] for problem in unnamed}
@@ -99,7 +99,7 @@ def checked(
     return (*unnamed, *single, *together)
 
 
-def _validate(parsed: Mapping[str, object], folder: Path) -> Document | tuple[Problem, ...]:
+def _validate(parsed: Mapping[str, object], folder: Path) -> Document | tuple[UnplacedFault, ...]:
     context = ValidationContext(folder, _names(parsed.get("account")), _names(parsed.get("receiver")))
     try:
         return Document.model_validate(parsed, context=context)
@@ -111,7 +111,7 @@ def _names(section: object) -> tuple[str, ...]:
     return tuple(name for name, _ in named_tables(section))
 
 
-def _fault(path: Path, lines: Lines, problem: Problem) -> ConfigFault:
+def _fault(path: Path, lines: Lines, problem: UnplacedFault) -> ConfigFault:
     return ConfigFault(
         file=path,
         line=lines.of(problem.path),

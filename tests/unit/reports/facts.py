@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from watcher.cli.text.output import Screen
-from watcher.cli.text.times import Times
+from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import read_reason
 from watcher.core.event import Event, Kind
@@ -26,7 +26,7 @@ EVIL: Final = "\x1b[31mred\x1b[0m \x9b1m[bold]markup[/bold] \u202eback\nsecond l
 """A hostile text from an API: terminal sequences, markup, a character that reorders, a line break."""
 STEERING: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
-TIMES: Final = Times(NOW, UTC, wide=True)
+TIMES: Final = LocalTimes(NOW, UTC, wide=True)
 
 
 def plain_screen() -> tuple[Screen, io.StringIO]:

@@ -18,7 +18,7 @@ from watcher.cli.text.times import local_times
 
 if TYPE_CHECKING:
     from watcher.cli.text.output import Screen
-    from watcher.cli.text.times import Times
+    from watcher.cli.text.times import LocalTimes
     from watcher.config import Config
     from watcher.core.health.problems import DaemonHealth
     from watcher.reports.status import StatusReport
@@ -80,7 +80,7 @@ def status(  # noqa: PLR0913 - one parameter an option
         from watcher.reports.trainings import Selection
 
         selection = Selection(failed=failed, in_progress=in_progress, everything=all_, service=service)
-        request = Request(named, selection, wide=wide, as_json=as_json, indent=None if watch else 2)
+        request = StatusRequest(named, selection, wide=wide, as_json=as_json, indent=None if watch else 2)
         settings = load_for_store(config)
         if watch:
             repeat(lambda: show(request, settings), screen())
@@ -120,7 +120,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StatusRequest:
     """What to show, and how."""
 
     target: Target | None
@@ -131,7 +131,7 @@ class Request:
     """The indent of JSON; ``None`` for one line."""
 
 
-def show(request: Request, settings: Config) -> bool:
+def show(request: StatusRequest, settings: Config) -> bool:
     """Read and write the status once; return whether it has a problem."""
     daemon = daemon_health(settings, os.environ)
     with reading(settings, os.environ) as views:
@@ -144,7 +144,7 @@ def show(request: Request, settings: Config) -> bool:
     return page.has_problem
 
 
-def _read(request: Request, settings: Config, views: Views, daemon: DaemonHealth) -> StatusReport | TrainingPage:
+def _read(request: StatusRequest, settings: Config, views: Views, daemon: DaemonHealth) -> StatusReport | TrainingPage:
     from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part
     from watcher.core.training.model import TrainingRef
 
@@ -157,7 +157,7 @@ def _read(request: Request, settings: Config, views: Views, daemon: DaemonHealth
     return read_training(settings, views, ref)
 
 
-def _write(page: StatusReport | TrainingPage, times: Times, out: Screen) -> None:
+def _write(page: StatusReport | TrainingPage, times: LocalTimes, out: Screen) -> None:
     from watcher.cli.text.status import show_status
     from watcher.cli.text.training_page import show_training
     from watcher.reports.training_page import TrainingPage

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import Times
+from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.reasons import reason_text
@@ -32,7 +32,7 @@ STYLES: Final = {
 }
 
 
-def delivery_table(deliveries: Sequence[DeliveryView], times: Times) -> Table:
+def delivery_table(deliveries: Sequence[DeliveryView], times: LocalTimes) -> Table:
     """Return one row per delivery."""
     columns = (
         *("DELIVERY", "RECEIVER", "STATE"),
@@ -45,7 +45,7 @@ def delivery_table(deliveries: Sequence[DeliveryView], times: Times) -> Table:
     return Table(columns, [_row(delivery, times) for delivery in deliveries])
 
 
-def _row(delivery: DeliveryView, times: Times) -> tuple[Cell, ...]:
+def _row(delivery: DeliveryView, times: LocalTimes) -> tuple[Cell, ...]:
     return (
         cell(delivery.id[:SHORT_ID_LENGTH]),
         cell(delivery.receiver),
@@ -58,7 +58,7 @@ def _row(delivery: DeliveryView, times: Times) -> tuple[Cell, ...]:
     )
 
 
-def print_delivery(delivery: DeliveryView, times: Times, out: Screen, silence: Silence | None = None) -> None:
+def print_delivery(delivery: DeliveryView, times: LocalTimes, out: Screen, silence: Silence | None = None) -> None:
     """Write everything about one delivery, then the command that sends it again."""
     out.line("delivery  ", cell(delivery.id))
     out.line("receiver  ", cell(delivery.receiver))
@@ -75,7 +75,7 @@ def print_delivery(delivery: DeliveryView, times: Times, out: Screen, silence: S
         out.line(cell(f"send it again: aitems-watcher deliveries retry {delivery.id[:SHORT_ID_LENGTH]}"))
 
 
-def _facts(delivery: DeliveryView, times: Times) -> Sequence[tuple[str, str]]:
+def _facts(delivery: DeliveryView, times: LocalTimes) -> Sequence[tuple[str, str]]:
     def optional(time: datetime | None) -> str:
         return "" if time is None else times.full(time)
 

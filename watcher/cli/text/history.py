@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
-from watcher.cli.text.times import Times
+from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
 from watcher.core.messages.reasons import reason_text
@@ -29,7 +29,7 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(entries: Sequence[EventHistory], times: Times) -> Table:
+def history_table(entries: Sequence[EventHistory], times: LocalTimes) -> Table:
     """Return one row per event."""
     columns = (
         *(times.heading("WHEN"), "KIND", "ABOUT", "EVENT", "CHANGE"),
@@ -40,7 +40,7 @@ def history_table(entries: Sequence[EventHistory], times: Times) -> Table:
     return Table(columns, [_row(entry, times) for entry in entries])
 
 
-def _row(entry: EventHistory, times: Times) -> tuple[Cell, ...]:
+def _row(entry: EventHistory, times: LocalTimes) -> tuple[Cell, ...]:
     event, message = entry.event, compose(entry.event)
     return (
         Cell(times.bounds(event.after, event.before)),

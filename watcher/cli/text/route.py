@@ -12,7 +12,7 @@ from watcher.core.routing.matcher import facts_of
 from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
-    from watcher.cli.text.times import Times
+    from watcher.cli.text.times import LocalTimes
     from watcher.core.event import Event
     from watcher.reports.route import RecipientReport, RouteAnswer, RouteReport
     from watcher.store.views import EventHistory
@@ -21,7 +21,7 @@ TEXT_WIDTH: Final = 16
 """The least columns of a text; a longer one is cut in a narrow terminal."""
 
 
-def show_route(event: Event, stored: EventHistory | None, report: RouteReport, times: Times, out: Screen) -> None:
+def show_route(event: Event, stored: EventHistory | None, report: RouteReport, times: LocalTimes, out: Screen) -> None:
     """Write the event, each route, and the receivers that are notified."""
     out.line(cell(_event_text(event)))
     if stored is not None:

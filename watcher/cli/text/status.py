@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.times import Times, age_text
+from watcher.cli.text.times import LocalTimes, age_text
 from watcher.cli.text.trainings import show_trainings
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
@@ -46,7 +46,7 @@ COUNTED: Final[Mapping[ProblemCode, str]] = MappingProxyType(
 """Problems that are only counted in the first lines: their table has one advice for each cause."""
 
 
-def show_status(report: StatusReport, times: Times, out: Screen) -> None:
+def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     """Write the whole report: the problems first, and the gravest of them again next to the prompt."""
     _show_problems(report.problems, out)
     show_trainings(report, times, out)
@@ -118,7 +118,7 @@ def _count(states: dict[State, QueueState], *wanted: State, style: str = "") -> 
     return Cell(str(count), style if count else FAINT)
 
 
-def show_polls(polls: Sequence[PollReport], times: Times, out: Screen) -> None:
+def show_polls(polls: Sequence[PollReport], times: LocalTimes, out: Screen) -> None:
     """Write the failing polls with one remedy for each cause, then the polls that were not attempted yet."""
     by_cause: dict[Cause | None, list[PollReport]] = defaultdict(list)
     for polled in polls:
@@ -133,7 +133,7 @@ def show_polls(polls: Sequence[PollReport], times: Times, out: Screen) -> None:
         out.line(cell(f"not polled yet: {_targets_text(untried)}", WARN))
 
 
-def _show_failing(cause: Cause | None, failing: Sequence[PollReport], times: Times, out: Screen) -> None:
+def _show_failing(cause: Cause | None, failing: Sequence[PollReport], times: LocalTimes, out: Screen) -> None:
     first = min((polled.state.failed_since for polled in failing if polled.state.failed_since), default=None)
     since = "" if first is None else f" since {times.full(first)}"
     attempts = max(polled.state.failures for polled in failing)
@@ -157,7 +157,9 @@ def _targets_text(polls: Sequence[PollReport]) -> str:
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
-def _show_incidents(incidents: Sequence[Incident], advised: Container[Cause | None], times: Times, out: Screen) -> None:
+def _show_incidents(
+    incidents: Sequence[Incident], advised: Container[Cause | None], times: LocalTimes, out: Screen
+) -> None:
     if not incidents:
         return
     rows = [
@@ -180,7 +182,7 @@ def _show_incidents(incidents: Sequence[Incident], advised: Container[Cause | No
             out.line("  ", cell(f"{cause}: {advice(cause)}"))
 
 
-def _show_deviations(deviations: Sequence[Deviation], times: Times, out: Screen) -> None:
+def _show_deviations(deviations: Sequence[Deviation], times: LocalTimes, out: Screen) -> None:
     if not deviations:
         return
     rows = [
@@ -194,14 +196,14 @@ def _show_deviations(deviations: Sequence[Deviation], times: Times, out: Screen)
         out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher status --json")
 
 
-def _show_silences(silences: Sequence[Silence], times: Times, out: Screen) -> None:
+def _show_silences(silences: Sequence[Silence], times: LocalTimes, out: Screen) -> None:
     if silences:
         out.line()
     for item in silences:
         out.line(cell(f"silenced by {silence_text(item, times)}", WARN))
 
 
-def _show_failing_receivers(report: StatusReport, times: Times, out: Screen) -> None:
+def _show_failing_receivers(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     rows = [
         (
             cell(item.name, BAD),

@@ -20,7 +20,7 @@ SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class LocalTimes:
     """Writes times as a command shows them: local, and without today's date."""
 
     now: datetime
@@ -93,9 +93,9 @@ def zone_of(environ: Mapping[str, str]) -> tzinfo | None:
         return None
 
 
-def local_times(environ: Mapping[str, str], now: datetime, *, wide: bool = False) -> Times:
+def local_times(environ: Mapping[str, str], now: datetime, *, wide: bool = False) -> LocalTimes:
     """Return the times of a command that runs ``now``."""
-    return Times(now, zone_of(environ), wide)
+    return LocalTimes(now, zone_of(environ), wide)
 
 
 def age_text(age: timedelta) -> str:

@@ -15,14 +15,14 @@ from watcher.core.messages.training import one_line
 from watcher.reports.polls import target_text
 
 if TYPE_CHECKING:
-    from watcher.cli.text.times import Times
+    from watcher.cli.text.times import LocalTimes
     from watcher.reports.training_page import TrainingPage
 
 MAX_FIELDS: Final = 20
 """The most fields of AiTEMS' record that are shown; ``--json`` has all."""
 
 
-def show_training(page: TrainingPage, times: Times, out: Screen) -> None:
+def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
     """Write everything about one training, its events last."""
     snapshot, ref = page.training.snapshot, page.training.snapshot.ref
     name = f" ({page.training.name})" if page.training.name else ""
@@ -41,7 +41,7 @@ def show_training(page: TrainingPage, times: Times, out: Screen) -> None:
         out.line(cell("no events yet: nothing has changed since the first poll", FAINT))
 
 
-def _facts(page: TrainingPage, times: Times) -> Iterator[tuple[str, str]]:
+def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
     yield "last seen", age_text(times.now - page.training.last_seen)
     for note in notes(page.training):
         yield "note", note

@@ -13,7 +13,7 @@ from watcher.core.training.model import Phase, phase_of
 from watcher.reports.trainings import NO_FILTER, TrainingTotals
 
 if TYPE_CHECKING:
-    from watcher.cli.text.times import Times
+    from watcher.cli.text.times import LocalTimes
     from watcher.core.training.model import Snapshot
     from watcher.reports.status import KnownTraining, StatusReport
 
@@ -30,7 +30,7 @@ NOTE_WIDTH: Final = 20
 """The least columns of a note; the rest needs ``--wide``."""
 
 
-def show_trainings(report: StatusReport, times: Times, out: Screen) -> None:
+def show_trainings(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     """Write the trainings that were asked for, then the counts of all."""
     if not report.totals.total:
         out.line("no training is recorded yet" if report.selection == NO_FILTER else "no training matches")
@@ -44,7 +44,7 @@ def show_trainings(report: StatusReport, times: Times, out: Screen) -> None:
     out.line(cell(totals_text(report.totals)))
 
 
-def training_table(trainings: Sequence[KnownTraining], times: Times) -> Table:
+def training_table(trainings: Sequence[KnownTraining], times: LocalTimes) -> Table:
     """Return one row per training."""
     several = len({item.snapshot.ref.account for item in trainings}) > 1
     columns = (
@@ -58,7 +58,7 @@ def training_table(trainings: Sequence[KnownTraining], times: Times) -> Table:
     return Table(columns, [_row(item, times, several_accounts=several) for item in trainings])
 
 
-def _row(item: KnownTraining, times: Times, *, several_accounts: bool) -> tuple[Cell, ...]:
+def _row(item: KnownTraining, times: LocalTimes, *, several_accounts: bool) -> tuple[Cell, ...]:
     snapshot, ref = item.snapshot, item.snapshot.ref
     return (
         cell(ref.account) if several_accounts else Cell(""),
@@ -80,7 +80,7 @@ def status_cell(snapshot: Snapshot) -> Cell:
     return cell(snapshot.status, PHASE_STYLES[phase_of(snapshot.status)])
 
 
-def age_of(snapshot: Snapshot, times: Times) -> str:
+def age_of(snapshot: Snapshot, times: LocalTimes) -> str:
     """Write how long a training has had its status at least; ``+`` where it may be much longer."""
     if snapshot.changed_before is None:
         return f"{duration_text(times.now - snapshot.first_seen_at)}+"

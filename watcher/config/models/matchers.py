@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from watcher.config.faults import Problem, did_you_mean, quoted
+from watcher.config.faults import UnplacedFault, did_you_mean, quoted
 from watcher.config.models.fields import ValidationContext
 from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.explain import explain
@@ -94,6 +94,6 @@ def _table(words: Mapping[str, list[str]]) -> dict[str, object]:
     return plain | {LABELS: named}
 
 
-def _text(problem: Problem) -> str:
+def _text(problem: UnplacedFault) -> str:
     key = ".".join(part for part in problem.path if isinstance(part, str))
     return f"{key}: {problem.problem}; {problem.remedy}"

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.config.document import HEADERS, Document
-from watcher.config.faults import KeyPath, Problem, nearest
+from watcher.config.faults import KeyPath, UnplacedFault, nearest
 from watcher.config.models.headers import is_secret_header
 from watcher.config.models.settings import AccountSettings, WebhookSettings
 from watcher.config.validation.line_numbers import Lines
@@ -34,7 +34,7 @@ NEEDED: Final[Mapping[str, str]] = MappingProxyType(
 """The sections that the daemon needs, each with the reason."""
 
 
-def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEEDED) -> Iterator[Problem]:
+def inconsistencies(document: Table, lines: Lines, needed: Collection[str] = NEEDED) -> Iterator[UnplacedFault]:
     """Yield every such fault of a parsed file; ``needed`` names the required sections."""
     return chain(
         _absent_sections(document, needed),
@@ -57,13 +57,13 @@ def named_tables(value: object) -> Iterator[tuple[str, Table]]:
         yield from ((name, table) for name, table in value.items() if isinstance(table, dict))
 
 
-def unnamed_sections(document: Table) -> Iterator[Problem]:
+def unnamed_sections(document: Table) -> Iterator[UnplacedFault]:
     """Yield a problem for an ``[account]`` or ``[receiver]`` that holds settings itself."""
     keys_of = {"account": AccountSettings.model_fields, "receiver": WebhookSettings.model_fields}
     for section, keys in keys_of.items():
         table = document.get(section)
         if isinstance(table, dict) and any(_is_setting(key, value, keys) for key, value in table.items()):
-            yield Problem((section,), "has settings without a name above them", f"begin with {HEADERS[section]}")
+            yield UnplacedFault((section,), "has settings without a name above them", f"begin with {HEADERS[section]}")
 
 
 def _is_setting(key: str, value: object, keys: Iterable[str]) -> bool:
@@ -71,16 +71,16 @@ def _is_setting(key: str, value: object, keys: Iterable[str]) -> bool:
     return key in keys and not (isinstance(value, dict) and value.keys() & set(keys))
 
 
-def _absent_sections(document: Table, needed: Collection[str]) -> Iterator[Problem]:
+def _absent_sections(document: Table, needed: Collection[str]) -> Iterator[UnplacedFault]:
     misspelt = {nearest(key, Document.model_fields) for key in document if key not in Document.model_fields}
     for section in needed:
         # A section of a wrong type has its own report.
         if document.get(section, {}) in ({}, []) and section not in misspelt:
             remedy = f"write {HEADERS[section]}, see config.example.toml"
-            yield Problem((section,), f"is missing: {NEEDED[section]}", remedy)
+            yield UnplacedFault((section,), f"is missing: {NEEDED[section]}", remedy)
 
 
-def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
+def _repeated_watches(document: Table, lines: Lines) -> Iterator[UnplacedFault]:
     accounts = [name for name, _ in named_tables(document.get("account"))]
     default = accounts[0] if len(accounts) == 1 else None
     first: dict[tuple[object, ...], KeyPath] = {}
@@ -91,25 +91,25 @@ def _repeated_watches(document: Table, lines: Lines) -> Iterator[Problem]:
             continue
         if subject in first:
             line = lines.of(first[subject])
-            yield Problem(path, f"watches the same as line {line}", "take one of the two out")
+            yield UnplacedFault(path, f"watches the same as line {line}", "take one of the two out")
         first.setdefault(subject, path)
 
 
-def _fallbacks(document: Table) -> Iterator[Problem]:
+def _fallbacks(document: Table) -> Iterator[UnplacedFault]:
     receivers = dict(named_tables(document.get("receiver")))
     for receiver, table in receivers.items():
         fallback, path = table.get("fallback"), ("receiver", receiver, "fallback")
         if not isinstance(fallback, str):
             continue
         if fallback == receiver:
-            yield Problem(path, "names this receiver itself", "name another receiver, or take it out")
+            yield UnplacedFault(path, "names this receiver itself", "name another receiver, or take it out")
         elif fallback not in receivers:
             others = ", ".join(name for name in receivers if name != receiver)
             remedy = f"write one of {others}, or take it out" if others else "add another receiver, or take it out"
-            yield Problem(path, f'"{fallback}" is no receiver', remedy)
+            yield UnplacedFault(path, f'"{fallback}" is no receiver', remedy)
 
 
-def _headers(document: Table) -> Iterator[Problem]:
+def _headers(document: Table) -> Iterator[UnplacedFault]:
     for receiver, table in named_tables(document.get("receiver")):
         headers = table.get("headers")
         if isinstance(headers, dict):
@@ -118,20 +118,20 @@ def _headers(document: Table) -> Iterator[Problem]:
             yield from _repeated(path, headers)
 
 
-def _exposed(path: KeyPath, headers: Table) -> Iterator[Problem]:
+def _exposed(path: KeyPath, headers: Table) -> Iterator[UnplacedFault]:
     for name, value in headers.items():
         if isinstance(value, str) and is_secret_header(name):
             variable = NOT_IN_A_VARIABLE.sub("_", name.upper())
-            yield Problem(
+            yield UnplacedFault(
                 (*path, name),
                 "a secret stands in the file itself",
                 f'write {{ env = "{variable}" }} and put the secret there',
             )
 
 
-def _repeated(path: KeyPath, headers: Table) -> Iterator[Problem]:
+def _repeated(path: KeyPath, headers: Table) -> Iterator[UnplacedFault]:
     seen: set[str] = set()
     for name in headers:
         if name.lower() in seen:
-            yield Problem((*path, name), "is there twice, in other letters", "keep one of the two")
+            yield UnplacedFault((*path, name), "is there twice, in other letters", "keep one of the two")
         seen.add(name.lower())

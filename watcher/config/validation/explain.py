@@ -18,7 +18,7 @@ from watcher.config.document import (
     shape_of,
     table_at,
 )
-from watcher.config.faults import KeyPath, Problem, did_you_mean, nearest, quoted
+from watcher.config.faults import KeyPath, UnplacedFault, did_you_mean, nearest, quoted
 from watcher.config.models.base import Settings, keys_of
 from watcher.config.renamed import RENAMED_KEYS
 
@@ -85,7 +85,7 @@ class _Error:
         return tuple(keys_of(self.table)) if self.table else ()
 
 
-def explain(errors: Iterable[ErrorDetails]) -> tuple[Problem, ...]:
+def explain(errors: Iterable[ErrorDetails]) -> tuple[UnplacedFault, ...]:
     """Return the problem and the remedy of each error."""
     parsed = [_read(details) for details in errors]
     misspelt = {_intended_path(error) for error in parsed if error.code == "extra_forbidden"}
@@ -110,66 +110,66 @@ def _intended_path(error: _Error) -> KeyPath:
     return (*error.path[:-1], nearest(error.key, error.known_keys) or "")
 
 
-def _explained(error: _Error) -> Problem:
+def _explained(error: _Error) -> UnplacedFault:
     handler = HANDLERS.get(error.code)
     if handler is not None:
         return handler(error)
     if error.code in EXPECTED:
         return _wrong_type(error)
-    return Problem(error.path, "is not accepted", f"see docs/configuration.md ({error.code})")
+    return UnplacedFault(error.path, "is not accepted", f"see docs/configuration.md ({error.code})")
 
 
-def _invalid(error: _Error) -> Problem:
-    return Problem(error.path, str(error.context["problem"]), str(error.context["remedy"]))
+def _invalid(error: _Error) -> UnplacedFault:
+    return UnplacedFault(error.path, str(error.context["problem"]), str(error.context["remedy"]))
 
 
-def _missing(error: _Error) -> Problem:
+def _missing(error: _Error) -> UnplacedFault:
     examples = keys_of(error.table)[error.key].examples if error.table else None
-    return Problem(error.path, "is missing", f"write {error.key} = {examples[0]}" if examples else "write it")
+    return UnplacedFault(error.path, "is missing", f"write {error.key} = {examples[0]}" if examples else "write it")
 
 
-def _unknown_key(error: _Error) -> Problem:
+def _unknown_key(error: _Error) -> UnplacedFault:
     table = shape_of(error.path[:-1])
     if (present := RENAMED_KEYS.get(".".join(map(str, table)), {}).get(error.key)) is not None:
-        return Problem(error.path, "has another name now", f"write {present}")
+        return UnplacedFault(error.path, "has another name now", f"write {present}")
     if error.key in PLANNED_KEYS.get(table, ()):
-        return Problem(error.path, NOT_YET, "take it out")
-    return Problem(error.path, "is no known key", did_you_mean(error.key, error.known_keys))
+        return UnplacedFault(error.path, NOT_YET, "take it out")
+    return UnplacedFault(error.path, "is no known key", did_you_mean(error.key, error.known_keys))
 
 
-def _receiver_kind(error: _Error) -> Problem:
+def _receiver_kind(error: _Error) -> UnplacedFault:
     path = (*error.path, "kind")
     kind = error.input.get("kind") if isinstance(error.input, dict) else None
     remedy = f"write kind = {' or '.join(quoted(known) for known in RECEIVER_KINDS)}"
     if kind is None:
-        return Problem(path, "is missing", remedy)
+        return UnplacedFault(path, "is missing", remedy)
     if not isinstance(kind, str):
-        return Problem(path, "is no kind of receiver", remedy)
-    return Problem(path, f"{quoted(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
+        return UnplacedFault(path, "is no kind of receiver", remedy)
+    return UnplacedFault(path, f"{quoted(kind)} is no kind of receiver", did_you_mean(kind, RECEIVER_KINDS))
 
 
-def _too_small(error: _Error) -> Problem:
-    return Problem(error.path, "is too small", f"write {error.context['ge']} or more")
+def _too_small(error: _Error) -> UnplacedFault:
+    return UnplacedFault(error.path, "is too small", f"write {error.context['ge']} or more")
 
 
-def _too_large(error: _Error) -> Problem:
-    return Problem(error.path, "is too large", f"write {error.context['le']} or less")
+def _too_large(error: _Error) -> UnplacedFault:
+    return UnplacedFault(error.path, "is too large", f"write {error.context['le']} or less")
 
 
-def _not_finite(error: _Error) -> Problem:
-    return Problem(error.path, "is no finite number", "write a number such as 1.0")
+def _not_finite(error: _Error) -> UnplacedFault:
+    return UnplacedFault(error.path, "is no finite number", "write a number such as 1.0")
 
 
-def _wrong_type(error: _Error) -> Problem:
+def _wrong_type(error: _Error) -> UnplacedFault:
     expected, remedy = EXPECTED[error.code]
     header = HEADERS.get(str(error.path[0]))
     if header and len(error.path) < len(("account", "NAME", "key")) and (expected, remedy) in {_TABLE, _LIST}:
-        return Problem(error.path, f"is not written as {header}", f"begin it with the line {header}")
+        return UnplacedFault(error.path, f"is not written as {header}", f"begin it with the line {header}")
     given = TYPE_NAMES.get(type(error.input), "something else")
-    return Problem(error.path, f"is {given} where {expected} is expected", remedy)
+    return UnplacedFault(error.path, f"is {given} where {expected} is expected", remedy)
 
 
-HANDLERS: Final[Mapping[str, Callable[[_Error], Problem]]] = MappingProxyType(
+HANDLERS: Final[Mapping[str, Callable[[_Error], UnplacedFault]]] = MappingProxyType(
     {
         "invalid": _invalid,
         "missing": _missing,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from watcher.config.faults import KeyPath, Problem, quoted
+from watcher.config.faults import KeyPath, UnplacedFault, quoted
 from watcher.config.models.base import keys_of
 from watcher.config.models.routes import MatcherTable
 from watcher.config.validation.line_numbers import Lines
@@ -16,7 +16,7 @@ Table = Mapping[str, object]
 Numbered = list[tuple[int, Table]]
 
 
-def route_problems(routes: Numbered, watches: Numbered, lines: Lines) -> Iterator[Problem]:
+def route_problems(routes: Numbered, watches: Numbered, lines: Lines) -> Iterator[UnplacedFault]:
     """Yield every such fault; each route and watch comes with its index."""
     yield from _last_route(routes)
     yield from _unreached_routes(routes, lines)
@@ -24,9 +24,9 @@ def route_problems(routes: Numbered, watches: Numbered, lines: Lines) -> Iterato
     yield from _names_for_ids(routes, watches)
 
 
-def _last_route(routes: Numbered) -> Iterator[Problem]:
+def _last_route(routes: Numbered) -> Iterator[UnplacedFault]:
     if routes and not _is_catch_all(routes[-1][1]):
-        yield Problem(
+        yield UnplacedFault(
             ("route", routes[-1][0], "match"),
             "the last route must match everything",
             "take match out, or add a last [[route]] without it",
@@ -43,7 +43,7 @@ def _is_catch_all(route: Table) -> bool:
     return kind is None or kind == ALL_KINDS or (isinstance(kind, list) and ALL_KINDS in kind)
 
 
-def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
+def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[UnplacedFault]:
     earlier: list[tuple[KeyPath, Matcher]] = []
     for index, route in routes:
         match = _matcher_of(route)
@@ -53,7 +53,7 @@ def _unreached_routes(routes: Numbered, lines: Lines) -> Iterator[Problem]:
         covering = _covering_routes(match, earlier)
         if covering is not None:
             where = ", ".join(map(str, sorted({lines.of(route_path) or 0 for route_path in covering})))
-            yield Problem(
+            yield UnplacedFault(
                 path,
                 f"is never reached: the first match wins, and line {where} already matches all its events",
                 "put it before, or take it out",
@@ -81,24 +81,24 @@ def _covering_routes(match: Matcher, earlier: list[tuple[KeyPath, Matcher]]) -> 
     return covering
 
 
-def _drops_and_continues(routes: Numbered) -> Iterator[Problem]:
+def _drops_and_continues(routes: Numbered) -> Iterator[UnplacedFault]:
     for index, route in routes:
         if route.get("to") == [] and route.get("continue") is True:
-            yield Problem(
+            yield UnplacedFault(
                 ("route", index, "continue"),
                 "stands beside to = []: the route has no receiver, and drops nothing because later routes apply",
                 "take continue out to drop the matching events, or name a receiver",
             )
 
 
-def _names_for_ids(routes: Numbered, watches: Numbered) -> Iterator[Problem]:
+def _names_for_ids(routes: Numbered, watches: Numbered) -> Iterator[UnplacedFault]:
     services = {watch.get("name"): watch.get("service") for _, watch in watches if isinstance(watch.get("name"), str)}
     ids = {service for _, watch in watches if isinstance(service := watch.get("service"), str)}
     for path, word in _services(routes):
         service = services.get(word)
         if word not in ids and isinstance(service, str):
             problem = f"{quoted(word)} is the name of a watch, and routes match by the id"
-            yield Problem(path, problem, f"write {quoted(service)}")
+            yield UnplacedFault(path, problem, f"write {quoted(service)}")
 
 
 def _services(routes: Numbered) -> Iterator[tuple[KeyPath, str]]:

@@ -33,7 +33,7 @@ from watcher.receivers.slack.layout import (
     section,
     with_mention,
 )
-from watcher.receivers.slack.text import Times, join_lines, mrkdwn, text_line
+from watcher.receivers.slack.text import SlackTimes, join_lines, mrkdwn, text_line
 
 FACTS_LIMIT: Final = 2_400
 ROWS_LIMIT: Final = 2_400
@@ -85,7 +85,7 @@ def payload(  # noqa: PLR0913 - each is a part of one attempt
         style: The receiver's settings.
         now: The time of sending, UTC; by default that of the latest event.
     """
-    times = Times(now=now or max(event.recorded_at for event in events), zone=style.zone, words=style.words)
+    times = SlackTimes(now=now or max(event.recorded_at for event in events), zone=style.zone, words=style.words)
     mention = " ".join(mentions) if has_mention(degrade) else ""
     extra = _extra_marks(style, may_be_repeat=may_be_repeat, mention_refused=bool(mentions) and not mention)
     content = content_step(degrade)
@@ -111,7 +111,7 @@ def _extra_marks(style: Style, *, may_be_repeat: bool, mention_refused: bool) ->
     return marks
 
 
-def _single(message: Message, degrade: int, times: Times, extra: Sequence[TextLine], mention: str) -> Rendered:
+def _single(message: Message, degrade: int, times: SlackTimes, extra: Sequence[TextLine], mention: str) -> Rendered:
     marks = [*extra, *message.marks]
     if degrade >= TEXT_ONLY:
         return _text_alone(message, marks, times, mention), []
@@ -121,7 +121,7 @@ def _single(message: Message, degrade: int, times: Times, extra: Sequence[TextLi
     return text, blocks(message, marks, times, mention)
 
 
-def _rich_blocks(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> list[dict[str, Any]]:
+def _rich_blocks(message: Message, marks: Sequence[TextLine], times: SlackTimes, mention: str) -> list[dict[str, Any]]:
     sections = [
         heading(message, times, mention),
         _lines(message.facts, FACTS_LIMIT, times),
@@ -132,21 +132,21 @@ def _rich_blocks(message: Message, marks: Sequence[TextLine], times: Times, ment
     return [*blocks, *(context(mrkdwn(line, MARK_LIMIT, times)) for line in marks), _muted(message.muted, times)]
 
 
-def _short_blocks(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> list[dict[str, Any]]:
+def _short_blocks(message: Message, marks: Sequence[TextLine], times: SlackTimes, mention: str) -> list[dict[str, Any]]:
     below = _lines([*message.facts, *message.rows, *message.remedy, *marks], FACTS_LIMIT, times)
     blocks = [section(heading(message, times, mention)), *([section(below)] if below else [])]
     return [*blocks, _muted(message.muted, times)]
 
 
-def _muted(line: TextLine, times: Times) -> dict[str, Any]:
+def _muted(line: TextLine, times: SlackTimes) -> dict[str, Any]:
     return context(mrkdwn(line, MUTED_LIMIT, times))
 
 
-def _lines(lines: Sequence[TextLine], limit: int, times: Times) -> str:
+def _lines(lines: Sequence[TextLine], limit: int, times: SlackTimes) -> str:
     return join_lines([mrkdwn(line, LINE_LIMIT, times) for line in lines], limit)
 
 
-def _text_alone(message: Message, marks: Sequence[TextLine], times: Times, mention: str) -> str:
+def _text_alone(message: Message, marks: Sequence[TextLine], times: SlackTimes, mention: str) -> str:
     # The marks come before what may be cut.
     lines = [heading_line(message), *marks, *message.facts, *message.rows, *message.remedy, message.muted]
     timed = times.words.with_times(lines, times.now, times.zone)

@@ -26,7 +26,7 @@ from watcher.receivers.slack.layout import (
     section,
     with_mention,
 )
-from watcher.receivers.slack.text import UNLIMITED, Times, join_lines, mrkdwn, squeezed, text_line
+from watcher.receivers.slack.text import UNLIMITED, SlackTimes, join_lines, mrkdwn, squeezed, text_line
 
 EVENTS_MAX: Final = 40
 """Events in the list; no group is larger, see ``core.routing.routes.Group``."""
@@ -60,7 +60,7 @@ Cell = str | tuple[float, str]
 Column = tuple[Phrase, Callable[[GroupEntry], Cell]]
 
 
-def render(message: GroupMessage, degrade: int, times: Times, extra: Sequence[TextLine], mention: str) -> Rendered:
+def render(message: GroupMessage, degrade: int, times: SlackTimes, extra: Sequence[TextLine], mention: str) -> Rendered:
     """Return the top-level text and the blocks of a group; arguments as for ``blocks.payload``."""
     marks = [*extra, *message.marks]
     if degrade >= TEXT_ONLY:
@@ -70,7 +70,7 @@ def render(message: GroupMessage, degrade: int, times: Times, extra: Sequence[Te
 
 
 def _blocks(
-    message: GroupMessage, marks: Sequence[TextLine], times: Times, mention: str, *, table: bool
+    message: GroupMessage, marks: Sequence[TextLine], times: SlackTimes, mention: str, *, table: bool
 ) -> Iterator[dict[str, Any]]:
     yield section(heading(message, times, mention))
     if facts := join_lines([mrkdwn(line, FACTS_LIMIT, times) for line in message.facts], FACTS_LIMIT):
@@ -89,7 +89,7 @@ def _muted(message: GroupMessage) -> TextLine:
     return (*message.muted, *((" · ", cut_note(more)) if more > 0 else ()))
 
 
-def _text_alone(message: GroupMessage, marks: Sequence[TextLine], times: Times, mention: str) -> str:
+def _text_alone(message: GroupMessage, marks: Sequence[TextLine], times: SlackTimes, mention: str) -> str:
     head = [heading_line(message), *message.facts]
     rows = [row for part in message.sections for row in part.rows][:EVENTS_MAX]
     timed = times.words.with_times([*head, *rows, *marks, _muted(message)], times.now, times.zone)
@@ -102,7 +102,7 @@ def _text_alone(message: GroupMessage, marks: Sequence[TextLine], times: Times, 
     return "\n".join([around[0], *above, *shown, *below])
 
 
-def _sections(message: GroupMessage, times: Times) -> Iterator[str]:
+def _sections(message: GroupMessage, times: SlackTimes) -> Iterator[str]:
     """Return the rows below their headings, as many headings in a section as fit."""
     space = min(ROW_LIMIT, ROWS_LIMIT // min(len(message.entries), EVENTS_MAX))
     left = EVENTS_MAX
@@ -126,7 +126,7 @@ def _packed(lines: Sequence[str]) -> Iterator[str]:
         yield text
 
 
-def _sent_separately(message: GroupMessage, limit: int, times: Times) -> list[str]:
+def _sent_separately(message: GroupMessage, limit: int, times: SlackTimes) -> list[str]:
     """Return the line that names events with messages of their own, as many as fit."""
     for most in range(ALSO_MAX, -1, -1):
         shown = text_line(message.sent_separately(most), UNLIMITED, times)
@@ -135,7 +135,7 @@ def _sent_separately(message: GroupMessage, limit: int, times: Times) -> list[st
     return []
 
 
-def _table(message: GroupMessage, times: Times) -> dict[str, Any]:
+def _table(message: GroupMessage, times: SlackTimes) -> dict[str, Any]:
     entries = message.entries[:EVENTS_MAX]
     columns = _columns(message, entries, times)
     rows = [[read(entry) for _, read in columns] for entry in entries]
@@ -151,7 +151,7 @@ def _table(message: GroupMessage, times: Times) -> dict[str, Any]:
     }
 
 
-def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: Times) -> list[Column]:
+def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: SlackTimes) -> list[Column]:
     """Return the columns; the first three are what fits a phone. A column without a value is left out."""
     service: Column = (Phrase.COLUMN_SERVICE, lambda entry: entry.service.text)
     train_type: Column = (Phrase.COLUMN_TYPE, lambda entry: _optional(entry.training_type))
@@ -171,7 +171,7 @@ def _optional(piece: Code | None) -> str:
     return "" if piece is None else piece.text
 
 
-def _between(entry: GroupEntry, times: Times) -> str:
+def _between(entry: GroupEntry, times: SlackTimes) -> str:
     if entry.bounds is None:
         return ""
     after, before = entry.bounds

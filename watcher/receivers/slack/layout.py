@@ -10,7 +10,7 @@ from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject, SectionBlo
 from watcher.core.messages.group import GroupMessage
 from watcher.core.messages.message import Message
 from watcher.core.messages.text import TextLine
-from watcher.receivers.slack.text import Times, escape, join_lines, mrkdwn, preview_line
+from watcher.receivers.slack.text import SlackTimes, escape, join_lines, mrkdwn, preview_line
 
 PREVIEW_LIMIT: Final = 300
 """Characters of the text beside blocks, without mentions."""
@@ -30,13 +30,13 @@ def heading_line(message: Message | GroupMessage) -> TextLine:
     return (f"{message.sign} ", *message.title)
 
 
-def heading(message: Message | GroupMessage, times: Times, mention: str) -> str:
+def heading(message: Message | GroupMessage, times: SlackTimes, mention: str) -> str:
     """Return the first line as mrkdwn, its headline in bold, with the mention at its end."""
     after = mrkdwn(message.title[1:], HEADING_LIMIT, times)
     return with_mention(f"{message.sign} *{escape(message.headline)}*{after}", mention)
 
 
-def preview(message: Message | GroupMessage, lines: Sequence[TextLine], times: Times, mention: str) -> str:
+def preview(message: Message | GroupMessage, lines: Sequence[TextLine], times: SlackTimes, mention: str) -> str:
     """Return the text beside blocks: a phone shows its beginning, a screen reader all of it."""
     first, *rest = times.words.with_times([heading_line(message), *lines], times.now, times.zone)
     shown = preview_line(first, PREVIEW_HEADING_LIMIT)

@@ -61,7 +61,7 @@ def _fitting(text: str, space: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class SlackTimes:
     """How the times of a message are shown."""
 
     now: datetime
@@ -79,12 +79,12 @@ class Times:
         return f"{self.words.time(time, self.now, self.zone)} {zone_name(time, self.zone)}"
 
 
-def mrkdwn(line: TextLine, limit: int, times: Times) -> str:
+def mrkdwn(line: TextLine, limit: int, times: SlackTimes) -> str:
     """Return a line as mrkdwn with times in the reader's zone."""
     return _render(line, limit, times, dates=True)
 
 
-def text_line(line: TextLine, limit: int, times: Times) -> str:
+def text_line(line: TextLine, limit: int, times: SlackTimes) -> str:
     """Return a line with links and code style and with times in the zone of ``times``, for text alone."""
     return _render(line, limit, times, dates=False)
 
@@ -104,7 +104,7 @@ def _unmarked(piece: Piece) -> str:
             return str(piece)
 
 
-def squeezed(line: TextLine, limit: int, times: Times, *, dates: bool) -> str:
+def squeezed(line: TextLine, limit: int, times: SlackTimes, *, dates: bool) -> str:
     """Return a line within ``limit``, by shortening its texts from outside.
 
     For lists in which every line matters. Only if that does not suffice, the end is cut.
@@ -127,14 +127,14 @@ def _shortened(piece: Piece, longest: int) -> Piece:
     return Code(f"{known[: longest - 1 - end]}…{known[len(known) - end :]}")
 
 
-def _render(line: TextLine, limit: int, times: Times, *, dates: bool) -> str:
+def _render(line: TextLine, limit: int, times: SlackTimes, *, dates: bool) -> str:
     shown = ""
     for piece in line:
         shown += _render_piece(piece, limit - len(shown), times, dates=dates)
     return shown
 
 
-def _render_piece(piece: Piece, space: int, times: Times, *, dates: bool) -> str:
+def _render_piece(piece: Piece, space: int, times: SlackTimes, *, dates: bool) -> str:
     match piece:
         case datetime():
             token = times.token(piece)

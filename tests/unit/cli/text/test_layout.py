@@ -11,7 +11,7 @@ from tests.unit.reports.facts import NOW, announced, delivery_outcome, poll, sna
 from watcher.cli.text.deliveries import delivery_table
 from watcher.cli.text.history import history_table
 from watcher.cli.text.layout import Cell, Column, Table, table_lines, width
-from watcher.cli.text.times import Times
+from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.trainings import training_table
 from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import text_reason
@@ -19,7 +19,7 @@ from watcher.core.training.model import TrainingRef
 from watcher.reports.status import PollReport, known
 from watcher.store.delivery.views import DeliveryView
 
-TIMES = Times(NOW, UTC)
+TIMES = LocalTimes(NOW, UTC)
 LONG = TrainingRef("main", "6wxgu1abcde", "personalRecommend", "maqll0abcde")
 
 WATCHED = PollReport(poll=poll(), state=state())

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.reports.facts import NOW, TIMES, snapshot
-from watcher.cli.text.times import Times, age_text, duration_text, local_times, zone_of
+from watcher.cli.text.times import LocalTimes, age_text, duration_text, local_times, zone_of
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAY = timedelta(days=1)
@@ -33,7 +33,7 @@ def test_a_detected_change_has_bounds() -> None:
 
 
 def test_a_narrow_table_leaves_out_the_date_of_today_and_the_year_of_this_year() -> None:
-    times = Times(NOW, UTC)
+    times = LocalTimes(NOW, UTC)
     assert times.time(NOW) == "02:20:11"
     assert times.time(NOW - DAY) == "11-22 02:20:11"
     assert times.time(NOW - 365 * DAY) == "2025-11-23 02:20:11"
@@ -45,8 +45,8 @@ def test_a_narrow_table_leaves_out_the_date_of_today_and_the_year_of_this_year()
 
 def test_today_is_the_day_of_the_local_zone() -> None:
     evening = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
-    assert Times(evening, SEOUL).time(evening - timedelta(hours=2)) == "11-23 23:00:00"
-    assert Times(evening, UTC).time(evening - timedelta(hours=2)) == "14:00:00"
+    assert LocalTimes(evening, SEOUL).time(evening - timedelta(hours=2)) == "11-23 23:00:00"
+    assert LocalTimes(evening, UTC).time(evening - timedelta(hours=2)) == "14:00:00"
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_today_is_the_day_of_the_local_zone() -> None:
     ],
 )
 def test_every_local_time_has_its_offset(zone: timezone, heading: str, full: str) -> None:
-    times = Times(NOW, zone)
+    times = LocalTimes(NOW, zone)
     assert times.heading("SINCE") == heading
     assert times.full(NOW) == full
 
 
 def test_a_time_before_a_change_of_the_clocks_has_its_own_offset() -> None:
-    times = Times(datetime(2026, 10, 25, 12, 0, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    times = LocalTimes(datetime(2026, 10, 25, 12, 0, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
     assert times.heading("SINCE") == "SINCE (+01:00)"
     assert times.time(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == "02:30:00 +02:00"
     assert times.time(datetime(2026, 10, 25, 1, 30, tzinfo=UTC)) == "02:30:00"

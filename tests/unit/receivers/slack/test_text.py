@@ -15,7 +15,7 @@ from watcher.core.messages.text import Code, Link
 from watcher.core.messages.words import ENGLISH_WORDS
 from watcher.receivers.slack.text import (
     BACKTICK_STAND_IN,
-    Times,
+    SlackTimes,
     escape,
     fit,
     join_lines,
@@ -27,8 +27,8 @@ from watcher.receivers.slack.text import (
 
 TIME = datetime(2026, 11, 23, 2, 20, 10, tzinfo=UTC)
 DATE = "<!date^1795400410^{time_secs}|02:20:10 UTC>"
-NOW = Times(now=TIME, zone=UTC, words=ENGLISH_WORDS)
-LATER = Times(now=TIME + timedelta(days=2), zone=ZoneInfo("Asia/Seoul"), words=ENGLISH_WORDS)
+NOW = SlackTimes(now=TIME, zone=UTC, words=ENGLISH_WORDS)
+LATER = SlackTimes(now=TIME + timedelta(days=2), zone=ZoneInfo("Asia/Seoul"), words=ENGLISH_WORDS)
 
 
 def test_the_three_characters_are_escaped_exactly_once() -> None:
