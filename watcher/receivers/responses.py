@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from watcher.core.delivery.model import MAX_RETRY_AFTER_SECONDS, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.delivery.reason import Reason, ReasonCode
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 from watcher.core.secret import Secret
 from watcher.http import Answered, FailureReason, MaybeSent, NotSent, retry_after_seconds
 from watcher.logs import Redactor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,7 +37,8 @@ def stored_by_an_older_version(event: Event, **texts: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", EVERY_EVENT)
 def test_an_event_reads_back_as_it_was_stored(case: str) -> None:
-    assert from_json(stored(EVERY_EVENT[case])) == EVERY_EVENT[case]
+    # The receiver that a delivery stands in for belongs to the delivery.
+    assert from_json(stored(EVERY_EVENT[case])) == replace(EVERY_EVENT[case], fallback_for=None)
 
 
 @pytest.mark.parametrize("case", [case for case, event in CASES.items() if event.incident is not None])

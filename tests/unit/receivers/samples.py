@@ -163,6 +163,7 @@ CASES: dict[str, Event] = {
     "undelivered": dead_letters_event(1),
     "undelivered-storm": dead_letters_event(1_000),
     "failed": sample_event(),
+    "failed-fallback": sample_event(fallback_for="hook"),
     "failed-run": sample_event(
         run=RunStart(
             started_after=RECORDED - timedelta(hours=2, minutes=11),
@@ -323,6 +324,10 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
             of_version("maqll0aaaaa", kind=Kind.PROGRESS, from_status="waiting", to_status="learning", late=False),
             of_version("maqll0bbbbb", kind=Kind.BACK, from_status=None, to_status="learning", late=False),
         ],
+        [],
+    ),
+    "group-fallback": (
+        [of_version(f"maqll0{letter * 5}", late=False, fallback_for="hook") for letter in "abcd"],
         [],
     ),
     "group-gone": (

@@ -234,6 +234,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.SHORT_NEW: "new",
         Phrase.SHORT_UNCONFIRMED: "unconfirmed",
         Phrase.SHORT_UNKNOWN_STATUS: "unknown status",
+        Phrase.SHORT_FALLBACK: "for another receiver",
         Phrase.COLUMN_SERVICE: "Service",
         Phrase.COLUMN_TYPE: "Type",
         Phrase.COLUMN_VERSION: "Version",

@@ -126,7 +126,7 @@ class GroupMessage:
     """The highest severity among the events."""
     sign: Symbol
     headline: str
-    """What happened, in our own words."""
+    """The happening, in our own words."""
     subject: TextLine
     """The rest of the first line: a training, services with their counts, or the number of other changes."""
     facts: tuple[TextLine, ...]

@@ -21,6 +21,7 @@ _SHORT: Final[Mapping[Mark, Phrase]] = MappingProxyType(
         Mark.NEW: Phrase.SHORT_NEW,
         Mark.UNCONFIRMED: Phrase.SHORT_UNCONFIRMED,
         Mark.UNKNOWN_STATUS: Phrase.SHORT_UNKNOWN_STATUS,
+        Mark.FALLBACK: Phrase.SHORT_FALLBACK,
     }
 )
 

@@ -69,7 +69,7 @@ class Message:
     severity: Severity
     sign: Symbol
     headline: str
-    """What happened, in our own words."""
+    """The happening, in our own words."""
     subject: TextLine
     """The training, service, account, store or receiver."""
     change: TextLine = ()
@@ -79,7 +79,7 @@ class Message:
     rows: tuple[TextLine, ...] = ()
     """A list below the facts."""
     remedy: tuple[TextLine, ...] = ()
-    """What to do about a list, below it."""
+    """The remedy for a list, below it."""
     marks: tuple[TextLine, ...] = ()
     """Reservations, each a line of its own."""
     muted: TextLine = ()

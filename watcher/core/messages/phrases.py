@@ -253,6 +253,7 @@ class Phrase(StrEnum):
     SHORT_NEW = auto()
     SHORT_UNCONFIRMED = auto()
     SHORT_UNKNOWN_STATUS = auto()
+    SHORT_FALLBACK = auto()
 
     # Columns and captions of a table.
     COLUMN_SERVICE = auto()
