@@ -29,16 +29,11 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
     keys = {poll.key for poll in planned}
     discovering = {poll.service.account: poll for poll in planned if poll.discovers}
     for key in states:
-        service = service_of(key)
+        service = ServiceRef.from_subject(key)
         if service is None or key in keys or service.account not in discovering or service.service == EVERY_SERVICE:
             continue
         if (poll := discovered(discovering[service.account], service, None)) is not None:
             yield poll
-
-
-def service_of(subject: str) -> ServiceRef | None:
-    """Read the text of ``ServiceRef.subject``; return ``None`` for any other subject."""
-    return ServiceRef.from_subject(subject)
 
 
 def target_text(poll: Poll) -> str:

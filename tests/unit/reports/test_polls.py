@@ -7,7 +7,7 @@ import pytest
 from tests.unit.reports.facts import POP, SHOP, poll, state
 from watcher.core.polling.plan import EVERY_SERVICE, Naming, Poll
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.reports.polls import call_text, serves, service_of, target_text, with_discovered
+from watcher.reports.polls import call_text, serves, target_text, with_discovered
 
 OTHER = TrainingRef(POP.account, POP.service, "relatedItem", "maqll0other")
 EVERY = poll(ServiceRef("main", EVERY_SERVICE))
@@ -48,12 +48,12 @@ def test_without_a_discovering_poll_nothing_is_discovered() -> None:
 
 @pytest.mark.parametrize("service", ["6wxgu1abcde", "a/b", "*"])
 def test_the_subject_of_a_service_can_be_read_back(service: str) -> None:
-    assert service_of(ServiceRef("my team", service).subject) == ServiceRef("my team", service)
+    assert ServiceRef.from_subject(ServiceRef("my team", service).subject) == ServiceRef("my team", service)
 
 
 def test_any_other_subject_is_no_service() -> None:
-    assert service_of(POP.subject) is None
-    assert service_of("joined service") is None
+    assert ServiceRef.from_subject(POP.subject) is None
+    assert ServiceRef.from_subject("joined service") is None
 
 
 def test_polls_have_a_readable_name() -> None:

@@ -155,7 +155,8 @@ def _link(template: str) -> str:
     try:
         unknown = [name for name in placeholders_in(template) if name not in PLACEHOLDERS]
     except ValueError:
-        raise invalid("has a brace without its pair", "write names in braces, e.g. {service}") from None
+        remedy = "write names in braces, e.g. {service}"
+        raise invalid("has a brace without its pair, or more than a name in one", remedy) from None
     if unknown:
         raise invalid(f"{quoted(unknown[0])} is no name for a link", did_you_mean(unknown[0], PLACEHOLDERS))
     return template

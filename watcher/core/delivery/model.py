@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from watcher.core.delivery.reason import DELIVERED, NO_REASON, Reason
+from watcher.core.delivery.reason import DELIVERED, NO_REASON, Context, Reason, in_context
 from watcher.core.event import Event
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
@@ -308,7 +308,7 @@ def again_or_dead(  # noqa: PLR0913 - all facts of a verdict about another attem
     """Return a verdict with another attempt after ``wait``, or with the end of a delivery that has expired."""
     deadline = attempt.allowed_at + policy.give_up_after
     if now >= deadline:
-        return Verdict(state=State.DEAD, reason=reason)
+        return Verdict(state=State.DEAD, reason=in_context(Context.EXPIRED, reason))
     # The last attempt is made at the deadline itself, so that a long wait expires nothing early.
     return Verdict(state=state, reason=reason, next_at=min(now + wait, deadline))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class ReasonCode(StrEnum):
-    """What ended an attempt, a lookup or a delivery; ``core.messages`` has a phrase for each."""
+    """The reasons why an attempt, a lookup or a delivery ended; ``core.messages`` has a phrase for each."""
 
     TEXT = "text"
     """``detail`` is the text that an older version stored, or the id of a silence."""

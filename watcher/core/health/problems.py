@@ -16,7 +16,10 @@ from watcher.core.health.readiness import NotReady, NotReadyReason
 
 
 class ProblemCode(StrEnum):
-    """The codes of problems, the gravest first; a reason of ``/readyz`` has the same code here."""
+    """The codes of problems, the gravest first.
+
+    A reason of ``/readyz`` has the same code here, except those that pass by themselves (``NO_PROBLEM``).
+    """
 
     NO_DAEMON = "no-daemon"
     DAEMON_SILENT = "daemon-silent"

@@ -266,14 +266,12 @@ class IncidentTracker:
                 good_polls=0,
             )
             return [IncidentChange(kind=IncidentChangeKind.UPDATED, incident=updated)]
-        cause = incident.cause if other_kind else streak.cause
-        if incident.good_polls == 0 and cause is incident.cause:
+        noted = replace(incident, good_polls=0)
+        if not other_kind and streak.cause is not incident.cause:
+            noted = replace(noted, cause=streak.cause, detail=streak.detail, evidence=streak.evidence)
+        if noted == incident:
             return []
-        return [
-            IncidentChange(
-                kind=IncidentChangeKind.NOTED, incident=replace(incident, cause=cause, good_polls=0), announced=False
-            )
-        ]
+        return [IncidentChange(kind=IncidentChangeKind.NOTED, incident=noted, announced=False)]
 
 
 def _previous(incident: Incident, streak: Streak) -> PreviousCause | None:

@@ -80,6 +80,8 @@ class Poll:
     """Whether every training of the service is watched, or only those in ``single``."""
     single: Mapping[TrainingRef, Naming] = field(default_factory=dict, hash=False)
     """Trainings of a list call that have watches of their own; their naming takes precedence."""
+    single_by_service: Mapping[ServiceRef, Mapping[TrainingRef, Naming]] = field(default_factory=dict, hash=False)
+    """For the list of services: ``single`` of the polls that it may find."""
     patterns: tuple[ServicePattern, ...] = ()
     """For the list of services: the watched patterns, the most general first; empty means every service."""
 
@@ -143,7 +145,7 @@ def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll | None
     if not matching:
         return None
     cadence, naming = _together(matching)
-    single = {ref: own for ref, own in poll.single.items() if ref.service_ref == service}
+    single = poll.single_by_service.get(service, {})
     return Poll(service=service, cadence=cadence, naming=replace(naming, name=naming.name or name), single=single)
 
 
@@ -185,11 +187,12 @@ def _with_patterns(poll: Poll, discovering: Poll | None) -> Poll:
 
 def _with_single(discovering: Poll, polls: Iterable[Poll]) -> Poll:
     """Return the poll of a list of services with the trainings of that account that have watches of their own."""
-    single: dict[TrainingRef, Naming] = {}
+    single: dict[ServiceRef, dict[TrainingRef, Naming]] = {}
     for poll in polls:
         if poll.service.account == discovering.service.account:
-            single |= poll.single if poll.training is None else {poll.training: poll.naming}
-    return replace(discovering, single=single)
+            own = poll.single if poll.training is None else {poll.training: poll.naming}
+            single.setdefault(poll.service, {}).update(own)
+    return replace(discovering, single_by_service=single)
 
 
 def _join_single_polls(polls: Iterable[Poll]) -> tuple[Poll, ...]:

@@ -15,9 +15,12 @@ def placeholders_in(template: str) -> tuple[str, ...]:
     """Return the names between braces.
 
     Raises:
-        ValueError: the braces are not in pairs.
+        ValueError: the braces are not in pairs, or hold more than a name, such as a format.
     """
-    return tuple(name for _, name, _, _ in Formatter().parse(template) if name is not None)
+    fields = [field for field in Formatter().parse(template) if field[1] is not None]
+    if any(format_spec or conversion for _, _, format_spec, conversion in fields):
+        raise ValueError("a format or a conversion stands beside a name")
+    return tuple(str(name) for _, name, _, _ in fields)
 
 
 def filled_in(templates: Mapping[str, str], values: Mapping[str, str | None]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
@@ -23,6 +23,7 @@ from watcher.core.incidents.model import (
 from watcher.core.incidents.tracker import IncidentTracker
 from watcher.core.polling.plan import Poll, discovered
 from watcher.core.polling.result import Cause, PollFailure, PollState
+from watcher.core.subject import account_of
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
@@ -76,7 +77,7 @@ class IncidentMonitor:
         for poll in polls:
             self.watch(poll)
         for incident in self._cache.open_incidents():
-            account = _account_of(incident.subject)
+            account = account_of(incident.subject)
             if account in self._trackers:
                 self._tracker_of(account, incident).apply(
                     [IncidentChange(kind=IncidentChangeKind.NOTED, incident=incident)]
@@ -196,7 +197,7 @@ class IncidentMonitor:
         return tuple(closed)
 
     def _is_watched(self, incident: Incident) -> bool:
-        account = _account_of(incident.subject)
+        account = account_of(incident.subject)
         if account not in self._trackers:
             return False
         if incident.subject in {*self._scopes, clock_subject(account)}:
@@ -224,7 +225,7 @@ class IncidentMonitor:
             tracker.forget(service.subject)
 
     def _drop(self, incident: Incident) -> None:
-        account = _account_of(incident.subject)
+        account = account_of(incident.subject)
         if account in self._trackers:
             change = IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=incident, announced=False)
             self._tracker_of(account, incident).apply([change])
@@ -295,7 +296,3 @@ class IncidentMonitor:
         scope = self._scopes.get(subject, IncidentScope(account=account))
         is_account = subject == self._trackers[account].subject
         return replace(scope, services=len(self._services.get(account, ()))) if is_account else scope
-
-
-def _account_of(subject: str) -> str:
-    return unquote(subject.partition(":")[2].partition("/")[0])

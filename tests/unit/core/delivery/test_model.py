@@ -28,7 +28,7 @@ from watcher.core.delivery.model import (
     retry_wait,
     verdict,
 )
-from watcher.core.delivery.reason import DELIVERED, text_reason
+from watcher.core.delivery.reason import DELIVERED, Context, text_reason
 from watcher.core.messages.reasons import reason_text
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -111,7 +111,8 @@ def test_a_message_that_is_refused_permanently_is_dead_at_once() -> None:
     [TryLater(reason=text_reason("dns")), Uncertain(reason=text_reason("reset")), Refused(reason=text_reason("gone"))],
 )
 def test_a_delivery_is_dead_at_the_age_limit_and_not_before(outcome: Outcome) -> None:
-    assert judge(outcome, age=POLICY.give_up_after).state is State.DEAD
+    expired = judge(outcome, age=POLICY.give_up_after)
+    assert (expired.state, expired.reason.within) == (State.DEAD, (Context.EXPIRED,))
     nearly = judge(outcome, age=POLICY.give_up_after - timedelta(seconds=1), number=99)
     assert (nearly.state, nearly.next_at) == (State.PENDING, NOW + timedelta(seconds=1))
 

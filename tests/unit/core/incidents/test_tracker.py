@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import Kind
+from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.incidents.model import (
     Failure,
     IncidentChange,
@@ -34,10 +35,19 @@ class Account:
         self.announced: list[tuple[IncidentChangeKind, str]] = []
         self.silent: list[tuple[IncidentChangeKind, str]] = []
 
-    def fail(self, second: float, *subjects: str, cause: Cause = Cause.CONNECT) -> None:
+    def fail(
+        self,
+        second: float,
+        *subjects: str,
+        cause: Cause = Cause.CONNECT,
+        detail: str = "no way",
+        evidence: Evidence = NO_EVIDENCE,
+    ) -> None:
         now = START + timedelta(seconds=second)
         for subject in subjects or (A, B, C):
-            failure = Failure(subject=subject, cause=cause, detail="no way", asked_at=now, ended_at=now)
+            failure = Failure(
+                subject=subject, cause=cause, detail=detail, evidence=evidence, asked_at=now, ended_at=now
+            )
             self.apply(self.tracker.failed(failure, START - timedelta(seconds=30), self.services, now))
 
     def answer(self, second: float, *subjects: str) -> None:
@@ -143,14 +153,15 @@ def test_another_kind_of_failure_updates_the_incident_after_the_threshold() -> N
     assert (previous.cause, previous.until) == (Cause.CONNECT, START + timedelta(seconds=100))
 
 
-def test_another_cause_of_the_same_kind_is_noted_and_not_announced() -> None:
+def test_another_cause_of_the_same_kind_is_noted_with_its_evidence_and_not_announced() -> None:
     account = Account()
     for second in range(0, 100, 10):
         account.fail(second)
     for second in range(100, 200, 10):
-        account.fail(second, cause=Cause.DNS)
+        account.fail(second, cause=Cause.SERVER, detail="HTTP 503", evidence=Evidence(http_status=503))
     assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
-    assert account.tracker.incidents[0].cause is Cause.DNS
+    (incident,) = account.tracker.incidents
+    assert (incident.cause, incident.detail, incident.evidence.http_status) == (Cause.SERVER, "HTTP 503", 503)
 
 
 @pytest.mark.parametrize("answer", ["another service", "another service that is not found", "none"])

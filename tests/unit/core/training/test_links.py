@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watcher.core.polling.plan import Naming
+from watcher.core.training.links import placeholders_in
 from watcher.core.training.model import ServiceRef, TrainingRef
 
 SERVICE = ServiceRef("main", "6wx/abc")
@@ -36,3 +37,11 @@ def test_without_a_name_the_id_of_the_service_stands_for_it() -> None:
     assert Naming(links={"runbook": "https://x.example/{name}"}).links_of(SERVICE) == {
         "runbook": "https://x.example/6wx%2Fabc"
     }
+
+
+@pytest.mark.parametrize(
+    "template", ["{service:d}", "{version!x}", "{name:>9}", "{account!r}", "{service:{type}}", "{x"]
+)
+def test_a_name_with_a_format_is_no_placeholder(template: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        placeholders_in(template)
