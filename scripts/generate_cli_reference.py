@@ -16,7 +16,7 @@ from watcher.cli.app import NAME, app
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH: Final = 100
-CHOICES: Final = re.compile(r"<([^<>]*\|[^<>]*)>")
+CHOICES: Final = re.compile(r"<(?:list\[)?([^<>\[\]]*\|[^<>\[\]]*)\]?>")
 TYPES: Final = {"int": "NUMBER", "str": "TEXT", "path": "FILE"}
 """The placeholders for values without a name of their own."""
 INTRODUCTION: Final = """\

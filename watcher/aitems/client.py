@@ -19,7 +19,7 @@ from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import BadAnswer, CallTimes, Item, ServiceInfo
 from watcher.clock import Clock
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 from watcher.core.polling.result import Cause, PollFailure, PollResult, UnreadableRecord
 from watcher.core.secret import STARS
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watcher.core.messages.advice import advice
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 from watcher.core.polling.result import PollFailure
 from watcher.core.training.model import Observation, ServiceRef
 

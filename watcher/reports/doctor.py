@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -171,7 +172,7 @@ def _integrity_check(facts: StoreFacts) -> DoctorCheck:
 
 
 def _closed_check(facts: StoreFacts) -> DoctorCheck:
-    files = " ".join(facts.closed_files)
+    files = shlex.join(facts.closed_files)
     detail = f"the watcher's user ({facts.user}) cannot open {files}"
     return fault("store", detail, f"chown {facts.user}: {files}; chmod u+rwX {files}")
 

@@ -81,11 +81,17 @@ FAILED: Final = {kind.__name__: kind for kind in (TryLater, Uncertain, Degrade, 
 
 
 def outcome_from_json(document: Mapping[str, Any]) -> Outcome:
-    """Return the outcome that ``outcome_json`` described."""
-    answer = str(document["answer"])
-    kind = FAILED.get(str(document["outcome"]))
-    if kind is None:
+    """Return the outcome that ``outcome_json`` described.
+
+    Raises:
+        ValueError: it is of another version, with an outcome that this one does not know.
+    """
+    answer, name = str(document["answer"]), str(document["outcome"])
+    if name == Delivered.__name__:
         return Delivered(answer=answer)
+    kind = FAILED.get(name)
+    if kind is None:
+        raise ValueError(f"the daemon answered an outcome that is not known here: {name}")
     # A daemon of an older version sends only the text.
     return kind(reason=reason_from_json(document.get("reason_code") or str(document["reason"])), answer=answer)
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
 
 from watcher.core.delivery.model import OPEN_STATES, State
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.plural import counted
 from watcher.pipeline.polling.poller import Poller
+from watcher.reports.status import NEEDS_OPERATOR
 from watcher.store.delivery.views import NOT_WELL
 from watcher.store.views import open_views
 
 Reasons = Callable[[], Awaitable[Sequence[NotReadyReason]]]
-NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
 
 
 async def status_line(poller: Poller, store_url: str, reasons: Reasons) -> str:

@@ -158,7 +158,7 @@ def test_filters_choose_the_trainings(
 
 def test_a_filter_without_a_match_says_so(run: Run, store: Callable[..., Path]) -> None:
     config = store(training("v1", "completed"))
-    assert "no training matches" in run("status", "--failed", "--config", config).out
+    assert "no training has failed" in run("status", "--failed", "--config", config).out
     assert "no training matches" in run("status", "--service", "x*", "--config", config).out
 
 
@@ -302,3 +302,17 @@ def test_an_event_that_is_still_being_routed_holds_later_ones_back() -> None:
     assert settled([fresh, routed], NOW) == []
     assert settled([routed, old, fresh], NOW) == [routed, old]
     assert settled([replace(fresh, routed_at=NOW), routed], NOW) != []
+
+
+@pytest.mark.parametrize("age", ["800000d", "9999999d"])
+def test_a_time_before_the_first_date_is_refused_in_words(run: Run, store: Callable[..., Path], age: str) -> None:
+    ended = run("history", "--since", age, "--config", store(training("v1", "completed")))
+    assert ended.status == 2
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_filtered_services_whose_trainings_have_all_ended_are_counted(run: Run, store: Callable[..., Path]) -> None:
+    config = store(*(training(f"v{number}", "completed") for number in range(30)))
+    text = run("status", "--service", "*", "--config", config).out
+    assert "no training is in progress" in text
+    assert "30 completed" in text

@@ -230,7 +230,13 @@ def test_dead_and_held_deliveries_are_listed_by_event() -> None:
 
 def test_only_the_first_dead_deliveries_are_listed() -> None:
     found = list(failed_deliveries_in([delivery(State.DEAD)])) * 12
-    assert "and 2 more" in shown(report(failed_deliveries=found))
+    queues = [
+        QueueState(receiver="hook", state=State.DEAD, count=10_000, oldest=NOW),
+        QueueState(receiver="chat", state=State.HELD, count=12, oldest=NOW),
+        QueueState(receiver="chat", state=State.PENDING, count=7, oldest=NOW),
+    ]
+    text = shown(report(failed_deliveries=found, queues=queues))
+    assert "and 10002 more: see aitems-watcher deliveries list" in text
 
 
 @pytest.mark.parametrize("failing", [1, 2, 7, 100])

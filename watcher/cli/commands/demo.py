@@ -23,7 +23,6 @@ from watcher.cli.options import VerboseOption, duration
 from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, cell, say, screen
 from watcher.core.delivery.model import State
-from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.line_writer import EXIT_SECONDS, LineWriter
 
@@ -212,6 +211,8 @@ def summary(events: Sequence[EventHistory]) -> str:
 
 def failures(events: Sequence[EventHistory]) -> list[str]:
     """Return a line for each receiver and reason with failed alerts."""
+    from watcher.core.messages.reasons import reason_text
+
     found = Counter(
         (delivery_outcome.receiver, reason_text(delivery_outcome.reason))
         for item in events

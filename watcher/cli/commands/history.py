@@ -82,7 +82,7 @@ def history(  # noqa: PLR0913 - one parameter an option
         wanted = HistoryFilter(
             text=text,
             kinds=frozenset(kind or ()),
-            since=None if period is None else present_times().now - period,
+            since=None if period is None else _ago(period),
             limit=limit or (None if since else LIMIT),
         )
         settings = load_for_store(config)
@@ -94,6 +94,13 @@ def history(  # noqa: PLR0913 - one parameter an option
             out.line("no events match" if text or kind or since else "no events")
         if follow:
             _follow(settings, replace(wanted, since=None, limit=None, after=position), out, wide=wide, as_json=as_json)
+
+
+def _ago(period: timedelta) -> datetime:
+    try:
+        return present_times().now - period
+    except OverflowError:
+        raise typer.BadParameter("is longer than there are dates", param_hint="--since") from None
 
 
 def _show(events: Sequence[EventHistory], out: Screen, *, wide: bool, as_json: bool, headings: bool = True) -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from watcher.cli.text.layout import Cell, Table, table_lines
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ def screen(*, wide: bool = False) -> Screen:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    # A pipe gets the same columns as a terminal, so that a script that reads a table finds them there.
+    # A pipe has 80 columns, whatever the terminal has, so that a script finds the same table everywhere.
     columns = None if wide else max(shutil.get_terminal_size().columns, LEAST_WIDTH)
     # https://no-color.org: the variable counts if it is not empty.
     return Screen(sys.stdout, terminal=terminal, colour=not os.environ.get("NO_COLOR"), width=columns)

@@ -26,7 +26,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause
 from watcher.core.routing.silence import Silence
 from watcher.reports.polls import target_text
-from watcher.reports.status import FailedDelivery, PollReport, StatusReport
+from watcher.reports.status import NEEDS_OPERATOR, PollReport, StatusReport
 
 if TYPE_CHECKING:
     from watcher.store.views import QueueState
@@ -55,7 +55,7 @@ def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     show_polls(report.polls, times, out)
     advised = {polled.state.cause for polled in report.polls if polled.failing}
     _show_incidents(report.incidents, advised, times, out)
-    _show_failed_deliveries(report.failed_deliveries, out)
+    _show_failed_deliveries(report, out)
     _show_failing_receivers(report, times, out)
     _show_silences(report.silences, times, out)
     out.line()
@@ -223,14 +223,16 @@ def _show_failing_receivers(report: StatusReport, times: LocalTimes, out: Screen
         out.line(cell(f"no receiver was notified: {title}: {unannounced.reason}", BAD))
 
 
-def _show_failed_deliveries(failed_deliveries: Sequence[FailedDelivery], out: Screen) -> None:
-    if not failed_deliveries:
+def _show_failed_deliveries(report: StatusReport, out: Screen) -> None:
+    if not report.failed_deliveries:
         return
     rows = [
         (cell(item.event_id), cell(item.receiver), cell(item.state, BAD), cell(item.reason))
-        for item in failed_deliveries
+        for item in report.failed_deliveries[:MAX_ROWS]
     ]
+    # The report has the details of some and the count of all.
+    count = sum(queue.count for queue in report.queues if queue.state in NEEDS_OPERATOR)
     out.line()
-    out.table(Table(("EVENT", "RECEIVER", "STATE", Column("REASON", least=TEXT_WIDTH)), rows[:MAX_ROWS]))
-    if len(rows) > MAX_ROWS:
-        out.line(f"and {len(rows) - MAX_ROWS} more: see aitems-watcher history")
+    out.table(Table(("EVENT", "RECEIVER", "STATE", Column("REASON", least=TEXT_WIDTH)), rows))
+    if count > len(rows):
+        out.line(f"and {count - len(rows)} more: see aitems-watcher deliveries list")

@@ -11,7 +11,7 @@ from watcher.cli.text.silence import silence_text
 from watcher.cli.text.status import show_polls
 from watcher.cli.text.times import age_text
 from watcher.cli.text.trainings import age_of, notes, status_cell
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 from watcher.reports.polls import target_text
 
 if TYPE_CHECKING:

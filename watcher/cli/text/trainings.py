@@ -10,7 +10,7 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.times import age_text, duration_text
 from watcher.core.plural import counted
 from watcher.core.training.model import Phase, phase_of
-from watcher.reports.trainings import NO_FILTER, TrainingTotals
+from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
     from watcher.cli.text.times import LocalTimes
@@ -38,10 +38,17 @@ def show_trainings(report: StatusReport, times: LocalTimes, out: Screen) -> None
     if report.trainings:
         out.table(training_table(report.trainings, times))
     else:
-        out.line("no training is in progress" if report.selection == NO_FILTER else "no training matches")
+        out.line(_none_text(report.selection))
     if report.more:
         out.line(f"only these {len(report.trainings)} are listed; add --all for the rest")
     out.line(cell(totals_text(report.totals)))
+
+
+def _none_text(selection: Selection) -> str:
+    """Say that a selection of the known trainings shows none."""
+    if not selection.failed:
+        return "no training is in progress"
+    return "no training is in progress or has failed" if selection.in_progress else "no training has failed"
 
 
 def training_table(trainings: Sequence[KnownTraining], times: LocalTimes) -> Table:
