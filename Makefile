@@ -46,7 +46,7 @@ PYTEST := $(BIN)/python -m pytest
 BESIDE := -n 3 --dist worksteal
 FAST := tests/acceptance tests/integration tests/fuzz tests/unit
 
-test: $(READY)  ## the fast tests, below five minutes: unit, integration, acceptance
+test: $(READY)  ## the fast tests, about five minutes on two cores: unit, integration, acceptance
 	$(PYTEST) -q $(BESIDE) $(FAST)
 
 test-slow: test-slow-parallel test-alone  ## the slow tests of CI: tests/slow on both cores, then tests/alone
