@@ -259,7 +259,6 @@ def named_event(event: Event) -> NamedEvent:
         to_status=event.to_status,
         incident_kind=None if incident is None else incident.kind.value,
         cause="" if incident is None else incident.cause,
-        detail="" if incident is None else incident.detail,
         evidence=NO_EVIDENCE if incident is None else incident.evidence,
         receiver=None if receiver is None else receiver.name,
         count=0 if receiver is None else receiver.count,

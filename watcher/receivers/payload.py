@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from watcher.core.event import Event
@@ -81,7 +82,8 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
 
 
 def _reference(event: Event) -> dict[str, object]:
-    data = _data(event, 0)
+    # The record of a training may be large, and a reference has none of it.
+    data = _data(replace(event, record={}), 0)
     return {name: data[name] for name in REFERENCE_FIELDS}
 
 

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.core.polling.plan import Poll
 from watcher.core.routing.matcher import matches_pattern
-from watcher.core.training.model import Phase, ServiceRef, TrainingRef, phase_of
+from watcher.core.training.model import NOT_ENDED, Phase, ServiceRef, TrainingRef, phase_of
 
 if TYPE_CHECKING:
     from watcher.store.trainings import TrainingCount
 
 SHORT: Final = 20
 """So many trainings are shown one by one; of more, only those in progress."""
-NOT_ENDED: Final = frozenset({Phase.IN_PROGRESS, Phase.UNKNOWN})
-"""A status that AiTEMS does not document may be one of progress."""
 NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 

@@ -66,7 +66,6 @@ TEXTS = {
     "IncidentFacts.id": Text.ID,
     "NamedEvent.account": Text.ID,
     "NamedEvent.cause": Text.CODE,
-    "NamedEvent.detail": Text.DIAGNOSTIC,
     "NamedEvent.from_status": Text.FOREIGN,
     "NamedEvent.id": Text.ID,
     "NamedEvent.incident_kind": Text.CODE,

@@ -66,8 +66,6 @@ class NamedEvent:
     """The kind of the event that began its incident; ``None`` where it is about no incident."""
     cause: str = ""
     """The code of the incident's cause."""
-    detail: str = ""
-    """The detail of the incident."""
     evidence: Evidence = NO_EVIDENCE
     receiver: str | None = None
     """The receiver that it is about."""

@@ -96,7 +96,7 @@ def _named(named: NamedEvent) -> Event:
     if named.incident_kind is not None:
         kind = Kind(named.incident_kind)
         incident = IncidentFacts(
-            id="", kind=kind, cause=named.cause, detail=named.detail, evidence=named.evidence, since=named.at
+            id="", kind=kind, cause=named.cause, detail="", evidence=named.evidence, since=named.at
         )
     receiver = None
     if named.receiver is not None:

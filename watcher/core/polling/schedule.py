@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.training.model import Phase, Snapshot, phase_of
+from watcher.core.training.model import NOT_ENDED, Snapshot, phase_of
 
 JITTER: Final = 0.1
 """The share of an interval by which a poll may start early. It never starts late on purpose."""
@@ -34,7 +34,7 @@ def needs_fast_polls(snapshot: Snapshot, now: datetime) -> bool:
         return False
     if snapshot.pending is not None or snapshot.status is None or snapshot.absent:
         return True
-    if phase_of(snapshot.status) not in {Phase.IN_PROGRESS, Phase.UNKNOWN}:
+    if phase_of(snapshot.status) not in NOT_ENDED:
         return False
     return now - (snapshot.changed_before or snapshot.first_seen_at) < FAST_LIMIT
 

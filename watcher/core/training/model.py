@@ -43,6 +43,9 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
 
 
+NOT_ENDED: Final = frozenset({Phase.IN_PROGRESS, Phase.UNKNOWN})
+"""The phases of a run that goes on; a status that AiTEMS does not document may be one of progress."""
+
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType(
     {
         Status.READY: Phase.IDLE,

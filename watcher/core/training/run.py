@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
-from watcher.core.training.model import Phase, RunStart, Snapshot, phase_of
-
-CONTINUES: Final = frozenset({Phase.IN_PROGRESS, Phase.UNKNOWN})
-"""The phases of a recorded status after which a run goes on."""
+from watcher.core.training.model import NOT_ENDED, Phase, RunStart, Snapshot, phase_of
 
 
 def run_of(known: Snapshot, status: str, after: datetime, before: datetime) -> RunStart | None:
@@ -23,7 +19,7 @@ def run_of(known: Snapshot, status: str, after: datetime, before: datetime) -> R
         after: the start of the last request that returned the old status, UTC.
         before: the end of the first answer with the new status, UTC.
     """
-    goes_on = known.status is not None and phase_of(known.status) in CONTINUES
+    goes_on = known.status is not None and phase_of(known.status) in NOT_ENDED
     phase = phase_of(status)
     if goes_on:
         return None if phase is Phase.IDLE else known.run

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
-from watcher.core.training.model import Phase, TrainingRef, phase_of
+from watcher.core.training.model import NOT_ENDED, TrainingRef, phase_of
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record
@@ -73,7 +73,7 @@ class VanishedTrainings:
 
     def _is_in_progress(self, ref: TrainingRef) -> bool:
         snapshot = self._cache.training(ref)
-        return snapshot is not None and phase_of(snapshot.status or "") in {Phase.IN_PROGRESS, Phase.UNKNOWN}
+        return snapshot is not None and phase_of(snapshot.status or "") in NOT_ENDED
 
     def _priority(self, ref: TrainingRef) -> tuple[bool, str]:
         """Order by trainings in progress, and among them by the longest time without an answer."""
