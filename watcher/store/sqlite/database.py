@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
 from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.lock import FileLock
-from watcher.store.sqlite.owner import give_to_owner, make_folder
+from watcher.store.sqlite.owner import NotPlainFileError, check_plain, give_to_owner, make_folder, open_private
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
 from watcher.store.url import sqlite_url
 from watcher.store.write_faults import WriteFault, fault_of
@@ -249,6 +250,10 @@ def _chosen_backup(path: Path, backup: Path | None) -> tuple[datetime, Path]:
 
 
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
+    try:
+        check_plain(path)
+    except NotPlainFileError as error:
+        raise _not_plain(path, error) from error
     return _opened(path, lock, find(path, lock.left_behind, now), now)
 
 
@@ -271,11 +276,20 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
 
 def _make_private(path: Path) -> None:
     """Make a new file readable for this user alone; SQLite gives its side files the same rights."""
-    # Opening the file reports any fault of the folder.
-    with suppress(OSError):
-        if not path.exists():
-            path.touch(mode=0o600)
-            give_to_owner(path)
+    if path.exists():
+        return
+    try:
+        os.close(open_private(path))
+        give_to_owner(path)
+    except NotPlainFileError as error:
+        raise _not_plain(path, error) from error
+    except OSError:
+        # Opening the file reports any fault of the folder.
+        return
+
+
+def _not_plain(path: Path, error: NotPlainFileError) -> StoreUnusable:
+    return StoreUnusable(f"cannot open {path}: {error.strerror}; name the file itself in [state] url")
 
 
 def _shorten_waits(engine: Engine) -> None:

@@ -7,13 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from watcher.store.sqlite.owner import give_new_file
+from watcher.store.sqlite.owner import give_new_file, is_plain, open_private
 
 RESERVE_BYTES: Final = 4 * 1024 * 1024
 """Enough to settle some thousand deliveries."""
 FLOOR_BYTES: Final = 8 * 1024 * 1024
 """With less free space than this, polling pauses."""
-PRIVATE: Final = 0o600
 
 
 class Reserve:
@@ -24,8 +23,11 @@ class Reserve:
 
     @property
     def is_held(self) -> bool:
-        """Whether the reserve file exists."""
-        return self._path.exists()
+        """Whether the reserve file exists; a link to another file reserves nothing."""
+        try:
+            return is_plain(self._path.lstat())
+        except OSError:
+            return False
 
     def free_bytes(self) -> int:
         """Return the number of bytes that this user may still write beside the reserve."""
@@ -43,7 +45,8 @@ class Reserve:
         """Make the reserve file again; ``False`` when the disk has too little space."""
         if self.is_held:
             return True
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        self.release()
+        descriptor = open_private(self._path)
         give_new_file(self._path, beside=self._path)
         try:
             os.posix_fallocate(descriptor, 0, RESERVE_BYTES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.core.timestamps import to_text
 from watcher.store.errors import StoreInUse, StoreUnusable
-from watcher.store.sqlite.owner import give_to_owner
+from watcher.store.sqlite.owner import give_to_owner, open_private
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,10 +75,10 @@ class FileLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return open_private(self._path)
         except OSError as error:
             raise StoreUnusable(
-                f"cannot open {self._path}: {error.strerror}; check the folder's permissions"
+                f"cannot open {self._path}: {error.strerror}; check it and the folder's permissions"
             ) from error
 
     def _write(self, note: Mapping[str, object]) -> None:

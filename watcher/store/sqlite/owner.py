@@ -1,11 +1,12 @@
 """The owner of the store's files: what root makes in another user's folder belongs to that user.
 
 The daemon runs as a user of its own, and root runs commands on its store. A file that root left there with mode 0600
-would keep the daemon from starting.
+would keep the daemon from starting. That user can also put links there, and root must not write through them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Final
 
 ROOT: Final = 0
 PRIVATE_FOLDER: Final = 0o700
+PRIVATE_FILE: Final = 0o600
 SIDE_NAMES: Final = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
 """The files of a store, by the end of their names."""
 
@@ -26,6 +28,13 @@ class Owner:
 
     uid: int
     gid: int
+
+
+class NotPlainFileError(OSError):
+    """A file of the store is a link, has a second name, or is no plain file."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ELOOP, "it is a link, has a second name, or is no plain file")
 
 
 def owner_of_store(store: Path) -> Owner | None:
@@ -52,6 +61,42 @@ def give_new_file(path: Path, beside: Path) -> None:
     """As root, give a new file to the user to whom the file ``beside`` belongs, or its folder."""
     if os.geteuid() == ROOT and (owner := owner_of_store(beside)) is not None:
         _give(path, owner)
+
+
+def open_private(path: Path) -> int:
+    """Open a file of the store to read and write, or make it for this user alone; return its descriptor.
+
+    Raises:
+        NotPlainFileError: writing to it could change a file in another place.
+        OSError: it cannot be opened.
+    """
+    # Without O_NONBLOCK, a pipe could keep this waiting.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, PRIVATE_FILE)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotPlainFileError from error
+        raise
+    if not is_plain(os.fstat(descriptor)):
+        os.close(descriptor)
+        raise NotPlainFileError
+    return descriptor
+
+
+def check_plain(store: Path) -> None:
+    """As root, refuse a store of another user that could be a file in another place: SQLite follows links.
+
+    Raises:
+        NotPlainFileError: it is no plain file with one name.
+    """
+    if os.geteuid() == ROOT and os.path.lexists(store) and owner_of_store(store) and not is_plain(store.lstat()):
+        raise NotPlainFileError
+
+
+def is_plain(status: os.stat_result) -> bool:
+    """Say whether it is a plain file with one name; with a second name it could be a file of the system."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def make_folder(path: Path) -> None:
@@ -112,12 +157,7 @@ def _give(path: Path, owner: Owner) -> None:
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
-            if status.st_uid == ROOT and _is_ours(status):
+            if status.st_uid == ROOT and (stat.S_ISDIR(status.st_mode) or is_plain(status)):
                 os.chown(f"/proc/self/fd/{descriptor}", owner.uid, owner.gid)
         finally:
             os.close(descriptor)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    """Say whether it is a folder or a plain file; with a second name it could be a file of the system."""
-    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from watcher.store.errors import StoreUnusable
 from watcher.store.sqlite.backup import write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import open_database, restore_database
-from watcher.store.sqlite.owner import Owner, closed_files, may_read, owner_of_store
+from watcher.store.sqlite.disk_reserve import RESERVE_BYTES, Reserve
+from watcher.store.sqlite.owner import Owner, closed_files, give_to_owner, may_read, owner_of_store
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 USER = 4242
@@ -126,17 +127,60 @@ def secret_of_the_system(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("link", [os.link, os.symlink])
-def test_a_link_of_the_user_gets_no_file_of_the_system(
+def dangling(target: Path, link: Path) -> None:
+    target.unlink()
+    link.symlink_to(target)
+
+
+def content(path: Path) -> tuple[str, int] | None:
+    return (path.read_text(), path.stat().st_uid) if path.exists() else None
+
+
+LINKS = (os.link, os.symlink, dangling)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("name", ["watcher.db", "watcher.db.lock"])
+@pytest.mark.parametrize("text", ["", "root's own"])
+def test_root_refuses_a_link_of_the_user_and_changes_no_file_of_the_system(
+    store: Path, secret_of_the_system: Path, name: str, link: Callable[[Path, Path], None], text: str
+) -> None:
+    secret_of_the_system.write_text(text)
+    link(secret_of_the_system, store.with_name(name))
+    before = content(secret_of_the_system)
+    with pytest.raises(StoreUnusable, match=rf"{name}: it is a link"):
+        open_database(store, purpose="once", now=NOW).close()
+    assert content(secret_of_the_system) == before
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_in_place_of_the_reserve_gives_way_and_its_target_stays(
     store: Path, secret_of_the_system: Path, link: Callable[[Path, Path], None]
 ) -> None:
-    make(store)
-    target = store.with_name("watcher.db.reserve")
-    target.unlink()
-    link(secret_of_the_system, target)
-    with suppress(OSError):
-        open_database(store, purpose="once", now=NOW).close()
-    assert secret_of_the_system.stat().st_uid == 0
+    reserve = store.with_name("watcher.db.reserve")
+    link(secret_of_the_system, reserve)
+    before = content(secret_of_the_system)
+    give_to_owner(store)
+    assert content(secret_of_the_system) == before
+    assert Reserve(store).hold()
+    assert content(secret_of_the_system) == before
+    assert (reserve.is_symlink(), reserve.stat().st_size) == (False, RESERVE_BYTES)
+
+
+def test_a_pipe_in_place_of_the_lock_is_refused_without_a_wait(store: Path) -> None:
+    os.mkfifo(store.with_name("watcher.db.lock"))
+    with pytest.raises(StoreUnusable, match="no plain file"):
+        open_database(store, purpose="once", now=NOW)
+
+
+def test_the_user_may_keep_the_store_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    open_database(tmp_path / "disk" / "watcher.db", purpose="run", now=NOW).close()
+    linked = tmp_path / "watcher.db"
+    linked.symlink_to(tmp_path / "disk" / "watcher.db")
+    database = open_database(linked, purpose="run", now=NOW)
+    database.close()
+    assert not database.created
 
 
 def test_files_that_the_user_cannot_open_are_named(store: Path) -> None:
