@@ -55,6 +55,7 @@ def give_to_owner(store: Path) -> None:
     if os.geteuid() == ROOT and (owner := owner_of_store(store)) is not None:
         for path in _files(store):
             _give(path, owner)
+        _give_backups(store, owner)
 
 
 def give_new_file(path: Path, beside: Path) -> None:
@@ -113,7 +114,11 @@ def make_folder(path: Path) -> None:
 
 def closed_files(store: Path, user: Owner) -> list[Path]:
     """Return the existing files of the store that this user may not read and write, by their modes."""
-    return [path for path in (store.parent, *_files(store)) if path.exists() and not _may(path, user, _needed(path))]
+    return [
+        path
+        for path in (store.parent, *_files(store), *_backups(store))
+        if path.exists() and not _may(path, user, _needed(path))
+    ]
 
 
 def may_read(path: Path, user: Owner) -> bool:
@@ -138,9 +143,23 @@ def _files(store: Path) -> Iterator[Path]:
     for suffix in SIDE_NAMES:
         yield store.with_name(store.name + suffix)
     yield from store.parent.glob(f"{store.name}.set-aside-*")
-    backups = store.parent / "backups"
-    yield backups
-    yield from backups.glob(f"{store.stem}-*{store.suffix}")
+    yield store.parent / "backups"
+
+
+def _backups(store: Path) -> Iterator[Path]:
+    yield from (store.parent / "backups").glob(f"{store.stem}-*{store.suffix}")
+
+
+def _give_backups(store: Path, owner: Owner) -> None:
+    # By the open folder: its user could put a link to a folder of root in its place.
+    with suppress(OSError):
+        folder = os.open(store.parent / "backups", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for name in os.listdir(folder):  # noqa: PTH208 - a path would follow a new link
+                if name.startswith(f"{store.stem}-") and name.endswith(store.suffix):
+                    _give(Path(name), owner, folder)
+        finally:
+            os.close(folder)
 
 
 def _owner(path: Path) -> Owner | None:
@@ -151,10 +170,10 @@ def _owner(path: Path) -> Owner | None:
     return Owner(status.st_uid, status.st_gid)
 
 
-def _give(path: Path, owner: Owner) -> None:
+def _give(path: Path, owner: Owner, folder: int | None = None) -> None:
     # With O_PATH the file is not opened: closing another descriptor of it would drop the locks of SQLite.
     with suppress(OSError):
-        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
             status = os.fstat(descriptor)
             if status.st_uid == ROOT and (stat.S_ISDIR(status.st_mode) or is_plain(status)):

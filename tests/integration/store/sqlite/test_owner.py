@@ -167,6 +167,42 @@ def test_a_link_in_place_of_the_reserve_gives_way_and_its_target_stays(
     assert (reserve.is_symlink(), reserve.stat().st_size) == (False, RESERVE_BYTES)
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_linked_folder_of_backups_gets_no_files_of_root(store: Path, tmp_path: Path, number: int) -> None:
+    """The user may have linked it to a folder of root that holds backups too."""
+    backups = tmp_path / "backups-of-root"
+    backups.mkdir()
+    for day in range(number):
+        (backups / f"watcher-2026112{day}T030000Z.db").touch()
+    (store.parent / "backups").symlink_to(backups)
+    give_to_owner(store)
+    assert owners(backups) == {(0, 0)}
+
+
+@pytest.mark.parametrize("swap_after", [1, 2])
+def test_a_folder_swapped_for_a_link_gets_no_files_of_root(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap_after: int
+) -> None:
+    roots, linked, given = tmp_path / "backups-of-root", store.parent / "backups", list[str]()
+    for folder in (roots, linked):
+        folder.mkdir()
+        for day in range(3):
+            (folder / f"watcher-2026112{day}T030000Z.db").touch()
+    chown = os.chown
+
+    def chown_and_swap(path: str, uid: int, gid: int) -> None:
+        chown(path, uid, gid)
+        given.append(path)
+        if len(given) == swap_after:
+            linked.rename(store.parent / "away")
+            linked.symlink_to(roots)
+
+    monkeypatch.setattr(os, "chown", chown_and_swap)
+    give_to_owner(store)
+    assert owners(roots) == {(0, 0)}
+    assert len(given) == (1 if swap_after == 1 else 4), "a folder that was swapped before is left alone"
+
+
 def test_a_pipe_in_place_of_the_lock_is_refused_without_a_wait(store: Path) -> None:
     os.mkfifo(store.with_name("watcher.db.lock"))
     with pytest.raises(StoreUnusable, match="no plain file"):
