@@ -26,6 +26,7 @@ from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
 from watcher.store.epoch import first_epoch, latest_restore, new_epoch
 from watcher.store.errors import BackupError, StoreUnusable
+from watcher.store.schema_version import check_known
 from watcher.store.sqlite import free_pages
 from watcher.store.sqlite.backup import backup_time
 from watcher.store.sqlite.backup_folder import BackupFolder
@@ -36,6 +37,7 @@ from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.lock import FileLock
 from watcher.store.sqlite.owner import NotPlainFileError, check_plain, give_to_owner, make_folder, open_private
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
+from watcher.store.sqlite.revision import read_revision
 from watcher.store.url import sqlite_url
 from watcher.store.write_faults import WriteFault, fault_of
 
@@ -219,6 +221,7 @@ def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Datab
     Raises:
         StoreInUse: another process holds the store.
         BackupError: there is no such backup, or it is not sound.
+        StoreTooNew: a later version of the watcher made the backup.
     """
     check_library()
     _make_folder(path)
@@ -226,6 +229,7 @@ def restore_database(path: Path, backup: Path | None, *, now: datetime) -> Datab
     lock.acquire("restore", now)
     try:
         made_at, chosen = _chosen_backup(path, backup)
+        check_known(read_revision(chosen))
         aside = replace_store(path, chosen, now)
         recovery = Recovery(
             reason="asked-for",
@@ -254,7 +258,11 @@ def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
         check_plain(path)
     except NotPlainFileError as error:
         raise _not_plain(path, error) from error
-    return _opened(path, lock, find(path, lock.left_behind, now), now)
+    found = find(path, lock.left_behind, now)
+    if found.condition is not Condition.NEW:
+        # Before the writing connection: its mode alone changes a file, and its end folds a log into it.
+        check_known(read_revision(path))
+    return _opened(path, lock, found, now)
 
 
 def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database:

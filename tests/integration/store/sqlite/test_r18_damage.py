@@ -25,7 +25,7 @@ from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
-from watcher.store.sqlite.database import Database, open_database
+from watcher.store.sqlite.database import Database, open_database, restore_database
 from watcher.store.sqlite.recovery import set_aside_files
 
 LATER = NOW + timedelta(hours=3)
@@ -127,11 +127,73 @@ def test_r18_a_restored_store_opens_without_another_recovery(backed_up: Path) ->
 
 
 def test_r18_a_newer_schema_is_refused_and_not_restored(backed_up: Path) -> None:
-    with closing(sqlite3.connect(backed_up)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        connection.commit()
+    make_newer(backed_up)
     with pytest.raises(StoreTooNew, match="9999"):
         open_later(backed_up)
+    assert set_aside_files(backed_up) == []
+
+
+def make_newer(path: Path) -> None:
+    """Pretend that a later version of the program made the store."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+
+def newer_backup_in_place(path: Path) -> None:
+    shutil.copy(BackupFolder(path).backups()[0][1], path)
+    make_newer(path)
+
+
+def newer_without_log(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    make_newer(path)
+
+
+def newer_with_log(path: Path) -> None:
+    """Leave what a kill leaves: the last commit is in the log alone."""
+    log = path.with_name(path.name + "-wal")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+        kept = {file: file.read_bytes() for file in (path, log)}
+    for file, content in kept.items():
+        file.write_bytes(content)
+
+
+def newer_with_empty_log(path: Path) -> None:
+    make_newer(path)
+    path.with_name(path.name + "-wal").touch()
+
+
+NEWER = [newer_backup_in_place, newer_without_log, newer_with_log, newer_with_empty_log, make_newer]
+
+
+@pytest.mark.parametrize("damage", NEWER)
+def test_r18_a_newer_schema_is_refused_and_no_byte_changes(backed_up: Path, damage: Callable[[Path], None]) -> None:
+    damage(backed_up)
+    left = contents(backed_up)
+    for _ in range(2):
+        with pytest.raises(StoreTooNew, match="9999"):
+            open_later(backed_up)
+        assert contents(backed_up) == left
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Return the bytes of the store and of its log; an empty log may come and go."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return {file.name: content for file in files if file.exists() and (content := file.read_bytes())}
+
+
+def test_r18_a_restore_from_a_newer_backup_is_refused_and_the_store_stays(backed_up: Path) -> None:
+    ((_, backup),) = BackupFolder(backed_up).backups()
+    make_newer(backup)
+    left = contents(backed_up)
+    for named in (backup, None):
+        with pytest.raises(StoreTooNew, match="9999"):
+            restore_database(backed_up, named, now=LATER)
+    assert contents(backed_up) == left
     assert set_aside_files(backed_up) == []
 
 
