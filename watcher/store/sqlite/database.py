@@ -255,14 +255,23 @@ def _chosen_backup(path: Path, backup: Path | None) -> tuple[datetime, Path]:
 
 def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
     try:
+        found = _examined(path, lock, now)
+    except BaseException:
+        lock.release(opened=False)
+        raise
+    return _opened(path, lock, found, now)
+
+
+def _examined(path: Path, lock: FileLock, now: datetime) -> Found:
+    """Check the store before the writing connection: its mode alone changes a file, its end folds a log into it."""
+    try:
         check_plain(path)
     except NotPlainFileError as error:
         raise _not_plain(path, error) from error
     found = find(path, lock.left_behind, now)
     if found.condition is not Condition.NEW:
-        # Before the writing connection: its mode alone changes a file, and its end folds a log into it.
         check_known(read_revision(path))
-    return _opened(path, lock, found, now)
+    return found
 
 
 def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database:

@@ -66,10 +66,16 @@ class FileLock:
         """Note facts for the next holder, in case this process dies: the store's epoch, and that it has a log."""
         self._write({**self._holder, **facts})
 
-    def release(self) -> None:
-        """Release the lock; the file stays, since removing it would let two processes lock two files."""
+    def release(self, *, opened: bool = True) -> None:
+        """Release the lock; the file stays, since removing it would let two processes lock two files.
+
+        A store that was refused before it was ``opened`` keeps the note of a holder that died: the next start refuses
+        it for the same reason.
+        """
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
+            if not opened and self.left_behind:
+                self._write(self.left_behind)
             os.close(self._descriptor)
             self._descriptor = None
 

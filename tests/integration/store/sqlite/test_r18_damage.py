@@ -244,6 +244,29 @@ def test_r18_a_missing_log_is_noticed_and_begins_a_new_epoch(backed_up: Path) ->
     assert database.epoch != before
 
 
+def no_database(path: Path) -> None:
+    path.write_bytes(b"SQLite format 2")
+
+
+@pytest.mark.parametrize("refused", [garbage, no_database])
+def test_r18_a_missing_log_is_noticed_also_after_a_damaged_store_was_refused(
+    path: Path, refused: Callable[[Path], None]
+) -> None:
+    open_database(path, purpose="test", now=NOW).close()
+    kept = path.read_bytes()
+    die_open(path)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink()
+    refused(path)
+    with pytest.raises(StoreDamaged):
+        open_later(path)
+    path.write_bytes(kept)
+    database = open_later(path)
+    database.close()
+    assert database.opening.recovery is not None
+    assert database.opening.recovery.reason == "log-missing"
+
+
 def test_r18_a_log_of_another_store_is_refused(backed_up: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "watcher.db"
     open_database(other, purpose="test", now=NOW).close()
@@ -252,8 +275,9 @@ def test_r18_a_log_of_another_store_is_refused(backed_up: Path, tmp_path: Path) 
     shutil.copy(other.with_name("watcher.db-wal"), backed_up.with_name("watcher.db-wal"))
     backed_up.with_name("watcher.db-shm").unlink()
     shutil.copy(other, backed_up)
-    with pytest.raises(StoreUnusable, match=r"not the store that was open last.*watcher\.db\.lock"):
-        open_later(backed_up)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable, match=r"not the store that was open last.*watcher\.db\.lock"):
+            open_later(backed_up)
 
 
 def test_r18_a_backup_copied_over_the_store_begins_a_new_epoch_also_beside_the_old_log(backed_up: Path) -> None:
