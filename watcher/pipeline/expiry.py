@@ -14,7 +14,7 @@ async def expire(store: Deliveries, receiver: str, before: datetime, now: dateti
 
     While the receiver works, an untried delivery waits for us: for its pace, or for an earlier one of its training.
     """
-    state = (await store.receiver_summary(receiver)).state
+    state = await store.receiver_state(receiver)
     failing = state.failing_since is not None
     old = await store.expirable(receiver, before, uncertain=state.parked, untried=failing)
     return await store.end([expired(delivery, state) for delivery in old], now) if old else []

@@ -9,6 +9,7 @@ from typing import Protocol
 from watcher.core.batch import Batch, SavedState
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event, Restore
 from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord
@@ -194,6 +195,10 @@ class Deliveries(Protocol):
 
     async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
         """Return the time at which the next waiting delivery of a receiver is due."""
+        ...
+
+    async def receiver_state(self, receiver: str) -> ReceiverState:
+        """Return the state of a receiver, without the deliveries that wait for it."""
         ...
 
     async def receiver_summary(self, receiver: str) -> ReceiverSummary:

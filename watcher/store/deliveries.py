@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, update
 from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settlement, State
 from watcher.core.delivery.reason import write_reason
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
+from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
@@ -73,6 +74,10 @@ class Deliveries:
         return await self._database.write(
             lambda connection: leases.next_due(connection, receiver, oldest_only=oldest_only)
         )
+
+    async def receiver_state(self, receiver: str) -> ReceiverState:
+        """Return the state of a receiver, without the deliveries that wait for it."""
+        return await self._database.write(lambda connection: receivers.receiver_state_of(connection, receiver))
 
     async def receiver_summary(self, receiver: str) -> ReceiverSummary:
         """Return the state of a receiver, and the number of deliveries that wait for it."""

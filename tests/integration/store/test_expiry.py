@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import ClauseElement, Connection, Engine, Table
+from sqlalchemy.event import listen, remove
+from sqlalchemy.sql.visitors import iterate
 
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support.routing import park
 from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, Settlement, State, Uncertain, verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.event import Kind
 from watcher.core.routing.routes import Group
+from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
 from watcher.pipeline.expiry import expire
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.sqlite.database import Database
+
+
+class TablesRead:
+    """Collects the names of the tables that statements read."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def before_execute(self, _connection: Connection, statement: ClauseElement, *_more: object) -> None:
+        self.names |= {element.name for element in iterate(statement) if isinstance(element, Table)}
+
+
+@pytest.fixture
+def tables_read() -> Iterator[set[str]]:
+    found = TablesRead()
+    listen(Engine, "before_execute", found.before_execute)
+    yield found.names
+    remove(Engine, "before_execute", found.before_execute)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_the_sweep_of_a_worker_reads_no_events_that_wait(
+    database: Database, make_event: MakeEvent, tables_read: set[str], count: int
+) -> None:
+    await enqueue(database, *(make_event(1, f"v{number}", Kind.FAILED) for number in range(count)))
+    store = Deliveries(database)
+    tables_read.clear()
+    assert await expire(store, "hook", NOW - timedelta(days=3), NOW) == []
+    assert tables_read == {"delivery", "receiver"}
+
+
+async def test_a_worker_that_asks_whether_its_receiver_is_parked_reads_the_receiver_alone(
+    database: Database, make_event: MakeEvent, tables_read: set[str]
+) -> None:
+    await enqueue(database, make_event(1, kind=Kind.FAILED))
+    await park(database, "hook", NOW)
+    tables_read.clear()
+    assert await ReceiverMonitor("hook", Deliveries(database), timedelta(days=3)).is_parked()
+    assert tables_read == {"receiver"}
 
 
 @pytest.mark.parametrize("patience", [timedelta(seconds=31), timedelta(minutes=10), timedelta(hours=1)])

@@ -99,5 +99,5 @@ class ReceiverMonitor:
 
     async def _known(self) -> ReceiverState:
         if self._state is None:
-            self._state = (await self._deliveries.receiver_summary(self._receiver)).state
+            self._state = await self._deliveries.receiver_state(self._receiver)
         return self._state
