@@ -20,10 +20,11 @@ from watcher.store.rows import Row, read_mentions, write_mentions
 ALONE_MAX: Final = 3
 """So few waiting messages are sent one by one: a message an event is easier to read."""
 CANDIDATES_MAX: Final = 1_000
-"""Waiting deliveries that are considered for one message; a longer queue must not make each attempt slower."""
+"""Waiting deliveries whose events and lines are read for one message, however long the queue is."""
 
 _delivery = schema.delivery
 _line = schema.line
+_own = schema.line.alias("own_line")
 _OF_NO_TRAINING: Final = sorted(INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS)
 """Kinds of events that need a message of their own, for their remedy."""
 
@@ -37,19 +38,36 @@ def with_waiting(connection: Connection, head: RowMapping, ready: ColumnElement[
         ready: the condition of the receiver's deliveries that are due, also of those that wait for an earlier one.
         most: the events of one message at most; failures go first.
     """
-    order = (_delivery.c.urgent.desc(), _delivery.c.position)
-    query = select(_delivery.c.position).where(ready, _is_joinable()).order_by(*order).limit(CANDIDATES_MAX)
-    # A copy for a failing receiver says so, and each message can name only one.
-    alike = _delivery.c.fallback_for.is_not_distinct_from(head["fallback_for"])
-    candidates = connection.scalars(query.where(alike)).all()
+    this = _delivery.c.position == head["position"]
+    if connection.scalar(select(_delivery.c.position).where(this, _is_new(), _is_of_one_training())) is None:
+        return head
+    candidates = _candidates(connection, head, ready)
     if len(candidates) <= ALONE_MAX or head["position"] not in candidates:
         return head
-    chosen = _chosen(candidates, _lines(connection, head["receiver"]), most)
+    chosen = _chosen(candidates, _lines(connection, candidates), most)
     return _joined(connection, chosen) if len(chosen) > ALONE_MAX else head
 
 
-def _is_joinable() -> ColumnElement[bool]:
-    """Return the condition of a delivery of one training's event that certainly has not arrived."""
+def _candidates(connection: Connection, head: RowMapping, ready: ColumnElement[bool]) -> list[int]:
+    """Return the first deliveries of the queue that can be joined with the head."""
+    # A copy for a failing receiver says so, and each message can name only one.
+    alike = _delivery.c.fallback_for.is_not_distinct_from(head["fallback_for"])
+    query = select(_delivery.c.position).where(ready, _is_new(), alike)
+    order = (_delivery.c.urgent.desc(), _delivery.c.position)
+    first = connection.scalars(query.order_by(*order).limit(CANDIDATES_MAX)).all()
+    # By their positions alone: with the state, SQLite would read all that waits.
+    these = select(_delivery.c.position).where(_delivery.c.position.in_(first), _is_of_one_training())
+    return list(connection.scalars(these.order_by(*order)))
+
+
+def _is_new() -> ColumnElement[bool]:
+    """Return the condition of a delivery that certainly has not arrived and is not rendered yet."""
+    new = and_(_delivery.c.state == State.PENDING.value, ~_delivery.c.may_be_repeat, _delivery.c.degrade == 0)
+    return and_(_delivery.c.sealed, new, _delivery.c.body.is_(None))
+
+
+def _is_of_one_training() -> ColumnElement[bool]:
+    """Return the condition of a delivery of a single event, one of a training."""
     entries = schema.ledger.c.delivery_id == _delivery.c.id
     count = select(func.count()).where(entries).correlate(_delivery).scalar_subquery()
     kind = (
@@ -59,15 +77,15 @@ def _is_joinable() -> ColumnElement[bool]:
         .correlate(_delivery)
         .scalar_subquery()
     )
-    new = and_(_delivery.c.state == State.PENDING.value, ~_delivery.c.may_be_repeat, _delivery.c.degrade == 0)
-    return and_(_delivery.c.sealed, new, _delivery.c.body.is_(None), count == 1, kind.not_in(_OF_NO_TRAINING))
+    return and_(count == 1, kind.not_in(_OF_NO_TRAINING))
 
 
-def _lines(connection: Connection, receiver: str) -> Mapping[str, list[int]]:
-    """Return the open deliveries of each subject, in order."""
-    query = select(_line.c.subject, _line.c.position).where(_line.c.receiver == receiver).order_by(_line.c.position)
+def _lines(connection: Connection, positions: Sequence[int]) -> Mapping[str, list[int]]:
+    """Return the open deliveries of each subject that has one of these, in order and up to the last of these."""
+    same = and_(_line.c.receiver == _own.c.receiver, _line.c.subject == _own.c.subject)
+    query = select(_line.c.subject, _line.c.position).join(_own, same).where(_own.c.position.in_(positions)).distinct()
     lines: dict[str, list[int]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query.where(_line.c.position <= max(positions)).order_by(_line.c.position)):
         lines.setdefault(row.subject, []).append(row.position)
     return lines
 
