@@ -27,7 +27,7 @@ from tests.support.virtual import FakeApi, VirtualClock
 from watcher import config
 from watcher import logs as telemetry
 from watcher.app import Daemon, Runtime, open_daemon
-from watcher.core.secret import Secret
+from watcher.core.secret import revealed
 from watcher.http import Answered, FailureReason, HttpRequest, HttpResult, HttpSettings, MaybeSent
 from watcher.line_writer import EXIT_SECONDS, LineWriter
 from watcher.logs import Redactor
@@ -81,7 +81,7 @@ class VirtualNetwork(FakeApi):
 
     async def serve(self, request: HttpRequest, settings: HttpSettings) -> HttpResult:
         """Answer one signed request."""
-        url = request.url.reveal() if isinstance(request.url, Secret) else request.url
+        url = revealed(request.url)
         path = urlsplit(url).path
         if request.on_write is not None:
             request.on_write()
@@ -168,7 +168,7 @@ class _FakeHttpClient:
         self._settings = settings
 
     async def call(self, request: HttpRequest) -> HttpResult:
-        url = request.url.reveal() if isinstance(request.url, Secret) else request.url
+        url = revealed(request.url)
         return await self._peers[urlsplit(url).hostname or ""](request, self._settings)
 
     async def aclose(self) -> None:

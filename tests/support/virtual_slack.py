@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from tests.support.virtual import VirtualClock
 from tests.unit.receivers.slack import slack_rules
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, revealed
 from watcher.http import Answered, FailureReason, Headers, HttpRequest, HttpResult, MaybeSent
 from watcher.receivers import Spec
 from watcher.receivers.slack.bot import SlackReceiver
@@ -55,7 +55,7 @@ class VirtualSlack:
         """Answer one call, as ``HttpClient.call`` does."""
         assert request.body is not None
         await asyncio.sleep(LATENCY_SECONDS)
-        url = request.url.reveal() if isinstance(request.url, Secret) else request.url
+        url = revealed(request.url)
         if url.endswith("conversations.history"):
             return self._answer({"ok": True, "messages": self._since(parse_qs(request.body.decode()))})
         body = json.loads(request.body)

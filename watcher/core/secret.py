@@ -44,6 +44,11 @@ class Secret:
         raise TypeError("a secret cannot be pickled")
 
 
+def revealed(value: str | Secret) -> str:
+    """Return a text that may be a secret; call it only to put it on the wire."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
 def hint(secret: Secret) -> str:
     """Return the likely mistake in a secret and its remedy, without the secret; empty if there is none.
 

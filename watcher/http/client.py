@@ -16,7 +16,7 @@ import httpx2 as httpx
 from watcher import __version__
 from watcher.addresses import ForbiddenAddressError, forbidden_host_reason
 from watcher.clock import Clock
-from watcher.core.secret import Secret
+from watcher.core.secret import revealed
 from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_error_text
 from watcher.http.exchange import (
     DEFAULT_PORTS,
@@ -173,13 +173,13 @@ def is_idle_closed(result: HttpResult) -> bool:
 def _build(request: HttpRequest, attempt: AttemptTrace) -> httpx.Request:
     outgoing = httpx.Request(
         request.method,
-        _text(request.url),
+        revealed(request.url),
         headers=DEFAULT_HEADERS,
         content=request.body,
         extensions={"trace": attempt.trace},
     )
     attempt.peer = _peer(outgoing.url)
-    outgoing.headers.update({name: _text(value) for name, value in request.headers.items()})
+    outgoing.headers.update({name: revealed(value) for name, value in request.headers.items()})
     if request.signer is not None:
         outgoing.headers.update(request.signer(request.method, outgoing.url.raw_path))
     return outgoing
@@ -192,10 +192,6 @@ def _guard(url: httpx.URL, attempt: AttemptTrace) -> None:
     if fault := forbidden_host_reason(host):
         attempt.refuse_address()
         raise ForbiddenAddressError(f"{host}: {fault}")
-
-
-def _text(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _peer(url: httpx.URL) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from watcher.addresses import ForbiddenAddressError
-from watcher.core.secret import Secret
+from watcher.core.secret import Secret, revealed
 from watcher.http.attempt_trace import host_and_port, system_error_text
 from watcher.http.client import REASON_TEXTS
 from watcher.http.environment_proxy import environment_proxy
@@ -41,8 +41,8 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
     Raises:
         HttpSetupError: the settings are unusable.
     """
-    target = urlsplit(_text(url))
-    proxy = _text(settings.proxy) if settings.proxy else _environment_proxy(target)
+    target = urlsplit(revealed(url))
+    proxy = revealed(settings.proxy) if settings.proxy else _environment_proxy(target)
     peer = urlsplit(proxy) if proxy else target
     trust = tls_context(settings) if peer.scheme == "https" else None
     host, port = peer.hostname or "", peer.port or DEFAULT_PORTS[peer.scheme]
@@ -56,10 +56,6 @@ async def probe(url: str | Secret, settings: HttpSettings) -> Probe:
         parts = (where, REASON_TEXTS[failure.reason], system_error_text(failure.error))
         return Probe(failure=failure.reason, detail=": ".join(filter(None, parts)))
     return Probe(failure=None, detail=_reached(where, trust, behind_proxy=proxy is not None))
-
-
-def _text(url: str | Secret) -> str:
-    return url.reveal() if isinstance(url, Secret) else url
 
 
 def _environment_proxy(target: SplitResult) -> str | None:

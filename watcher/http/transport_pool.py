@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import httpcore2
 import httpx2 as httpx
 
-from watcher.core.secret import Secret
+from watcher.core.secret import revealed
 from watcher.http.environment_proxy import checked_proxy, environment_proxy
 from watcher.http.exchange import HttpSettings, HttpSetupError
 from watcher.http.noted_stream import connect_through
@@ -24,7 +24,7 @@ class TransportPool:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._tls = tls_context(settings)
-        self._own_proxy = checked_proxy(_text(settings.proxy), "proxy") if settings.proxy is not None else None
+        self._own_proxy = checked_proxy(revealed(settings.proxy), "proxy") if settings.proxy is not None else None
         self._pools: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}
         self._proxies: dict[tuple[str, str, int | None], str | None] = {}
 
@@ -63,10 +63,6 @@ class TransportPool:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
-
-
-def _text(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
 
 
 def tls_context(settings: HttpSettings) -> ssl.SSLContext:

@@ -56,3 +56,8 @@ def test_a_usual_secret_gets_no_hint(text: str) -> None:
 
 def test_a_hint_does_not_hold_the_secret() -> None:
     assert not any("s3cret" in hint(Secret(text)) for text in ("'s3cret'", "KEY=s3cret", "export s3cret=x"))
+
+
+@pytest.mark.parametrize("value", ["text", Secret("text")], ids=["text", "secret"])
+def test_a_text_that_may_be_a_secret_is_revealed(value: str | Secret) -> None:
+    assert revealed(value) == "text"
