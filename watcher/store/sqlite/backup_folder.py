@@ -10,9 +10,9 @@ from typing import Final
 from watcher.store.errors import BackupError
 from watcher.store.sqlite.backup import backup_time, remove_partials, write_backup
 from watcher.store.sqlite.disk_reserve import FLOOR_BYTES, RESERVE_BYTES, Reserve
+from watcher.store.sqlite.file_names import backups_of
 from watcher.store.sqlite.owner import give_to_owner
 
-FOLDER: Final = "backups"
 EVERY: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=7)
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -23,7 +23,7 @@ class BackupFolder:
 
     def __init__(self, store: Path) -> None:
         self._store = store
-        self.folder = store.parent / FOLDER
+        self.folder = backups_of(store)
         self._name = re.compile(rf"{re.escape(store.stem)}-(\d{{8}}T\d{{6}}Z){re.escape(store.suffix)}")
 
     def backups(self) -> list[tuple[datetime, Path]]:

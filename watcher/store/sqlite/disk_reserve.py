@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from watcher.store.sqlite.file_names import LOG, RESERVE, side_file
 from watcher.store.sqlite.owner import give_new_file, is_plain, open_private
 
 RESERVE_BYTES: Final = 4 * 1024 * 1024
@@ -19,7 +20,7 @@ class Reserve:
     """The file ``<database>.reserve``: removed when a write finds the disk full, so that the write succeeds."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".reserve")
+        self._path = side_file(database, RESERVE)
 
     @property
     def is_held(self) -> bool:
@@ -61,7 +62,7 @@ class Reserve:
 def file_bytes(database: Path) -> int:
     """Return the size of the store's file and its write-ahead log, in bytes."""
     total = 0
-    for file in (database, database.with_name(database.name + "-wal")):
+    for file in (database, side_file(database, LOG)):
         with suppress(OSError):
             total += file.stat().st_size
     return total

@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 from watcher.store import meta_keys
 from watcher.store.errors import StoreDamaged, StoreUnusable
+from watcher.store.sqlite.file_names import JOURNAL, LOG, side_file
 
 BUSY_TIMEOUT_SECONDS: Final = 30
-SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 MAGIC: Final = b"SQLite format 3\x00"
 READ_VERSION_AT: Final = 19
 WITHOUT_LOG: Final = 1
@@ -57,7 +57,7 @@ def examine(path: Path, left_behind: Mapping[str, object], *, had_backups: bool)
     if not path.exists() or path.stat().st_size == 0:
         return _without_content(path, had_backups=had_backups)
     # Before the file is read, since reading creates a log.
-    log_is_missing = bool(left_behind.get(LOG_NOTED)) and not side_file(path, "-wal").exists()
+    log_is_missing = bool(left_behind.get(LOG_NOTED)) and not side_file(path, LOG).exists()
     facts = read_facts(path)
     if facts is None:
         # A process that died while it made the store left a file without tables.
@@ -74,7 +74,7 @@ def examine(path: Path, left_behind: Mapping[str, object], *, had_backups: bool)
 
 
 def _without_content(path: Path, *, had_backups: bool) -> Condition:
-    log = side_file(path, "-wal")
+    log = side_file(path, LOG)
     if log.exists() and log.stat().st_size and not path.exists():
         raise damaged(path, f"it is gone, and {log.name} is still there")
     if had_backups:
@@ -108,7 +108,7 @@ def read_facts(path: Path) -> dict[str, str] | None:
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     # Read only: closing a writing connection would fold a log into the file that may be another store's.
     # Only a writing connection can roll back a journal.
-    mode = "rw" if side_file(path, "-journal").exists() else "ro"
+    mode = "rw" if side_file(path, JOURNAL).exists() else "ro"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)) as connection:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
@@ -128,17 +128,12 @@ def damaged(path: Path, problem: str) -> StoreDamaged:
     )
 
 
-def side_file(path: Path, suffix: str) -> Path:
-    """Return the path of a file that SQLite keeps beside a database."""
-    return path.with_name(path.name + suffix)
-
-
 def has_foreign_log(path: Path) -> bool:
     """Say whether a log lies beside a file without one: a backup was copied over the store, the old log stayed.
 
     SQLite would read that log and mix the two.
     """
-    log = side_file(path, "-wal")
+    log = side_file(path, LOG)
     if not path.exists() or not log.exists() or not log.stat().st_size:
         return False
     with path.open("rb") as file:

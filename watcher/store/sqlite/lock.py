@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.core.timestamps import to_text
 from watcher.store.errors import StoreInUse, StoreUnusable
+from watcher.store.sqlite.file_names import LOCK, side_file
 from watcher.store.sqlite.owner import give_to_owner, open_private
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class FileLock:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._path = database.with_name(database.name + ".lock")
+        self._path = side_file(database, LOCK)
         self._descriptor: int | None = None
         self._holder: dict[str, object] = {}
         self.left_behind: Mapping[str, object] = NOTHING
@@ -102,7 +103,7 @@ def running_daemon(database: Path) -> int | None:
     The lock itself is not tried: a daemon that starts at the same moment would find it taken.
     """
     try:
-        note = _parse(database.with_name(database.name + ".lock").read_bytes())
+        note = _parse(side_file(database, LOCK).read_bytes())
     except OSError:
         return None
     pid = note.get("pid")

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from watcher.store.sqlite.file_names import LOCK, RESERVE, SIDE_FILES, backups_of, side_file
+
 ROOT: Final = 0
 PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
-SIDE_NAMES: Final = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
+OWN_FILES: Final = ("", *SIDE_FILES, LOCK, RESERVE)
 """The files of a store, by the end of their names."""
 
 
@@ -43,7 +45,7 @@ def owner_of_store(store: Path) -> Owner | None:
     The store's own files say it, else the nearest folder that exists.
     """
     folder = next((parent for parent in store.absolute().parents if parent.exists()), store.parent)
-    for path in (store, store.with_name(store.name + ".lock"), folder):
+    for path in (store, side_file(store, LOCK), folder):
         owner = _owner(path)
         if owner is not None and owner.uid != ROOT:
             return owner
@@ -140,20 +142,20 @@ def _may(path: Path, user: Owner, rights: int) -> bool:
 
 
 def _files(store: Path) -> Iterator[Path]:
-    for suffix in SIDE_NAMES:
-        yield store.with_name(store.name + suffix)
+    for suffix in OWN_FILES:
+        yield side_file(store, suffix)
     yield from store.parent.glob(f"{store.name}.set-aside-*")
-    yield store.parent / "backups"
+    yield backups_of(store)
 
 
 def _backups(store: Path) -> Iterator[Path]:
-    yield from (store.parent / "backups").glob(f"{store.stem}-*{store.suffix}")
+    yield from backups_of(store).glob(f"{store.stem}-*{store.suffix}")
 
 
 def _give_backups(store: Path, owner: Owner) -> None:
     # By the open folder: its user could put a link to a folder of root in its place.
     with suppress(OSError):
-        folder = os.open(store.parent / "backups", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        folder = os.open(backups_of(store), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             for name in os.listdir(folder):  # noqa: PTH208 - a path would follow a new link
                 if name.startswith(f"{store.stem}-") and name.endswith(store.suffix):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-ROOT: Final = 0
-SIDE_FILES: Final = ("-wal", "-shm")
+from watcher.store.sqlite.file_names import INDEX, LOG, SIDE_FILES, side_file
+from watcher.store.sqlite.owner import ROOT
+
 USUAL_REMEDY: Final = "run `aitems-watcher run` once, or restore it"
 
 
@@ -27,21 +28,21 @@ def reading_address(path: Path) -> str:
 
 def reading_remedy(path: Path) -> str:
     """Return the remedy for a store that cannot be read: for its rights where they are the cause."""
-    if all(_may_read(_side_file(path, suffix)) for suffix in ("", *SIDE_FILES)) and not _lacks_index(path):
+    if all(_may_read(side_file(path, suffix)) for suffix in ("", *SIDE_FILES)) and not _lacks_index(path):
         return USUAL_REMEDY
     return f"this user may not open its files: run this as {_owner_of(path)}"
 
 
 def _has_log(path: Path) -> bool:
     try:
-        return _side_file(path, "-wal").stat().st_size > 0
+        return side_file(path, LOG).stat().st_size > 0
     except OSError:
         return False
 
 
 def _lacks_index(path: Path) -> bool:
     """Say whether a log lies there without its index, which this user cannot make."""
-    return _has_log(path) and not _side_file(path, "-shm").exists() and not os.access(path.parent, os.W_OK)
+    return _has_log(path) and not side_file(path, INDEX).exists() and not os.access(path.parent, os.W_OK)
 
 
 def _may_read(path: Path) -> bool:
@@ -55,7 +56,3 @@ def _owner_of(path: Path) -> str:
     except KeyError:
         name = f"user {uid}"
     return name if uid == ROOT else f"{name}, or as root"
-
-
-def _side_file(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)

@@ -13,7 +13,8 @@ from watcher.core.timestamps import to_text
 from watcher.store.errors import BackupError, StoreDamaged, StoreUnusable
 from watcher.store.sqlite.backup import install, sync
 from watcher.store.sqlite.backup_folder import BackupFolder
-from watcher.store.sqlite.integrity import SIDE_FILES, Condition, examine, has_foreign_log, side_file
+from watcher.store.sqlite.file_names import INDEX, LOG, SIDE_FILES, side_file
+from watcher.store.sqlite.integrity import Condition, examine, has_foreign_log
 
 ASIDE: Final = "set-aside"
 DAMAGED: Final = "damaged"
@@ -51,7 +52,7 @@ def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
     backup_folder = BackupFolder(path)
     try:
         if has_foreign_log(path):
-            log = put_aside(path, now, ("-wal", "-shm"))
+            log = put_aside(path, now, (LOG, INDEX))
             problem = f"the write-ahead log beside {path.name} belonged to the file that was there before"
             recovery = Recovery(reason="foreign-log", problem=problem, set_aside=log)
             return Found(condition=examine(path, {}, had_backups=bool(backup_folder.backups())), recovery=recovery)
