@@ -23,7 +23,10 @@ class ClockTrust:
         self._on_trusted = on_trusted
         self._agreed_offset: float | None = None
         """Wall less monotonic time at the latest agreement with a server; ``None`` without one since a step."""
-        self._stepped = False
+        self._is_dated = False
+        """Whether that agreement was a ``Date``, and not only an answer without one."""
+        self._needs_date = False
+        """Whether answers without a ``Date`` are not enough: after a step, or after a ``Date`` that disagreed."""
 
     @property
     def trusted(self) -> bool:
@@ -33,17 +36,27 @@ class ClockTrust:
     def note_step(self) -> None:
         """Note that the wall clock has stepped."""
         self._agreed_offset = None
-        self._stepped = True
+        self._is_dated = False
+        self._needs_date = True
 
     def note_undated(self) -> None:
         """Note an answer without a ``Date``: after a start, it is enough, since some servers never send one."""
-        if not self._stepped and self._agreed_offset is None:
-            self.note_agreement()
+        if not self._needs_date and self._agreed_offset is None:
+            self._agree()
 
     def note_agreement(self) -> None:
         """Note that a server's ``Date`` agrees with the wall clock."""
+        self._is_dated = True
+        self._needs_date = False
+        self._agree()
+
+    def note_disagreement(self) -> None:
+        """Note that a server's ``Date`` differs: trust stays only where another ``Date`` agreed since the last step."""
+        if not self._is_dated:
+            self.note_step()
+
+    def _agree(self) -> None:
         was_trusted = self.trusted
-        self._stepped = False
         self._agreed_offset = self._offset()
         if not was_trusted:
             self._on_trusted()

@@ -84,3 +84,25 @@ def test_slow_corrections_of_the_clock_keep_the_trust(clock: ManualClock) -> Non
         clock.seconds += 60.0
         trusted.append(clock_trust.trusted)
     assert all(trusted)
+
+
+def test_a_date_that_disagrees_ends_trust_without_a_date(clock: ManualClock) -> None:
+    clock_trust = ClockTrust(clock)
+    clock_trust.note_undated()
+    clock_trust.note_disagreement()
+    trusted_after_disagreement = clock_trust.trusted
+    clock_trust.note_undated()
+    trusted_without_date = clock_trust.trusted
+    clock_trust.note_agreement()
+    assert (trusted_after_disagreement, trusted_without_date, clock_trust.trusted) == (False, False, True)
+
+
+def test_a_date_that_agreed_is_believed_until_the_next_step(clock: ManualClock) -> None:
+    clock_trust = ClockTrust(clock)
+    clock_trust.note_agreement()
+    clock_trust.note_disagreement()
+    trusted_before_step = clock_trust.trusted
+    clock_trust.note_step()
+    clock_trust.note_disagreement()
+    clock_trust.note_undated()
+    assert (trusted_before_step, clock_trust.trusted) == (True, False)

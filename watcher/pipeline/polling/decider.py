@@ -108,8 +108,7 @@ class Decider:
             update = self._incident_monitor.missed(poll, failure.ended_at)
             return Changes(decisions=[decision], incidents=update, state=state)
         update = self._incident_monitor.failed(poll, failure, self._clock.utc_now())
-        if failure.cause is not Cause.CLOCK:
-            update += self._incident_monitor.dated(poll, failure.server_date, failure.ended_at)
+        update += self._incident_monitor.dated_failure(poll, failure)
         return Changes(incidents=update, state=state, gap_until=failure.ended_at)
 
     def answered(self, context: PollContext, result: PollResult) -> Changes:

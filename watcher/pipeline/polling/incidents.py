@@ -259,6 +259,7 @@ class IncidentMonitor:
         if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
             self._clock_trust.note_agreement()
             return self._update(account, clocks.succeeded([subject], now), now)
+        self._clock_trust.note_disagreement()
         failure = Failure(
             subject=subject,
             cause=Cause.CLOCK,
@@ -268,6 +269,16 @@ class IncidentMonitor:
             ended_at=now,
         )
         return self._update(account, clocks.failed(failure, None, 1, now), now)
+
+    def dated_failure(self, poll: Poll, failure: PollFailure) -> IncidentUpdate:
+        """Return the changes that the ``Date`` of a refusal makes; without an answer there are none."""
+        if failure.http_status is None:
+            return IncidentUpdate()
+        if failure.cause is Cause.CLOCK:
+            # The incident about the refusal has this cause already.
+            self._clock_trust.note_disagreement()
+            return IncidentUpdate()
+        return self.dated(poll, failure.server_date, failure.ended_at)
 
     def apply(self, poll: Poll, update: IncidentUpdate) -> None:
         """Adopt the changes of an update that was written."""
