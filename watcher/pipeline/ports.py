@@ -77,6 +77,11 @@ class ServicesResult(Protocol):
         """Records of the list that are left out; ``hidden_by`` says which services they may stand for."""
         ...
 
+    @property
+    def server_date(self) -> datetime | None:
+        """The ``Date`` of the response, if there was one."""
+        ...
+
 
 class Api(Protocol):
     """One account of AiTEMS; a failure is a value and no exception."""

@@ -130,8 +130,8 @@ def test_after_a_date_that_agreed_another_one_ends_no_trust(tmp_path: Path, wron
 
 @pytest.mark.parametrize(
     ("watches", "answer"),
-    [(SERVICE, true_answer)],
-    ids=["list"],
+    [(SERVICE, true_answer), (PATTERN, no_service), (TWO_TRAININGS, views_only)],
+    ids=["list", "services", "views"],
 )
 def test_every_kind_of_poll_compares_the_clocks(tmp_path: Path, watches: Sequence[Watch], answer: Phase) -> None:
     assert trust_after(tmp_path, watches, [ahead(answer), answer]) == [False, True]

@@ -129,12 +129,14 @@ PollOutcome = PollResult | PollFailure
 
 def join_results(results: Sequence[PollResult]) -> PollResult:
     """Return several results as one, from the first request to the last answer."""
+    latest = max(results, key=lambda result: result.answered_at)
     return PollResult(
         observations=tuple(observation for result in results for observation in result.observations),
         asked_at=min(result.asked_at for result in results),
-        answered_at=max(result.answered_at for result in results),
+        answered_at=latest.answered_at,
         digest=hashlib.sha256(b"".join(result.digest for result in results)).digest(),
         deviations=tuple(sorted({description for result in results for description in result.deviations})),
+        server_date=latest.server_date,
     )
 
 

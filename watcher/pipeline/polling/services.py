@@ -208,4 +208,5 @@ def as_result(services: ServicesResult) -> PollResult:
         digest=services.digest,
         deviations=services.deviations,
         unreadable=services.unreadable,
+        server_date=services.server_date,
     )
