@@ -228,11 +228,14 @@ class Decider:
 
 def _in_one_message(decisions: Sequence[Decision], kind: Kind, poll: Poll, now: datetime) -> list[Decision]:
     """Give the events of a kind a group, where there are many that belong to no catch-up."""
-    alone = [item for item in decisions if item.event and item.event.kind is kind and item.event.group is None]
-    if len(alone) < MANY:
+
+    def is_alone(decision: Decision) -> bool:
+        return decision.event is not None and decision.event.kind is kind and decision.event.group is None
+
+    if sum(map(is_alone, decisions)) < MANY:
         return list(decisions)
     group = f"{OWN_GROUP} {kind.value} {poll.key} {to_text(now)}"
-    return [_grouped(item, group) if item in alone else item for item in decisions]
+    return [_grouped(item, group) if is_alone(item) else item for item in decisions]
 
 
 def _grouped(decision: Decision, group: str) -> Decision:

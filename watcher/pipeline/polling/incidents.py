@@ -200,7 +200,7 @@ class IncidentMonitor:
         account = account_of(incident.subject)
         if account not in self._trackers:
             return False
-        if incident.subject in {*self._scopes, clock_subject(account)}:
+        if incident.subject in self._scopes or incident.subject == clock_subject(account):
             return True
         # The services of a pattern are unknown until the first list of services. That list ends their incidents, too.
         service, poll = ServiceRef.from_subject(incident.subject), self._discovering.get(account)

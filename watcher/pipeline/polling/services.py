@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -189,9 +190,10 @@ class ServiceLists:
     ) -> ServiceChanges:
         now = self._clock.utc_now()
         events: list[Event] = []
+        count_of = Counter(finding.kind for finding in findings)
         for finding in findings:
-            same = sum(other.kind is finding.kind for other in findings)
-            group = f"{OWN_GROUP} services {finding.kind.value} {to_text(now)}" if same >= MANY else None
+            many = count_of[finding.kind] >= MANY
+            group = f"{OWN_GROUP} services {finding.kind.value} {to_text(now)}" if many else None
             seq = self._cache.incident_row(finding.service.presence_subject).seq + 1
             events.append(service_event(finding, self._cache.epoch, seq, now, group))
         # The number of the latest event is kept in the row of an incident that never opens.
