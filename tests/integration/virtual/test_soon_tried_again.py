@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, running_deliveries
-from watcher.core.delivery.model import DeliveryRequest, Outcome, Policy
+from watcher.core.delivery.model import DeliveryRequest, Outcome, Policy, Uncertain
+from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.core.event import Kind
 from watcher.receivers.webhook import classify
 
@@ -112,6 +113,35 @@ def test_a_webhook_is_parked_by_the_runs_of_once_too(tmp_path: Path) -> None:
         assert ops.kinds[:1] == ["receiver-failing"]
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("failures", "status"),
+    [([503] * 5, 404), ([503, 404, 503, 503, 503], 302), ([None] * 5, 403)],
+    ids=["5xx", "mixed", "no answer"],
+)
+def test_attempts_of_an_earlier_process_that_refused_nothing_are_no_refusals(
+    tmp_path: Path, failures: list[int | None], status: int
+) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = hooks(iter(()))
+        outcomes = iter(failures)
+        hook.outcome = lambda _: no_answer() if (answer := next(outcomes)) is None else classify(answer, "")
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"]) as deliveries_run:
+            await deliveries_run.record(["v1"], Kind.FAILED)
+            while len(hook.times) < len(failures):
+                await sleep(1)
+        hook.outcome = answering(iter([status]))
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"]) as deliveries_run:
+            await sleep(5 * MINUTES)
+            assert hook.kinds == ["failed"]
+            assert ops.events == []
+
+    run(main)
+
+
+def no_answer() -> Outcome:
+    return Uncertain(reason=Reason(code=ReasonCode.NO_ANSWER, cause="deadline"))
 
 
 def test_a_delivery_that_expires_within_the_tries_is_dead_and_reported(tmp_path: Path) -> None:

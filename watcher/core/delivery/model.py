@@ -207,6 +207,8 @@ class LeasedDelivery:
     """The time at which it was first allowed to go: the end of our own waits, then its first attempt."""
     in_doubt: bool = False
     """Whether the outcome of its last attempt is not known."""
+    last_reason: Reason = NO_REASON
+    """The reason of the last attempt whose outcome is known."""
     receiver_seqs: tuple[int, ...] = ()
     """The ``receiver_seq`` of each event of the request, in their order."""
 

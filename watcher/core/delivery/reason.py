@@ -144,6 +144,27 @@ RECEIVER_REMOVED: Final = Reason(code=ReasonCode.RECEIVER_REMOVED)
 INTERNAL_FAULT: Final = Reason(code=ReasonCode.INTERNAL_FAULT)
 
 
+REFUSALS: Final = frozenset(
+    {
+        ReasonCode.HTTP_REFUSED,
+        ReasonCode.REDIRECTED,
+        ReasonCode.ADDRESS_REFUSED,
+        ReasonCode.ADDRESS_INVALID,
+        ReasonCode.PROXY_REFUSED,
+        ReasonCode.REQUEST_INVALID,
+        ReasonCode.SECRET_UNUSABLE,
+        ReasonCode.STREAM_CLOSED,
+        ReasonCode.NAMED_REFUSED,
+    }
+)
+"""Codes of an attempt that the receiver refused, or that its destination or credentials make impossible."""
+
+
+def is_refusal(reason: Reason) -> bool:
+    """Say whether a reason is that of an attempt that the receiver refused, and not of a lookup or of the age."""
+    return reason.code in REFUSALS and not reason.within
+
+
 def http_reason(status: int) -> Reason:
     """Return the reason of an HTTP status that says enough by itself."""
     return Reason(code=ReasonCode.HTTP, status=status)

@@ -130,7 +130,7 @@ class AttemptRunner:
         # Read before the attempt: a store that cannot be read must not leave an attempt unsettled.
         parked = await self._monitor.is_parked()
         outcome = await self._send(leased.request)
-        counted = self._refusals.count(leased.request, outcome)
+        counted = self._refusals.count(leased, outcome)
         # A parked receiver is tried once an hour, and one answer shows whether it still refuses.
         refusals = TRIES if parked else counted
         decided = self._decide(leased, outcome, refusals)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from watcher.core.delivery.model import DeliveryRequest, Outcome, RefusalScope, Refused
+from watcher.core.delivery.model import LeasedDelivery, Outcome, RefusalScope, Refused
+from watcher.core.delivery.reason import is_refusal
 
 DELIVERIES_MAX: Final = 1_000
-"""Deliveries that are remembered; the oldest is forgotten first."""
+"""Refused deliveries that are remembered; the oldest is forgotten first."""
 
 
 class RefusalCounts:
@@ -15,16 +16,26 @@ class RefusalCounts:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        """Only of deliveries whose last attempt was refused: no other one needs a place."""
 
-    def count(self, request: DeliveryRequest, outcome: Outcome) -> int:
-        """Return the refusals in a row of a delivery, with this outcome.
-
-        The first attempt of this process counts all earlier ones, so that runs of ``once`` find a failing receiver.
-        """
-        earlier = 0 if request.attempt == 1 else self._counts.pop(request.delivery_id, request.attempt - 1)
-        refused = isinstance(outcome, Refused) and outcome.scope is RefusalScope.RECEIVER
-        counted = earlier + 1 if refused else 0
-        self._counts[request.delivery_id] = counted
+    def count(self, leased: LeasedDelivery, outcome: Outcome) -> int:
+        """Return the refusals in a row of a delivery, with this outcome."""
+        request = leased.request
+        known = self._counts.pop(request.delivery_id, None)
+        if not (isinstance(outcome, Refused) and outcome.scope is RefusalScope.RECEIVER):
+            return 0
+        # An operator's retry begins at the first attempt again.
+        earlier = _stored(leased) if known is None or request.attempt == 1 else known
+        self._counts[request.delivery_id] = counted = earlier + 1
         if len(self._counts) > DELIVERIES_MAX:
             del self._counts[next(iter(self._counts))]
         return counted
+
+
+def _stored(leased: LeasedDelivery) -> int:
+    """Return the earlier refusals that the store shows: all attempts or none, by the reason of the last one.
+
+    So runs of ``once`` find a failing receiver, each of which makes one attempt.
+    """
+    was_refused = is_refusal(leased.last_reason) and not leased.in_doubt
+    return leased.request.attempt - 1 if was_refused else 0

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 
 from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, State
+from watcher.core.delivery.reason import read_reason
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
@@ -153,6 +154,7 @@ def _leased(
         allowed_at=allowed_at or from_text(row["allowed_at"]),
         due_at=from_text(row["next_at"]),
         in_doubt=row["state"] == State.UNCERTAIN.value,
+        last_reason=read_reason(row["reason"]),
         receiver_seqs=tuple(receiver_seq for _, receiver_seq in entries),
     )
 
