@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 MAX_WAITING_BYTES: Final = 1024 * 1024
-"""Lines beyond this are dropped while the stream takes none."""
+"""Lines beyond this are dropped while others wait; a longer line may wait alone."""
 EXIT_SECONDS: Final = 1.0
 """The longest wait for the stream at the end of the program."""
 
@@ -27,7 +27,9 @@ class Written:
     size: int
     """Its bytes."""
     written: int
-    """The bytes that the stream took."""
+    """The bytes that the stream surely took."""
+    is_under_way: bool = False
+    """Whether the thread still writes it, so that the stream may take more of it."""
     problem: str = ""
     """The reason why it did not take them all."""
 
@@ -73,7 +75,7 @@ class LineWriter:
             with suppress(OSError, ClosedStreamError):
                 self._write_memory(text)
             return
-        if not self._queue(_Line(self._bytes(text))):
+        if self._queue(_Line(self._bytes(text))):
             self._lose(1)
 
     async def write(self, text: str, patience_seconds: float) -> Written:
@@ -88,13 +90,13 @@ class LineWriter:
             self._write_memory(text)
             return Written(size=size, written=size)
         line = _Line(self._bytes(text), Future())
-        if not self._queue(line) or line.fate is None:
-            return _stuck(size, written=0)
+        if (waiting_bytes := self._queue(line)) or line.fate is None:
+            problem = f"{size} bytes do not fit behind {waiting_bytes} bytes that wait for a reader"
+            return Written(size=size, written=0, problem=problem)
         done, _ = await asyncio.wait({asyncio.wrap_future(line.fate)}, timeout=patience_seconds)
         if done:
             return line.fate.result()
-        # Where it cannot be taken back, the thread is writing it.
-        return _stuck(size, written=0 if self._take_back(line) else 1)
+        return Written(size=size, written=0, is_under_way=not self._take_back(line), problem="nobody reads it")
 
     def drain(self, seconds: float) -> bool:
         """Wait until every line is written, at most so long; say whether it is."""
@@ -113,10 +115,11 @@ class LineWriter:
     def _bytes(self, text: str) -> bytes:
         return text.encode(self._encoding, "replace")
 
-    def _queue(self, line: _Line) -> bool:
+    def _queue(self, line: _Line) -> int:
+        """Queue a line; return the waiting bytes behind which it does not fit, and 0 where it is queued."""
         with self._changed:
-            if self._waiting_bytes + len(line.data) > MAX_WAITING_BYTES:
-                return False
+            if self._lines and self._waiting_bytes + len(line.data) > MAX_WAITING_BYTES:
+                return self._waiting_bytes
             self._lines.append(line)
             self._waiting_bytes += len(line.data)
             self._changed.notify_all()
@@ -124,7 +127,7 @@ class LineWriter:
                 self._thread = threading.Thread(target=self._run, name="line-writer", daemon=True)
                 self._thread.start()
                 atexit.register(self.drain, EXIT_SECONDS)
-            return True
+            return 0
 
     def _take_back(self, line: _Line) -> bool:
         with self._changed:
@@ -202,7 +205,3 @@ def _duplicate(stream: TextIO) -> int | None:
         return os.dup(stream.fileno())
     except (OSError, ValueError):
         return None
-
-
-def _stuck(size: int, *, written: int) -> Written:
-    return Written(size=size, written=written, problem="nobody reads it")

@@ -27,7 +27,7 @@ def _outcome(result: Written) -> Outcome:
     if not result.problem:
         return Delivered()
     reason = _unwritable(result.problem)
-    return Uncertain(reason=reason) if result.written else TryLater(reason=reason)
+    return Uncertain(reason=reason) if result.written or result.is_under_way else TryLater(reason=reason)
 
 
 def _unwritable(detail: str) -> Reason:

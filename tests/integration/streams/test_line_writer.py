@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import io
 import json
@@ -12,7 +13,7 @@ import socket
 import tty
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 import structlog
@@ -22,7 +23,7 @@ from watcher.clock import Clock
 from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, TryLater
 from watcher.core.messages.reasons import reason_text
 from watcher.http import HttpClient, HttpSettings
-from watcher.line_writer import MAX_WAITING_BYTES, LineWriter
+from watcher.line_writer import MAX_WAITING_BYTES, LineWriter, Written
 from watcher.logs import Redactor, configure
 from watcher.receivers import KINDS, Spec, stream
 
@@ -151,6 +152,67 @@ async def test_a_receiver_writes_again_once_somebody_reads(unread: Unread) -> No
     writer = LineWriter(unread.stream)
     assert await attempt(writer, "log") == Delivered()
     assert b"training.failed" in read_until(unread, b"\n")
+
+
+LONG = "x" * (MAX_WAITING_BYTES + PAGE) + "\n"
+SHORT = "a line\n"
+
+
+async def test_a_long_line_is_taken_while_none_waits(unread: Unread) -> None:
+    writer = LineWriter(unread.stream)
+    for _ in range(2):
+        reading = asyncio.create_task(asyncio.to_thread(read_until, unread, b"\n"))
+        result = await writer.write(LONG, SECONDS)
+        if result.problem:
+            writer.put("\n")
+        read = await reading
+        assert result == Written(size=len(LONG), written=len(LONG))
+        assert len(read) == len(LONG)
+
+
+def test_a_long_log_line_is_taken_while_none_waits(unread: Unread) -> None:
+    writer = LineWriter(unread.stream)
+    writer.put(LONG)
+    assert writer.dropped == 0
+    assert len(read_until(unread, b"\n")) == len(LONG)
+
+
+async def test_lines_behind_others_that_wait_are_refused_with_their_size(unread: Unread) -> None:
+    writer = LineWriter(unread.stream)
+    fill(writer)
+    result = await writer.write(LONG, SECONDS)
+    assert (result.size, result.written, result.is_under_way) == (len(LONG), 0, False)
+    assert str(len(LONG)) in result.problem
+
+
+async def test_a_long_line_that_waits_lets_no_other_wait() -> None:
+    unread = unread_pipe()
+    os.write(unread.stream.fileno(), b"x" * PAGE)
+    writer = LineWriter(unread.stream)
+    writer.put(LONG)
+    result = await writer.write(SHORT, SECONDS)
+    assert (result.size, result.written) == (len(SHORT), 0)
+    assert str(len(LONG)) in result.problem
+    assert len(read_until(unread, b"\n")) == PAGE + len(LONG)
+    unread.stream.close()
+    os.close(unread.reader)
+
+
+async def test_no_number_of_bytes_is_invented_while_a_line_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = unread_pipe()
+    writer = LineWriter(unread.stream)
+    take_back = writer._take_back
+
+    def take_back_once_begun(line: Any) -> bool:
+        select.select([unread.reader], [], [], SECONDS)
+        return take_back(line)
+
+    monkeypatch.setattr(writer, "_take_back", take_back_once_begun)
+    result = await writer.write("x" * 3 * PAGE + "\n", 0.01)
+    assert (result.written, result.is_under_way, result.problem) == (0, True, "nobody reads it")
+    read_until(unread, b"\n")
+    unread.stream.close()
+    os.close(unread.reader)
 
 
 def test_a_reader_that_went_away_stops_nothing(configured: Callable[[TextIO], LineWriter]) -> None:
