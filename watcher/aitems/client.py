@@ -24,6 +24,7 @@ from watcher.core.polling.result import Cause, PollFailure, PollResult, Unreadab
 from watcher.core.secret import STARS
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import (
+    KEPT_TRIES,
     Answered,
     FailureReason,
     HttpClient,
@@ -104,10 +105,10 @@ class ServicesResult:
 
 
 class AitemsClient:
-    """Makes the calls of one account within its budget, each call once.
+    """Makes the calls of one account within its budget.
 
-    ``first`` puts a call before waiting routine calls. A 429, or any refusal with ``Retry-After``, pauses all calls of
-    the account.
+    A call is repeated only after the close of a kept connection. ``first`` puts a call before waiting routine calls.
+    A 429, or any refusal with ``Retry-After``, pauses all calls of the account.
     """
 
     def __init__(self, http: HttpClient, account: AccountSpec, clock: Clock, budget: Budget) -> None:
@@ -206,10 +207,7 @@ class AitemsClient:
     async def _get(self, path: str, *, first: bool, large_body: LargeBody | None = None) -> Answered | PollFailure:
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
-            result = await self._call(path, first=first, large_body=large_body)
-            # Every repeat takes a slot of the budget. It ends at the latest with a new connection.
-            while is_idle_closed(result):
-                result = await self._call(path, first=True, large_body=large_body)
+            result = await self._repeated(path, first=first, large_body=large_body)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
@@ -220,7 +218,19 @@ class AitemsClient:
             )
         return self._accept(result)
 
-    async def _call(self, path: str, *, first: bool, large_body: LargeBody | None) -> HttpResult:
+    async def _repeated(self, path: str, *, first: bool, large_body: LargeBody | None) -> HttpResult:
+        """Call, and repeat the call after the close of a kept connection; every repeat takes a slot of the budget."""
+        result = await self._call(path, first=first, large_body=large_body)
+        for tried in range(1, KEPT_TRIES + 1):
+            if not is_idle_closed(result):
+                break
+            is_last = tried == KEPT_TRIES
+            result = await self._call(path, first=True, large_body=large_body, own_connection=is_last)
+        return result
+
+    async def _call(
+        self, path: str, *, first: bool, large_body: LargeBody | None, own_connection: bool = False
+    ) -> HttpResult:
         async with self._budget.slot(first=first) as slot:
             request = HttpRequest(
                 url=self._base + path,
@@ -228,6 +238,7 @@ class AitemsClient:
                 signer=self._sign,
                 on_write=slot.on_write,
                 large_body=large_body,
+                own_connection=own_connection,
             )
             return await self._http.call(request)
 

@@ -1,6 +1,6 @@
 """HTTP requests of the program; all of them go through ``HttpClient.call``."""
 
-from watcher.http.client import HttpClient, is_idle_closed
+from watcher.http.client import KEPT_TRIES, HttpClient, is_idle_closed
 from watcher.http.environment_proxy import is_loopback
 from watcher.http.exchange import (
     Answered,
@@ -18,6 +18,7 @@ from watcher.http.exchange import (
 from watcher.http.fields import content_encoding, retry_after_seconds, server_date
 
 __all__ = [
+    "KEPT_TRIES",
     "Answered",
     "FailureReason",
     "Headers",

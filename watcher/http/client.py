@@ -1,13 +1,14 @@
-"""One attempt over HTTP, with one deadline and one byte cap; the result says whether the request was sent.
+"""One call over HTTP: each attempt has a deadline and a byte cap, and the result says whether the request was sent.
 
-It uses the library's transport without its client: no redirects, no cookies, no retries, no decompression,
-and no URLs in logs.
+Only a request without an effect is attempted again, after the close of a kept connection. The client uses the library's
+transport without the library's client: no redirects, no cookies, no retries, no decompression, and no URLs in logs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -42,6 +43,11 @@ DEFAULT_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 MAX_PORT: Final = 65535
+KEPT_TRIES: Final = 3
+"""Kept connections that a call meets closed before it gets a new one of its own.
+
+Other calls may leave a kept connection each time, so that a call without this bound might never get a new one.
+"""
 
 REASON_TEXTS: Final = {
     FailureReason.ADDRESS: "no allowed address",
@@ -67,7 +73,7 @@ class _TooLargeError(Exception):
 
 
 class HttpClient:
-    """Makes single attempts over kept-alive HTTP/1.1 connections; one client serves any number of hosts.
+    """Makes calls over kept-alive HTTP/1.1 connections; one client serves any number of hosts.
 
     Raises:
         HttpSetupError: the settings are unusable.
@@ -81,17 +87,18 @@ class HttpClient:
         self._closed = False
 
     async def call(self, request: HttpRequest) -> HttpResult:
-        """Make one attempt. Every failure is a result; only cancellation raises.
+        """Make a call: one attempt as a rule. Every failure is a result; only cancellation raises.
 
-        A request that only reads is repeated at once where the peer has closed a kept connection.
+        A request that only reads is repeated at once where the peer has closed a kept connection, at most
+        ``KEPT_TRIES`` times.
         """
         self._open_calls += 1
         try:
-            while True:
+            for _ in range(KEPT_TRIES):
                 result = await self._attempt(request)
-                # It ends at the latest with a new connection, for which the reason never holds.
                 if not (request.repeatable and is_idle_closed(result)):
                     return result
+            return await self._attempt(replace(request, own_connection=True))
         finally:
             self._open_calls -= 1
             await self._close_if_idle()

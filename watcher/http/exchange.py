@@ -94,7 +94,7 @@ class HttpRequest:
     headers: Mapping[str, str | Secret] = field(default_factory=dict, repr=False, hash=False)
     body: bytes | None = field(default=None, repr=False)
     signer: Signer | None = field(default=None, repr=False)
-    """Called once, just before the request is sent."""
+    """Called just before each attempt is sent."""
     on_write: Callable[[], None] | None = field(default=None, repr=False)
     """Called on an open connection, before its first byte is written."""
     large_body: LargeBody | None = field(default=None, repr=False)

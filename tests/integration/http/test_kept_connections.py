@@ -13,6 +13,7 @@ import pytest
 from tests.integration.http.conftest import TLS
 from tests.integration.http.raw_server import Exchange, RawServer, raw_server
 from watcher.http import (
+    KEPT_TRIES,
     Answered,
     FailureReason,
     HttpClient,
@@ -26,6 +27,8 @@ MakeClient = Callable[..., HttpClient]
 Close = Callable[[Exchange], Awaitable[None]]
 USUAL_IDLE_SECONDS = 5.0
 BODY = b"{}"
+LEFT = 12
+"""So many kept connections other calls leave at most."""
 
 
 async def unread(exchange: Exchange) -> None:
@@ -109,6 +112,31 @@ async def test_a_get_is_repeated_until_no_kept_connection_is_left(make_client: M
         await asyncio.gather(*(client.call(get(server)) for _ in range(4)))
         assert isinstance(await client.call(get(server)), Answered)
     assert server.connections == 5
+
+
+@pytest.mark.parametrize(
+    "reading", [{"method": "GET"}, {"method": "POST", "reads_only": True}], ids=["GET", "POST that reads"]
+)
+async def test_other_calls_that_leave_kept_connections_do_not_repeat_a_call_for_ever(
+    make_client: MakeClient, reading: dict[str, Any]
+) -> None:
+    closed = 0
+
+    async def behave(exchange: Exchange) -> None:
+        nonlocal closed
+        await exchange.read_head()
+        await exchange.answer()
+        await exchange.reader.readuntil(b"\r\n\r\n")
+        closed += 1
+        if closed < LEFT:
+            # The connection under the call is in use, so that this one is new, and is kept.
+            await client.call(get(server))
+
+    async with raw_server(behave) as server:
+        client = make_client()
+        await client.call(get(server))
+        assert isinstance(await client.call(HttpRequest(url=server.url, **reading)), Answered)
+    assert closed == KEPT_TRIES
 
 
 @pytest.mark.parametrize("close", CLOSES)
