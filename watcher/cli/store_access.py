@@ -111,7 +111,7 @@ def socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
     # ``Path.exists`` would raise for a link into a folder that this user may not enter.
     if os.path.exists(link):  # noqa: PTH110 - see above
         return link
-    return next((path for path in unit_sockets(config, environ) if _daemon_has_store(path, store)), link)
+    return next((path for path in unit_sockets(config.path, environ) if _daemon_has_store(path, store)), link)
 
 
 def _daemon_has_store(path: Path, store: Path) -> bool:
@@ -125,14 +125,14 @@ def _daemon_has_store(path: Path, store: Path) -> bool:
     return Path(str(answer.get("store"))).resolve() == store.resolve()
 
 
-def unit_sockets(config: Config, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the places of a socket that do not depend on the store: the folders of the unit."""
+def unit_sockets(config: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the places of a socket that depend on the path of the file alone: the folders of the unit."""
     from watcher.config.find_file import implied_state_folder
     from watcher.control.socket_path import SOCKET_NAME, UNIT_FOLDER, unit_folder
 
     if (folder := unit_folder(environ)) is not None:
         yield folder / SOCKET_NAME
-    if implied_state_folder(config.path) is not None:
+    if implied_state_folder(config) is not None:
         yield UNIT_FOLDER / SOCKET_NAME
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from watcher.config.faults import ConfigError, KeyPath
 from watcher.config.models.settings import Config
 from watcher.config.reader import checked, config_of, load, normalised, read
 from watcher.config.validation.line_numbers import Lines
+from watcher.config.validation.syntax import syntax_problem
 
 HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 ROUNDS: Final = 20
@@ -54,19 +55,35 @@ def _folder(path: Path) -> Path:
 
 
 def _parsed(text: str) -> Mapping[str, object]:
-    """Parse the text without those of its tables that are no TOML."""
+    """Parse the text without those of its tables that are no TOML.
+
+    After the short parses of single pieces, each table that contradicts one above it costs a parse of the whole.
+    """
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError):
-        pass
-    kept, tables = "", {}
-    for piece in _pieces(text):
+        # A list that is not closed swallows the tables below it; alone, only its own piece fails.
+        pieces = [piece for piece in _pieces(text) if _is_toml(piece)]
+    while True:
         try:
-            tables = tomllib.loads(kept + piece)
-        except (ValueError, RecursionError):
-            continue
-        kept += piece
-    return tables
+            return tomllib.loads("".join(pieces))
+        except ValueError as error:
+            del pieces[_piece_of(error, pieces)]
+
+
+def _is_toml(piece: str) -> bool:
+    try:
+        tomllib.loads(piece)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _piece_of(error: ValueError, pieces: Sequence[str]) -> int:
+    """Return the index of the piece that contains the line of this error."""
+    line = syntax_problem(str(error), "".join(pieces)).line
+    last_lines = accumulate(piece.count("\n") for piece in pieces)
+    return next((index for index, last in enumerate(last_lines) if line <= last), -1)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,3 +68,25 @@ def test_reload_without_a_daemon_names_the_faults_of_the_file(run: Run, config: 
     assert ended.status == 78
     assert "no daemon listens" in ended.err
     assert f"{config}:" in ended.err
+
+
+@pytest.mark.parametrize("fault", ["a text that is not closed", "an unknown section", "a table twice"])
+def test_reload_reads_no_file_where_the_daemon_of_the_unit_answers(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The daemon reads the file itself."""
+    asked: list[Path] = []
+
+    def answer(path: Path, command: str, _arguments: Mapping[str, object]) -> Mapping[str, object]:
+        asked.append(path)
+        return {"outcome": "refused", "file": str(config), "faults": [f"{command} refused"]}
+
+    def read(_path: Path) -> None:
+        raise AssertionError("the file was read")
+
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(config.parent / "run"))
+    monkeypatch.setattr("watcher.control.client.request", answer)
+    monkeypatch.setattr("watcher.config.usable_part.load_usable", read)
+    config.write_text(FAULTY[fault])
+    assert run("reload", "--config", config).status == 78
+    assert asked == [config.parent / "run" / "control.sock"]

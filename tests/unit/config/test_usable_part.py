@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ FAULTY = {
     "a watch twice": GOOD + '[[watch]]\nservice = "second"\n',
 }
 
+MANY = "".join(f'[[watch]]\nservice = "s{index}"\n\n' for index in range(200))
+FAULTY_WITH_MANY = {
+    "a list that is not closed below": GOOD + MANY + "[receiver.three]\nto = [\n",
+    "a list that is not closed above": GOOD + "[receiver.three]\nto = [\n" + MANY,
+    "a text over several lines that is not closed above": GOOD + '[receiver.three]\nto = """\n' + MANY,
+    "a text that is not closed between": GOOD + MANY + '[receiver.three]\nkind = "log\n' + MANY.replace('"s', '"t'),
+    "a table twice below": GOOD + MANY + "[state]\n",
+    "a table twice above": GOOD + "[state]\n" + MANY,
+}
+
 
 def usable(folder: Path, text: str) -> Config:
     path = folder / "config.toml"
@@ -64,6 +75,25 @@ def test_a_fault_does_not_hide_the_store(tmp_path: Path, fault: str) -> None:
     assert config.store_path({}) == tmp_path / "here.db"
     assert "second" in {watch.service for watch in config.watches}
     assert "two" in config.receivers
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTY_WITH_MANY))
+def test_a_fault_among_many_tables_costs_few_parses_and_no_other_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    text, parsed, parse = FAULTY_WITH_MANY[fault], [], tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda part: (parsed.append(len(part)), parse(part))[1])
+    config = usable(tmp_path, text)
+    assert len(config.watches) == text.count("[[watch]]")
+    assert "two" in config.receivers
+    assert sum(parsed) <= 6 * len(text)
+
+
+def test_each_table_that_occurs_twice_costs_one_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, parsed, parse = GOOD + MANY + "[state]\n" * 5, [], tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda part: (parsed.append(len(part)), parse(part))[1])
+    assert usable(tmp_path, text).store_path({}) == tmp_path / "here.db"
+    assert sum(parsed) <= (4 + 5) * len(text)
 
 
 def test_a_faultless_file_is_whole(tmp_path: Path) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, find_config
 from watcher.cli.text.output import cell, say, screen
-
-if TYPE_CHECKING:
-    from watcher.config import Config
 
 END: Final = help_end(
     "aitems-watcher reload --config /etc/aitems-watcher/config.toml",
@@ -62,31 +59,31 @@ def _texts(answer: Mapping[str, object], key: str) -> Sequence[str]:
 
 
 def _ask(path: Path) -> Mapping[str, object]:
-    """Ask the daemon, also about a faulty file: it reports the faults."""
-    from watcher.config.usable_part import load_usable
+    """Ask at each place in turn: the file may name another store than the daemon has."""
+    from watcher.cli.store_access import unit_sockets
+    from watcher.control.client import request
     from watcher.control.protocol import NoDaemonError
+
+    for socket in unit_sockets(path, os.environ):
+        try:
+            return request(socket, "reload", {})
+        except NoDaemonError:
+            continue
+    return _ask_beside_store(path)
+
+
+def _ask_beside_store(path: Path) -> Mapping[str, object]:
+    """Ask the daemon of the file's store, also about a faulty file: it reports the faults."""
+    from watcher.config.usable_part import load_usable
+    from watcher.control.client import request
+    from watcher.control.protocol import NoDaemonError
+    from watcher.control.socket_path import link_path
 
     config, faulty = load_usable(path)
     try:
-        return _first_answer(config)
+        return request(link_path(config.store_path(os.environ)), "reload", {})
     except NoDaemonError as error:
         if faulty is None:
             raise
         say(f"{error}")
         raise faulty from None
-
-
-def _first_answer(config: Config) -> Mapping[str, object]:
-    """Ask at each place in turn: the file may name another store than the daemon has."""
-    from watcher.cli.store_access import unit_sockets
-    from watcher.control.client import request
-    from watcher.control.protocol import NoDaemonError
-    from watcher.control.socket_path import link_path
-
-    beside = link_path(config.store_path(os.environ))
-    for path in unit_sockets(config, os.environ):
-        try:
-            return request(path, "reload", {})
-        except NoDaemonError:
-            continue
-    return request(beside, "reload", {})
