@@ -16,8 +16,8 @@ Handler = Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
 Report = Callable[[Mapping[str, object]], None]
 """Sends one line of progress."""
 
-MAX_REQUEST_BYTES: Final = 1_048_576
-"""Enough for the text of a configuration."""
+MAX_REQUEST_BYTES: Final = 16_777_216
+"""Enough for the text of a configuration with 100,000 watches that have names."""
 MAX_ANSWER_BYTES: Final = 67_108_864
 """Enough for 100,000 trainings."""
 
@@ -120,7 +120,8 @@ def read_answer(line: bytes) -> Mapping[str, object]:
 
 
 def _line(document: object, max_bytes: int) -> bytes:
-    line = json.dumps(document).encode() + b"\n"
+    # A path that is not UTF-8 has lone surrogates; ``json.loads`` reads them back.
+    line = json.dumps(document, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
     if len(line) > max_bytes:
         text = f"too long for the control socket: {len(line)} bytes, at most {max_bytes} are possible; name fewer items"
         raise ControlError(text)

@@ -69,6 +69,12 @@ async def test_a_command_gets_the_answer_of_its_handler(tmp_path: Path) -> None:
         assert await ask(path, "echo", {"a": [1, "b"]}) == {"got": {"a": [1, "b"]}}
 
 
+async def test_texts_of_every_kind_arrive_unchanged(tmp_path: Path) -> None:
+    texts = ["a\nb\u2028c", "분류 모델", "\U0001f600", "not UTF-8: \udcff", "\ud800", "\0\x7f"]
+    async with served(tmp_path / "control.sock") as path:
+        assert await ask(path, "echo", {"texts": texts}) == {"got": {"texts": texts}}
+
+
 async def test_a_refusal_has_the_text_of_the_handler(tmp_path: Path) -> None:
     async with served(tmp_path / "control.sock") as path:
         with pytest.raises(ControlError, match=r"^not on a Sunday; come back on Monday$"):
