@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from watcher.reports.online import OnlineCheck
 
 PING_SECONDS: Final = 5.0
-LONGEST_SECONDS: Final = 330.0
-"""Longer than the longest wait of an online check for the account's budget."""
+SILENCE_SECONDS: Final = 330.0
+"""The longest wait for data: the daemon reports each minute; an older one is silent while calls wait for a budget."""
 
 
 def checks_of_daemon(config: Config) -> list[OnlineCheck] | None:
@@ -81,7 +81,7 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
         socket_of_store(config, os.environ),
         command,
         {**arguments, **text},
-        timeout_seconds=LONGEST_SECONDS,
+        timeout_seconds=SILENCE_SECONDS,
         on_progress=_say_progress,
     )
 

@@ -47,6 +47,8 @@ def unusable(about: str, error: Exception) -> OnlineCheck:
 
 def wait_text(wait: BudgetWait) -> str:
     """Return the line about requests that wait for the budget of their account."""
+    if not wait.calls:
+        return "calls are in progress; none waits for the budget of its account"
     reason = (
         f"AiTEMS answered {wait.cause}, so the account pauses"
         if wait.cause

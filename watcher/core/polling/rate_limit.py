@@ -63,3 +63,7 @@ class BudgetWait:
     """The time until the last of them may start."""
     cause: str = ""
     """The cause of a pause that AiTEMS asked for, e.g. ``quota``; empty where only the rate holds them back."""
+
+
+NO_WAIT: Final = BudgetWait(account="", calls=0, seconds=0.0)
+"""No request waits: those that are left are in progress."""
