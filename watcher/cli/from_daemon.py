@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from watcher.cli.text.output import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from watcher.config import Config
     from watcher.core.delivery.model import Outcome
     from watcher.core.polling.rate_limit import BudgetWait
@@ -62,7 +64,6 @@ def tried_by_daemon(config: Config, receiver: str) -> tuple[Outcome, Access | No
 
 def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any] | None:
     from watcher.cli.store_access import ask_daemon, socket_of_store
-    from watcher.config.reader import read
     from watcher.control.client import request
     from watcher.control.protocol import ControlError, NoDaemonError
 
@@ -75,15 +76,27 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
         # It is of an older version.
         return None
     say(f"{command}: inside the daemon, process {daemon['pid']}, with its secrets")
-    # The daemon reads the same text, not the file: that may be open to this user alone.
-    text = {"path": str(config.path.absolute()), "text": read(config.path)}
     return request(
         socket_of_store(config, os.environ),
         command,
-        {**arguments, **text},
+        {**arguments, **_configuration(config.path)},
         timeout_seconds=SILENCE_SECONDS,
         on_progress=_say_progress,
     )
+
+
+def _configuration(path: Path) -> dict[str, str]:
+    """Return the text of the file for the daemon; nothing where it cannot be read, so the active configuration counts.
+
+    The daemon reads the same text, not the file: that may be open to this user alone.
+    """
+    from watcher.config import ConfigError
+    from watcher.config.reader import read
+
+    try:
+        return {"text": read(path), "path": str(path.absolute())}
+    except ConfigError:
+        return {}
 
 
 def _say_progress(progress: Mapping[str, Any]) -> None:

@@ -79,8 +79,11 @@ def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
 
 
 def _configuration(arguments: Arguments, active: Callable[[], Config]) -> Config:
-    """Read the configuration of a request; while the file is faulty, the active one counts."""
+    """Read the configuration of a request; while the file is faulty or unreadable, the active one counts."""
+    path, text = arguments.get("path"), arguments.get("text")
+    if not isinstance(path, str) or not isinstance(text, str):
+        return active()
     try:
-        return load(Path(str(arguments.get("path"))), text=str(arguments.get("text")), needed=NO_SECTION)
+        return load(Path(path), text=text, needed=NO_SECTION)
     except ConfigError:
         return active()

@@ -16,6 +16,8 @@ from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
+from watcher.config import Config, ConfigError, usable_part
+from watcher.config.usable_part import load_usable
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, serve
 
 SERVICE = "6wxgu1abcde"
@@ -126,6 +128,44 @@ async def test_doctor_beside_a_faulty_file_uses_the_active_configuration(place: 
     assert doctor.status == 1
     assert "surprise" in doctor.out
     assert "credential access: present" in doctor.out
+
+
+@pytest.mark.parametrize("fault", ["not UTF-8", "a folder", "no TOML at all"])
+async def test_doctor_beside_an_unreadable_file_uses_the_active_configuration(
+    place: Place, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The store of a file that cannot be read is the default one, here that of the daemon.
+    monkeypatch.setenv("STATE_DIRECTORY", str(place.config.parent))
+    make_unreadable(place.config, fault)
+    doctor = await place.command("doctor")
+    assert doctor.status == 1
+    assert "credential access: present" in doctor.out
+    checks = document(await place.command("doctor --json --online"))["checks"]
+    assert sum("key accepted" in check["detail"] for check in checks) == 1
+
+
+def make_unreadable(path: Path, fault: str) -> None:
+    if fault == "not UTF-8":
+        path.write_bytes(path.read_bytes() + b"# \xff\n")
+    elif fault == "no TOML at all":
+        path.write_text("<<<<<<< HEAD\n")
+    else:
+        path.unlink()
+        path.mkdir()
+
+
+async def test_a_file_that_is_removed_while_doctor_runs_ends_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_and_remove(path: Path) -> tuple[Config, ConfigError | None]:
+        loaded = load_usable(path)
+        path.unlink()
+        return loaded
+
+    monkeypatch.setattr(usable_part, "load_usable", load_and_remove)
+    doctor = await place.command("doctor")
+    assert "credential access: present" in doctor.out
+    assert doctor.status == 0, doctor.out + doctor.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
