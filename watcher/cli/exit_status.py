@@ -84,13 +84,13 @@ def status_of(error: Exception) -> ExitStatus | None:
     """Return the exit status of an expected error, or ``None``."""
     # Imported here, since the help of a command must not load them.
     from watcher.config import ConfigError, SecretError
-    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.control.protocol import ControlError, NoDaemonError, SetupRefusedError
     from watcher.operations.errors import OperationRefusedError
     from watcher.store.errors import BackupError, StoreError
 
     if isinstance(error, BackupError):
         return ExitStatus.FAILED
-    if isinstance(error, ConfigError | SecretError):
+    if isinstance(error, ConfigError | SecretError | SetupRefusedError):
         return ExitStatus.CONFIG
     if isinstance(error, StoreError):
         return ExitStatus.STORE

@@ -20,10 +20,16 @@ MAX_REQUEST_BYTES: Final = 16_777_216
 """Enough for the text of a configuration with 100,000 watches that have names."""
 MAX_ANSWER_BYTES: Final = 67_108_864
 """Enough for 100,000 trainings."""
+SETUP: Final = "setup"
+"""The kind of a refusal because of a secret or a setting."""
 
 
 class ControlError(Exception):
     """The daemon refused the request or could not read it; the text gives the reason and the remedy."""
+
+
+class SetupRefusedError(ControlError):
+    """The daemon refused the request, because a secret cannot be read or a setting cannot be used."""
 
 
 class NoDaemonError(Exception):
@@ -100,23 +106,25 @@ def read_progress(line: bytes) -> Mapping[str, object] | None:
     return progress if isinstance(progress, dict) else None
 
 
-def refusal_line(text: str) -> bytes:
-    """Return a refusal as a line."""
-    return _line({"error": text}, MAX_ANSWER_BYTES)
+def refusal_line(refusal: ControlError) -> bytes:
+    """Return a refusal as a line, with its kind, which an older command ignores."""
+    kind = {"kind": SETUP} if isinstance(refusal, SetupRefusedError) else {}
+    return _line({"error": str(refusal), **kind}, MAX_ANSWER_BYTES)
 
 
 def read_answer(line: bytes) -> Mapping[str, object]:
     """Return the answer that a line holds.
 
     Raises:
-        ControlError: it is a refusal, or no answer.
+        SetupRefusedError: it is a refusal because of a secret or a setting.
+        ControlError: it is another refusal, or no answer.
     """
     document = _object(line)
     if isinstance(answer := document.get("answer"), dict):
         return answer
-    raise ControlError(
-        str(document.get("error", "the daemon's answer cannot be read; is the daemon of another version?"))
-    )
+    # An older daemon sends no kind.
+    refusal = SetupRefusedError if document.get("kind") == SETUP else ControlError
+    raise refusal(str(document.get("error", "the daemon's answer cannot be read; is the daemon of another version?")))
 
 
 def _line(document: object, max_bytes: int) -> bytes:

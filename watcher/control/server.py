@@ -153,7 +153,7 @@ class ControlServer:
                 request = read_request(await _line(reader))
             return answer_line(await self._handle(request, report if request.progress else no_report))
         except ControlError as error:
-            return refusal_line(str(error))
+            return refusal_line(error)
 
     async def _handle(self, request: Request, report: Report) -> Mapping[str, object]:
         handler = self._handlers.get(request.command)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from watcher.config import Config, ConfigError, SecretError, load
-from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler
+from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler, SetupRefusedError
 from watcher.http import HttpSetupError
 from watcher.receivers import InvalidReceiverError
 from watcher.reports.discovery import report_of
@@ -73,7 +73,7 @@ def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
         try:
             return await work(_configuration(arguments, active), arguments, report)
         except (SecretError, HttpSetupError, InvalidReceiverError) as error:
-            raise ControlError(str(error)) from None
+            raise SetupRefusedError(str(error)) from None
 
     return ReportingHandler(serve)
 

@@ -41,7 +41,16 @@ service = "{service}"
 kind = "webhook"
 url = {{ credential = "hook" }}
 """
-COMMANDS = ("check --online", "discover", "test hook", "doctor --online")
+WITHOUT_SECRETS = {"check --online": 78, "discover": 78, "test hook": 78, "doctor --online": 1}
+"""The exit status of each command whose secrets cannot be read, by the command."""
+UNUSABLE = {
+    "a credential that is missing": ("test hook", '{ credential = "hook" }', '{ credential = "other" }'),
+    "a credential that is no URL": ("test hook", '{ credential = "hook" }', '{ credential = "access" }'),
+    "a certificate of a receiver": ("test hook", 'kind = "webhook"', 'kind = "webhook"\nca_file = "none.pem"'),
+    "a key that is missing": ("discover", '{ credential = "secret" }', '{ credential = "other" }'),
+    "a certificate of an account": ("discover", "requests_per_second", 'ca_file = "none.pem"\nrequests_per_second'),
+}
+"""A command with a setting that cannot be used: the text of the configuration, and another one in its place."""
 
 
 @dataclass(slots=True)
@@ -115,7 +124,7 @@ async def test_the_text_of_the_command_counts_not_that_of_the_daemon(place: Plac
 async def test_a_credential_that_the_daemon_lacks_is_named(place: Place) -> None:
     place.config.write_text(place.config.read_text().replace('"hook" }', '"other" }'))
     tested = await place.command("test hook")
-    assert tested.status == 1
+    assert tested.status == 78
     assert "other" in tested.err
     online = await place.command("check --online")
     assert online.status == 78
@@ -168,13 +177,37 @@ async def test_a_file_that_is_removed_while_doctor_runs_ends_nothing(
     assert doctor.status == 0, doctor.out + doctor.err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", sorted(WITHOUT_SECRETS))
 def test_without_a_daemon_each_command_runs_here(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     (tmp_path / "config.toml").write_text(CONFIG.format(base_url="http://127.0.0.1:1/api/v1", service=SERVICE))
     ended = runner(capsys)(*command.split(), "--config", tmp_path / "config.toml")
-    assert ended.status in {1, 78}
+    assert ended.status == WITHOUT_SECRETS[command]
     assert "inside the daemon" not in ended.err
     assert "credential" in ended.out + ended.err
+
+
+async def test_each_command_has_the_same_status_where_the_daemon_lacks_the_secrets(place: Place) -> None:
+    text = place.config.read_text()
+    place.config.write_text(text.replace('credential = "', 'credential = "no-'))
+    ended = {command: await place.command(command) for command in WITHOUT_SECRETS}
+    assert {command: result.status for command, result in ended.items()} == WITHOUT_SECRETS
+    assert all("inside the daemon" in result.err for result in ended.values())
+
+
+@pytest.mark.parametrize("fault", sorted(UNUSABLE))
+async def test_a_setting_that_cannot_be_used_has_the_same_end_with_and_without_a_daemon(
+    place: Place, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, old, new = UNUSABLE[fault]
+    place.config.write_text(place.config.read_text().replace(old, new))
+    inside = await place.command(command)
+    # Another store has no daemon.
+    place.config.write_text(place.config.read_text().replace("watcher.db", "other.db"))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place.config.parent))
+    alone = await place.command(command)
+    assert ("inside the daemon" in inside.err, "inside the daemon" in alone.err) == (True, False)
+    assert (inside.status, alone.status) == (78, 78)
+    assert inside.err.splitlines()[-1] == alone.err.splitlines()[-1]

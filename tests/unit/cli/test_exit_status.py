@@ -9,6 +9,7 @@ import typer
 
 from watcher.cli.exit_status import MEANINGS, ExitStatus, help_end, plain_errors, status_of
 from watcher.config import ConfigError, ConfigFault, SecretError
+from watcher.control.protocol import ControlError, SetupRefusedError
 from watcher.http import HttpSetupError
 from watcher.receivers.spec import InvalidReceiverError
 from watcher.store.errors import StoreInUse, StoreUnusable
@@ -23,6 +24,8 @@ FAULT = ConfigFault(file=Path("c.toml"), line=3, key="account.main", problem="is
         (SecretError("not set"), ExitStatus.CONFIG),
         (InvalidReceiverError("hook", "url", "is none"), ExitStatus.CONFIG),
         (HttpSetupError("no PEM"), ExitStatus.CONFIG),
+        (SetupRefusedError("not set"), ExitStatus.CONFIG),
+        (ControlError("it is stopping"), ExitStatus.FAILED),
         (StoreInUse("by process 7"), ExitStatus.STORE),
         (StoreUnusable("damaged"), ExitStatus.STORE),
         (RuntimeError("a fault of ours"), None),
