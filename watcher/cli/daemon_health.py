@@ -11,19 +11,18 @@ if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.health.problems import DaemonHealth
 
-DAEMON_SECONDS: Final = 5.0
-"""The longest wait for the daemon's answer."""
 READ_ONLY: Final = "read-only"
 
 
 def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
     """Ask the daemon of the configuration's store for the reasons why it is not ready."""
     from watcher.cli.store_access import ask_daemon
+    from watcher.control.client import PROMPT_SECONDS
     from watcher.control.protocol import ControlError, NoDaemonError
     from watcher.core.health.problems import DaemonHealth, DaemonState, read_health
 
     try:
-        answer = ask_daemon(config, environ, "health", {}, timeout_seconds=DAEMON_SECONDS)
+        answer = ask_daemon(config, environ, "health", {}, timeout_seconds=PROMPT_SECONDS)
         return read_health(answer)
     except NoDaemonError:
         return _without_socket(config.store_path(environ))

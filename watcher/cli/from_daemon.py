@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from watcher.reports.doctor import SecretFacts
     from watcher.reports.online import OnlineCheck
 
-PING_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 330.0
 """The longest wait for data: the daemon reports each minute; an older one is silent while calls wait for a budget."""
 
@@ -63,12 +62,13 @@ def tried_by_daemon(config: Config, receiver: str) -> tuple[Outcome, Access | No
 
 
 def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any] | None:
-    from watcher.cli.store_access import ask_daemon, socket_of_store
-    from watcher.control.client import request
+    from watcher.cli.store_access import socket_of_store
+    from watcher.control.client import PROMPT_SECONDS, request
     from watcher.control.protocol import ControlError, NoDaemonError
 
+    socket = socket_of_store(config, os.environ, timeout_seconds=PROMPT_SECONDS)
     try:
-        daemon = ask_daemon(config, os.environ, "ping", {}, timeout_seconds=PING_SECONDS)
+        daemon = request(socket, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except (NoDaemonError, ControlError):
         return None
     known = daemon.get("commands")
@@ -77,7 +77,7 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
         return None
     say(f"{command}: inside the daemon, process {daemon['pid']}, with its secrets")
     return request(
-        socket_of_store(config, os.environ),
+        socket,
         command,
         {**arguments, **_configuration(config.path)},
         timeout_seconds=SILENCE_SECONDS,

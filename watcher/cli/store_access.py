@@ -92,17 +92,20 @@ def ask_daemon(
 ) -> Answer:
     """Send a request to the daemon of the configuration's store.
 
+    ``timeout_seconds`` is the longest wait for each daemon that is asked.
+
     Raises:
         NoDaemonError: none listens.
         ControlError: it refuses the request, or does not answer in time.
     """
     from watcher.control.client import TIMEOUT_SECONDS, request
 
-    path = socket_of_store(config, environ)
-    return request(path, command, arguments, timeout_seconds=timeout_seconds or TIMEOUT_SECONDS)
+    seconds = timeout_seconds or TIMEOUT_SECONDS
+    path = socket_of_store(config, environ, timeout_seconds=seconds)
+    return request(path, command, arguments, timeout_seconds=seconds)
 
 
-def socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
+def socket_of_store(config: Config, environ: Mapping[str, str], *, timeout_seconds: float) -> Path:
     """Return the link beside the store, or another socket where a daemon of this store answers."""
     from watcher.control.socket_path import link_path
 
@@ -111,29 +114,30 @@ def socket_of_store(config: Config, environ: Mapping[str, str]) -> Path:
     # ``Path.exists`` would raise for a link into a folder that this user may not enter.
     if os.path.exists(link):  # noqa: PTH110 - see above
         return link
-    return next((path for path in unit_sockets(config.path, environ) if _daemon_has_store(path, store)), link)
+    sockets = unit_sockets(config.path, environ)
+    return next((path for path in sockets if _daemon_has_store(path, store, timeout_seconds)), link)
 
 
-def _daemon_has_store(path: Path, store: Path) -> bool:
+def _daemon_has_store(path: Path, store: Path, timeout_seconds: float) -> bool:
     from watcher.control.client import request
     from watcher.control.protocol import ControlError, NoDaemonError
 
     try:
-        answer = request(path, "ping", {})
+        answer = request(path, "ping", {}, timeout_seconds=timeout_seconds)
     except (ControlError, NoDaemonError):
         return False
     return Path(str(answer.get("store"))).resolve() == store.resolve()
 
 
 def unit_sockets(config: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the places of a socket that depend on the path of the file alone: the folders of the unit."""
+    """Return the places of a socket that depend on the path of the file alone: the folders of the unit."""
     from watcher.config.find_file import implied_state_folder
     from watcher.control.socket_path import SOCKET_NAME, UNIT_FOLDER, unit_folder
 
-    if (folder := unit_folder(environ)) is not None:
-        yield folder / SOCKET_NAME
-    if implied_state_folder(config) is not None:
-        yield UNIT_FOLDER / SOCKET_NAME
+    implied = None if implied_state_folder(config) is None else UNIT_FOLDER
+    # Both may be the same folder; a daemon that hangs there is waited for once.
+    folders = dict.fromkeys((unit_folder(environ), implied))
+    return (folder / SOCKET_NAME for folder in folders if folder is not None)
 
 
 def _alone(settings: Config, command: str, alone: Alone) -> Answer:

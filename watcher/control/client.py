@@ -22,6 +22,8 @@ from watcher.control.socket_path import address_of
 
 TIMEOUT_SECONDS: Final = 30.0
 """The longest wait for data; the daemon answers most commands at once."""
+PROMPT_SECONDS: Final = 5.0
+"""The same for a command that also works without the daemon's answer."""
 
 
 def request(

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 LIBRARIES: Final = ("sqlalchemy", "httpx2")
 STORE_SECONDS: Final = 5.0
 """The longest wait for a store that another process has locked."""
-DAEMON_SECONDS: Final = 5.0
-"""The longest wait for the daemon's answer."""
 ABOUT_DAEMON: Final = frozenset({ProblemCode.NO_DAEMON, ProblemCode.DAEMON_SILENT})
 """Problems that say the same as the check of the daemon."""
 
@@ -141,10 +139,11 @@ def _disk_check(path: Path) -> DoctorCheck:
 def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     """Ask the daemon of this store for its process and version."""
     from watcher.cli.store_access import ask_daemon
+    from watcher.control.client import PROMPT_SECONDS
     from watcher.control.protocol import ControlError, NoDaemonError
 
     try:
-        answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=DAEMON_SECONDS)
+        answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except NoDaemonError:
         return DaemonFacts(running=False, has_store=config.store_path(environ).exists())
     except ControlError as error:
