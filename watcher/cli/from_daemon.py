@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from watcher.core.delivery.model import Outcome
     from watcher.core.polling.rate_limit import BudgetWait
     from watcher.receivers.slack.bot import Access
-    from watcher.reports.discovery import DiscoveryReport
+    from watcher.reports.discovery import DiscoveryReport, Form
     from watcher.reports.doctor import SecretFacts
     from watcher.reports.online import OnlineCheck
 
@@ -42,11 +42,13 @@ def secrets_of_daemon(config: Config) -> list[SecretFacts] | None:
     return None if answer is None else [SecretFacts(**item) for item in answer["secrets"]]
 
 
-def found_by_daemon(config: Config, accounts: Sequence[str], *, services_only: bool) -> DiscoveryReport | None:
-    """Discover services, and trainings unless not wanted."""
+def found_by_daemon(
+    config: Config, accounts: Sequence[str], form: Form, *, services_only: bool
+) -> DiscoveryReport | None:
+    """Discover services, and trainings unless not wanted; return them in one form, or in all if the daemon is older."""
     from watcher.reports.discovery import DiscoveryReport
 
-    answer = _ask(config, "discover", {"accounts": list(accounts), "services_only": services_only})
+    answer = _ask(config, "discover", {"accounts": list(accounts), "services_only": services_only, "forms": [form]})
     return None if answer is None else DiscoveryReport(**answer)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from watcher.core.messages.advice import advice
@@ -45,19 +46,31 @@ class FoundAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryReport:
-    """All that was found, ready to print; the daemon passes it to the command."""
+    """The services and trainings that were found, ready to print; the daemon passes it to the command."""
 
     accounts: Sequence[object]
-    """The accounts for programs."""
+    """The accounts for programs; empty unless asked for."""
     blocks: Sequence[str]
+    """The lines to paste; empty unless asked for."""
     failures: Sequence[str]
 
+    def as_json(self) -> dict[str, object]:
+        """Return the report for the control socket."""
+        return {"accounts": self.accounts, "blocks": self.blocks, "failures": self.failures}
 
-def report_of(found: Sequence[FoundAccount]) -> DiscoveryReport:
-    """Return what was found in each form."""
+
+class Form(StrEnum):
+    """A form of the report."""
+
+    ACCOUNTS = "accounts"
+    BLOCKS = "blocks"
+
+
+def report_of(found: Sequence[FoundAccount], forms: Collection[Form]) -> DiscoveryReport:
+    """Return the services and trainings in these forms, and the failures."""
     return DiscoveryReport(
-        accounts=[account_json(item) for item in found],
-        blocks=[line for item in found for line in blocks(item)],
+        accounts=[account_json(item) for item in found] if Form.ACCOUNTS in forms else [],
+        blocks=[line for item in found for line in blocks(item)] if Form.BLOCKS in forms else [],
         failures=[line for item in found for line in failure_lines(item)],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from watcher.config import Config, ConfigError, SecretError, load
 from watcher.control.protocol import ControlError, Handler, Report, ReportingHandler, SetupRefusedError
 from watcher.http import HttpSetupError
 from watcher.receivers import InvalidReceiverError
-from watcher.reports.discovery import report_of
+from watcher.reports.discovery import Form, report_of
 from watcher.reports.receiver_check import access_json, outcome_json
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.alert_test import try_receiver
@@ -53,7 +54,9 @@ def secret_handlers(runtime: Runtime, budgets: Budgets, active: Callable[[], Con
         names = [name for name in config.accounts if isinstance(wanted, list) and name in wanted]
         services_only = arguments.get("services_only") is True
         found = await discover(config, names, runtime, use(config, report), services_only=services_only)
-        return asdict(report_of(found))
+        # A hundred thousand trainings take seconds; polls and deliveries go on meanwhile.
+        report_in_forms = await asyncio.to_thread(report_of, found, _forms(arguments))
+        return report_in_forms.as_json()
 
     async def test(config: Config, arguments: Arguments, _report: Report) -> Arguments:
         name = str(arguments.get("receiver"))
@@ -71,11 +74,18 @@ def _with_configuration(work: Work, active: Callable[[], Config]) -> Handler:
 
     async def serve(arguments: Arguments, report: Report) -> Arguments:
         try:
-            return await work(_configuration(arguments, active), arguments, report)
+            config = await asyncio.to_thread(_configuration, arguments, active)
+            return await work(config, arguments, report)
         except (SecretError, HttpSetupError, InvalidReceiverError) as error:
             raise SetupRefusedError(str(error)) from None
 
     return ReportingHandler(serve)
+
+
+def _forms(arguments: Arguments) -> list[Form]:
+    """Return the forms of a report that the command uses; an older one names none and uses any."""
+    wanted = arguments.get("forms")
+    return [form for form in Form if not isinstance(wanted, list) or form in wanted]
 
 
 def _configuration(arguments: Arguments, active: Callable[[], Config]) -> Config:

@@ -16,6 +16,7 @@ from watcher.cli.from_daemon import checks_of_daemon, found_by_daemon, secrets_o
 from watcher.config import Config, find_file, load
 from watcher.control.protocol import ControlError
 from watcher.control.socket_path import UNIT_FOLDER
+from watcher.reports.discovery import Form
 
 CONFIG = """
 [account.main]
@@ -37,7 +38,7 @@ COMMANDS: dict[str, Callable[[Config], object]] = {
     "doctor": lambda config: daemon_facts(config, os.environ),
     "doctor, secrets": secrets_of_daemon,
     "check --online": checks_of_daemon,
-    "discover": lambda config: found_by_daemon(config, ["main"], services_only=True),
+    "discover": lambda config: found_by_daemon(config, ["main"], Form.BLOCKS, services_only=True),
     "test": lambda config: tried_by_daemon(config, "log"),
 }
 ANSWERS: dict[str, Mapping[str, object]] = {

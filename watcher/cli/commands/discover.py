@@ -42,7 +42,7 @@ def discover(
         # Before the first discovery there is no watch yet: an account is enough.
         settings = load_config(config, {"account"})
         names = _accounts(settings, account)
-        report = _discover(settings, names, services_only=services_only)
+        report = _discover(settings, names, services_only=services_only, as_json=as_json)
     out = screen()
     if as_json:
         out.json({"accounts": report.accounts})
@@ -63,17 +63,19 @@ def _accounts(config: Config, wanted: str | None) -> list[str]:
     return [wanted]
 
 
-def _discover(config: Config, names: list[str], *, services_only: bool) -> DiscoveryReport:
+def _discover(config: Config, names: list[str], *, services_only: bool, as_json: bool) -> DiscoveryReport:
     """Discover inside the daemon, which has the secrets, or here."""
     from watcher.cli.from_daemon import found_by_daemon, say_wait
     from watcher.cli.runtime import quiet_logs, run_async, runtime
-    from watcher.reports.discovery import report_of
+    from watcher.reports.discovery import Form, report_of
 
-    found = found_by_daemon(config, names, services_only=services_only)
+    form = Form.ACCOUNTS if as_json else Form.BLOCKS
+    found = found_by_daemon(config, names, form, services_only=services_only)
     if found is not None:
         return found
     from watcher.wiring.budget_waits import BudgetUse
     from watcher.wiring.discovery import discover as find
 
     process = runtime(quiet_logs(verbose=False))
-    return report_of(run_async(find(config, names, process, BudgetUse(on_wait=say_wait), services_only=services_only)))
+    use = BudgetUse(on_wait=say_wait)
+    return report_of(run_async(find(config, names, process, use, services_only=services_only)), [form])
