@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.aitems.client import AitemsClient
+from watcher.aitems.client import AitemsClient, ServicesResult
 from watcher.config import (
     Config,
     LogSettings,
@@ -48,6 +48,20 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 PendingCheck = Coroutine[object, object, OnlineCheck]
 
 
+class AccountCalls:
+    """The calls of an account, whose checks share one for the list of services; ``stack`` ends it."""
+
+    def __init__(self, api: AitemsClient, stack: AsyncExitStack) -> None:
+        self.list, self.view = api.list, api.view
+        self._services = asyncio.create_task(api.services())
+        stack.callback(self._services.cancel)
+
+    async def services(self) -> ServicesResult | PollFailure:
+        """Return the services, or the failure to list them."""
+        # The end of one check must not cancel the call of the others.
+        return await asyncio.shield(self._services)
+
+
 async def online_checks(config: Config, process: Runtime, use: BudgetUse | None = None) -> AsyncIterator[OnlineCheck]:
     """Make all checks at the same time; yield them in the order of the configuration.
 
@@ -75,7 +89,7 @@ def _account_checks(
     polls = polls_of(config)
     for name, settings in config.accounts.items():
         try:
-            api = make_api(name, settings, process, stack, budgets)
+            api = AccountCalls(make_api(name, settings, process, stack, budgets), stack)
         except (SecretError, HttpSetupError) as error:
             yield _finished(unusable(f"account {name}", error))
             continue
@@ -100,7 +114,7 @@ async def _bounded(about: str, check: PendingCheck) -> OnlineCheck:
         return failed(about, detail)
 
 
-async def _check_services(about: str, api: AitemsClient) -> OnlineCheck:
+async def _check_services(about: str, api: AccountCalls) -> OnlineCheck:
     answer = await api.services()
     if isinstance(answer, PollFailure):
         return _poll_failed(about, answer)
@@ -108,7 +122,7 @@ async def _check_services(about: str, api: AitemsClient) -> OnlineCheck:
     return passed(about, detail, skew_seconds=_skew(answer.server_date, answer.answered_at))
 
 
-async def _check_pattern(about: str, pattern: str, api: AitemsClient) -> OnlineCheck:
+async def _check_pattern(about: str, pattern: str, api: AccountCalls) -> OnlineCheck:
     answer = await api.services()
     if isinstance(answer, PollFailure):
         return _poll_failed(about, answer)
@@ -116,7 +130,7 @@ async def _check_pattern(about: str, pattern: str, api: AitemsClient) -> OnlineC
     return passed(about, f"matches {matching} of {counted(len(answer.services), 'service')}")
 
 
-async def _check_poll(about: str, poll: Poll, service: str, api: AitemsClient) -> OnlineCheck:
+async def _check_poll(about: str, poll: Poll, service: str, api: AccountCalls) -> OnlineCheck:
     if poll.discovers:
         return await _check_pattern(about, service, api)
     answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
@@ -129,7 +143,7 @@ async def _check_poll(about: str, poll: Poll, service: str, api: AitemsClient) -
     return passed(about, detail)
 
 
-async def _corroborated(failure: PollFailure, api: AitemsClient) -> PollFailure:
+async def _corroborated(failure: PollFailure, api: AccountCalls) -> PollFailure:
     """Return a 404 as it is only where AiTEMS answers another call."""
     if failure.cause is Cause.NOT_FOUND and isinstance(await api.services(), PollFailure):
         return doubted(failure)

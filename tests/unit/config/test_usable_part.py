@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,12 +78,23 @@ def test_a_fault_does_not_hide_the_store(tmp_path: Path, fault: str) -> None:
     assert "two" in config.receivers
 
 
+def lengths_parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of the lengths of the texts that are parsed from now on."""
+    lengths, parse = list[int](), tomllib.loads
+
+    def count(text: str) -> dict[str, Any]:
+        lengths.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(tomllib, "loads", count)
+    return lengths
+
+
 @pytest.mark.parametrize("fault", sorted(FAULTY_WITH_MANY))
 def test_a_fault_among_many_tables_costs_few_parses_and_no_other_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    text, parsed, parse = FAULTY_WITH_MANY[fault], [], tomllib.loads
-    monkeypatch.setattr(tomllib, "loads", lambda part: (parsed.append(len(part)), parse(part))[1])
+    text, parsed = FAULTY_WITH_MANY[fault], lengths_parsed(monkeypatch)
     config = usable(tmp_path, text)
     assert len(config.watches) == text.count("[[watch]]")
     assert "two" in config.receivers
@@ -90,8 +102,7 @@ def test_a_fault_among_many_tables_costs_few_parses_and_no_other_table(
 
 
 def test_each_table_that_occurs_twice_costs_one_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, parsed, parse = GOOD + MANY + "[state]\n" * 5, [], tomllib.loads
-    monkeypatch.setattr(tomllib, "loads", lambda part: (parsed.append(len(part)), parse(part))[1])
+    text, parsed = GOOD + MANY + "[state]\n" * 5, lengths_parsed(monkeypatch)
     assert usable(tmp_path, text).store_path({}) == tmp_path / "here.db"
     assert sum(parsed) <= (4 + 5) * len(text)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
 from tests.support.virtual import VirtualClock, run
 from watcher.aitems.budget import Budget
+from watcher.clock import Clock
 from watcher.config import AccountSettings
 from watcher.core.polling.rate_limit import BudgetWait
 from watcher.reports.online import wait_text
@@ -37,11 +39,11 @@ def heard(calls: int, each_seconds: float, pause_seconds: float = 0.0) -> tuple[
             lines.append(wait_text(wait))
             times.append(clock.monotonic())
 
-        budgets = Budgets()
-        budget = budgets.of("main", SETTINGS, clock)
+        time, budgets = cast("Clock", clock), Budgets()
+        budget = budgets.of("main", SETTINGS, time)
         if pause_seconds:
             budget.pause_for(pause_seconds, "quota")
-        async with saying_waits(BudgetUse(budgets, note), clock):
+        async with saying_waits(BudgetUse(budgets, note), time):
             await asyncio.gather(*(one_call(budget, each_seconds) for _ in range(calls)))
             return lines, times, clock.monotonic()
 

@@ -44,7 +44,7 @@ Serve = Callable[..., Any]
 
 
 async def no_checks(*_arguments: object) -> AsyncIterator[Any]:
-    for check in ():
+    for check in list[Any]():
         yield check
 
 
