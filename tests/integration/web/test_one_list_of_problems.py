@@ -170,8 +170,7 @@ async def test_a_daemon_that_hangs_is_a_problem_after_a_bounded_wait(place: Plac
         pass
     with (
         silent_socket(link_path(place.folder / "watcher.db")),
-        mock.patch.object(daemon_health, "DAEMON_SECONDS", 0.05),
-        mock.patch("watcher.cli.commands.doctor_facts.DAEMON_SECONDS", 0.05),
+        mock.patch.object(client, "PROMPT_SECONDS", 0.05),
     ):
         assert place.codes() == ["daemon-silent"]
         assert place.faults_of_doctor() == ["daemon-silent"]
