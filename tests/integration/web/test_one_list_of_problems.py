@@ -20,7 +20,6 @@ from tests.support import daemon_in_process
 from tests.support.servers import Inbox, listening
 from watcher import config
 from watcher.app import Daemon
-from watcher.cli import daemon_health
 from watcher.cli.commands.doctor_facts import local_checks
 from watcher.cli.commands.status_facts import read_report
 from watcher.control.socket_path import link_path

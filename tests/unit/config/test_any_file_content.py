@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.paths import ROOT
@@ -86,6 +86,8 @@ def examples_with_one_other_value(draw: st.DrawFn) -> str:
 
 @PATIENT
 @given(documents() | examples_with_one_other_value() | st.text(max_size=80))
+@example('[account]\n[receiver."x\\ny"]\n[receiver.main]\nfallback = ""')
+@example('[account]\n[receiver."x"]\n[receiver.main]\nfallback = "a\\nb"')
 def test_every_file_gives_settings_or_faults_with_valid_line_numbers(text: str) -> None:
     result = outcome(text)
 

@@ -43,7 +43,7 @@ def test_every_kind_of_receiver_may_have_a_fallback() -> None:
     ("fallback", "words"),
     [
         ("hook", "names this receiver itself"),
-        ("opps", '"opps" is no receiver; write one of ops, or take it out'),
+        ("opps", '"opps" is no receiver; write one of "ops", or take it out'),
         ("", "receiver.hook.fallback"),
     ],
 )

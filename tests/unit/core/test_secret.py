@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.core.secret import Secret, hint
+from watcher.core.secret import Secret, hint, revealed
 
 QUOTED, ASSIGNED = (
     "is in quotes, which count as part of it: remove them",

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.config.document import HEADERS, Document
-from watcher.config.faults import KeyPath, UnplacedFault, nearest
+from watcher.config.faults import KeyPath, UnplacedFault, nearest, quoted
 from watcher.config.models.headers import is_secret_header
 from watcher.config.models.settings import AccountSettings, WebhookSettings
 from watcher.config.validation.line_numbers import Lines
@@ -104,9 +104,9 @@ def _fallbacks(document: Table) -> Iterator[UnplacedFault]:
         if fallback == receiver:
             yield UnplacedFault(path, "names this receiver itself", "name another receiver, or take it out")
         elif fallback not in receivers:
-            others = ", ".join(name for name in receivers if name != receiver)
+            others = ", ".join(quoted(name) for name in receivers if name != receiver)
             remedy = f"write one of {others}, or take it out" if others else "add another receiver, or take it out"
-            yield UnplacedFault(path, f'"{fallback}" is no receiver', remedy)
+            yield UnplacedFault(path, f"{quoted(fallback)} is no receiver", remedy)
 
 
 def _headers(document: Table) -> Iterator[UnplacedFault]:
