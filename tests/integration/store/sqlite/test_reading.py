@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,19 +104,6 @@ def test_the_error_names_the_user_to_run_it_as(store: Path, fault: Callable[[Pat
     place = store.parent / "copy" / "watcher.db" if fault is lose_the_index else store
     assert "this user may not open its files: run this as root" in read_by_another(place)
     database.close()
-
-
-def test_a_journal_that_only_its_user_may_read_is_named_as_a_matter_of_rights(store: Path) -> None:
-    opened(store, 0o644).close()
-    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("UPDATE meta SET value = value")
-        journal = store.with_name("watcher.db-journal").read_bytes()
-    left = store.with_name("watcher.db-journal")
-    left.write_bytes(journal)
-    left.chmod(0o600)
-    assert "this user may not open its files: run this as root" in read_by_another(store)
 
 
 def test_a_damaged_store_still_has_the_usual_remedy(store: Path) -> None:

@@ -131,7 +131,7 @@ def outcomes_of_attempts() -> list[Outcome]:
     ]
 
 
-def test_the_stored_reason_tells_the_refusals_of_every_receiver() -> None:
+def test_the_stored_reason_names_the_refusals_of_every_receiver() -> None:
     refusals = 0
     for outcome in outcomes_of_attempts():
         if isinstance(outcome, Delivered):
