@@ -7,7 +7,8 @@ failures. Where only one service is watched, two minutes of failures suffice. Th
 its services.
 
 One cause is one incident. So where several services are watched, the incident of a service waits for an answer of the
-account since its first failure: until then the account may be the one that fails.
+account since its first failure: until then the account may be the one that fails. A list of services is no such answer
+while a service fails: AiTEMS may show its services and none of their trainings.
 
 A different cause updates an incident. Only good polls close it. A training keeps its recorded status during an
 incident, because a poll failed and not the training.
@@ -94,9 +95,16 @@ class IncidentTracker:
         paused_until = self._pause(failure, now)
         return [replace(change, paused_until=paused_until) for change in changes]
 
-    def succeeded(self, subjects: Iterable[str], now: datetime) -> list[IncidentChange]:
-        """Count a good poll of these subjects and return the changes of incidents."""
-        changes, answered = self._answered(now), tuple(subjects)
+    def succeeded(self, subjects: Iterable[str], now: datetime, *, of_services: bool = False) -> list[IncidentChange]:
+        """Count a good poll of these subjects and return the changes of incidents.
+
+        Args:
+            subjects: the polled service, or the list of services, and the trainings in the answer.
+            now: the present, UTC.
+            of_services: whether the answer is a list of services.
+        """
+        answered = tuple(subjects)
+        changes = [] if of_services and self._any_fails_but(answered) else self._answered(now)
         for subject in answered:
             self._streaks.pop(subject, None)
             self._held.pop(subject, None)
@@ -174,6 +182,11 @@ class IncidentTracker:
         self._streaks[failure.subject] = streak
         return streak
 
+    def _any_fails_but(self, subjects: Collection[str]) -> bool:
+        return any(
+            streak.cause is not Cause.NOT_FOUND for subject, streak in self._streaks.items() if subject not in subjects
+        )
+
     def _answered(self, now: datetime) -> list[IncidentChange]:
         self._last_good_at = now
         self._failing_subjects.clear()
@@ -241,8 +254,8 @@ class IncidentTracker:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]
         first = min(self._failing_subjects.values(), default=streak.since)
         opened = _opened(self.subject, replace(streak, since=first), self._last_good_at, now)
-        # The announced incident of the only watched service says the same: the account's incident keeps its id.
-        announced = not (watched == 1 and absorbed)
+        # The announced incident of the only service, or of the list of services, says the same: the account's incident keeps its id.
+        announced = not (watched <= 1 and absorbed)
         incident = replace(
             opened.incident,
             id=opened.incident.id if announced else absorbed[0].id,

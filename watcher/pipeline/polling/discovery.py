@@ -30,6 +30,8 @@ class Discovery:
         """The start of the latest request whose answer showed a service."""
         self._missed: dict[ServiceRef, int] = {}
         """The lists in a row that lack a service."""
+        self._missing_since: dict[ServiceRef, datetime] = {}
+        """The start of the request for the first of them."""
 
     def plan(self, planned: Iterable[Poll]) -> None:
         """Adopt the planned polls of a configuration."""
@@ -76,15 +78,20 @@ class Discovery:
             **{ref: count for ref, count in self._missed.items() if ref.account != account},
             **{ref: self._missed.get(ref, 0) + 1 for ref in missing},
         }
+        self._missing_since = {ref: self._missing_since.get(ref, services.asked_at) for ref in self._missed}
         return missing
 
     def missed(self, service: ServiceRef) -> int:
         """Return the number of lists in a row that lack a service."""
         return self._missed.get(service, 0)
 
+    def missing_since(self, service: ServiceRef) -> datetime | None:
+        """Return the start of the first request in a row whose answer lacks a service."""
+        return self._missing_since.get(service)
+
     def forget(self, service: ServiceRef) -> None:
         """Forget a service that is gone."""
-        for known in (self._names, self._listed_at, self._missed):
+        for known in (self._names, self._listed_at, self._missed, self._missing_since):
             known.pop(service, None)
 
     def _known(self, account: str) -> list[ServiceRef]:

@@ -105,7 +105,9 @@ class IncidentMonitor:
         self._scopes.setdefault(tracker.subject, IncidentScope(account=account))
         self._note_scopes(poll)
         state = self._cache.poll(poll.key)
-        tracker.remember_good(state.good_answered_at)
+        if not poll.discovers:
+            # Whether services failed at that time is not known yet, see ``IncidentTracker``.
+            tracker.remember_good(state.good_answered_at)
         if self._is_unreachable(poll, state) and state.cause is not None and state.failed_since is not None:
             streak = Streak(
                 failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or ""
@@ -239,7 +241,7 @@ class IncidentMonitor:
         tracker = self._trackers[account]
         if tracker.incidents:
             subjects += [ref.watch_subject for ref in shown if ref.watch_subject not in subjects]
-        changes = tracker.succeeded(subjects, now)
+        changes = tracker.succeeded(subjects, now, of_services=poll.discovers)
         return self._update(account, changes, now)
 
     def dated(self, poll: Poll, server_date: datetime | None, now: datetime) -> IncidentUpdate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -30,13 +30,14 @@ from watcher.pipeline.ports import Api, Clock, ServicesResult
 log = structlog.get_logger()
 
 LISTS_FOR_GONE: Final = 2
-"""Lists in a row without a service after which it is gone, where its own list is refused."""
-LISTS_AT_MOST: Final = 5
-"""Lists in a row after which it is gone although its own list fails in another way: no incident stays for ever."""
-SAMPLE: Final = 2
-"""So many services are asked for when many vanish at once."""
-REFUSALS: Final = frozenset({Cause.NOT_FOUND, Cause.REFUSED, Cause.PERMISSION})
-MISSING: Final = frozenset({404, 410})
+"""Lists in a row without a service after which it is gone, where AiTEMS answers a 404 for its own list."""
+MISSING_AT_MOST: Final = timedelta(hours=24)
+"""The time without a service in the lists after which it is gone although its own list fails in another way.
+
+No incident stays for ever. Only lists that show other services count, while the account has no incident.
+"""
+LISTS_A_POLL: Final = 20
+"""So many of the missing services are asked for after one list of services; the next lists bring the others."""
 
 
 class ServiceLists:
@@ -76,6 +77,8 @@ class ServiceLists:
         self._clock = clock
         self._on_found = on_found
         self._on_gone = on_gone
+        self._asked_at: dict[ServiceRef, float] = {}
+        """The latest call for the list of a missing service, in monotonic seconds."""
 
     def decide(self, context: PollContext, services: ServicesResult) -> Changes:
         """Decide on a list of services: those that an earlier list lacked are new, or back."""
@@ -123,28 +126,35 @@ class ServiceLists:
     async def _check(
         self, api: Api, target: PollTarget, services: ServicesResult, missing: Sequence[ServiceRef]
     ) -> None:
-        """Ask for services that two lists in a row lack: a list that is empty or cut short makes none gone."""
-        never_seen = [ref for ref in missing if not self._was_seen(ref)]
-        asked = [ref for ref in missing if self._was_seen(ref)]
-        sample = asked if len(asked) < MANY else asked[:SAMPLE]
-        outcomes = {ref: await api.list(ref) for ref in sample}
-        gone = [ref for ref, outcome in outcomes.items() if self._is_gone(ref, outcome)]
-        if sample and len(gone) == len(sample):
-            gone = asked
+        """Ask for services that two lists in a row lack: a list that is empty or cut short makes none gone.
+
+        While the account has an incident, only its own polls ask, one at a time.
+        """
+        if self._incident_monitor.account_incident(target.poll.service.account) is not None:
+            return
+        in_turn = sorted(missing, key=lambda ref: self._asked_at.get(ref, 0.0))[:LISTS_A_POLL]
+        outcomes = {ref: await self._list(api, ref) for ref in in_turn}
+        gone = [ref for ref, outcome in outcomes.items() if self._is_gone(ref, outcome, services)]
         if any(isinstance(outcome, PollResult) for outcome in outcomes.values()):
             await self._record(target, partial(self._incomplete, services=services))
-        if ended := (*never_seen, *gone):
-            await self._end(target, services, ended)
-            target.hurried = len(ended) < len(missing)
+        if gone:
+            await self._end(target, services, gone)
+            target.hurried = len(gone) < len(missing)
+
+    async def _list(self, api: Api, ref: ServiceRef) -> PollOutcome:
+        self._asked_at[ref] = self._clock.monotonic()
+        return await api.list(ref)
 
     def _was_seen(self, ref: ServiceRef) -> bool:
         return self._discovery.was_listed(ref) or self._cache.poll(ref.subject).good_asked_at is not None
 
-    def _is_gone(self, ref: ServiceRef, outcome: PollOutcome) -> bool:
+    def _is_gone(self, ref: ServiceRef, outcome: PollOutcome, services: ServicesResult) -> bool:
+        """Return whether a missing service is gone; a 401, 403, 5xx or a gateway's 404 may be part of an outage."""
         if isinstance(outcome, PollResult):
             return False
-        refused = outcome.cause in REFUSALS or outcome.http_status in MISSING
-        return refused or self._discovery.missed(ref) >= LISTS_AT_MOST
+        missing_since = self._discovery.missing_since(ref) or services.asked_at
+        is_long = bool(services.services) and services.asked_at - missing_since >= MISSING_AT_MOST
+        return outcome.cause is Cause.NOT_FOUND or is_long
 
     def _incomplete(self, context: PollContext, services: ServicesResult) -> Changes:
         result = replace(as_result(services), deviations=(INCOMPLETE_SERVICES,), unreadable=())
@@ -155,6 +165,7 @@ class ServiceLists:
         if not changes.services.forgotten:
             return
         for ref in refs:
+            self._asked_at.pop(ref, None)
             self._discovery.forget(ref)
             self._incident_monitor.forget(ref)
             self._on_gone(ref.subject)

@@ -24,6 +24,7 @@ START = datetime(2026, 11, 23, tzinfo=UTC)
 THRESHOLDS = Thresholds(failures=3, after=timedelta(seconds=60), good_polls=2)
 A, B, C = "service:main/a", "service:main/b", "service:main/c"
 ACCOUNT = "account:main"
+LIST = "service:main/*"
 
 
 class Account:
@@ -53,6 +54,9 @@ class Account:
     def answer(self, second: float, *subjects: str) -> None:
         for subject in subjects or (A, B, C):
             self.apply(self.tracker.succeeded([subject], START + timedelta(seconds=second)))
+
+    def list_services(self, second: float) -> None:
+        self.apply(self.tracker.succeeded([LIST], START + timedelta(seconds=second), of_services=True))
 
     def apply(self, changes: list[IncidentChange]) -> None:
         self.tracker.apply(changes)
@@ -185,6 +189,24 @@ def test_the_incident_of_the_account_takes_the_place_of_those_that_waited() -> N
         account.fail(second, B)
     account.answer(200, C)
     assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
+
+
+@pytest.mark.parametrize("failing", [(A,), (A, B), (A, B, C)])
+def test_a_list_of_services_says_nothing_about_an_account_of_which_a_service_fails(failing: tuple[str, ...]) -> None:
+    account = Account()
+    for second in range(0, 200, 10):
+        account.fail(second, *failing)
+        account.list_services(second + 1)
+    assert account.announced == ([] if failing == (A,) else [(IncidentChangeKind.OPENED, ACCOUNT)])
+
+
+def test_a_list_of_services_ends_the_incident_of_an_account_of_which_nothing_else_fails() -> None:
+    account = Account(services=0)
+    for second in range(0, 200, 10):
+        account.fail(second, LIST)
+    account.list_services(200)
+    account.list_services(210)
+    assert [kind for kind, _ in account.announced] == [IncidentChangeKind.OPENED, IncidentChangeKind.CLOSED]
 
 
 @pytest.mark.parametrize("ending", ["answered", "forgotten"])
