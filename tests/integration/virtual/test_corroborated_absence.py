@@ -79,6 +79,28 @@ def test_a_404_of_a_system_before_aitems_makes_nothing_gone(tmp_path: Path, name
     assert kinds == ["unreachable", "recovered"]
 
 
+@pytest.mark.parametrize(
+    ("polls", "body"),
+    [
+        (["s1", "s2"], SPRING),
+        (["s1", "s2"], b"{}"),
+        (["s1", "s2"], b'{"message":"no Route matched with those values"}'),
+        (["*"], b"[]"),
+        ([], SPRING),
+    ],
+    ids=["exact", "an empty object", "an API gateway", "pattern", "joined"],
+)
+def test_a_service_that_the_list_of_services_contains_is_unreachable_and_not_missing(
+    tmp_path: Path, polls: list[str], body: bytes
+) -> None:
+    kinds = kinds_after(
+        tmp_path,
+        service_polls(polls) or [joined(), *service_polls(["s2"])],
+        lambda api, path: answering(api, 404, body) if "/s1/" in path else None,
+    )
+    assert kinds == ["unreachable", "recovered"]
+
+
 @pytest.mark.parametrize("name", ["code 300 as text", "no body"])
 def test_a_service_behind_such_a_404_is_unreachable_and_not_missing(tmp_path: Path, name: str) -> None:
     polls = service_polls(["s1", "s2"])

@@ -254,7 +254,7 @@ class IncidentTracker:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]
         first = min(self._failing_subjects.values(), default=streak.since)
         opened = _opened(self.subject, replace(streak, since=first), self._last_good_at, now)
-        # The announced incident of the only service, or of the list of services, says the same: the account's incident keeps its id.
+        # The announced incident of the only service, or of the list of services, says the same: its id is kept.
         announced = not (watched <= 1 and absorbed)
         incident = replace(
             opened.incident,

@@ -9,13 +9,14 @@ import structlog
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult, join_results
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.polling.corroborate import SERVICES, Corroborator
+from watcher.pipeline.polling.corroborate import Corroborator
 from watcher.pipeline.ports import Api, Clock, ServicesResult
 
 log = structlog.get_logger()
 
 LIST_REFUSALS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.NOT_FOUND})
 """Causes for which a list call fails while view calls may succeed."""
+MISSING: Final = frozenset({404, 410})
 VIEWS_INSTEAD_SECONDS: Final = 3600.0
 """The time after which a refused list is called again."""
 
@@ -40,10 +41,8 @@ class Caller:
         return await self._joined(poll, api)
 
     async def _joined(self, poll: Poll, api: Api) -> PollOutcome:
-        # A 404 needs no corroboration here: the views that follow say what is missing.
-        outcome = await api.list(poll.service)
+        outcome = await self.list(poll.service, api)
         if isinstance(outcome, PollResult):
-            self._corroborator.note_answer(poll.service.account, poll.service.subject)
             return outcome
         if outcome.cause is Cause.BAD_ANSWER:
             # The list may be too large to be read, and the next one may be readable again.
@@ -55,24 +54,25 @@ class Caller:
     async def view(self, ref: TrainingRef, api: Api, *, first: bool = False) -> PollOutcome:
         """View one training; with ``first``, before scheduled polls."""
         started = self._clock.monotonic()
-        return await self._checked(await api.view(ref, first=first), ref.account, ref.subject, started, api)
+        return await self._checked(await api.view(ref, first=first), ref.service_ref, ref.subject, started, api)
 
     async def list(self, service: ServiceRef, api: Api) -> PollOutcome:
         """List the trainings of a service."""
         started = self._clock.monotonic()
-        return await self._checked(await api.list(service), service.account, service.subject, started, api)
+        return await self._checked(await api.list(service), service, service.subject, started, api)
 
     async def services(self, account: str, api: Api) -> ServicesResult | PollFailure:
         """List the services of an account."""
         outcome = await api.services()
-        if not isinstance(outcome, PollFailure):
-            self._corroborator.note_answer(account, f"{SERVICES} {account}")
+        self._corroborator.note_services(account, outcome)
         return outcome
 
-    async def _checked(self, outcome: PollOutcome, account: str, call: str, started: float, api: Api) -> PollOutcome:
+    async def _checked(
+        self, outcome: PollOutcome, service: ServiceRef, call: str, started: float, api: Api
+    ) -> PollOutcome:
         if isinstance(outcome, PollFailure):
-            return await self._corroborator.checked(outcome, account, call, started, api)
-        self._corroborator.note_answer(account, call)
+            return await self._corroborator.checked(outcome, service, call, started, api)
+        self._corroborator.note_answer(service.account, call)
         return outcome
 
     async def _views_instead(self, poll: Poll, refusal: PollFailure, api: Api) -> PollOutcome:
@@ -81,6 +81,9 @@ class Caller:
             # Only where views succeed: a gateway that refuses everything says nothing about the list.
             log.warning("poll.list_refused", poll=poll.key, cause=refusal.cause, detail=refusal.detail, instead="views")
             self._views_until[poll.key] = self._clock.monotonic() + VIEWS_INSTEAD_SECONDS
+        elif outcome.cause is Cause.NOT_FOUND and refusal.http_status in MISSING:
+            # All of the service answers 404: the list of services knows whether it exists.
+            return refusal
         return outcome
 
     async def _view_each(self, poll: Poll, api: Api) -> PollOutcome:

@@ -1,7 +1,8 @@
 """Whether a 404 means that a service or a training does not exist.
 
-A gateway, a proxy or a broken release may answer 404 to everything. So a 404 counts only if AiTEMS has answered another
-call of the account since. The list of services is asked where there was no other call.
+A gateway, a proxy or a broken release may answer 404 to everything, or to one service. So a 404 counts only if AiTEMS
+has answered another call of the account since. For a service, that call is the list of services, and the list must not
+contain it. Any other call counts where the key may not list the services, and for a training.
 """
 
 from __future__ import annotations
@@ -12,19 +13,31 @@ from typing import Final
 import structlog
 
 from watcher.core.polling.result import Cause, PollFailure
-from watcher.pipeline.ports import Api, Clock
+from watcher.core.training.model import ServiceRef
+from watcher.pipeline.ports import Api, Clock, ServicesResult
 
 log = structlog.get_logger()
 
 SERVICES: Final = "services"
 """The name of the call for the list of services."""
 ALONE: Final = "no other call of the account is answered"
+LISTED: Final = "the list of services contains it"
 MAX_DETAIL_LENGTH: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     call: str
+    at: float
+    """In monotonic seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The outcome of a call for the list of services."""
+
+    services: frozenset[str] | None
+    """The ids of the services; ``None`` where the call failed."""
     at: float
     """In monotonic seconds."""
 
@@ -36,6 +49,8 @@ class Corroborator:
         self._clock = clock
         self._answers: dict[str, tuple[_Answer, ...]] = {}
         """By account: the latest answer, and the latest one of another call."""
+        self._listed: dict[str, _Listed] = {}
+        """By account: the latest list of services."""
         self._missing_since: dict[str, float] = {}
         """By call: the start of its latest 404 in a row, in monotonic seconds."""
 
@@ -47,12 +62,21 @@ class Corroborator:
         latest = _Answer(call, self._clock.monotonic())
         self._answers[account] = (latest,) if latest_other is None else (latest, latest_other)
 
-    async def checked(self, failure: PollFailure, account: str, call: str, started: float, api: Api) -> PollFailure:
+    def note_services(self, account: str, outcome: ServicesResult | PollFailure) -> None:
+        """Note the outcome of a call for the list of services."""
+        services = None if isinstance(outcome, PollFailure) else _ids_in(outcome)
+        self._listed[account] = _Listed(services, self._clock.monotonic())
+        if services is not None:
+            self.note_answer(account, f"{SERVICES} {account}")
+
+    async def checked(
+        self, failure: PollFailure, service: ServiceRef, call: str, started: float, api: Api
+    ) -> PollFailure:
         """Return the failure of a call; a 404 that nothing corroborates becomes a refusal.
 
         Args:
             failure: the failure.
-            account: the account of the call.
+            service: the service that the call is about.
             call: the name of the call.
             started: its start, in monotonic seconds.
             api: the account's.
@@ -61,21 +85,41 @@ class Corroborator:
             return failure
         since = self._missing_since.get(call, started)
         self._missing_since[call] = started
-        if self._another_was_answered(account, call, since) or await self._services_are_listed(account, api):
+        doubt = await self._doubt(service, call, since, api)
+        if doubt is None:
             return failure
-        log.debug("poll.absence_doubted", call=call, detail=failure.detail)
-        return doubted(failure)
+        log.debug("poll.absence_doubted", call=call, detail=failure.detail, reason=doubt)
+        return doubted(failure, doubt)
+
+    async def _doubt(self, service: ServiceRef, call: str, since: float, api: Api) -> str | None:
+        """Return the reason for which a 404 says nothing; ``None`` where another answer corroborates it."""
+        if call == service.subject:
+            listed = await self._services(service.account, since, api)
+            if listed is not None:
+                return LISTED if service.service in listed else None
+        if self._another_was_answered(service.account, call, since):
+            return None
+        return ALONE if await self._services(service.account, since, api) is None else None
 
     def _another_was_answered(self, account: str, call: str, since: float) -> bool:
         return any(answer.call != call and answer.at > since for answer in self._answers.get(account, ()))
 
-    async def _services_are_listed(self, account: str, api: Api) -> bool:
-        if isinstance(await api.services(first=True), PollFailure):
-            return False
-        self.note_answer(account, f"{SERVICES} {account}")
-        return True
+    async def _services(self, account: str, since: float, api: Api) -> frozenset[str] | None:
+        """Return the ids in a list of services that was called for after ``since``; ``None`` where that failed."""
+        known = self._listed.get(account)
+        if known is None or known.at <= since:
+            self.note_services(account, await api.services(first=True))
+        return self._listed[account].services
 
 
-def doubted(failure: PollFailure) -> PollFailure:
+def _ids_in(services: ServicesResult) -> frozenset[str]:
+    """Return the ids of the services in a list, also of those whose record has no more than an id."""
+    unreadable = (record.identity for record in services.unreadable)
+    return frozenset(service.ref.service for service in services.services) | {
+        identity[0] for identity in unreadable if identity and identity[0] is not None
+    }
+
+
+def doubted(failure: PollFailure, reason: str) -> PollFailure:
     """Return a 404 as a refusal: it does not say that anything is missing."""
-    return replace(failure, cause=Cause.REFUSED, detail=f"{failure.detail}; {ALONE}"[:MAX_DETAIL_LENGTH])
+    return replace(failure, cause=Cause.REFUSED, detail=f"{failure.detail}; {reason}"[:MAX_DETAIL_LENGTH])

@@ -38,7 +38,7 @@ class Lists:
         return PollResult(observations=(seen,), asked_at=NOW, answered_at=NOW, digest=b"")
 
     async def services(self, *, first: bool = False) -> PollFailure:
-        raise NotImplementedError
+        return PollFailure(cause=self.cause, detail="services", asked_at=NOW, ended_at=NOW)
 
 
 def joined(*, whole_service: bool) -> Poll:
