@@ -152,3 +152,25 @@ def test_an_unconfirmed_end_is_announced_while_its_account_fails(tmp_path: Path)
         ("failed", False),
         ("unreachable", True),
     ]
+
+
+def test_another_cause_of_an_account_is_announced_and_its_recovery_names_both(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> FakeReceiver:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        api.trainings = {(service, "v1"): "learning" for service in SERVICES}
+        async with running_pipeline(tmp_path, api, receiver, service_polls(SERVICES), tick_seconds=5):
+            await asyncio.sleep(60)
+            api.fault = lambda _now, _path: OUTAGES["401"](api)
+            await asyncio.sleep(600)
+            api.fault = lambda _now, _path: OUTAGES["503"](api)
+            await asyncio.sleep(1500)
+            api.fault = lambda _now, _path: None
+            await asyncio.sleep(600)
+        return receiver
+
+    events = run(main).events
+    assert [event.kind.value for event in events] == ["denied", "unreachable", "recovered"]
+    recovered = events[-1].incident
+    assert recovered is not None
+    assert recovered.previous is not None
+    assert (recovered.cause, recovered.previous.cause) == ("server-error", "key")

@@ -10,7 +10,8 @@ One cause is one incident. So where several services are watched, the incident o
 account since its first failure: until then the account may be the one that fails. A list of services is no such answer
 while a service fails: AiTEMS may show its services and none of their trainings.
 
-A different cause updates an incident. Only good polls close it. A training keeps its recorded status during an
+A different cause updates an incident. For that of the account, the failures of all its services count together: while
+it is open, each of them is polled seldom. Only good polls close it. A training keeps its recorded status during an
 incident, because a poll failed and not the training.
 
 ``IncidentTracker`` serves one account. Its counts are in memory and are restored from the stored polls after a restart;
@@ -45,6 +46,8 @@ class IncidentTracker:
         self._thresholds = thresholds
         self._incidents = {incident.subject: incident for incident in incidents}
         self._streaks: dict[str, Streak] = {}
+        self._account_streak: Streak | None = None
+        """The failed polls of all subjects since the account's last answer."""
         self._last_good_at: datetime | None = None
         self._failing_subjects: dict[str, datetime] = {}
         """Subjects that failed since the account's last answer, each with the start of its first failure since then."""
@@ -150,36 +153,9 @@ class IncidentTracker:
             self._held.pop(change.incident.subject, None)
 
     def _count(self, failure: Failure) -> Streak:
-        before = self._streaks.get(failure.subject)
-        if before is not None and before.latest == failure:
-            # The same failure again, because the write of its changes failed.
-            return before
-        if before is not None and (before.cause is Cause.NOT_FOUND) is not (failure.cause is Cause.NOT_FOUND):
-            # A 404 of AiTEMS is an answer: what failed before it is over, and what fails after it is new.
-            before = None
-        if before is None:
-            streak = Streak(
-                failures=1,
-                since=failure.asked_at,
-                cause=failure.cause,
-                detail=failure.detail,
-                evidence=failure.evidence,
-                latest=failure,
-                first_ended_at=failure.ended_at,
-            )
-        else:
-            is_same = kind_of(before.cause) is kind_of(failure.cause)
-            streak = replace(
-                before,
-                failures=before.failures + 1,
-                cause=failure.cause,
-                detail=failure.detail,
-                evidence=failure.evidence,
-                same_kind=before.same_kind + 1 if is_same else 1,
-                same_since=before.same_since if is_same else failure.asked_at,
-                latest=failure,
-            )
-        self._streaks[failure.subject] = streak
+        streak = self._streaks[failure.subject] = _counted(self._streaks.get(failure.subject), failure)
+        if failure.cause is not Cause.NOT_FOUND:
+            self._account_streak = _counted(self._account_streak, failure)
         return streak
 
     def _any_fails_but(self, subjects: Collection[str]) -> bool:
@@ -190,6 +166,7 @@ class IncidentTracker:
     def _answered(self, now: datetime) -> list[IncidentChange]:
         self._last_good_at = now
         self._failing_subjects.clear()
+        self._account_streak = None
         account = self._incidents.get(self.subject)
         return [] if account is None else [self._good_poll(account)]
 
@@ -205,7 +182,7 @@ class IncidentTracker:
     ) -> list[IncidentChange]:
         account = self._incidents.get(self.subject)
         if account is not None and streak.cause is not Cause.NOT_FOUND:
-            return self._updated(account, streak)
+            return self._updated(account, self._account_streak or streak)
         if self._account_is_unreachable(streak, watched, now):
             return self._open_account(streak, watched, now)
         incident = self._incidents.get(subject)
@@ -267,9 +244,12 @@ class IncidentTracker:
         return [*ended, replace(opened, incident=incident, announced=announced)]
 
     def _updated(self, incident: Incident, streak: Streak) -> list[IncidentChange]:
-        """Return the change by the latest failure, announced once another kind has lasted ``Thresholds.failures``."""
+        """Return the change by the latest failure, announced once another kind has lasted ``Thresholds.failures``.
+
+        Every further change takes twice as many, as the services of one account may fail in two ways at once.
+        """
         other_kind = kind_of(streak.cause) is not incident.kind
-        if other_kind and streak.same_kind >= self._thresholds.failures:
+        if other_kind and streak.same_kind >= self._thresholds.failures * (1 if incident.previous is None else 2):
             updated = replace(
                 incident,
                 cause=streak.cause,
@@ -285,6 +265,35 @@ class IncidentTracker:
         if noted == incident:
             return []
         return [IncidentChange(kind=IncidentChangeKind.NOTED, incident=noted, announced=False)]
+
+
+def _counted(before: Streak | None, failure: Failure) -> Streak:
+    """Return a streak with one more failure."""
+    if before is not None and before.latest == failure:
+        # The same failure again, because the write of its changes failed.
+        return before
+    if before is None or (before.cause is Cause.NOT_FOUND) is not (failure.cause is Cause.NOT_FOUND):
+        # A 404 of AiTEMS is an answer: what failed before it is over, and what fails after it is new.
+        return Streak(
+            failures=1,
+            since=failure.asked_at,
+            cause=failure.cause,
+            detail=failure.detail,
+            evidence=failure.evidence,
+            latest=failure,
+            first_ended_at=failure.ended_at,
+        )
+    is_same = kind_of(before.cause) is kind_of(failure.cause)
+    return replace(
+        before,
+        failures=before.failures + 1,
+        cause=failure.cause,
+        detail=failure.detail,
+        evidence=failure.evidence,
+        same_kind=before.same_kind + 1 if is_same else 1,
+        same_since=before.same_since if is_same else failure.asked_at,
+        latest=failure,
+    )
 
 
 def _previous(incident: Incident, streak: Streak) -> PreviousCause | None:

@@ -157,6 +157,27 @@ def test_another_kind_of_failure_updates_the_incident_after_the_threshold() -> N
     assert (previous.cause, previous.until) == (Cause.CONNECT, START + timedelta(seconds=100))
 
 
+@pytest.mark.parametrize("cause", [Cause.KEY, Cause.THROTTLE, Cause.PERMISSION])
+def test_another_kind_of_failure_of_the_account_counts_across_its_services(cause: Cause) -> None:
+    account = Account()
+    for second in range(0, 100, 10):
+        account.fail(second)
+    for second, subject in zip((100, 200, 300), (A, B, C), strict=True):
+        account.fail(second, subject, cause=cause)
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.UPDATED, ACCOUNT)]
+    assert account.tracker.incidents[0].cause is cause
+
+
+def test_services_of_one_account_that_fail_in_two_ways_update_its_incident_once_at_most() -> None:
+    account = Account()
+    for second in range(0, 100, 10):
+        account.fail(second)
+    for second in range(100, 4000, 200):
+        account.fail(second, A, B, C, cause=Cause.KEY)
+        account.fail(second + 100, A, B, C)
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.UPDATED, ACCOUNT)]
+
+
 def test_another_cause_of_the_same_kind_is_noted_with_its_evidence_and_not_announced() -> None:
     account = Account()
     for second in range(0, 100, 10):
