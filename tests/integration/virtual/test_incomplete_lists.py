@@ -91,7 +91,7 @@ def test_a_failure_behind_an_empty_list_is_announced_after_a_view(tmp_path: Path
     assert (receiver.events[0].before - receiver.events[0].after).total_seconds() < 75
 
 
-def test_many_trainings_that_vanish_together_are_one_message_after_two_views(tmp_path: Path) -> None:
+def test_many_trainings_that_vanish_together_are_one_message_after_a_view_of_each(tmp_path: Path) -> None:
     paths: list[str] = []
 
     async def scenario(api: FakeApi, _poller: Poller) -> None:
@@ -101,7 +101,7 @@ def test_many_trainings_that_vanish_together_are_one_message_after_two_views(tmp
     receiver = lists_of(tmp_path, scenario)
     assert receiver.kinds == ["gone"] * 7
     assert len(receiver.messages) == 1
-    assert sum("versions" in path for path in paths) == 2
+    assert sum("versions" in path for path in paths) == 7
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -139,6 +139,41 @@ def test_a_training_that_is_really_deleted_is_gone_beside_an_incomplete_list(tmp
 
     receiver = lists_of(tmp_path, scenario)
     assert [(event.kind.value, event.version) for event in receiver.events] == [("gone", "v3")]
+
+
+@pytest.mark.parametrize(("deleted", "status"), [(2, "learning"), (3, "learning"), (7, "waiting"), (3, "completed")])
+def test_deleted_trainings_say_nothing_about_others_that_an_empty_list_hides(
+    tmp_path: Path, deleted: int, status: str
+) -> None:
+    async def scenario(api: FakeApi, _poller: Poller) -> None:
+        for number in range(deleted):
+            del api.trainings["s1", f"v{number}"]
+        api.fault = lambda _now, path: partial_list(api, path, PARTS["empty"])
+        await asyncio.sleep(400)
+        if status != "completed":
+            api.trainings["s1", "v7"] = "learningFailed"
+        await asyncio.sleep(100)
+        api.fault = lambda _now, _path: None
+
+    receiver = lists_of(tmp_path, scenario, status=status)
+    ended = [] if status == "completed" else [("failed", "v7")]
+    expected = [("gone", f"v{number}") for number in range(deleted)] + ended
+    assert sorted((event.kind.value, event.version) for event in receiver.events) == sorted(expected)
+
+
+def test_many_deleted_trainings_that_had_ended_are_one_message_after_some_views(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> tuple[FakeApi, FakeReceiver]:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        api.trainings = {("s1", f"v{number}"): "completed" for number in range(60)}
+        async with running_pipeline(tmp_path, api, receiver, service_polls(["s1"], 30, 30), tick_seconds=5):
+            await asyncio.sleep(60)
+            api.trainings = {("s1", "v0"): "completed"}
+            await asyncio.sleep(120)
+        return api, receiver
+
+    api, receiver = run(main)
+    assert receiver.kinds == ["gone"] * 59
+    assert sum("versions" in path for path in api.paths) == 20
 
 
 def test_views_behind_an_incomplete_list_hold_up_no_other_service(tmp_path: Path) -> None:

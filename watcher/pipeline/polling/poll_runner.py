@@ -82,7 +82,7 @@ class PollRunner:
             on_found=on_found,
             on_gone=self._end,
         )
-        self._vanished = VanishedTrainings(self._decider, self._caller, cache, self._record)
+        self._vanished = VanishedTrainings(self._decider, self._caller, cache, self._record, clock)
 
     async def run(self, target: PollTarget) -> None:
         """Poll a target once; an error is logged, and the next poll decides anew."""

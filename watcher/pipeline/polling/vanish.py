@@ -1,8 +1,12 @@
-"""Views of trainings that two lists in a row lack: a list that is empty or cut short makes nothing gone."""
+"""Views of trainings that two lists in a row lack: a list that is empty or cut short makes nothing gone.
+
+Each training is viewed, up to a limit for each list. So some that are deleted say nothing about others that the list
+lacks at the same time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,16 +17,16 @@ from watcher.core.training.model import NOT_ENDED, TrainingRef, phase_of
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import Record
-from watcher.pipeline.polling.decider import MANY, Decider
+from watcher.pipeline.polling.decider import Decider
 from watcher.pipeline.polling.targets import PollTarget
-from watcher.pipeline.ports import Api
+from watcher.pipeline.ports import Api, Clock
 
 log = structlog.get_logger()
 
-SAMPLE: Final = 2
-"""So many are viewed when many vanish at once."""
+VIEWS_FIRST: Final = 2
+"""So many of these views go before scheduled polls."""
 VIEWS_A_POLL: Final = 20
-"""So many trainings in progress are viewed in place of an incomplete list; the next lists bring the others."""
+"""So many trainings are viewed after one list, one after the other; the next lists bring the others."""
 
 
 class VanishedTrainings:
@@ -33,63 +37,72 @@ class VanishedTrainings:
         caller: makes the calls.
         cache: the recorded trainings.
         record: records these decisions.
+        clock: the machine's clocks.
     """
 
-    def __init__(self, decider: Decider, caller: Caller, cache: PollCache, record: Record) -> None:
+    def __init__(self, decider: Decider, caller: Caller, cache: PollCache, record: Record, clock: Clock) -> None:
         self._decider = decider
         self._caller = caller
         self._cache = cache
         self._record = record
+        self._clock = clock
+        self._viewed_at: dict[TrainingRef, float] = {}
+        """The latest view of an unlisted training, in monotonic seconds."""
 
     async def check(self, api: Api, target: PollTarget, unlisted: Sequence[TrainingRef]) -> None:
         """View trainings that two lists in a row lack, and record the consequence."""
         ordered = sorted(unlisted, key=self._priority)
-        sample = ordered if len(ordered) < MANY else ordered[:SAMPLE]
-        outcomes = {ref: await self._caller.view(ref, api, first=True) for ref in sample}
-        found = [outcome for outcome in outcomes.values() if isinstance(outcome, PollResult)]
-        for result in found:
-            await self._record(target, partial(self._decider.viewed, result=result, unlisted=True))
-        gone = _gone(ordered, outcomes)
-        if gone:
-            ended_at = max(outcome.ended_at for outcome in outcomes.values() if isinstance(outcome, PollFailure))
-            await self._record(target, partial(self._decider.vanished, refs=gone, now=ended_at, viewed=sample))
-        if found:
-            await self._view_in_progress(api, target, [ref for ref in ordered if ref not in outcomes])
+        outcomes = await self._view(api, target, ordered[:VIEWS_A_POLL])
+        missing = [ref for ref, outcome in outcomes.items() if _is_missing(outcome)]
+        if not missing:
+            return
+        ended_at = max(outcome.ended_at for outcome in outcomes.values() if isinstance(outcome, PollFailure))
+        gone = [*missing, *self._inferred(ordered, outcomes, missing)]
+        await self._record(target, partial(self._decider.vanished, refs=gone, now=ended_at, viewed=missing))
+        for ref in gone:
+            self._viewed_at.pop(ref, None)
 
-    async def _view_in_progress(self, api: Api, target: PollTarget, refs: Sequence[TrainingRef]) -> None:
-        """View trainings that an incomplete list hides, one after the other, so that other polls are not held up."""
-        for ref in [ref for ref in refs if self._is_in_progress(ref)][:VIEWS_A_POLL]:
-            if target.retired:
-                return
-            outcome = await self._caller.view(ref, api)
+    async def _view(self, api: Api, target: PollTarget, refs: Sequence[TrainingRef]) -> dict[TrainingRef, PollOutcome]:
+        """View trainings, and record what is still there; a list that turns out to be incomplete needs fewer views."""
+        outcomes: dict[TrainingRef, PollOutcome] = {}
+        for ref in refs:
+            if target.retired or (len(outcomes) >= VIEWS_FIRST and not self._is_worth(ref, outcomes)):
+                break
+            self._viewed_at[ref] = self._clock.monotonic()
+            outcome = outcomes[ref] = await self._caller.view(ref, api, first=len(outcomes) < VIEWS_FIRST)
             if isinstance(outcome, PollResult):
                 await self._record(target, partial(self._decider.viewed, result=outcome, unlisted=True))
-            elif outcome.cause is Cause.NOT_FOUND:
-                await self._record(
-                    target, partial(self._decider.vanished, refs=[ref], now=outcome.ended_at, viewed=[ref])
-                )
-            else:
+            elif not _is_missing(outcome):
                 log.debug("poll.view_failed", training=ref.subject, cause=outcome.cause, detail=outcome.detail)
+        return outcomes
+
+    def _is_worth(self, ref: TrainingRef, outcomes: Mapping[TrainingRef, PollOutcome]) -> bool:
+        """Return whether to go on: views that all fail say nothing, and an end behind an incomplete list can wait."""
+        found = any(isinstance(outcome, PollResult) for outcome in outcomes.values())
+        missing = any(_is_missing(outcome) for outcome in outcomes.values())
+        return self._is_in_progress(ref) if found else missing
+
+    def _inferred(
+        self,
+        unlisted: Sequence[TrainingRef],
+        outcomes: Mapping[TrainingRef, PollOutcome],
+        missing: Sequence[TrainingRef],
+    ) -> list[TrainingRef]:
+        """Return the trainings beyond the limit of views that are gone, too: ends, where no view found anything."""
+        rest = [ref for ref in unlisted if ref not in outcomes]
+        is_certain = len(missing) == len(outcomes) >= VIEWS_A_POLL and not any(map(self._is_in_progress, rest))
+        return rest if is_certain else []
 
     def _is_in_progress(self, ref: TrainingRef) -> bool:
         snapshot = self._cache.training(ref)
         return snapshot is not None and phase_of(snapshot.status or "") in NOT_ENDED
 
-    def _priority(self, ref: TrainingRef) -> tuple[bool, str]:
-        """Order by trainings in progress, and among them by the longest time without an answer."""
+    def _priority(self, ref: TrainingRef) -> tuple[bool, float, str]:
+        """Order by trainings in progress, and among them by the longest time without a view or an answer."""
         snapshot = self._cache.training(ref)
-        return not self._is_in_progress(ref), "" if snapshot is None else snapshot.seen_after.isoformat()
+        seen_after = "" if snapshot is None else snapshot.seen_after.isoformat()
+        return not self._is_in_progress(ref), self._viewed_at.get(ref, 0.0), seen_after
 
 
-def _gone(unlisted: Sequence[TrainingRef], outcomes: dict[TrainingRef, PollOutcome]) -> list[TrainingRef]:
-    """Return the trainings that are gone: each one that was not found, and all where no sampled one was found."""
-    missing = [
-        ref
-        for ref, outcome in outcomes.items()
-        if isinstance(outcome, PollFailure) and outcome.cause is Cause.NOT_FOUND
-    ]
-    if len(missing) == len(outcomes):
-        return list(unlisted)
-    # A view that failed otherwise leaves the question open for many: the next list asks again.
-    decided = all(isinstance(outcome, PollResult) or ref in missing for ref, outcome in outcomes.items())
-    return missing if decided or len(unlisted) < MANY else []
+def _is_missing(outcome: PollOutcome) -> bool:
+    return isinstance(outcome, PollFailure) and outcome.cause is Cause.NOT_FOUND
