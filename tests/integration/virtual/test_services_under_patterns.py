@@ -196,6 +196,43 @@ def test_an_incomplete_list_of_services_makes_none_gone(tmp_path: Path, kept: tu
     assert follow(tmp_path, ["*"], scenario)[1] == []
 
 
+UNREADABLE: Final = (None, {"name": "no id"}, {"serviceId": None}, [])
+
+
+@pytest.mark.parametrize("record", UNREADABLE)
+def test_a_record_without_an_id_keeps_no_deleted_service(tmp_path: Path, record: object) -> None:
+    async def scenario(api: FakeApi, _poller: Poller) -> None:
+        delete(api, "a1")
+        api.fault = lambda _now, path: with_record(api, path, record)
+
+    receiver, events = follow(tmp_path, ["*"], scenario)
+    assert facts(events) == [("gone", "a1", None, False)]
+    assert receiver.kinds == ["gone"]
+
+
+@pytest.mark.parametrize("record", [None, {"serviceId": "a1", "name": 3}])
+def test_a_service_that_an_unreadable_record_hides_is_polled_on(tmp_path: Path, record: object) -> None:
+    async def scenario(api: FakeApi, poller: Poller) -> None:
+        api.fault = lambda _now, path: with_record(api, path, record, without="a1")
+        await asyncio.sleep(600)
+        api.trainings["a1", "v1"] = "learningFailed"
+        await asyncio.sleep(90)
+        assert INCOMPLETE_SERVICES not in poller.cache.deviations
+        api.fault = lambda _now, _path: None
+
+    assert facts(follow(tmp_path, ["*"], scenario)[1]) == [("failed", "a1", "v1", False)]
+
+
+def with_record(api: FakeApi, path: str, record: object, without: str | None = None) -> HttpResult | None:
+    """Return the list of services with another record, and perhaps without one of them."""
+    if not path.endswith("/services"):
+        return None
+    document = api.document(path)
+    assert isinstance(document, dict)
+    shown = [item for item in document["services"] if item["serviceId"] != without]
+    return api.answer(200, {**document, "services": [*shown, record]})
+
+
 def test_services_that_vanish_together_are_one_message(tmp_path: Path) -> None:
     async def scenario(api: FakeApi, _poller: Poller) -> None:
         delete(api, "a1", "a2", "b1")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from watcher.core.polling.plan import EVERY_SERVICE, Poll, discovered
-from watcher.core.polling.result import hidden_by
 from watcher.core.training.model import ServiceRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.ports import ServicesResult
@@ -72,8 +71,9 @@ class Discovery:
         shown = {service.ref for service in services.services}
         self._names |= {service.ref: service.name for service in services.services}
         self._listed_at |= dict.fromkeys(shown, services.asked_at)
-        may_be_hidden = hidden_by(services.unreadable)
-        missing = [ref for ref in self._known(account) if ref not in shown and not may_be_hidden(ref.service)]
+        # A record without an id hides none for ever: the service's own list says whether the service exists.
+        unreadable = {record.identity for record in services.unreadable}
+        missing = [ref for ref in self._known(account) if ref not in shown and (ref.service,) not in unreadable]
         self._missed = {
             **{ref: count for ref, count in self._missed.items() if ref.account != account},
             **{ref: self._missed.get(ref, 0) + 1 for ref in missing},

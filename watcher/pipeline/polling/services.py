@@ -15,7 +15,7 @@ from watcher.core.batch import IncidentRow
 from watcher.core.event import Event, Kind
 from watcher.core.polling.deviation import INCOMPLETE_SERVICES, deviations_in
 from watcher.core.polling.plan import Poll
-from watcher.core.polling.result import Cause, PollOutcome, PollResult, PollState
+from watcher.core.polling.result import Cause, PollOutcome, PollResult, PollState, hidden_by
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef
@@ -135,7 +135,8 @@ class ServiceLists:
         in_turn = sorted(missing, key=lambda ref: self._asked_at.get(ref, 0.0))[:LISTS_A_POLL]
         outcomes = {ref: await self._list(api, ref) for ref in in_turn}
         gone = [ref for ref, outcome in outcomes.items() if self._is_gone(ref, outcome, services)]
-        if any(isinstance(outcome, PollResult) for outcome in outcomes.values()):
+        may_be_hidden = hidden_by(services.unreadable)
+        if any(isinstance(item, PollResult) and not may_be_hidden(ref.service) for ref, item in outcomes.items()):
             await self._record(target, partial(self._incomplete, services=services))
         if gone:
             await self._end(target, services, gone)
