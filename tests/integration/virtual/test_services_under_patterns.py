@@ -196,6 +196,20 @@ def test_an_incomplete_list_of_services_makes_none_gone(tmp_path: Path, kept: tu
     assert follow(tmp_path, ["*"], scenario)[1] == []
 
 
+@pytest.mark.parametrize("seconds", [130, 400])
+def test_a_deleted_service_of_a_pattern_is_never_an_unknown_one(tmp_path: Path, seconds: float) -> None:
+    async def scenario(api: FakeApi, _poller: Poller) -> None:
+        delete(api, "a1")
+        api.fault = lambda _now, path: api.answer(503, {}) if path.endswith("/services") else None
+        await asyncio.sleep(seconds)
+        api.fault = lambda _now, _path: None
+        await asyncio.sleep(300)
+
+    _, events = follow(tmp_path, ["*"], scenario)
+    assert "not-found" not in [event.kind.value for event in events]
+    assert ("gone", "a1", None, False) in facts(events)
+
+
 UNREADABLE: Final = (None, {"name": "no id"}, {"serviceId": None}, [])
 
 

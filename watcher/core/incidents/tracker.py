@@ -88,8 +88,7 @@ class IncidentTracker:
             now: the present, UTC.
         """
         if failure.cause is Cause.NOT_FOUND:
-            # A 404 is an answer too: AiTEMS was reached and accepted the key.
-            reached = [*self._answered(now), *self._proven(now, {failure.subject})]
+            reached = self.missing(failure.subject, now)
         else:
             self._failing_subjects.setdefault(failure.subject, failure.asked_at)
             reached = []
@@ -97,6 +96,10 @@ class IncidentTracker:
         changes = [*reached, *self._changes_after(failure.subject, streak, last_good_at, watched, now)]
         paused_until = self._pause(failure, now)
         return [replace(change, paused_until=paused_until) for change in changes]
+
+    def missing(self, subject: str, now: datetime) -> list[IncidentChange]:
+        """Return the changes by a 404: that is an answer too, as AiTEMS was reached and accepted the key."""
+        return [*self._answered(now), *self._proven(now, {subject})]
 
     def succeeded(self, subjects: Iterable[str], now: datetime, *, of_services: bool = False) -> list[IncidentChange]:
         """Count a good poll of these subjects and return the changes of incidents.

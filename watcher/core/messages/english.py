@@ -91,7 +91,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
             "Last status {status}; missing from 2 lists in a row, and a direct query does not find it"
         ),
         Phrase.GONE_WITH_OTHERS: (
-            "Last status {status}; missing from 2 lists in a row with others; direct queries for 2 of them find neither"
+            "Last status {status}; missing from 2 lists in a row with others; direct queries for some of them find none"
         ),
         Phrase.GONE_FROM_VIEWS: "Last status {status}; 2 direct queries in a row do not find it",
         Phrase.GONE_REMEDY: "If nobody removed it on purpose, ask NAVER Cloud support",

@@ -82,6 +82,8 @@ class Poll:
     """Trainings of a list call that have watches of their own; their naming takes precedence."""
     single_by_service: Mapping[ServiceRef, Mapping[TrainingRef, Naming]] = field(default_factory=dict, hash=False)
     """For the list of services: ``single`` of the polls that it may find."""
+    from_pattern: bool = False
+    """Whether only a pattern watches the service: the list of services then says whether it exists."""
     patterns: tuple[ServicePattern, ...] = ()
     """For the list of services: the watched patterns, the most general first; empty means every service."""
 
@@ -146,7 +148,13 @@ def discovered(poll: Poll, service: ServiceRef, name: str | None) -> Poll | None
         return None
     cadence, naming = _together(matching)
     single = poll.single_by_service.get(service, {})
-    return Poll(service=service, cadence=cadence, naming=replace(naming, name=naming.name or name), single=single)
+    return Poll(
+        service=service,
+        cadence=cadence,
+        naming=replace(naming, name=naming.name or name),
+        single=single,
+        from_pattern=True,
+    )
 
 
 def _together(patterns: Iterable[ServicePattern]) -> tuple[Cadence, Naming]:

@@ -170,6 +170,9 @@ class IncidentMonitor:
     def failed(self, poll: Poll, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
         """Return the changes that a failed poll makes."""
         account = poll.service.account
+        if poll.from_pattern and poll_failure.cause is Cause.NOT_FOUND:
+            # The list of services says next whether the service is gone: nobody has an id to correct.
+            return self._update(account, self._trackers[account].missing(self.subject_of(poll), now), now)
         failure = Failure(
             subject=self.subject_of(poll),
             cause=poll_failure.cause,

@@ -51,7 +51,7 @@ def test_a_service_that_is_gone_says_which_lists_lack_it_and_what_follows() -> N
         ("not-listed", "missing from 2 lists in a row, and a direct query does not find it"),
         (
             "not-listed-with-others",
-            "missing from 2 lists in a row with others; direct queries for 2 of them find neither",
+            "missing from 2 lists in a row with others; direct queries for some of them find none",
         ),
     ],
 )
