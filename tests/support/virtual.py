@@ -152,6 +152,8 @@ class FakeApi:
     """Service and version to status."""
     services: list[str] | None = None
     """The services of the account; ``None`` for those of the trainings. Another service is answered by a 404."""
+    created: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Service and version to the creation; by default the first answer with the training."""
     fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
     """Returns an answer for virtual seconds and path, or ``None`` for the true one."""
     request_times: list[float] = field(default_factory=list)
@@ -231,25 +233,30 @@ class FakeApi:
         if self.services is not None and service not in self.services:
             return None
         items = [
-            _training(service, version, status) for (of, version), status in self.trainings.items() if of == service
+            _training(service, version, status, self._created_at(of, version))
+            for (of, version), status in self.trainings.items()
+            if of == service
         ]
         if "versions" in parts:
             return next((item for item in items if item["version"] == parts[-1]), None)
         return {"trains": items, "offset": 0, "limit": 1000}
+
+    def _created_at(self, service: str, version: str) -> datetime:
+        return self.created.setdefault((service, version), self.clock.utc_now())
 
 
 def _service(service: str) -> dict[str, object]:
     return {"serviceId": service, "name": f"name of {service}", "status": "enable"}
 
 
-def _training(service: str, version: str, status: str) -> dict[str, object]:
+def _training(service: str, version: str, status: str, created: datetime) -> dict[str, object]:
     return {
         "serviceId": service,
         "type": "pop",
         "hpConfig": {"is_enabled": False},
         "version": version,
         "status": status,
-        "createdDate": "2026-03-02T09:14:07.031",
+        "createdDate": created.replace(tzinfo=None).isoformat(timespec="milliseconds"),
         "inference": False,
     }
 

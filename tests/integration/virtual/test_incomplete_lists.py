@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.virtual import (
+    START,
     FakeApi,
     FakeReceiver,
     VirtualClock,
@@ -18,7 +20,7 @@ from tests.support.virtual import (
     running_pipeline,
     service_polls,
 )
-from watcher.core.polling.deviation import INCOMPLETE_LIST
+from watcher.core.polling.deviation import HIDDEN_TRAININGS, INCOMPLETE_LIST
 from watcher.core.polling.plan import Poll
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
@@ -174,6 +176,27 @@ def test_many_deleted_trainings_that_had_ended_are_one_message_after_some_views(
     api, receiver = run(main)
     assert receiver.kinds == ["gone"] * 59
     assert sum("versions" in path for path in api.paths) == 20
+
+
+@pytest.mark.parametrize("part", ["empty", "half", "first three"])
+def test_old_trainings_that_the_first_lists_lack_are_no_news(tmp_path: Path, part: str) -> None:
+    async def main(clock: VirtualClock) -> FakeReceiver:
+        api, receiver = FakeApi(clock), FakeReceiver()
+        api.trainings = {("s1", f"v{n}"): "learningFailed" if n % 2 else "completed" for n in range(24)}
+        api.created = dict.fromkeys(api.trainings, START - timedelta(days=180))
+        api.fault = lambda _now, path: partial_list(api, path, PARTS[part])
+        async with running_pipeline(tmp_path, api, receiver, service_polls(["s1"], 30, 30), tick_seconds=5) as poller:
+            await asyncio.sleep(100)
+            api.fault = lambda _now, _path: None
+            await asyncio.sleep(100)
+            assert poller.cache.deviations == {HIDDEN_TRAININGS}
+            api.trainings["s1", "v0"] = "learning"
+            api.trainings["s1", "new"] = "learningFailed"
+            await asyncio.sleep(200)
+        return receiver
+
+    events = run(main).events
+    assert sorted((event.kind.value, event.version) for event in events) == [("failed", "new"), ("restarted", "v0")]
 
 
 def test_views_behind_an_incomplete_list_hold_up_no_other_service(tmp_path: Path) -> None:

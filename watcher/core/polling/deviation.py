@@ -13,6 +13,7 @@ from typing import Final
 from watcher.core.polling.result import PollResult
 
 INCOMPLETE_LIST: Final = "incomplete-list: a list lacks trainings that a view shows"
+HIDDEN_TRAININGS: Final = "incomplete-list: a list lacked trainings that existed by their createdDate"
 INCOMPLETE_SERVICES: Final = "incomplete-list: the list of services lacks a service that is still there"
 DEPTH_LIMIT: Final = 4
 FIELD_LIMIT: Final = 60

@@ -47,7 +47,10 @@ class DecisionContext:
     polling_since: datetime
     """The start of polling without a gap; an earlier change is marked as ``late``."""
     new_since: datetime | None = None
-    """Start of the last complete list without this training; ``None`` makes its first answer a baseline."""
+    """Start of the last list without this training; ``None`` makes its first answer a baseline.
+
+    So does a ``createdDate`` of more than a day before that list.
+    """
     service_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)

@@ -38,6 +38,11 @@ from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, sk
 
 GONE_AFTER: Final = 2
 """Consecutive answers without a training after which it is gone."""
+CERTAINLY_OLDER: Final = timedelta(days=1)
+"""A training that was created so long before a list without it existed at that time: the list was incomplete.
+
+``createdDate`` names no zone, and clocks may differ.
+"""
 
 
 _REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
@@ -54,7 +59,7 @@ _REASONS: Final[Mapping[Transition, DecisionReason]] = MappingProxyType(
 
 def decide(snapshot: Snapshot | None, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
     """Return the decision about one valid answer; it never raises, for any status."""
-    if snapshot is None and context.new_since is None:
+    if snapshot is None and _is_baseline(observation, context.new_since):
         return Decision(snapshot=_baseline(observation), reason=DecisionReason.BASELINE)
     if snapshot is not None and snapshot.gone:
         return _found_again(snapshot, observation, context, now)
@@ -178,6 +183,15 @@ def _found_again(known: Snapshot, observation: Observation, context: DecisionCon
         record=observation.record,
     )
     return Decision(snapshot=snapshot, reason=DecisionReason.FOUND_AGAIN, event=back)
+
+
+def _is_baseline(observation: Observation, new_since: datetime | None) -> bool:
+    """Return whether an unrecorded training is not new: no list lacked it, or one did although it existed."""
+    created = observation.created_at
+    if new_since is None or created is None:
+        return new_since is None
+    # A list from the future comes from a wall clock that was set back since.
+    return created < min(new_since, observation.asked_at) - CERTAINLY_OLDER
 
 
 def _baseline(observation: Observation) -> Snapshot:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -173,6 +173,16 @@ class Observation:
     def __post_init__(self) -> None:
         require_utc(self.asked_at)
         require_utc(self.answered_at)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """``createdDate``, read as UTC where it has no zone; ``None`` where it cannot be read."""
+        text = self.record.get("createdDate")
+        try:
+            time = datetime.fromisoformat(text) if isinstance(text, str) else None
+        except ValueError:
+            return None
+        return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 LONGEST_OVERTAKING: Final = timedelta(minutes=15)

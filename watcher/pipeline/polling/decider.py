@@ -11,7 +11,7 @@ from typing import Final
 from watcher import __version__
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event, Kind
-from watcher.core.polling.deviation import Deviation, deviations_in, incomplete_list
+from watcher.core.polling.deviation import HIDDEN_TRAININGS, Deviation, deviations_in, incomplete_list
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.timestamps import to_text
@@ -124,8 +124,15 @@ class Decider:
         shown = [item.ref for item in result.observations]
         update = self._incident_monitor.succeeded(poll, shown, self._clock.utc_now())
         update += self._incident_monitor.dated(poll, result.server_date, result.answered_at)
+        if self._lacked_some(poll, decisions):
+            result = replace(result, deviations=(*result.deviations, HIDDEN_TRAININGS))
         deviations = deviations_in(result, self._cache.deviations, poll.key)
         return Changes(decisions=decisions, incidents=update, state=state, deviations=deviations)
+
+    def _lacked_some(self, poll: Poll, decisions: Iterable[Decision]) -> bool:
+        """Return whether the list before lacked trainings that existed: they are a baseline now."""
+        is_first = self._cache.poll(poll.key).good_asked_at is None
+        return poll.finds_new and not is_first and any(item.reason is DecisionReason.BASELINE for item in decisions)
 
     def viewed(
         self, context: PollContext, result: PollResult, *, confirming: bool = False, unlisted: bool = False

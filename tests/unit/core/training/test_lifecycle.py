@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -171,6 +172,25 @@ def test_a_new_version_that_has_failed_is_announced_as_failed_and_new_once_confi
     assert second.event is not None
     assert (second.event.kind, second.event.new, second.event.reason) == (Kind.FAILED, True, "new-version")
     assert (second.event.after, second.event.before) == (START, START + 5.5 * SECOND)
+
+
+@pytest.mark.parametrize("status", ["learningFailed", "completed", "learning", "paused"])
+@pytest.mark.parametrize("created", ["2026-05-02T09:14:07.031", "2026-11-22T01:59:59", "2026-11-22T10:00:00+09:00"])
+def test_a_training_that_is_older_than_the_list_without_it_is_a_silent_baseline(status: str, created: str) -> None:
+    answer = replace(observation(status, 5, Source.LIST), record={"createdDate": created})
+    decision = decide(None, answer, context(new_since=START), answer.answered_at)
+    assert (decision.event, decision.reason, decision.snapshot.status) == (None, DecisionReason.BASELINE, status)
+
+
+@pytest.mark.parametrize(
+    "created",
+    ["2026-11-22T02:00:01", "2026-11-23T11:00:00", "2026-11-23T11:00:00+09:00", "", "yesterday", 20260502, None, [1]],
+)
+def test_a_training_whose_creation_is_recent_or_unknown_is_new(created: object) -> None:
+    answer = replace(observation("learning", 5, Source.LIST), record={"createdDate": created})
+    decision = decide(None, answer, context(new_since=START), answer.answered_at)
+    assert decision.event is not None
+    assert decision.event.new
 
 
 def test_a_change_before_polling_began_is_late() -> None:
