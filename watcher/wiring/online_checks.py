@@ -30,7 +30,7 @@ from watcher.core.routing.matcher import matches_pattern
 from watcher.core.secret import Secret, hint
 from watcher.http import HttpSettings, HttpSetupError
 from watcher.http.probe import probe
-from watcher.pipeline.polling.corroborate import doubted
+from watcher.pipeline.polling.corroborate import ALONE, LISTED, doubted, ids_in
 from watcher.receivers import InvalidReceiverError
 from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
@@ -135,7 +135,7 @@ async def _check_poll(about: str, poll: Poll, service: str, api: AccountCalls) -
         return await _check_pattern(about, service, api)
     answer = await (api.list(poll.service) if poll.training is None else api.view(poll.training))
     if isinstance(answer, PollFailure):
-        return _poll_failed(about, await _corroborated(answer, api))
+        return _poll_failed(about, await _corroborated(answer, poll, api))
     if poll.training is None:
         detail = f"list: {counted(len(answer.observations), 'training')}"
     else:
@@ -143,11 +143,15 @@ async def _check_poll(about: str, poll: Poll, service: str, api: AccountCalls) -
     return passed(about, detail)
 
 
-async def _corroborated(failure: PollFailure, api: AccountCalls) -> PollFailure:
-    """Return a 404 as it is only where AiTEMS answers another call."""
-    if failure.cause is Cause.NOT_FOUND and isinstance(await api.services(), PollFailure):
-        return doubted(failure)
-    return failure
+async def _corroborated(failure: PollFailure, poll: Poll, api: AccountCalls) -> PollFailure:
+    """Return a 404 as it is only where AiTEMS lists the services, and not this one."""
+    if failure.cause is not Cause.NOT_FOUND:
+        return failure
+    services = await api.services()
+    if isinstance(services, PollFailure):
+        return doubted(failure, ALONE)
+    is_listed = poll.training is None and poll.service.service in ids_in(services)
+    return doubted(failure, LISTED) if is_listed else failure
 
 
 def _poll_failed(about: str, failure: PollFailure) -> OnlineCheck:

@@ -210,7 +210,7 @@ def test_a_deleted_service_of_a_pattern_is_never_an_unknown_one(tmp_path: Path, 
     assert ("gone", "a1", None, False) in facts(events)
 
 
-UNREADABLE: Final = (None, {"name": "no id"}, {"serviceId": None}, [])
+UNREADABLE: Final[tuple[object, ...]] = (None, {"name": "no id"}, {"serviceId": None}, [])
 
 
 @pytest.mark.parametrize("record", UNREADABLE)

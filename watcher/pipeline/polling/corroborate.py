@@ -64,7 +64,7 @@ class Corroborator:
 
     def note_services(self, account: str, outcome: ServicesResult | PollFailure) -> None:
         """Note the outcome of a call for the list of services."""
-        services = None if isinstance(outcome, PollFailure) else _ids_in(outcome)
+        services = None if isinstance(outcome, PollFailure) else ids_in(outcome)
         self._listed[account] = _Listed(services, self._clock.monotonic())
         if services is not None:
             self.note_answer(account, f"{SERVICES} {account}")
@@ -112,7 +112,7 @@ class Corroborator:
         return self._listed[account].services
 
 
-def _ids_in(services: ServicesResult) -> frozenset[str]:
+def ids_in(services: ServicesResult) -> frozenset[str]:
     """Return the ids of the services in a list, also of those whose record has no more than an id."""
     unreadable = (record.identity for record in services.unreadable)
     return frozenset(service.ref.service for service in services.services) | {
