@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from tests.support.virtual import service_polls
-from watcher.aitems.client import AitemsClient, ServicesResult
+from watcher.aitems.client import ServicesResult
 from watcher.aitems.wire import ServiceInfo
 from watcher.core.polling.result import Cause, PollFailure
 from watcher.core.training.model import ServiceRef
@@ -42,5 +42,5 @@ async def test_a_404_for_a_service_counts_only_where_the_list_of_services_lacks_
     listed: list[str] | None, cause: str
 ) -> None:
     (poll,) = service_polls(["s1"])
-    check = await online_checks._check_poll("watch", poll, "s1", cast("AitemsClient", Account(listed)))
+    check = await online_checks._check_poll("watch", poll, "s1", cast("online_checks.AccountCalls", Account(listed)))
     assert check.cause == cause
