@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from watcher.core.secret import Secret
-from watcher.http import Answered, HttpClient, HttpRequest
+from watcher.http import HttpClient, HttpRequest, NotSent
 
 OK: Final = range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
 REDIRECTS: Final = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
@@ -23,7 +23,8 @@ class Pinger:
     async def ping(self) -> str | None:
         """Call the URL once; return the failure without the URL, or ``None``."""
         result = await self._http.call(HttpRequest(url=self._url()))
-        if not isinstance(result, Answered):
+        # The status says enough, also where the body was cut.
+        if isinstance(result, NotSent) or result.status is None:
             return result.detail
         if result.status in REDIRECTS:
             return f"HTTP {result.status}: a redirect is not followed"

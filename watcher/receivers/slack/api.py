@@ -16,7 +16,7 @@ from watcher.core.delivery.model import Outcome
 from watcher.core.secret import Secret
 from watcher.http import Answered, HttpClient, HttpRequest, server_date
 from watcher.receivers.responses import outcome_without_answer, redactor_for
-from watcher.receivers.slack.errors import SlackAnswer, read_answer
+from watcher.receivers.slack.errors import SlackAnswer, read_answer, read_status
 
 log = structlog.get_logger()
 
@@ -28,11 +28,11 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A complete answer of Slack."""
+    """An answer of Slack."""
 
     answer: SlackAnswer
     document: Mapping[str, Any]
-    """Empty where the body is no JSON object."""
+    """Empty where the body is no JSON object, or was lost."""
     scopes: tuple[str, ...]
     """The token's scopes; empty where Slack does not name them."""
 
@@ -79,7 +79,11 @@ class SlackApi:
             )
         )
         if not isinstance(call, Answered):
-            return outcome_without_answer(call, redactor)
+            # Slack's own words alone confirm a post here, but a status such as 429 says enough.
+            answer = read_status(call, redactor, confirms=False)
+            if answer is None:
+                return outcome_without_answer(call, redactor)
+            return Reply(answer=answer, document=NOTHING, scopes=())
         date = server_date(call.headers)
         self.ahead = self.ahead if date is None else max(call.answered_at - date, timedelta())
         document = _document(call.body)

@@ -27,9 +27,10 @@ from watcher.core.delivery.model import (
     Uncertain,
 )
 from watcher.core.delivery.reason import Reason, ReasonCode, RefusalRemedy, http_reason, named_reason
-from watcher.http import Answered
+from watcher.core.messages.training import one_line
+from watcher.http import Answered, FailureReason, MaybeSent, NotSent
 from watcher.logs import Redactor
-from watcher.receivers.responses import requested_pause_seconds, shortened_answer
+from watcher.receivers.responses import ANSWER_LIMIT, requested_pause_seconds, shortened_answer
 from watcher.receivers.slack.blocks import (
     MENTION_STEP,
     METADATA_STEP,
@@ -155,6 +156,8 @@ class SlackAnswer:
     """Whether the body has ``"ok": false``, which also occurs with status 200."""
     is_page: bool = False
     """Whether the body is HTML, which comes from a proxy, a login page or a wrong address."""
+    body_lost: FailureReason | None = None
+    """The reason why only the head of the answer arrived."""
 
     @property
     def name(self) -> str:
@@ -186,12 +189,31 @@ def read_answer(answered: Answered, redactor: Redactor, document: Mapping[str, A
         body=name if isinstance(name, str) else body,
         kept=shortened_answer(answered, redactor),
         after_seconds=requested_pause_seconds(answered) or _pause_in(facts),
-        accepted=_is_2xx(answered) and not denied and not is_page
+        accepted=_is_2xx(answered.status) and not denied and not is_page
         if document is None
         else facts.get("ok") is True and answered.status == HTTPStatus.OK,
         receipt=receipt if isinstance(receipt, str) else None,
         denied=denied,
         is_page=is_page,
+    )
+
+
+def read_status(call: NotSent | MaybeSent, redactor: Redactor, *, confirms: bool) -> SlackAnswer | None:
+    """Return the facts of an answer whose body was lost; ``None`` where no status arrived either.
+
+    Args:
+        call: The call that failed.
+        redactor: Hides the receiver's secrets.
+        confirms: Whether a 2xx alone confirms the post.
+    """
+    if isinstance(call, NotSent) or call.status is None:
+        return None
+    return SlackAnswer(
+        status=call.status,
+        body="",
+        kept=one_line(f"{call.status} {redactor.clean(call.detail)}", ANSWER_LIMIT),
+        accepted=confirms and _is_2xx(call.status),
+        body_lost=call.reason,
     )
 
 
@@ -202,8 +224,8 @@ def _json_of(body: bytes) -> object:
         return None
 
 
-def _is_2xx(answered: Answered) -> bool:
-    return HTTPStatus.OK <= answered.status < HTTPStatus.MULTIPLE_CHOICES
+def _is_2xx(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _pause_in(document: Mapping[str, Any]) -> float | None:
@@ -286,9 +308,17 @@ def _reason(answer: SlackAnswer, names: ErrorNames) -> Reason:
         if answer.status >= HTTPStatus.BAD_REQUEST and answer.name not in names.known:
             return Reason(code=ReasonCode.HTTP_NAMED, status=answer.status, name=answer.name)
         return named_reason(answer.name)
+    if answer.body_lost is not None:
+        return _reason_without_body(answer.status, answer.body_lost)
     if answer.is_page:
         return Reason(code=ReasonCode.HTML_PAGE, status=answer.status)
     return Reason(code=ReasonCode.NOT_OK if answer.denied else ReasonCode.NO_NAME, status=answer.status)
+
+
+def _reason_without_body(status: int, cause: FailureReason) -> Reason:
+    # A success without its body has confirmed nothing, so the lost part is the reason.
+    refused = status >= HTTPStatus.BAD_REQUEST
+    return http_reason(status) if refused else Reason(code=ReasonCode.NO_ANSWER, cause=cause.value)
 
 
 def _may_have_been_posted(answer: SlackAnswer, names: ErrorNames) -> bool:

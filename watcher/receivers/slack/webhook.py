@@ -15,10 +15,11 @@ from watcher.core.delivery.model import TRIES, Dedup, DeliveryRequest, Outcome, 
 from watcher.core.delivery.reason import Reason, ReasonCode
 from watcher.core.event import Event
 from watcher.core.messages.message import PLAIN_STYLE, Style
-from watcher.http import Answered, HttpRequest
+from watcher.http import Answered, HttpRequest, HttpResult
+from watcher.logs import Redactor
 from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import payload
-from watcher.receivers.slack.errors import classify, read_answer
+from watcher.receivers.slack.errors import SlackAnswer, classify, read_answer, read_status
 from watcher.receivers.slack.group import EVENTS_MAX
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
@@ -60,9 +61,17 @@ class SlackWebhookReceiver:
         call = await self._spec.http.call(
             HttpRequest(method="POST", url=url, headers=HEADERS, body=body, own_connection=True)
         )
-        if not isinstance(call, Answered):
-            return outcome_without_answer(call, redactor)
-        return classify(read_answer(call, redactor), request.degrade, mentions=bool(request.mentions))
+        answer = _answer_of(call, redactor)
+        if isinstance(answer, SlackAnswer):
+            return classify(answer, request.degrade, mentions=bool(request.mentions))
+        return answer
+
+
+def _answer_of(call: HttpResult, redactor: Redactor) -> SlackAnswer | Outcome:
+    if isinstance(call, Answered):
+        return read_answer(call, redactor)
+    # Every 2xx confirms the post, also one whose body is cut: a repeat would come after each such answer.
+    return read_status(call, redactor, confirms=True) or outcome_without_answer(call, redactor)
 
 
 def render(request: DeliveryRequest, style: Style = PLAIN_STYLE) -> bytes:

@@ -166,7 +166,7 @@ async def test_a_server_that_only_resembles_slack_delivers_with_its_own_2xx(answ
         assert isinstance(await outcome_at(inbox.url), Delivered)
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"])
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Len"])
 async def test_a_connection_that_ends_too_early_is_uncertain(answer: bytes) -> None:
     async with answering(answer) as server:
         assert isinstance(await outcome_at(server.url), Uncertain)
@@ -187,3 +187,17 @@ async def test_only_an_attempt_after_an_uncertain_one_says_that_it_may_be_a_repe
     first, second = (received.json["text"] for received in inbox.received)
     assert "May be a repeat" not in first
     assert "May be a repeat" in second
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\no",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",
+    ],
+)
+async def test_a_2xx_whose_body_is_cut_is_delivered(answer: bytes) -> None:
+    async with answering(answer) as server:
+        assert isinstance(await outcome_at(server.url), Delivered)

@@ -9,10 +9,11 @@ import pytest
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, RefusalScope, Refused, TryLater, Uncertain
 from watcher.core.delivery.reason import Reason, ReasonCode, named_reason
 from watcher.core.messages.reasons import reason_text
-from watcher.http import Answered, Headers
+from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
 from watcher.logs import Redactor
 from watcher.receivers.slack.blocks import MENTION_STEP
-from watcher.receivers.slack.errors import PAUSE_SECONDS, WORKSPACE, classify, read_answer
+from watcher.receivers.slack.error_names import WEB_API
+from watcher.receivers.slack.errors import PAUSE_SECONDS, WEBHOOK, WORKSPACE, classify, read_answer, read_status
 
 NOT_OK = '"ok": false and no error name of Slack'
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -263,3 +264,52 @@ def test_a_word_that_slack_does_not_document_is_no_reason_without_its_status(sta
     uncertain = outcome(status, body)
     assert isinstance(uncertain, Uncertain)
     assert reason_text(uncertain.reason) == text
+
+
+CUTS = [FailureReason.TRUNCATED, FailureReason.RESET, FailureReason.DEADLINE, FailureReason.TOO_LARGE]
+
+
+def cut_outcome(status: int, cut: FailureReason, *, web_api: bool = False) -> Outcome:
+    call = MaybeSent(reason=cut, detail="slack.example:443: cut", asked_at=NOW, ended_at=NOW, status=status)
+    answer = read_status(call, Redactor(), confirms=not web_api)
+    assert answer is not None
+    return classify(answer, 0, WEB_API if web_api else WEBHOOK)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_a_2xx_of_a_webhook_is_delivered_though_its_body_is_cut(status: int, cut: FailureReason) -> None:
+    assert cut_outcome(status, cut) == Delivered(answer=f"{status} slack.example:443: cut")
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_2xx_of_the_web_api_confirms_no_post_without_its_body(status: int, cut: FailureReason) -> None:
+    uncertain = cut_outcome(status, cut, web_api=True)
+    assert isinstance(uncertain, Uncertain)
+    assert uncertain.reason == Reason(code=ReasonCode.NO_ANSWER, cause=cut.value)
+
+
+@pytest.mark.parametrize("web_api", [False, True])
+def test_a_refusal_whose_body_is_cut_counts_by_its_status(*, web_api: bool) -> None:
+    throttled = cut_outcome(429, FailureReason.TRUNCATED, web_api=web_api)
+    assert isinstance(throttled, TryLater)
+    assert (throttled.throttled, throttled.after_seconds) == (True, PAUSE_SECONDS)
+    refused = cut_outcome(404, FailureReason.TRUNCATED, web_api=web_api)
+    assert isinstance(refused, TryLater)
+    assert refused.reason == Reason(code=ReasonCode.HTTP, status=404)
+    assert isinstance(cut_outcome(503, FailureReason.TRUNCATED, web_api=web_api), Uncertain)
+    assert isinstance(cut_outcome(302, FailureReason.TRUNCATED, web_api=web_api), Refused)
+
+
+def test_a_call_without_a_status_has_no_answer() -> None:
+    assert (
+        read_status(
+            MaybeSent(reason=FailureReason.RESET, detail="", asked_at=NOW, ended_at=NOW), Redactor(), confirms=True
+        )
+        is None
+    )
+    assert (
+        read_status(NotSent(reason=FailureReason.DNS, detail="", asked_at=NOW, ended_at=NOW), Redactor(), confirms=True)
+        is None
+    )
