@@ -206,8 +206,11 @@ class Deliveries(Protocol):
         """Return the state of a receiver, without the deliveries that wait for it."""
         ...
 
-    async def receiver_summary(self, receiver: str) -> ReceiverSummary:
-        """Return the state of a receiver, and the number of deliveries that wait for it."""
+    async def receiver_summary(self, receiver: str, settling: str = "") -> ReceiverSummary:
+        """Return the state of a receiver and the deliveries that wait for it.
+
+        ``settling`` is the delivery whose attempt has just ended; it does not count as failed.
+        """
         ...
 
     async def change_receiver(self, change: ReceiverChange) -> None:

@@ -79,9 +79,9 @@ class Deliveries:
         """Return the state of a receiver, without the deliveries that wait for it."""
         return await self._database.write(lambda connection: receivers.receiver_state_of(connection, receiver))
 
-    async def receiver_summary(self, receiver: str) -> ReceiverSummary:
-        """Return the state of a receiver, and the number of deliveries that wait for it."""
-        return await self._database.write(lambda connection: receivers.summary_of(connection, receiver))
+    async def receiver_summary(self, receiver: str, settling: str = "") -> ReceiverSummary:
+        """Return the state of a receiver and the deliveries that wait for it, see ``receivers.summary_of``."""
+        return await self._database.write(lambda connection: receivers.summary_of(connection, receiver, settling))
 
     async def change_receiver(self, change: ReceiverChange) -> None:
         """Write the change of a receiver with its event.

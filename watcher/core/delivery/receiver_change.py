@@ -22,6 +22,8 @@ from watcher.core.event import Event, Kind, Restore, after_restore, named_event
 
 LOOKUP_WAIT: Final = timedelta(seconds=10)
 """The least wait before an uncertain delivery is looked up again, also when its receiver has just recovered."""
+FAILED_AGAIN_WAIT: Final = timedelta(seconds=10)
+"""The longest wait of a failing receiver's deliveries after a success of another one, in place of their back-off."""
 REMOVED: Final = ReceiverSignal(health=SignalKind.REFUSES, reason=RECEIVER_REMOVED)
 """A receiver that is not configured any more fails permanently, as if it had refused."""
 
@@ -40,6 +42,8 @@ class ReceiverSummary:
     """The time at which the oldest delivery that waits was first allowed to go; one that was never tried counts too."""
     expires_at: datetime | None = None
     """The earliest time at which one of them expires, see ``with_expiry``."""
+    urgent_since: datetime | None = None
+    """The creation of the oldest urgent delivery that has failed and still waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,8 @@ class ReceiverChange:
     event: Event | None = None
     not_before: datetime | None = None
     """Set when the receiver fails permanently: no waiting delivery is due before this time."""
-    recovered_at: datetime | None = None
-    """Set when the receiver has recovered: waiting deliveries are due at once, uncertain ones a little later."""
+    due_at: datetime | None = None
+    """Set after a success of a failing receiver: no waiting delivery is due later, an uncertain one a little later."""
 
 
 def with_expiry(summary: ReceiverSummary, give_up_after: timedelta) -> ReceiverSummary:
@@ -84,8 +88,15 @@ def change_after(
         after=after,
         event=None if event is None else after_restore(event, restore),
         not_before=now + PARKED_RETRY if refuses else None,
-        recovered_at=now if after.failing_since is None and before.failing_since is not None else None,
+        due_at=_due_at(before, after, now) if signal.health is SignalKind.PASSES else None,
     )
+
+
+def _due_at(before: ReceiverState, after: ReceiverState, now: datetime) -> datetime | None:
+    if before.failing_since is None:
+        return None
+    still_fails = after.failing_since is not None and not before.parked
+    return now + FAILED_AGAIN_WAIT if still_fails else now
 
 
 def overdue_since(summary: ReceiverSummary, failing_after: timedelta, now: datetime) -> datetime | None:
@@ -111,7 +122,9 @@ def _waiting(summary: ReceiverSummary, now: datetime) -> Waiting:
     urgent = (WaitingEventFacts(id=event.id, event=named_event(event)) for event in summary.urgent)
     # A delivery that expires with this very attempt waits no more.
     expires_at = summary.expires_at if summary.expires_at is not None and summary.expires_at > now else None
-    return Waiting(count=summary.waiting, urgent=tuple(urgent), expires_at=expires_at)
+    return Waiting(
+        count=summary.waiting, urgent=tuple(urgent), expires_at=expires_at, urgent_since=summary.urgent_since
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A permanent refusal parks a receiver. Its deliveries stay, and the watcher tries the oldest one once an hour. A receiver
 that has no success for ``failing_after`` while something waits is failing too, but each delivery keeps its own retries.
-The first success ends both.
+A success ends both, unless an urgent delivery that has failed still waits: a receiver that takes all but the failures
+does not work.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ class ReceiverState:
     """The number of the latest event about it."""
     failing_since: datetime | None = None
     troubled_since: datetime | None = None
-    """Start of the first attempt without a success since the last success, or since nothing that was tried waited."""
+    """Start of the first attempt without a success since the last success, or since nothing that was tried waited.
+
+    A success does not end it while an urgent delivery that has failed waits; it then is not before that delivery.
+    """
     parked: bool = False
     """Whether it refuses permanently, so that only its oldest delivery is tried."""
     reason: Reason = NO_REASON
@@ -72,6 +76,8 @@ class Waiting:
     """The oldest urgent events among them."""
     expires_at: datetime | None = None
     """The earliest time at which one of them expires; ``None`` where it is not known."""
+    urgent_since: datetime | None = None
+    """The creation of the oldest urgent delivery that has failed and still waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,10 @@ def _after_success(
 ) -> tuple[ReceiverState, Event | None]:
     if not is_news(receiver_state, signal):
         return receiver_state, None
+    if waiting.urgent_since is not None:
+        # We may have held the delivery back before its first attempt.
+        since = max(waiting.urgent_since, receiver_state.troubled_since or waiting.urgent_since)
+        return replace(receiver_state, parked=False, troubled_since=since), None
     if receiver_state.failing_since is None:
         return ReceiverState(name=receiver_state.name, seq=receiver_state.seq), None
     return _recovered(receiver_state, waiting.count, epoch, now)

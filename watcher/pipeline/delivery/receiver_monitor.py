@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -34,6 +35,8 @@ class ReceiverMonitor:
         self._give_up_after = give_up_after
         self._state: ReceiverState | None = None
         """``None`` until it was read, and after the store had another."""
+        self._settling = asyncio.Lock()
+        """Two last successes at once must not each find the other delivery still waiting."""
 
     async def is_parked(self) -> bool:
         """Say whether the receiver fails permanently, so that only its oldest delivery is tried."""
@@ -71,31 +74,33 @@ class ReceiverMonitor:
         Raises:
             OutdatedDecisionError: the stored state has changed; the next call reads it.
         """
-        change = await self._decide(settlement)
-        try:
-            saved = await self._deliveries.settle(leased, settlement, change)
-        except OutdatedDecisionError:
-            self._state = None
-            raise
-        if saved and change is not None:
-            self._state = change.after
-        return saved, change
+        async with self._settling:
+            change = await self._decide(leased.request.delivery_id, settlement)
+            try:
+                saved = await self._deliveries.settle(leased, settlement, change)
+            except OutdatedDecisionError:
+                self._state = None
+                raise
+            if saved and change is not None:
+                self._state = change.after
+            return saved, change
 
-    async def _decide(self, settlement: Settlement) -> ReceiverChange | None:
+    async def _decide(self, delivery_id: str, settlement: Settlement) -> ReceiverChange | None:
         if (signal := settlement.signal) is None:
             return None
         known = await self._known()
         if not is_news(known, signal):
             # The store compares the state, so that a change by another process is noticed.
             return ReceiverChange(before=known, after=known)
-        summary = await self._summary()
+        summary = await self._summary(settling=delivery_id)
         if settlement.verdict.next_at is not None:
             # This delivery is leased and not among those that wait, but will be.
             summary = replace(summary, waiting=summary.waiting + 1)
         return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restore, settlement.at)
 
-    async def _summary(self) -> ReceiverSummary:
-        return with_expiry(await self._deliveries.receiver_summary(self._receiver), self._give_up_after)
+    async def _summary(self, settling: str = "") -> ReceiverSummary:
+        summary = await self._deliveries.receiver_summary(self._receiver, settling=settling)
+        return with_expiry(summary, self._give_up_after)
 
     async def _known(self) -> ReceiverState:
         if self._state is None:

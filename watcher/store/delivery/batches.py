@@ -133,8 +133,9 @@ def _columns(rows: Sequence[RowMapping]) -> Row:
         "attempts": min(row["attempts"] for row in rows),
         # The youngest counts, so that no event expires early; without an attempt, the next one does.
         "attempted_at": None if None in attempts else max(attempts),
-        "created_at": max(row["created_at"] for row in rows),
         "allowed_at": max(row["allowed_at"] for row in rows),
+        # The oldest counts here: new events must not hide how long a receiver has kept the others waiting.
+        "created_at": min(row["created_at"] for row in rows),
         "mention": write_mentions(merge_mentions((), mentions)),
     }
 

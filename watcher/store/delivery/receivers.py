@@ -46,8 +46,14 @@ def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
     return ReceiverState(name=name) if row is None else read_receiver_state(row)
 
 
-def summary_of(connection: Connection, name: str) -> ReceiverSummary:
-    """Return the state of a receiver and the deliveries that wait for it."""
+def summary_of(connection: Connection, name: str, settling: str = "") -> ReceiverSummary:
+    """Return the state of a receiver and the deliveries that wait for it.
+
+    Args:
+        connection: a transaction.
+        name: the receiver's name.
+        settling: the delivery whose attempt has just ended; it does not count as failed.
+    """
     waiting = select(func.count()).where(_waiting_for(name))
     return ReceiverSummary(
         state=receiver_state_of(connection, name),
@@ -55,6 +61,7 @@ def summary_of(connection: Connection, name: str) -> ReceiverSummary:
         urgent=tuple(_urgent_events(connection, name)),
         tried_waits=bool(connection.scalar(select(_tried_waits(name)))),
         oldest_allowed_at=read_time(connection.scalar(select(func.min(_delivery.c.allowed_at)).where(_open_for(name)))),
+        urgent_since=_urgent_since(connection, name, settling),
     )
 
 
@@ -91,6 +98,13 @@ def forget_failures(connection: Connection, delivery_id: str) -> None:
     connection.execute(update(_receiver).where(idle).values(troubled_since=None, reason="", answer=""))
 
 
+def _urgent_since(connection: Connection, name: str, settling: str) -> datetime | None:
+    # An attempt leaves its reason; a first attempt that is still running has none.
+    failed = and_(_delivery.c.urgent, _delivery.c.attempted_at.is_not(None), _delivery.c.reason != "")
+    query = select(func.min(_delivery.c.created_at)).where(_open_for(name), failed, _delivery.c.id != settling)
+    return read_time(connection.scalar(query))
+
+
 def failing_receivers(connection: Connection) -> list[ReceiverState]:
     """Return the receivers that are failing."""
     query = select(_receiver).where(_receiver.c.failing_since.is_not(None)).order_by(_receiver.c.name)
@@ -123,7 +137,7 @@ def write_change(connection: Connection, change: ReceiverChange) -> None:
     Raises:
         OutdatedDecisionError: the state is not the one that the decision was made with.
     """
-    if change.after == change.before and change.not_before is None:
+    if change.after == change.before and change.not_before is None and change.due_at is None:
         _compare(connection, change.before)
         return
     _write_state(connection, change)
@@ -132,10 +146,10 @@ def write_change(connection: Connection, change: ReceiverChange) -> None:
     name = change.after.name
     if change.not_before is not None:
         _put_off(connection, name, change.not_before)
-    if change.recovered_at is not None:
-        make_due(connection, _waiting_for(name, (State.PENDING.value,)), change.recovered_at)
+    if change.due_at is not None:
+        make_due(connection, _waiting_for(name, (State.PENDING.value,)), change.due_at)
         # Two lookups of one delivery must not follow each other at once.
-        make_due(connection, _waiting_for(name, (State.UNCERTAIN.value,)), change.recovered_at + LOOKUP_WAIT)
+        make_due(connection, _waiting_for(name, (State.UNCERTAIN.value,)), change.due_at + LOOKUP_WAIT)
 
 
 def _compare(connection: Connection, known: ReceiverState) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -171,18 +171,76 @@ def test_deliveries_that_end_one_after_the_other_do_not_hide_that_the_receiver_f
     run(main)
 
 
-def test_a_success_now_and_then_keeps_a_receiver_working(tmp_path: Path) -> None:
-    async def main(clock: VirtualClock) -> None:
-        def every_second_training(request: DeliveryRequest) -> Outcome:
-            return Delivered() if request.events[0].version == "good" else TryLater(reason=text_reason("http 500"))
+def failing_only_for(version: str, failure: Answer) -> Answer:
+    """Return answers that fail for one training and accept all others."""
+    return lambda request: failure(request) if request.events[0].version == version else Delivered()
 
-        hook, ops = two(every_second_training)
-        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY) as deliveries_run:
+
+@pytest.mark.parametrize("name", ["http 503", "no answer", "a wrong path"])
+def test_an_urgent_message_that_keeps_failing_is_a_failure_though_others_arrive(tmp_path: Path, name: str) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(failing_only_for("bad", FAILURES[name]))
+        fallbacks = {"hook": "ops"}
+        async with running_deliveries(
+            tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY, fallbacks=fallbacks
+        ) as deliveries_run:
             await deliveries_run.record(["bad"], Kind.FAILED)
-            for _ in range(12):
-                await deliveries_run.record(["good"])
+            for number in range(8):
+                await deliveries_run.record([f"good{number}"], Kind.FAILED if number % 4 == 0 else Kind.SUCCEEDED)
+                await asyncio.sleep(3 * MINUTE)
+                if number == 3:
+                    assert ops.events == []
+            assert ops.kinds[:2] == ["receiver-failing", "failed"]
+            assert ops.kinds.count("receiver-failing") == 1
+            assert "receiver-recovered" not in ops.kinds
+            assert ops.events[1].version == "bad"
+            hook.outcome = lambda _: Delivered()
+            await asyncio.sleep(62 * MINUTE)
+            assert ops.kinds.count("receiver-recovered") == 1
+            assert len(hook.events) == 9
+            assert deliveries_run.broken_invariants() == []
+
+    run(main)
+
+
+def test_an_urgent_message_is_tried_soon_after_a_failing_receiver_accepts_another(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(FAILURES["http 503"])
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY) as deliveries_run:
+            await deliveries_run.record(["v1"], Kind.FAILED)
+            await asyncio.sleep(50 * MINUTE)
+            hook.outcome = lambda _: Delivered()
+            await deliveries_run.record(["v2"])
+            await asyncio.sleep(0.5 * MINUTE)
+        assert [event.version for event in hook.events] == ["v2", "v1"]
+        assert ops.kinds == ["receiver-failing", "receiver-recovered"]
+
+    run(main)
+
+
+def test_a_message_that_is_not_urgent_and_never_passes_is_no_failure_of_the_receiver(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(failing_only_for("bad", FAILURES["http 503"]))
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY) as deliveries_run:
+            await deliveries_run.record(["bad"], Kind.SUCCEEDED)
+            for number in range(6):
+                await deliveries_run.record([f"good{number}"])
                 await asyncio.sleep(5 * MINUTE)
         assert ops.events == []
+
+    run(main)
+
+
+def test_urgent_messages_that_pass_at_the_second_try_keep_a_receiver_working(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(lambda request: FAILURES["http 503"](request) if request.attempt == 1 else Delivered())
+        policy = replace(POLICY, failing_after=timedelta(seconds=30))
+        async with running_deliveries(tmp_path, clock, [hook, ops], to=["hook"], policy=policy) as deliveries_run:
+            for number in range(30):
+                await deliveries_run.record([f"v{number}"], Kind.FAILED)
+                await asyncio.sleep(4)
+        assert ops.events == []
+        assert len(hook.events) >= 29
 
     run(main)
 

@@ -129,6 +129,22 @@ def test_a_failed_attempt_is_remembered_without_an_event_until_the_next_success(
     assert state_change(again, PASSES, Waiting(), "e", NOW + timedelta(hours=2)) == (WORKING, None)
 
 
+TROUBLED = ReceiverState(name="ml/ops", seq=1, troubled_since=NOW, reason=text_reason("http 500"))
+FAILING = replace(TROUBLED, failing_since=NOW)
+
+
+@pytest.mark.parametrize("before", [TROUBLED, FAILING, PARKED])
+def test_a_success_ends_no_failure_while_an_urgent_delivery_that_has_failed_waits(before: ReceiverState) -> None:
+    since = NOW + timedelta(minutes=3)
+    later = NOW + timedelta(hours=1)
+    after, event = state_change(before, PASSES, Waiting(count=1, urgent_since=since), "e", later)
+    assert event is None
+    assert after == replace(before, troubled_since=since, parked=False)
+    assert state_change(after, PASSES, Waiting(count=1, urgent_since=since), "e", later) == (after, None)
+    working, _ = state_change(after, PASSES, Waiting(count=1), "e", later)
+    assert (working.failing_since, working.troubled_since) == (None, None)
+
+
 def test_a_failure_without_a_refusal_is_announced_with_its_own_remedy_and_parks_nothing() -> None:
     troubled, _ = state_change(WORKING, FAILS, Waiting(count=1), "e", NOW)
     urgent = tuple(WaitingEventFacts(id=f"evt_{number}") for number in range(12))
