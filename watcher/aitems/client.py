@@ -196,8 +196,10 @@ class AitemsClient:
         pages = PageCollector[Item]()
         while True:
             answer = await self._get(path + pages.query, first=first, large_body=LARGE_LIST)
+            if pages.ends_at(answer):
+                return pages.complete_list()
             if isinstance(answer, PollFailure):
-                return pages.complete_list() if pages.end_at_refusal(answer) else answer
+                return answer
             problem = await _read_into(pages, answer, read)
             if problem is not None:
                 return self._bad(answer, problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,10 @@ MAX_VALUES_PER_RECORD: Final = 60
 RECORD_MARK: Final = b'"serviceId"'
 """A field of each record, in both lists."""
 
+TOTAL_FIELDS: Final = ("totalCount", "total", "totalElements")
 KNOWN_PAGE_FIELDS: Final = frozenset({"trains", "services", "offset", "limit"})
+
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 ListItem = TypeVar("ListItem")
 
@@ -42,6 +46,10 @@ class Page(Generic[ListItem]):
     limit: int | None
     deviations: tuple[str, ...]
     unreadable: tuple[UnreadableRecord, ...] = ()
+    total: int | None = None
+    """The number of records of the whole list; AiTEMS' documents have no such field."""
+    no_list: str | None = None
+    """The reason why the page has no list; a fault of a first page, and the end of the list behind others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +76,11 @@ def read_page(body: bytes, reader: ItemReader[ListItem]) -> Page[ListItem]:
     """
     document, is_strict = _parse(body)
     page = object_of(document)
-    records = _records(page, reader.list_name)
     if not is_strict:
         _refuse_faults_beside(page, reader.list_name)
+    if reader.list_name in page and page[reader.list_name] is None:
+        return Page((), None, None, (), no_list=f"{reader.list_name} is null, not an array")
+    records = _records(page, reader.list_name)
     items: list[ListItem] = []
     unreadable: list[UnreadableRecord] = []
     deviations: list[str] = []
@@ -84,7 +94,15 @@ def read_page(body: bytes, reader: ItemReader[ListItem]) -> Page[ListItem]:
         deviations += differences
     deviations += [f"new field beside {reader.list_name}: {field}" for field in page.keys() - KNOWN_PAGE_FIELDS]
     offset, limit = (_count(page, field, deviations) for field in ("offset", "limit"))
-    return Page(tuple(items), offset, limit, unique(deviations), tuple(unreadable))
+    totals = (_number_in(page.get(field)) for field in TOTAL_FIELDS)
+    return Page(
+        tuple(items),
+        offset,
+        limit,
+        unique(deviations),
+        tuple(unreadable),
+        total=next((total for total in totals if total is not None), None),
+    )
 
 
 def consists_of_records(body: bytearray) -> bool:
@@ -155,9 +173,24 @@ def _sample(record: object) -> dict[str, object]:
 
 def _count(page: Record, name: str, deviations: list[str]) -> int | None:
     value = page.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    deviations.append(
-        f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}"
-    )
+    if not _is_count(value):
+        deviations.append(
+            f"unlike the documents: {name} is {repr(value)[:20]}" if name in page else f"missing field: {name}"
+        )
+    return _number_in(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _number_in(value: object) -> int | None:
+    """Return a count, also one that is written as a text or with a fraction of zero; ``None`` for anything else."""
+    match value:
+        case bool():
+            return None
+        case int() | float() if value >= 0 and value == int(value):
+            return int(value)
+        case str() if _COUNT.fullmatch(value.strip()):
+            return int(value)
     return None

@@ -25,8 +25,9 @@ MEBIBYTE: Final = 1024 * 1024
 GAP: Final = UnreadableRecord(
     reason="unreadable part of a list: a page begins behind the requested offset", identity=(), sample={}
 )
+IGNORED_OFFSET: Final = "unlike the documents: offset is ignored, the next page repeats the whole list"
 REPEATED_PAGE: Final = UnreadableRecord(
-    reason="unreadable part of a list: a full page repeats earlier ones, so more may follow", identity=(), sample={}
+    reason="unreadable part of a list: a page repeats some earlier ones, so more may follow", identity=(), sample={}
 )
 
 
@@ -48,7 +49,8 @@ class PageCollector(Generic[Item]):
     """Collects the pages of one list.
 
     The first request has no paging parameters, because AiTEMS' documents of 2026 name ``offset`` and ``limit`` only in
-    the answer. After a full page the next one is requested, until a page brings nothing new, or its offset is refused.
+    the answer. The next page is requested until an answer shows the end, a page brings nothing new, or its offset is
+    refused. A server that repeats the whole list for an offset does not know the parameter, so the list is complete.
     """
 
     def __init__(self) -> None:
@@ -68,10 +70,17 @@ class PageCollector(Generic[Item]):
     @property
     def query(self) -> str:
         """The query of the next page's request; empty for the first."""
-        return f"?offset={self._offset}&limit={self._limit}" if self._offset else ""
+        if not self._offset:
+            return ""
+        return f"?offset={self._offset}" + (f"&limit={self._limit}" if self._limit else "")
 
     def add(self, page: Page[Item], answer: Answered) -> str | None:
         """Add a page and return its fault; ``None`` where it has none."""
+        if page.no_list is not None and not self._items:
+            return page.no_list
+        if self._repeats_all(page):
+            self._end(page, answer)
+            return self._fault()
         known = len(self._items)
         contradictions: dict[TrainingRef | ServiceRef, UnreadableRecord] = _contradictions(page.items)
         # A later page is newer: a training may change its status while the pages are requested.
@@ -83,10 +92,21 @@ class PageCollector(Generic[Item]):
         self._advance(page, has_new=len(self._items) > known or self._has_new_faults(page, answer))
         return self._fault()
 
-    def end_at_refusal(self, failure: PollFailure) -> bool:
-        """End the list where the offset behind a full page is refused; return whether this failure is that refusal."""
-        self.complete = bool(self._items) and failure.http_status in REFUSED_OFFSET
+    def ends_at(self, answer: Answered | PollFailure) -> bool:
+        """End the list where an offset is refused or has no content behind it; return whether this answer says so."""
+        nothing = answer.http_status in REFUSED_OFFSET if isinstance(answer, PollFailure) else not answer.body.strip()
+        self.complete = bool(self._items) and nothing
         return self.complete
+
+    def _repeats_all(self, page: Page[Item]) -> bool:
+        return bool(self._items) and {item.ref for item in page.items} == self._items.keys()
+
+    def _end(self, page: Page[Item], answer: Answered) -> None:
+        """End the list at a page that repeats all of it; its records are the newer ones."""
+        self._items |= {item.ref: item for item in page.items}
+        self._note(page, answer)
+        self._deviations.add(IGNORED_OFFSET)
+        self.complete = True
 
     def _has_new_faults(self, page: Page[Item], answer: Answered) -> bool:
         # An unreadable record may have no identity, so the same bytes tell that a page is the same.
@@ -107,12 +127,22 @@ class PageCollector(Generic[Item]):
 
     def _advance(self, page: Page[Item], *, has_new: bool) -> None:
         count = len(page.items) + len(page.unreadable)
-        full = page.limit is not None and 0 < page.limit <= count
-        self.complete = not (full and has_new)
-        if full and not has_new:
+        may_follow = count > 0 and not self._shows_end(page, count)
+        self.complete = not (may_follow and has_new)
+        if may_follow and not has_new:
             self._unreadable.append(REPEATED_PAGE)
         self._offset += count
         self._limit = page.limit or 0
+
+    def _shows_end(self, page: Page[Item], count: int) -> bool:
+        """Return whether a page shows that none follows: it has less than its limit, and the list reaches its total.
+
+        An answer may lack the one or the other. Without both, only the next page shows the end.
+        """
+        signs = [count < page.limit] if page.limit else []
+        if page.total is not None:
+            signs.append(len(self._items) + len(self._unreadable) >= page.total)
+        return bool(signs) and all(signs)
 
     def _fault(self) -> str | None:
         count = len(self._items) + len(self._unreadable)

@@ -60,9 +60,16 @@ async def test_every_page_of_any_size_is_read(make_api: MakeApi, count: int, lim
         ("404 Not Found", b""),
         ("416 Range Not Satisfiable", b"<html></html>"),
         ("422 Unprocessable Entity", {"message": "offset out of range"}),
+        ("204 No Content", b""),
+        ("200 OK", b""),
+        ("200 OK", b" \n"),
+        ("200 OK", {"trains": None, "offset": 20, "limit": 10}),
+        ("200 OK", {"trains": [], "offset": 20, "limit": 10}),
     ],
 )
-async def test_a_refused_offset_behind_a_full_page_ends_the_list(make_api: MakeApi, status: str, body: object) -> None:
+async def test_an_offset_without_content_behind_a_full_page_ends_the_list(
+    make_api: MakeApi, status: str, body: object
+) -> None:
     outcome = result(await listed(make_api, of(20, behind=(status, body)), 10))
     assert len(outcome.observations) == 20
     assert outcome.absent([REF]) == [REF]
@@ -71,6 +78,13 @@ async def test_a_refused_offset_behind_a_full_page_ends_the_list(make_api: MakeA
 @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found"])
 async def test_a_refused_first_page_is_a_failure(make_api: MakeApi, status: str) -> None:
     assert failure(await listed(make_api, of(0, behind=(status, {})), 10)).http_status == int(status[:3])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [("204 No Content", b""), ("200 OK", b""), ("200 OK", {"trains": None}), ("200 OK", {})]
+)
+async def test_a_first_page_without_content_is_a_bad_answer(make_api: MakeApi, status: str, body: object) -> None:
+    assert failure(await listed(make_api, of(0, behind=(status, body)), 10)).cause is Cause.BAD_ANSWER
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "429 Too Many", "500 Oops", "503 Away"])
@@ -100,11 +114,73 @@ async def test_an_item_that_shifts_to_the_next_page_counts_once(make_api: MakeAp
     assert outcome.unreadable == ()
 
 
-async def test_a_server_that_ignores_the_offset_proves_no_absence(make_api: MakeApi) -> None:
-    outcome = result(await listed(make_api, lambda _offset, limit: of(20)(0, limit), 10))
+@pytest.mark.parametrize(("count", "limit", "shown"), [(20, 10, 10), (9, 3, 9), (9, 9, 9), (1, 1, 1)])
+async def test_a_page_that_repeats_the_whole_list_ends_it(
+    make_api: MakeApi, count: int, limit: int, shown: int
+) -> None:
+    def answer(_offset: int, _limit: int) -> tuple[str, object]:
+        return "200 OK", page([item(number) for number in range(min(count, shown))], 0, limit)
+
+    outcome = result(await listed(make_api, answer, limit))
+    assert len(outcome.observations) == shown
+    assert outcome.unreadable == ()
+    assert pages.IGNORED_OFFSET in outcome.deviations
+    assert outcome.absent([REF]) == [REF]
+
+
+async def test_a_repeated_list_reports_its_unreadable_record_once(make_api: MakeApi) -> None:
+    answer = "200 OK", page([item(1), item(2), {**item(3), "status": None}], 0, 3)
+    outcome = result(await listed(make_api, lambda _offset, _limit: answer, 3))
+    assert (len(outcome.observations), len(outcome.unreadable)) == (2, 1)
+
+
+async def test_a_page_that_repeats_a_part_of_the_list_proves_no_absence(make_api: MakeApi) -> None:
+    outcome = result(await listed(make_api, lambda offset, limit: of(20)(min(offset, 5), limit), 5))
     assert len(outcome.observations) == 10
     assert [record.reason for record in outcome.unreadable] == [pages.REPEATED_PAGE.reason]
     assert outcome.absent([REF]) == []
+
+
+@pytest.mark.parametrize("count", [9, 7, 3])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"limit": None},
+        {"limit": "3"},
+        {"limit": " 3 "},
+        {"limit": 3.0},
+        {"limit": 0},
+        {"limit": -1},
+        {"limit": "all"},
+        {"limit": None, "totalCount": 9},
+        {"limit": 1000, "totalCount": 9},
+        {"limit": None, "total": "all"},
+        {"offset": None, "limit": None},
+    ],
+)
+async def test_pages_are_read_to_the_end_whatever_their_limit_says(
+    make_api: MakeApi, count: int, fields: dict[str, object]
+) -> None:
+    totals = {name: count for name in fields if name == "totalCount"}
+
+    def answer(offset: int, _limit: int) -> tuple[str, object]:
+        return "200 OK", page([item(n) for n in range(offset, min(offset + 3, count))], offset, 3) | fields | totals
+
+    outcome = result(await listed(make_api, answer, 3))
+    assert len(outcome.observations) == count
+    assert outcome.unreadable == ()
+    assert outcome.absent([REF]) == [REF]
+
+
+async def test_a_list_without_a_limit_whose_total_is_reached_is_one_call(make_api: MakeApi) -> None:
+    asked: list[int] = []
+
+    def answer(offset: int, _limit: int) -> tuple[str, object]:
+        asked.append(offset)
+        return "200 OK", page([item(n) for n in range(3)], offset, 3) | {"limit": None, "totalCount": 3}
+
+    assert len(result(await listed(make_api, answer, 3)).observations) == 3
+    assert asked == [0]
 
 
 async def test_a_page_that_begins_too_late_proves_no_absence(make_api: MakeApi) -> None:

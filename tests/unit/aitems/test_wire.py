@@ -230,7 +230,11 @@ def test_optional_and_additional_list_fields_are_no_deviations() -> None:
     assert page_of(short, {**RECORD, "actionName": "View/getTrain", "permission": "Allow"}).deviations == ()
 
 
-@pytest.mark.parametrize("trains", [None, {}, "x", 1])
+def test_a_null_in_place_of_a_list_is_no_list_of_no_trainings() -> None:
+    assert page_of(trains=None).no_list == "trains is null, not an array"
+
+
+@pytest.mark.parametrize("trains", [{}, "x", 1])
 def test_a_list_without_an_array_is_bad(trains: object) -> None:
     assert why_bad_list(trains=trains).startswith("trains is ")
 
@@ -240,7 +244,7 @@ def test_an_error_instead_of_a_list_is_bad() -> None:
     assert answer == BadAnswer("an error inside a success: 500 Endpoint Error")
 
 
-@pytest.mark.parametrize("value", [None, "0", -1, True, 1.5])
+@pytest.mark.parametrize("value", [None, "three", "-1", "1.0", "", -1, True, 1.5])
 def test_paging_unlike_the_documents_is_a_deviation(value: object) -> None:
     page = page_of(RECORD, limit=value)
     assert page.limit is None
