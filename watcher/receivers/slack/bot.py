@@ -24,6 +24,7 @@ from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
 from watcher.receivers.slack.errors import classify
 from watcher.receivers.slack.group import EVENTS_MAX
+from watcher.receivers.slack.mentions import RefusedMentions
 from watcher.receivers.spec import PACE_KEY_LENGTH, InvalidReceiverError, Spec, is_http_url
 
 KIND: Final = "slack"
@@ -84,6 +85,7 @@ class SlackReceiver:
         self._clock = spec.clock
         self._style = spec.style
         self._api = SlackApi(spec.http, base_url, spec.secret)
+        self._mentions = RefusedMentions(spec.clock)
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Return ``None``: each attempt renders anew, simpler or marked as a possible repeat."""
@@ -93,6 +95,11 @@ class SlackReceiver:
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
+        outcome = await self._post(self._mentions.without_refused(request))
+        self._mentions.note(request, outcome)
+        return outcome
+
+    async def _post(self, request: DeliveryRequest) -> Outcome:
         reply = await self._api.post("chat.postMessage", render(request, self._channel, self._style))
         if not isinstance(reply, Reply):
             return reply

@@ -21,6 +21,7 @@ from watcher.receivers.responses import outcome_without_answer, redactor_for
 from watcher.receivers.slack.blocks import payload
 from watcher.receivers.slack.errors import SlackAnswer, classify, read_answer, read_status
 from watcher.receivers.slack.group import EVENTS_MAX
+from watcher.receivers.slack.mentions import RefusedMentions
 from watcher.receivers.spec import InvalidReceiverError, Spec, pace_key_of
 
 KIND: Final = "slack-webhook"
@@ -41,6 +42,7 @@ class SlackWebhookReceiver:
         self.name = spec.name
         self.pace_key = pace_key_of(spec.require_url())
         self._spec = spec
+        self._mentions = RefusedMentions(spec.clock)
 
     def seal(self, event: Event, receiver_seq: int) -> None:
         """Return ``None``: each attempt renders anew, simpler or marked as a possible repeat."""
@@ -50,6 +52,11 @@ class SlackWebhookReceiver:
 
     async def send(self, request: DeliveryRequest) -> Outcome:
         """Post once."""
+        outcome = await self._post(self._mentions.without_refused(request))
+        self._mentions.note(request, outcome)
+        return outcome
+
+    async def _post(self, request: DeliveryRequest) -> Outcome:
         try:
             url = self._spec.require_url()
         except InvalidReceiverError as error:

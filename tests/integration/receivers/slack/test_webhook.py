@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -187,6 +188,21 @@ async def test_only_an_attempt_after_an_uncertain_one_says_that_it_may_be_a_repe
     first, second = (received.json["text"] for received in inbox.received)
     assert "May be a repeat" not in first
     assert "May be a repeat" in second
+
+
+async def test_after_a_refused_mention_the_next_message_goes_without_it_at_once() -> None:
+    def restricted(received: Received) -> Response:
+        mentioned = b"<!channel>" in received.body
+        return PlainTextResponse("restricted_action" if mentioned else "ok", 403 if mentioned else 200)
+
+    first = replace(request(sample_event()), mentions=("<!channel>",))
+    async with listening(Inbox(restricted)) as inbox, slack(inbox.url) as receiver:
+        refused = await receiver.send(first)
+        assert isinstance(refused, Degrade)
+        assert isinstance(await receiver.send(replace(first, degrade=refused.steps)), Delivered)
+        assert isinstance(await receiver.send(replace(first, delivery_id="msg_2")), Delivered)
+    assert [b"<!channel>" in received.body for received in inbox.received] == [True, False, False]
+    assert b"Without its mention" in inbox.received[2].body
 
 
 @pytest.mark.parametrize(
