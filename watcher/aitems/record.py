@@ -62,13 +62,13 @@ def name_in(record: Record, name: str) -> str:
         BadAnswerError: It is missing, or is none.
     """
     value = record.get(name)
-    if isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and "\x00" not in value:
+    if isinstance(value, str) and value.strip() and len(value) <= MAX_NAME_LENGTH and "\x00" not in value:
         return value
     if name not in record:
         refuse(f"{name} is missing")
     if not isinstance(value, str):
         refuse(f"{name} is {kind_of(value)}, not a text")
-    return refuse(f"{name} is empty, longer than {MAX_NAME_LENGTH} characters, or contains a NUL")
+    return refuse(f"{name} is blank, longer than {MAX_NAME_LENGTH} characters, or contains a NUL")
 
 
 def kind_of(value: object) -> str:

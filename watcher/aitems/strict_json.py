@@ -14,7 +14,8 @@ MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000
 """Values in one body of unknown content; a value in memory can take thirty times its bytes."""
 
-STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text of JSON. One without an end reaches to the end of the body, or each quote in it would be tried again."""
 
 CONTAINERS: Final = (dict, list)
 

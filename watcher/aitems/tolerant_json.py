@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from watcher.aitems.strict_json import MAX_DEPTH, NotStrictJsonError, describe
+from watcher.aitems.strict_json import MAX_DEPTH, STRING, NotStrictJsonError, describe
 
 MAX_DIGITS: Final = 4000
 """Python itself rejects longer integers."""
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
+CUT_DEPTH: Final = 2 * MAX_DEPTH
+"""The depth at which containers are emptied where the text is nested too deep for the parser."""
+_TOKEN: Final = re.compile(STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
+_OPENING: Final = frozenset({b"[", b"{"})
+_CLOSING: Final = frozenset({b"]", b"}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,14 @@ def loads(body: bytes) -> object:
         NotStrictJsonError: The text itself is no JSON.
     """
     try:
+        return _parsed(body)
+    except RecursionError:
+        # The parser rejects the whole text, and one record of a list may be the only one that is so deep.
+        return _parsed(_without_depths(body))
+
+
+def _parsed(body: bytes) -> object:
+    try:
         return json.loads(
             body.decode("utf-8-sig", "surrogateescape"),
             strict=False,
@@ -50,8 +63,26 @@ def loads(body: bytes) -> object:
             parse_int=_int,
             object_pairs_hook=_object,
         )
-    except (json.JSONDecodeError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         raise NotStrictJsonError(describe(error, body)) from error
+
+
+def _without_depths(body: bytes) -> bytes:
+    """Return JSON whose containers at ``CUT_DEPTH`` are empty; those that hold them are still nested too deep."""
+    kept: list[bytes] = []
+    depth, start = 0, 0
+    for token in _TOKEN.finditer(body):
+        mark = token[0][:1]
+        if mark in _OPENING:
+            depth += 1
+            if depth == CUT_DEPTH:
+                kept.append(body[start : token.end()])
+                start = len(body)
+        elif mark in _CLOSING:
+            if depth == CUT_DEPTH:
+                start = token.start()
+            depth -= 1
+    return b"".join((*kept, body[start:]))
 
 
 def fault_in(value: object) -> str | None:

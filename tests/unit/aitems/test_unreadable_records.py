@@ -28,6 +28,7 @@ BAD = {**GOOD, "version": "v2"}
 IDENTIFIED: Mapping[str, bytes] = {
     "status null": json.dumps({**BAD, "status": None}).encode(),
     "status empty": json.dumps({**BAD, "status": ""}).encode(),
+    "status of blanks": json.dumps({**BAD, "status": " \t\u3000"}).encode(),
     "status a list": json.dumps({**BAD, "status": ["learning"]}).encode(),
     "status very long": json.dumps({**BAD, "status": "x" * 300}).encode(),
     "status missing": json.dumps({key: BAD[key] for key in BAD if key != "status"}).encode(),
@@ -43,6 +44,14 @@ IDENTIFIED: Mapping[str, bytes] = {
     "no UTF-8": json.dumps({**BAD, "description": "?"}).encode().replace(b"?", b"\xea\xb0"),
     "no UTF-8 in a name": json.dumps({**BAD, "?": 1}).encode().replace(b"?", b"\xff"),
     "deep": json.dumps(BAD).encode()[:-1] + b', "x": ' + b"[" * 50 + b"]" * 50 + b"}",
+    "very deep": json.dumps(BAD).encode()[:-1] + b', "x": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+    "very deep objects": json.dumps(BAD).encode()[:-1] + b', "x": ' + b'{"a":' * 2_000 + b"0" + b"}" * 2_000 + b"}",
+    "very deep with brackets in texts": json.dumps(BAD).encode()[:-1]
+    + b', "x": '
+    + b'["]}\\"[", ' * 2_000
+    + b'"{"'
+    + b"]" * 2_000
+    + b"}",
 }
 """The version of these records is known."""
 
@@ -56,6 +65,7 @@ UNKNOWN: Mapping[str, bytes] = {
     "version with dots": json.dumps({**BAD, "version": ".."}).encode(),
     "version with a NUL": json.dumps({**BAD, "version": "v\x00"}).encode(),
     "version no UTF-8": json.dumps({**BAD, "version": "?"}).encode().replace(b"?", b"\xff"),
+    "very deep alone": b"[" * 40_000 + b"]" * 40_000,
     "two versions": json.dumps(BAD).encode()[:-1] + b', "version": "v3"}',
 }
 
@@ -112,7 +122,10 @@ def test_a_control_character_in_a_description_is_read() -> None:
         listed(json.dumps(GOOD).encode()).replace(b"1000", b"NaN"),
         listed(json.dumps(GOOD).encode())[:-1] + b', "x": "\xff"}',
         listed(json.dumps(GOOD).encode())[:-1] + b', "x": {"a": 1, "a": 2}}',
-        listed(b"[" * 40_000 + b"]" * 40_000),
+        listed(b"[" * 40_000 + b"]" * 40_000)[:-1],
+        listed(b"[" * 40_000 + b"]" * 39_000),
+        listed(json.dumps(GOOD).encode())[:-1] + b', "x": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+        b"[" * 2_000 + b"]" * 2_000,
         listed(b"[]," * 60_000 + b"[]"),
     ],
 )
