@@ -36,6 +36,22 @@ def with_discovered(polls: Iterable[Poll], states: Mapping[str, PollState]) -> I
             yield poll
 
 
+def with_views(polls: Iterable[Poll], states: Mapping[str, PollState]) -> Iterator[Poll]:
+    """Return these polls, and the views of the trainings that the latest list of their service did not show."""
+    planned = tuple(polls)
+    yield from planned
+    lists = {poll.service: poll for poll in planned if poll.training is None}
+    keys = {poll.key for poll in planned}
+    for key in states:
+        if key in keys or not key.startswith("training:"):
+            continue
+        ref = TrainingRef.from_subject(key)
+        covering = lists.get(ref.service_ref)
+        if covering is not None and covering.concerns(ref):
+            naming = covering.naming_of(ref)
+            yield Poll(service=ref.service_ref, training=ref, cadence=covering.cadence, naming=naming)
+
+
 def target_text(poll: Poll) -> str:
     """Name the target of a poll."""
     if poll.discovers:

@@ -30,7 +30,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.routing.silence import Silence
 from watcher.core.training.model import Phase, ServiceRef, Snapshot, TrainingRef
-from watcher.reports.polls import serves, target_text, with_discovered
+from watcher.reports.polls import serves, target_text, with_discovered, with_views
 from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
@@ -166,8 +166,9 @@ def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterato
 
 
 def serving(ref: TrainingRef, polls: Iterable[PollReport]) -> PollReport | None:
-    """Return the poll that serves a training, if there is one."""
-    return next((polled for polled in polls if serves(polled.poll, ref.service_ref, ref)), None)
+    """Return the poll that serves a training, if there is one: its own view before the list of its service."""
+    served = [polled for polled in polls if serves(polled.poll, ref.service_ref, ref)]
+    return min(served, key=lambda polled: polled.poll.training is None, default=None)
 
 
 def _last_seen(snapshot: Snapshot, state: PollState | None) -> datetime:
@@ -182,7 +183,7 @@ def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list
     """Join each poll with its recorded state."""
     return [
         PollReport(poll=poll, state=states.get(poll.key) or PollState(key=poll.key))
-        for poll in with_discovered(polls, states)
+        for poll in with_views(with_discovered(polls, states), states)
     ]
 
 

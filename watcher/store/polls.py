@@ -93,7 +93,8 @@ def _record(connection: Connection, batch: Batch) -> None:
     if batch.polls:
         connection.execute(_UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
     if batch.forgotten_polls:
-        connection.execute(delete(schema.poll).where(schema.poll.c.key.in_(batch.forgotten_polls)))
+        # One by one: a list may show thousands of trainings again, and both databases limit the parameters.
+        connection.execute(_DELETE_POLL, [{"forgotten": key} for key in batch.forgotten_polls])
     if batch.incident_rows:
         connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
     if batch.deviations:
@@ -125,6 +126,7 @@ _UPDATE_SNAPSHOT = (
 )
 
 
+_DELETE_POLL = delete(schema.poll).where(schema.poll.c.key == bindparam("forgotten"))
 _UPSERT_POLL = insert_or_update(schema.poll, schema.poll.c.key)
 _UPSERT_INCIDENT = insert_or_update(schema.incident, schema.incident.c.subject)
 _INSERT_DEVIATION = insert_or_ignore(schema.deviation)

@@ -51,7 +51,7 @@ async def test_a_note_after_a_commit_that_waited_for_the_flush_can_be_written(tm
         cache = PollCache(poll_store := SlowPolls(database))
         await cache.load()
         await cache.commit(Batch(snapshots=(seen("v1", "learning", 0), seen("v2", "learning", 0))))
-        cache.note([unchanged_at(cache, "v1", 1)], None)
+        cache.note([unchanged_at(cache, "v1", 1)], ())
         poll_store.go.clear()
         flush = asyncio.create_task(cache.flush())
         await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_a_note_after_a_commit_that_waited_for_the_flush_can_be_written(tm
         commit = asyncio.create_task(cache.commit(Batch(snapshots=(changed,))))
         poll_store.go.set()
         await asyncio.gather(flush, commit)
-        cache.note([unchanged], None)
+        cache.note([unchanged], ())
         await cache.flush()
     finally:
         database.close()
@@ -72,7 +72,7 @@ async def test_the_cache_adopts_a_write_that_commits_after_its_stage_was_cancell
     try:
         cache = PollCache(PollStore(database))
         await cache.commit(Batch(snapshots=(seen("v1", "learning", 0),)))
-        cache.note([unchanged_at(cache, "v1", 1)], None)
+        cache.note([unchanged_at(cache, "v1", 1)], ())
         release = threading.Event()
         blocking = asyncio.create_task(database.write(lambda _connection: release.wait()))
         commit = Batch(snapshots=(replace(unchanged_at(cache, "v1", 1), status="completed"),))
@@ -83,7 +83,7 @@ async def test_the_cache_adopts_a_write_that_commits_after_its_stage_was_cancell
         assert writing.cancelled()
         release.set()
         await blocking
-        cache.note([unchanged_at(cache, "v1", 2)], None)
+        cache.note([unchanged_at(cache, "v1", 2)], ())
         await cache.flush()
         assert (await PollStore(database).load()).snapshots == (cache.training(seen("v1", "", 0).ref),)
     finally:

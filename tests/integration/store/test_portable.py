@@ -154,6 +154,7 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
             deviations=(deviation,),
         )
     )
+    await store.record(Batch(forgotten_polls=("service:main/s", "training:main/s/pop/v")))
     await store.load()
     await store.load({"main"})
 

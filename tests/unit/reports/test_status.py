@@ -118,6 +118,25 @@ def test_a_training_missing_from_the_latest_poll_keeps_the_time_of_its_last_answ
     assert only(list(known([snapshot(seen_after=seen, absent=1)], [polled]))).last_seen == seen
 
 
+def test_a_training_that_its_list_hides_has_the_age_of_its_own_view_and_a_failing_view_is_a_problem() -> None:
+    seen = NOW - timedelta(hours=1)
+    own = PollState(key=POP.subject, good_asked_at=seen, good_answered_at=seen)
+    failing = replace(own, failures=2, failed_since=NOW, cause=Cause.BAD_ANSWER, detail="status is null")
+    for view in (own, failing):
+        polls = poll_reports([poll(name="shop-main")], {SHOP.subject: state(), POP.subject: view})
+        item = report([snapshot(seen_after=seen)], polls)
+        assert only(item.trainings).last_seen == seen
+        assert only(item.trainings).name == "shop-main"
+        expected = [] if view is own else ["cannot poll shop-main pop maqll0abcde: bad-answer"]
+        assert texts(item) == expected
+
+
+def test_the_state_of_a_training_that_no_list_watches_is_no_poll() -> None:
+    other = TrainingRef(POP.account, "another", POP.type, POP.version)
+    states = {SHOP.subject: state(), other.subject: state(key=other.subject, failures=1)}
+    assert [item.poll.key for item in poll_reports([poll()], states)] == [SHOP.subject]
+
+
 def test_a_training_is_not_served_by_the_poll_of_another_training() -> None:
     other = TrainingRef(POP.account, POP.service, POP.type, "maqll0other")
     polls = [

@@ -61,6 +61,11 @@ class IncidentTracker:
         """The open incidents."""
         return tuple(self._incidents.values())
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """The subjects with failures in a row, or with an open incident."""
+        return frozenset((*self._streaks, *self._incidents))
+
     def incident_over(self, subject: str) -> Incident | None:
         """Return the open incident that includes ``subject``, be it that of the account."""
         return self._incidents.get(self.subject) or self._incidents.get(subject)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from watcher.core.incidents.evidence import Evidence, plain_code
 from watcher.core.training.model import Observation, TrainingRef
@@ -90,12 +92,22 @@ class PollResult:
     unreadable: tuple[UnreadableRecord, ...] = ()
     """Records of the list that are left out."""
     server_date: datetime | None = None
+    failed_views: Mapping[TrainingRef, PollFailure] = field(default_factory=dict, hash=False)
+    """The views that failed, where views replace a list."""
 
     def absent(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
         """Return those of these trainings that the answer lacks, and that no unreadable record may stand for."""
         may_be_hidden = hidden_by(self.unreadable)
+        return [ref for ref in self._not_shown(known) if not may_be_hidden(ref.type, ref.version)]
+
+    def hidden(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
+        """Return those of these trainings that an unreadable record may stand for."""
+        may_be_hidden = hidden_by(self.unreadable)
+        return [ref for ref in self._not_shown(known) if may_be_hidden(ref.type, ref.version)]
+
+    def _not_shown(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
         shown = {observation.ref for observation in self.observations}
-        return [ref for ref in known if ref not in shown and not may_be_hidden(ref.type, ref.version)]
+        return [ref for ref in known if ref not in shown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +137,16 @@ class PollFailure:
 
 
 PollOutcome = PollResult | PollFailure
+NO_FAILURES: Final[Mapping[TrainingRef, PollFailure]] = MappingProxyType({})
 
 
-def join_results(results: Sequence[PollResult]) -> PollResult:
+def join_results(
+    results: Sequence[PollResult], failed_views: Mapping[TrainingRef, PollFailure] = NO_FAILURES
+) -> PollResult:
     """Return several results as one, from the first request to the last answer."""
     latest = max(results, key=lambda result: result.answered_at)
     return PollResult(
+        failed_views=failed_views,
         observations=tuple(observation for result in results for observation in result.observations),
         asked_at=min(result.asked_at for result in results),
         answered_at=latest.answered_at,

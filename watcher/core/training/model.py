@@ -112,8 +112,11 @@ class TrainingRef:
 
     @property
     def watch_subject(self) -> str:
-        """The key of incidents before the training is first found; their events have a numbering of their own."""
-        return f"watch:{_path(self.account, self.service, self.type, self.version)}"
+        """The key of its incidents, before it is first found or while its list does not show it.
+
+        Their events have a numbering of their own.
+        """
+        return f"{WATCH_PREFIX}{_path(self.account, self.service, self.type, self.version)}"
 
     @property
     def service_ref(self) -> ServiceRef:
@@ -132,6 +135,10 @@ class TrainingRef:
         if kind != "training" or len(parts) != len(cls.__slots__):
             raise ValueError(f"not a training's subject: {subject!r}")
         return cls(*parts)
+
+
+WATCH_PREFIX: Final = "watch:"
+"""Begins the keys of the incidents of single trainings."""
 
 
 def _path(*parts: str) -> str:
@@ -232,6 +239,11 @@ class Snapshot:
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)
     revision: int = 0
     """Counts the writes of this row; the store compares it before it sets."""
+
+    @property
+    def may_be_in_progress(self) -> bool:
+        """Whether the recorded status is one of progress, or one that may be."""
+        return phase_of(self.status or "") in NOT_ENDED
 
     def unchanged_at(self, asked_at: datetime) -> Snapshot:
         """Return the snapshot after an answer with the recorded status, to a request started at ``asked_at``."""

@@ -87,7 +87,8 @@ class Caller:
         return outcome
 
     async def _view_each(self, poll: Poll, api: Api) -> PollOutcome:
-        """View each training of a joined list; the results that arrive count as one."""
-        outcomes = [await self.view(ref, api) for ref in poll.single]
-        results = [outcome for outcome in outcomes if isinstance(outcome, PollResult)]
-        return join_results(results) if results else outcomes[0]
+        """View each training of a joined list; the results that arrive count as one, with the failures beside it."""
+        outcomes = {ref: await self.view(ref, api) for ref in poll.single}
+        results = [outcome for outcome in outcomes.values() if isinstance(outcome, PollResult)]
+        failures = {ref: outcome for ref, outcome in outcomes.items() if isinstance(outcome, PollFailure)}
+        return join_results(results, failures) if results else next(iter(failures.values()))

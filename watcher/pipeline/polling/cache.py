@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from watcher.core.batch import Batch, IncidentRow
@@ -27,6 +28,8 @@ class PollCache:
         self._poll_store = poll_store
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._polls: dict[str, PollState] = {}
+        self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
+        """The trainings with a poll state of their own."""
         self._incident_rows: dict[str, IncidentRow] = {}
         self.deviations: frozenset[str] = frozenset()
         """The descriptions of the deviations that were logged already."""
@@ -44,7 +47,7 @@ class PollCache:
         """Load the stored state."""
         saved = await self._poll_store.load()
         self._adopt(saved.snapshots)
-        self._polls = {state.key: state for state in saved.polls}
+        self._adopt_polls(saved.polls)
         self._incident_rows = {incident_row.subject: incident_row for incident_row in saved.incident_rows}
         self.deviations = saved.deviations
 
@@ -63,6 +66,10 @@ class PollCache:
     def has_poll(self, key: str) -> bool:
         """Return whether there is a state of a poll."""
         return key in self._polls
+
+    def viewed(self, service: ServiceRef) -> AbstractSet[TrainingRef]:
+        """Return the trainings of a service that have a poll state of their own."""
+        return self._viewed.get(service, frozenset())
 
     def polled_services(self) -> list[ServiceRef]:
         """Return the services whose list has a state."""
@@ -100,7 +107,7 @@ class PollCache:
             events = tuple(after_restore(event, self._poll_store.restore) for event in batch.events)
             written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events))
             self._adopt(written)
-            self._polls |= {state.key: state for state in batch.polls}
+            self._adopt_polls(batch.polls)
             self._forget(batch.forgotten_polls)
             self.deviations |= {deviation.description for deviation in batch.deviations}
             self._incident_rows |= {incident_row.subject: incident_row for incident_row in batch.incident_rows}
@@ -111,17 +118,26 @@ class PollCache:
         for key in keys:
             self._polls.pop(key, None)
             self._unwritten_polls.discard(key)
+            if (ref := _training_of(key)) is not None:
+                self._viewed.get(ref.service_ref, set()).discard(ref)
 
-    def note(self, snapshots: Iterable[Snapshot], poll: PollState | None) -> None:
-        """Adopt snapshots and a poll state now; the next flush writes them."""
+    def _adopt_polls(self, states: Iterable[PollState]) -> None:
+        for state in states:
+            self._polls[state.key] = state
+            if (ref := _training_of(state.key)) is not None:
+                self._viewed.setdefault(ref.service_ref, set()).add(ref)
+
+    def note(self, snapshots: Iterable[Snapshot], polls: Iterable[PollState]) -> None:
+        """Adopt snapshots and poll states now; the next flush writes them."""
         # A flush since the decision may have raised the revision.
         current = [self._at_revision(snapshot) for snapshot in snapshots]
         changed = [snapshot for snapshot in current if snapshot != self.training(snapshot.ref)]
         self._adopt(changed)
         self._unwritten_trainings |= {snapshot.ref for snapshot in changed}
-        if poll is not None and poll != self._polls.get(poll.key):
-            self._polls[poll.key] = poll
-            self._unwritten_polls.add(poll.key)
+        for poll in polls:
+            if poll != self._polls.get(poll.key):
+                self._adopt_polls([poll])
+                self._unwritten_polls.add(poll.key)
 
     async def flush(self) -> None:
         """Write the notes since the last flush; a note during the write waits for the next one.
@@ -159,6 +175,11 @@ class PollCache:
     def _adopt(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
             self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot
+
+
+def _training_of(key: str) -> TrainingRef | None:
+    """Return the training of a poll's key; ``None`` for the key of a list."""
+    return TrainingRef.from_subject(key) if key.startswith("training:") else None
 
 
 async def _finish(write: Coroutine[object, object, None]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.polling.result import Cause, PollResult
+from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.decider import Changes, Decider
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 CONFIRM_BY_VIEW: Final = 3
 """Up to so many ends of one list are confirmed by a view each; more of them by the same list, polled again at once."""
+VIEWS_A_POLL: Final = 20
+"""So many trainings that a list hides or lacks are viewed after it; the next lists bring the others."""
 
 Record = Callable[[PollTarget, Callable[[PollContext], Changes]], Awaitable[Changes]]
 Spawn = Callable[[Coroutine[object, object, None]], None]
@@ -41,7 +43,9 @@ class Confirmer:
         self._record = record
         self._spawn = spawn
         self._unlisted: set[TrainingRef] = set()
-        """Trainings with a watch of their own that a list lacked; each is logged once."""
+        """Trainings that a list did not show; each is logged once."""
+        self._views: dict[TrainingRef, int] = {}
+        """The number of views of each training that a list hid."""
         self._polled_again: set[str] = set()
         """The polls whose latest list was polled again at once, by key."""
 
@@ -66,15 +70,29 @@ class Confirmer:
         return False
 
     async def view_missing(self, api: Api, target: PollTarget, result: PollResult) -> None:
-        """View the trainings with a watch of their own that the list lacks."""
-        shown = {observation.ref for observation in result.observations}
-        for ref in target.poll.single:
-            if ref in shown:
-                continue
+        """View the trainings that the list does not show: those with a watch of their own, and some hidden ones.
+
+        A record that cannot be read hides a training. Where many are hidden, they take turns.
+        """
+        lacking = result.absent(target.poll.single)
+        hidden = [*result.hidden(target.poll.single), *self._hidden_in_turn(target, result)]
+        for ref in (*lacking, *hidden):
             if ref not in self._unlisted:
                 self._unlisted.add(ref)
                 log.warning("poll.training_not_listed", training=ref.subject, instead="view")
-            await self._view(api, target, ref, confirming=False)
+            if (failure := result.failed_views.get(ref)) is not None:
+                await self._record_failure(target, ref, failure)
+            else:
+                await self._view(api, target, ref, confirming=False, hidden=ref not in lacking)
+
+    def _hidden_in_turn(self, target: PollTarget, result: PollResult) -> list[TrainingRef]:
+        """Return the hidden trainings to view after this list, those in progress first."""
+        hidden = [item for item in self._decider.not_shown(target.poll, result) if item.ref not in target.poll.single]
+        hidden.sort(key=lambda item: (not item.may_be_in_progress, self._views.get(item.ref, 0)))
+        refs = [item.ref for item in hidden[:VIEWS_A_POLL]]
+        for ref in refs:
+            self._views[ref] = self._views.get(ref, 0) + 1
+        return refs
 
     def _is_first_in_a_row(self, key: str) -> bool:
         """Note that a list needs to be polled again; a list with other ends each time keeps its interval."""
@@ -82,22 +100,29 @@ class Confirmer:
         self._polled_again.add(key)
         return is_first
 
-    async def _view(self, api: Api, target: PollTarget, ref: TrainingRef, *, confirming: bool) -> None:
+    async def _view(
+        self, api: Api, target: PollTarget, ref: TrainingRef, *, confirming: bool, hidden: bool = False
+    ) -> None:
         """View one training; after a failure, the next poll decides, or the end of the wait for a confirmation."""
         if target.retired:
             return
         try:
-            await self._view_and_record(api, target, ref, confirming=confirming)
+            outcome = await self._caller.view(ref, api, first=not hidden)
+            if isinstance(outcome, PollResult):
+                unlisted = not confirming and not hidden
+                decide = partial(self._decider.viewed, result=outcome, confirming=confirming, unlisted=unlisted)
+                await self._record(target, decide)
+            elif confirming and not (outcome.cause is Cause.NOT_FOUND and ref in target.poll.single):
+                log.debug("poll.view_failed", training=ref.subject, cause=outcome.cause, detail=outcome.detail)
+            else:
+                await self._record_failure(target, ref, outcome)
         except Exception:
             log.exception("poll.record_failed", poll=target.poll.key, training=ref.subject)
 
-    async def _view_and_record(self, api: Api, target: PollTarget, ref: TrainingRef, *, confirming: bool) -> None:
-        outcome = await self._caller.view(ref, api, first=True)
-        if isinstance(outcome, PollResult):
-            await self._record(
-                target, partial(self._decider.viewed, result=outcome, confirming=confirming, unlisted=not confirming)
-            )
-        elif outcome.cause is Cause.NOT_FOUND and ref in target.poll.single:
-            await self._record(target, partial(self._decider.not_found, ref=ref, now=outcome.ended_at))
-        else:
-            log.debug("poll.view_failed", training=ref.subject, cause=outcome.cause, detail=outcome.detail)
+    async def _record_failure(self, target: PollTarget, ref: TrainingRef, failure: PollFailure) -> None:
+        """Record the failed view of a training that its list does not show."""
+        is_absent = failure.cause is Cause.NOT_FOUND
+        if not is_absent:
+            log.debug("poll.view_failed", training=ref.subject, cause=failure.cause, detail=failure.detail)
+        decide = self._decider.not_found if is_absent else self._decider.view_failed
+        await self._record(target, partial(decide, ref=ref, failure=failure))

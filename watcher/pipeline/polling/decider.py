@@ -17,7 +17,7 @@ from watcher.core.polling.result import Cause, PollFailure, PollResult, PollStat
 from watcher.core.timestamps import to_text
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished, with_last_good_poll
-from watcher.core.training.model import Observation, TrainingRef
+from watcher.core.training.model import Observation, Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.targets import PollContext
@@ -56,6 +56,10 @@ class Changes:
     state: PollState | None = None
     deviations: tuple[Deviation, ...] = ()
     services: ServiceChanges = ServiceChanges()
+    view_states: tuple[PollState, ...] = ()
+    """The states of trainings that their list does not show, each as a poll of its own."""
+    ended_views: tuple[str, ...] = ()
+    """The keys of such states that end, as the list shows the training again or lacks it."""
     gap_until: datetime | None = None
     """The end of a poll that returned nothing: changes before this time may have been missed."""
 
@@ -94,13 +98,7 @@ class Decider:
         """Decide on a failed poll."""
         poll = context.poll
         before = self._cache.poll(poll.key)
-        state = replace(
-            before,
-            failures=before.failures + 1,
-            failed_since=before.failed_since or failure.asked_at,
-            cause=failure.cause,
-            detail=failure.detail,
-        )
+        state = _after_failure(before, failure)
         known = self._cache.training(poll.training) if poll.training is not None else None
         if known is not None and failure.cause is Cause.NOT_FOUND:
             # AiTEMS answered that the training does not exist any more, so there is no gap in polling.
@@ -127,7 +125,52 @@ class Decider:
         if self._lacked_some(poll, decisions):
             result = replace(result, deviations=(*result.deviations, HIDDEN_TRAININGS))
         deviations = deviations_in(result, self._cache.deviations, poll.key)
-        return Changes(decisions=decisions, incidents=update, state=state, deviations=deviations)
+        return Changes(
+            decisions=decisions,
+            incidents=update,
+            state=state,
+            deviations=deviations,
+            view_states=self._new_view_states(poll, result, before),
+            ended_views=self._ended_views(poll, result),
+        )
+
+    def not_shown(self, poll: Poll, result: PollResult) -> list[Snapshot]:
+        """Return the recorded trainings about which a list says nothing.
+
+        A record that cannot be read may stand for them, or they have a watch of their own and the list lacks them.
+        """
+        if poll.training is not None or not (result.unreadable or poll.single):
+            return []
+        known = {ref: item for ref, item in self._cache.known(poll).items() if not item.gone}
+        absent = [ref for ref in result.absent(known) if ref in poll.single]
+        return [known[ref] for ref in (*result.hidden(known), *absent)]
+
+    def _has_view_state(self, poll: Poll, ref: TrainingRef) -> bool:
+        """Say whether the latest list did not show a training, so that it is polled by views."""
+        return poll.training is None and ref in self._cache.viewed(ref.service_ref)
+
+    def _new_view_states(self, poll: Poll, result: PollResult, before: PollState) -> tuple[PollState, ...]:
+        """Return the states of the trainings that this list does not show any more, from the last list that did."""
+        return tuple(
+            PollState(
+                key=item.ref.subject, good_asked_at=before.good_asked_at, good_answered_at=before.good_answered_at
+            )
+            for item in self.not_shown(poll, result)
+            if not self._has_view_state(poll, item.ref)
+        )
+
+    def _ended_views(self, poll: Poll, result: PollResult) -> tuple[str, ...]:
+        viewed = [ref for ref in self._cache.viewed(poll.service) if poll.training is None and poll.concerns(ref)]
+        if not viewed:
+            return ()
+        silent = {*result.hidden(viewed), *(ref for ref in result.absent(viewed) if ref in poll.single)}
+        return tuple(ref.subject for ref in viewed if ref not in silent)
+
+    def view_failed(self, context: PollContext, ref: TrainingRef, failure: PollFailure) -> Changes:
+        """Decide on the failed view of a training that its list does not show."""
+        update = self._incident_monitor.view_failed(context.poll, ref, failure, self._clock.utc_now())
+        state = _after_failure(self._cache.poll(ref.subject), failure)
+        return Changes(incidents=update, view_states=(state,))
 
     def _lacked_some(self, poll: Poll, decisions: Iterable[Decision]) -> bool:
         """Return whether the list before lacked trainings that existed: they are a baseline now."""
@@ -147,7 +190,13 @@ class Decider:
         if confirming:
             decisions = [item for item in decisions if item.reason is not DecisionReason.NOT_REPEATED]
         deviations = incomplete_list(result, self._cache.deviations, context.poll.key) if unlisted else ()
-        return Changes(decisions=decisions, deviations=deviations)
+        viewed = [item.ref for item in result.observations if self._has_view_state(context.poll, item.ref)]
+        return Changes(
+            decisions=decisions,
+            deviations=deviations,
+            incidents=self._incident_monitor.viewed(context.poll, viewed, self._clock.utc_now()),
+            view_states=tuple(_after_view(ref, result) for ref in viewed),
+        )
 
     def vanished(
         self, context: PollContext, refs: Iterable[TrainingRef], now: datetime, viewed: Collection[TrainingRef]
@@ -157,11 +206,19 @@ class Decider:
         gone = [vanished(item, self._context(context, item.ref), now, viewed=item.ref in viewed) for item in known]
         return Changes(decisions=_in_one_message([item for item in gone if item], Kind.GONE, context.poll, now))
 
-    def not_found(self, context: PollContext, ref: TrainingRef, now: datetime) -> Changes:
-        """Decide on a training with a watch of its own that neither the list nor a view shows."""
-        if (known := self._cache.training(ref)) is None:
-            return Changes()
-        return Changes(decisions=[missed(known, None, self._context(context, ref), now)])
+    def not_found(self, context: PollContext, ref: TrainingRef, failure: PollFailure) -> Changes:
+        """Decide on a training that neither the list nor a view shows: AiTEMS has answered that it does not exist."""
+        known = self._cache.training(ref)
+        if known is None:
+            return self.view_failed(context, ref, failure)
+        last_shown_at = self._cache.poll(ref.subject).good_asked_at
+        decision = missed(known, last_shown_at, self._context(context, ref), failure.ended_at)
+        viewed = [ref] if self._has_view_state(context.poll, ref) else []
+        return Changes(
+            decisions=[decision],
+            incidents=self._incident_monitor.viewed(context.poll, viewed, self._clock.utc_now()),
+            ended_views=tuple(item.subject for item in viewed if decision.snapshot.gone),
+        )
 
     def overdue(self, context: PollContext) -> Changes:
         """Announce the ends that were not confirmed in time as unconfirmed."""
@@ -200,13 +257,19 @@ class Decider:
     def _decide(self, context: PollContext, observation: Observation, last_good_at: datetime | None) -> Decision:
         snapshot = self._cache.training(observation.ref)
         if snapshot is not None:
-            snapshot = with_last_good_poll(snapshot, last_good_at)
+            snapshot = with_last_good_poll(snapshot, self._last_shown_at(context.poll, snapshot.ref, last_good_at))
         # A training is new when an earlier list of its service lacked it. A single watch has no such list.
         new_since = last_good_at if context.poll.finds_new else None
         return decide(snapshot, observation, self._context(context, observation.ref, new_since), self._clock.utc_now())
 
+    def _last_shown_at(self, poll: Poll, ref: TrainingRef, last_good_at: datetime | None) -> datetime | None:
+        """Return the start of the last request whose answer showed a training: a good list may not show it."""
+        return self._cache.poll(ref.subject).good_asked_at if self._has_view_state(poll, ref) else last_good_at
+
     def _decide_view(self, context: PollContext, observation: Observation) -> Decision:
         snapshot = self._cache.training(observation.ref)
+        if snapshot is not None:
+            snapshot = with_last_good_poll(snapshot, self._last_shown_at(context.poll, snapshot.ref, None))
         return decide(snapshot, observation, self._context(context, observation.ref), self._clock.utc_now())
 
     def _missing(self, context: PollContext, result: PollResult, before: PollState) -> list[Decision]:
@@ -216,7 +279,7 @@ class Decider:
         known = self._cache.known(poll)
         # A training with a watch of its own gets a view before it counts as missing.
         absent = [known[ref] for ref in result.absent(known) if ref not in poll.single]
-        return [unlisted(item, before.good_asked_at) for item in absent]
+        return [unlisted(item, self._last_shown_at(poll, item.ref, before.good_asked_at)) for item in absent]
 
     def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
         naming = context.poll.naming_of(ref)
@@ -247,6 +310,20 @@ def _in_one_message(decisions: Sequence[Decision], kind: Kind, poll: Poll, now: 
 
 def _grouped(decision: Decision, group: str) -> Decision:
     return replace(decision, event=replace(decision.event, group=group)) if decision.event else decision
+
+
+def _after_failure(before: PollState, failure: PollFailure) -> PollState:
+    return replace(
+        before,
+        failures=before.failures + 1,
+        failed_since=before.failed_since or failure.asked_at,
+        cause=failure.cause,
+        detail=failure.detail,
+    )
+
+
+def _after_view(ref: TrainingRef, result: PollResult) -> PollState:
+    return PollState(key=ref.subject, good_asked_at=result.asked_at, good_answered_at=result.answered_at)
 
 
 def _answered(result: PollResult, poll: Poll) -> PollState:

@@ -24,7 +24,7 @@ from watcher.core.incidents.tracker import IncidentTracker
 from watcher.core.polling.plan import Poll, discovered
 from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.core.subject import account_of
-from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.model import WATCH_PREFIX, ServiceRef, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
 
@@ -108,11 +108,18 @@ class IncidentMonitor:
         if not poll.discovers:
             # Whether services failed at that time is not known yet, see ``IncidentTracker``.
             tracker.remember_good(state.good_answered_at)
-        if self._is_unreachable(poll, state) and state.cause is not None and state.failed_since is not None:
-            streak = Streak(
-                failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or ""
-            )
-            tracker.remember(self.subject_of(poll), streak)
+        if self._is_unreachable(poll, state):
+            _remember(tracker, self.subject_of(poll), state)
+        if poll.training is None:
+            self._restore_views(poll, tracker)
+
+    def _restore_views(self, poll: Poll, tracker: IncidentTracker) -> None:
+        """Restore the failed views of trainings that the list did not show."""
+        for ref in self._cache.viewed(poll.service):
+            state = self._cache.poll(ref.subject)
+            if state.failures and poll.concerns(ref):
+                self._note_training(poll, ref)
+                _remember(tracker, ref.watch_subject, state)
 
     def _is_unreachable(self, poll: Poll, state: PollState) -> bool:
         """Say whether a poll fails; the answer that a found training does not exist any more is no failure."""
@@ -131,15 +138,19 @@ class IncidentMonitor:
         self._scopes[poll.service.subject] = of_service
         self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
         for ref in (*poll.single, *((poll.training,) if poll.training else ())):
-            own = poll.naming_of(ref)
-            self._scopes[ref.watch_subject] = IncidentScope(
-                account=ref.account,
-                service=poll.service,
-                training=ref,
-                service_name=own.name,
-                labels=own.labels,
-                links=own.links_of(poll.service, ref),
-            )
+            self._note_training(poll, ref)
+
+    def _note_training(self, poll: Poll, ref: TrainingRef) -> None:
+        own = poll.naming_of(ref)
+        self._scopes[ref.watch_subject] = IncidentScope(
+            account=ref.account,
+            # The list of services knows the trainings with a watch of their own, too.
+            service=ref.service_ref,
+            training=ref,
+            service_name=own.name,
+            labels=own.labels,
+            links=own.links_of(ref.service_ref, ref),
+        )
 
     def subject_of(self, poll: Poll) -> str:
         """Return the subject that a failed poll counts for: its service, or a training that was never found."""
@@ -169,12 +180,32 @@ class IncidentMonitor:
 
     def failed(self, poll: Poll, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
         """Return the changes that a failed poll makes."""
-        account = poll.service.account
+        account, subject = poll.service.account, self.subject_of(poll)
         if poll.from_pattern and poll_failure.cause is Cause.NOT_FOUND:
             # The list of services says next whether the service is gone: nobody has an id to correct.
-            return self._update(account, self._trackers[account].missing(self.subject_of(poll), now), now)
+            return self._update(account, self._trackers[account].missing(subject, now), now)
+        last_good_at = self._cache.poll(poll.key).good_asked_at
+        return self._failed(account, subject, poll_failure, last_good_at, now)
+
+    def view_failed(self, poll: Poll, ref: TrainingRef, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
+        """Return the changes that the failed view of a training makes; ``poll`` is the list that does not show it."""
+        self._note_training(poll, ref)
+        last_good_at = self._cache.poll(ref.subject).good_asked_at
+        return self._failed(poll.service.account, ref.watch_subject, poll_failure, last_good_at, now)
+
+    def viewed(self, poll: Poll, refs: Sequence[TrainingRef], now: datetime) -> IncidentUpdate:
+        """Return the changes that answered views make, of trainings that the list of ``poll`` does not show."""
+        if not refs:
+            return IncidentUpdate()
+        account = poll.service.account
+        subjects = [ref.watch_subject for ref in refs]
+        return self._update(account, self._trackers[account].succeeded(subjects, now), now)
+
+    def _failed(
+        self, account: str, subject: str, poll_failure: PollFailure, last_good_at: datetime | None, now: datetime
+    ) -> IncidentUpdate:
         failure = Failure(
-            subject=self.subject_of(poll),
+            subject=subject,
             cause=poll_failure.cause,
             detail=poll_failure.detail,
             evidence=poll_failure.evidence,
@@ -182,7 +213,6 @@ class IncidentMonitor:
             ended_at=poll_failure.ended_at,
             paused_until=poll_failure.paused_until,
         )
-        last_good_at = self._cache.poll(poll.key).good_asked_at
         watched = len(self._services.get(account, ()))
         return self._update(account, self._trackers[account].failed(failure, last_good_at, watched, now), now)
 
@@ -206,18 +236,24 @@ class IncidentMonitor:
         if account not in self._trackers:
             return False
         if incident.subject in self._scopes or incident.subject == clock_subject(account):
-            return True
+            return not self._is_gone(incident)
         # The services of a pattern are unknown until the first list of services. That list ends their incidents, too.
-        service, poll = ServiceRef.from_subject(incident.subject), self._discovering.get(account)
+        service, poll = _service_of(incident.subject), self._discovering.get(account)
         return service is not None and poll is not None and discovered(poll, service, None) is not None
+
+    def _is_gone(self, incident: Incident) -> bool:
+        """Return whether an incident is about a training that is gone; an event has announced that."""
+        scope = self._scopes.get(incident.subject)
+        known = None if scope is None or scope.training is None else self._cache.training(scope.training)
+        return known is not None and known.gone
 
     def ended(self, services: Iterable[ServiceRef]) -> IncidentUpdate:
         """Return the end of the incidents of services that are gone; the event about that says so."""
-        subjects = {service.subject for service in services}
+        gone = set(services)
         changes = [
             IncidentChange(kind=IncidentChangeKind.ABSORBED, incident=incident, announced=False)
             for incident in self._cache.open_incidents()
-            if incident.subject in subjects
+            if _service_of(incident.subject) in gone
         ]
         rows = (self._cache.incident_row(change.incident.subject) for change in changes)
         return IncidentUpdate(changes=tuple(changes), incident_rows=tuple(replace(row, incident=None) for row in rows))
@@ -225,9 +261,11 @@ class IncidentMonitor:
     def forget(self, service: ServiceRef) -> None:
         """Forget a service that is gone."""
         self._services.get(service.account, set()).discard(service)
-        self._scopes.pop(service.subject, None)
-        if (tracker := self._trackers.get(service.account)) is not None:
-            tracker.forget(service.subject)
+        own = [key for key, scope in self._scopes.items() if scope.training and scope.service == service]
+        for subject in (service.subject, *own):
+            self._scopes.pop(subject, None)
+            if (tracker := self._trackers.get(service.account)) is not None:
+                tracker.forget(subject)
 
     def _drop(self, incident: Incident) -> None:
         account = account_of(incident.subject)
@@ -242,8 +280,9 @@ class IncidentMonitor:
             [self.subject_of(poll)] if poll.training is None else [poll.training.watch_subject, poll.service.subject]
         )
         tracker = self._trackers[account]
-        if tracker.incidents:
-            subjects += [ref.watch_subject for ref in shown if ref.watch_subject not in subjects]
+        counted = {subject for subject in tracker.counted if subject.startswith(WATCH_PREFIX)} - set(subjects)
+        if counted:
+            subjects += [subject for ref in shown if (subject := ref.watch_subject) in counted]
         changes = tracker.succeeded(subjects, now, of_services=poll.discovers)
         return self._update(account, changes, now)
 
@@ -312,3 +351,16 @@ class IncidentMonitor:
         scope = self._scopes.get(subject, IncidentScope(account=account))
         is_account = subject == self._trackers[account].subject
         return replace(scope, services=len(self._services.get(account, ()))) if is_account else scope
+
+
+def _service_of(subject: str) -> ServiceRef | None:
+    """Return the service of an incident about a service or a training; ``None`` for any other."""
+    if subject.startswith(WATCH_PREFIX):
+        return TrainingRef.from_subject(f"training:{subject.removeprefix(WATCH_PREFIX)}").service_ref
+    return ServiceRef.from_subject(subject)
+
+
+def _remember(tracker: IncidentTracker, subject: str, state: PollState) -> None:
+    if state.cause is not None and state.failed_since is not None:
+        streak = Streak(failures=state.failures, since=state.failed_since, cause=state.cause, detail=state.detail or "")
+        tracker.remember(subject, streak)

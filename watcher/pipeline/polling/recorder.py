@@ -10,6 +10,7 @@ from watcher.core.batch import Batch, NotSavedError
 from watcher.core.event import Event
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.plan import Poll
+from watcher.core.polling.result import PollState
 from watcher.core.training.decision import Decision
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.account_writer import AccountWriter
@@ -66,19 +67,19 @@ class Recorder:
                 urgent.append(decision)
             else:
                 light.append(decision.snapshot)
-        if urgent or changes.incidents.changes or changes.services:
+        if urgent or changes.incidents.changes or changes.services or changes.ended_views:
             await self._commit(poll, urgent, changes)
-        self._cache.note(light, changes.state)
+        self._cache.note(light, _states(changes))
 
     async def _commit(self, poll: Poll, decisions: list[Decision], changes: Changes) -> None:
-        update, state, services = changes.incidents, changes.state, changes.services
+        update, services = changes.incidents, changes.services
         events = tuple(decision.event for decision in decisions if decision.event) + services.events + update.events
         batch = Batch(
             snapshots=tuple(decision.snapshot for decision in decisions),
             events=events,
-            polls=(*services.states, *(() if state is None else (state,))),
+            polls=(*services.states, *_states(changes)),
             incident_rows=(*services.incident_rows, *update.incident_rows),
-            forgotten_polls=services.forgotten,
+            forgotten_polls=(*services.forgotten, *changes.ended_views),
         )
         await self._cache.commit(batch)
         self._incident_monitor.apply(poll, update)
@@ -103,6 +104,10 @@ class Recorder:
         if known is None or decision.event is not None:
             return True
         return (known.status, known.pending, known.absent) != (new.status, new.pending, new.absent)
+
+
+def _states(changes: Changes) -> tuple[PollState, ...]:
+    return changes.view_states if changes.state is None else (changes.state, *changes.view_states)
 
 
 def _log_events(events: Iterable[Event]) -> None:

@@ -13,10 +13,10 @@ from typing import Final
 import structlog
 
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
-from watcher.core.training.model import NOT_ENDED, TrainingRef, phase_of
+from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
-from watcher.pipeline.polling.confirm import Record
+from watcher.pipeline.polling.confirm import VIEWS_A_POLL, Record
 from watcher.pipeline.polling.decider import Decider
 from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Api, Clock
@@ -25,8 +25,6 @@ log = structlog.get_logger()
 
 VIEWS_FIRST: Final = 2
 """So many of these views go before scheduled polls."""
-VIEWS_A_POLL: Final = 20
-"""So many trainings are viewed after one list, one after the other; the next lists bring the others."""
 
 
 class VanishedTrainings:
@@ -95,7 +93,7 @@ class VanishedTrainings:
 
     def _is_in_progress(self, ref: TrainingRef) -> bool:
         snapshot = self._cache.training(ref)
-        return snapshot is not None and phase_of(snapshot.status or "") in NOT_ENDED
+        return snapshot is not None and snapshot.may_be_in_progress
 
     def _priority(self, ref: TrainingRef) -> tuple[bool, float, str]:
         """Order by trainings in progress, and among them by the longest time without a view or an answer."""

@@ -63,7 +63,7 @@ async def test_a_failed_commit_leaves_the_cache_unchanged() -> None:
 async def test_a_note_is_adopted_at_once_and_written_by_the_next_flush() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     assert cache.poll(POLL.key) == POLL
     assert rows.writes == 0
     await cache.flush()
@@ -73,9 +73,9 @@ async def test_a_note_is_adopted_at_once_and_written_by_the_next_flush() -> None
 async def test_a_flush_with_nothing_new_writes_nothing() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     await cache.flush()
-    cache.note([], POLL)
+    cache.note([], [POLL])
     await cache.flush()
     assert rows.writes == 1
 
@@ -83,11 +83,11 @@ async def test_a_flush_with_nothing_new_writes_nothing() -> None:
 async def test_a_note_during_a_flush_is_written_by_the_next_flush() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     rows.gate.clear()
     flushing = asyncio.create_task(cache.flush())
     await asyncio.sleep(0)
-    cache.note([replace(SNAPSHOT, record={"inference": True})], replace(POLL, failures=1))
+    cache.note([replace(SNAPSHOT, record={"inference": True})], [replace(POLL, failures=1)])
     rows.gate.set()
     await flushing
     await cache.flush()
@@ -98,7 +98,7 @@ async def test_a_note_during_a_flush_is_written_by_the_next_flush() -> None:
 async def test_a_commit_during_a_flush_uses_the_next_revision() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     rows.gate.clear()
     flushing = asyncio.create_task(cache.flush())
     committing = asyncio.create_task(cache.commit(Batch(snapshots=(replace(SNAPSHOT, status="completed"),))))
@@ -111,7 +111,7 @@ async def test_a_commit_during_a_flush_uses_the_next_revision() -> None:
 async def test_after_a_failed_flush_the_next_one_writes_its_notes() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     rows.failing = True
     with pytest.raises(OSError, match="disk full"):
         await cache.flush()
@@ -123,9 +123,9 @@ async def test_after_a_failed_flush_the_next_one_writes_its_notes() -> None:
 async def test_a_note_that_was_decided_before_a_flush_is_written_after_it() -> None:
     rows = RowStore()
     cache = PollCache(rows)
-    cache.note([SNAPSHOT], POLL)
+    cache.note([SNAPSHOT], [POLL])
     decided = replace(SNAPSHOT, record={"inference": True})
     await cache.flush()
-    cache.note([decided], POLL)
+    cache.note([decided], [POLL])
     await cache.flush()
     assert rows.snapshots[SNAPSHOT.ref].record == {"inference": True}
