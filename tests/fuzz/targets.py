@@ -63,7 +63,7 @@ def retry_after(data: bytes) -> None:
     value, _, date = data.decode("latin-1").partition("\n")
     seconds = retry_after_seconds({"retry-after": value, "date": date}, NOW, at_most=LONGEST_PAUSE)
     assert seconds is None or 0 <= seconds <= LONGEST_PAUSE
-    time = server_date({"date": value})
+    time = server_date({"date": value}, NOW)
     assert time is None or time.utcoffset() == timedelta()
 
 

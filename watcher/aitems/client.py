@@ -137,7 +137,7 @@ class AitemsClient:
             answered_at=answer.answered_at,
             digest=hashlib.sha256(answer.body).digest(),
             deviations=viewed.deviations,
-            server_date=server_date(answer.headers),
+            server_date=server_date(answer.headers, answer.answered_at),
         )
 
     async def list(self, service: ServiceRef, *, first: bool = False) -> PollResult | PollFailure:
@@ -259,7 +259,7 @@ class AitemsClient:
 
     def _refused(self, answer: Answered) -> PollFailure:
         error = read_error(answer.headers, answer.body)
-        date = server_date(answer.headers)
+        date = server_date(answer.headers, answer.answered_at)
         cause = cause_of(answer.status, error, date, answer.answered_at)
         retry_after = retry_after_seconds(answer.headers, answer.answered_at)
         paused_seconds = self._pause(cause, retry_after)
@@ -294,7 +294,7 @@ class AitemsClient:
             asked_at=answer.asked_at,
             ended_at=answer.answered_at,
             http_status=answer.status,
-            server_date=server_date(answer.headers),
+            server_date=server_date(answer.headers, answer.answered_at),
         )
 
     def _line(self, text: str) -> str:

@@ -122,7 +122,7 @@ class PageCollector(Generic[Item]):
         asked_at = self._times.asked_at if self._times else answer.asked_at
         self._times = CallTimes(asked_at=asked_at, answered_at=answer.answered_at)
         self._digest.update(answer.body)
-        self._date = server_date(answer.headers)
+        self._date = server_date(answer.headers, answer.answered_at)
         self._deviations.update(page.deviations)
 
     def _advance(self, page: Page[Item], *, has_new: bool) -> None:

@@ -13,14 +13,17 @@ MAX_AGE_SECONDS: Final = 365 * 24 * 3600
 """A higher ``Age`` is nonsense, and is ignored."""
 
 
-def server_date(headers: Mapping[str, str]) -> datetime | None:
+def server_date(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """Return the time of the answer by the peer's clock in UTC, or ``None`` where ``Date`` is missing or unreadable.
 
-    An answer from a cache has the ``Date`` of its origin; ``Age`` counts the seconds since then.
+    In an answer from a cache, ``Date`` may be that of the origin, older by ``Age``, or the cache's own (RFC 9111, 5.1).
+    So any time between the two is possible; the one nearest to ``now`` counts.
     """
     date = _http_date(headers.get("date", ""))
+    if date is None:
+        return None
     try:
-        return None if date is None else date + _age(headers)
+        return min(max(now, date), date + _age(headers))
     except OverflowError:
         return date
 
@@ -44,7 +47,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime, *, at_most: f
     until = _http_date(value)
     if until is None:
         return None
-    seconds = (until - (server_date(headers) or now)).total_seconds()
+    seconds = (until - (server_date(headers, now) or now)).total_seconds()
     return min(seconds, at_most) if seconds >= 0 else None
 
 

@@ -60,19 +60,19 @@ def test_a_distant_date_is_capped() -> None:
 
 
 def test_the_peers_date_is_read_in_utc() -> None:
-    assert server_date(Headers([("Date", IN_A_MINUTE)])) == NOW + timedelta(minutes=1)
-    assert server_date(Headers([("Date", "Mon, 23 Nov 2026 11:21:00 +0900")])) == NOW + timedelta(minutes=1)
+    assert server_date(Headers([("Date", IN_A_MINUTE)]), NOW) == NOW + timedelta(minutes=1)
+    assert server_date(Headers([("Date", "Mon, 23 Nov 2026 11:21:00 +0900")]), NOW) == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "Mon, 99 Nov 2026 02:21:00 GMT", "0", "1, 2, 3, 4, 5"])
 def test_an_unreadable_date_is_none(value: str) -> None:
-    assert server_date(Headers([("Date", value)])) is None
+    assert server_date(Headers([("Date", value)]), NOW) is None
 
 
 @given(st.text(st.characters(codec="latin-1")))
 def test_any_text_is_parsed_without_an_error(text: str) -> None:
     headers = Headers([("Date", text), ("Retry-After", text)])
-    date = server_date(headers)
+    date = server_date(headers, NOW)
     assert date is None or date.tzinfo is UTC
     seconds = retry_after_seconds(headers, NOW, at_most=AT_MOST)
     assert seconds is None or 0 <= seconds <= AT_MOST
@@ -90,18 +90,31 @@ def test_an_encoded_body_is_recognized(value: str, coding: str | None) -> None:
 )
 def test_the_date_of_a_cached_answer_counts_with_its_age(age: str, seconds: int) -> None:
     headers = Headers([("Date", "Mon, 23 Nov 2026 02:20:00 GMT"), ("Age", age)])
-    assert server_date(headers) == NOW + timedelta(seconds=seconds)
+    assert server_date(headers, NOW + timedelta(days=2)) == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("now_seconds", "date_seconds"),
+    [(-600, 0), (0, 0), (60, 60), (119, 119), (120, 120), (600, 120)],
+    ids=["before", "own Date of the cache", "between", "at the end", "Date of the origin", "after"],
+)
+def test_a_cached_answer_proves_a_wrong_clock_only_outside_its_date_and_age(
+    now_seconds: int, date_seconds: int
+) -> None:
+    headers = Headers([("Date", "Mon, 23 Nov 2026 02:20:00 GMT"), ("Age", "120")])
+    date = server_date(headers, NOW + timedelta(seconds=now_seconds))
+    assert date == NOW + timedelta(seconds=date_seconds)
 
 
 @pytest.mark.parametrize("age", ["", "-120", "+120", "1.5", "soon", "1e3", "9" * 18, "9" * 5000, "٣", ", 120"])
 def test_an_invalid_age_is_ignored(age: str) -> None:
     headers = Headers([("Date", "Mon, 23 Nov 2026 02:20:00 GMT"), ("Age", age)])
-    assert server_date(headers) == NOW
+    assert server_date(headers, NOW) == NOW
 
 
 def test_a_distant_date_with_an_age_is_kept() -> None:
     headers = Headers([("Date", "Fri, 31 Dec 9999 23:59:59 GMT"), ("Age", "120")])
-    assert server_date(headers) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert server_date(headers, NOW) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_wait_until_a_date_counts_from_now_in_a_cached_answer() -> None:

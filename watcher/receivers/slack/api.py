@@ -84,7 +84,7 @@ class SlackApi:
             if answer is None:
                 return outcome_without_answer(call, redactor)
             return Reply(answer=answer, document=NOTHING, scopes=())
-        date = server_date(call.headers)
+        date = server_date(call.headers, call.answered_at)
         self.ahead = self.ahead if date is None else max(call.answered_at - date, timedelta())
         document = _document(call.body)
         return Reply(answer=read_answer(call, redactor, document), document=document, scopes=_scopes(call))
