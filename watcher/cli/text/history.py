@@ -13,6 +13,7 @@ from watcher.core.event import Event
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.reports.history import route_text
+from watcher.reports.status import NEEDS_OPERATOR
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory
@@ -61,7 +62,7 @@ def change_text(event: Event) -> str:
     if event.receiver is not None:
         return reason_text(event.receiver.reason)
     if event.to_status is None:
-        return f"was {event.from_status}"
+        return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"
 
 
@@ -73,16 +74,25 @@ def marks(event: Event) -> Iterator[str]:
 
 
 def _deliveries(delivery_outcomes: Sequence[DeliveryOutcome]) -> Cell:
+    """Write the receivers by state, the state first and the worst ones first: a narrow table cuts the end."""
     if not delivery_outcomes:
         return Cell("none", FAINT)
-    worst = next((style for item in delivery_outcomes if (style := STATE_STYLES.get(item.state, WARN))), "")
-    return cell("; ".join(outcome_text(item) for item in delivery_outcomes), worst)
+    by_state: dict[State, list[str]] = {}
+    for item in sorted(delivery_outcomes, key=lambda item: (_gravity(item.state), item.receiver)):
+        by_state.setdefault(item.state, []).append(_receiver_text(item))
+    worst = next((style for state in by_state if (style := STATE_STYLES.get(state, WARN))), "")
+    return cell("; ".join(f"{state}: {', '.join(receivers)}" for state, receivers in by_state.items()), worst)
 
 
-def outcome_text(delivery_outcome: DeliveryOutcome) -> str:
-    """Write the state of an event at one receiver, with the reason if it was not delivered."""
-    text = f"{delivery_outcome.receiver}: {delivery_outcome.state}"
+def _gravity(state: State) -> int:
+    if state in NEEDS_OPERATOR:
+        return 0
+    return 2 if state in STATE_STYLES else 1
+
+
+def _receiver_text(delivery_outcome: DeliveryOutcome) -> str:
+    """Name a receiver, with the reason if the event was not delivered."""
     if delivery_outcome.state is State.DELIVERED:
-        return text
+        return delivery_outcome.receiver
     reason = reason_text(delivery_outcome.reason)
-    return f"{text} ({reason})" if reason else text
+    return f"{delivery_outcome.receiver} ({reason})" if reason else delivery_outcome.receiver

@@ -24,7 +24,18 @@ def test_a_row_names_the_transition_its_bounds_its_route_and_each_receiver() -> 
     ).splitlines()[1]
     assert row.startswith("between 2026-11-23 02:19:41 and 02:20:11  failed  ")
     assert "evt_abcdefgh  learning -> learningFailed  " in row
-    assert row.endswith("ml-ops: delivered; hook: dead (http 410)  route 1")
+    assert row.endswith("dead: hook (http 410); delivered: ml-ops  route 1")
+
+
+def test_a_narrow_table_keeps_the_state_of_the_worst_delivery() -> None:
+    outcomes = [
+        delivery_outcome(receiver="a"),
+        delivery_outcome(receiver="b"),
+        delivery_outcome(receiver="c", state=State.PENDING, reason="http 503"),
+        delivery_outcome(receiver="d" * 60, state=State.DEAD, reason="http 410"),
+    ]
+    row = shown(announced(*outcomes)).splitlines()[1]
+    assert row.endswith(f"dead: {'d' * 60} (http 410); pending: c (http 503); delivered: a, b  route 1")
 
 
 def test_an_event_without_a_delivery_says_so() -> None:
@@ -47,6 +58,7 @@ def test_every_mark_of_an_event_is_listed() -> None:
 def test_a_change_without_a_transition_has_a_text_too() -> None:
     assert change_text(event(from_status=None, kind=Kind.APPEARED, to_status="waiting")) == "waiting"
     assert change_text(event(kind=Kind.GONE, to_status=None)) == "was learning"
+    assert change_text(event(from_status=None, kind=Kind.BACK, to_status=None)) == ""
     facts = IncidentFacts(id="inc_1", kind=Kind.UNREACHABLE, cause="dns", detail="", since=NOW)
     incident = event(kind=Kind.UNREACHABLE, from_status=None, to_status=None, incident=facts)
     assert change_text(incident) == "dns"
