@@ -118,16 +118,21 @@ def load_for_store(option: Path | None) -> Config:
         ConfigError: there is no file.
     """
     config, error = load_usable_config(option)
+    warn_of(error)
+    return config
+
+
+def warn_of(error: ConfigError | None) -> None:
+    """Print the faults of a file whose other parts are used."""
     if error is not None:
         say(f"warning: the configuration is faulty; its other parts are used\n{error}")
-    return config
 
 
 def load_usable_config(option: Path | None) -> tuple[Config, ConfigError | None]:
     """Print the configuration's file and read its usable part; return that with the faults, if any.
 
     Raises:
-        ConfigError: there is no file.
+        ConfigError: there is no file, or it does not say which store it means.
     """
     from watcher.config.usable_part import load_usable
 

@@ -13,37 +13,61 @@ from pathlib import Path
 from typing import Final
 
 from watcher.config.document import Document
-from watcher.config.faults import ConfigError, KeyPath
+from watcher.config.faults import ConfigError, ConfigFault, KeyPath
 from watcher.config.models.settings import Config
 from watcher.config.reader import checked, config_of, load, normalised, read
 from watcher.config.validation.line_numbers import Lines
 from watcher.config.validation.syntax import syntax_problem
 
 HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
+STATE: Final = re.compile(r"""^[ \t]*(?:\[[ \t]*)?["']?state\b""", re.MULTILINE)
+"""The header of the table that names the store, or a dotted key of it."""
 ROUNDS: Final = 20
 """Each round takes out what the one before found; a route without its receiver is found in the next."""
 
 
 def load_usable(path: Path) -> tuple[Config, ConfigError | None]:
-    """Return the configuration, or its usable part together with its faults; resolve no secret."""
+    """Return the configuration, or its usable part together with its faults; resolve no secret.
+
+    Raises:
+        ConfigError: the fault is in the table ``state``, so that nobody can say which store the daemon has.
+    """
     try:
         return load(path), None
     except ConfigError as error:
-        return _usable(path), error
+        return _usable(path, error), error
 
 
-def _usable(path: Path) -> Config:
+def _usable(path: Path, error: ConfigError) -> Config:
     try:
         text = normalised(read(path))
     except ConfigError:
         text = ""
     tables = dict(_parsed(text))
+    if STATE.search(text) and "state" not in tables:
+        raise _store_unknown(path, error)
     for _ in range(ROUNDS):
         found = checked(tables, _folder(path), Lines(text), ())
         if isinstance(found, Document):
             return config_of(path, found)
-        tables = _without(tables, [problem.path for problem in found])
-    return config_of(path, Document())
+        faults = [problem.path for problem in found]
+        if any(fault in {("state",), ("state", "url")} for fault in faults):
+            raise _store_unknown(path, error)
+        tables = _without(tables, faults)
+    found = checked({"state": tables.get("state", {})}, _folder(path), Lines(text), ())
+    return config_of(path, found if isinstance(found, Document) else Document())
+
+
+def _store_unknown(path: Path, error: ConfigError) -> ConfigError:
+    """Return the faults and their consequence: the default store may be that of another daemon."""
+    unknown = ConfigFault(
+        file=path,
+        line=None,
+        key="state.url",
+        problem="cannot be read, so the store of the running daemon is not known",
+        remedy="mend the faults of [state] first",
+    )
+    return ConfigError([*error.faults, unknown])
 
 
 def _folder(path: Path) -> Path:
@@ -115,13 +139,12 @@ def _order(path: KeyPath) -> tuple[str, int]:
 
 
 def _remove(tables: dict[str, object], path: KeyPath) -> None:
-    section = str(path[0])
+    section, key = str(path[0]), path[1] if len(path) > 1 else None
     inner = tables.get(section)
-    if len(path) == 1 or not isinstance(inner, dict | list):
-        tables.pop(section, None)
-        return
-    key = path[1]
-    if isinstance(inner, dict):
-        inner.pop(str(key), None)
-    elif isinstance(key, int) and key < len(inner):
+    if isinstance(inner, dict) and key in inner:
+        inner.pop(str(key))
+    elif isinstance(inner, list) and isinstance(key, int) and key < len(inner):
         inner.pop(key)
+    else:
+        # The fault is the section's own, or that a key is missing there.
+        tables.pop(section, None)

@@ -113,6 +113,8 @@ class StatusReport:
     store: StoreHealth | None = None
     silences: Sequence[Silence] = ()
     """The active silences; they are intended, so they are no problems."""
+    faulty_file: bool = False
+    """Whether the file is faulty, so that the daemon may poll more than its usable part says."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -147,11 +149,14 @@ class StatusReport:
             return f"NOT OK: {counted(len(problems), 'problem')}, the gravest: {problems[0].text}"
         services = {polled.poll.service for polled in self.polls if not polled.poll.discovers}
         in_progress = self.totals.of(Phase.IN_PROGRESS)
-        return f"OK: polling {counted(len(services), 'service')}, {counted(in_progress, 'training')} in progress"
+        polling = "" if self.faulty_file else f"polling {counted(len(services), 'service')}, "
+        return f"OK: {polling}{counted(in_progress, 'training')} in progress"
 
 
-def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterator[KnownTraining]:
-    """Join each recorded training with the poll that serves it."""
+def known(
+    snapshots: Iterable[Snapshot], polls: Sequence[PollReport], *, watches_all: bool = False
+) -> Iterator[KnownTraining]:
+    """Join each recorded training with the poll that serves it; with ``watches_all`` others are watched, too."""
     by_service: dict[ServiceRef, list[PollReport]] = defaultdict(list)
     for item in polls:
         by_service[item.poll.service].append(item)
@@ -161,7 +166,7 @@ def known(snapshots: Iterable[Snapshot], polls: Sequence[PollReport]) -> Iterato
             snapshot=snapshot,
             name=None if polled is None else polled.poll.naming_of(snapshot.ref).name,
             last_seen=_last_seen(snapshot, None if polled is None else polled.state),
-            watched=polled is not None,
+            watched=watches_all or polled is not None,
         )
 
 

@@ -316,3 +316,23 @@ def test_filtered_services_whose_trainings_have_all_ended_are_counted(run: Run, 
     text = run("status", "--service", "*", "--config", config).out
     assert "no training is in progress" in text
     assert "30 completed" in text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("[account.main]", "[account.main"), ('service = "shop0000001"', "service = [1]"), ("[[watch]]", "[[wach]]")],
+    ids=["an account", "a watch", "all watches"],
+)
+def test_a_faulty_file_makes_no_claim_about_watches(
+    run: Run, store: Callable[..., Path], fault: tuple[str, str]
+) -> None:
+    config = store(training("v1", "learning"), training("v2", "learning", service="news0000001"))
+    config.write_text(CONFIG.replace(*fault))
+    for target in ((), ("shop0000001",), ("shop0000001", "pop", "v1")):
+        shown = run("status", *target, "--config", config)
+        assert shown.status == 0, shown.err
+        assert "the configuration is faulty" in shown.err
+        assert "v1" in shown.out
+        assert "not watched" not in shown.out
+        assert "not polled" not in shown.out
+        assert "polling" not in shown.out

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from watcher.config import Config
+from watcher.config import Config, ConfigError
 from watcher.config.usable_part import load_usable
 
 GOOD = """\
@@ -48,6 +48,9 @@ FAULTY = {
     "a key of a wrong type": GOOD.replace("[state]", "[state]\nkeep_history = 3"),
     "a misspelt key": GOOD.replace("access_key", "acess_key"),
     "a route to nobody": GOOD + '[[route]]\nto = ["three"]\n',
+    "a key that another one needs is missing": GOOD + '[web]\nlisten = "0.0.0.0:80"\n',
+    "a web page at a host name": GOOD + '[web]\nlisten = "x127.0.0.1:42635"\n',
+    "a key above a table": GOOD.replace("[state]", '[delivery]\nfirst_retry = "1d"\nmax_retry = "1s"\n[state]'),
     "a watch twice": GOOD + '[[watch]]\nservice = "second"\n',
 }
 
@@ -112,7 +115,7 @@ def test_a_faultless_file_is_whole(tmp_path: Path) -> None:
     assert (len(config.watches), len(config.receivers), len(config.routes)) == (2, 2, 2)
 
 
-@pytest.mark.parametrize("text", ["", "\x00\x01", "account = 3\nstate = 1\nwatch = [1]\n", "[" * 2000], ids=repr)
+@pytest.mark.parametrize("text", ["", "\x00\x01", "account = 3\nwatch = [1]\n", "[" * 2000], ids=repr)
 def test_a_file_without_a_usable_part_names_the_default_store(tmp_path: Path, text: str) -> None:
     config = usable(tmp_path, text)
     assert config.store_path({"STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")
@@ -122,3 +125,28 @@ def test_a_file_that_cannot_be_read_names_the_default_store(tmp_path: Path) -> N
     config, error = load_usable(tmp_path)
     assert "cannot be read: Is a directory" in str(error)
     assert config.store_path({"STATE_DIRECTORY": "/var/lib/x"}) == Path("/var/lib/x/watcher.db")
+
+
+STATE = '[state]\nurl = "sqlite:///here.db"'
+WITHOUT_STORE = {
+    "a number": GOOD.replace(STATE, "[state]\nurl = 3"),
+    "another database": GOOD.replace(STATE, '[state]\nurl = "mysql://db"'),
+    "a text that is not closed": GOOD.replace(STATE, '[state]\nurl = "sqlite:///here.db'),
+    "a header that is not closed": GOOD.replace(STATE, '[state\nurl = "sqlite:///here.db"'),
+    "no table": GOOD.replace(STATE, 'state = "here.db"'),
+    "a list of tables": GOOD.replace(STATE, '[[state]]\nurl = "sqlite:///here.db"'),
+    "a dotted key": "state.url = [\n" + GOOD.replace(STATE, ""),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(WITHOUT_STORE))
+def test_a_fault_in_the_table_of_the_store_leads_to_no_other_store(tmp_path: Path, fault: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        usable(tmp_path, WITHOUT_STORE[fault])
+    assert "the store of the running daemon is not known" in str(raised.value)
+    assert len(raised.value.faults) > 1
+
+
+def test_a_faulty_file_without_the_table_of_the_store_has_the_default_store(tmp_path: Path) -> None:
+    config = usable(tmp_path, GOOD.replace(STATE, "") + "[surprise]\n")
+    assert config.store_path({"HOME": "/home/one"}).is_relative_to("/home/one")

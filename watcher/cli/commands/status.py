@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from watcher.cli.daemon_health import daemon_health
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_for_store
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_usable_config, warn_of
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import repeat, screen
 from watcher.cli.text.times import local_times
@@ -80,8 +81,11 @@ def status(  # noqa: PLR0913 - one parameter an option
         from watcher.reports.trainings import Selection
 
         selection = Selection(failed=failed, in_progress=in_progress, everything=all_, service=service)
-        request = StatusRequest(named, selection, wide=wide, as_json=as_json, indent=None if watch else 2)
-        settings = load_for_store(config)
+        settings, faulty = load_usable_config(config)
+        warn_of(faulty)
+        request = StatusRequest(
+            named, selection, faulty=faulty is not None, wide=wide, as_json=as_json, indent=None if watch else 2
+        )
         if watch:
             repeat(lambda: show(request, settings), screen())
             raise typer.Exit(ExitStatus.OK)
@@ -125,6 +129,8 @@ class StatusRequest:
 
     target: Target | None
     selection: Selection
+    faulty: bool
+    """Whether the file is faulty: the daemon may watch more than its usable part says."""
     wide: bool
     as_json: bool
     indent: int | None
@@ -148,13 +154,14 @@ def _read(request: StatusRequest, settings: Config, views: Views, daemon: Daemon
     from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part
     from watcher.core.training.model import TrainingRef
 
+    read_whole = partial(read_status, settings, views, daemon, faulty=request.faulty)
     if request.target is None:
-        return read_status(settings, views, daemon, request.selection)
+        return read_whole(request.selection)
     service = find_service(settings, views, request.target.service)
     if request.target.type is None or request.target.version is None:
-        return service_part(read_status(settings, views, daemon, replace(request.selection, only=service)), service)
+        return service_part(read_whole(replace(request.selection, only=service)), service)
     ref = TrainingRef(service.account, service.service, request.target.type, request.target.version)
-    return read_training(settings, views, ref)
+    return read_training(settings, views, ref, faulty=request.faulty)
 
 
 def _write(page: StatusReport | TrainingPage, times: LocalTimes, out: Screen) -> None:

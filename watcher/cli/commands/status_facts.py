@@ -40,8 +40,13 @@ def read_report(config: Config, selection: Selection) -> StatusReport:
         return read_status(config, views, daemon, selection)
 
 
-def read_status(config: Config, views: Views, daemon: DaemonHealth, selection: Selection) -> StatusReport:
-    """Read the store and join it with the configuration and the daemon's answer."""
+def read_status(
+    config: Config, views: Views, daemon: DaemonHealth, selection: Selection, *, faulty: bool = False
+) -> StatusReport:
+    """Read the store and join it with the configuration and the daemon's answer.
+
+    Where the file is ``faulty``, the daemon may watch more than ``config`` says, so nothing counts as not watched.
+    """
     from watcher.clock import Clock
     from watcher.config.to_core import polls_of
     from watcher.core.health.readiness import not_ready_reasons
@@ -51,11 +56,14 @@ def read_status(config: Config, views: Views, daemon: DaemonHealth, selection: S
     now = Clock().utc_now()
     stats = health_stats(views, config.store_url(os.environ), now)
     polls = poll_reports(polls_of(config), views.polls())
+    if faulty:
+        # The daemon may have another interval or service there than the file, and not yet this one.
+        polls = [polled for polled in polls if not polled.untried]
     queues = views.queues()
-    chosen = choose_trainings(views, [polled.poll for polled in polls], selection)
+    chosen = choose_trainings(views, [polled.poll for polled in polls], selection, watches_all=faulty)
     return StatusReport(
         at=now,
-        trainings=tuple(known(chosen.snapshots, polls)),
+        trainings=tuple(known(chosen.snapshots, polls, watches_all=faulty)),
         totals=chosen.totals,
         selection=selection,
         more=chosen.more,
@@ -73,6 +81,7 @@ def read_status(config: Config, views: Views, daemon: DaemonHealth, selection: S
         unannounced=views.unannounced(),
         silences=views.silences(now),
         store=store_health(config.store_path(os.environ), views, now),
+        faulty_file=faulty,
     )
 
 
@@ -85,13 +94,17 @@ class ChosenTrainings:
     more: bool
 
 
-def choose_trainings(views: Views, polls: Sequence[Poll], selection: Selection) -> ChosenTrainings:
+def choose_trainings(
+    views: Views, polls: Sequence[Poll], selection: Selection, *, watches_all: bool = False
+) -> ChosenTrainings:
     """Read the counts of trainings, and the rows of those that are shown."""
-    from watcher.reports.trainings import service_filter, service_names, totals, watched
+    from watcher.reports.trainings import Watched, service_filter, service_names, totals, watched
     from watcher.store.trainings import TrainingQuery
 
-    watches, takes = watched(polls), service_filter(selection, service_names(polls))
+    takes = service_filter(selection, service_names(polls))
     counts = [item for item in views.training_counts() if takes(item.service)]
+    everything_watched = Watched(frozenset(item.service for item in counts), frozenset())
+    watches = everything_watched if watches_all else watched(polls)
     counted = totals(counts, views.known_statuses(ref for ref in watches.single if takes(ref.service_ref)), watches)
     everything = selection.shows_all(counts)
 
@@ -145,8 +158,8 @@ def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
     )
 
 
-def read_training(config: Config, views: Views, ref: TrainingRef) -> TrainingPage:
-    """Read everything about one training.
+def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: bool = False) -> TrainingPage:
+    """Read everything about one training; ``faulty`` as in ``read_status``.
 
     Raises:
         OperationRefusedError: it is not in the store.
@@ -166,7 +179,7 @@ def read_training(config: Config, views: Views, ref: TrainingRef) -> TrainingPag
     now = Clock().utc_now()
     polls = poll_reports(polls_of(config), views.polls())
     polled = serving(ref, polls)
-    (training,) = known([snapshot], polls)
+    (training,) = known([snapshot], polls, watches_all=faulty)
     return TrainingPage(
         at=now,
         training=training,
