@@ -17,6 +17,14 @@ MAX_DIGITS: Final = 4000
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 CUT_DEPTH: Final = 2 * MAX_DEPTH
 """The depth at which containers are emptied where the text is nested too deep for the parser."""
+RECORD_DEPTH: Final = 3
+"""A record is in a list, which is in the answer's object."""
+RECORDS_AT_MOST: Final = 20
+"""So many records that are no JSON are left out; each costs a parse of the whole answer."""
+BOM: Final = b"\xef\xbb\xbf"
+_MARK: Final = "\ud800"
+"""The name in an object that replaces a record; no strict JSON has it."""
+_ESCAPE: Final = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _TOKEN: Final = re.compile(STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
 _OPENING: Final = frozenset({b"[", b"{"})
 _CLOSING: Final = frozenset({b"]", b"}"})
@@ -41,30 +49,68 @@ class RepeatedNames(dict[str, object]):
 def loads(body: bytes) -> object:
     """Return the value of JSON, with a mark in place of each fault.
 
-    Bytes that are no UTF-8 become lone surrogates, which ``fault_in`` finds.
+    Bytes that are no UTF-8, and the backslashes of wrong escapes, become lone surrogates, which ``fault_in`` finds.
 
     Raises:
-        NotStrictJsonError: The text itself is no JSON.
+        NotStrictJsonError: The text is no JSON, apart from its records.
     """
     try:
-        return _parsed(body)
+        return _without_faulty_records(body)
     except RecursionError:
         # The parser rejects the whole text, and one record of a list may be the only one that is so deep.
-        return _parsed(_without_depths(body))
+        return _without_faulty_records(_without_depths(body))
+
+
+def _without_faulty_records(body: bytes) -> object:
+    text = body.removeprefix(BOM)
+    for parse in range(RECORDS_AT_MOST + 1):
+        try:
+            return _parsed(text)
+        except json.JSONDecodeError as error:
+            at = len(error.doc[: error.pos].encode("utf-8", "surrogateescape"))
+            shorter = _with_marked_escapes(text) if parse == 0 else text
+            if shorter == text:
+                shorter = _without_record(text, at, error.msg)
+            if shorter == text or parse == RECORDS_AT_MOST:
+                raise NotStrictJsonError(describe(error, text)) from error
+            text = shorter
+    raise AssertionError("the last parse returns or raises")
 
 
 def _parsed(body: bytes) -> object:
-    try:
-        return json.loads(
-            body.decode("utf-8-sig", "surrogateescape"),
-            strict=False,
-            parse_constant=lambda name: Unreadable(f"{name} is no JSON number"),
-            parse_float=_float,
-            parse_int=_int,
-            object_pairs_hook=_object,
-        )
-    except json.JSONDecodeError as error:
-        raise NotStrictJsonError(describe(error, body)) from error
+    return json.loads(
+        body.decode("utf-8", "surrogateescape"),
+        strict=False,
+        parse_constant=lambda name: Unreadable(f"{name} is no JSON number"),
+        parse_float=_float,
+        parse_int=_int,
+        object_pairs_hook=_object,
+    )
+
+
+def _with_marked_escapes(body: bytes) -> bytes:
+    r"""Return the text with a lone surrogate in place of the backslash of each wrong escape, such as ``\'``."""
+    return STRING.sub(lambda string: _ESCAPE.sub(_marked_escape, string[0]), body) if b"\\" in body else body
+
+
+def _marked_escape(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if len(escape[0]) > 1 else rb"\ud800"
+
+
+def _without_record(body: bytes, at: int, problem: str) -> bytes:
+    """Return the text with a mark in place of the record around a byte; the same text where there is none."""
+    depth, start = 0, 0
+    for token in _TOKEN.finditer(body):
+        mark = token[0][:1]
+        if mark in _OPENING:
+            depth += 1
+            start = token.start() if depth == RECORD_DEPTH else start
+        elif mark in _CLOSING:
+            if depth == RECORD_DEPTH and start <= at < token.end():
+                marked = json.dumps({_MARK: f"a record is no JSON: {problem}"})
+                return body[:start] + marked.encode() + body[token.end() :]
+            depth -= 1
+    return body
 
 
 def _without_depths(body: bytes) -> bytes:
@@ -126,7 +172,7 @@ def _fault_of(node: object) -> str | None:
         case RepeatedNames():
             return "a name occurs twice in one object"
         case str() if SURROGATE.search(node):
-            return "a text is not UTF-8, or contains half of a surrogate pair"
+            return "a text is not UTF-8, or has a wrong escape or half of a surrogate pair"
     return None
 
 
@@ -139,6 +185,8 @@ def _int(text: str) -> object:
     return Unreadable("a number is out of range") if len(text) > MAX_DIGITS else int(text)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object] | Unreadable:
     found = dict(pairs)
+    if isinstance(reason := found.get(_MARK), str):
+        return Unreadable(reason)
     return found if len(found) == len(pairs) else RepeatedNames(pairs)

@@ -42,6 +42,8 @@ IDENTIFIED: Mapping[str, bytes] = {
     "an endless integer": json.dumps({**BAD, "hpConfig": 0}).encode().replace(b": 0", b": " + b"9" * 5000),
     "half of a surrogate pair": json.dumps({**BAD, "description": "\ud83d"}).encode(),
     "no UTF-8": json.dumps({**BAD, "description": "?"}).encode().replace(b"?", b"\xea\xb0"),
+    "a wrong escape": json.dumps({**BAD, "description": "?"}).encode().replace(b"?", rb"it\'s"),
+    "a path with wrong escapes": json.dumps({**BAD, "description": "?"}).encode().replace(b"?", rb"C:\data\u12\x"),
     "no UTF-8 in a name": json.dumps({**BAD, "?": 1}).encode().replace(b"?", b"\xff"),
     "deep": json.dumps(BAD).encode()[:-1] + b', "x": ' + b"[" * 50 + b"]" * 50 + b"}",
     "very deep": json.dumps(BAD).encode()[:-1] + b', "x": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
@@ -66,6 +68,12 @@ UNKNOWN: Mapping[str, bytes] = {
     "version with a NUL": json.dumps({**BAD, "version": "v\x00"}).encode(),
     "version no UTF-8": json.dumps({**BAD, "version": "?"}).encode().replace(b"?", b"\xff"),
     "very deep alone": b"[" * 40_000 + b"]" * 40_000,
+    "a number with a zero before it": json.dumps({**BAD, "version": 0}).encode().replace(b": 0", b": 01"),
+    "no comma": json.dumps({**BAD, "hpConfig": 0}).encode().replace(b": 0,", b": 0"),
+    "a comma too many": json.dumps(BAD).encode()[:-1] + b",}",
+    "a word": json.dumps({**BAD, "hpConfig": 0}).encode().replace(b": 0", b": None"),
+    "names without quotes": b"{version: 1}",
+    "an unknown escape and no comma": rb'{"version": "\x" "status": 1}',
     "two versions": json.dumps(BAD).encode()[:-1] + b', "version": "v3"}',
 }
 
