@@ -9,23 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from watcher.core.delivery.reason import RefusalRemedy
-from watcher.receivers.slack.errors import WORKSPACE, ErrorNames
+from watcher.receivers.slack.errors import RESTRICTED, WORKSPACE, ErrorNames
 
 MISSING_SCOPE: Final = "missing_scope"
 
 _MAKE_A_NEW_ONE: Final = RefusalRemedy.NEW_TOKEN
-_RESTRICTED: Final = RefusalRemedy.POSTING_RESTRICTED
 _ADMINISTRATOR: Final = RefusalRemedy.APP_NOT_ADMITTED
 
 DESTINATION: Final = {
     **WORKSPACE,
+    **RESTRICTED,
     "channel_not_found": RefusalRemedy.SET_CHANNEL,
     "not_in_channel": RefusalRemedy.INVITE_OR_SCOPE,
     "is_archived": RefusalRemedy.UNARCHIVE,
-    "restricted_action": _RESTRICTED,
-    "restricted_action_read_only_channel": _RESTRICTED,
-    "restricted_action_thread_only_channel": RefusalRemedy.ONLY_REPLIES,
-    "restricted_action_non_threadable_channel": _RESTRICTED,
     "messages_tab_disabled": RefusalRemedy.MESSAGES_TAB,
     "team_not_found": RefusalRemedy.WORKSPACE_GONE,
     "message_limit_exceeded": RefusalRemedy.MESSAGE_LIMIT,

@@ -115,13 +115,28 @@ class ErrorNames:
         return frozenset(self.remedies).union(*others)
 
 
+RESTRICTED: Final = MappingProxyType(
+    {
+        "restricted_action": RefusalRemedy.POSTING_RESTRICTED,
+        "restricted_action_read_only_channel": RefusalRemedy.POSTING_RESTRICTED,
+        "restricted_action_thread_only_channel": RefusalRemedy.ONLY_REPLIES,
+        "restricted_action_non_threadable_channel": RefusalRemedy.POSTING_RESTRICTED,
+    }
+)
+"""Errors of the channel's settings, and their remedies."""
+
 _NEW_WEBHOOK: Final = RefusalRemedy.NEW_WEBHOOK
 WEBHOOK: Final = ErrorNames(
     remedies=MappingProxyType(
         {
             **WORKSPACE,
+            **RESTRICTED,
             "channel_not_found": RefusalRemedy.WEBHOOK_CHANNEL_GONE,
             "channel_is_archived": RefusalRemedy.WEBHOOK_UNARCHIVE,
+            # The names of the Web API, which gateways pass on.
+            "is_archived": RefusalRemedy.WEBHOOK_UNARCHIVE,
+            "account_inactive": _NEW_WEBHOOK,
+            "token_revoked": _NEW_WEBHOOK,
             "action_prohibited": RefusalRemedy.WEBHOOK_RESTRICTED,
             "posting_to_general_channel_denied": RefusalRemedy.WEBHOOK_GENERAL,
             "user_not_found": RefusalRemedy.WEBHOOK_PERSON_GONE,

@@ -13,7 +13,15 @@ from watcher.http import Answered, FailureReason, Headers, MaybeSent, NotSent
 from watcher.logs import Redactor
 from watcher.receivers.slack.blocks import MENTION_STEP
 from watcher.receivers.slack.error_names import WEB_API
-from watcher.receivers.slack.errors import PAUSE_SECONDS, WEBHOOK, WORKSPACE, classify, read_answer, read_status
+from watcher.receivers.slack.errors import (
+    PAUSE_SECONDS,
+    WEBHOOK,
+    WORKSPACE,
+    ErrorNames,
+    classify,
+    read_answer,
+    read_status,
+)
 
 NOT_OK = '"ok": false and no error name of Slack'
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -201,6 +209,15 @@ def test_a_refused_mention_is_left_out_before_the_destination_counts_as_refused(
     assert refused.steps == MENTION_STEP
     again = outcome(403, name, degrade=degrade + MENTION_STEP, mentions=True)
     assert type(again) is type(outcome(403, name, degrade=degrade)) is not Degrade
+
+
+@pytest.mark.parametrize("names", [WEBHOOK, WEB_API], ids=["webhook", "Web API"])
+def test_an_error_that_may_be_the_mentions_has_a_remedy_where_the_message_has_none(names: ErrorNames) -> None:
+    assert names.mention - names.remedies.keys() <= {"channel_mention_not_allowed", "action_prohibited"}
+    for name in names.mention & names.remedies.keys():
+        answered = Answered(status=403, headers=Headers(), body=name.encode(), asked_at=NOW, answered_at=NOW)
+        document = {"ok": False, "error": name}
+        assert isinstance(classify(read_answer(answered, Redactor(), document), 0, names), Refused)
 
 
 @pytest.mark.parametrize("name", ["no_service", "channel_is_archived", "invalid_token"])
