@@ -65,7 +65,7 @@ def _store_unknown(path: Path, error: ConfigError) -> ConfigError:
         line=None,
         key="state.url",
         problem="cannot be read, so the store of the running daemon is not known",
-        remedy="mend the faults of [state] first",
+        remedy="correct the faults of [state] first",
     )
     return ConfigError([*error.faults, unknown])
 

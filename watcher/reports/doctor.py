@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from watcher.core.health.problems import REMEDIES, Problem, ProblemCode
@@ -22,6 +23,8 @@ LITTLE_SPACE: Final = 500 * MEGABYTE
 NO_SPACE: Final = 50 * MEGABYTE
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 ONLINE_REMEDY: Final = "see docs/runbook.md"
+LISTED_PROBLEMS: Final = 3
+"""So many problems of one kind are listed; of more, the first and their number."""
 
 
 class CheckVerdict(StrEnum):
@@ -124,9 +127,13 @@ def fault(about: str, detail: str, remedy: str) -> DoctorCheck:
 
 
 def problem_checks(problems: Sequence[Problem]) -> Iterator[DoctorCheck]:
-    """Return a fault for each problem of ``status``, the gravest first."""
-    for problem in problems:
-        yield fault(problem.code.value, problem.text, problem.remedy)
+    """Return a fault for each problem of ``status``, the gravest first; many of one kind are counted together."""
+    for code, group in groupby(problems, key=lambda problem: problem.code):
+        same = list(group)
+        if len(same) <= LISTED_PROBLEMS:
+            yield from (fault(code.value, problem.text, problem.remedy) for problem in same)
+        else:
+            yield fault(code.value, f"{same[0].text}, and {len(same) - 1} more like it", same[0].remedy)
     if not problems:
         yield ok("status", "no problem")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from watcher.core.delivery.model import State
 from watcher.core.delivery.receiver_health import ReceiverState
@@ -240,7 +241,7 @@ def _poll_problems(polls: Iterable[PollReport]) -> Iterator[Problem]:
 
 def _incident_problems(incidents: Iterable[Incident]) -> Iterator[Problem]:
     for incident in incidents:
-        text = f"open incident: {incident.kind} of {incident.subject}"
+        text = f"open incident: {incident.kind} of {unquote(incident.subject)}"
         yield Problem(code=ProblemCode.INCIDENT_OPEN, text=text)
 
 

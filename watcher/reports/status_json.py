@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from watcher.core.training.model import TrainingRef
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_health import ReceiverState
+    from watcher.core.health.problems import Problem
     from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
     from watcher.reports.trainings import TrainingTotals
     from watcher.store.unannounced import UnannouncedEvent
@@ -38,7 +40,7 @@ def status_json(report: StatusReport) -> dict[str, object]:
         "silences": [to_json(item) for item in report.silences],
         "unannounced": [_unannounced_json(item) for item in report.unannounced],
         "daemon": {"state": report.daemon.state.value, "detail": report.daemon.detail},
-        "problems": [{"code": item.code.value, "text": item.text, "remedy": item.remedy} for item in report.problems],
+        "problems": problems_json(report.problems),
     }
 
 
@@ -144,3 +146,8 @@ def _unannounced_json(item: UnannouncedEvent) -> dict[str, object]:
 
 def _time_json(time: datetime | None) -> str | None:
     return None if time is None else to_text(time)
+
+
+def problems_json(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Return the problems for programs."""
+    return [{"code": item.code.value, "text": item.text, "remedy": item.remedy} for item in problems]

@@ -12,9 +12,11 @@ from watcher.core.routing.silence import Silence, to_json
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.reports.history import event_history_json
-from watcher.reports.status_json import known_json, poll_json
+from watcher.reports.status_json import known_json, poll_json, problems_json
 
 if TYPE_CHECKING:
+    from watcher.core.health.problems import Problem
+    from watcher.core.incidents.model import Incident
     from watcher.reports.status import KnownTraining, PollReport
     from watcher.store.views import EventHistory
 
@@ -31,11 +33,15 @@ class TrainingPage:
     events: Sequence[EventHistory]
     """Its latest events, the newest last."""
     silences: Sequence[Silence]
+    problems: Sequence[Problem] = ()
+    """The problems of the daemon, and of what polls this training, the gravest first."""
+    incidents: Sequence[Incident] = ()
+    """The open incidents that include it."""
 
     @property
     def has_problem(self) -> bool:
-        """Whether the training cannot be polled now."""
-        return self.poll is not None and self.poll.failing
+        """Whether there is any problem, so that the status may be out of date."""
+        return bool(self.problems)
 
     def as_json(self) -> dict[str, object]:
         """Return the page for programs; texts from AiTEMS are unchanged."""
@@ -47,6 +53,7 @@ class TrainingPage:
             "poll": None if self.poll is None else poll_json(self.poll),
             "events": [event_history_json(item) for item in self.events],
             "silences": [to_json(item) for item in self.silences],
+            "problems": problems_json(self.problems),
         }
 
 

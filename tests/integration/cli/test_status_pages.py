@@ -18,9 +18,11 @@ from tests.integration.cli.support import Run, runner
 from tests.unit.reports.facts import event, snapshot
 from watcher.cli.commands import history as history_command
 from watcher.cli.commands import status as status_command
-from watcher.core.batch import Batch
+from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event, Kind
-from watcher.core.health.problems import RUNNING
+from watcher.core.health.problems import RUNNING, DaemonHealth, DaemonState
+from watcher.core.incidents.model import Incident
+from watcher.core.polling.result import Cause
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
@@ -336,3 +338,52 @@ def test_a_faulty_file_makes_no_claim_about_watches(
         assert "not watched" not in shown.out
         assert "not polled" not in shown.out
         assert "polling" not in shown.out
+
+
+def test_a_page_says_first_that_no_daemon_runs(
+    run: Run, store: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = store(training("v1", "learning"))
+    monkeypatch.setattr(status_command, "daemon_health", lambda *_: DaemonHealth(state=DaemonState.ABSENT))
+    for target in ((), ("shop0000001",), ("shop0000001", "pop", "v1")):
+        shown = run("status", *target, "--config", config)
+        assert shown.status == 1
+        assert shown.out.startswith("no daemon runs on this store")
+        as_json = run("status", *target, "--json", "--config", config)
+        assert as_json.status == 1
+        assert [item["code"] for item in json.loads(as_json.out)["problems"]] == ["no-daemon"]
+
+
+async def fail(database: Database, subject: str, cause: Cause) -> None:
+    incident = Incident(
+        id="inc_abcdefghijkl",
+        subject=subject,
+        cause=cause,
+        detail="",
+        since=NOW,
+        last_good_at=None,
+        opened_at=NOW,
+    )
+    row = IncidentRow(subject=subject, seq=1, incident=incident)
+    await record(database, Batch(incident_rows=(row,)))
+
+
+@pytest.mark.parametrize(
+    ("subject", "status"),
+    [
+        ("account:main", 1),
+        ("service:main/shop0000001", 1),
+        ("watch:main/shop0000001/pop/v1", 1),
+        ("watch:main/shop0000001/pop/v2", 0),
+        ("service:main/news0000001", 0),
+    ],
+)
+def test_the_page_of_a_training_has_the_incidents_that_include_it(
+    run: Run, store: Callable[..., Path], subject: str, status: int
+) -> None:
+    config = store(training("v1", "learning"))
+    with closing(open_database(config.parent / "here.db", purpose="test", now=NOW)) as database:
+        asyncio.run(fail(database, subject, Cause.SERVER))
+    shown = run("status", "shop0000001/pop/v1", "--config", config)
+    assert shown.status == status
+    assert ("inc_abcd" in shown.out) is bool(status)

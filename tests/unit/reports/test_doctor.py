@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from watcher.core.health.problems import Problem, ProblemCode, problem_of
+from watcher.core.health.readiness import HealthStats, not_ready_reasons
 from watcher.reports.doctor import (
     LITTLE_SPACE,
     NO_SPACE,
@@ -17,6 +19,7 @@ from watcher.reports.doctor import (
     daemon_check,
     disk_check,
     online_verdicts,
+    problem_checks,
     secret_check,
     store_checks,
 )
@@ -100,3 +103,22 @@ def test_a_failed_online_check_is_a_fault_with_a_remedy() -> None:
     (check,) = online_verdicts(failed("receiver hook", "refused", "connect"))
     assert (check.verdict, check.detail) == (CheckVerdict.FAULT, "connect: refused")
     assert check.remedy
+
+
+@pytest.mark.parametrize(("count", "listed"), [(0, 1), (3, 3), (4, 1), (30, 1)])
+def test_many_problems_of_one_kind_are_counted_together(count: int, listed: int) -> None:
+    problems = [Problem(code=ProblemCode.POLL_FAILING, text=f"cannot poll s{number}") for number in range(count)]
+    checks = list(problem_checks(problems))
+    assert len(checks) == listed
+    assert ("more like it" in checks[0].detail) is (count > 3)
+
+
+def test_a_store_that_cannot_be_written_has_the_remedy_of_its_fault() -> None:
+    texts = {
+        code: problem_of(reason).remedy
+        for code in ("disk-full", "store-removed", "locked")
+        for reason in not_ready_reasons(HealthStats(), {}, first_round_done=True, store_failing=code)
+    }
+    assert "Free disk space" in texts["disk-full"]
+    assert "Put its file back" in texts["store-removed"]
+    assert len(set(texts.values())) == 3

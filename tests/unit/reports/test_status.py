@@ -289,12 +289,12 @@ def test_failing_polls_incidents_and_failed_deliveries_are_problems() -> None:
         incidents=[INCIDENT],
     )
     assert texts(item) == [
-        "open incident: unreachable of account:my%20team",
+        "open incident: unreachable of account:my team",
         "cannot poll shop-main: dns",
         "receiver ml-ops: 2 deliveries are dead",
         "receiver ml-ops: 1 delivery is held",
     ]
-    last = "NOT OK: 4 problems, the gravest: open incident: unreachable of account:my%20team"
+    last = "NOT OK: 4 problems, the gravest: open incident: unreachable of account:my team"
     assert shown(item).endswith(f"\n{last}\n")
 
 

@@ -151,17 +151,20 @@ def show(request: StatusRequest, settings: Config) -> bool:
 
 
 def _read(request: StatusRequest, settings: Config, views: Views, daemon: DaemonHealth) -> StatusReport | TrainingPage:
-    from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part
+    from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part, training_part
     from watcher.core.training.model import TrainingRef
 
     read_whole = partial(read_status, settings, views, daemon, faulty=request.faulty)
     if request.target is None:
         return read_whole(request.selection)
     service = find_service(settings, views, request.target.service)
+    part = service_part(read_whole(replace(request.selection, only=service)), service)
     if request.target.type is None or request.target.version is None:
-        return service_part(read_whole(replace(request.selection, only=service)), service)
+        return part
     ref = TrainingRef(service.account, service.service, request.target.type, request.target.version)
-    return read_training(settings, views, ref, faulty=request.faulty)
+    page = read_training(settings, views, ref, faulty=request.faulty)
+    of_training = training_part(part, ref, page.poll)
+    return replace(page, problems=of_training.problems, incidents=of_training.incidents)
 
 
 def _write(page: StatusReport | TrainingPage, times: LocalTimes, out: Screen) -> None:

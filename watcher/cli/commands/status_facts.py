@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watcher.core.health.problems import DaemonHealth
     from watcher.core.polling.plan import Poll
     from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
-    from watcher.reports.status import FailedDelivery, StatusReport
+    from watcher.reports.status import FailedDelivery, PollReport, StatusReport
     from watcher.reports.training_page import TrainingPage
     from watcher.reports.trainings import Selection, TrainingTotals
     from watcher.store.trainings import Order
@@ -155,6 +155,20 @@ def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
         unannounced=(),
         store=None,
         silences=[item for item in whole.silences if may_concern(item, service)],
+    )
+
+
+def training_part(part: StatusReport, ref: TrainingRef, polled: PollReport | None) -> StatusReport:
+    """Return the part of a service's status that is about one training, and about the daemon."""
+    others = ("training:", "watch:")
+    return replace(
+        part,
+        polls=[] if polled is None else [polled],
+        incidents=[
+            item
+            for item in part.incidents
+            if item.subject in {ref.subject, ref.watch_subject} or not item.subject.startswith(others)
+        ],
     )
 
 

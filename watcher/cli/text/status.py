@@ -48,13 +48,13 @@ COUNTED: Final[Mapping[ProblemCode, str]] = MappingProxyType(
 
 def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     """Write the whole report: the problems first, and the gravest of them again next to the prompt."""
-    _show_problems(report.problems, out)
+    show_problems(report.problems, out)
     show_trainings(report, times, out)
     _show_queues(report, out)
     _show_deviations(report.deviations, times, out)
     show_polls(report.polls, times, out)
     advised = {polled.state.cause for polled in report.polls if polled.failing}
-    _show_incidents(report.incidents, advised, times, out)
+    show_incidents(report.incidents, advised, times, out)
     _show_failed_deliveries(report, out)
     _show_failing_receivers(report, times, out)
     _show_silences(report.silences, times, out)
@@ -62,7 +62,8 @@ def show_status(report: StatusReport, times: LocalTimes, out: Screen) -> None:
     out.line(cell(report.summary, BAD if report.problems else GOOD))
 
 
-def _show_problems(problems: Sequence[Problem], out: Screen) -> None:
+def show_problems(problems: Sequence[Problem], out: Screen) -> None:
+    """Write the problems, each with its remedy; those that have a table below are only counted."""
     single = [problem for problem in problems if problem.code not in COUNTED]
     for problem in single[:MAX_ROWS]:
         out.line(cell(problem.text, BAD))
@@ -157,9 +158,10 @@ def _targets_text(polls: Sequence[PollReport]) -> str:
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
-def _show_incidents(
+def show_incidents(
     incidents: Sequence[Incident], advised: Container[Cause | None], times: LocalTimes, out: Screen
 ) -> None:
+    """Write the open incidents, with the advice for each cause that is not among ``advised``."""
     if not incidents:
         return
     rows = [

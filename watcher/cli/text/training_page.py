@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.history import history_table
 from watcher.cli.text.output import FAINT, Screen, cell
 from watcher.cli.text.silence import silence_text
-from watcher.cli.text.status import show_polls
+from watcher.cli.text.status import show_incidents, show_polls, show_problems
 from watcher.cli.text.times import age_text
 from watcher.cli.text.trainings import age_of, notes, status_cell
 from watcher.core.messages.text import one_line
@@ -23,7 +23,8 @@ MAX_FIELDS: Final = 20
 
 
 def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
-    """Write everything about one training, its events last."""
+    """Write everything about one training: the problems first, its events last."""
+    show_problems(page.problems, out)
     snapshot, ref = page.training.snapshot, page.training.snapshot.ref
     name = f" ({page.training.name})" if page.training.name else ""
     out.line("training  ", cell(f"{ref.service}{name} {ref.type} {ref.version}, account {ref.account}"))
@@ -34,6 +35,8 @@ def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
         out.line("silenced  ", cell(silence_text(silence, times)))
     if page.poll is not None:
         show_polls([page.poll], times, out)
+    advised = {page.poll.state.cause} if page.poll is not None and page.poll.failing else set()
+    show_incidents(page.incidents, advised, times, out)
     out.line()
     if page.events:
         out.table(history_table(page.events, times))

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.health.readiness import NotReady, NotReadyReason
+from watcher.core.messages.advice import store_advice
 
 
 class ProblemCode(StrEnum):
@@ -71,11 +72,13 @@ class Problem:
 
     code: ProblemCode
     text: str
+    store_fault: str = ""
+    """The code of a write fault of the store, which has a remedy of its own."""
 
     @property
     def remedy(self) -> str:
         """The action of an operator."""
-        return REMEDIES[self.code]
+        return store_advice(self.store_fault) if self.store_fault else REMEDIES[self.code]
 
 
 class DaemonState(StrEnum):
@@ -110,13 +113,16 @@ def worst_first(problems: Iterable[Problem]) -> list[Problem]:
 
 def problem_of(reason: NotReadyReason) -> Problem:
     """Return a reason of ``/readyz`` as a problem."""
-    return Problem(code=ProblemCode(reason.code.value), text=reason.detail)
+    return Problem(code=ProblemCode(reason.code.value), text=reason.detail, store_fault=reason.store_fault)
 
 
 def health_json(reasons: Iterable[NotReadyReason], problems: Iterable[Problem]) -> dict[str, object]:
     """Return the reasons and the other problems of a daemon for the control socket."""
     return {
-        "reasons": [{"reason": reason.code.value, "detail": reason.detail} for reason in reasons],
+        "reasons": [
+            {"reason": reason.code.value, "detail": reason.detail, "store_fault": reason.store_fault}
+            for reason in reasons
+        ],
         "problems": [{"problem": problem.code.value, "detail": problem.text} for problem in problems],
     }
 
@@ -132,6 +138,13 @@ def read_health(answer: Mapping[str, object]) -> DaemonHealth:
         raise ValueError("no list of reasons")  # noqa: TRY004 - an answer of another version
     return DaemonHealth(
         state=DaemonState.RUNNING,
-        reasons=tuple(NotReadyReason(code=NotReady(item["reason"]), detail=str(item["detail"])) for item in reasons),
+        reasons=tuple(
+            NotReadyReason(
+                code=NotReady(item["reason"]),
+                detail=str(item["detail"]),
+                store_fault=str(item.get("store_fault", "")),
+            )
+            for item in reasons
+        ),
         problems=tuple(Problem(code=ProblemCode(item["problem"]), text=str(item["detail"])) for item in problems),
     )

@@ -89,6 +89,8 @@ class NotReadyReason:
 
     code: NotReady
     detail: str
+    store_fault: str = ""
+    """The code of a write fault of the store."""
 
 
 def not_ready_reasons(
@@ -125,9 +127,12 @@ def _of_store(store_failing: str | None, *, readable: bool) -> Iterator[NotReady
     """Yield one reason at most: a file that can neither be read nor written has one cause, and the write names it."""
     if not readable:
         known = "read; see the log" if store_failing is None else f"read or written: {store_failing}"
-        yield NotReadyReason(code=NotReady.STORE, detail=f"the store cannot be {known}")
+        yield NotReadyReason(
+            code=NotReady.STORE, detail=f"the store cannot be {known}", store_fault=store_failing or ""
+        )
     elif store_failing is not None:
-        yield NotReadyReason(code=NotReady.STORE_FAILING, detail=f"the store cannot be written: {store_failing}")
+        detail = f"the store cannot be written: {store_failing}"
+        yield NotReadyReason(code=NotReady.STORE_FAILING, detail=detail, store_fault=store_failing)
 
 
 def _of_deliveries(stats: HealthStats) -> Iterator[NotReadyReason]:

@@ -84,8 +84,14 @@ NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,63}")
 _MENTION: Final = re.compile(r"mention|broadcast|at_(here|channel|everyone)")
 """Occurs in the names of errors about mentions, also in those that this module does not know."""
-_HTML: Final = re.compile(r"[\s\ufeff]*<|.{0,1000}?<(!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
-"""The beginning of a page; Slack itself sends its plain ``ok`` as ``text/html``, so the header does not show one."""
+_HTML: Final = re.compile(
+    r"(?:[\s\ufeff]|<!--(?:(?!-->).)*+-->)*+<(?:title|meta|script|style|center|form|div|p|h[1-6])\b"
+    r"|.{0,1000}?<(?:!doctype\s+html|html|head|body)\b",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The beginning of a page; Slack itself sends its plain ``ok`` as ``text/html``, so the header does not show one.
+
+Other XML is an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
