@@ -71,7 +71,11 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
     socket = socket_of_store(config, os.environ, timeout_seconds=PROMPT_SECONDS)
     try:
         daemon = request(socket, "ping", {}, timeout_seconds=PROMPT_SECONDS)
-    except (NoDaemonError, ControlError):
+    except NoDaemonError:
+        return None
+    except ControlError as error:
+        # Without its secrets the command may fail here, too; this then is the cause.
+        say(f"{command}: not inside the daemon: {error}")
         return None
     known = daemon.get("commands")
     if not isinstance(known, list) or command not in known:

@@ -160,13 +160,18 @@ def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
     from watcher.store.sqlite.recovery import set_aside_files
 
     facts = views.facts()
-    newest = next(iter(BackupFolder(path).backups()), None)
+    try:
+        newest, listed = next(iter(BackupFolder(path).backups()), None), True
+    except PermissionError:
+        # The folder is private, also where another user may read the store.
+        newest, listed = None, False
     return StoreHealth(
         at=now,
         created_at=from_text(facts["created_at"]),
         restored_at=from_text(facts["restored_at"]) if "restored_at" in facts else None,
         restored_because=facts.get("restored_because"),
         newest_backup=None if newest is None else newest[0],
+        backups_listed=listed,
         backup_failure=_backup_failure(facts),
         set_aside=tuple(map(str, set_aside_files(path))),
     )

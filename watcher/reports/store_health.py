@@ -26,6 +26,9 @@ class StoreHealth:
     restored_at: datetime | None
     restored_because: str | None
     newest_backup: datetime | None
+    """``None`` without a backup, or where this user may not list them."""
+    backups_listed: bool = True
+    """Whether this user may list the backups."""
     backup_failure: str | None
     """The reason why the latest backup failed."""
     set_aside: tuple[str, ...]
@@ -48,7 +51,7 @@ class StoreHealth:
         if self.backup_failure is not None:
             text = f"the latest backup failed: {self.backup_failure}"
             yield Problem(code=ProblemCode.BACKUP_MISSING, text=text)
-        elif self.at - (self.newest_backup or self.created_at) > BACKUP_LATE:
+        elif self.backups_listed and self.at - (self.newest_backup or self.created_at) > BACKUP_LATE:
             latest = (
                 "there is none" if self.newest_backup is None else f"the latest is of {to_text(self.newest_backup)}"
             )

@@ -106,8 +106,12 @@ def store_facts(url: str) -> StoreFacts:
 
     path = sqlite_path(url)
     facts = StoreFacts(path=str(path))
-    if not path.exists():
-        return replace(facts, exists=False)
+    try:
+        if not path.exists():
+            return replace(facts, exists=False)
+    except OSError as error:
+        # A folder on the way that this user may not enter.
+        return replace(facts, error=f"{error.strerror}")
     try:
         with closing(sqlite3.connect(reading_address(path), uri=True, timeout=STORE_SECONDS)) as connection:
             return _content(replace(facts, size_bytes=path.stat().st_size), connection)
@@ -131,8 +135,16 @@ def _content(facts: StoreFacts, connection: sqlite3.Connection) -> StoreFacts:
     return replace(facts, deviations=[row[0] for row in rows])
 
 
+def _is_seen(path: Path) -> bool:
+    """Say whether a file or folder exists; this user may not enter the folder of one that it does not see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _disk_check(path: Path) -> DoctorCheck:
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    folder = next(parent for parent in path.absolute().parents if _is_seen(parent))
     return disk_check(shutil.disk_usage(folder).free, str(folder))
 
 
@@ -145,7 +157,7 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     try:
         answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except NoDaemonError:
-        return DaemonFacts(running=False, has_store=config.store_path(environ).exists())
+        return DaemonFacts(running=False, has_store=_is_seen(config.store_path(environ)))
     except ControlError as error:
         return DaemonFacts(running=True, error=f"{error}")
     return DaemonFacts(
