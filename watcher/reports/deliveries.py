@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.core.delivery.reason import NO_REASON, Context, Reason, in_context, reason_json
 from watcher.core.event import Event
+from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.timestamps import to_text
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from watcher.store.delivery.views import DeliveryView
 
 
-def events_text(events: Sequence[Event]) -> str:
+def events_text(events: Sequence[Event], style: Style = PLAIN_STYLE) -> str:
     """Describe the events of a delivery: the title of the first, and the number of others."""
     if not events:
         return ""
     more = f" and {len(events) - 1} more" if len(events) > 1 else ""
-    return f"{plain_text(compose(events[0]).title)}{more}"
+    return f"{plain_text(compose(events[0], style).title)}{more}"
 
 
 def shown_reason(delivery: DeliveryView) -> Reason:

@@ -322,8 +322,13 @@ def test_filtered_services_whose_trainings_have_all_ended_are_counted(run: Run, 
 
 @pytest.mark.parametrize(
     "fault",
-    [("[account.main]", "[account.main"), ('service = "shop0000001"', "service = [1]"), ("[[watch]]", "[[wach]]")],
-    ids=["an account", "a watch", "all watches"],
+    [
+        ("[account.main]", "[account.main"),
+        ("secret_key", "secret_kye"),
+        ('service = "shop0000001"', "service = [1]"),
+        ("[[watch]]", "[[wach]]"),
+    ],
+    ids=["an account", "the keys of accounts", "a watch", "all watches"],
 )
 def test_a_faulty_file_makes_no_claim_about_watches(
     run: Run, store: Callable[..., Path], fault: tuple[str, str]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,18 +18,18 @@ ROOT = Path(__file__).parents[3]
 OLD = ("3.9.2 (default)", "3.10.12 (main)", "3.6.8 (default)")
 
 
-def load_script() -> str:
-    spec = importlib.util.spec_from_file_location("runtime_lock", ROOT / "scripts" / "runtime_lock.py")
+def load_script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return str(module.runtime_lock())
+    return module
 
 
 def test_the_runtime_lock_is_the_part_of_the_full_lock_that_the_program_needs() -> None:
     lock = (ROOT / "requirements-runtime.lock").read_text()
-    assert lock == load_script(), "run `make lock`"
+    assert lock == load_script("runtime_lock").runtime_lock(), "run `make lock`"
     pinned = {line.partition("==")[0] for line in lock.splitlines() if "==" in line}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {canonicalize_name(Requirement(line).name) for line in project["dependencies"]} <= pinned
@@ -80,3 +81,21 @@ def test_the_program_itself_refuses_an_old_python(tmp_path: Path, version: str) 
     ended = run(old_python(tmp_path, version), "-c", code)
     assert ended.returncode == 1
     assert ended.stderr == f"aitems-watcher needs Python 3.11 or newer; this is Python {version.split()[0]}\n"
+
+
+@pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 18), (3, 10, 13)])
+def test_pip_of_an_old_python_says_so_before_it_looks_for_dependencies(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]
+) -> None:
+    hook = load_script("hatch_metadata").CustomMetadataHook(str(ROOT), {})
+    hook.update({})
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(SystemExit, match="needs Python 3.11 or newer"):
+        hook.update({})
+
+
+def test_the_build_calls_the_hook_for_the_metadata() -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    path = hatch["metadata"]["hooks"]["custom"]["path"]
+    assert (ROOT / path).exists()
+    assert f"/{path}" in hatch["build"]["targets"]["sdist"]["include"], "a source distribution is built, too"

@@ -119,9 +119,11 @@ def list_deliveries(  # noqa: PLR0913 - one parameter an option
         from watcher.store.delivery.views import NOT_WELL, DeliveryFilter
 
         wanted = DeliveryFilter(states=states or NOT_WELL, receiver=receiver, limit=limit)
-        with reading(load_for_store(config), os.environ) as views:
+        settings = load_for_store(config)
+        with reading(settings, os.environ) as views:
             delivery_views = views.deliveries(wanted)
-    _print_list(delivery_views, wide=wide, as_json=as_json)
+    several = len(settings.accounts) > 1
+    _print_list(delivery_views, wide=wide, as_json=as_json, several_accounts=several)
 
 
 def _states(text: str | None) -> frozenset[State]:
@@ -132,7 +134,7 @@ def _states(text: str | None) -> frozenset[State]:
         raise typer.BadParameter(f"{text!r}; states are {', '.join(State)}", param_hint="--state") from None
 
 
-def _print_list(delivery_views: list[DeliveryView], *, wide: bool, as_json: bool) -> None:
+def _print_list(delivery_views: list[DeliveryView], *, wide: bool, as_json: bool, several_accounts: bool) -> None:
     from watcher.cli.text.deliveries import delivery_table
     from watcher.reports.deliveries import delivery_json
 
@@ -141,7 +143,7 @@ def _print_list(delivery_views: list[DeliveryView], *, wide: bool, as_json: bool
         for delivery in delivery_views:
             out.json(delivery_json(delivery), indent=None)
     elif delivery_views:
-        out.table(delivery_table(delivery_views, present_times(wide=wide)))
+        out.table(delivery_table(delivery_views, present_times(wide=wide), several_accounts=several_accounts))
     else:
         out.line("no deliveries")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -89,11 +90,12 @@ def history(  # noqa: PLR0913 - one parameter an option
         with reading(settings, os.environ) as views:
             events, position = views.history(wanted), views.newest_position()
         out = screen(wide=wide)
-        _show(events, out, wide=wide, as_json=as_json)
+        show = partial(_show, out=out, wide=wide, as_json=as_json, several_accounts=len(settings.accounts) > 1)
+        show(events)
         if not events and not as_json:
             out.line("no events match" if text or kind or since else "no events")
         if follow:
-            _follow(settings, replace(wanted, since=None, limit=None, after=position), out, wide=wide, as_json=as_json)
+            _follow(settings, replace(wanted, since=None, limit=None, after=position), out, show)
 
 
 def _ago(period: timedelta) -> datetime:
@@ -103,7 +105,15 @@ def _ago(period: timedelta) -> datetime:
         raise typer.BadParameter("is longer than there are dates", param_hint="--since") from None
 
 
-def _show(events: Sequence[EventHistory], out: Screen, *, wide: bool, as_json: bool, headings: bool = True) -> None:
+def _show(  # noqa: PLR0913 - the options of the command
+    events: Sequence[EventHistory],
+    *,
+    out: Screen,
+    wide: bool,
+    as_json: bool,
+    several_accounts: bool,
+    headings: bool = True,
+) -> None:
     if as_json:
         from watcher.reports.history import event_history_json
 
@@ -112,10 +122,11 @@ def _show(events: Sequence[EventHistory], out: Screen, *, wide: bool, as_json: b
     elif events:
         from watcher.cli.text.history import history_table
 
-        out.table(history_table(events, present_times(wide=wide)), headings=headings)
+        table = history_table(events, present_times(wide=wide), several_accounts=several_accounts)
+        out.table(table, headings=headings)
 
 
-def _follow(settings: Config, wanted: HistoryFilter, out: Screen, *, wide: bool, as_json: bool) -> None:
+def _follow(settings: Config, wanted: HistoryFilter, out: Screen, show: Callable[..., None]) -> None:
     """Show each event that is recorded from now on."""
     with suppress(KeyboardInterrupt):
         while True:
@@ -123,7 +134,7 @@ def _follow(settings: Config, wanted: HistoryFilter, out: Screen, *, wide: bool,
             time.sleep(FOLLOW_SECONDS)
             with reading(settings, os.environ) as views:
                 events = settled_events(views.history(wanted), present_times().now)
-            _show(events, out, wide=wide, as_json=as_json, headings=False)
+            show(events, headings=False)
             if events:
                 wanted = replace(wanted, after=events[-1].position)
 

@@ -48,14 +48,13 @@ def read_status(
     Where the file is ``faulty``, the daemon may watch more than ``config`` says, so nothing counts as not watched.
     """
     from watcher.clock import Clock
-    from watcher.config.to_core import polls_of
     from watcher.core.health.readiness import not_ready_reasons
     from watcher.reports.status import StatusReport, known, poll_reports
     from watcher.store.health_stats import health_stats
 
     now = Clock().utc_now()
     stats = health_stats(views, config.store_url(os.environ), now)
-    polls = poll_reports(polls_of(config), views.polls())
+    polls = poll_reports(_planned(config), views.polls())
     if faulty:
         # The daemon may have another interval or service there than the file, and not yet this one.
         polls = [polled for polled in polls if not polled.untried]
@@ -83,6 +82,13 @@ def read_status(
         store=store_health(config.store_path(os.environ), views, now),
         faulty_file=faulty,
     )
+
+
+def _planned(config: Config) -> list[Poll]:
+    """Return the polls of the accounts; the usable part of a faulty file may have watches without theirs."""
+    from watcher.config.to_core import polls_of
+
+    return [poll for poll in polls_of(config) if poll.service.account in config.accounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,6 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
         OperationRefusedError: it is not in the store.
     """
     from watcher.clock import Clock
-    from watcher.config.to_core import polls_of
     from watcher.operations.errors import OperationRefusedError
     from watcher.reports.status import known, poll_reports, serving
     from watcher.reports.training_page import TrainingPage
@@ -191,7 +196,7 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
             f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
         )
     now = Clock().utc_now()
-    polls = poll_reports(polls_of(config), views.polls())
+    polls = poll_reports(_planned(config), views.polls())
     polled = serving(ref, polls)
     (training,) = known([snapshot], polls, watches_all=faulty)
     return TrainingPage(
@@ -210,12 +215,11 @@ def find_service(config: Config, views: Views, text: str) -> ServiceRef:
     Raises:
         OperationRefusedError: there is none, or there are several.
     """
-    from watcher.config.to_core import polls_of
     from watcher.operations.errors import OperationRefusedError
     from watcher.reports.polls import with_discovered
     from watcher.reports.trainings import service_names
 
-    names = service_names(with_discovered(polls_of(config), views.polls()))
+    names = service_names(with_discovered(_planned(config), views.polls()))
     known = {*names, *(item.service for item in views.training_counts())}
     found = sorted(
         service

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from watcher.cli.text.history import style_of
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.event import SHORT_ID_LENGTH
+from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
@@ -32,8 +34,8 @@ STYLES: Final = {
 }
 
 
-def delivery_table(deliveries: Sequence[DeliveryView], times: LocalTimes) -> Table:
-    """Return one row per delivery."""
+def delivery_table(deliveries: Sequence[DeliveryView], times: LocalTimes, *, several_accounts: bool = False) -> Table:
+    """Return one row per delivery; services are named with their accounts where there are several."""
     columns = (
         *("DELIVERY", "RECEIVER", "STATE"),
         Column("REASON", least=TEXT_WIDTH),
@@ -42,16 +44,17 @@ def delivery_table(deliveries: Sequence[DeliveryView], times: LocalTimes) -> Tab
         Column("ATTEMPTS", omitted=1),
         Column(times.heading("NEXT ATTEMPT"), omitted=3),
     )
-    return Table(columns, [_row(delivery, times) for delivery in deliveries])
+    style = style_of((event for delivery in deliveries for event in delivery.events), several_accounts=several_accounts)
+    return Table(columns, [_row(delivery, times, style) for delivery in deliveries])
 
 
-def _row(delivery: DeliveryView, times: LocalTimes) -> tuple[Cell, ...]:
+def _row(delivery: DeliveryView, times: LocalTimes, style: Style) -> tuple[Cell, ...]:
     return (
         cell(delivery.id[:SHORT_ID_LENGTH]),
         cell(delivery.receiver),
         cell(delivery.state, STYLES.get(delivery.state, WARN)),
         cell(reason_text(shown_reason(delivery))),
-        cell(events_text(delivery.events)),
+        cell(events_text(delivery.events, style)),
         Cell(times.time(delivery.created_at)),
         cell(delivery.attempts),
         Cell("" if delivery.next_at is None else times.time(delivery.next_at)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.layout import Cell, Column, Table
@@ -10,6 +10,7 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
+from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.reports.history import route_text
@@ -30,19 +31,26 @@ STATE_STYLES: Final = {
 }
 
 
-def history_table(entries: Sequence[EventHistory], times: LocalTimes) -> Table:
-    """Return one row per event."""
+def history_table(entries: Sequence[EventHistory], times: LocalTimes, *, several_accounts: bool = False) -> Table:
+    """Return one row per event; services are named with their accounts where there are several."""
     columns = (
         *(times.heading("WHEN"), "KIND", "ABOUT", "EVENT", "CHANGE"),
         Column("MARKS", least=TEXT_WIDTH),
         Column("DELIVERIES", least=TEXT_WIDTH),
         Column("ROUTE", omitted=1),
     )
-    return Table(columns, [_row(entry, times) for entry in entries])
+    style = style_of((entry.event for entry in entries), several_accounts=several_accounts)
+    return Table(columns, [_row(entry, times, style) for entry in entries])
 
 
-def _row(entry: EventHistory, times: LocalTimes) -> tuple[Cell, ...]:
-    event, message = entry.event, compose(entry.event)
+def style_of(events: Iterable[Event], *, several_accounts: bool) -> Style:
+    """Return the style of texts about these events: with their accounts where there are several, also among them."""
+    accounts = {event.account for event in events if event.account}
+    return Style(several_accounts=several_accounts or len(accounts) > 1)
+
+
+def _row(entry: EventHistory, times: LocalTimes, style: Style) -> tuple[Cell, ...]:
+    event, message = entry.event, compose(entry.event, style)
     return (
         Cell(times.bounds(event.after, event.before)),
         cell(event.kind, SEVERITY_STYLES[message.severity]),

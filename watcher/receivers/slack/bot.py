@@ -142,7 +142,7 @@ class SlackReceiver:
         failure = await self._try_history()
         why = "" if failure is None else reason_text(failure.reason)
         return Access(
-            identity=f"{reply.document.get('user')} in {reply.document.get('team')}",
+            identity=" in ".join(name for key in ("user", "team") if (name := str(reply.document.get(key) or ""))),
             scopes=reply.scopes,
             answer=reply.answer.kept,
             refused=f"conversations.history: {why}" if isinstance(failure, LookupFailed) else None,

@@ -88,3 +88,16 @@ def test_json_is_the_event_with_its_route_and_deliveries() -> None:
             "answer": "200 ok",
         }
     ]
+
+
+def test_services_of_several_accounts_are_named_with_them() -> None:
+    items = [
+        EventHistory(event=event(account=account), routed_at=NOW, route=None, delivery_outcomes=())
+        for account in ("main", "test")
+    ]
+    assert "main/" in shown(*items)
+    assert "test/" in shown(*items)
+    assert "main/" not in shown(items[0])
+    screen, stream = plain_screen()
+    screen.table(history_table(items[:1], TIMES, several_accounts=True))
+    assert "main/" in stream.getvalue()
