@@ -84,7 +84,7 @@ def test_the_program_itself_refuses_an_old_python(tmp_path: Path, version: str) 
 
 
 @pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 18), (3, 10, 13)])
-def test_pip_of_an_old_python_says_so_before_it_looks_for_dependencies(
+def test_pip_of_an_old_python_is_refused_before_the_dependencies_are_resolved(
     monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]
 ) -> None:
     hook = load_script("hatch_metadata").CustomMetadataHook(str(ROOT), {})
