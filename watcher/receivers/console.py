@@ -72,7 +72,8 @@ class ConsoleReceiver:
         return message, [*message.facts, *message.rows, *message.remedy, *self._repeat(request), *message.marks]
 
     def _several(self, message: GroupMessage, request: DeliveryRequest) -> tuple[GroupMessage, list[TextLine]]:
-        rows = [line for part in message.sections for line in (part.heading, *part.rows)]
+        headed = len(message.sections) > 1
+        rows = [line for part in message.sections for line in ([part.heading] * headed + list(part.rows))]
         also = [line for line in (message.sent_separately(ALSO_MAX),) if line]
         return message, [*message.facts, *rows, *self._repeat(request), *message.marks, *also]
 

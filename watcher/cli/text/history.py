@@ -11,7 +11,7 @@ from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.model import State
 from watcher.core.event import Event
 from watcher.core.messages.message import Style
-from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.reports.history import route_text
 from watcher.reports.status import NEEDS_OPERATOR
@@ -68,7 +68,8 @@ def change_text(event: Event) -> str:
     if event.incident is not None:
         return event.incident.cause
     if event.receiver is not None:
-        return reason_text(event.receiver.reason)
+        recovered = event.receiver.lasted_seconds is not None
+        return cause_text(event.receiver.reason) if recovered else reason_text(event.receiver.reason)
     if event.to_status is None:
         return "" if event.from_status is None else f"was {event.from_status}"
     return event.to_status if event.from_status is None else f"{event.from_status} -> {event.to_status}"

@@ -18,6 +18,8 @@ from watcher.core.polling.result import Cause
 CHECK_COMMAND: Final = "aitems-watcher check --online"
 DISK_FULL: Final = "disk-full"
 """The write fault during which polling pauses."""
+STORE_REMOVED: Final = "store-removed"
+"""The write fault whose name says all of its detail."""
 CLOCK_COMMAND: Final = "timedatectl set-ntp true"
 
 REMEDIES: Final[Mapping[Cause, Phrase]] = MappingProxyType(
@@ -46,7 +48,7 @@ STORE_REMEDIES: Final[Mapping[str, tuple[Phrase, Phrase]]] = MappingProxyType(
         "io-error": (Phrase.STORE_IO_ERROR, Phrase.REMEDY_IO_ERROR),
         "locked": (Phrase.STORE_LOCKED, Phrase.REMEDY_LOCKED),
         DISK_FULL: (Phrase.STORE_DISK_FULL, Phrase.REMEDY_DISK_FULL),
-        "store-removed": (Phrase.STORE_REMOVED, Phrase.REMEDY_STORE_REMOVED),
+        STORE_REMOVED: (Phrase.STORE_REMOVED, Phrase.REMEDY_STORE_REMOVED),
         "database-away": (Phrase.STORE_AWAY, Phrase.REMEDY_AWAY),
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
 from watcher.core.messages.last_line import bounds_line
-from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts
+from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import is_about_service
@@ -62,6 +62,7 @@ _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     }
 )
 """The heading of each group of rows, and its count in a sentence."""
+_GONE_HEADLINES: Final = frozenset({Phrase.BATCH_GONE, Phrase.BATCH_SERVICES_GONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,17 @@ class GroupEntry:
         if self.duration:
             change = words.say(Phrase.ROW_AFTER, change=change, duration=self.duration)
         change = joined((change, self.not_seen), ", ")
-        if self.bounds is not None:
-            change = words.say(Phrase.ROW_BOUNDS, change=change, after=self.bounds[0], before=self.bounds[1])
-        marks = "".join(f", {mark}" for mark in self.marks)
-        return words.say(Phrase.ROW, subject=subject, change=(*change, *((marks,) if marks else ())))
+        alone = words.say(Phrase.ROW_ALONE, subject=subject)
+        line = self._with_bounds(words.say(Phrase.ROW, subject=subject, change=change) if change else alone, words)
+        return joined((line, *((mark,) for mark in self.marks)), ", ")
+
+    def _with_bounds(self, line: TextLine, words: Words) -> TextLine:
+        if self.bounds is None:
+            return line
+        after, before = self.bounds
+        if after == before:
+            return words.say(Phrase.ROW_AT, row=line, time=after)
+        return words.say(Phrase.ROW_BOUNDS, row=line, after=after, before=before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +174,9 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
     words = style.words
     ordered = sorted(events, key=lambda event: list(Result).index(_result(event)))
     messages = [compose(event, style) for event in ordered]
+    headline, *subject = _title(ordered, messages, style)
     entries = tuple(_entries(ordered, messages, style))
     all_failed = all(entry.result is Result.FAILED for entry in entries)
-    headline, *subject = _title(ordered, messages, style)
     return GroupMessage(
         severity=max((message.severity for message in messages), key=list(Severity).index),
         sign=_sign(ordered),
@@ -237,6 +245,8 @@ def _counts(events: Sequence[Event], words: Words) -> TextLine:
     if all(event.kind is Kind.GONE for event in events):
         return words.say(Phrase.GONE_REMEDY_SEVERAL)
     results = Counter(_result(event) for event in events)
+    if results.keys() == {Result.OTHER}:
+        return ()
     others = [result for result in Result if result is not Result.FAILED and results[result]]
     return joined((words.say(_PHRASES[result][1], count=results[result]) for result in others), ", ")
 
@@ -251,27 +261,21 @@ def _one_cause(events: Sequence[Event], counts: Counter[Code], words: Words) -> 
 def _entries(events: Sequence[Event], messages: Sequence[Message], style: Style) -> Iterator[GroupEntry]:
     first, last = _outer_bounds(events)
     together = last - first <= ONE_CAUSE_SPAN or len({(event.after, event.before) for event in events}) == 1
+    all_gone = _headline_without_failures(events) in _GONE_HEADLINES
     # The change of a new training says that it is new.
     common = set.intersection(*(set(event.marks) for event in events)) | {Mark.NEW}
     for event, message in zip(events, messages, strict=True):
         texts = zip(event.marks, mark_texts(event, style.words), strict=True)
-        yield _entry(
-            event,
-            message,
-            style,
+        entry = _entry(event, message, style)
+        yield replace(
+            entry,
             bounds=None if together else rounded_bounds(event.after, event.before),
+            change=_last_status(event, style.words) if all_gone else entry.change,
             marks=tuple(text for mark, text in texts if mark not in common),
         )
 
 
-def _entry(
-    event: Event,
-    message: Message,
-    style: Style,
-    *,
-    bounds: tuple[datetime, datetime] | None,
-    marks: tuple[str, ...],
-) -> GroupEntry:
+def _entry(event: Event, message: Message, style: Style) -> GroupEntry:
     is_training = _is_about_training(event)
     ended = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
     run = event.run if ended else None
@@ -286,8 +290,8 @@ def _entry(
         not_seen=not_seen(event, style.words) if event.skipped else (),
         duration=run_span(event, style.words) if ended else "",
         duration_seconds=0.0 if run is None else (event.before - run.started_after).total_seconds(),
-        bounds=bounds,
-        marks=marks,
+        bounds=None,
+        marks=(),
     )
 
 
@@ -315,6 +319,11 @@ def _change(event: Event, message: Message, words: Words) -> TextLine:
             return change_line(event, words)
 
 
+def _last_status(event: Event, words: Words) -> TextLine:
+    """Return the row of one of several that are gone, which the headline says; a service has no status."""
+    return words.say(Phrase.ROW_LAST_STATUS, status=status_code(event.from_status)) if event.version else ()
+
+
 def _sections(entries: Sequence[GroupEntry], words: Words, *, by_service: bool) -> Iterator[GroupSection]:
     groups: dict[Code | Result, list[GroupEntry]] = {}
     for entry in entries:
@@ -340,7 +349,8 @@ def _named(event: Event, style: Style) -> TextLine:
 def _muted(events: Sequence[Event], words: Words) -> TextLine:
     group = events[0].group or ""
     incident: TextLine = (code(group[:SHORT_ID_LENGTH]),) if group.startswith(OUTAGE_PREFIX) else ()
-    return capital(words.joined((bounds_line(*_outer_bounds(events), words), incident)))
+    bounds = () if incident and names_bounds(events) else bounds_line(*_outer_bounds(events), words)
+    return capital(words.joined((bounds, incident)))
 
 
 def _outer_bounds(events: Iterable[Event]) -> tuple[datetime, datetime]:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from watcher.core.event import SHORT_ID_LENGTH, STORE_KINDS, Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.model import IncidentChangeKind
-from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, remedy_lines, store_cause
+from watcher.core.messages.advice import CLOCK_COMMAND, DISK_FULL, STORE_REMOVED, remedy_lines, store_cause
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
@@ -101,7 +101,10 @@ def subject_line(event: Event, style: Style) -> TextLine:
         case About.TRAINING:
             return training_line(event, style)
         case About.SERVICE:
-            return words.say(Phrase.SERVICE, service=service_code(event, style))
+            # The headline about an unknown service has the word.
+            unknown = event.incident is not None and event.incident.kind is Kind.NOT_FOUND
+            service = service_code(event, style)
+            return (service,) if unknown else words.say(Phrase.SERVICE, service=service)
         case About.SERVICES:
             return words.say(Phrase.SERVICE_LIST, account=code(event.account))
         case _:
@@ -228,7 +231,9 @@ def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
 
 
 def _detail_helps(facts: IncidentFacts) -> bool:
-    """Say whether the detail tells more than the headline: not for an answer that the headline names."""
+    """Say whether the detail tells more than the headline: not for an answer or a fault that the headline names."""
+    if facts.cause == STORE_REMOVED:
+        return False
     named = facts.cause in {*_HEADLINES, Cause.SERVER} and facts.evidence.http_status is not None
     return bool(facts.detail) and not named and facts.cause not in {Cause.CLOCK, Cause.NOT_FOUND}
 
@@ -247,7 +252,7 @@ def _beginning_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterat
     elif facts.last_good_at is not None:
         yield words.say(Phrase.LATER)
         yield words.say(Phrase.LAST_ANSWER, time=facts.last_good_at)
-    if facts.cause == Cause.CLOCK:
+    if facts.cause == Cause.CLOCK and about(event) is not About.CLOCK:
         yield words.say(Phrase.OWN_CLOCK)
     yield from _covers(facts, words)
 

@@ -12,8 +12,10 @@ from watcher.core.messages.words import Words
 
 
 def bounds_line(after: datetime, before: datetime, words: Words) -> TextLine:
-    """Return the two times between which a change happened."""
+    """Return the two times between which a change happened; one time where they are the same."""
     first, last = rounded_bounds(after, before)
+    if first == last:
+        return words.say(Phrase.AT, time=first)
     return words.say(Phrase.BOUNDS, after=first, before=last)
 
 

@@ -58,6 +58,13 @@ def _late(events: Sequence[Event], words: Words) -> TextLine:
     return words.say(Phrase.MARK_LATE_OUTAGE if outage else Phrase.MARK_LATE, from_time=first, to_time=last)
 
 
+def names_bounds(events: Sequence[Event]) -> bool:
+    """Say whether the mark of late events names the bounds of all events, so that no other line needs to."""
+    return len({rounded_bounds(event.after, event.before) for event in events}) == 1 and all(
+        event.late and event.after < event.before for event in events
+    )
+
+
 def mark_texts(event: Event, words: Words = ENGLISH_WORDS) -> tuple[str, ...]:
     """Write every mark of an event in one or two words."""
     return tuple(words.text(_SHORT[mark]) for mark in event.marks)

@@ -9,7 +9,7 @@ from watcher.core.delivery.reason import Reason, reason_json
 from watcher.core.event import Event, IncidentFacts
 from watcher.core.event_json import incident_json, receiver_json, to_json
 from watcher.core.messages.advice import advice_for
-from watcher.core.messages.reasons import reason_text
+from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.receiver import dead_letter_title, remedy_text, waiting_title
 from watcher.core.messages.training import named_title
 
@@ -25,10 +25,14 @@ def published_event(event: Event) -> dict[str, object]:
 
 
 def published_incident(facts: IncidentFacts) -> dict[str, object]:
-    """Return an incident as the webhook's body has it, with its advice."""
+    """Return an incident as the webhook's body has it, with its advice; that is empty where the incident is over."""
     stored = incident_json(facts)
     keys = ("id", "kind", "cause", "detail")
-    return {**{key: stored[key] for key in keys}, "advice": advice_for(facts), **stored}
+    return {
+        **{key: stored[key] for key in keys},
+        "advice": advice_for(facts) if facts.lasted_seconds is None else "",
+        **stored,
+    }
 
 
 def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
@@ -36,7 +40,7 @@ def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
     remedy = "" if facts.remedy is None else remedy_text(facts.remedy, facts.name)
     stored = receiver_json(facts)
     return {
-        **_with_text(stored, facts.reason),
+        **_with_text(stored, facts.reason, recovered=facts.lasted_seconds is not None),
         "deliveries": [
             {**_with_text(item, named.reason), "about": dead_letter_title(named, named_title)}
             for item, named in zip(stored["deliveries"], facts.deliveries, strict=True)
@@ -49,11 +53,12 @@ def published_receiver(facts: ReceiverFacts) -> dict[str, Any]:
     }
 
 
-def _with_text(stored: dict[str, Any], reason: Reason) -> dict[str, object]:
-    """Write the reason as text, with its code behind it."""
+def _with_text(stored: dict[str, Any], reason: Reason, *, recovered: bool = False) -> dict[str, object]:
+    """Write the reason as text, with its code behind it; a receiver that has recovered needs no remedy in it."""
+    written = cause_text if recovered else reason_text
     published: dict[str, object] = {}
     for key, value in stored.items():
         published[key] = value
         if key == "reason":
-            published |= {"reason": reason_text(reason), "reason_code": reason_json(reason)}
+            published |= {"reason": written(reason), "reason_code": reason_json(reason)}
     return published

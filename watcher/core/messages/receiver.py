@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -14,13 +15,13 @@ from watcher.core.delivery.facts import (
     RemedyCode,
     WaitingEventFacts,
 )
-from watcher.core.delivery.reason import Context
+from watcher.core.delivery.reason import NO_REASON, Context, Reason
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind
 from watcher.core.messages.marks import mark_lines
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
-from watcher.core.messages.reasons import reason_text
-from watcher.core.messages.text import TextLine, code, plain_text, rounded_bounds
+from watcher.core.messages.reasons import cause_text, refusal_remedy
+from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
 from watcher.core.messages.words import ENGLISH_WORDS, Words, capital
 
 REASON_LIMIT: Final = 200
@@ -30,7 +31,11 @@ URGENT_SHOWN: Final = 10
 """Urgent events that a message about a failing receiver names."""
 DEAD_LETTERS_SHOWN: Final = 8
 """Dead letters that a message names; ``deliveries`` lists all of them."""
-
+_WORD: Final = re.compile(r"\w+")
+_STATUS: Final = re.compile(r"^\d{3}\b")
+"""The status at the beginning of an answer; the reason has it, or names the error instead."""
+_FRAMING: Final = frozenset({"ok", "false", "error"})
+"""The words around the name of an error in an answer of Slack."""
 
 NamedTitle = Callable[[NamedEvent, Style], TextLine]
 """Writes the title of an event that another event names."""
@@ -104,18 +109,26 @@ def removed_advice() -> str:
     return remedy_text(Remedy(code=RemedyCode.REMOVED), "")
 
 
-def remedy_line(remedy: Remedy, receiver: str, words: Words) -> TextLine:
-    """Return a remedy as a line."""
+def remedy_line(remedy: Remedy, receiver: str, words: Words, reason: Reason = NO_REASON) -> TextLine:
+    """Return a remedy as a line; it begins with the remedy that the reason of the failure names, if it names one."""
+    named = refusal_remedy(reason, words)
+    action = named or words.say(Phrase.REPAIR_CAUSE)
+    return capital(_remedy(remedy, receiver, words, action, named or words.say(Phrase.REPAIR_RECEIVER)))
+
+
+def _remedy(remedy: Remedy, receiver: str, words: Words, action: TextLine, repair: TextLine) -> TextLine:
     match remedy.code:
         case RemedyCode.PARKED:
-            return words.say(Phrase.REMEDY_PARKED, command=code("aitems-watcher reload"))
+            return words.say(Phrase.REMEDY_PARKED, action=action, command=code("aitems-watcher reload"))
         case RemedyCode.REMOVED:
             commands = {name: code(f"aitems-watcher {name}") for name in ("reload", "deliveries drop")}
             return words.say(Phrase.REMEDY_REMOVED, reload=commands["reload"], drop=commands["deliveries drop"])
         case RemedyCode.FAILING:
-            return words.say(Phrase.REMEDY_FAILING, command=code(f"aitems-watcher test {receiver}", COMMAND_LIMIT))
+            command = code(f"aitems-watcher test {receiver}", COMMAND_LIMIT)
+            return words.say(Phrase.REMEDY_FAILING, action=repair, command=command)
         case RemedyCode.RETRY:
-            return words.say(Phrase.REMEDY_RETRY, command=code(_retry_command(remedy, receiver), COMMAND_LIMIT))
+            phrase = Phrase.REMEDY_RETRY_ONE if remedy.delivery_id else Phrase.REMEDY_RETRY
+            return words.say(phrase, action=action, command=code(_retry_command(remedy, receiver), COMMAND_LIMIT))
         case _:
             assert_never(remedy.code)
 
@@ -134,11 +147,9 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) 
     words = style.words
     usual = Phrase.WAITING_URGENT if facts.urgent else Phrase.WAITING
     phrase = usual if facts.waiting else Phrase.WAITING_NONE
-    waiting = words.counted(
-        phrase, facts.waiting or 0, reason=code(reason_text(facts.reason, words), REASON_LIMIT), time=facts.since
-    )
-    remedy = () if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),)
-    answer = (words.say(Phrase.ANSWER, answer=code(facts.answer, ANSWER_LIMIT)),) if facts.answer else ()
+    waiting = words.counted(phrase, facts.waiting or 0, reason=_cause(facts, words), time=facts.since)
+    remedy = tuple(_remedies(facts, words))
+    answer = tuple(_answer(facts, words))
     return Message(
         severity=Severity.ERROR,
         sign=Symbol.RECEIVER,
@@ -151,6 +162,22 @@ def _failing(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) 
         muted=_muted(event, words, *_retried(facts, words), _expiry(facts, words)),
         preview=(waiting, *_urgent(facts, titles, words)),
     )
+
+
+def _cause(facts: ReceiverFacts, words: Words) -> Code:
+    return code(cause_text(facts.reason, words), REASON_LIMIT)
+
+
+def _remedies(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    if facts.remedy is not None:
+        yield remedy_line(facts.remedy, facts.name, words, facts.reason)
+
+
+def _answer(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
+    """Return the receiver's answer where it tells more than the reason, which stands before it."""
+    said = set(_WORD.findall(cause_text(facts.reason, words).lower()))
+    if set(_WORD.findall(_STATUS.sub("", facts.answer).lower())) - said - _FRAMING:
+        yield words.say(Phrase.ANSWER, answer=code(facts.answer, ANSWER_LIMIT))
 
 
 def _retried(facts: ReceiverFacts, words: Words) -> Iterator[TextLine]:
@@ -177,7 +204,7 @@ def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
         duration=words.duration(facts.lasted_seconds or 0.0),
         from_time=since,
         to_time=until,
-        reason=code(reason_text(facts.reason, words), REASON_LIMIT),
+        reason=_cause(facts, words),
     )
     return Message(
         severity=Severity.OK,
@@ -192,12 +219,7 @@ def _recovered(event: Event, facts: ReceiverFacts, style: Style) -> Message:
 
 def _undelivered(event: Event, facts: ReceiverFacts, style: Style, titles: _Titles) -> Message:
     words = style.words
-    oldest = words.counted(
-        Phrase.NEVER_DELIVERED,
-        facts.count,
-        time=facts.since,
-        reason=code(reason_text(facts.reason, words), REASON_LIMIT),
-    )
+    oldest = words.counted(Phrase.NEVER_DELIVERED, facts.count, time=facts.since, reason=_cause(facts, words))
     return Message(
         severity=Severity.ERROR,
         sign=Symbol.RECEIVER,
@@ -205,7 +227,7 @@ def _undelivered(event: Event, facts: ReceiverFacts, style: Style, titles: _Titl
         subject=_subject(facts, words),
         facts=(oldest,),
         rows=tuple(_rows(facts, titles, words)),
-        remedy=() if facts.remedy is None else (remedy_line(facts.remedy, facts.name, words),),
+        remedy=tuple(_remedies(facts, words)),
         marks=tuple(mark_lines((event,), words)),
         muted=_muted(event, words, *_expired(facts, words)),
         preview=tuple(_rows(facts, titles, words))[:1],

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.core.event import Event, Kind
 from watcher.core.messages.last_line import bounds_line, link_parts
-from watcher.core.messages.marks import mark_lines
+from watcher.core.messages.marks import mark_lines, names_bounds
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.subject import service_code
@@ -41,12 +41,13 @@ def compose_service(event: Event, style: Style) -> Message:
     """Return the message about a service that appeared, is gone or is back."""
     words = style.words
     severity, sign, headline = _STYLES[event.kind]
-    parts = (bounds_line(event.after, event.before, words), *link_parts(event, words), (code(event.short_id),))
+    bounds = () if names_bounds((event,)) else bounds_line(event.after, event.before, words)
+    parts = (bounds, *link_parts(event, words), (code(event.short_id),))
     return Message(
         severity=severity,
         sign=sign,
         headline=words.text(headline),
-        subject=words.say(Phrase.SERVICE, service=service_code(event, style)),
+        subject=(service_code(event, style),),
         facts=tuple(words.say(phrase) for phrase in _FACTS[event.kind]),
         marks=tuple(mark_lines((event,), words)),
         muted=capital(words.joined(parts)),

@@ -17,7 +17,7 @@ from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
 from watcher.core.messages.check_alert import compose_test, is_test
 from watcher.core.messages.last_line import bounds_line, link_parts
-from watcher.core.messages.marks import mark_lines, mark_texts
+from watcher.core.messages.marks import mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import compose_service, is_about_service
@@ -211,7 +211,7 @@ def _muted(event: Event, style: Style) -> TextLine:
         *_description(event, words),
         *_created(event, style),
         *_not_seen(event, words),
-        bounds_line(event.after, event.before, words),
+        () if names_bounds((event,)) else bounds_line(event.after, event.before, words),
         *link_parts(event, words),
         (code(event.short_id),),
     ]

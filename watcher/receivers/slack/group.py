@@ -175,6 +175,8 @@ def _between(entry: GroupEntry, times: SlackTimes) -> str:
     if entry.bounds is None:
         return ""
     after, before = entry.bounds
+    if after == before:
+        return times.plain(before)
     shown = times.words.time(after, times.now, times.zone)
     return times.words.text(Phrase.RANGE, low=shown, high=times.plain(before))
 

@@ -179,7 +179,9 @@ def test_many_separate_events_are_counted() -> None:
 
 
 def test_a_catch_up_after_an_outage_names_its_incident() -> None:
-    assert plain_text(compose_group([finished("a"), finished("b")], []).muted).endswith(f" · {OUTAGE[:12]}")
+    assert plain_text(compose_group([finished("a"), finished("b")], []).muted) == OUTAGE[:12]
+    earlier = finished("b", after=RECORDED - timedelta(hours=15))
+    assert plain_text(compose_group([finished("a"), earlier], []).muted).endswith(f" · {OUTAGE[:12]}")
     after_the_start = [finished(version, group="start 2026-11-23T02:20:11.000000Z") for version in "ab"]
     assert "start" not in plain_text(compose_group(after_the_start, []).muted)
 

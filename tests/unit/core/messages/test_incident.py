@@ -133,7 +133,7 @@ def test_the_evidence_of_a_failed_poll_has_only_plain_codes(code: str, shown: st
 
 def test_the_title_of_an_incident_names_its_scope() -> None:
     assert title_of(CASES["account-unreachable"]) == "AiTEMS does not answer (HTTP 503) · account main"
-    assert title_of(CASES["service-not-found"]) == "AiTEMS does not know this service · service shop-main"
+    assert title_of(CASES["service-not-found"]) == "AiTEMS does not know this service · shop-main"
     assert title_of(CASES["training-not-found"]) == "AiTEMS does not know this training · shop-main · pop · maqll0abcde"
     assert title_of(CASES["account-recovered"]) == "AiTEMS answers again · account main"
     assert title_of(CASES["training-found"]) == "AiTEMS knows this training now · shop-main · pop · maqll0abcde"
@@ -144,7 +144,7 @@ def test_the_store_is_named_by_the_machine() -> None:
     message = compose(CASES["store-failing"], Style(host="watcher-1"))
     assert plain_text(message.title) == "Watcher cannot write its store (disk full) · watcher-1"
     assert "AiTEMS" not in plain_text(message.title)
-    assert title_of(CASES["store-recovered"]) == "Watcher's store can be written again · the watcher's store"
+    assert title_of(CASES["store-recovered"]) == "Watcher's store can be written again · this machine"
 
 
 @every_scope

@@ -27,7 +27,7 @@ def text_of(event: Event, style: Style | None = None) -> str:
 )
 def test_a_service_has_a_message_of_its_own(kind: Kind, headline: str) -> None:
     text = text_of(sample_service_event(kind))
-    assert text.startswith(f"{headline} · service shop-main\n")
+    assert text.startswith(f"{headline} · shop-main\n")
     assert "Training" not in text
     assert "(none)" not in text
     assert "Console" in text
@@ -35,8 +35,8 @@ def test_a_service_has_a_message_of_its_own(kind: Kind, headline: str) -> None:
 
 def test_a_service_without_a_name_shows_its_id_and_several_accounts_are_distinguished() -> None:
     event = sample_service_event(Kind.GONE, "6wxother")
-    assert text_of(event).startswith("Service no longer exists · service 6wxother\n")
-    assert "service main/6wxother" in text_of(event, Style(several_accounts=True))
+    assert text_of(event).startswith("Service no longer exists · 6wxother\n")
+    assert "main/6wxother" in text_of(event, Style(several_accounts=True))
 
 
 def test_a_service_that_is_gone_says_which_lists_lack_it_and_what_follows() -> None:
