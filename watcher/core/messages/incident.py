@@ -62,6 +62,23 @@ _HEADLINES: Final[Mapping[str, Phrase]] = MappingProxyType(
     }
 )
 """Causes whose headline names AiTEMS' refusal; the others say that it does not answer."""
+_ENDS: Final[Mapping[str, Phrase]] = MappingProxyType(
+    {
+        Cause.KEY: Phrase.KEY_ACCEPTED,
+        Cause.PERMISSION: Phrase.PERMISSION_GRANTED,
+        Cause.QUOTA: Phrase.QUOTA_FREE,
+        Cause.THROTTLE: Phrase.RATE_FREE,
+        Cause.RATE: Phrase.RATE_FREE,
+        Cause.REFUSED: Phrase.REQUEST_ACCEPTED,
+        Cause.CLOCK: Phrase.REQUEST_ACCEPTED,
+        Cause.NOT_FOUND: Phrase.REQUEST_ACCEPTED,
+    }
+)
+"""The headline of the end, for causes that are answers: AiTEMS has answered all along."""
+_UNKNOWN: Final[Mapping[About, Phrase]] = MappingProxyType(
+    {About.SERVICE: Phrase.SERVICE_NOT_FOUND, About.TRAINING: Phrase.TRAINING_NOT_FOUND}
+)
+"""The headline of a 404 by its subject; for another subject it is a request that AiTEMS refuses."""
 _PAUSING: Final = frozenset({Cause.QUOTA, Cause.THROTTLE, Cause.RATE})
 
 
@@ -124,8 +141,7 @@ def _headline(event: Event, facts: IncidentFacts, words: Words) -> str:
     if event.kind in STORE_KINDS:
         return words.text(Phrase.STORE_FAILING, cause=store_cause(facts.cause, words))
     if facts.cause == Cause.NOT_FOUND:
-        is_training = about(event) is About.TRAINING
-        return words.text(Phrase.TRAINING_NOT_FOUND if is_training else Phrase.SERVICE_NOT_FOUND)
+        return words.text(_UNKNOWN.get(about(event), Phrase.REQUEST_REFUSED), evidence=_evidence(facts, words))
     if facts.cause == Cause.CLOCK:
         return _clock_headline(facts, words)
     if facts.cause in _HEADLINES:
@@ -170,10 +186,11 @@ def _recovered(event: Event, facts: IncidentFacts) -> Phrase:
             return Phrase.CLOCK_RIGHT
         case About.TRAINING if facts.kind is Kind.NOT_FOUND:
             return Phrase.TRAINING_FOUND
-        case _ if facts.kind is Kind.NOT_FOUND:
+        case About.SERVICE if facts.kind is Kind.NOT_FOUND:
             return Phrase.SERVICE_FOUND
         case _:
-            return Phrase.ANSWERS_AGAIN
+            usual = Phrase.ANSWERS_NOW if facts.last_good_at is None else Phrase.ANSWERS_AGAIN
+            return _ENDS.get(facts.cause, usual)
 
 
 def _beginning(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
@@ -271,7 +288,7 @@ def _ending(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLi
 def _lasted(event: Event, facts: IncidentFacts, words: Words, usual: Phrase) -> TextLine:
     since, until = rounded_bounds(facts.since, event.before)
     lasted = words.duration(facts.lasted_seconds or 0.0)
-    if facts.kind is Kind.NOT_FOUND:
+    if facts.kind is Kind.NOT_FOUND and facts.previous is None and about(event) in _UNKNOWN:
         return words.say(Phrase.WAS_NOT_FOUND, duration=lasted, from_time=since, to_time=until)
     return words.say(usual, duration=lasted, from_time=since, to_time=until, cause=_causes(facts, words))
 
