@@ -171,6 +171,8 @@ class Event:
     """Stages between the two statuses that no poll returned; their order is our reading."""
     late: bool = False
     """Whether the change may have happened while the watcher could not poll."""
+    service_was_gone: bool = False
+    """Whether a late change may have happened while its service did not exist, rather than while nothing polled."""
     restored: bool = False
     """Whether the change may have been announced before, under another id, since the store is an older copy."""
     restored_from: datetime | None = None

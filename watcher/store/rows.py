@@ -89,6 +89,7 @@ def _unconfirmed_json(unconfirmed: UnconfirmedStatus) -> Row:
         "answered_at": to_text(unconfirmed.answered_at),
         "source": unconfirmed.source.value,
         "late": unconfirmed.late,
+        "service_was_gone": unconfirmed.service_was_gone,
         "catch_up_id": unconfirmed.catch_up_id,
     }
 
@@ -100,6 +101,7 @@ def _read_unconfirmed(data: Mapping[str, Any]) -> UnconfirmedStatus:
         answered_at=from_text(data["answered_at"]),
         source=Source(data["source"]),
         late=data["late"],
+        service_was_gone=data.get("service_was_gone", False),
         catch_up_id=data["catch_up_id"],
     )
 

@@ -19,7 +19,13 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 
 PENDING = UnconfirmedStatus(
-    status="completed", asked_at=NOW, answered_at=NOW + SECOND, source=Source.LIST, late=True, catch_up_id="start"
+    status="completed",
+    asked_at=NOW,
+    answered_at=NOW + SECOND,
+    source=Source.LIST,
+    late=True,
+    service_was_gone=True,
+    catch_up_id="start",
 )
 INCIDENT = Incident(
     id="inc_x",

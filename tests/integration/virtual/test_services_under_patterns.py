@@ -21,6 +21,8 @@ from tests.support.virtual import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.model import Thresholds
+from watcher.core.messages.text import plain_text
+from watcher.core.messages.training import compose
 from watcher.core.polling.deviation import INCOMPLETE_SERVICES
 from watcher.core.polling.plan import Poll, Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
@@ -28,6 +30,7 @@ from watcher.core.training.model import ServiceRef
 from watcher.http import HttpResult
 from watcher.pipeline.polling.poller import Poller
 
+LATE_REASONS: Final = ("the service was gone", "AiTEMS could not be polled", "the watcher did not poll")
 Scenario = Callable[[FakeApi, Poller], Awaitable[None]]
 CADENCE: Final = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(seconds=60))
 
@@ -177,6 +180,43 @@ def test_a_service_that_returns_is_back_with_its_changes(tmp_path: Path) -> None
     ]
     failed = events[-1]
     assert failed.late, "nobody polled it in between"
+    assert set(late_marks(events)) == {"the service was gone"}
+
+
+def late_marks(events: Sequence[Event]) -> list[str]:
+    """Return the reasons that the messages of late changes of trainings name."""
+    texts = ["\n".join(map(plain_text, compose(event).marks)) for event in events if event.version is not None]
+    return [reason for text in texts for reason in LATE_REASONS if reason in text]
+
+
+def test_a_service_that_returns_after_a_restart_was_gone(tmp_path: Path) -> None:
+    async def gone(api: FakeApi, _poller: Poller) -> None:
+        delete(api, "a1")
+        await asyncio.sleep(400)
+
+    async def back(api: FakeApi, _poller: Poller) -> None:
+        add(api, "a1", "completed")
+
+    _, events = follow(tmp_path, ["a*"], gone, back)
+    assert [event.kind.value for event in events] == ["gone", "back", "succeeded"]
+    assert set(late_marks(events)) == {"the service was gone"}
+
+
+def test_an_outage_after_the_return_of_a_service_is_named_as_an_outage(tmp_path: Path) -> None:
+    async def scenario(api: FakeApi, _poller: Poller) -> None:
+        delete(api, "a1")
+        await asyncio.sleep(400)
+        add(api, "a1", "learning")
+        await asyncio.sleep(400)
+        api.fault = lambda _now, path: api.answer(503, {}) if "/a1/" in path else None
+        await asyncio.sleep(300)
+        api.trainings["a1", "v1"] = "learningFailed"
+        api.fault = lambda _now, _path: None
+
+    _, events = follow(tmp_path, ["*"], scenario)
+    failed = [event for event in events if event.kind is Kind.FAILED]
+    assert [event.late for event in failed] == [True]
+    assert late_marks(failed) == ["AiTEMS could not be polled"]
 
 
 @pytest.mark.parametrize("kept", [(), ("a1",)])

@@ -237,6 +237,8 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.MARK_LATE_OUTAGE_PART: "Late: AiTEMS could not be polled for part of that time",
         Phrase.MARK_LATE_PART: "Late: the watcher did not poll for part of that time",
         Phrase.MARK_LATE: "Late: the watcher did not poll from {from_time} to {to_time}",
+        Phrase.MARK_LATE_GONE: "Late: the service was gone between {from_time} and {to_time}",
+        Phrase.MARK_LATE_GONE_PART: "Late: the service was gone for part of that time",
         Phrase.MARK_RESTORED: "You may know this already: the store was restored from a backup",
         Phrase.MARK_RESTORED_FROM: "You may know this already: the store was restored from a backup of {time}",
         Phrase.MARK_UNCONFIRMED: "Unconfirmed: one list showed it, and no second answer has repeated it yet",

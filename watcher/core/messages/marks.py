@@ -50,12 +50,21 @@ def _restored(events: Sequence[Event], words: Words) -> TextLine:
 
 def _late(events: Sequence[Event], words: Words) -> TextLine:
     """Return the mark of late events, with the time in which no poll of any of them succeeded."""
-    outage = all((event.group or "").startswith(OUTAGE_PREFIX) for event in events)
+    whole, part = _late_phrases(events)
     since, until = max(event.after for event in events), min(event.before for event in events)
     if since >= until:
-        return words.say(Phrase.MARK_LATE_OUTAGE_PART if outage else Phrase.MARK_LATE_PART)
+        return words.say(part)
     first, last = rounded_bounds(since, until)
-    return words.say(Phrase.MARK_LATE_OUTAGE if outage else Phrase.MARK_LATE, from_time=first, to_time=last)
+    return words.say(whole, from_time=first, to_time=last)
+
+
+def _late_phrases(events: Sequence[Event]) -> tuple[Phrase, Phrase]:
+    """Return the phrase about the whole time without an answer, and that about a part of it, by its reason."""
+    if all(event.service_was_gone for event in events):
+        return Phrase.MARK_LATE_GONE, Phrase.MARK_LATE_GONE_PART
+    if all((event.group or "").startswith(OUTAGE_PREFIX) for event in events):
+        return Phrase.MARK_LATE_OUTAGE, Phrase.MARK_LATE_OUTAGE_PART
+    return Phrase.MARK_LATE, Phrase.MARK_LATE_PART
 
 
 def names_bounds(events: Sequence[Event]) -> bool:

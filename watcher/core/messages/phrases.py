@@ -256,6 +256,8 @@ class Phrase(StrEnum):
     MARK_LATE_OUTAGE_PART = auto()
     MARK_LATE = auto()
     MARK_LATE_PART = auto()
+    MARK_LATE_GONE = auto()
+    MARK_LATE_GONE_PART = auto()
     MARK_RESTORED = auto()
     MARK_RESTORED_FROM = auto()
     MARK_UNCONFIRMED = auto()

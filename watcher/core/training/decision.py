@@ -46,6 +46,8 @@ class DecisionContext:
     """The store's epoch; part of every event's id."""
     polling_since: datetime
     """The start of polling without a gap; an earlier change is marked as ``late``."""
+    service_was_gone: bool = False
+    """Whether the service did not exist before that start."""
     new_since: datetime | None = None
     """Start of the last list without this training; ``None`` makes its first answer a baseline.
 

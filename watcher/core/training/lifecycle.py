@@ -151,6 +151,7 @@ def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime, reason:
         answered_at=now,
         source=Source.LIST,
         late=late,
+        service_was_gone=late and context.service_was_gone,
         catch_up_id=context.catch_up_id if late else None,
     )
     event = _event(known, unconfirmed, context, now, confirmed=True)
@@ -240,6 +241,7 @@ def _unconfirmed(known: Snapshot, observation: Observation, context: DecisionCon
         answered_at=observation.answered_at,
         source=observation.source,
         late=late,
+        service_was_gone=late and context.service_was_gone,
         catch_up_id=context.catch_up_id if late else None,
     )
 
@@ -293,6 +295,7 @@ def _event(
         to_status=unconfirmed.status,
         skipped=skipped_between(known.status, unconfirmed.status),
         late=unconfirmed.late,
+        service_was_gone=unconfirmed.service_was_gone,
         new=known.status is None,
         confirmed=confirmed,
         after=after,

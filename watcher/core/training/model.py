@@ -209,6 +209,8 @@ class UnconfirmedStatus:
     source: Source
     late: bool = False
     """Whether the change may have happened while the watcher could not poll."""
+    service_was_gone: bool = False
+    """Whether a late change is one, as its service did not exist for a time."""
     catch_up_id: str | None = None
     """The catch-up that announces it with other late changes."""
 

@@ -288,6 +288,7 @@ class Decider:
         return DecisionContext(
             epoch=self._cache.epoch,
             polling_since=context.polling_since if is_past else BEFORE_FIRST_POLL,
+            service_was_gone=context.service_was_gone,
             new_since=new_since,
             service_name=naming.name,
             labels=naming.labels,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from functools import partial
 
 import structlog
 
 from watcher.core.incidents.model import Incident
-from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
@@ -40,7 +38,7 @@ class PollRunner:
         clock: the machine's clocks.
         spawn: runs a view beside the poll that needs it.
         discovery: the services that patterns watch.
-        on_found: gets the list poll of a service that has no target yet, and the start of the time without a gap.
+        on_found: gets the target of the list poll of a service that has none yet.
         on_group: gets the id of a group of events that is complete.
     """
 
@@ -56,7 +54,7 @@ class PollRunner:
         clock: Clock,
         spawn: Spawn,
         discovery: Discovery,
-        on_found: Callable[[Poll, datetime], None],
+        on_found: Callable[[PollTarget], None],
         on_group: Callable[[str], None],
     ) -> None:
         self.apis = apis
@@ -99,7 +97,7 @@ class PollRunner:
         """Note the end of a pause: changes during it may have been missed."""
         now = self._clock.utc_now()
         for target in self._targets:
-            target.polling_since = now
+            target.end_gap(now)
 
     async def _poll(self, target: PollTarget) -> None:
         api = self.apis[target.poll.service.account]
@@ -144,7 +142,7 @@ class PollRunner:
             _log_failure(self._cache.poll(target.poll.key), failure)
         changes = await self._record(target, partial(self._decider.failed, failure=failure))
         if changes.gap_until is not None:
-            target.polling_since = changes.gap_until
+            target.end_gap(changes.gap_until)
         if target.retired:
             return
         if failure.cause is Cause.NOT_FOUND:
@@ -158,7 +156,7 @@ class PollRunner:
     async def wait(self, target: PollTarget, incident: Incident) -> None:
         """Note that a due target waits for the end of its account's incident: changes until then may be missed."""
         target.polled = True
-        target.polling_since = self._clock.utc_now()
+        target.end_gap(self._clock.utc_now())
         self._catch_ups.join(target.poll.key, incident.id)
         try:
             await self._record(target, self._decider.overdue)
@@ -199,7 +197,12 @@ class PollRunner:
 
     def _context(self, target: PollTarget) -> PollContext:
         catch_up_id = self._catch_ups.id_of(target.poll.key)
-        return PollContext(poll=target.poll, polling_since=target.polling_since, catch_up_id=catch_up_id)
+        return PollContext(
+            poll=target.poll,
+            polling_since=target.polling_since,
+            service_was_gone=target.service_was_gone,
+            catch_up_id=catch_up_id,
+        )
 
     def _hide(self, incident: Incident, target: PollTarget) -> None:
         """Add this target to the catch-up of an incident, and the targets that failed before the incident opened."""

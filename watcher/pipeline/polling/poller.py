@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import datetime
 from typing import Final
 
 import structlog
@@ -230,10 +229,11 @@ class Poller:
         if self._was_polled_before(poll):
             self._catch_ups.join_reload(poll.key, now)
 
-    def _add_service(self, poll: Poll, polling_since: datetime) -> None:
+    def _add_service(self, target: PollTarget) -> None:
         """Add the list poll of a service that was found."""
+        poll = target.poll
         self._incident_monitor.watch(poll)
-        self._targets.add(PollTarget(poll=poll, polling_since=polling_since), self._clock.monotonic())
+        self._targets.add(target, self._clock.monotonic())
         if self._was_polled_before(poll):
             self._join_catch_up(poll)
         log.info("service.discovered", service=poll.service.service, name=poll.naming.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -51,7 +51,7 @@ class ServiceLists:
         incident_monitor: the incident trackers.
         targets: all targets.
         clock: the machine's clocks.
-        on_found: gets the list poll of a service that has no target yet, and the start of the time without a gap.
+        on_found: gets the target of the list poll of a service that has none yet.
         on_gone: gets the key of a poll that ends.
     """
 
@@ -65,7 +65,7 @@ class ServiceLists:
         incident_monitor: IncidentMonitor,
         targets: PollTargets,
         clock: Clock,
-        on_found: Callable[[Poll, datetime], None],
+        on_found: Callable[[PollTarget], None],
         on_gone: Callable[[str], None],
     ) -> None:
         self._decider = decider
@@ -116,8 +116,9 @@ class ServiceLists:
         missing = self._discovery.note(target.poll.service.account, services)
         for poll in (self._discovery.poll_of(service.ref) for service in services.services):
             if poll is not None and self._targets.get(poll.key) is None:
-                since = self._clock.utc_now() if poll.service.service in back else target.polling_since
-                self._on_found(poll, since)
+                is_back = poll.service.service in back
+                since = self._clock.utc_now() if is_back else target.polling_since
+                self._on_found(PollTarget(poll=poll, polling_since=since, service_was_gone=is_back))
         target.hurried = bool(missing)
         await self._check(
             api, target, services, [ref for ref in missing if self._discovery.missed(ref) >= LISTS_FOR_GONE]

@@ -18,6 +18,8 @@ class PollContext:
     poll: Poll
     polling_since: datetime
     """The start of the present time without a gap in polling."""
+    service_was_gone: bool = False
+    """Whether the service did not exist before that start."""
     catch_up_id: str | None = None
     """The catch-up that its late changes belong to."""
 
@@ -32,6 +34,8 @@ class PollTarget:
     poll: Poll
     polling_since: datetime
     """The start of the present time without a gap in polling."""
+    service_was_gone: bool = False
+    """Whether the service did not exist before that start; then there was nothing to poll."""
     retired: bool = False
     """Whether a reload has removed or replaced it; a result that still arrives is ignored."""
     polled: bool = False
@@ -42,6 +46,10 @@ class PollTarget:
     """Whether it is polled at the short interval, as an answer raised a question."""
     retry_after_seconds: float = 0.0
     """The time that AiTEMS asked to wait for, in its latest result."""
+
+    def end_gap(self, now: datetime) -> None:
+        """Note the end of a gap in polling: changes before it may have been missed."""
+        self.polling_since, self.service_was_gone = now, False
 
 
 class PollTargets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 
 from tests.unit.receivers.samples import CASES, HOSTILE, OUTAGE, RECORDED, hostile_events, sample_event
 from watcher.core.event import INCIDENT_KINDS, RECEIVER_KINDS, STORE_KINDS, Event, Kind
+from watcher.core.event_json import from_json, to_json
+from watcher.core.messages.group import compose_group
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, compose
@@ -168,6 +171,24 @@ def test_a_late_change_says_who_could_not_be_polled(group: str | None, who: str)
     expected = f"Late: {who} from 2026-11-23 02:19:40 UTC to 2026-11-23 02:20:10 UTC"
     assert expected in text_of(sample_event(late=True, group=group))
     assert "Late" not in text_of(sample_event(group=group))
+
+
+@pytest.mark.parametrize("group", [None, OUTAGE, "start x"])
+def test_a_late_change_of_a_service_that_was_gone_says_so(group: str | None) -> None:
+    event = sample_event(late=True, service_was_gone=True, group=group)
+    text = text_of(event)
+    assert "Late: the service was gone between 2026-11-23 02:19:40 UTC and 2026-11-23 02:20:10 UTC" in text
+    assert "poll" not in text
+    assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+
+def test_late_changes_with_several_reasons_name_the_one_of_all() -> None:
+    gone, other = sample_event(late=True, service_was_gone=True), sample_event(late=True, seq=5)
+    lines = ["\n".join(map(plain_text, compose_group(events, []).marks)) for events in ([gone, gone], [gone, other])]
+    assert ["the service was gone" in text for text in lines] == [True, False]
+    earlier = replace(gone, after=gone.after - timedelta(hours=1), before=gone.before - timedelta(hours=1))
+    (part,) = map(plain_text, compose_group([gone, earlier], []).marks)
+    assert part == "Late: the service was gone for part of that time"
 
 
 def test_skipped_stages_are_called_not_seen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -205,6 +206,14 @@ def test_a_late_end_is_still_late_when_it_is_confirmed() -> None:
         "learning", ("completed", Source.LIST), ("completed", Source.LIST), polling_since=START + SECOND / 2
     )
     assert event.late
+
+
+@pytest.mark.parametrize("steps", [["completed"], [("completed", Source.LIST), ("completed", Source.LIST)]])
+def test_only_a_late_change_has_the_reason_that_its_service_was_gone(steps: list[Any]) -> None:
+    (event,), _ = play("learning", *steps, polling_since=START + SECOND / 2, service_was_gone=True)
+    assert (event.late, event.service_was_gone) == (True, True)
+    (event,), _ = play("learning", *steps, service_was_gone=True)
+    assert (event.late, event.service_was_gone) == (False, False)
 
 
 @pytest.mark.parametrize(
