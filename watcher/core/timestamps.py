@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 
 def require_utc(time: datetime) -> datetime:
@@ -24,3 +24,35 @@ def to_text(time: datetime) -> str:
 def from_text(text: str) -> datetime:
     """Return the time that ``to_text`` wrote."""
     return require_utc(datetime.fromisoformat(text))
+
+
+def read_date(text: object, zone: tzinfo | None) -> datetime | None:
+    """Return a date of AiTEMS as a time in UTC, in whole seconds.
+
+    Args:
+        text: the field of an answer, e.g. ``2026-11-23T09:14:07.031``; ``None`` is returned where it is no date.
+        zone: that of a text without one. Without it, ``None`` is returned for such a text.
+    """
+    time = _date(text)
+    if time is None or (time.tzinfo is None and zone is None):
+        return None
+    try:
+        return require_utc(time if time.tzinfo is not None else time.replace(tzinfo=zone)).replace(microsecond=0)
+    except OverflowError:
+        return None
+
+
+def date_without_zone(text: object) -> str:
+    """Write a date of AiTEMS that names no zone, e.g. ``2026-11-23 09:14:07``; empty where it is no such date."""
+    time = _date(text)
+    return "" if time is None or time.tzinfo is not None else time.isoformat(" ", "seconds")
+
+
+def _date(text: object) -> datetime | None:
+    """Read a date with a time of day; a day alone is no time, whatever its zone."""
+    if not isinstance(text, str) or not ("T" in text or ":" in text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

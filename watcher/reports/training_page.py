@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from watcher.core.routing.matcher import matches_pattern
@@ -27,6 +27,8 @@ class TrainingPage:
 
     at: datetime
     training: KnownTraining
+    zone: tzinfo | None
+    """The zone of dates in its record; ``None`` where its account is not configured any more."""
     labels: Mapping[str, str]
     poll: PollReport | None
     """``None`` where no watch serves it any more."""

@@ -150,10 +150,13 @@ async def _watch(options: Demo, out: Screen) -> Sequence[EventHistory]:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with serve(Simulator(demo_world())) as running, _console(out) as console:
+    async with serve(Simulator(demo_world())) as running:
         config = _configuration(options, running)
         process = _runtime(options)
-        async with open_daemon(config, process, purpose="demo", extra_receivers={CONSOLE: console}) as daemon:
+        async with (
+            _console(config, out) as console,
+            open_daemon(config, process, purpose="demo", extra_receivers={CONSOLE: console}) as daemon,
+        ):
             _introduce(options, running, out)
             asyncio.get_running_loop().call_later(options.length.total_seconds(), stop.set)
             await daemon.run(stop)
@@ -180,15 +183,19 @@ def _runtime(options: Demo) -> Runtime:
 
 
 @asynccontextmanager
-async def _console(out: Screen) -> AsyncIterator[Receiver]:
+async def _console(config: Config, out: Screen) -> AsyncIterator[Receiver]:
     from watcher.clock import Clock
+    from watcher.core.messages.message import Style
     from watcher.http import HttpClient, HttpSettings
     from watcher.receivers import KINDS, Spec
+    from watcher.wiring.style import style_of
 
     clock = Clock()
     http = HttpClient(HttpSettings(), clock)
     try:
-        yield KINDS["console"](Spec(name=CONSOLE, http=http, clock=clock, writer=LineWriter(out.stream)))
+        style = Style(account_zones=style_of(CONSOLE, config.accounts).account_zones)
+        spec = Spec(name=CONSOLE, http=http, clock=clock, style=style, writer=LineWriter(out.stream))
+        yield KINDS["console"](spec)
     finally:
         await http.aclose()
 

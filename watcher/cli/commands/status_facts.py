@@ -184,6 +184,8 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
     Raises:
         OperationRefusedError: it is not in the store.
     """
+    from zoneinfo import ZoneInfo
+
     from watcher.clock import Clock
     from watcher.operations.errors import OperationRefusedError
     from watcher.reports.status import known, poll_reports, serving
@@ -199,9 +201,11 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
     polls = poll_reports(_planned(config), views.polls())
     polled = serving(ref, polls)
     (training,) = known([snapshot], polls, watches_all=faulty)
+    account = config.accounts.get(ref.account)
     return TrainingPage(
         at=now,
         training=training,
+        zone=None if account is None else ZoneInfo(account.time_zone),
         labels={} if polled is None else polled.poll.naming_of(ref).labels,
         poll=polled,
         events=views.history(HistoryFilter(subject=ref.subject, limit=PAGE_EVENTS)),

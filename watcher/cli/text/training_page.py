@@ -12,12 +12,15 @@ from watcher.cli.text.status import show_incidents, show_polls, show_problems
 from watcher.cli.text.times import age_text
 from watcher.cli.text.trainings import age_of, notes, status_cell
 from watcher.core.messages.text import one_line
+from watcher.core.timestamps import date_without_zone, read_date
 from watcher.reports.polls import target_text
 
 if TYPE_CHECKING:
     from watcher.cli.text.times import LocalTimes
     from watcher.reports.training_page import TrainingPage
 
+DATE: Final = "Date"
+"""The end of the names of AiTEMS' dates."""
 MAX_FIELDS: Final = 20
 """The most fields of AiTEMS' record that are shown; ``--json`` has all."""
 
@@ -52,13 +55,24 @@ def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
         yield "polled by", f"{'view' if page.poll.poll.training else 'list'} of {target_text(page.poll.poll)}"
     if page.labels:
         yield "labels", " ".join(f"{key}={value}" for key, value in page.labels.items())
-    fields = [f"{key} {_plain(value)}" for key, value in page.training.snapshot.record.items() if _is_plain(value)]
+    record = page.training.snapshot.record
+    fields = [f"{key} {_field(key, value, page, times)}" for key, value in record.items() if _is_plain(value)]
     if fields:
         yield "record", ", ".join(fields[:MAX_FIELDS])
 
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float) and value != ""
+
+
+def _field(key: str, value: object, page: TrainingPage, times: LocalTimes) -> str:
+    """Write a field of AiTEMS' record; a date as a local time, since it names no zone itself."""
+    if not key.endswith(DATE):
+        return _plain(value)
+    if time := read_date(value, page.zone):
+        return times.full(time)
+    text = date_without_zone(value) if page.zone is None else ""
+    return f"{text} in an unknown zone" if text else _plain(value)
 
 
 def _plain(value: object) -> str:

@@ -222,6 +222,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.MISSING_FOR: "missing for {duration}",
         Phrase.CREATED: "created {time}",
         Phrase.CREATED_AS_GIVEN: "created {text}, as AiTEMS gave it",
+        Phrase.CREATED_WITHOUT_ZONE: "created {text} in an unknown zone",
         Phrase.DESCRIPTION: "“{text}”",
         Phrase.CONSOLE: "Console",
         Phrase.RUNBOOK: "Runbook",

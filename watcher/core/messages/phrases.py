@@ -239,6 +239,7 @@ class Phrase(StrEnum):
     MISSING_FOR = auto()
     CREATED = auto()
     CREATED_AS_GIVEN = auto()
+    CREATED_WITHOUT_ZONE = auto()
     DESCRIPTION = auto()
     CONSOLE = auto()
     RUNBOOK = auto()

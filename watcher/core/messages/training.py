@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -24,6 +23,7 @@ from watcher.core.messages.service import compose_service, is_about_service
 from watcher.core.messages.subject import training_line
 from watcher.core.messages.text import Code, TextLine, code, one_line, plain_text
 from watcher.core.messages.words import Words, capital
+from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.training.decision import DecisionReason
 from watcher.core.training.model import Phase, Status, phase_of
 
@@ -238,26 +238,14 @@ def _created(event: Event, style: Style) -> Iterator[TextLine]:
     is_end = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
     if event.kind is not Kind.APPEARED and not (is_end and event.run is None):
         return
-    match _creation(event, style):
-        case datetime() as time:
-            yield style.words.say(Phrase.CREATED, time=time)
-        case Code() as text:
-            yield style.words.say(Phrase.CREATED_AS_GIVEN, text=text)
-
-
-def _creation(event: Event, style: Style) -> datetime | Code | None:
-    """Return ``createdDate`` as a time, by the zone of its account; as it is where it cannot be read."""
-    text = event.record.get("createdDate")
-    if not text:
-        return None
-    try:
-        time = datetime.fromisoformat(text) if isinstance(text, str) else None
-        zone = style.account_zones.get(event.account or "")
-        if time is not None and (time.tzinfo is not None or zone is not None):
-            return (time if time.tzinfo is not None else time.replace(tzinfo=zone)).replace(microsecond=0)
-    except (ValueError, OverflowError):
-        pass
-    return code(text)
+    given = event.record.get("createdDate")
+    zone = style.account_zones.get(event.account or "")
+    if time := read_date(given, zone):
+        yield style.words.say(Phrase.CREATED, time=time)
+    elif zone is None and (text := date_without_zone(given)):
+        yield style.words.say(Phrase.CREATED_WITHOUT_ZONE, text=text)
+    elif given:
+        yield style.words.say(Phrase.CREATED_AS_GIVEN, text=code(given))
 
 
 def _not_seen(event: Event, words: Words) -> Iterator[TextLine]:

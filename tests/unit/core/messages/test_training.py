@@ -221,6 +221,7 @@ def test_an_undocumented_status_is_shown_as_aitems_wrote_it() -> None:
         ("yesterday", "Created yesterday, as AiTEMS gave it"),
         ("9999-12-31T23:59:59", "Created 9999-12-31 14:59:59 UTC ·"),
         (20261123, "Created 20261123, as AiTEMS gave it"),
+        ("2026-11-23", "Created 2026-11-23, as AiTEMS gave it"),
     ],
 )
 def test_the_created_date_is_a_time_in_the_zone_of_its_account(created: object, shown: str) -> None:
@@ -232,8 +233,18 @@ def test_an_odd_created_date_stops_no_message(text: str) -> None:
     assert compose(sample_event(record={"createdDate": text}), SEOUL).headline == "Training failed"
 
 
-def test_without_the_zone_of_its_account_the_created_date_is_shown_as_it_came() -> None:
-    assert "Created 2026-11-23T09:14:07.031, as AiTEMS gave it" in text_of(sample_event(), Style())
+@pytest.mark.parametrize(
+    ("created", "shown"),
+    [
+        ("2026-11-23T09:14:07.031", "Created 2026-11-23 09:14:07 in an unknown zone"),
+        ("2026-11-23T09:14:07", "Created 2026-11-23 09:14:07 in an unknown zone"),
+        ("20261123T091407", "Created 2026-11-23 09:14:07 in an unknown zone"),
+        ("2026-11-23T09:14:07+09:00", "Created 2026-11-23 00:14:07 UTC"),
+        ("yesterday", "Created yesterday, as AiTEMS gave it"),
+    ],
+)
+def test_without_the_zone_of_its_account_the_created_date_says_so(created: str, shown: str) -> None:
+    assert shown in text_of(sample_event(record={"createdDate": created}), Style())
 
 
 def test_facts_without_information_are_left_out() -> None:
