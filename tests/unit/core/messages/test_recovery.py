@@ -33,7 +33,7 @@ REFUSED = {
     Cause.CLOCK: (401, "AiTEMS accepts requests now"),
 }
 SILENT = [Cause.DNS, Cause.CONNECT, Cause.TLS, Cause.DEADLINE, Cause.RESET, Cause.SERVER, Cause.BAD_ANSWER]
-SCOPES = {
+SCOPES: dict[str, tuple[IncidentScope, dict[str, Any]]] = {
     "account": (ACCOUNT_SCOPE, {}),
     "service list": (ACCOUNT_SCOPE, {"subject": EVERY_SERVICE_SUBJECT}),
     "service": (SERVICE_SCOPE, {}),
