@@ -215,6 +215,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.TEST_OK: "Alerts reach this channel. No training has changed",
         Phrase.TEST_BY: "Sent by {command}",
         Phrase.TEST_BY_ON: "Sent by {command} on {host}",
+        Phrase.SENT_TOGETHER: "sent together after up to {duration}",
         Phrase.BOUNDS: "between {after} and {before}",
         Phrase.AT: "at {time}",
         Phrase.TOOK: "took {duration}",

@@ -62,6 +62,8 @@ _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     }
 )
 """The heading of each group of rows, and its count in a sentence."""
+SHORT_WAIT: Final = timedelta(seconds=10)
+"""A wait below this needs no explanation."""
 _GONE_HEADLINES: Final = frozenset({Phrase.BATCH_GONE, Phrase.BATCH_SERVICES_GONE})
 
 
@@ -147,7 +149,19 @@ class GroupMessage:
     marks: tuple[TextLine, ...]
     muted: TextLine
     """The last line: the bounds of all events, and the incident that hid them."""
+    recorded_at: datetime
+    """The time at which the oldest event was recorded."""
     words: Words
+
+    def waited(self, now: datetime) -> TextLine:
+        """Say how long the oldest event waited for the message until ``now``, whatever the reason; empty for seconds.
+
+        It may have waited for a catch-up, for the pace of the channel, or for the receiver to work again.
+        """
+        waited = now - self.recorded_at
+        if waited < SHORT_WAIT:
+            return ()
+        return self.words.say(Phrase.SENT_TOGETHER, duration=self.words.duration(waited.total_seconds()))
 
     @property
     def title(self) -> TextLine:
@@ -189,6 +203,7 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
         also=tuple(_named(event, style) for event in also),
         marks=tuple(mark_lines(ordered, words)),
         muted=_muted(ordered, words),
+        recorded_at=min(event.recorded_at for event in events),
         words=words,
     )
 

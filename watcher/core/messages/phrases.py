@@ -233,6 +233,7 @@ class Phrase(StrEnum):
 
     # The muted line.
     BOUNDS = auto()
+    SENT_TOGETHER = auto()
     AT = auto()
     TOOK = auto()
     NOT_SEEN = auto()

@@ -115,6 +115,15 @@ def capital(line: TextLine) -> TextLine:
             return line
 
 
+def small(line: TextLine) -> TextLine:
+    """Undo ``capital`` for a line that another part of the same line comes before."""
+    match line:
+        case (str(first), *rest) if first:
+            return (first[0].lower() + first[1:], *rest)
+        case _:
+            return line
+
+
 def joined(parts: Iterable[TextLine], separator: str) -> TextLine:
     """Join the parts that are not empty."""
     pieces = [piece for part in parts if part for piece in (separator, *part)]

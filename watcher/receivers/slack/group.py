@@ -15,6 +15,7 @@ from typing import Any, Final
 from watcher.core.messages.group import GroupEntry, GroupMessage
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, TextLine, cut_note, plain_text
+from watcher.core.messages.words import capital, small
 from watcher.receivers.slack.layout import (
     TEXT_LIMIT,
     TEXT_ONLY,
@@ -81,18 +82,20 @@ def _blocks(
         yield from (section(text) for text in _sections(message, times))
     yield from (context(mrkdwn(line, MARK_LIMIT, times)) for line in marks)
     yield from (context(text) for text in _sent_separately(message, ALSO_LIMIT, times))
-    yield context(mrkdwn(_muted(message), MUTED_LIMIT, times))
+    yield context(mrkdwn(_muted(message, times), MUTED_LIMIT, times))
 
 
-def _muted(message: GroupMessage) -> TextLine:
+def _muted(message: GroupMessage, times: SlackTimes) -> TextLine:
     more = len(message.entries) - EVENTS_MAX
-    return (*message.muted, *((" · ", cut_note(more)) if more > 0 else ()))
+    cut = (cut_note(more),) if more > 0 else ()
+    waited = message.waited(times.now)
+    return capital(message.words.joined((waited, small(message.muted) if waited else message.muted, cut)))
 
 
 def _text_alone(message: GroupMessage, marks: Sequence[TextLine], times: SlackTimes, mention: str) -> str:
     head = [heading_line(message), *message.facts]
     rows = [row for part in message.sections for row in part.rows][:EVENTS_MAX]
-    timed = times.words.with_times([*head, *rows, *marks, _muted(message)], times.now, times.zone)
+    timed = times.words.with_times([*head, *rows, *marks, _muted(message, times)], times.now, times.zone)
     first, *above = [text_line(line, FACTS_LIMIT, times) for line in timed[: len(head)]]
     below = [text_line(line, MUTED_LIMIT, times) for line in timed[len(head) + len(rows) :]]
     below = [*_sent_separately(message, min(ALSO_LIMIT, ALSO_IN_TEXT // len(rows)), times), *below]

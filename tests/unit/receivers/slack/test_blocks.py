@@ -303,3 +303,19 @@ def test_mentions_of_the_routes_are_the_only_markup_and_keep_the_limits(
     assert slack_rules.faults(body, mentions) == []
     assert shown(body).split("\n")[0].endswith(" ".join(mentions))
     assert str(body["text"]).split("\n")[0].endswith(" ".join(mentions))
+
+
+@pytest.mark.parametrize(
+    ("waited_seconds", "text"),
+    [(9, None), (41, "Sent together after up to 41 s"), (7_260, "Sent together after up to 2 h 1 min"), (-5, None)],
+)
+@pytest.mark.parametrize("degrade", [0, 1, 2])
+def test_events_of_one_message_say_how_long_they_waited(waited_seconds: int, text: str | None, degrade: int) -> None:
+    events = [of_version(version, late=False) for version in ("v1", "v2", "v3")]
+    later = replace(events[2], recorded_at=RECORDED + timedelta(hours=1))
+    body = payload([*events[:2], later], degrade, may_be_repeat=False, now=RECORDED + timedelta(seconds=waited_seconds))
+    assert (text in shown(body)) if text else ("ogether" not in shown(body))
+    if text:
+        assert f"{text} · between" in shown(body)
+    alone = payload(events[:1], degrade, may_be_repeat=False, now=RECORDED + timedelta(hours=3))
+    assert "ogether" not in shown(alone)
