@@ -95,8 +95,15 @@ def _named(named: NamedEvent) -> Event:
     incident = None
     if named.incident_kind is not None:
         kind = Kind(named.incident_kind)
+        # Most accounts have answered before; a title does not know it.
         incident = IncidentFacts(
-            id="", kind=kind, cause=named.cause, detail="", evidence=named.evidence, since=named.at
+            id="",
+            kind=kind,
+            cause=named.cause,
+            detail="",
+            evidence=named.evidence,
+            since=named.at,
+            last_good_at=named.at,
         )
     receiver = None
     if named.receiver is not None:
