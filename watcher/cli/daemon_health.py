@@ -18,31 +18,20 @@ def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
     """Ask the daemon of the configuration's store for the reasons why it is not ready."""
     from watcher.cli.store_access import ask_daemon
     from watcher.control.client import PROMPT_SECONDS
-    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.control.protocol import ControlError, NoDaemonError, SocketGoneError
     from watcher.core.health.problems import DaemonHealth, DaemonState, read_health
 
     try:
         answer = ask_daemon(config, environ, "health", {}, timeout_seconds=PROMPT_SECONDS)
         return read_health(answer)
     except NoDaemonError:
-        return _without_socket(config.store_path(environ))
+        return DaemonHealth(state=DaemonState.ABSENT)
+    except SocketGoneError as error:
+        return DaemonHealth(state=DaemonState.SILENT, detail=error.problem)
     except ControlError as error:
         return DaemonHealth(state=DaemonState.SILENT, detail=f"{error}")
     except (ValueError, KeyError, TypeError):
         return DaemonHealth(state=DaemonState.SILENT, detail="it is of another version; restart it")
-
-
-def _without_socket(path: Path) -> DaemonHealth:
-    """Look for the process that the lock of the store names: its socket may have been removed."""
-    from watcher.core.health.problems import DaemonHealth, DaemonState
-    from watcher.store.sqlite.lock import running_daemon
-
-    pid = running_daemon(path)
-    if pid is None:
-        return DaemonHealth(state=DaemonState.ABSENT)
-    return DaemonHealth(
-        state=DaemonState.SILENT, detail=f"process {pid} seems to hold the store, but its control socket is gone"
-    )
 
 
 def store_failing(path: Path, daemon: DaemonHealth) -> str | None:

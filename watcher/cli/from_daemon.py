@@ -72,6 +72,7 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
     try:
         daemon = request(socket, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except NoDaemonError:
+        _warn_of_lost_socket(config)
         return None
     except ControlError as error:
         # Without its secrets the command may fail here, too; this then is the cause.
@@ -89,6 +90,16 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
         timeout_seconds=SILENCE_SECONDS,
         on_progress=_say_progress,
     )
+
+
+def _warn_of_lost_socket(config: Config) -> None:
+    from watcher.cli.store_access import require_no_daemon
+    from watcher.control.protocol import SocketGoneError
+
+    try:
+        require_no_daemon(config, os.environ)
+    except SocketGoneError as error:
+        say(f"warning: {error}")
 
 
 def _configuration(path: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,17 +52,32 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
     """Return the file of the configuration's store.
 
     Raises:
+        StoreLost: the file does not exist, although its daemon runs.
         StoreUnusable: the file does not exist.
     """
     from watcher.config.find_file import implied_state_folder
-    from watcher.store.errors import StoreUnusable
+    from watcher.store.errors import StoreLost, StoreUnusable
 
     path = config.store_path(environ)
     if path.exists():
         return path
+    if (pid := daemon_process(config, environ)) is not None:
+        raise StoreLost(path, pid)
     is_certain = config.state.url or "STATE_DIRECTORY" in environ or implied_state_folder(config.path)
     hint = "" if is_certain else f"\n{UNIT_HINT}"
     raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration{hint}")
+
+
+def daemon_process(config: Config, environ: Mapping[str, str]) -> object | None:
+    """Return the process number of the daemon of this store, if it answers; the store itself may be gone."""
+    from watcher.control.client import PROMPT_SECONDS
+    from watcher.control.protocol import ControlError, NoDaemonError
+
+    try:
+        answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
+    except (ControlError, NoDaemonError):
+        return None
+    return answer.get("pid") if _has_store(answer, config.store_path(environ)) else None
 
 
 def change(settings: Config, command: str, arguments: Mapping[str, object], alone: Alone) -> Answer:
@@ -72,14 +87,18 @@ def change(settings: Config, command: str, arguments: Mapping[str, object], alon
         ControlError: the daemon refuses the change.
         StoreError: there is no store, or it is unusable.
     """
-    from watcher.control.protocol import NoDaemonError
+    from watcher.control.protocol import NoDaemonError, SocketGoneError
+    from watcher.store.errors import StoreInUse
 
     try:
         return ask_daemon(settings, os.environ, command, arguments)
     except NoDaemonError:
-        # Opening would create a missing store.
-        require_store(settings, os.environ)
         return _alone(settings, command, alone)
+    except SocketGoneError:
+        # Only the lock proves that it runs: another process may have its number.
+        with suppress(StoreInUse):
+            return _alone(settings, command, alone)
+        raise
 
 
 def ask_daemon(
@@ -95,14 +114,34 @@ def ask_daemon(
     ``timeout_seconds`` is the longest wait for each daemon that is asked.
 
     Raises:
-        NoDaemonError: none listens.
+        NoDaemonError: none runs.
+        SocketGoneError: none listens, but one seems to run.
         ControlError: it refuses the request, or does not answer in time.
     """
     from watcher.control.client import TIMEOUT_SECONDS, request
+    from watcher.control.protocol import NoDaemonError
 
     seconds = timeout_seconds or TIMEOUT_SECONDS
     path = socket_of_store(config, environ, timeout_seconds=seconds)
-    return request(path, command, arguments, timeout_seconds=seconds)
+    try:
+        return request(path, command, arguments, timeout_seconds=seconds)
+    except NoDaemonError:
+        require_no_daemon(config, environ)
+        raise
+
+
+def require_no_daemon(config: Config, environ: Mapping[str, str]) -> None:
+    """Look for the process that the lock of the store names: a socket may have been removed under it.
+
+    Raises:
+        SocketGoneError: that process lives.
+    """
+    from watcher.control.protocol import SocketGoneError
+    from watcher.store.sqlite.lock import running_daemon
+
+    pid = running_daemon(config.store_path(environ))
+    if pid is not None:
+        raise SocketGoneError(pid)
 
 
 def socket_of_store(config: Config, environ: Mapping[str, str], *, timeout_seconds: float) -> Path:
@@ -126,6 +165,10 @@ def _daemon_has_store(path: Path, store: Path, timeout_seconds: float) -> bool:
         answer = request(path, "ping", {}, timeout_seconds=timeout_seconds)
     except (ControlError, NoDaemonError):
         return False
+    return _has_store(answer, store)
+
+
+def _has_store(answer: Answer, store: Path) -> bool:
     return Path(str(answer.get("store"))).resolve() == store.resolve()
 
 
@@ -145,6 +188,8 @@ def _alone(settings: Config, command: str, alone: Alone) -> Answer:
     from watcher.clock import Clock
     from watcher.store.sqlite.database import open_database
 
+    # Opening would create a missing store.
+    require_store(settings, os.environ)
     clock = Clock()
     database = open_database(settings.store_path(os.environ), purpose=command, now=clock.utc_now())
     try:

@@ -36,6 +36,17 @@ class NoDaemonError(Exception):
     """No daemon listens on the socket."""
 
 
+class SocketGoneError(ControlError):
+    """A daemon seems to run, but its control socket is gone; ``problem`` is the text without the remedy."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.problem = f"process {pid} seems to be the daemon of this store, but its control socket is gone"
+        super().__init__(
+            f"{self.problem}; it makes the socket again within a minute: try again then, and restart it if that fails"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ReportingHandler:
     """A handler that reports its progress, if the request asks for it."""

@@ -67,6 +67,8 @@ class StoreFacts:
     """The number of the daemon's user, where another user judges."""
     closed_files: Sequence[str] = ()
     """Files of the store that the daemon's user may not open."""
+    lost: str | None = None
+    """The problem of a daemon that runs although the file does not exist."""
     deviations: Sequence[str] | None = None
     """Descriptions of the stored deviations, oldest first; ``None`` if they cannot be read."""
 
@@ -154,6 +156,9 @@ def configuration_checks(faults: Sequence[ConfigFault]) -> Iterator[DoctorCheck]
 
 def store_checks(facts: StoreFacts) -> Iterator[DoctorCheck]:
     """Judge the store: its file, its schema and the deviations in it."""
+    if facts.lost is not None:
+        yield fault("store", facts.lost, REMEDIES[ProblemCode.STORE_UNREADABLE])
+        return
     if not facts.exists:
         yield warning(
             "store", f"there is no store at {facts.path}", "start the watcher once, or name the right configuration"

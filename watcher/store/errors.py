@@ -3,7 +3,8 @@
 StoreError
 ├── StoreInUse        another process holds the file
 ├── StoreUnusable     the file is another program's, or cannot be opened
-│   └── StoreDamaged  the file was a store, and is broken or an older state
+│   ├── StoreDamaged  the file was a store, and is broken or an older state
+│   └── StoreLost     the file is gone, and its daemon still runs
 ├── StoreTooNew       a later version of the watcher made it
 ├── BackupError       a backup cannot be made, or a file is no backup
 └── StaleSnapshot     a row has changed since it was read: a bug, or a second writer
@@ -26,6 +27,14 @@ class StoreUnusable(StoreError):  # noqa: N818 - as above
 
 class StoreDamaged(StoreUnusable):
     """The file is broken; the newest automatic backup may take its place."""
+
+
+class StoreLost(StoreUnusable):
+    """The file is no longer at its place, and its daemon still runs."""
+
+    def __init__(self, database: object, pid: object) -> None:
+        self.problem = f"process {pid}, the daemon of this store, runs without it: {database} was moved or removed"
+        super().__init__(f"{self.problem}; put the file or its folder back, or stop the daemon and restore a backup")
 
 
 class StoreTooNew(StoreError):  # noqa: N818 - as above

@@ -53,7 +53,7 @@ def local_checks(
     daemon = daemon_facts(config, environ)
     user = daemon_user(daemon, path)
     yield versions_check(_versions(), needed)
-    yield from store_checks(with_rights(facts, user))
+    yield from store_checks(with_rights(facts, user) if facts.exists else _missing(facts, config, environ))
     yield _disk_check(path)
     if not any(problem.code in ABOUT_DAEMON for problem in problems or ()):
         yield daemon_check(daemon, __version__)
@@ -69,6 +69,20 @@ def daemon_user(daemon: DaemonFacts, store: Path) -> Owner | None:
     if isinstance(daemon.uid, int) and isinstance(daemon.gid, int):
         return Owner(daemon.uid, daemon.gid)
     return owner_of_store(store)
+
+
+def _missing(facts: StoreFacts, config: Config, environ: Mapping[str, str]) -> StoreFacts:
+    """Note that the file was lost, if its daemon runs."""
+    from watcher.cli.store_access import require_store
+    from watcher.store.errors import StoreLost, StoreUnusable
+
+    try:
+        require_store(config, environ)
+    except StoreLost as error:
+        return replace(facts, lost=error.problem)
+    except StoreUnusable:
+        pass
+    return facts
 
 
 def with_rights(facts: StoreFacts, user: Owner | None) -> StoreFacts:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, find_config
 from watcher.cli.text.output import cell, say, screen
+
+if TYPE_CHECKING:
+    from watcher.config import Config
 
 END: Final = help_end(
     "aitems-watcher reload --config /etc/aitems-watcher/config.toml",
@@ -75,15 +78,26 @@ def _ask(path: Path) -> Mapping[str, object]:
 def _ask_beside_store(path: Path) -> Mapping[str, object]:
     """Ask the daemon of the file's store, also about a faulty file: it reports the faults."""
     from watcher.config.usable_part import load_usable
-    from watcher.control.client import request
-    from watcher.control.protocol import NoDaemonError
-    from watcher.control.socket_path import link_path
+    from watcher.control.protocol import NoDaemonError, SocketGoneError
 
     config, faulty = load_usable(path)
     try:
-        return request(link_path(config.store_path(os.environ)), "reload", {})
-    except NoDaemonError as error:
+        return _ask_at_link(config)
+    except (NoDaemonError, SocketGoneError) as error:
         if faulty is None:
             raise
         say(f"{error}")
         raise faulty from None
+
+
+def _ask_at_link(config: Config) -> Mapping[str, object]:
+    from watcher.cli.store_access import require_no_daemon
+    from watcher.control.client import request
+    from watcher.control.protocol import NoDaemonError
+    from watcher.control.socket_path import link_path
+
+    try:
+        return request(link_path(config.store_path(os.environ)), "reload", {})
+    except NoDaemonError:
+        require_no_daemon(config, os.environ)
+        raise

@@ -140,14 +140,24 @@ class StatusRequest:
 def show(request: StatusRequest, settings: Config) -> bool:
     """Read and write the status once; return whether it has a problem."""
     daemon = daemon_health(settings, os.environ)
-    with reading(settings, os.environ) as views:
-        page = _read(request, settings, views, daemon)
+    page = _page(request, settings, daemon)
     out = screen(wide=request.wide)
     if request.as_json:
         out.json(page.as_json(), indent=request.indent)
     else:
         _write(page, local_times(os.environ, page.at, wide=request.wide), out)
     return page.has_problem
+
+
+def _page(request: StatusRequest, settings: Config, daemon: DaemonHealth) -> StatusReport | TrainingPage:
+    from watcher.cli.commands.status_facts import without_store
+    from watcher.store.errors import StoreLost
+
+    try:
+        with reading(settings, os.environ) as views:
+            return _read(request, settings, views, daemon)
+    except StoreLost as error:
+        return without_store(settings, daemon, error)
 
 
 def _read(request: StatusRequest, settings: Config, views: Views, daemon: DaemonHealth) -> StatusReport | TrainingPage:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from watcher.reports.status import FailedDelivery, PollReport, StatusReport
     from watcher.reports.training_page import TrainingPage
     from watcher.reports.trainings import Selection, TrainingTotals
+    from watcher.store.errors import StoreLost
     from watcher.store.trainings import Order
     from watcher.store.views import QueueState, Views
 
@@ -89,6 +90,27 @@ def _planned(config: Config) -> list[Poll]:
     from watcher.config.to_core import polls_of
 
     return [poll for poll in polls_of(config) if poll.service.account in config.accounts]
+
+
+def without_store(config: Config, daemon: DaemonHealth, error: StoreLost) -> StatusReport:
+    """Return the status of a daemon whose store is no longer at its place."""
+    from watcher.clock import Clock
+    from watcher.core.health.problems import Problem, ProblemCode
+    from watcher.reports.status import StatusReport
+    from watcher.reports.trainings import TrainingTotals
+
+    lost = Problem(code=ProblemCode.STORE_UNREADABLE, text=error.problem)
+    return StatusReport(
+        at=Clock().utc_now(),
+        trainings=(),
+        totals=TrainingTotals(),
+        polls=(),
+        incidents=(),
+        queues=(),
+        failed_deliveries=(),
+        receivers=frozenset(config.receivers),
+        daemon=replace(daemon, problems=(lost, *daemon.problems)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def restore(file: BackupArgument = None, config: ConfigOption = None) -> None:
     with plain_errors():
         from watcher.store.sqlite.database import restore_database
 
-        store = _store_path(config)
+        store = _store_to_replace(config)
         database = restore_database(store, file, now=_now())
         database.close()
     _show_opening(database.opening)
@@ -140,8 +140,20 @@ def _show_opening(opening: Opening) -> None:
             screen().line(cell(f"the old store: {recovery.set_aside}"))
 
 
-def _store_path(config: Path | None) -> Path:
-    return load_config(config).store_path(os.environ)
+def _store_to_replace(config: Path | None) -> Path:
+    """Return the file of the store; a daemon that has lost it holds no lock there.
+
+    Raises:
+        StoreLost: such a daemon runs.
+    """
+    from watcher.cli.store_access import daemon_process
+    from watcher.store.errors import StoreLost
+
+    settings = load_config(config)
+    store = settings.store_path(os.environ)
+    if not store.exists() and (pid := daemon_process(settings, os.environ)) is not None:
+        raise StoreLost(store, pid)
+    return store
 
 
 def _existing_store(config: Path | None) -> Path:

@@ -49,7 +49,9 @@ REMEDIES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
     {
         ProblemCode.NO_DAEMON: "systemctl start aitems-watcher, or aitems-watcher run",
         ProblemCode.DAEMON_SILENT: "systemctl restart aitems-watcher if it hangs; see its log",
-        ProblemCode.STORE_UNREADABLE: "see the log of the daemon; put a moved file back, or restore a backup",
+        ProblemCode.STORE_UNREADABLE: (
+            "see the log of the daemon; put a moved file or folder back, or stop the daemon and restore a backup"
+        ),
         ProblemCode.STORE_FAILING: "free some space, or check the disk and its mount; the daemon continues by itself",
         ProblemCode.LOOP_LATE: "check the load of this machine; systemctl restart aitems-watcher if it hangs",
         ProblemCode.EVENTS_UNROUTED: "the log of the daemon has the cause at routing.failed",
