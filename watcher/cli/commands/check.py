@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config
 from watcher.cli.text.output import Screen, say, screen
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ OnlineOption = Annotated[
 ]
 
 
-def check(config: ConfigOption = None, online: OnlineOption = False, as_json: JsonOption = False) -> None:
+def check(
+    config: ConfigOption = None, online: OnlineOption = False, wide: WideOption = False, as_json: JsonOption = False
+) -> None:
     """Check the configuration, and with --online the connections.
 
     Prints every fault at once, or the plan: requests, delays, receivers and routes. Without --online it reads no
@@ -46,7 +48,7 @@ def check(config: ConfigOption = None, online: OnlineOption = False, as_json: Js
     with plain_errors():
         settings = load_config(config)
         plan = _plan(settings)
-        out = screen()
+        out = screen(wide=wide)
         if plan.refusals:
             _refuse(plan, out, as_json=as_json)
         if not as_json:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config, present_times
+from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, WideOption, load_config, present_times
 from watcher.cli.runtime import quiet_logs, run_async, runtime
 from watcher.cli.text.output import Screen, screen
 
 if TYPE_CHECKING:
     from watcher.app import Daemon, Runtime
+    from watcher.cli.text.times import LocalTimes
     from watcher.config import Config
     from watcher.core.polling.result import PollState
     from watcher.reports.single_run import SingleRun
@@ -33,7 +34,9 @@ END: Final = help_end(
 FIRST_PAGE: Final = 50
 
 
-def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: VerboseOption = False) -> None:
+def once(
+    config: ConfigOption = None, wide: WideOption = False, as_json: JsonOption = False, verbose: VerboseOption = False
+) -> None:
     """Poll everything once, send the messages that are due, and end.
 
     The next run retries messages that were not delivered. With --json it prints one object; receivers of the kind
@@ -43,11 +46,11 @@ def once(config: ConfigOption = None, as_json: JsonOption = False, verbose: Verb
         settings = load_config(config)
         process = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
         result = run_async(_run(settings, process))
-    out = screen()
+    out = screen(wide=wide)
     if as_json:
         out.json(result.as_json(frozenset(settings.receivers)))
     else:
-        _show(result, frozenset(settings.receivers), out)
+        _show(result, frozenset(settings.receivers), present_times(wide=wide), out)
     raise typer.Exit(ExitStatus.FAILED if result.failed else ExitStatus.OK)
 
 
@@ -93,11 +96,10 @@ def _read(
             limit *= 2
 
 
-def _show(result: SingleRun, receivers: frozenset[str], out: Screen) -> None:
+def _show(result: SingleRun, receivers: frozenset[str], times: LocalTimes, out: Screen) -> None:
     from watcher.cli.text.history import history_table
     from watcher.cli.text.status import queue_table, show_polls
 
-    times = present_times()
     if result.events:
         out.table(history_table(result.events, times))
     show_polls(result.polls, times, out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, load_config, present_times
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, load_config, present_times
 from watcher.cli.text.output import screen
 from watcher.core.event import Event, Kind
 
@@ -71,6 +71,7 @@ def route(  # noqa: PLR0913 - one parameter an option
     status: StatusOption = None,
     from_: FromOption = None,
     label: LabelOption = None,
+    wide: WideOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,7 +100,7 @@ def route(  # noqa: PLR0913 - one parameter an option
         settings = load_config(config)
         subject = _invented(request, settings) if event is None else _stored(event, settings)
         report = report_on(subject.event, settings, subject.recent, subject.silence)
-    _show(subject, report, as_json=as_json)
+    _show(subject, report, wide=wide, as_json=as_json)
     raise typer.Exit(ExitStatus.OK if report.recipients else ExitStatus.FAILED)
 
 
@@ -122,13 +123,13 @@ class _RoutedEvent:
     """The silence that covers it now."""
 
 
-def _show(subject: _RoutedEvent, report: RouteReport, *, as_json: bool) -> None:
+def _show(subject: _RoutedEvent, report: RouteReport, *, wide: bool, as_json: bool) -> None:
     if as_json:
         screen().json(_document(subject, report))
         return
     from watcher.cli.text.route import show_route
 
-    show_route(subject.event, subject.stored, report, present_times(), screen())
+    show_route(subject.event, subject.stored, report, present_times(wide=wide), screen(wide=wide))
 
 
 def _invented(request: SampleRequest, config: Config) -> _RoutedEvent:

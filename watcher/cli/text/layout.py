@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ GAP: Final = "  "
 INDENT: Final = "    "
 """The indent of the second line of a row that needs two."""
 ELLIPSIS: Final = "…"
+ID: Final = re.compile(r"\b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])\w{8,}")
+"""A word that may be an id of AiTEMS, of the watcher or of Slack: letters with a digit, e.g. ``6wxgu1abcde``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Column:
     omitted: int = 0
     """The rank in which it is omitted where the table is too wide: 1 goes first, 0 stays."""
     least: int = 0
-    """The columns to which its text may be shortened; 0 for never."""
+    """The columns to which its text may be shortened, behind its last id; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def layout_of(table: Table, limit: int | None) -> Layout:
     columns = [_column(item) for item in table.columns]
     kept = [index for index in range(len(columns)) if any(row[index].text for row in table.rows)]
     natural = {index: _natural(table, columns, index) for index in kept}
-    least = {index: min(natural[index], columns[index].least or natural[index]) for index in kept}
+    least = {index: min(natural[index], _least(table, columns, index) or natural[index]) for index in kept}
     if limit is None:
         return Layout(tuple(kept), tuple(natural[index] for index in kept), (range(len(kept)),))
     for index in sorted((index for index in kept if columns[index].omitted), key=lambda index: columns[index].omitted):
@@ -92,6 +95,19 @@ def _column(item: Column | str) -> Column:
 
 def _natural(table: Table, columns: Sequence[Column], index: int) -> int:
     return max(width(columns[index].heading), *(width(row[index].text) for row in table.rows))
+
+
+def _least(table: Table, columns: Sequence[Column], index: int) -> int:
+    """Return the columns to which a text may be shortened: its ids stay whole."""
+    least = columns[index].least
+    return least and max(least, *(_up_to_last_id(row[index].text) for row in table.rows))
+
+
+def _up_to_last_id(text: str) -> int:
+    ends = [match.end() for match in ID.finditer(text)]
+    if not ends:
+        return 0
+    return width(text[: ends[-1]]) + (width(ELLIPSIS) if ends[-1] < len(text) else 0)
 
 
 def _total(widths: Sequence[int]) -> int:

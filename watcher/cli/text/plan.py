@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from watcher.reports.plan import AccountPlan, PollPlan, ReceiverPlan, RoutePlan, WatchPlan
 
 TEXT_WIDTH: Final = 16
-"""The least columns of a text; a longer one is cut in a narrow terminal."""
+"""The least columns of a text; a longer one is cut in a narrow terminal, behind its last id."""
 
 
 def show_plan(plan: PollPlan, out: Screen) -> None:

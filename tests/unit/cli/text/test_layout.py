@@ -117,3 +117,30 @@ def test_a_delivery_keeps_its_id_and_its_reason_at_80_columns() -> None:
     assert "msg_01jdxq5k" in line
     assert "held back by another" in line
     assert width(line) <= 80
+
+
+IDS = [
+    "view of 6wxgu1abcde",
+    "view of 6wxgu1abcdefghijkl and of nothing else in the world",
+    "service=6wxgu1abcde,7yaaa2abcde type=pop",
+    "msg_01jdxq5kabcdefg: the receiver said no, and it said it slowly",
+    "channel C0123456789",
+    "추천 모델 maqll0abcde 버전이 실패했습니다",
+]
+
+
+@pytest.mark.parametrize("text", IDS)
+@pytest.mark.parametrize("limit", [20, 40, 80, 100])
+def test_a_text_is_shortened_behind_its_ids_only(text: str, limit: int) -> None:
+    table = Table(("WATCH", Column("TEXT", least=6), "OTHER"), [row("w" * 30, text, "o" * 30), row("w", "", "o")])
+    shown = "\n".join(lines(table, limit))
+    ids = re.findall(r"6wxgu1\w+|7yaaa2\w+|msg_\w+|C0123456789|maqll0abcde", text)
+    assert ids
+    assert [item for item in ids if item not in shown] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["the receiver said no", "http 500: oops, 10 of 10", "2026-11-28 is a day", "relatedItem"]
+)
+def test_a_text_without_an_id_is_shortened_anywhere(text: str) -> None:
+    assert lines(Table((Column("TEXT", least=6),), [row(text)]), 6)[1] == f"{text[:5]}…"
