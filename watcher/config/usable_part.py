@@ -17,7 +17,7 @@ from watcher.config.faults import ConfigError, ConfigFault, KeyPath
 from watcher.config.models.settings import Config
 from watcher.config.reader import checked, config_of, load, normalised, read
 from watcher.config.validation.line_numbers import Lines
-from watcher.config.validation.syntax import syntax_problem
+from watcher.config.validation.syntax import line_of
 
 HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 STATE: Final = re.compile(r"""^[ \t]*(?:\[[ \t]*)?["']?state\b""", re.MULTILINE)
@@ -105,7 +105,7 @@ def _is_toml(piece: str) -> bool:
 
 def _piece_of(error: ValueError, pieces: Sequence[str]) -> int:
     """Return the index of the piece that contains the line of this error."""
-    line = syntax_problem(str(error), "".join(pieces)).line
+    line = line_of(str(error), "".join(pieces))
     last_lines = accumulate(piece.count("\n") for piece in pieces)
     return next((index for index, last in enumerate(last_lines) if line <= last), -1)
 
