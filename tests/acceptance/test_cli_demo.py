@@ -15,7 +15,7 @@ def test_ctrl_c_ends_it_with_status_0() -> None:
         read_until(process, "The first poll")
         status, rest = stopped(process, signal.SIGINT)
     assert status == 0
-    assert rest.splitlines()[-1] == "no alerts: nothing changed"
+    assert rest.splitlines()[-1] == "no events: nothing changed"
 
 
 def test_an_invalid_url_is_wrong_usage() -> None:

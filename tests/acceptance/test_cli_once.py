@@ -23,13 +23,13 @@ to = ["console", "away"]
 def test_the_first_poll_announces_nothing_and_the_next_announces_the_changes(workplace: Workplace) -> None:
     workplace.write(EVERY_KIND)
     first = workplace.command("once", env=KEYS)
-    assert (first.returncode, first.stdout) == (0, "1 poll, 0 failed; 0 changes; 0 not delivered\n")
+    assert (first.returncode, first.stdout) == (0, "1 poll, 0 failed; 0 events; 0 messages not delivered\n")
     workplace.set_training("v1", "completed")
     workplace.set_training("v2", "requesting")
     second = workplace.command("once", env=KEYS)
     assert second.returncode == 0
     assert "learning -> completed" in second.stdout
-    assert second.stdout.endswith("1 poll, 0 failed; 2 changes; 0 not delivered\n")
+    assert second.stdout.endswith("1 poll, 0 failed; 2 events; 0 messages not delivered\n")
 
 
 def test_json_is_one_object_even_if_a_receiver_writes_json(workplace: Workplace) -> None:

@@ -45,7 +45,7 @@ class SingleRun:
     def summary(self) -> str:
         """The run in one line."""
         polls = f"{counted(len(self.polls), 'poll')}, {len(self.failed_polls)} failed"
-        return f"{polls}; {counted(len(self.events), 'change')}; {self.undelivered} not delivered"
+        return f"{polls}; {counted(len(self.events), 'event')}; {counted(self.undelivered, 'message')} not delivered"
 
     def as_json(self, receivers: frozenset[str]) -> dict[str, object]:
         """Return the run for programs; ``receivers`` are the configured ones."""

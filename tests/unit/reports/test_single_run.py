@@ -39,4 +39,4 @@ def test_json_counts_failed_polls_and_undelivered_messages() -> None:
     result = SingleRun(events=(), polls=[GOOD, FAILING], queues=[queue("ml-ops", State.PENDING, 2)])
     document = result.as_json(frozenset({"ml-ops"}))
     assert (document["failed_polls"], document["undelivered"]) == (1, 2)
-    assert result.summary == "2 polls, 1 failed; 0 changes; 2 not delivered"
+    assert result.summary == "2 polls, 1 failed; 0 events; 2 messages not delivered"

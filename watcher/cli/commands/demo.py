@@ -210,20 +210,42 @@ def _introduce(options: Demo, running: Running, out: Screen) -> None:
 
 
 def summary(events: Sequence[EventHistory]) -> str:
-    """Count the alerts by kind, in one line."""
+    """Count the events by kind, and the alerts that each receiver got, in one line."""
+    if not events:
+        return "no events: nothing changed"
     kinds = Counter(str(item.event.kind) for item in events)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{counted(len(events), 'alert')}: {counts}" if events else "no alerts: nothing changed"
+    return f"{counted(len(events), 'event')}: {counts}; {_delivered(events)}"
+
+
+def _delivered(events: Sequence[EventHistory]) -> str:
+    """Count the delivered alerts of each receiver: one alert may have several events, and an event none."""
+    alerts = Counter(
+        receiver
+        for receiver, _ in {
+            (outcome.receiver, outcome.delivery_id)
+            for item in events
+            for outcome in item.delivery_outcomes
+            if outcome.state is State.DELIVERED
+        }
+    )
+    if not alerts:
+        return "no alert delivered"
+    return ", ".join(f"{counted(count, 'alert')} to {receiver}" for receiver, count in sorted(alerts.items()))
 
 
 def failures(events: Sequence[EventHistory]) -> list[str]:
     """Return a line for each receiver and reason with failed alerts."""
     from watcher.core.messages.reasons import reason_text
 
-    found = Counter(
-        (delivery_outcome.receiver, reason_text(delivery_outcome.reason))
+    failed = {
+        (outcome.receiver, outcome.delivery_id): reason_text(outcome.reason)
         for item in events
-        for delivery_outcome in item.delivery_outcomes
-        if delivery_outcome.attempts and delivery_outcome.state is not State.DELIVERED
-    )
-    return [f"{receiver}: {count} not delivered: {reason}" for (receiver, reason), count in sorted(found.items())]
+        for outcome in item.delivery_outcomes
+        if outcome.attempts and outcome.state is not State.DELIVERED
+    }
+    found = Counter((receiver, reason) for (receiver, _), reason in failed.items())
+    return [
+        f"{receiver}: {counted(count, 'alert')} not delivered: {reason}"
+        for (receiver, reason), count in sorted(found.items())
+    ]
