@@ -28,6 +28,7 @@ from watcher.cli.commands import (
 )
 from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.options import HelpOption
+from watcher.cli.usage_errors import PlainGroup
 
 NAME: Final = "aitems-watcher"
 
@@ -41,6 +42,7 @@ END: Final = help_end(
 # No markup: it would load rich for each help and error, and its colours cannot be turned off.
 app: Final = typer.Typer(
     name=NAME,
+    cls=PlainGroup,
     no_args_is_help=True,
     # The two options for completion would load pydantic before each command.
     add_completion=False,
