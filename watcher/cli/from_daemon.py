@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from watcher.reports.doctor import SecretFacts
     from watcher.reports.online import OnlineCheck
 
+ONLY_IN_UNIT: Final = (
+    "the daemon does not run, so this command reads the secrets itself; those of the unit (LoadCredential=, "
+    "EnvironmentFile=) are only in its daemon: systemctl start aitems-watcher, then try again"
+)
 SILENCE_SECONDS: Final = 330.0
 """The longest wait for data: the daemon reports each minute; an older one is silent while calls wait for a budget."""
 
@@ -72,7 +76,7 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
     try:
         daemon = request(socket, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except NoDaemonError:
-        _warn_of_lost_socket(config)
+        _warn_of_absence(config, command)
         return None
     except ControlError as error:
         # Without its secrets the command may fail here, too; this then is the cause.
@@ -92,14 +96,20 @@ def _ask(config: Config, command: str, arguments: Mapping[str, object]) -> Mappi
     )
 
 
-def _warn_of_lost_socket(config: Config) -> None:
+def _warn_of_absence(config: Config, command: str) -> None:
+    """Say why the daemon's secrets are missing: its socket is gone, or the unit of the system's file is stopped."""
     from watcher.cli.store_access import require_no_daemon
+    from watcher.config.find_file import implied_state_folder
     from watcher.control.protocol import SocketGoneError
 
     try:
         require_no_daemon(config, os.environ)
     except SocketGoneError as error:
         say(f"warning: {error}")
+        return
+    # ``doctor`` has a line of its own about the daemon.
+    if command != "doctor.secrets" and implied_state_folder(config.path) is not None:
+        say(ONLY_IN_UNIT)
 
 
 def _configuration(path: Path) -> dict[str, str]:

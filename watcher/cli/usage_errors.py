@@ -11,7 +11,7 @@ import typer.core
 class PlainGroup(typer.core.TyperGroup):
     """Runs a command; a wrong value ends it with a plain text."""
 
-    def invoke(self, ctx: typer.Context) -> Any:  # noqa: ANN401 - the type of the library
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the library's own types are private
         """Run the command that the arguments name.
 
         Raises:

@@ -79,8 +79,9 @@ class SecretRef:
         folder = environ.get(CREDENTIALS_DIRECTORY)
         if not folder:
             raise SecretError(
-                f"the credential {self.name} is not there: ${CREDENTIALS_DIRECTORY} is not set; "
-                f"run as a systemd unit with LoadCredential={self.name}:…, or give the secret as {{ env = … }}"
+                f"the credential {self.name} is not there: ${CREDENTIALS_DIRECTORY} is not set; only the systemd unit "
+                f"has it: start the unit with LoadCredential={self.name}:…, whose daemon then serves this command, "
+                f"or set the variable to a folder with the file {self.name}"
             )
         return Path(folder) / self.name
 

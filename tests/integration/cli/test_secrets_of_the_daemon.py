@@ -16,7 +16,7 @@ from tests.integration.cli.support import Result, Run, runner
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.servers import Inbox, listening
-from watcher.config import Config, ConfigError, usable_part
+from watcher.config import Config, ConfigError, find_file, usable_part
 from watcher.config.usable_part import load_usable
 from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, serve
 
@@ -211,3 +211,26 @@ async def test_a_setting_that_cannot_be_used_has_the_same_end_with_and_without_a
     assert ("inside the daemon" in inside.err, "inside the daemon" in alone.err) == (True, False)
     assert (inside.status, alone.status) == (78, 78)
     assert inside.err.splitlines()[-1] == alone.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["check --online", "discover", "test hook", "doctor --online"])
+def test_without_the_unit_s_daemon_a_command_says_where_the_secrets_are(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(base_url="http://127.0.0.1:1/api/v1", service=SERVICE))
+    monkeypatch.setattr(find_file, "SYSTEM_FILE", path)
+    ended = runner(capsys)(*command.split(), "--config", path)
+    assert ended.err.count("systemctl start aitems-watcher, then try again") == 1
+    if command != "doctor --online":
+        assert "only the systemd unit has it: start the unit" in ended.out + ended.err
+    assert "{ env" not in ended.out + ended.err, "another kind of secret is no remedy on a server"
+
+
+async def test_a_verbose_test_inside_the_daemon_says_where_its_log_lines_are(place: Place) -> None:
+    verbose, quiet = await place.command("test hook --verbose"), await place.command("test hook")
+    assert (verbose.status, quiet.status) == (0, 0)
+    assert "in the log of the daemon" in verbose.err
+    assert "in the log of the daemon" not in quiet.err

@@ -10,7 +10,7 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, load_config
 from watcher.cli.runtime import quiet_logs, run_async, runtime
-from watcher.cli.text.output import screen
+from watcher.cli.text.output import say, screen
 from watcher.core.delivery.model import Delivered, Outcome
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _try(name: str, config: Config, *, verbose: bool, as_json: bool) -> tuple[Ou
 
     tried = tried_by_daemon(config, name)
     if tried is not None:
+        if verbose:
+            say("the log lines of this attempt are in the log of the daemon: journalctl -u aitems-watcher -n 50")
         return tried
     from watcher.wiring.alert_test import try_receiver
 
