@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from math import ceil
 
@@ -28,6 +28,20 @@ class OnlineCheck:
     def as_json(self) -> dict[str, object]:
         """Return the check for programs."""
         return asdict(self)
+
+
+class FirstFailures:
+    """Shortens a failure that repeats another one, e.g. of each watch of an account with a rejected key."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str | None, str], str] = {}
+
+    def shortened(self, check: OnlineCheck) -> OnlineCheck:
+        """Return the check as it is, or with a reference to the first one with the same failure."""
+        if check.good:
+            return check
+        first = self._first.setdefault((check.cause, check.detail), check.about)
+        return check if first == check.about else replace(check, detail=f"the same as {first}", advice="")
 
 
 def passed(about: str, detail: str, *, skew_seconds: float | None = None) -> OnlineCheck:

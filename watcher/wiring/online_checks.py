@@ -179,9 +179,19 @@ def _receiver_checks(config: Config, process: Runtime, stack: AsyncExitStack) ->
 
 
 async def _with_hints(pending: PendingCheck, secrets: Mapping[str, SecretRef], process: Runtime) -> OnlineCheck:
-    """Add the likely mistakes in a receiver's secrets: a probe sends none, so it does not notice them."""
+    """Add the faults and likely mistakes in a receiver's secrets: a probe sends none, so it does not notice them."""
     check = await pending
+    if not check.unusable and (problems := list(_unreadable(secrets, process))):
+        return unusable(check.about, SecretError("; ".join(problems)))
     return replace(check, advice=". ".join(filter(None, (check.advice, *_hints(secrets, process)))))
+
+
+def _unreadable(secrets: Mapping[str, SecretRef], process: Runtime) -> Iterator[str]:
+    for key, ref in secrets.items():
+        try:
+            process.secret(ref)
+        except SecretError as error:
+            yield f"{key}: {error}"
 
 
 def _hints(secrets: Mapping[str, SecretRef], process: Runtime) -> Iterator[str]:

@@ -189,13 +189,40 @@ async def test_keys_that_aitems_rejects_get_a_hint_about_a_likely_mistake(
         line for line in online.out.splitlines() if line.startswith(("account main  ", "watch *", "receiver hook"))
     )
     assert mistake in account
-    assert mistake in watch
+    assert "the same as account main" in watch
+    assert online.out.count(mistake) == 1
     assert "FAILED" in hook
     assert "secret (env HOOK_SECRET) is in quotes" in online.out
     problem, _, remedy = mistake.removeprefix("secret_key ").partition(": ")
     assert problem in doctor.out
     assert remedy in doctor.out
     assert SIMULATOR_SECRET_KEY not in online.out + online.err + doctor.out + doctor.err
+
+
+UNREADABLE = {
+    "no variable": 'secret = { env = "HOOK_SECRET" }',
+    "no file": 'secret = { file = "gone" }',
+    "no credential": 'secret = { credential = "hook" }',
+    "no header": 'headers = { "X-Key" = { env = "HOOK_SECRET" } }',
+}
+
+
+@pytest.mark.parametrize("given", UNREADABLE)
+async def test_a_reachable_receiver_whose_secret_cannot_be_read_is_no_good(
+    given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOOK_SECRET", "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NCP_ACCESS_KEY", SIMULATOR_ACCESS_KEY)
+    async with serve(Simulator()) as simulator:
+        text = KEYS.format(base_url=simulator.base_url, secret_key='{ env = "NCP_ACCESS_KEY" }')
+        text = text.replace('secret = { env = "HOOK_SECRET" }', UNREADABLE[given])
+        (tmp_path / "config.toml").write_text(text.replace("http://127.0.0.1:9/", simulator.base_url))
+        online = await asyncio.to_thread(runner(capsys), "check", "--online", "--config", tmp_path / "config.toml")
+    (hook,) = (line for line in online.out.splitlines() if line.startswith("receiver hook"))
+    assert "FAILED" in hook
+    assert "secret: " in hook or "X-Key" in hook
+    assert online.status == 78
 
 
 @pytest.mark.parametrize(("because", "problems"), [("asked-for", 0), ("damaged", 1), ("foreign-log", 1), (None, 1)])

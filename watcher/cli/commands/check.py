@@ -102,10 +102,12 @@ def _check_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineChe
     from watcher.cli.from_daemon import checks_of_daemon, say_wait
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.cli.text.verdicts import show_online_check
+    from watcher.reports.online import FirstFailures
 
+    failures = FirstFailures()
     if (answered := checks_of_daemon(config)) is not None:
         for check in answered if shown else ():
-            show_online_check(check, out)
+            show_online_check(failures.shortened(check), out)
         return answered
     from watcher.wiring.budget_waits import BudgetUse
     from watcher.wiring.online_checks import online_checks
@@ -117,7 +119,7 @@ def _check_online(config: Config, out: Screen, *, shown: bool) -> list[OnlineChe
         async for online_check in online_checks(config, process, BudgetUse(on_wait=say_wait)):
             checks.append(online_check)
             if shown:
-                show_online_check(online_check, out)
+                show_online_check(failures.shortened(online_check), out)
         return checks
 
     if shown:

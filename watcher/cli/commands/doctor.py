@@ -45,7 +45,7 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
         settings, faulty = load_usable_config(config)
         out = screen()
         checks = []
-        for item in _checks(settings, faulty, online=online):
+        for item in _checks(settings, faulty, online=online, short=not as_json):
             checks.append(item)
             if not as_json:
                 show_doctor_check(item, out)
@@ -54,11 +54,12 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
     raise typer.Exit(ExitStatus.FAILED if any(item.verdict == "fault" for item in checks) else ExitStatus.OK)
 
 
-def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iterator[DoctorCheck]:
+def _checks(config: Config, faulty: ConfigError | None, *, online: bool, short: bool) -> Iterator[DoctorCheck]:
     from watcher.cli.commands.doctor_facts import local_checks
     from watcher.cli.from_daemon import checks_of_daemon
     from watcher.cli.runtime import quiet_logs, run_async, runtime
     from watcher.reports.doctor import configuration_checks, online_checks_skipped, online_verdicts
+    from watcher.reports.online import FirstFailures
 
     process = runtime(quiet_logs(verbose=False))
     yield from configuration_checks(() if faulty is None else faulty.faults)
@@ -66,9 +67,9 @@ def _checks(config: Config, faulty: ConfigError | None, *, online: bool) -> Iter
     if not online:
         yield online_checks_skipped()
         return
-    answered = checks_of_daemon(config)
+    answered, failures = checks_of_daemon(config), FirstFailures()
     for check in run_async(_online_checks(config, process)) if answered is None else answered:
-        yield from online_verdicts(check)
+        yield from online_verdicts(failures.shortened(check) if short else check)
 
 
 async def _online_checks(config: Config, process: Runtime) -> list[OnlineCheck]:
