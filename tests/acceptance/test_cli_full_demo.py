@@ -19,7 +19,9 @@ def test_it_shows_alerts_sends_them_elsewhere_and_ends_after_its_time(
     assert "Ctrl-C ends it" in lines[0]
     assert any("New training · DEMO shop-main" in line for line in lines)
     assert any("Training completed · DEMO shop-main" in line for line in lines)
-    assert re.fullmatch(r"\d+ events: .*\b1 succeeded\b.*; \d+ alerts to console", lines[-2])
+    assert re.fullmatch(
+        r"\d+ events: .*\b1 succeeded\b.*; \d+ alerts to console, \d+ alerts? to slack-webhook", lines[-2]
+    )
     assert "\x1b" not in shown
     assert said == ""
     assert ["DEMO shop-main" in post["text"] for post in posted] == [True]

@@ -48,7 +48,7 @@ def test_a_failed_poll_or_delivery_is_named_and_fails_the_command(workplace: Wor
     workplace.set_training("v1", "completed")
     undelivered = workplace.command("once", env=KEYS)
     assert undelivered.returncode == 1
-    assert "away: pending (not sent: connect)" in undelivered.stdout
+    assert "pending: away (not sent: connect)" in undelivered.stdout
     workplace.simulator.control("DELETE", f"/services/{workplace.service}")
     failure = workplace.command("once", env=KEYS)
     assert failure.returncode == 1

@@ -30,7 +30,7 @@ def test_beside_a_daemon_nothing_arrives_until_the_silence_ends(workplace: Workp
             eventually(lambda: silenced(workplace) == 1)
             (delivery,) = listed(workplace, "--state", "silenced")
             assert (delivery["receiver"], delivery["reason"]) == ("hook", added["id"])
-            assert f"silenced ({added['id']})" in workplace.command("history").stdout
+            assert f"silenced: hook ({added['id'][:8]}" in workplace.command("history").stdout
             assert "by mina: moving the data" in workplace.deliveries("show", delivery["id"]).stdout
             status = workplace.command("status").stdout.splitlines()
             assert sum(added["id"] in line and "until 2" in line for line in status) == 1

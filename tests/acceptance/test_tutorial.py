@@ -207,7 +207,7 @@ def test_step_4_a_server(tmp_path: Path) -> None:
                 (tmp_path / block.file).write_text(block.text)
                 continue
             for command in block.commands():
-                if command.startswith(("install ", "aitems-watcher check ")):
+                if command.startswith(("install ", "rm config.toml", "aitems-watcher check ")):
                     terminals.type(re.sub(r"(?<= )/", f"{root}/", command))
                 else:
                     assert re.match(r"systemctl |scripts/install-server$|aitems-watcher status$", command)
