@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from watcher.core.event import Event
+from watcher.core.event import Event, Kind
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.reason import NO_ROUTE, RoutingCode, RoutingReason, routed
 from watcher.core.training.model import ServiceRef
@@ -23,6 +23,8 @@ CATCH_UP_PATIENCE: Final = timedelta(minutes=2)
 """The longest wait for a catch-up; it goes out earlier when everything was polled again."""
 MENTIONS_MAX: Final = 10
 """People and teams that one message mentions, within Slack's limits."""
+URGENT_IN_DIGESTS: Final = frozenset({Kind.FAILED, Kind.RECEIVER_RECOVERED})
+"""The urgent kinds that wait in a digest: a training that failed so often within the hour, and good news."""
 DEFAULT_MATCH: Final = Matcher()
 """Matches every event of the default kinds."""
 
@@ -137,9 +139,10 @@ def group_of(event: Event, route: Route, recent: int, flap_limit: int) -> Group 
     """Return the group that an event joins; ``None`` where it gets a message of its own.
 
     Late changes of one catch-up form a group. So do events of a route with ``group_for``. Urgent events join neither.
-    A flapping subject goes into digests, for any kind of event. An incident always gets a message of its own.
+    A flapping subject goes into digests. An incident never does, nor does a receiver's failure: nobody may learn ten
+    minutes late that alerts do not arrive.
     """
-    if event.incident is not None:
+    if event.incident is not None or (event.urgent and event.kind not in URGENT_IN_DIGESTS):
         return None
     if recent > flap_limit:
         return Group(key=f"digest {_digest_subject(event)}", patience=DIGEST_PATIENCE)

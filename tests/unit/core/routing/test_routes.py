@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.core.event import DEFAULT_KINDS, Event, IncidentFacts, Kind
+from watcher.core.event import DEFAULT_KINDS, URGENT_KINDS, Event, IncidentFacts, Kind
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.reason import NO_ROUTE, RoutingCode, routed
 from watcher.core.routing.routes import MENTIONS_MAX, Group, Route, merge_mentions, route_event
@@ -117,11 +117,24 @@ def test_a_flapping_training_goes_into_digests(kind: Kind) -> None:
     assert digest.key == "digest service:main/s"
 
 
-def test_flapping_trainings_of_one_service_share_a_digest_and_a_receiver_has_its_own() -> None:
+def test_flapping_trainings_of_one_service_share_a_digest() -> None:
     first, other = (group_of(replace(event(Kind.PROGRESS), version=name), ALL, recent=11) for name in ("v1", "v2"))
     assert first == other
-    announced = replace(event(Kind.RECEIVER_FAILING), account=None, service=None, subject="receiver:hook")
-    digest = group_of(announced, ALL, recent=11)
+
+
+def about_receiver(kind: Kind) -> Event:
+    return replace(event(kind), account=None, service=None, subject="receiver:hook")
+
+
+@pytest.mark.parametrize("kind", sorted(URGENT_KINDS - {Kind.FAILED, Kind.RECEIVER_RECOVERED}))
+def test_no_urgent_event_but_a_failure_of_a_flapping_training_waits_in_a_digest(kind: Kind) -> None:
+    assert group_of(about_receiver(kind), ALL, recent=11) is None
+    assert group_of(event(kind), replace(ALL, group_for=timedelta(seconds=30)), recent=99) is None
+
+
+def test_the_recoveries_of_a_flapping_receiver_have_a_digest_of_their_own() -> None:
+    assert group_of(about_receiver(Kind.RECEIVER_RECOVERED), ALL, recent=10) is None
+    digest = group_of(about_receiver(Kind.RECEIVER_RECOVERED), ALL, recent=11)
     assert digest is not None
     assert digest.key == "digest receiver:hook"
 
