@@ -307,6 +307,21 @@ def appeared(version: str) -> Event:
     )
 
 
+def service_incident(
+    name: str, kind: IncidentChangeKind = IncidentChangeKind.OPENED, seq: int = 1, **changes: Any
+) -> Event:
+    """Return the event about an incident of another service of the account."""
+    scope = IncidentScope(account=REF.account, service=ServiceRef(REF.account, name), service_name=name)
+    return incident_event(scope, kind, seq, **changes)
+
+
+def training_incident(version: str, **changes: Any) -> Event:
+    """Return the event about an incident of another training of the service."""
+    ref = TrainingRef(REF.account, REF.service, REF.type, version)
+    scope = IncidentScope(account=REF.account, service=REF.service_ref, training=ref, service_name="shop-main")
+    return incident_event(scope, **changes)
+
+
 GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
     "group-late": (
         [
@@ -338,6 +353,24 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         [],
     ),
     "group-services-gone": ([sample_service_event(Kind.GONE, service) for service in ("s1", "s2", "s3")], []),
+    "group-incidents": ([service_incident(f"shop-{number:02}") for number in range(30)], []),
+    "group-incidents-two-causes": (
+        [
+            service_incident("shop-a", since=RECORDED - timedelta(minutes=4)),
+            service_incident("shop-b"),
+            service_incident("shop-c", cause=Cause.DEADLINE, detail="no whole answer within 10 s"),
+            service_incident("shop-d", cause=Cause.PERMISSION, detail="HTTP 401, code 210, Permission Denied"),
+        ],
+        [],
+    ),
+    "group-incidents-over": (
+        [
+            service_incident(f"shop-{name}", IncidentChangeKind.CLOSED, 2, since=RECORDED - timedelta(minutes=minutes))
+            for minutes, name in enumerate("abcdefghi", start=2)
+        ],
+        [],
+    ),
+    "group-not-found": ([training_incident(f"maqll0{letter * 5}", **NEVER) for letter in "abcd"], []),
     "group-receivers": ([sample_receiver_event(), dead_letters_event(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],

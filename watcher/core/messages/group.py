@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
+from watcher.core.messages.group_message import GroupEntry, GroupMessage, GroupSection, Result
+from watcher.core.messages.incident_group import compose_incidents, is_of_incidents
 from watcher.core.messages.last_line import bounds_line
 from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
@@ -26,18 +27,6 @@ SERVICES_MAX: Final = 3
 ONE_CAUSE_SPAN: Final = timedelta(minutes=1)
 """Failures whose bounds lie in this span have probably one cause."""
 ONE_CAUSE_FAILURES: Final = 3
-
-
-class Result(StrEnum):
-    """The group of rows that an event belongs to, in the order of the message."""
-
-    FAILED = "failed"
-    GONE = "gone"
-    RESTARTED = "restarted"
-    COMPLETED = "completed"
-    PROGRESS = "progress"
-    NEW = "new"
-    OTHER = "other"
 
 
 _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
@@ -62,119 +51,7 @@ _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     }
 )
 """The heading of each group of rows, and its count in a sentence."""
-SHORT_WAIT: Final = timedelta(seconds=10)
-"""A wait below this needs no explanation."""
 _GONE_HEADLINES: Final = frozenset({Phrase.BATCH_GONE, Phrase.BATCH_SERVICES_GONE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupEntry:
-    """One event of several."""
-
-    result: Result
-    service: Code
-    """The service; for an event without one, its subject."""
-    training_type: Code | None
-    version: Code | None
-    from_status: str
-    """Empty where it is not known."""
-    status: TextLine
-    """The new status, or the headline of an event that is not about a training."""
-    change: TextLine
-    """The old and the new status."""
-    not_seen: TextLine
-    """The stages between them that no poll returned."""
-    duration: str
-    """How long the run took; empty where it is not known."""
-    duration_seconds: float
-    bounds: tuple[datetime, datetime] | None
-    """The bounds of the event; ``None`` where those of the whole message say the same."""
-    marks: tuple[str, ...]
-    """The marks, in one or two words; only those that not every event has."""
-
-    @property
-    def subject(self) -> TextLine:
-        """The training, or the other subject of the event."""
-        parts = (self.service, self.training_type, self.version)
-        return joined(((part,) for part in parts if part is not None), " · ")
-
-    def row(self, words: Words, *, below_service: bool) -> TextLine:
-        """Return the whole line; ``below_service`` leaves the service out, which a heading names."""
-        subject = self.subject
-        if below_service and self.training_type is not None and self.version is not None:
-            subject = (self.training_type, " · ", self.version)
-        change = self.change
-        if self.duration:
-            change = words.say(Phrase.ROW_AFTER, change=change, duration=self.duration)
-        change = joined((change, self.not_seen), ", ")
-        alone = words.say(Phrase.ROW_ALONE, subject=subject)
-        line = self._with_bounds(words.say(Phrase.ROW, subject=subject, change=change) if change else alone, words)
-        return joined((line, *((mark,) for mark in self.marks)), ", ")
-
-    def _with_bounds(self, line: TextLine, words: Words) -> TextLine:
-        if self.bounds is None:
-            return line
-        after, before = self.bounds
-        if after == before:
-            return words.say(Phrase.ROW_AT, row=line, time=after)
-        return words.say(Phrase.ROW_BOUNDS, row=line, after=after, before=before)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupSection:
-    """Rows below one heading."""
-
-    heading: TextLine
-    rows: tuple[TextLine, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupMessage:
-    """The text about several events, failures first."""
-
-    severity: Severity
-    """The highest severity among the events."""
-    sign: Symbol
-    headline: str
-    """The happening, in our own words."""
-    subject: TextLine
-    """The rest of the first line: a training, services with their counts, or the number of other changes."""
-    facts: tuple[TextLine, ...]
-    entries: tuple[GroupEntry, ...]
-    sections: tuple[GroupSection, ...]
-    """A row for every entry."""
-    all_failed: bool
-    also: tuple[TextLine, ...]
-    """The subject and status of each event of the same catch-up that was sent separately."""
-    marks: tuple[TextLine, ...]
-    muted: TextLine
-    """The last line: the bounds of all events, and the incident that hid them."""
-    recorded_at: datetime
-    """The time at which the oldest event was recorded."""
-    words: Words
-
-    def waited(self, now: datetime) -> TextLine:
-        """Say how long the oldest event waited for the message until ``now``, whatever the reason; empty for seconds.
-
-        It may have waited for a catch-up, for the pace of the channel, or for the receiver to work again.
-        """
-        waited = now - self.recorded_at
-        if waited < SHORT_WAIT:
-            return ()
-        return self.words.say(Phrase.SENT_TOGETHER, duration=self.words.duration(waited.total_seconds()))
-
-    @property
-    def title(self) -> TextLine:
-        """The headline and the rest of the first line, without the sign."""
-        return joined(((self.headline,), self.subject), " · ")
-
-    def sent_separately(self, most: int) -> TextLine:
-        """Name at most ``most`` of the events that were sent separately, and count the others; empty without any."""
-        if not self.also:
-            return ()
-        if most == 0:
-            return self.words.say(Phrase.SENT_SEPARATELY_COUNT, count=len(self.also))
-        return capital(self.words.say(Phrase.SENT_SEPARATELY, list=self.words.listed(self.also, most, "; ")))
 
 
 def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style = PLAIN_STYLE) -> GroupMessage:
@@ -185,6 +62,8 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
         also: events of the same catch-up that were sent separately.
         style: the receiver's settings.
     """
+    if is_of_incidents(events):
+        return compose_incidents(events, style)
     words = style.words
     ordered = sorted(events, key=lambda event: list(Result).index(_result(event)))
     messages = [compose(event, style) for event in ordered]
@@ -200,6 +79,7 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
         entries=entries,
         sections=tuple(_sections(entries, words, by_service=all_failed)),
         all_failed=all_failed,
+        caption=Phrase.CAPTION_FAILED if all_failed else Phrase.CAPTION_CHANGES,
         also=tuple(_named(event, style) for event in also),
         marks=tuple(mark_lines(ordered, words)),
         muted=_muted(ordered, words),

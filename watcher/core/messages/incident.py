@@ -147,7 +147,7 @@ def _headline(event: Event, facts: IncidentFacts, words: Words) -> str:
     if facts.cause in _HEADLINES:
         return words.text(_HEADLINES[facts.cause], evidence=_evidence(facts, words))
     goes_on = event.reason == IncidentChangeKind.UPDATED
-    return words.text(Phrase.STILL_NO_ANSWER if goes_on else Phrase.NO_ANSWER, cause=_cause(facts, words))
+    return words.text(Phrase.STILL_NO_ANSWER if goes_on else Phrase.NO_ANSWER, cause=short_cause(facts, words))
 
 
 def _clock_headline(facts: IncidentFacts, words: Words) -> str:
@@ -166,7 +166,7 @@ def _evidence(facts: IncidentFacts, words: Words) -> str:
     return words.text(Phrase.EVIDENCE_CODE, http=found.http_status, code=found.code)
 
 
-def _cause(facts: IncidentFacts, words: Words) -> str:
+def short_cause(facts: IncidentFacts, words: Words) -> str:
     """Write the cause in one or two words, e.g. ``HTTP 503`` or ``timeout``."""
     if facts.kind in STORE_KINDS:
         return words.text(Phrase.STORE_OTHER, cause=store_cause(facts.cause, words))
@@ -195,12 +195,12 @@ def _recovered(event: Event, facts: IncidentFacts) -> Phrase:
 
 def _beginning(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
     yield _state(event, facts, words)
-    yield from _pause(facts, words)
+    yield from pause_lines(facts, words)
     if about(event) is About.CLOCK:
         yield words.say(Phrase.REMEDY_CLOCK_EARLY, command=code(CLOCK_COMMAND))
     else:
         yield from remedy_lines(facts, words)
-    if _detail_helps(facts):
+    if detail_helps(facts):
         yield words.say(Phrase.DETAIL, detail=code(facts.detail, DETAIL_LIMIT))
 
 
@@ -215,7 +215,8 @@ def _state(event: Event, facts: IncidentFacts, words: Words) -> TextLine:
     return words.say(_state_phrase(event, facts), time=facts.since)
 
 
-def _pause(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
+def pause_lines(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
+    """Return the end of the account's pause, if its requests pause."""
     if facts.paused_until is not None:
         yield words.say(Phrase.PAUSES_UNTIL, time=facts.paused_until.replace(microsecond=0))
 
@@ -224,7 +225,7 @@ def _goes_on(facts: IncidentFacts, lasted: str, words: Words) -> TextLine:
     if facts.previous is None:
         return words.say(Phrase.GOES_ON, duration=lasted, time=facts.since)
     until = facts.previous.until.replace(microsecond=0)
-    cause = _cause(_before(facts, facts.previous), words)
+    cause = short_cause(_before(facts, facts.previous), words)
     return words.say(Phrase.GOES_ON_AFTER, duration=lasted, time=facts.since, until=until, cause=cause)
 
 
@@ -247,7 +248,7 @@ def _state_phrase(event: Event, facts: IncidentFacts) -> Phrase:
             return Phrase.NO_STATUS_SERVICE
 
 
-def _detail_helps(facts: IncidentFacts) -> bool:
+def detail_helps(facts: IncidentFacts) -> bool:
     """Say whether the detail tells more than the headline: not for an answer or a fault that the headline names."""
     if facts.cause == STORE_REMOVED:
         return False
@@ -295,10 +296,10 @@ def _lasted(event: Event, facts: IncidentFacts, words: Words, usual: Phrase) -> 
 
 def _causes(facts: IncidentFacts, words: Words) -> str:
     """Write the cause of an incident that is over, behind the former one where that was another."""
-    then = _cause(facts, words)
+    then = short_cause(facts, words)
     if facts.previous is None:
         return then
-    return words.text(Phrase.CAUSE_THEN, first=_cause(_before(facts, facts.previous), words), then=then)
+    return words.text(Phrase.CAUSE_THEN, first=short_cause(_before(facts, facts.previous), words), then=then)
 
 
 def _ending_parts(event: Event, facts: IncidentFacts, words: Words) -> Iterator[TextLine]:

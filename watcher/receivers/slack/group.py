@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from watcher.core.messages.group import GroupEntry, GroupMessage
+from watcher.core.messages.group_message import GroupEntry, GroupMessage
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import Code, TextLine, cut_note, plain_text
 from watcher.core.messages.words import capital, small
@@ -143,13 +143,13 @@ def _table(message: GroupMessage, times: SlackTimes) -> dict[str, Any]:
     columns = _columns(message, entries, times)
     rows = [[read(entry) for _, read in columns] for entry in entries]
     header: list[Cell] = [times.words.text(name) for name, _ in columns]
-    caption = Phrase.CAPTION_FAILED if message.all_failed else Phrase.CAPTION_CHANGES
+    # The version identifies a row; where there is none, the service does, which then is the first column.
+    row_header = len(columns) - 1 if _has_versions(entries) else 0
     return {
         "type": "data_table",
-        "caption": times.words.text(caption, count=len(entries)),
+        "caption": times.words.text(message.caption, count=len(entries)),
         "page_size": PAGE_SIZE,
-        # The version identifies a row.
-        "row_header_column_index": len(columns) - 1,
+        "row_header_column_index": row_header,
         "rows": [[_cell(cell) for cell in row] for row in _shortened([header, *rows])],
     }
 
@@ -160,6 +160,8 @@ def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: SlackT
     train_type: Column = (Phrase.COLUMN_TYPE, lambda entry: _optional(entry.training_type))
     status: Column = (Phrase.COLUMN_STATUS, lambda entry: plain_text(entry.status))
     first = [service, train_type, status] if message.all_failed else [status, service, train_type]
+    if not _has_versions(entries):
+        first = [service, status]
     optional: list[Column] = [
         (Phrase.COLUMN_FROM, lambda entry: entry.from_status),
         (Phrase.COLUMN_AFTER, lambda entry: (entry.duration_seconds, entry.duration) if entry.duration else ""),
@@ -167,7 +169,12 @@ def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: SlackT
         (Phrase.COLUMN_MARKS, lambda entry: ", ".join(entry.marks)),
     ]
     version: Column = (Phrase.COLUMN_VERSION, lambda entry: _optional(entry.version))
-    return [*first, *(column for column in optional if any(column[1](entry) for entry in entries)), version]
+    last = [version] if _has_versions(entries) else []
+    return [*first, *(column for column in optional if any(column[1](entry) for entry in entries)), *last]
+
+
+def _has_versions(entries: Sequence[GroupEntry]) -> bool:
+    return any(entry.version is not None for entry in entries)
 
 
 def _optional(piece: Code | None) -> str:

@@ -1,7 +1,8 @@
 """Join what waits for a channel: the due deliveries of single events become one message.
 
-The oldest of them takes the events, the places in the lines and the mentions of the others, whose rows are deleted.
-Each event keeps its one entry in the ledger.
+Events of trainings share a message. So do incidents of one account that began, or that are over. The oldest delivery
+takes the events, the places in the lines and the mentions of the others, whose rows are deleted. Each event keeps
+its one entry in the ledger.
 """
 
 from __future__ import annotations
@@ -9,11 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from watcher.core.delivery.model import State
-from watcher.core.event import INCIDENT_KINDS, RECEIVER_KINDS, STORE_KINDS
+from watcher.core.event import INCIDENT_KINDS, RECEIVER_KINDS, STORE_KINDS, Kind
+from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.routes import merge_mentions
+from watcher.core.training.model import ServiceRef
 from watcher.store import schema
 from watcher.store.rows import Row, read_mentions, write_mentions
 
@@ -25,8 +41,12 @@ CANDIDATES_MAX: Final = 1_000
 _delivery = schema.delivery
 _line = schema.line
 _own = schema.line.alias("own_line")
-_OF_NO_TRAINING: Final = sorted(INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS)
-"""Kinds of events that need a message of their own, for their remedy."""
+_event = schema.event
+_OF_A_TRAINING: Final = _event.c.kind.not_in(sorted(INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS))
+"""The events that change a training or a service."""
+_ANY: Final = true()
+_INCIDENT_SUBJECTS: Final = ("service:", "watch:")
+"""The incidents that come in crowds: those of a service, and of a training. Others are messages of their own."""
 
 
 def with_waiting(connection: Connection, head: RowMapping, ready: ColumnElement[bool], most: int) -> RowMapping:
@@ -38,26 +58,66 @@ def with_waiting(connection: Connection, head: RowMapping, ready: ColumnElement[
         ready: the condition of the receiver's deliveries that are due, also of those that wait for an earlier one.
         most: the events of one message at most; failures go first.
     """
-    this = _delivery.c.position == head["position"]
-    if connection.scalar(select(_delivery.c.position).where(this, _is_new(), _is_of_one_training())) is None:
+    alike = _alike(connection, head)
+    if alike is None:
         return head
-    candidates = _candidates(connection, head, ready)
+    if alike is not _OF_A_TRAINING and (failure := _failures(connection, head, ready, most)) is not None:
+        return failure
+    candidates = _candidates(connection, head, ready, alike)
     if len(candidates) <= ALONE_MAX or head["position"] not in candidates:
         return head
     chosen = _chosen(candidates, _lines(connection, candidates), most)
     return _joined(connection, chosen) if len(chosen) > ALONE_MAX else head
 
 
-def _candidates(connection: Connection, head: RowMapping, ready: ColumnElement[bool]) -> list[int]:
-    """Return the first deliveries of the queue that can be joined with the head."""
+def _alike(connection: Connection, head: RowMapping) -> ColumnElement[bool] | None:
+    """Return the condition of the events that can share a message with the head's; ``None`` where none can."""
+    this = and_(_delivery.c.position == head["position"], _is_new(), _is_single())
+    of_head = schema.ledger.join(_event, schema.ledger.c.event_id == _event.c.id)
+    query = select(_event.c.kind, _event.c.account, _event.c.subject).select_from(of_head)
+    row = connection.execute(query.join(_delivery, schema.ledger.c.delivery_id == _delivery.c.id).where(this)).first()
+    if row is None or row.kind in STORE_KINDS | RECEIVER_KINDS:
+        return None
+    if row.kind not in INCIDENT_KINDS:
+        return _OF_A_TRAINING
+    list_of_services = ServiceRef(row.account, EVERY_SERVICE).subject
+    if not row.subject.startswith(_INCIDENT_SUBJECTS) or row.subject == list_of_services:
+        return None
+    over = _event.c.kind == Kind.RECOVERED.value
+    begun = _event.c.kind.in_(sorted(INCIDENT_KINDS - {Kind.RECOVERED}))
+    crowds = or_(*(_event.c.subject.startswith(prefix) for prefix in _INCIDENT_SUBJECTS))
+    of_account = and_(_event.c.account == row.account, crowds, _event.c.subject != list_of_services)
+    return and_(of_account, over if row.kind == Kind.RECOVERED else begun)
+
+
+def _failures(connection: Connection, head: RowMapping, ready: ColumnElement[bool], most: int) -> RowMapping | None:
+    """Return the message of the failed trainings that wait behind an incident, if there are any: they go first."""
+    candidates = _candidates(connection, head, ready, _OF_A_TRAINING)
+    urgent = set(connection.scalars(_positions(candidates).where(_delivery.c.urgent)))
+    if not urgent:
+        return None
+    chosen = _chosen(candidates, _lines(connection, candidates), most)
+    if urgent.isdisjoint(chosen):
+        return None
+    # Without enough to join, the first of the line of the first failure is sent alone.
+    return _joined(connection, chosen if len(chosen) > ALONE_MAX else chosen[:1])
+
+
+def _candidates(
+    connection: Connection, head: RowMapping, ready: ColumnElement[bool], alike: ColumnElement[bool]
+) -> list[int]:
+    """Return the first deliveries of the queue that each have one such event."""
     # A copy for a failing receiver says so, and each message can name only one.
-    alike = _delivery.c.fallback_for.is_not_distinct_from(head["fallback_for"])
-    query = select(_delivery.c.position).where(ready, _is_new(), alike)
+    as_fallback = _delivery.c.fallback_for.is_not_distinct_from(head["fallback_for"])
+    query = select(_delivery.c.position).where(ready, _is_new(), as_fallback)
     order = (_delivery.c.urgent.desc(), _delivery.c.position)
     first = connection.scalars(query.order_by(*order).limit(CANDIDATES_MAX)).all()
     # By their positions alone: with the state, SQLite would read all that waits.
-    these = select(_delivery.c.position).where(_delivery.c.position.in_(first), _is_of_one_training())
-    return list(connection.scalars(these.order_by(*order)))
+    return list(connection.scalars(_positions(first).where(_is_single(alike)).order_by(*order)))
+
+
+def _positions(positions: Sequence[int]) -> Select[tuple[int]]:
+    return select(_delivery.c.position).where(_delivery.c.position.in_(positions))
 
 
 def _is_new() -> ColumnElement[bool]:
@@ -66,18 +126,12 @@ def _is_new() -> ColumnElement[bool]:
     return and_(_delivery.c.sealed, new, _delivery.c.body.is_(None))
 
 
-def _is_of_one_training() -> ColumnElement[bool]:
-    """Return the condition of a delivery of a single event, one of a training."""
+def _is_single(alike: ColumnElement[bool] = _ANY) -> ColumnElement[bool]:
+    """Return the condition of a delivery of a single event, one for which this condition holds."""
     entries = schema.ledger.c.delivery_id == _delivery.c.id
     count = select(func.count()).where(entries).correlate(_delivery).scalar_subquery()
-    kind = (
-        select(func.min(schema.event.c.kind))
-        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(entries)
-        .correlate(_delivery)
-        .scalar_subquery()
-    )
-    return and_(count == 1, kind.not_in(_OF_NO_TRAINING))
+    fitting = select(_event.c.position).join(schema.ledger, schema.ledger.c.event_id == _event.c.id)
+    return and_(count == 1, fitting.where(entries, alike).correlate(_delivery).exists())
 
 
 def _lines(connection: Connection, positions: Sequence[int]) -> Mapping[str, list[int]]:

@@ -21,7 +21,8 @@ from tests.unit.receivers.samples import (
     sample_event,
 )
 from watcher.core.event import Event, Kind
-from watcher.core.messages.group import GroupMessage, compose_group
+from watcher.core.messages.group import compose_group
+from watcher.core.messages.group_message import GroupMessage
 from watcher.core.messages.message import Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.training.model import RunStart
