@@ -191,6 +191,20 @@ async def join(database: Database, make_event: MakeEvent) -> None:
     (batch,) = await Deliveries(database).claim(wanted, NOW)
     assert len(batch.request.events) == len(events)
     await settle(database, batch)
+    await join_failure_before_incident(database, make_event)
+
+
+async def join_failure_before_incident(database: Database, make_event: MakeEvent) -> None:
+    about_service = replace(make_event(1, "i1", Kind.UNREACHABLE), subject="service:main/i")
+    events = [about_service, *(make_event(1, f"c{number}", Kind.FAILED) for number in range(4))]
+    await PollStore(database).record(Batch(events=tuple(events)))
+    decision = RoutingDecision(to=(Recipient(receiver="team"),), reason=routed(1))
+    await routing.enqueue(Outbox(database), [(item, decision) for item in events], lambda *_: None, NOW)
+    wanted = Claim(receiver="team", limit=1, token="b", lease=DAY, batch_max=40)
+    for count in (4, 1):
+        (batch,) = await Deliveries(database).claim(wanted, NOW)
+        assert len(batch.request.events) == count
+        await settle(database, batch)
 
 
 async def fail(database: Database, make_event: MakeEvent) -> None:

@@ -206,7 +206,7 @@ def pieces(message: GroupMessage) -> list[object]:
     return [piece for line in every for piece in line]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(events=st.lists(hostile_events, min_size=2, max_size=5), also=st.lists(hostile_events, max_size=3))
 def test_text_from_outside_stays_in_short_clean_code_pieces(events: list[Event], also: list[Event]) -> None:
     message = compose_group(events, also)
