@@ -81,7 +81,8 @@ GATEWAY: Final = [
     failing("429-rate", Kind.THROTTLED, Cause.RATE, retry_after=AT_ONCE),
     *unreachable("500", "503", "504", cause=Cause.SERVER),
     failing("403", Kind.DENIED, Cause.PERMISSION),
-    failing("404", Kind.NOT_FOUND, Cause.NOT_FOUND),
+    # The list of services contains it, so the 404 is not believed.
+    failing("404", Kind.UNREACHABLE, Cause.REFUSED),
     *unreachable("404-html", "404-empty"),
     failing("xml", Kind.DENIED, Cause.KEY),
     *unreachable("html", "empty-error", cause=Cause.SERVER),
