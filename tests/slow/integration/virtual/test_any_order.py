@@ -658,7 +658,7 @@ def test_r1_in_any_order_the_stages_match_the_reference_model() -> None:
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=400 if full else 25,
+            max_examples=400 if full else 15,
             stateful_step_count=50,
             derandomize=not full,
             deadline=None,

@@ -48,6 +48,7 @@ def check_pruning(result: LongSoak, plan: Plan) -> None:
     assert later[-1] < 1.2 * later[0], "the same amount of history keeps its size"
 
 
+@pytest.mark.torture
 def test_r22_hours_of_virtual_time_use_constant_resources_and_history_is_pruned(tmp_path: Path) -> None:
     plan = Plan(
         hours=3.5,
