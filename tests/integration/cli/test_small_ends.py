@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -215,10 +216,14 @@ async def test_a_reachable_receiver_whose_secret_cannot_be_read_is_no_good(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NCP_ACCESS_KEY", SIMULATOR_ACCESS_KEY)
     async with serve(Simulator()) as simulator:
+        # The system itself answers the connection, so no server of ours has one open at the end.
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
         text = KEYS.format(base_url=simulator.base_url, secret_key='{ env = "NCP_ACCESS_KEY" }')
         text = text.replace('secret = { env = "HOOK_SECRET" }', UNREADABLE[given])
-        (tmp_path / "config.toml").write_text(text.replace("http://127.0.0.1:9/", simulator.base_url))
+        (tmp_path / "config.toml").write_text(text.replace("http://127.0.0.1:9/", f"http://127.0.0.1:{port}/"))
         online = await asyncio.to_thread(runner(capsys), "check", "--online", "--config", tmp_path / "config.toml")
+        listener.close()
     (hook,) = (line for line in online.out.splitlines() if line.startswith("receiver hook"))
     assert "FAILED" in hook
     assert "secret: " in hook or "X-Key" in hook
