@@ -19,8 +19,6 @@ CUT_DEPTH: Final = 2 * MAX_DEPTH
 """The depth at which containers are emptied where the text is nested too deep for the parser."""
 RECORD_DEPTH: Final = 3
 """A record is in a list, which is in the answer's object."""
-RECORDS_AT_MOST: Final = 20
-"""So many records that are no JSON are left out; each costs a parse of the whole answer."""
 BOM: Final = b"\xef\xbb\xbf"
 _MARK: Final = "\ud800"
 """The name in an object that replaces a record; no strict JSON has it."""
@@ -54,27 +52,23 @@ def loads(body: bytes) -> object:
     Raises:
         NotStrictJsonError: The text is no JSON, apart from its records.
     """
+    text = body.removeprefix(BOM)
     try:
-        return _without_faulty_records(body)
+        return _with_readable_records(text)
     except RecursionError:
         # The parser rejects the whole text, and one record of a list may be the only one that is so deep.
-        return _without_faulty_records(_without_depths(body))
+        return _with_readable_records(_without_depths(text))
 
 
-def _without_faulty_records(body: bytes) -> object:
-    text = body.removeprefix(BOM)
-    for parse in range(RECORDS_AT_MOST + 1):
-        try:
-            return _parsed(text)
-        except json.JSONDecodeError as error:
-            at = len(error.doc[: error.pos].encode("utf-8", "surrogateescape"))
-            shorter = _with_marked_escapes(text) if parse == 0 else text
-            if shorter == text:
-                shorter = _without_record(text, at, error.msg)
-            if shorter == text or parse == RECORDS_AT_MOST:
-                raise NotStrictJsonError(describe(error, text)) from error
-            text = shorter
-    raise AssertionError("the last parse returns or raises")
+def _with_readable_records(body: bytes) -> object:
+    try:
+        return _parsed(body)
+    except json.JSONDecodeError:
+        marked = _with_marked_records(_with_marked_escapes(body))
+    try:
+        return _parsed(marked)
+    except json.JSONDecodeError as error:
+        raise NotStrictJsonError(describe(error, marked)) from error
 
 
 def _parsed(body: bytes) -> object:
@@ -97,20 +91,30 @@ def _marked_escape(escape: re.Match[bytes]) -> bytes:
     return escape[0] if len(escape[0]) > 1 else rb"\ud800"
 
 
-def _without_record(body: bytes, at: int, problem: str) -> bytes:
-    """Return the text with a mark in place of the record around a byte; the same text where there is none."""
-    depth, start = 0, 0
+def _with_marked_records(body: bytes) -> bytes:
+    """Return the text with a mark in place of each record that is no JSON; it is parsed record by record."""
+    kept: list[bytes] = []
+    depth, start, rest = 0, 0, 0
     for token in _TOKEN.finditer(body):
         mark = token[0][:1]
         if mark in _OPENING:
             depth += 1
             start = token.start() if depth == RECORD_DEPTH else start
         elif mark in _CLOSING:
-            if depth == RECORD_DEPTH and start <= at < token.end():
-                marked = json.dumps({_MARK: f"a record is no JSON: {problem}"})
-                return body[:start] + marked.encode() + body[token.end() :]
+            if depth == RECORD_DEPTH and (problem := _problem_of(body[start : token.end()])) is not None:
+                kept += [body[rest:start], json.dumps({_MARK: f"a record is no JSON: {problem}"}).encode()]
+                rest = token.end()
             depth -= 1
-    return body
+    return b"".join((*kept, body[rest:]))
+
+
+def _problem_of(record: bytes) -> str | None:
+    """Return the reason why the parser rejects a record; ``None`` where it does not."""
+    try:
+        _parsed(record)
+    except json.JSONDecodeError as error:
+        return error.msg
+    return None
 
 
 def _without_depths(body: bytes) -> bytes:

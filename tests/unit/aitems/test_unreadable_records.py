@@ -106,6 +106,13 @@ def test_an_unreadable_record_without_a_version_is_of_unknown_identity(bad: byte
     assert is_read_around(bad).unreadable[0].identity[1] is None
 
 
+def test_any_number_of_records_may_be_no_json() -> None:
+    bad = b'{"serviceId": "6wxgu1abcde", "version": 01}'
+    good = [json.dumps({**GOOD, "version": f"v{number}"}).encode() for number in range(200)]
+    page = read(*(record for one in good for record in (bad, one)), bad)
+    assert (len(page.items), len(page.unreadable)) == (200, 201)
+
+
 @pytest.mark.parametrize("bad", [*IDENTIFIED.values(), *UNKNOWN.values()], ids=[*IDENTIFIED, *UNKNOWN])
 def test_the_sample_of_an_unreadable_record_has_names_and_types_without_values(bad: bytes) -> None:
     record = is_read_around(bad).unreadable[0]
