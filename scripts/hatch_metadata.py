@@ -3,6 +3,8 @@
 Without this hook ``pip`` lists what it does not find for that Python, and not the reason.
 """
 
+from __future__ import annotations
+
 import sys
 from typing import Any
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.aitems.errors import cause_of, read_error
-from watcher.aitems.wire import CallTimes, read_service, read_services, read_training, read_trainings
+from watcher.aitems.wire import AnswerTimes, read_service, read_services, read_training, read_trainings
 from watcher.config import ConfigError, format_duration, load, parse_duration
 from watcher.core.delivery.model import Degrade, Delivered, Refused, TryLater, Uncertain
 from watcher.core.training.model import TrainingRef
@@ -21,7 +21,7 @@ from watcher.receivers.slack.error_names import WEB_API
 from watcher.receivers.slack.errors import classify, read_answer
 
 NOW: Final = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-TIMES: Final = CallTimes(asked_at=NOW, answered_at=NOW)
+TIMES: Final = AnswerTimes(asked_at=NOW, answered_at=NOW)
 REF: Final = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
 LONGEST_PAUSE: Final = 900.0
 OUTCOMES: Final = (Delivered, TryLater, Uncertain, Degrade, Refused)

@@ -17,7 +17,7 @@ from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
 from watcher.aitems.list_page import MAX_LIST_BYTES, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import BadAnswer, CallTimes, Item, ServiceInfo
+from watcher.aitems.wire import AnswerTimes, BadAnswer, Item, ServiceInfo
 from watcher.clock import Clock
 from watcher.core.messages.text import one_line
 from watcher.core.polling.result import Cause, PollFailure, PollResult, UnreadableRecord
@@ -328,5 +328,5 @@ def _path(*segments: str) -> str:
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
-def _times(answer: Answered) -> CallTimes:
-    return CallTimes(asked_at=answer.asked_at, answered_at=answer.answered_at)
+def _times(answer: Answered) -> AnswerTimes:
+    return AnswerTimes(asked_at=answer.asked_at, answered_at=answer.answered_at)

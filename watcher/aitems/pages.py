@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic
 
 from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
-from watcher.aitems.wire import CallTimes, Item, ServiceInfo
+from watcher.aitems.wire import AnswerTimes, Item, ServiceInfo
 from watcher.core.polling.result import PollFailure, UnreadableRecord
 from watcher.core.training.model import Observation, ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
@@ -36,7 +36,7 @@ class CompleteList(Generic[Item]):
     """A list with all its pages."""
 
     items: tuple[Item, ...]
-    times: CallTimes
+    times: AnswerTimes
     """From the first page's request to the last page's answer."""
     digest: bytes
     """SHA-256 of the bodies of the pages."""
@@ -57,7 +57,7 @@ class PageCollector(Generic[Item]):
         self.complete = False
         self._items: dict[TrainingRef | ServiceRef, Item] = {}
         self._bytes = 0
-        self._times: CallTimes | None = None
+        self._times: AnswerTimes | None = None
         self._digest = hashlib.sha256()
         self._date: datetime | None = None
         self._deviations: set[str] = set()
@@ -120,7 +120,7 @@ class PageCollector(Generic[Item]):
     def _note(self, page: Page[Item], answer: Answered) -> None:
         self._bytes += len(answer.body)
         asked_at = self._times.asked_at if self._times else answer.asked_at
-        self._times = CallTimes(asked_at=asked_at, answered_at=answer.answered_at)
+        self._times = AnswerTimes(asked_at=asked_at, answered_at=answer.answered_at)
         self._digest.update(answer.body)
         self._date = server_date(answer.headers, answer.answered_at)
         self._deviations.update(page.deviations)

@@ -40,7 +40,7 @@ class BadAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallTimes:
+class AnswerTimes:
     """Start of a request and end of its answer, UTC."""
 
     asked_at: datetime
@@ -75,7 +75,7 @@ class ServiceInfo:
 Item = TypeVar("Item", Observation, ServiceInfo)
 
 
-def read_training(body: bytes, ref: TrainingRef, times: CallTimes) -> ViewedTraining | BadAnswer:
+def read_training(body: bytes, ref: TrainingRef, times: AnswerTimes) -> ViewedTraining | BadAnswer:
     """Return the training in the answer to a view of ``ref``."""
     try:
         record = _strict_object(body)
@@ -88,7 +88,7 @@ def read_training(body: bytes, ref: TrainingRef, times: CallTimes) -> ViewedTrai
     return ViewedTraining(observation, unique(missing + _deviations(record)))
 
 
-def read_trainings(body: bytes, service: ServiceRef, times: CallTimes) -> Page[Observation] | BadAnswer:
+def read_trainings(body: bytes, service: ServiceRef, times: AnswerTimes) -> Page[Observation] | BadAnswer:
     """Return one page of a service's trainings, without the records that cannot be read."""
 
     def read(record: Record) -> tuple[Observation, list[str]]:
@@ -132,7 +132,7 @@ def _strict_object(body: bytes) -> Record:
         refuse(str(error))
 
 
-def _observation(record: Record, service: ServiceRef, times: CallTimes, source: Source) -> Observation:
+def _observation(record: Record, service: ServiceRef, times: AnswerTimes, source: Source) -> Observation:
     _expect("serviceId", name_in(record, "serviceId"), service.service)
     ref = TrainingRef(service.account, service.service, segment_in(record, "type"), segment_in(record, "version"))
     return Observation(

@@ -68,7 +68,7 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
     raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration{hint}")
 
 
-def daemon_process(config: Config, environ: Mapping[str, str]) -> object | None:
+def daemon_process(config: Config, environ: Mapping[str, str]) -> int | None:
     """Return the process number of the daemon of this store, if it answers; the store itself may be gone."""
     from watcher.control.client import PROMPT_SECONDS
     from watcher.control.protocol import ControlError, NoDaemonError
@@ -77,7 +77,8 @@ def daemon_process(config: Config, environ: Mapping[str, str]) -> object | None:
         answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except (ControlError, NoDaemonError):
         return None
-    return answer.get("pid") if _has_store(answer, config.store_path(environ)) else None
+    pid = answer.get("pid")
+    return pid if isinstance(pid, int) and _has_store(answer, config.store_path(environ)) else None
 
 
 def change(settings: Config, command: str, arguments: Mapping[str, object], alone: Alone) -> Answer:

@@ -21,7 +21,9 @@ from watcher.config.validation.syntax import line_of
 
 HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 STATE: Final = re.compile(r"""^[ \t]*(?:\[[ \t]*)?["']?state\b""", re.MULTILINE)
-"""The header of the table that names the store, or a dotted key of it."""
+"""The header of the table that names the store, or a key with its name."""
+LABELS: Final = re.compile(r"""[ \t]*\[.*\blabels["' \t]*\]""")
+"""The header of a table whose keys may have any name."""
 ROUNDS: Final = 20
 """Each round takes out what the one before found; a route without its receiver is found in the next."""
 
@@ -44,7 +46,7 @@ def _usable(path: Path, error: ConfigError) -> Config:
     except ConfigError:
         text = ""
     tables = dict(_parsed(text))
-    if STATE.search(text) and "state" not in tables:
+    if "state" not in tables and any(STATE.search(piece) for piece in _pieces(text) if not LABELS.match(piece)):
         raise _store_unknown(path, error)
     for _ in range(ROUNDS):
         found = checked(tables, _folder(path), Lines(text), ())

@@ -12,6 +12,8 @@ StoreError
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class StoreError(Exception):
     """The store cannot be used; the message gives the reason and a remedy."""
@@ -32,7 +34,7 @@ class StoreDamaged(StoreUnusable):
 class StoreLost(StoreUnusable):
     """The file is no longer at its place, and its daemon still runs."""
 
-    def __init__(self, database: object, pid: object) -> None:
+    def __init__(self, database: Path, pid: int) -> None:
         self.problem = f"process {pid}, the daemon of this store, runs without it: {database} was moved or removed"
         super().__init__(f"{self.problem}; put the file or its folder back, or stop the daemon and restore a backup")
 

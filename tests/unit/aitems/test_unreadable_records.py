@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from watcher.aitems.list_page import Page
-from watcher.aitems.wire import BadAnswer, CallTimes, ServiceInfo, read_services, read_trainings
+from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo, read_services, read_trainings
 from watcher.core.training.model import Observation, ServiceRef
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -83,7 +83,7 @@ def listed(*records: bytes, name: str = "trains") -> bytes:
 
 
 def read(*records: bytes) -> Page[Observation]:
-    page = read_trainings(listed(*records), SERVICE, CallTimes(asked_at=NOW, answered_at=NOW))
+    page = read_trainings(listed(*records), SERVICE, AnswerTimes(asked_at=NOW, answered_at=NOW))
     assert isinstance(page, Page), page
     return page
 
@@ -145,7 +145,7 @@ def test_a_control_character_in_a_description_is_read() -> None:
     ],
 )
 def test_a_list_whose_envelope_cannot_be_read_is_a_bad_answer(body: bytes) -> None:
-    assert isinstance(read_trainings(body, SERVICE, CallTimes(asked_at=NOW, answered_at=NOW)), BadAnswer)
+    assert isinstance(read_trainings(body, SERVICE, AnswerTimes(asked_at=NOW, answered_at=NOW)), BadAnswer)
 
 
 @pytest.mark.parametrize(

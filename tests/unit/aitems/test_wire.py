@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.support.paths import DATA
 from watcher.aitems import wire
 from watcher.aitems.list_page import MAX_DEVIATION_LENGTH, MAX_DEVIATIONS, Page
-from watcher.aitems.wire import BadAnswer, CallTimes, ServiceInfo, ViewedTraining
+from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo, ViewedTraining
 from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
 
 SAMPLE = (DATA / "aitems" / "view-training.json").read_bytes()
-TIMES = CallTimes(
+TIMES = AnswerTimes(
     asked_at=datetime(2026, 11, 23, 2, 20, tzinfo=UTC), answered_at=datetime(2026, 11, 23, 2, 20, 1, tzinfo=UTC)
 )
 SERVICE = ServiceRef("main", "6wxgu1abcde")

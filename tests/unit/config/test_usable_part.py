@@ -147,6 +147,10 @@ def test_a_fault_in_the_table_of_the_store_leads_to_no_other_store(tmp_path: Pat
     assert len(raised.value.faults) > 1
 
 
-def test_a_faulty_file_without_the_table_of_the_store_has_the_default_store(tmp_path: Path) -> None:
-    config = usable(tmp_path, GOOD.replace(STATE, "") + "[surprise]\n")
+@pytest.mark.parametrize(
+    "more",
+    ["[surprise]\n", "[[watch]]\nlabels.state = 1\n", '[receiver.one.labels]\nstate = "beta"\n', "# state\nx = [\n"],
+)
+def test_a_faulty_file_without_the_table_of_the_store_has_the_default_store(tmp_path: Path, more: str) -> None:
+    config = usable(tmp_path, GOOD.replace(STATE, "") + more)
     assert config.store_path({"HOME": "/home/one"}).is_relative_to("/home/one")

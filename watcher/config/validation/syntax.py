@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from watcher.config.validation.unfinished import Opening, unfinished
+from watcher.config.validation.unfinished import OpenMark, unfinished
 
 _POSITION: Final = re.compile(r"\(at line (\d+), column (\d+)\)$")
 
@@ -116,12 +116,12 @@ def _unfinished(message: str, text: str, before: str, line: int) -> tuple[str, s
     return _NO_VALUE if message.startswith("Invalid value") and mark in {"", "\n", "\r", "#"} else None
 
 
-def _unclosed_text(quote: Opening, line: int) -> tuple[str, str]:
+def _unclosed_text(quote: OpenMark, line: int) -> tuple[str, str]:
     problem, remedy = _TEXT
     return _opened((problem, remedy if len(quote.mark) == 1 else f"close it with {quote.mark}"), quote, line)
 
 
-def _unclosed(brackets: list[Opening], text: str, before: str) -> Opening | None:
+def _unclosed(brackets: list[OpenMark], text: str, before: str) -> OpenMark | None:
     """Return the bracket that the author forgot to close: the text ends, or the next statement begins inside."""
     line = before.count("\n") + 1
     if not text[len(before) :].strip():
@@ -134,7 +134,7 @@ def _unclosed(brackets: list[Opening], text: str, before: str) -> Opening | None
     return brackets[-1] if brackets and brackets[-1].mark == "{" and mark in {"\n", "\r", "#"} else None
 
 
-def _opened(explanation: tuple[str, str], opening: Opening, line: int) -> tuple[str, str]:
+def _opened(explanation: tuple[str, str], opening: OpenMark, line: int) -> tuple[str, str]:
     """Name the line of the opening mark, where it is another line."""
     problem, remedy = explanation
     return (problem if opening.line == line else f"{problem}, opened on line {opening.line}"), remedy

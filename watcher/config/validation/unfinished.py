@@ -29,7 +29,7 @@ CLOSING: Final = {"]": "[", "}": "{"}
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenMark:
     """An opening bracket or quote without its end."""
 
     mark: str
@@ -40,8 +40,8 @@ class Opening:
 class Unfinished:
     """The brackets that are open, the outermost first, and a text without its end."""
 
-    brackets: list[Opening] = field(default_factory=list)
-    quote: Opening | None = None
+    brackets: list[OpenMark] = field(default_factory=list)
+    quote: OpenMark | None = None
 
 
 def unfinished(text: str) -> Unfinished:
@@ -50,7 +50,7 @@ def unfinished(text: str) -> Unfinished:
     for piece in _PIECE.finditer(text):
         mark = piece.group()
         if piece.lastgroup == "quote":
-            found.quote = Opening(mark, line)
+            found.quote = OpenMark(mark, line)
             break
         if piece.lastgroup == "newline":
             in_header, line_is_empty = False, True
@@ -64,8 +64,8 @@ def unfinished(text: str) -> Unfinished:
     return found
 
 
-def _note(brackets: list[Opening], mark: str, line: int) -> None:
+def _note(brackets: list[OpenMark], mark: str, line: int) -> None:
     if mark not in CLOSING:
-        brackets.append(Opening(mark, line))
+        brackets.append(OpenMark(mark, line))
     elif brackets and brackets[-1].mark == CLOSING[mark]:
         brackets.pop()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote
 
-from watcher.core.timestamps import require_utc
+from watcher.core.timestamps import read_date, require_utc
 
 TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 """The three ``trainType`` values of the page."""
@@ -125,14 +125,14 @@ class TrainingRef:
 
     @classmethod
     def from_subject(cls, subject: str) -> TrainingRef:
-        """Return the reference that ``subject`` wrote.
+        """Return the reference that ``subject`` or ``watch_subject`` wrote.
 
         Raises:
             ValueError: The text is no subject of a training.
         """
         kind, _, path = subject.partition(":")
         parts = [unquote(part) for part in path.split("/")]
-        if kind != "training" or len(parts) != len(cls.__slots__):
+        if kind not in {"training", "watch"} or len(parts) != len(cls.__slots__):
             raise ValueError(f"not a training's subject: {subject!r}")
         return cls(*parts)
 
@@ -184,12 +184,7 @@ class Observation:
     @property
     def created_at(self) -> datetime | None:
         """``createdDate``, read as UTC where it has no zone; ``None`` where it cannot be read."""
-        text = self.record.get("createdDate")
-        try:
-            time = datetime.fromisoformat(text) if isinstance(text, str) else None
-        except ValueError:
-            return None
-        return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+        return read_date(self.record.get("createdDate"), UTC)
 
 
 LONGEST_OVERTAKING: Final = timedelta(minutes=15)

@@ -356,7 +356,7 @@ class IncidentMonitor:
 def _service_of(subject: str) -> ServiceRef | None:
     """Return the service of an incident about a service or a training; ``None`` for any other."""
     if subject.startswith(WATCH_PREFIX):
-        return TrainingRef.from_subject(f"training:{subject.removeprefix(WATCH_PREFIX)}").service_ref
+        return TrainingRef.from_subject(subject).service_ref
     return ServiceRef.from_subject(subject)
 
 

@@ -27,7 +27,7 @@ from watcher.core.delivery.model import (
     Uncertain,
 )
 from watcher.core.delivery.reason import Reason, ReasonCode, RefusalRemedy, http_reason, named_reason
-from watcher.core.messages.training import one_line
+from watcher.core.messages.text import one_line
 from watcher.http import Answered, FailureReason, MaybeSent, NotSent
 from watcher.logs import Redactor
 from watcher.receivers.responses import ANSWER_LIMIT, requested_pause_seconds, shortened_answer
@@ -91,7 +91,8 @@ _HTML: Final = re.compile(
 )
 """The beginning of a page; Slack itself sends its plain ``ok`` as ``text/html``, so the header does not show one.
 
-Other XML is an answer."""
+Other XML is an answer.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
