@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qs
 
 from watcher.simulator import gateway, records
@@ -18,6 +18,8 @@ from watcher.simulator.world import SimulatedService
 PREFIX: Final = "/api/v1"
 _DEFAULT_LIMIT: Final = 1000
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
+
+Listed = TypeVar("Listed")
 
 
 class CallKind(StrEnum):
@@ -116,8 +118,7 @@ def _list(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
     states = truth.trainings(call.service, now.seconds)
     if _flag(call, "isRecent"):
         states = _latest_of_each_type(states)
-    trains = [records.training_record(call.service, state, now.started_at) for state in states]
-    return _page(call, "trains", trains)
+    return _page(call, "trains", states, lambda state: records.training_record(call.service, state, now.started_at))
 
 
 def _service(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
@@ -128,8 +129,10 @@ def _service(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
 
 
 def _services(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
-    items = [records.service_item(service, *_service_facts(service, truth, now)) for service in truth.services]
-    return _page(call, "services", items)
+    def item(service: SimulatedService) -> object:
+        return records.service_item(service, *_service_facts(service, truth, now))
+
+    return _page(call, "services", truth.services, item)
 
 
 _ANSWERS: Final[Mapping[CallKind, Callable[[Call, Truth, SimulationTime], SimulatedAnswer]]] = MappingProxyType(
@@ -154,9 +157,11 @@ def _latest_of_each_type(trainings: list[TrainingState]) -> list[TrainingState]:
     return list(latest.values())
 
 
-def _page(call: Call, name: str, items: list[object] | list[dict[str, object]]) -> SimulatedAnswer:
+def _page(call: Call, name: str, listed: Sequence[Listed], record_of: Callable[[Listed], object]) -> SimulatedAnswer:
+    """Return one page; only its own records are built, so that a long list costs no more than its pages."""
     offset, limit = _number(call, "offset", 0), _number(call, "limit", _DEFAULT_LIMIT)
-    return SimulatedAnswer(200, {name: items[offset : offset + limit], "offset": offset, "limit": limit})
+    records_of_page = [record_of(item) for item in listed[offset : offset + limit]]
+    return SimulatedAnswer(200, {name: records_of_page, "offset": offset, "limit": limit})
 
 
 def _number(call: Call, name: str, default: int) -> int:

@@ -38,9 +38,11 @@ class PagingSimulator(RecordingSimulator):
         """The number of items that the second page repeats from the first."""
         self.lists = 0
         """Lists of the first service that have begun."""
+        self._listed: dict[str, dict[tuple[str, str], str]] = {}
+        """The statuses in the current list of each service."""
 
     def answer(self, call: Call, ago_seconds: float = 0.0) -> SimulatedAnswer:
-        """Return a page, and record the statuses that it does not repeat."""
+        """Return a page, and record its statuses."""
         if call.kind is not CallKind.LIST:
             return super().answer(call, ago_seconds)
         offset = int(parse_qs(call.query).get("offset", ["0"])[0])
@@ -52,8 +54,17 @@ class PagingSimulator(RecordingSimulator):
         if offset and not items and self.end is not None:
             return SimulatedAnswer(self.end, {"timestamp": "", "status": self.end, "error": "No such offset"})
         self.lists += not offset and call.service == SERVICES[0]
-        self._record(call.kind, {"trains": items[shift if offset == self.size else 0 :]})
+        self._record(call.kind, {"trains": self._new_in_list(call.service, items, begins=not offset)})
         return replace(page, document={**page.document, "offset": offset})
+
+    def _new_in_list(self, service: str, items: list[Any], *, begins: bool) -> list[Any]:
+        """Return the records that a list shows for the first time, or again with another status, which counts."""
+        if begins:
+            self._listed[service] = {}
+        listed = self._listed[service]
+        new = [item for item in items if listed.get((item["type"], item["version"])) != item["status"]]
+        listed.update({(item["type"], item["version"]): item["status"] for item in new})
+        return new
 
 
 async def test_r35_pages_of_any_size_hide_no_change(tmp_path: Path) -> None:
