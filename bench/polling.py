@@ -1,0 +1,128 @@
+"""P1, P2, P6 and P8: the cost, the memory and the lateness of routine polls."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from bench.daemon import Daemon, Server, configuration, daemon, server
+from bench.figure import Figure, percentile
+from bench.process import Usage
+from bench.world import service_name, version
+
+INTERVAL_SECONDS: Final = 30
+CHANGED_SHARE: Final = 0.01
+PER_SERVICE: Final = 1000
+LISTED: Final = 'service = "*"\ninterval = "30s"\nidle_interval = "30s"'
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """The use of some sweeps over all trainings."""
+
+    trainings: int
+    sweeps: int
+    usage: Usage
+    polls: float
+
+    @property
+    def core_percent(self) -> float:
+        """CPU time in percent of one core."""
+        return 100 * self.usage.cpu_seconds / (self.sweeps * INTERVAL_SECONDS)
+
+    @property
+    def microseconds(self) -> float:
+        """CPU time for one training in one sweep."""
+        return 1e6 * self.usage.cpu_seconds / (self.sweeps * self.trainings)
+
+
+def lists(trainings: int, sweeps: int) -> Sweeps:
+    """Measure sweeps over lists of 1,000 trainings, 1 % of which change in each sweep."""
+    with running(trainings // PER_SERVICE, [LISTED]) as (api, watcher):
+        _wait_for_baseline(api, trainings // PER_SERVICE)
+        before, polls = watcher.usage(), api.control("counts")["polls"]
+        for _ in range(sweeps):
+            api.control("move", share=CHANGED_SHARE)
+            time.sleep(INTERVAL_SECONDS)
+        used = watcher.usage().since(before)
+        return Sweeps(trainings, sweeps, used, api.control("counts")["polls"] - polls)
+
+
+def views(trainings: int, sweeps: int) -> tuple[Sweeps, list[float]]:
+    """Measure sweeps over single trainings; return the seconds by which each poll missed its interval too."""
+    services = trainings // PER_SERVICE
+    with running(services, list(_single(services))) as (api, watcher):
+        _wait_for_baseline(api, trainings)
+        time.sleep(INTERVAL_SECONDS)
+        api.control("starts", on=True)
+        before, polls = watcher.usage(), api.control("counts")["polls"]
+        time.sleep(INTERVAL_SECONDS * sweeps)
+        used = watcher.usage().since(before)
+        done = api.control("counts")["polls"] - polls
+        return Sweeps(trainings, sweeps, used, done), list(_missed(api.control("starts", on=False)))
+
+
+def list_figures(sizes: Sequence[int], sweeps: int) -> list[Figure]:
+    """P1 at several sizes, and P8 from the smallest and the largest."""
+    measured = [lists(size, sweeps) for size in sizes]
+    figures = [figure for one in measured for figure in _p1(one)]
+    if len(measured) > 1:
+        first, last = measured[0], measured[-1]
+        grown = 1024 * (last.usage.peak_mb - first.usage.peak_mb) / (last.trainings - first.trainings)
+        figures.append(Figure(id="P8", name="memory a training", value=grown, unit="KB", bar=1.0))
+    return figures
+
+
+def view_figures(trainings: int, sweeps: int) -> list[Figure]:
+    """P2 and P6."""
+    measured, missed = views(trainings, sweeps)
+    name = f"{trainings:,} single trainings by view, 30 s"
+    each = 1000 * measured.usage.cpu_seconds / max(1.0, measured.polls)
+    return [
+        Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0),
+        Figure(id="P2", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=100),
+        Figure(id="P6", name=f"{name}: lateness, p99", value=1000 * percentile(missed, 99), unit="ms", bar=250),
+    ]
+
+
+@contextmanager
+def running(services: int, watches: Sequence[str], *, rate: float = 1000.0) -> Iterator[tuple[Server, Daemon]]:
+    """Run the server and a watcher for its trainings."""
+    with tempfile.TemporaryDirectory() as name, server(services, PER_SERVICE) as api:
+        folder = Path(name)
+        with daemon(folder, configuration(api, folder, watches, rate=rate)) as watcher:
+            yield api, watcher
+
+
+def _p1(measured: Sweeps) -> list[Figure]:
+    name = f"{measured.trainings:,} trainings by list, 30 s, 1 % change a sweep"
+    share = measured.trainings / 100_000
+    return [
+        Figure(id="P1", name=name, value=measured.core_percent, unit="% of a core", bar=5.0 * share),
+        Figure(id="P1", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=50 + 100 * share),
+        Figure(id="P1", name=f"{name}: a training and sweep", value=measured.microseconds, unit="CPU µs"),
+    ]
+
+
+def _single(services: int) -> Iterator[str]:
+    for service in map(service_name, range(services)):
+        for number in range(PER_SERVICE):
+            yield f'service = "{service}"\ntype = "pop"\nversion = "{version(number)}"\ninterval = "30s"'
+
+
+def _wait_for_baseline(api: Server, polls: int) -> None:
+    end = time.monotonic() + 10 * INTERVAL_SECONDS
+    while api.control("counts")["polls"] < polls and time.monotonic() < end:
+        time.sleep(0.5)
+    time.sleep(INTERVAL_SECONDS / 3)
+
+
+def _missed(starts: dict[str, list[float]]) -> Iterator[float]:
+    for times in starts.values():
+        yield from (abs(later - earlier - INTERVAL_SECONDS) for earlier, later in pairwise(times))
