@@ -26,6 +26,7 @@ LIFECYCLE: Final = "tests/unit/core/training/test_lifecycle.py"
 BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
 STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
+GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
@@ -141,6 +142,22 @@ MUTANTS: Final = (
         'sa.Column("event_id", sa.Text, primary_key=True),\n        sa.Column("receiver", sa.Text, primary_key=True),',
         'sa.Column("event_id", sa.Text),\n        sa.Column("receiver", sa.Text),',
         "tests/integration/store/sqlite/test_database.py",
+    ),
+    Mutant(
+        "a refused write keeps its rows",
+        "watcher/store/sqlite/group_commit.py",
+        '        file.execute("ROLLBACK TO piece")\n',
+        "",
+        GROUP_COMMIT,
+    ),
+    Mutant(
+        "a failed statement ends the whole group for good",
+        "watcher/store/sqlite/group_commit.py",
+        "        except DBAPIError:\n            # SQLite may have ended the transaction, so that no savepoint is left to return to.\n"
+        "            return False\n",
+        "        except DBAPIError as error:\n            for piece in pieces:\n"
+        "                Outcome(error=error).report(piece)\n            return True\n",
+        GROUP_COMMIT,
     ),
     Mutant(
         "a snapshot is written over a concurrent change",

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -21,11 +22,15 @@ from typing import Any, Final
 from watcher.receivers.webhook import WebhookReceiver
 from watcher.store import deliveries, migrate, outbox, polls, retention
 from watcher.store.delivery import leases
-from watcher.store.sqlite import backup
-from watcher.store.sqlite.database import Database
+from watcher.store.sqlite import backup, group_commit
+from watcher.store.sqlite.group_commit import GroupCommit
 
 SIDES: Final = ("before", "within", "after")
 """Before the transaction, after its last statement but before the commit, and after the commit."""
+BETWEEN: Final = "between"
+"""After the step, before the next piece of work in its transaction."""
+PAUSE_SECONDS: Final = 0.02
+"""A pause of the writer thread, in which pieces of work gather, so that a point between two is reached soon."""
 HIT: Final = "hit"
 
 
@@ -73,7 +78,7 @@ def points() -> list[Point]:
     """Return every point of the steps that a daemon repeats."""
     steps = ("record", "flush", "route", "claim", "settle")
     return [
-        *(Point(step, side) for step in steps for side in SIDES),
+        *(Point(step, side) for step in steps for side in (*SIDES, BETWEEN)),
         # A start reclaims only deliveries that an earlier run left in sending.
         *(point for side in SIDES for point in (Point("send", "before"), Point("reclaim", side))),
         *(Point("send", side) for side in ("before", "after")),
@@ -141,7 +146,7 @@ def _install_in_send(point: Point, kill: _Kill) -> None:
 
 def _install_in_step(point: Point, kill: _Kill) -> None:
     step = STEPS[point.step]
-    work, transact = getattr(step.owner, step.name), Database._transact
+    work, transact = getattr(step.owner, step.name), GroupCommit._transact
     done = False
 
     def dying_work(*args: Any) -> Any:
@@ -156,10 +161,34 @@ def _install_in_step(point: Point, kill: _Kill) -> None:
         return result
 
     def dying_transact(*args: Any) -> Any:
+        nonlocal done
         result = transact(*args)
-        if done:
+        if done and point.side != BETWEEN:
             kill.execute()
+        # It was the last piece of its group: a later one is followed by another.
+        done = False
         return result
 
+    def die_between() -> None:
+        if done:
+            kill.execute()
+
     setattr(step.owner, step.name, dying_work)
-    Database._transact = dying_transact  # type: ignore[method-assign,assignment]  # wrapped
+    GroupCommit._transact = dying_transact  # type: ignore[method-assign,assignment]  # wrapped
+    if point.side == BETWEEN:
+        _install_between_pieces(die_between)
+
+
+def _install_between_pieces(die: Callable[[], None]) -> None:
+    run_waiting, in_savepoint = GroupCommit._run_waiting, group_commit._in_savepoint
+
+    def gathering(*args: Any) -> None:
+        time.sleep(PAUSE_SECONDS)
+        run_waiting(*args)
+
+    def dying_savepoint(*args: Any) -> Any:
+        die()
+        return in_savepoint(*args)
+
+    GroupCommit._run_waiting = gathering  # type: ignore[method-assign]  # wrapped
+    group_commit._in_savepoint = dying_savepoint

@@ -21,7 +21,7 @@ from tests.support import crash_points as dying
 from tests.support import daemon_in_process
 from tests.support.allowed_repeats import in_flight, needless_repeats
 from tests.support.changing_trainings import SERVICES, all_delivered, keep_changing
-from tests.support.crash_points import HIT, SIDES, Point
+from tests.support.crash_points import BETWEEN, HIT, SIDES, Point
 from tests.support.fault_table import TALLY, remark, rounds
 from tests.support.invariants import DaemonRun, violations
 from tests.support.recording_simulator import RecordingSimulator
@@ -36,6 +36,7 @@ BOUND_SECONDS: Final = 60.0
 RARE: Final = frozenset({"migrate", "retention", "copy", "publish"})
 EVERY_POINT: Final = {
     *((step, side) for step in dying.STEPS for side in SIDES if step not in RARE),
+    *((step, BETWEEN) for step in dying.STEPS if step not in {*RARE, "reclaim"}),
     ("send", "before"),
     ("send", "after"),
 }

@@ -6,13 +6,9 @@ way. Readers have their own engine and never wait for the writer.
 
 from __future__ import annotations
 
-import asyncio
-import math
 import os
 import sqlite3
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +28,7 @@ from watcher.store.sqlite.backup import backup_time
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.disk_reserve import Reserve
+from watcher.store.sqlite.group_commit import GroupCommit, file_of
 from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
 from watcher.store.sqlite.library import check_library
 from watcher.store.sqlite.lock import FileLock
@@ -73,13 +70,10 @@ class Database:
         self.path = path
         self.opening = opening
         self.reserve = Reserve(path)
-        self.failing: WriteFault | None = None
-        """The cause of the latest failed write, until a write succeeds."""
         self._engine = engine
+        self._writer = GroupCommit(engine, self.reserve)
         self._lock = lock
-        self._closing_at = math.inf
         self._identity = _identity(path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
 
     @property
     def url(self) -> str:
@@ -105,16 +99,21 @@ class Database:
         """Say whether the path still leads to the open file."""
         return _identity(self.path) == self._identity
 
+    @property
+    def failing(self) -> WriteFault | None:
+        """The cause of the latest failed write, until a write succeeds."""
+        return self._writer.failing
+
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` in one transaction on the writer thread; it commits when ``work`` returns."""
-        # Shielded: when the caller is cancelled, the transaction still ends, and later writes follow it.
-        end = time.monotonic() + PATIENCE_SECONDS
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._persist, work, end)
-        return await asyncio.shield(future)
+        """Run ``work`` in one transaction; it is committed when this returns, and undone when this raises.
+
+        Works that wait at the same time share a commit, so that ``work`` may run again after a failed one.
+        """
+        return await self._writer.write(work, PATIENCE_SECONDS)
 
     async def release_pages(self) -> int:
         """Give a batch of free pages back to the disk; return their number, 0 at the end."""
-        return await self.write(lambda connection: free_pages.release_pages(_file(connection)))
+        return await self.write(lambda connection: free_pages.release_pages(file_of(connection)))
 
     def make_shrinkable(self) -> bool:
         """Rewrite a store of an older version so that its file can shrink; return whether that was needed.
@@ -133,43 +132,11 @@ class Database:
 
     def last_call(self, seconds: float) -> None:
         """Limit all waits for another process to so many seconds from now: the program is about to end."""
-        self._closing_at = time.monotonic() + seconds
-
-    def _persist(self, work: Callable[[Connection], T], end: float) -> T:
-        """Repeat the transaction where that can help; a failed one has left nothing."""
-        if self.failing is WriteFault.LOCKED and time.monotonic() >= self._closing_at:
-            raise StoreUnusable("another process still holds the store; the next start continues")
-        while True:
-            try:
-                result, wrote = self._transact(work)
-            except DBAPIError as error:
-                fault = fault_of(error)
-                if fault is None:
-                    raise
-                self.failing = fault
-                if not self._may_repeat(fault, end):
-                    raise
-            else:
-                if wrote or self.failing is WriteFault.LOCKED:
-                    # A transaction without a change proves that no process holds the file, and nothing of the disk.
-                    self.failing = None
-                return result
-
-    def _may_repeat(self, fault: WriteFault, end: float) -> bool:
-        if fault is WriteFault.FULL:
-            return self.reserve.release()
-        return fault is WriteFault.LOCKED and time.monotonic() < min(end, self._closing_at)
-
-    def _transact(self, work: Callable[[Connection], T]) -> tuple[T, bool]:
-        """Return the result of the work, and whether it changed a row."""
-        with self._engine.begin() as connection:
-            before = _total_changes(connection)
-            result = work(connection)
-            return result, _total_changes(connection) != before
+        self._writer.last_call(seconds)
 
     def close(self) -> None:
-        """Finish the running write, fold the write-ahead log into the file and release the lock."""
-        self._thread.shutdown(wait=True)
+        """Finish the writes that wait, fold the write-ahead log into the file and release the lock."""
+        self._writer.close()
         # The note goes first: closing removes the log, and a crash after that must not look like a lost log.
         self._lock.note({EPOCH_NOTED: self.epoch})
         self._engine.dispose()
@@ -184,14 +151,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _total_changes(connection: Connection) -> int:
-    return _file(connection).total_changes
-
-
-def _file(connection: Connection) -> sqlite3.Connection:
-    return connection.connection.driver_connection  # type: ignore[return-value]  # it is SQLite's
 
 
 def open_database(path: Path, *, purpose: str, now: datetime) -> Database:

@@ -135,7 +135,7 @@ def test_a_missing_store_is_reported_with_a_remedy(path: Path) -> None:
 async def test_a_transaction_without_a_change_ends_a_lock_fault_but_no_disk_fault(
     database: Database, fault: WriteFault, afterwards: WriteFault | None
 ) -> None:
-    database.failing = fault
+    database._writer.failing = fault
     await database.write(lambda connection: connection.execute(select(schema.event.c.id)).all())
     assert database.failing == afterwards
     await database.write(lambda connection: write_fact(connection, "probed_at", "now"))

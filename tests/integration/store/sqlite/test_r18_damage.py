@@ -213,7 +213,7 @@ from datetime import datetime, UTC
 from pathlib import Path
 from watcher.store.sqlite.database import open_database
 database = open_database(Path(sys.argv[1]), purpose="test", now=datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
-database._transact(lambda connection: connection.exec_driver_sql("INSERT INTO meta VALUES ('last', 'words')"))
+database._writer._transact(lambda connection: connection.exec_driver_sql("INSERT INTO meta VALUES ('last', 'words')"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
