@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-oldest test-systemd coverage torture \
-  mutants soak soak-faked fuzz lint format lock wheel wheels docs clean
+  bench bench-quick bench-peers mutants soak soak-faked fuzz lint format lock wheel wheels docs clean
 # With -j, tests that must run alone would run beside the others.
 .NOTPARALLEL:
 
@@ -31,6 +31,16 @@ demo: $(READY)  ## the real daemon against the built-in simulator; alerts on thi
 
 torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (three quarters of an hour)
 	scripts/torture $(BIN)/python
+
+bench: $(READY)  ## the figures of docs/performance.md beside peers of the same minutes (half an hour)
+	PYTHONPATH=. $(BIN)/python -m bench $(CASES)
+
+bench-quick: $(READY)  ## smaller figures within two minutes
+	PYTHONPATH=. $(BIN)/python -m bench --quick $(CASES)
+
+bench-peers: $(READY)  ## install the peers of the benchmark: aiohttp and httpx by pip, Prometheus by apt (as root)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers.txt
+	apt-get install --yes --no-install-recommends prometheus prometheus-blackbox-exporter prometheus-alertmanager
 
 mutants: $(READY)  ## faults planted into the mechanism, each to be caught by a quick test
 	$(BIN)/python scripts/mutants.py

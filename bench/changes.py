@@ -7,14 +7,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench.daemon import configuration, daemon, server
-from bench.figure import Bar, Figure
+from bench.figure import Bar, Figure, Yardstick
+from bench.plain_sqlite import rows_a_second
 
 PER_SERVICE: Final = 1000
 LISTED: Final = 'service = "*"\ninterval = "10s"\nidle_interval = "10s"'
@@ -36,10 +37,12 @@ def burst_figures(changes: int) -> list[Figure]:
     """P5a and P5b with this many changes at once."""
     burst = _burst(changes)
     name = f"{changes:,} changes in one sweep"
+    batches = Yardstick("rows/s by sqlite3 alone, 100 a commit", rows_a_second(100))
+    singles = Yardstick("commits/s by sqlite3 alone", rows_a_second(1))
     return [
-        _rate("P5a", f"{name}: recorded", changes / burst.recorded_seconds, 10_000),
-        _rate("P5a", f"{name}: routed", changes / burst.routed_seconds, 10_000),
-        _rate("P5b", f"{name}: delivered to a webhook", changes / burst.delivered_seconds, 1000),
+        _rate("P5a", f"{name}: recorded", changes / burst.recorded_seconds, 10_000, batches),
+        _rate("P5a", f"{name}: routed", changes / burst.routed_seconds, 10_000, batches),
+        _rate("P5b", f"{name}: delivered to a webhook", changes / burst.delivered_seconds, 1000, singles),
         Figure(id="P5b", name=f"{name}: whole", value=1000 * burst.cpu_seconds / changes, unit="CPU ms each", bar=1.5),
     ]
 
@@ -55,9 +58,10 @@ def start_figures(trainings: int) -> list[Figure]:
             started = watcher.ready_after_seconds
             shown = [_status_seconds(folder) for _ in range(3)]
     text = f"{trainings:,} known trainings"
+    empty = Yardstick("an empty Python program", min(_seconds([sys.executable, "-c", ""]) for _ in range(3)))
     return [
-        Figure(id="P7", name=f"start to READY with {text}", value=started, unit="s", bar=1.5),
-        Figure(id="P7", name=f"status with {text}", value=min(shown), unit="s", bar=0.5),
+        Figure(id="P7", name=f"start to READY with {text}", value=started, unit="s", bar=1.5, yardstick=empty),
+        Figure(id="P7", name=f"status with {text}", value=min(shown), unit="s", bar=0.5, yardstick=empty),
     ]
 
 
@@ -80,13 +84,16 @@ def _burst(changes: int) -> Burst:
     return Burst(changes, recorded, routed, delivered, used.cpu_seconds)
 
 
-def _rate(identity: str, name: str, value: float, bar: float) -> Figure:
-    return Figure(id=identity, name=name, value=value, unit="/s", bar=bar, side=Bar.AT_LEAST)
+def _rate(identity: str, name: str, value: float, bar: float, yardstick: Yardstick) -> Figure:
+    return Figure(id=identity, name=name, value=value, unit="/s", bar=bar, side=Bar.AT_LEAST, yardstick=yardstick)
 
 
 def _status_seconds(folder: Path) -> float:
+    return _seconds([sys.executable, "-m", "watcher", "status", "--config", str(folder / "config.toml")])
+
+
+def _seconds(command: Sequence[str]) -> float:
     before = time.monotonic()
-    command = [sys.executable, "-m", "watcher", "status", "--config", str(folder / "config.toml")]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
     return time.monotonic() - before
 

@@ -107,7 +107,7 @@ def configuration(
 [state]
 url = "sqlite:///{folder / "watcher.db"}"
 [web]
-listen = "127.0.0.1:{_free_port()}"
+listen = "127.0.0.1:{free_port()}"
 [account.main]
 access_key = {{ env = "NCP_ACCESS_KEY" }}
 secret_key = {{ env = "NCP_SECRET_KEY" }}
@@ -146,7 +146,8 @@ def _get(url: str) -> bytes:
         return cast("bytes", answer.read())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that is free now."""
     import socket  # noqa: PLC0415
 
     with socket.socket() as free:

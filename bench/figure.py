@@ -14,6 +14,14 @@ class Bar(Enum):
     AT_LEAST = "≥"
 
 
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """The same figure of something else, measured in the same minutes."""
+
+    name: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One figure of the watcher, beside its bar and, where there is one, a yardstick of the same minutes."""
@@ -24,8 +32,7 @@ class Figure:
     unit: str
     bar: float | None = None
     side: Bar = Bar.AT_MOST
-    yardstick: str = ""
-    yardstick_value: float | None = None
+    yardstick: Yardstick | None = None
 
     @property
     def is_met(self) -> bool | None:
@@ -56,7 +63,7 @@ def table(figures: Sequence[Figure]) -> str:
 def _row(figure: Figure) -> str:
     bar = "" if figure.bar is None else f"{figure.side.value} {_shown(figure.bar)}"
     met = {True: "yes", False: "no", None: ""}[figure.is_met]
-    beside = "" if figure.yardstick_value is None else f"{figure.yardstick}: {_shown(figure.yardstick_value)}"
+    beside = "" if figure.yardstick is None else f"{figure.yardstick.name}: {_shown(figure.yardstick.value)}"
     return f"| {figure.id} | {figure.name} | {_shown(figure.value)} {figure.unit} | {bar} | {met} | {beside} |"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.daemon import configuration, daemon, server
-from bench.figure import Figure, percentile
+from bench.figure import Figure, Yardstick, percentile
 
 SERVICES: Final = 10
 PER_SERVICE: Final = 50
@@ -17,8 +18,8 @@ EVERY_SECOND: Final = 'service = "*"\ninterval = "1s"\nidle_interval = "1s"'
 DEFAULTS: Final = 'service = "{}"'
 
 
-def latency_figures(seconds: float) -> list[Figure]:
-    """P4: changes of 500 trainings that are polled each second."""
+def latency_figures(seconds: float, peer: str, peers: Sequence[float] | None) -> list[Figure]:
+    """P4: changes of 500 trainings that are polled each second, beside those of a peer in the same minutes."""
     with tempfile.TemporaryDirectory() as name, server(SERVICES, PER_SERVICE) as api:
         folder = Path(name)
         with daemon(folder, configuration(api, folder, [EVERY_SECOND])):
@@ -31,8 +32,17 @@ def latency_figures(seconds: float) -> list[Figure]:
             seen = api.control("counts")
     name = "500 trainings at 1 s, change to POST"
     return [
-        Figure(id="P4", name=f"{name}, p50", value=percentile(seen["latencies"], 50), unit="s", bar=0.6),
-        Figure(id="P4", name=f"{name}, p99", value=percentile(seen["latencies"], 99), unit="s", bar=1.6),
+        *(
+            Figure(
+                id="P4",
+                name=f"{name}, p{percent}",
+                value=percentile(seen["latencies"], percent),
+                unit="s",
+                bar=bar,
+                yardstick=Yardstick(peer, percentile(peers, percent)) if peers else None,
+            )
+            for percent, bar in ((50, 0.6), (99, 1.6))
+        ),
         Figure(id="P4", name=f"{name}: without a POST", value=seen["awaited"], unit="changes", bar=0),
     ]
 

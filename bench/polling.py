@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from bench.daemon import Daemon, Server, configuration, daemon, server
-from bench.figure import Figure, percentile
+from bench.figure import Bar, Figure, Yardstick, percentile
 from bench.process import Usage
 from bench.world import service_name, version
 
@@ -20,6 +20,20 @@ INTERVAL_SECONDS: Final = 30
 CHANGED_SHARE: Final = 0.01
 PER_SERVICE: Final = 1000
 LISTED: Final = 'service = "*"\ninterval = "30s"\nidle_interval = "30s"'
+
+
+class Peer(Protocol):
+    """Other programs that do the same job."""
+
+    @property
+    def name(self) -> str:
+        """Their names."""
+        ...
+
+    @property
+    def milliseconds(self) -> float:
+        """CPU time of one view."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +79,17 @@ def views(trainings: int, sweeps: int) -> tuple[Sweeps, list[float]]:
         time.sleep(INTERVAL_SECONDS * sweeps)
         used = watcher.usage().since(before)
         done = api.control("counts")["polls"] - polls
-        return Sweeps(trainings, sweeps, used, done), list(_missed(api.control("starts", on=False)))
+        return Sweeps(trainings, sweeps, used, done), list(missed(api.control("starts", on=False)))
 
 
-def list_figures(sizes: Sequence[int], sweeps: int) -> list[Figure]:
-    """P1 at several sizes, and P8 from the smallest and the largest."""
-    measured = [lists(size, sweeps) for size in sizes]
-    figures = [figure for one in measured for figure in _p1(one)]
+def list_figures(measured: Sequence[Sweeps], peer_milliseconds: float | None) -> list[Figure]:
+    """P1 at several sizes, and P8 from the smallest and the largest.
+
+    Args:
+        measured: the sweeps, the smallest size first.
+        peer_milliseconds: CPU time of one view by the peer in the same minutes.
+    """
+    figures = [figure for one in measured for figure in _p1(one, peer_milliseconds)]
     if len(measured) > 1:
         first, last = measured[0], measured[-1]
         grown = 1024 * (last.usage.peak_mb - first.usage.peak_mb) / (last.trainings - first.trainings)
@@ -79,16 +97,22 @@ def list_figures(sizes: Sequence[int], sweeps: int) -> list[Figure]:
     return figures
 
 
-def view_figures(trainings: int, sweeps: int) -> list[Figure]:
-    """P2 and P6."""
-    measured, missed = views(trainings, sweeps)
-    name = f"{trainings:,} single trainings by view, 30 s"
+def view_figures(measured: Sweeps, lateness: Sequence[float], peer: Peer | None, script_ms: float) -> list[Figure]:
+    """P2 and P6, beside the peer of the same minutes and the CPU milliseconds a view of a naive script."""
+    name = f"{measured.trainings:,} single trainings by view, 30 s"
     each = 1000 * measured.usage.cpu_seconds / max(1.0, measured.polls)
-    return [
-        Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0),
+    script = Yardstick("a script with urllib", script_ms)
+    late = 1000 * percentile(lateness, 99)
+    figures = [
+        Figure(id="P2", name=name, value=each, unit="CPU ms a poll", bar=1.0, yardstick=script),
         Figure(id="P2", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=100),
-        Figure(id="P6", name=f"{name}: lateness, p99", value=1000 * percentile(missed, 99), unit="ms", bar=250),
+        Figure(id="P6", name=f"{name}: lateness, p99", value=late, unit="ms", bar=250),
     ]
+    if peer is not None:
+        beside = Yardstick(f"{peer.name}, CPU ms", peer.milliseconds)
+        ratio = each / peer.milliseconds
+        figures.insert(1, Figure(id="P2", name=f"{name}: ratio", value=ratio, unit="times", bar=0.5, yardstick=beside))
+    return figures
 
 
 @contextmanager
@@ -100,14 +124,19 @@ def running(services: int, watches: Sequence[str], *, rate: float = 1000.0) -> I
             yield api, watcher
 
 
-def _p1(measured: Sweeps) -> list[Figure]:
+def _p1(measured: Sweeps, peer_milliseconds: float | None) -> list[Figure]:
     name = f"{measured.trainings:,} trainings by list, 30 s, 1 % change a sweep"
     share = measured.trainings / 100_000
-    return [
+    figures = [
         Figure(id="P1", name=name, value=measured.core_percent, unit="% of a core", bar=5.0 * share),
         Figure(id="P1", name=f"{name}: memory", value=measured.usage.peak_mb, unit="MB", bar=50 + 100 * share),
         Figure(id="P1", name=f"{name}: a training and sweep", value=measured.microseconds, unit="CPU µs"),
     ]
+    if peer_milliseconds is not None:
+        cheaper = 1000 * peer_milliseconds / measured.microseconds
+        text = f"{name}: cheaper than the peer"
+        figures.append(Figure(id="P1", name=text, value=cheaper, unit="times", bar=100, side=Bar.AT_LEAST))
+    return figures
 
 
 def _single(services: int) -> Iterator[str]:
@@ -123,6 +152,7 @@ def _wait_for_baseline(api: Server, polls: int) -> None:
     time.sleep(INTERVAL_SECONDS / 3)
 
 
-def _missed(starts: dict[str, list[float]]) -> Iterator[float]:
+def missed(starts: dict[str, list[float]]) -> Iterator[float]:
+    """Yield the seconds by which each poll missed its interval, from the times of the polls by path."""
     for times in starts.values():
         yield from (abs(later - earlier - INTERVAL_SECONDS) for earlier, later in pairwise(times))

@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.clients import CLIENTS
 from bench.daemon import Server, server
-from bench.figure import Bar, Figure
+from bench.figure import Bar, Figure, Yardstick
 from bench.polling import PER_SERVICE, running
 from bench.world import service_name, version
 
@@ -37,8 +37,7 @@ def _ratio(name: str, ours: float, other: float) -> Figure:
         unit="times",
         bar=BARS[name],
         side=Bar.AT_LEAST,
-        yardstick=f"{name}, requests a CPU second",
-        yardstick_value=other,
+        yardstick=Yardstick(f"{name}, requests a CPU second", other),
     )
 
 

@@ -77,6 +77,9 @@ class BenchServer:
         return NO_CONTENT
 
     def _note_latency(self, document: dict[str, object]) -> None:
+        if "alerts" in document:
+            self._note_alerts(cast("list[dict[str, dict[str, str]]]", document["alerts"]))
+            return
         data = document["data"]
         events = data.get("events", [data]) if isinstance(data, dict) else []
         for event in events:
@@ -84,6 +87,13 @@ class BenchServer:
             changed_at = self.counts.changed_at.pop(key, None)
             if changed_at is not None:
                 self.counts.latencies.append(time.monotonic() - changed_at)
+
+    def _note_alerts(self, alerts: list[dict[str, dict[str, str]]]) -> None:
+        """Note the alerts of Alertmanager, which name the address of a view and no status."""
+        named = {tuple(alert["labels"]["instance"].split("/")) for alert in alerts}
+        for key in list(self.counts.changed_at):
+            if any(key[0] in parts and key[1] in parts for parts in named):
+                self.counts.latencies.append(time.monotonic() - self.counts.changed_at.pop(key))
 
     def _control(self, path: str, body: bytes) -> bytes:
         commands: dict[str, Callable[[dict[str, float]], object]] = {
