@@ -190,5 +190,5 @@ def _install_between_pieces(die: Callable[[], None]) -> None:
         die()
         return in_savepoint(*args)
 
-    GroupCommit._run_waiting = gathering  # type: ignore[method-assign]  # wrapped
-    group_commit._in_savepoint = dying_savepoint
+    GroupCommit._run_waiting = gathering  # type: ignore[method-assign,assignment]  # wrapped
+    group_commit._in_savepoint = dying_savepoint  # type: ignore[assignment]  # wrapped
