@@ -21,6 +21,7 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settle
 from tests.support import routing
 from tests.support.paths import ROOT
+from tests.support.schemas import make_schema
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, State, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
@@ -120,6 +121,7 @@ def recorder() -> Iterator[Recorder]:
 async def test_every_statement_compiles_for_both_databases(
     recorder: Recorder, path: Path, make_event: MakeEvent, make_snapshot: Callable[..., Snapshot]
 ) -> None:
+    open_database(path, purpose="test", now=NOW).close()
     with closing(open_database(path, purpose="test", now=NOW)) as database:
         await poll(database, make_snapshot)
         await deliver(database, make_event)
@@ -279,7 +281,7 @@ def test_every_table_and_index_compiles_for_both_databases(dialect: Any) -> None
     )
 
 
-async def test_every_migration_compiles_for_both_databases(path: Path) -> None:
+def test_every_migration_compiles_for_both_databases(path: Path) -> None:
     compiled: list[str] = []
 
     def compile_both(_connection: Connection, statement: ClauseElement, _many: Any, one: Any, _options: Any) -> None:
@@ -287,7 +289,7 @@ async def test_every_migration_compiles_for_both_databases(path: Path) -> None:
 
     event.listen(Engine, "before_execute", compile_both)
     try:
-        open_database(path, purpose="test", now=NOW).close()
+        make_schema(path, "head")
     finally:
         event.remove(Engine, "before_execute", compile_both)
     assert any("ALTER TABLE poll ADD COLUMN account" in statement for statement in compiled)

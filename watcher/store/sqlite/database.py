@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
+from watcher.store import migrate
 from watcher.store.epoch import first_epoch, latest_restore, new_epoch
 from watcher.store.errors import BackupError, StoreUnusable
 from watcher.store.schema_version import check_known
@@ -286,16 +287,13 @@ def _with_space(path: Path, work: Callable[[], T]) -> T:
 
 def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening:
     """Migrate the store, and begin a new epoch where it is an older state of itself."""
-    # Alembic is slow to import, and readers of the store do without it.
-    from watcher.store.migrate import revision_of, upgrade  # noqa: PLC0415 - see above
-
     old = backup = None
     if found.condition is not Condition.NEW:
         with engine.begin() as connection:
-            old = revision_of(connection)
+            old = migrate.revision_of(connection)
         backup = BackupFolder(path).add(now) if old is not None else None
     with engine.begin() as connection:
-        upgrade(connection)
+        migrate.upgrade(connection)
         epoch = first_epoch(connection, now)
         if found.recovery is not None and found.condition is not Condition.NEW:
             epoch = new_epoch(connection, found.recovery.reason, now)

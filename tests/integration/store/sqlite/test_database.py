@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,61 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW
-from watcher.store import schema
+from tests.support.schemas import make_schema
+from watcher.store import migrate, schema
 from watcher.store.epoch import write_fact
 from watcher.store.errors import StoreInUse, StoreTooNew, StoreUnusable
-from watcher.store.sqlite.connections import reader_engine
+from watcher.store.sqlite.connections import reader_engine, writer_engine
 from watcher.store.sqlite.database import Database, open_database
 from watcher.store.write_faults import WriteFault
 
 
-async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
-    def compare(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), schema.metadata))
+def test_the_migrations_make_the_tables_of_the_schema(path: Path) -> None:
+    make_schema(path, "head")
+    with _connection(path) as connection:
+        assert list(compare_metadata(MigrationContext.configure(connection), schema.metadata)) == []
 
-    assert await database.write(compare) == []
+
+def test_a_new_store_has_the_tables_of_a_migrated_one(path: Path, tmp_path: Path) -> None:
+    open_database(path, purpose="test", now=NOW).close()
+    make_schema(tmp_path / "migrated.db", "head")
+    assert _definitions(path) == _definitions(tmp_path / "migrated.db")
+
+
+def test_alembic_takes_a_new_store_for_one_of_this_version(path: Path) -> None:
+    open_database(path, purpose="test", now=NOW).close()
+    before = _definitions(path)
+    make_schema(path, "head")
+    assert _definitions(path) == before
+
+
+def test_a_file_with_tables_but_no_schema_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE event (id)")
+    with _connection(path) as connection, pytest.raises(OperationalError, match="exists"):
+        migrate.upgrade(connection)
+
+
+@contextmanager
+def _connection(path: Path) -> Iterator[Connection]:
+    engine = writer_engine(path)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _definitions(path: Path) -> dict[str, object]:
+    """Return the definitions of tables and indexes; a migration adds columns last, and may quote a name."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    return {"versions": versions, **{name: _parts(sql or "") for name, sql in rows}}
+
+
+def _parts(sql: str) -> list[str]:
+    plain = " ".join(sql.replace('"', "").split())
+    return sorted(part.strip(" )") for part in plain.replace("(", ",", 1).split(", "))
 
 
 def test_a_store_keeps_its_epoch_and_says_whether_this_opening_made_it(path: Path) -> None:
