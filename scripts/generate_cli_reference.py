@@ -12,7 +12,7 @@ from typing import Final
 import typer.core
 import typer.main
 
-from watcher.cli.app import NAME, app
+from watcher.cli.app import NAME, whole_app
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH: Final = 100
@@ -37,7 +37,7 @@ Beside a faulty file, the commands that read the store warn and use its other pa
 
 def reference() -> str:
     """Return the page, as Markdown."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(whole_app())
     context = typer.Context(root, info_name=NAME)
     pages = list(_commands(context))
     lines = [INTRODUCTION, *_overview(pages), "", "## Exit statuses", "", *_statuses(_epilog(root)), ""]

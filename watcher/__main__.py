@@ -51,10 +51,10 @@ def _discard_output() -> None:
 
 def _run() -> int | str | None:
     """Run the command and return its exit status; a reader that wants no more, such as ``head``, is no fault."""
-    from watcher.cli.app import app  # noqa: PLC0415 - after the collector is off
+    from watcher.cli.app import app_for  # noqa: PLC0415 - after the collector is off
 
     try:
-        app(prog_name="aitems-watcher")
+        app_for(sys.argv[1:])(prog_name="aitems-watcher")
     except SystemExit as ended:
         # Click turns a broken pipe into the status 1.
         return 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code

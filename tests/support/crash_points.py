@@ -88,7 +88,9 @@ def points() -> list[Point]:
 def start(folder: Path, environ: Mapping[str, str], point: Point | None) -> ForkServerProcess:
     """Start ``run`` with the folder's configuration; the process dies at ``point``."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.crash_points", "watcher.cli.app", "watcher.app", "alembic.command"])
+    context.set_forkserver_preload(
+        ["tests.support.crash_points", "watcher.cli.commands.run", "watcher.app", "alembic.command"]
+    )
     process = context.Process(target=_run_daemon, args=(folder, dict(environ), point), daemon=True)
     process.start()
     return process

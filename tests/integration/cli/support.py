@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from watcher.cli.app import app
+from watcher.cli.app import app_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs a command to its end."""
 
     def run(*args: str | Path) -> Result:
+        arguments = [str(arg) for arg in args]
         before = structlog.get_config()
         try:
             with pytest.raises(SystemExit) as ended:
-                app([str(arg) for arg in args], prog_name="aitems-watcher")
+                app_for(arguments)(arguments, prog_name="aitems-watcher")
         finally:
             structlog.configure(**before)
         shown = capsys.readouterr()

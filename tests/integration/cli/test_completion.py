@@ -16,7 +16,7 @@ import typer
 import typer.core
 from typer.main import get_command
 
-from watcher.cli.app import app
+from watcher.cli.app import whole_app
 from watcher.cli.command_tree import tree_of
 from watcher.cli.text.completion import SCRIPTS
 from watcher.core.event import Kind
@@ -40,7 +40,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the three scripts."""
     folder = tmp_path_factory.mktemp("completion")
     for shell, script in SCRIPTS.items():
-        (folder / shell).write_text(script(tree_of(app)))
+        (folder / shell).write_text(script(tree_of(whole_app())))
     return folder
 
 
@@ -64,7 +64,7 @@ def contexts(context: typer.Context) -> Iterator[typer.Context]:
         yield from contexts(typer.Context(command, info_name=name, parent=context))
 
 
-COMMANDS = list(contexts(typer.Context(get_command(app), info_name="aitems-watcher")))
+COMMANDS = list(contexts(typer.Context(get_command(whole_app()), info_name="aitems-watcher")))
 
 
 def test_bash_completes_every_command_and_every_option(scripts: Path) -> None:

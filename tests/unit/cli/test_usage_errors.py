@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from watcher.cli.app import app
+from watcher.cli.app import app_for, whole_app
 from watcher.cli.command_tree import Command, Option, ValueKind, tree_of
 
 FOREIGN = re.compile(r"Value error|Input should|[Vv]alidation|pydantic|Traceback")
 
 
 def options_with_choices() -> Iterator[tuple[Command, Option]]:
-    for command in tree_of(app):
+    for command in tree_of(whole_app()):
         for option in command.options:
             if option.value is not None and option.value.kind is ValueKind.CHOICE:
                 yield command, option
@@ -32,7 +32,7 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     with pytest.raises(SystemExit) as ended:
-        app(list(args), prog_name="aitems-watcher")
+        app_for(args)(list(args), prog_name="aitems-watcher")
     assert ended.value.code == 2
     return capsys.readouterr().err
 

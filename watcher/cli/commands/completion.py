@@ -26,8 +26,8 @@ def completion(shell: ShellArgument) -> None:
     The script holds every command and option of this version: make it again after an upgrade. It starts no process
     while you type.
     """
-    from watcher.cli.app import app
+    from watcher.cli.app import whole_app
     from watcher.cli.command_tree import tree_of
     from watcher.cli.text.completion import SCRIPTS
 
-    sys.stdout.write(SCRIPTS[shell](tree_of(app)))
+    sys.stdout.write(SCRIPTS[shell](tree_of(whole_app())))
