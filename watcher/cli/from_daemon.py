@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.delivery.model import Outcome
     from watcher.core.polling.rate_limit import BudgetWait
-    from watcher.receivers.slack.bot import Access
+    from watcher.receivers.slack.access import Access
     from watcher.reports.discovery import DiscoveryReport, Form
     from watcher.reports.doctor import SecretFacts
     from watcher.reports.online import OnlineCheck

@@ -14,7 +14,7 @@ from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import Status, TrainingRef
 
 if TYPE_CHECKING:
-    from watcher.receivers.slack.bot import Access
+    from watcher.receivers.slack.access import Access
 
 SENDER: Final = "TEST from aitems-watcher"
 EXPLANATION: Final = "A test by the command aitems-watcher test: no training has changed."
@@ -98,7 +98,7 @@ def outcome_from_json(document: Mapping[str, Any]) -> Outcome:
 
 def access_from_json(document: Mapping[str, Any]) -> Access:
     """Return the information that ``access_json`` described."""
-    from watcher.receivers.slack.bot import Access  # noqa: PLC0415 - slow to import
+    from watcher.receivers.slack.access import Access  # noqa: PLC0415 - the package loads httpx2
 
     return Access(
         identity=document["identity"],

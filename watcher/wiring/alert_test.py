@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from watcher.config import Config, SlackSettings
 from watcher.core.delivery.model import DeliveryRequest, Outcome
 from watcher.core.event import delivery_id
-from watcher.receivers.slack.bot import Access
+from watcher.receivers.slack.access import Access
 from watcher.reports.receiver_check import marked_event
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -19,10 +19,14 @@ from watcher.metrics import CONTENT_TYPE, Metrics, Reading
 from watcher.pipeline.heartbeat import Heartbeat
 from watcher.store.errors import StoreError
 from watcher.store.health_stats import read_health_stats
-from watcher.web import Listener, Pages, Pinger, Readiness, build_app
+from watcher.web.pinger import Pinger
 from watcher.wiring.pipeline import Pipeline
 from watcher.wiring.runtime import Runtime
 from watcher.wiring.secret_sources import CurrentSecret
+
+if TYPE_CHECKING:
+    from watcher.web.listener import Listener
+    from watcher.web.pages import Readiness
 
 log = structlog.get_logger()
 
@@ -79,6 +83,8 @@ class HealthReporter:
 
     async def readiness(self) -> Readiness:
         """Return the readiness for ``/readyz``."""
+        from watcher.web.pages import Readiness  # noqa: PLC0415 - loaded where the pages are served
+
         return Readiness(await self.reasons())
 
     async def metrics(self) -> bytes:
@@ -145,6 +151,10 @@ class HealthEndpoints:
         token = None if settings.token is None else CurrentSecret(settings.token, self._runtime)
         if settings.address is None:
             return None
+        # Imported here: without web pages, starlette and uvicorn would only make the process larger.
+        from watcher.web.listener import Listener  # noqa: PLC0415 - see above
+        from watcher.web.pages import Pages, build_app  # noqa: PLC0415 - see above
+
         pages = Pages(
             readiness=self._health_reporter.readiness,
             metrics=self._health_reporter.metrics,

@@ -13,7 +13,9 @@ from structlog.testing import capture_logs
 
 from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.secret import Secret
-from watcher.web import Listener, Pages, Readiness, build_app, listener
+from watcher.web import listener
+from watcher.web.listener import Listener
+from watcher.web.pages import Pages, Readiness, build_app
 from watcher.wiring.health_endpoints import LOOPBACK_HOSTS
 
 REASON = NotReadyReason(code=NotReady.LOOP, detail="overdue: polling (60 s)")

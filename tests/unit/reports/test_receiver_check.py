@@ -11,7 +11,7 @@ from watcher.cli.text.receiver_check import show_access, show_outcome
 from watcher.core.delivery.model import Degrade, Delivered, Outcome, Refused, TryLater, Uncertain
 from watcher.core.delivery.reason import http_reason, text_reason
 from watcher.core.messages.training import compose, plain_text
-from watcher.receivers.slack.bot import Access
+from watcher.receivers.slack.access import Access
 from watcher.reports.receiver_check import (
     EXPLANATION,
     SENDER,

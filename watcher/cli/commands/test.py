@@ -15,7 +15,7 @@ from watcher.core.delivery.model import Delivered, Outcome
 
 if TYPE_CHECKING:
     from watcher.config import Config
-    from watcher.receivers.slack.bot import Access
+    from watcher.receivers.slack.access import Access
 
 END: Final = help_end(
     "aitems-watcher test ml-ops",

@@ -9,7 +9,7 @@ from watcher.core.delivery.model import Delivered, Outcome
 from watcher.reports.receiver_check import history_text, outcome_text, scopes_text
 
 if TYPE_CHECKING:
-    from watcher.receivers.slack.bot import Access
+    from watcher.receivers.slack.access import Access
 
 
 def show_outcome(receiver: str, outcome: Outcome, out: Screen) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from watcher.core.event import Event
 from watcher.core.messages.message import PLAIN_STYLE, Style
 from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import hint
+from watcher.receivers.slack.access import Access
 from watcher.receivers.slack.api import Reply, SlackApi
 from watcher.receivers.slack.blocks import METADATA_STEP, has_metadata, payload
 from watcher.receivers.slack.error_names import MISSING_SCOPE, UNREADABLE_HISTORY, WEB_API
@@ -41,20 +41,6 @@ PAGE: Final = 100
 PAGES_MAX: Final = 200
 LOOKUP_SECONDS: Final = 60.0
 """The time for reading pages; with the last call it stays below a lease."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """The permissions of a token, as Slack reports them."""
-
-    identity: str
-    """The bot and its workspace; empty where Slack rejects the token."""
-    scopes: tuple[str, ...]
-    answer: str
-    refused: str | None = None
-    """The failed call with its reason; ``None`` where the token can post into the channel."""
-    unreadable: str | None = None
-    """The reason why the channel's history cannot be read; ``None`` where it can."""
 
 
 class SlackReceiver:

@@ -1,0 +1,62 @@
+"""The modules that a command loads: each that it does not use makes its start slower and its process larger."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import pytest
+
+from tests.acceptance.cli_support import KEYS, SECONDS, Workplace, command, read_until, started
+
+IMPORT_TIMES: Final[Mapping[str, str]] = MappingProxyType({"PYTHONPROFILEIMPORTTIME": "1"})
+"""Python writes each module that it imports to standard error."""
+WEBHOOK: Final = """
+[receiver.hook]
+kind = "webhook"
+url = "http://127.0.0.1:1/hook"
+"""
+MIGRATIONS: Final = frozenset({"alembic", "mako"})
+DAEMON: Final = frozenset({"apscheduler", "httpx2", "prometheus_client", "structlog", "uvloop"})
+WEB: Final = frozenset({"starlette", "uvicorn"})
+RECEIVERS: Final = frozenset({"slack_sdk", "standardwebhooks"})
+CONFIGURATION: Final = frozenset({"pydantic", "tomllib"})
+STORE: Final = frozenset({"sqlalchemy", "sqlite3"})
+READING: Final = MIGRATIONS | DAEMON | WEB | RECEIVERS | {"asyncio", "rich"}
+"""A command that reads the store needs none of these."""
+HELP: Final = READING | CONFIGURATION | STORE
+
+
+def loaded(stderr: str) -> set[str]:
+    """Return the names of the packages among the imported modules."""
+    modules = {line.rpartition("|")[2].strip() for line in stderr.splitlines() if line.startswith("import time:")}
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("args", [("--version",), ("status", "--help"), ("run", "--help")], ids=" ".join)
+def test_a_help_loads_nothing_heavy(args: tuple[str, ...]) -> None:
+    shown = command(*args, env=IMPORT_TIMES)
+    assert shown.returncode == 0
+    packages = loaded(shown.stderr)
+    assert "typer" in packages
+    assert packages & (HELP - {"asyncio"} if args[0] == "run" else HELP) == set()
+
+
+def test_a_daemon_loads_only_the_parts_of_its_configuration(workplace: Workplace) -> None:
+    workplace.write(WEBHOOK, log=False)
+    with started("run", "--config", workplace.config, env={**KEYS, **IMPORT_TIMES}) as daemon:
+        read_until(daemon, "watcher.started")
+        daemon.send_signal(signal.SIGTERM)
+        _, errors = daemon.communicate(timeout=SECONDS)
+    assert daemon.returncode == 0
+    packages = loaded(errors)
+    assert packages >= DAEMON
+    assert packages & (MIGRATIONS | WEB | {"slack_sdk"}) == set()
+
+    status = command("status", "--config", workplace.config, env=IMPORT_TIMES)
+    assert "no daemon" in status.stdout
+    packages = loaded(status.stderr)
+    assert packages >= STORE | CONFIGURATION
+    assert packages & READING == set()
