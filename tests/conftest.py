@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.support.fault_table import NAMED, TALLY, Row
 from tests.support.paths import DATA
@@ -20,6 +21,12 @@ from tests.support.paths import DATA
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, pytest makes folders of its own
 MEMORY_BYTES: Final = 1_000_000_000
 """Enough for the stores of three runs."""
+
+# A run draws other examples than the last one, so that several runs find what more examples would. There is no deadline
+# for an example: on a busy machine it would fail a test whose code is right.
+settings.register_profile("few", max_examples=40, deadline=None)
+settings.register_profile("many", max_examples=1_000, deadline=None)
+settings.load_profile("few")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
