@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from watcher.core.incidents.evidence import Evidence
 from watcher.core.incidents.model import Incident, IncidentChange, IncidentChangeKind, account_subject
 from watcher.core.messages.message import Style
 from watcher.core.polling.result import Cause
+from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import RunStart, TrainingRef
 from watcher.receivers.slack.blocks import payload
 from watcher.reports.receiver_check import marked_event
@@ -32,6 +34,7 @@ ZONE: Final = ZoneInfo("Asia/Seoul")
 STYLE: Final = Style(receiver="ml-ops", host="watcher-1", zone=ZONE, account_zones={"main": ZONE})
 MENTION: Final = "<!subteam^S0123456789>"
 NOW: Final = datetime(2026, 11, 26, 18, 21, 1, tzinfo=UTC)
+OUTAGE_ID: Final = "inc_jwy5vglo4k2m"
 WIDTH: Final = 760
 SCALE: Final = 1.5
 
@@ -207,7 +210,7 @@ def batch() -> list[Event]:
 def outage(kind: IncidentChangeKind, now: datetime) -> Event:
     """Return the event about an account that cannot be polled, or can be polled again."""
     incident = Incident(
-        id="inc_jwy5vglo4k2m",
+        id=OUTAGE_ID,
         subject=account_subject("main"),
         cause=Cause.SERVER,
         detail="HTTP 503, code 900, Service Unavailable",
@@ -220,6 +223,36 @@ def outage(kind: IncidentChangeKind, now: datetime) -> Event:
     return describe(change, IncidentScope(account="main", services=4), "pictures", 1, now)
 
 
+def late_changes() -> list[Event]:
+    """Return the changes that the catch-up after an outage found."""
+    hidden = Outage(account_subject("main"), NOW - timedelta(minutes=3))
+    later = NOW + timedelta(hours=1, minutes=23)
+    rows = (
+        ("shop-main", "relatedItem", "maqll4fghij", Kind.SUCCEEDED, "learning", "completed", ()),
+        ("shop-app", "pop", "maqlp0mnopq", Kind.SUCCEEDED, "waiting", "completed", ("learning",)),
+        ("brand-mall", "pop", "maqlr0stuvw", Kind.PROGRESS, "requesting", "learning", ("waiting",)),
+        ("brand-mall", "pop", "maqlr9zzabc", Kind.APPEARED, None, "waiting", ()),
+    )
+    return [
+        replace(
+            training_event(TrainingRef("main", service, training_type, version), service),
+            kind=kind,
+            from_status=old,
+            to_status=new,
+            skipped=skipped,
+            new=old is None,
+            run=None,
+            late=True,
+            group=OUTAGE_ID,
+            outage=hidden,
+            after=NOW - timedelta(minutes=3, seconds=20),
+            before=later - timedelta(seconds=1),
+            recorded_at=later,
+        )
+        for service, training_type, version, kind, old, new, skipped in rows
+    ]
+
+
 def messages() -> dict[str, tuple[list[Event], tuple[str, ...]]]:
     """Return the events of each picture, and its mentions."""
     later = NOW + timedelta(hours=1, minutes=23)
@@ -228,6 +261,7 @@ def messages() -> dict[str, tuple[list[Event], tuple[str, ...]]]:
         "batch": (batch(), (MENTION,)),
         "outage": ([outage(IncidentChangeKind.OPENED, NOW)], (MENTION,)),
         "recovery": ([outage(IncidentChangeKind.CLOSED, later)], ()),
+        "catch-up": (late_changes(), ()),
         "test": ([marked_event(NOW, "0a1b2c3d")], ()),
     }
 

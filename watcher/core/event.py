@@ -18,6 +18,7 @@ from typing import Final
 from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
 from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
+from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import NO_RECORD, Phase, RunStart, phase_of
 
 SHORT_ID_LENGTH: Final = 12
@@ -193,6 +194,8 @@ class Event:
     """The start of the run that the event belongs to; ``None`` where no poll saw it."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
+    outage: Outage | None = None
+    """The outage before that catch-up; ``None`` after a start or a reload."""
     fallback_for: str | None = None
     """The failing receiver in whose place this one gets the event; a fact of the delivery alone."""
     record: Mapping[str, object] = field(default_factory=lambda: NO_RECORD, hash=False)

@@ -19,6 +19,7 @@ from watcher.core.delivery.reason import reason_from_json, reason_json
 from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import RunStart
 
 
@@ -53,6 +54,7 @@ def to_json(event: Event) -> dict[str, object]:
         "receiver": None if event.receiver is None else receiver_json(event.receiver),
         "run": None if event.run is None else run_json(event.run),
         "group": event.group,
+        **({} if event.outage is None else {"outage": outage_json(event.outage)}),
         "training": dict(event.record),
     }
 
@@ -60,6 +62,16 @@ def to_json(event: Event) -> dict[str, object]:
 def run_json(run: RunStart) -> dict[str, object]:
     """Return the start of a run as plain JSON."""
     return {"started_after": to_text(run.started_after), "started_before": to_text(run.started_before)}
+
+
+def outage_json(outage: Outage) -> dict[str, object]:
+    """Return an outage as plain JSON."""
+    return {"subject": outage.subject, "since": to_text(outage.since)}
+
+
+def read_outage(data: Mapping[str, Any] | None) -> Outage | None:
+    """Read an outage that ``outage_json`` wrote; older versions stored none."""
+    return None if data is None else Outage(data["subject"], from_text(data["since"]))
 
 
 def incident_json(facts: IncidentFacts) -> dict[str, object]:
@@ -194,6 +206,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
         receiver=None if receiver is None else _read_receiver(receiver, kind),
         run=None if data.get("run") is None else read_run(data["run"]),
         group=data["group"],
+        outage=read_outage(data.get("outage")),
         record=data["training"],
     )
 

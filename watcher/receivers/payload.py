@@ -11,6 +11,7 @@ from typing import Final
 
 from watcher.core.event import Event
 from watcher.core.event_json import run_json
+from watcher.core.messages.outage_group import published_outage
 from watcher.core.messages.published import published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
@@ -75,6 +76,7 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
     latest = max(event.recorded_at for event, _ in entries)
     data = {
         "group": _plain(entries[0][0].group),
+        "outage": _plain(published_outage([event for event, _ in entries])),
         "events": [_data(event, number) for event, number in entries],
         "also": [_reference(event) for event in also[:ALSO_MAX]],
     }

@@ -11,7 +11,16 @@ from sqlalchemy import RowMapping
 
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event
-from watcher.core.event_json import from_json, previous_json, read_previous, read_run, run_json, to_json
+from watcher.core.event_json import (
+    from_json,
+    outage_json,
+    previous_json,
+    read_outage,
+    read_previous,
+    read_run,
+    run_json,
+    to_json,
+)
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
@@ -20,6 +29,7 @@ from watcher.core.routing.matcher import matcher_of, patterns_of
 from watcher.core.routing.silence import Silence
 from watcher.core.subject import account_of
 from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 
 Row = dict[str, Any]
@@ -90,8 +100,19 @@ def _unconfirmed_json(unconfirmed: UnconfirmedStatus) -> Row:
         "source": unconfirmed.source.value,
         "late": unconfirmed.late,
         "service_was_gone": unconfirmed.service_was_gone,
-        "catch_up_id": unconfirmed.catch_up_id,
+        **_catch_up_json(unconfirmed.catch_up),
     }
+
+
+def _catch_up_json(catch_up: CatchUp | None) -> Row:
+    if catch_up is None or catch_up.outage is None:
+        return {"catch_up_id": None if catch_up is None else catch_up.id}
+    return {"catch_up_id": catch_up.id, "outage": outage_json(catch_up.outage)}
+
+
+def _read_catch_up(data: Mapping[str, Any]) -> CatchUp | None:
+    catch_up_id = data["catch_up_id"]
+    return None if catch_up_id is None else CatchUp(catch_up_id, read_outage(data.get("outage")))
 
 
 def _read_unconfirmed(data: Mapping[str, Any]) -> UnconfirmedStatus:
@@ -102,7 +123,7 @@ def _read_unconfirmed(data: Mapping[str, Any]) -> UnconfirmedStatus:
         source=Source(data["source"]),
         late=data["late"],
         service_was_gone=data.get("service_was_gone", False),
-        catch_up_id=data["catch_up_id"],
+        catch_up=_read_catch_up(data),
     )
 
 

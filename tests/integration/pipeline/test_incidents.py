@@ -79,6 +79,10 @@ async def test_an_outage_of_everything_is_one_incident_one_recovery_and_one_catc
     assert opened["incident"]["advice"]
     catch_up = [item for item in scenario.hook.received if item.json["type"] == "group"]
     assert len(catch_up) == 1
+    outage = catch_up[0].json["data"]["outage"]
+    assert (outage["incident"], outage["account"], outage["service"]) == (closed["incident"]["id"], "main", None)
+    assert outage["since"][:19] == opened["incident"]["since"][:19]
+    assert outage["since"] <= outage["until"]
     paths = {(e["service"], e["version"], e["from"], e["to"], e["late"]) for e in catch_up[0].events}
     assert paths == {
         (service, version, "learning", status, True)
@@ -101,6 +105,19 @@ async def test_failed_trainings_during_an_outage_are_sent_alone_and_named_in_the
     (group,) = (item.json["data"] for item in scenario.hook.received if item.json["type"] == "group")
     assert [e["to"] for e in group["events"]] == ["completed", "completed"]
     assert [e["to"] for e in group["also"]] == ["learningFailed"]
+
+
+async def test_the_changes_during_the_outage_of_one_service_name_that_service(scenario: IncidentScenario) -> None:
+    async with daemon_in_process.running(scenario.folder, scenario.text):
+        number = scenario.api.add_fault(Fault(kind="500", service=SERVICES[0]))
+        (opened,) = await scenario.announced("unreachable")
+        for version, status in (("v1", "completed"), ("v2", "stopping")):
+            scenario.api.set_training(SERVICES[0], "pop", version, status)
+        scenario.api.faults.remove(number)
+        await scenario.announced("recovered", "succeeded", "progress")
+    (group,) = (item.json["data"] for item in scenario.hook.received if item.json["type"] == "group")
+    assert (group["outage"]["account"], group["outage"]["service"]) == ("main", SERVICES[0])
+    assert group["outage"]["incident"] == opened["incident"]["id"] == group["group"]
 
 
 async def test_one_unreachable_service_has_its_own_incident_and_the_others_go_on(scenario: IncidentScenario) -> None:

@@ -12,6 +12,7 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause, PollState
+from watcher.core.training.catch_up import CatchUp, Outage
 from watcher.core.training.model import Snapshot, Source, UnconfirmedStatus
 from watcher.store.errors import StaleSnapshot
 from watcher.store.outbox import Outbox
@@ -25,7 +26,7 @@ PENDING = UnconfirmedStatus(
     source=Source.LIST,
     late=True,
     service_was_gone=True,
-    catch_up_id="start",
+    catch_up=CatchUp("inc_x", Outage("account:main", NOW)),
 )
 INCIDENT = Incident(
     id="inc_x",

@@ -37,6 +37,7 @@ STORED = (Event, Incident, ReceiverState, RoutingReason, Settlement, Snapshot)
 """The dataclasses that the store writes, and through their fields all others."""
 
 TEXTS = {
+    "CatchUp.id": Text.ID,
     "DeadLetterFacts.id": Text.ID,
     "DeadLetterFacts.old_about": Text.OLD,
     "Event.account": Text.ID,
@@ -78,6 +79,7 @@ TEXTS = {
     "NamedEvent.to_status": Text.FOREIGN,
     "NamedEvent.training_type": Text.ID,
     "NamedEvent.version": Text.ID,
+    "Outage.subject": Text.ID,
     "PreviousCause.cause": Text.CODE,
     "PreviousCause.detail": Text.DIAGNOSTIC,
     "Reason.cause": Text.CODE,
@@ -100,7 +102,6 @@ TEXTS = {
     "TrainingRef.service": Text.ID,
     "TrainingRef.type": Text.ID,
     "TrainingRef.version": Text.ID,
-    "UnconfirmedStatus.catch_up_id": Text.ID,
     "UnconfirmedStatus.status": Text.FOREIGN,
     "WaitingEventFacts.id": Text.ID,
     "WaitingEventFacts.old_about": Text.OLD,

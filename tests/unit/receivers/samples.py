@@ -20,6 +20,7 @@ from watcher.core.incidents.store_event import store_failing, store_recovered
 from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event
+from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import RunStart, ServiceRef, TrainingRef
 from watcher.pipeline.polling.incidents import clock_subject
 
@@ -32,6 +33,7 @@ SERVICE_SCOPE = IncidentScope(
     account=REF.account, service=REF.service_ref, service_name="shop-main", labels={"team": "search", "env": "prod"}
 )
 TRAINING_SCOPE = IncidentScope(account=REF.account, service=REF.service_ref, training=REF, service_name="shop-main")
+OUTAGE_SINCE = RECORDED - timedelta(hours=4, minutes=29)
 OUTAGE = incident_id(EPOCH, account_subject(REF.account), 1)
 
 
@@ -300,6 +302,13 @@ def finished(version: str, **changes: Any) -> Event:
     return of_version(version, **(usual | changes))
 
 
+def after_outage(version: str, **changes: Any) -> Event:
+    """Return the event of a training that completed during the outage, which the event names."""
+    outage = Outage(account_subject(REF.account), OUTAGE_SINCE)
+    hidden = {"outage": outage, "after": OUTAGE_SINCE - timedelta(seconds=20)}
+    return finished(version, **(hidden | changes))
+
+
 def appeared(version: str) -> Event:
     """Return the event of a training that appeared during the outage."""
     return of_version(
@@ -332,6 +341,18 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
             of_version("maqll0eeeee", kind=Kind.UNKNOWN_STATUS, to_status="paused", reason="unknown-status"),
         ],
         [of_version("maqll0fffff"), of_version("maqll0ggggg", to_status="refinedFailed")],
+    ),
+    "group-outage": (
+        [
+            after_outage("maqll0aaaaa"),
+            after_outage("maqll0bbbbb", from_status="learning", skipped=(), after=OUTAGE_SINCE - timedelta(minutes=9)),
+            after_outage("maqll0ccccc", kind=Kind.GONE, to_status=None, skipped=(), reason="not-found"),
+        ],
+        [of_version("maqll0fffff")],
+    ),
+    "group-outage-of-a-service": (
+        [after_outage(f"maqll0{letter * 5}", outage=Outage(REF.service_ref.subject, OUTAGE_SINCE)) for letter in "ab"],
+        [],
     ),
     "group-two": ([finished("maqll0aaaaa"), appeared("maqll0ccccc")], [of_version("maqll0fffff")]),
     "group-mixed": (

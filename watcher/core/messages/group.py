@@ -15,6 +15,7 @@ from watcher.core.messages.incident_group import compose_incidents, is_of_incide
 from watcher.core.messages.last_line import bounds_line
 from watcher.core.messages.marks import OUTAGE_PREFIX, mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
+from watcher.core.messages.outage_group import OutageSpan, headed_span, outage_title
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import is_about_service
 from watcher.core.messages.subject import service_code
@@ -67,22 +68,23 @@ def compose_group(events: Sequence[Event], also: Sequence[Event], style: Style =
     words = style.words
     ordered = sorted(events, key=lambda event: list(Result).index(_result(event)))
     messages = [compose(event, style) for event in ordered]
-    headline, *subject = _title(ordered, messages, style)
-    entries = tuple(_entries(ordered, messages, style))
+    span = headed_span(ordered)
+    title = _title(ordered, messages, style) if span is None else _outage_title(ordered[0], span, style)
+    entries = tuple(_entries(ordered, messages, span, style))
     all_failed = all(entry.result is Result.FAILED for entry in entries)
     return GroupMessage(
         severity=max((message.severity for message in messages), key=list(Severity).index),
         sign=_sign(ordered),
-        headline=plain_text(headline),
-        subject=words.joined(subject),
-        facts=tuple(line for line in (_counts(ordered, words),) if line),
+        headline=str(title[0]),
+        title=title,
+        facts=tuple(line for line in _facts(ordered, words, span) if line),
         entries=entries,
         sections=tuple(_sections(entries, words, by_service=all_failed)),
         all_failed=all_failed,
         caption=Phrase.CAPTION_FAILED if all_failed else Phrase.CAPTION_CHANGES,
         also=tuple(_named(event, style) for event in also),
-        marks=tuple(mark_lines(ordered, words)),
-        muted=_muted(ordered, words),
+        marks=tuple(mark_lines(ordered, words, late_is_said=span is not None)),
+        muted=_muted(ordered, words) if span is None else _outage_muted(ordered, span, words),
         recorded_at=min(event.recorded_at for event in events),
         words=words,
     )
@@ -96,7 +98,16 @@ def _sign(events: Sequence[Event]) -> Symbol:
     return Symbol.FAILED if any(event.kind is Kind.FAILED for event in events) else Symbol.SUMMARY
 
 
-def _title(events: Sequence[Event], messages: Sequence[Message], style: Style) -> tuple[TextLine, ...]:
+def _outage_title(event: Event, span: OutageSpan, style: Style) -> TextLine:
+    return (style.words.text(Phrase.BATCH_OUTAGE), *outage_title(event, span, style))
+
+
+def _title(events: Sequence[Event], messages: Sequence[Message], style: Style) -> TextLine:
+    headline, *subject = _title_parts(events, messages, style)
+    return style.words.joined(((plain_text(headline),), *subject))
+
+
+def _title_parts(events: Sequence[Event], messages: Sequence[Message], style: Style) -> tuple[TextLine, ...]:
     words = style.words
     subjects = {event.subject for event in events}
     failed = {event.subject for event in events if event.kind is Kind.FAILED}
@@ -131,6 +142,13 @@ def _services(events: Sequence[Event], style: Style) -> TextLine:
     return style.words.listed(shown, SERVICES_MAX)
 
 
+def _facts(events: Sequence[Event], words: Words, span: OutageSpan | None) -> Iterator[TextLine]:
+    if span is not None:
+        yield _result_counts(events, words)
+    if span is None or all(event.kind is Kind.GONE for event in events):
+        yield _counts(events, words)
+
+
 def _counts(events: Sequence[Event], words: Words) -> TextLine:
     """Count the statuses of failures, or the results of other events; where all are gone, say what to do."""
     if all(event.kind is Kind.FAILED for event in events):
@@ -139,6 +157,10 @@ def _counts(events: Sequence[Event], words: Words) -> TextLine:
         return words.joined((words.listed(listed, SERVICES_MAX), _one_cause(events, counts, words)))
     if all(event.kind is Kind.GONE for event in events):
         return words.say(Phrase.GONE_REMEDY_SEVERAL)
+    return _result_counts(events, words)
+
+
+def _result_counts(events: Sequence[Event], words: Words) -> TextLine:
     results = Counter(_result(event) for event in events)
     if results.keys() == {Result.OTHER}:
         return ()
@@ -153,18 +175,20 @@ def _one_cause(events: Sequence[Event], counts: Counter[Code], words: Words) -> 
     return words.say(Phrase.BATCH_ONE_CAUSE, duration=words.duration((last - first).total_seconds()))
 
 
-def _entries(events: Sequence[Event], messages: Sequence[Message], style: Style) -> Iterator[GroupEntry]:
-    first, last = _outer_bounds(events)
-    together = last - first <= ONE_CAUSE_SPAN or len({(event.after, event.before) for event in events}) == 1
-    all_gone = _headline_without_failures(events) in _GONE_HEADLINES
+def _entries(
+    events: Sequence[Event], messages: Sequence[Message], span: OutageSpan | None, style: Style
+) -> Iterator[GroupEntry]:
+    together = _together(events)
+    all_gone = span is None and _headline_without_failures(events) in _GONE_HEADLINES
     # The change of a new training says that it is new.
     common = set.intersection(*(set(event.marks) for event in events)) | {Mark.NEW}
     for event, message in zip(events, messages, strict=True):
         texts = zip(event.marks, mark_texts(event, style.words), strict=True)
         entry = _entry(event, message, style)
+        said = together or (span is not None and span.says(event.after, event.before))
         yield replace(
             entry,
-            bounds=None if together else rounded_bounds(event.after, event.before),
+            bounds=None if said else rounded_bounds(event.after, event.before),
             change=_last_status(event, style.words) if all_gone else entry.change,
             marks=tuple(text for mark, text in texts if mark not in common),
         )
@@ -246,6 +270,19 @@ def _muted(events: Sequence[Event], words: Words) -> TextLine:
     incident: TextLine = (code(group[:SHORT_ID_LENGTH]),) if group.startswith(OUTAGE_PREFIX) else ()
     bounds = () if incident and names_bounds(events) else bounds_line(*_outer_bounds(events), words)
     return capital(words.joined((bounds, incident)))
+
+
+def _outage_muted(events: Sequence[Event], span: OutageSpan, words: Words) -> TextLine:
+    first, last = _outer_bounds(events)
+    is_said = span.says(first, last) or not _together(events)
+    bounds = words.say(Phrase.TIMES_UNKNOWN) if is_said else bounds_line(first, last, words)
+    return capital(words.joined((bounds, (code((events[0].group or "")[:SHORT_ID_LENGTH]),))))
+
+
+def _together(events: Sequence[Event]) -> bool:
+    """Say whether one pair of bounds describes every event."""
+    first, last = _outer_bounds(events)
+    return last - first <= ONE_CAUSE_SPAN or len({(event.after, event.before) for event in events}) == 1
 
 
 def _outer_bounds(events: Iterable[Event]) -> tuple[datetime, datetime]:

@@ -98,8 +98,8 @@ class GroupMessage:
     sign: Symbol
     headline: str
     """The happening, in our own words."""
-    subject: TextLine
-    """The rest of the first line: a training, services with their counts, or the number of other changes."""
+    title: TextLine
+    """The first line without the sign: the headline, then a training, services with their counts, or other changes."""
     facts: tuple[TextLine, ...]
     entries: tuple[GroupEntry, ...]
     sections: tuple[GroupSection, ...]
@@ -125,11 +125,6 @@ class GroupMessage:
         if waited < SHORT_WAIT:
             return ()
         return self.words.say(Phrase.SENT_TOGETHER, duration=self.words.duration(waited.total_seconds()))
-
-    @property
-    def title(self) -> TextLine:
-        """The headline and the rest of the first line, without the sign."""
-        return joined(((self.headline,), self.subject), " · ")
 
     def sent_separately(self, most: int) -> TextLine:
         """Name at most ``most`` of the events that were sent separately, and count the others; empty without any."""

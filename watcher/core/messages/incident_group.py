@@ -60,8 +60,8 @@ def compose_incidents(events: Sequence[Event], style: Style) -> GroupMessage:
     return GroupMessage(
         severity=max((message.severity for message in messages), key=list(Severity).index),
         sign=Symbol.RECOVERED if over else Symbol.POLLING,
-        headline=_headline(headlines, words, over=over),
-        subject=_subject(ordered, words),
+        headline=(headline := _headline(headlines, words, over=over)),
+        title=words.joined(((headline,), _subject(ordered, words))),
         facts=tuple(_facts(parts, headlines, words)),
         entries=(entries := tuple(_entries(parts, headlines, style))),
         sections=tuple(_sections(entries, headlines, words)),

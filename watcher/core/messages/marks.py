@@ -26,10 +26,10 @@ _SHORT: Final[Mapping[Mark, Phrase]] = MappingProxyType(
 )
 
 
-def mark_lines(events: Sequence[Event], words: Words) -> Iterator[TextLine]:
-    """Return a line for each reservation that one of the events has."""
+def mark_lines(events: Sequence[Event], words: Words, *, late_is_said: bool = False) -> Iterator[TextLine]:
+    """Return a line for each reservation that one of the events has; ``late_is_said`` leaves out that they are late."""
     late = [event for event in events if event.late]
-    if late:
+    if late and not late_is_said:
         yield _late(late, words)
     if restored := [event for event in events if event.restored]:
         yield _restored(restored, words)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from watcher.core.event import NO_LABELS, NO_LINKS, Event
+from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot
 
 
@@ -57,8 +58,8 @@ class DecisionContext:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
     """The addresses of the training's pages."""
-    catch_up_id: str | None = None
-    """The catch-up that groups late changes, e.g. the id of the incident that hid them."""
+    catch_up: CatchUp | None = None
+    """The catch-up that groups late changes, e.g. that after the incident that hid them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,7 @@ def _mark_gone(known: Snapshot, context: DecisionContext, now: datetime, reason:
         source=Source.LIST,
         late=late,
         service_was_gone=late and context.service_was_gone,
-        catch_up_id=context.catch_up_id if late else None,
+        catch_up=context.catch_up if late else None,
     )
     event = _event(known, unconfirmed, context, now, confirmed=True)
     gone = replace(event, kind=Kind.GONE, to_status=None, skipped=(), new=False, reason=reason.value)
@@ -242,7 +242,7 @@ def _unconfirmed(known: Snapshot, observation: Observation, context: DecisionCon
         source=observation.source,
         late=late,
         service_was_gone=late and context.service_was_gone,
-        catch_up_id=context.catch_up_id if late else None,
+        catch_up=context.catch_up if late else None,
     )
 
 
@@ -275,7 +275,7 @@ def _announce(
 def _event(
     known: Snapshot, unconfirmed: UnconfirmedStatus, context: DecisionContext, now: datetime, *, confirmed: bool
 ) -> Event:
-    ref, seq = known.ref, known.seq + 1
+    ref, seq, catch_up = known.ref, known.seq + 1, unconfirmed.catch_up
     # A wall clock that was set back between the two must not swap the bounds.
     after, before = min(known.seen_after, unconfirmed.answered_at), unconfirmed.answered_at
     return Event(
@@ -302,7 +302,8 @@ def _event(
         before=before,
         recorded_at=now,
         run=run_of(known, unconfirmed.status, after, before),
-        group=unconfirmed.catch_up_id,
+        group=None if catch_up is None else catch_up.id,
+        outage=None if catch_up is None else catch_up.outage,
         record=known.record,
     )
 

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from watcher.core.timestamps import read_date, require_utc
+from watcher.core.training.catch_up import CatchUp
 
 TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 """The three ``trainType`` values of the page."""
@@ -206,7 +207,7 @@ class UnconfirmedStatus:
     """Whether the change may have happened while the watcher could not poll."""
     service_was_gone: bool = False
     """Whether a late change is one, as its service did not exist for a time."""
-    catch_up_id: str | None = None
+    catch_up: CatchUp | None = None
     """The catch-up that announces it with other late changes."""
 
 

@@ -293,7 +293,7 @@ class Decider:
             service_name=naming.name,
             labels=naming.labels,
             links=naming.links_of(context.poll.service, ref),
-            catch_up_id=context.catch_up_id,
+            catch_up=context.catch_up,
         )
 
 

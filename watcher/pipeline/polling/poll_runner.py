@@ -108,7 +108,7 @@ class PollRunner:
         changes = await self._note_result(target, partial(self._decider.answered, result=outcome))
         await self._confirmer.view_missing(api, target, outcome)
         # A catch-up is one message, so it waits for the confirmation of its ends.
-        wait = self._catch_ups.id_of(target.poll.key) is not None
+        wait = self._catch_ups.of(target.poll.key) is not None
         target.poll_again = await self._confirmer.confirm(api, target, changes.unconfirmed, wait=wait)
         if changes.unlisted:
             await self._vanished.check(api, target, changes.unlisted)
@@ -157,7 +157,7 @@ class PollRunner:
         """Note that a due target waits for the end of its account's incident: changes until then may be missed."""
         target.polled = True
         target.end_gap(self._clock.utc_now())
-        self._catch_ups.join(target.poll.key, incident.id)
+        self._catch_ups.join_incident(target.poll.key, incident)
         try:
             await self._record(target, self._decider.overdue)
         except Exception:
@@ -196,17 +196,16 @@ class PollRunner:
         return changes
 
     def _context(self, target: PollTarget) -> PollContext:
-        catch_up_id = self._catch_ups.id_of(target.poll.key)
         return PollContext(
             poll=target.poll,
             polling_since=target.polling_since,
             service_was_gone=target.service_was_gone,
-            catch_up_id=catch_up_id,
+            catch_up=self._catch_ups.of(target.poll.key),
         )
 
     def _hide(self, incident: Incident, target: PollTarget) -> None:
         """Add this target to the catch-up of an incident, and the targets that failed before the incident opened."""
-        if not self._catch_ups.hide(incident.id, target.poll.key):
+        if not self._catch_ups.hide(target.poll.key, incident):
             return
         # The others show whether it is this service or the whole account that fails.
         account = target.poll.service.account
@@ -214,7 +213,7 @@ class PollRunner:
         for other in self._targets:
             is_hidden = self._incident_monitor.incident_over(other.poll) == incident
             if is_hidden and self._cache.poll(other.poll.key).failures:
-                self._catch_ups.join(other.poll.key, incident.id)
+                self._catch_ups.join_incident(other.poll.key, incident)
 
     def _note_caught_up(self, target: PollTarget) -> None:
         """Note a good poll for its catch-up; the first one polls the other targets of the catch-up at once."""

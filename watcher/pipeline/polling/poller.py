@@ -247,4 +247,4 @@ class Poller:
         if incident is None:
             self._catch_ups.join_start(poll.key)
         else:
-            self._catch_ups.join(poll.key, incident.id)
+            self._catch_ups.join_incident(poll.key, incident)

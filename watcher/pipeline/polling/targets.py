@@ -8,6 +8,7 @@ from datetime import datetime
 
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import PollSchedule
+from watcher.core.training.catch_up import CatchUp
 from watcher.pipeline.wakeup import Wake
 
 
@@ -20,7 +21,7 @@ class PollContext:
     """The start of the present time without a gap in polling."""
     service_was_gone: bool = False
     """Whether the service did not exist before that start."""
-    catch_up_id: str | None = None
+    catch_up: CatchUp | None = None
     """The catch-up that its late changes belong to."""
 
 

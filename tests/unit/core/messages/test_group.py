@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,10 @@ from tests.unit.receivers.samples import (
     CASES,
     GROUPS,
     OUTAGE,
+    OUTAGE_SINCE,
     RECORDED,
+    REF,
+    after_outage,
     appeared,
     finished,
     hostile_events,
@@ -21,10 +25,12 @@ from tests.unit.receivers.samples import (
     sample_event,
 )
 from watcher.core.event import Event, Kind
+from watcher.core.incidents.model import account_subject
 from watcher.core.messages.group import compose_group
 from watcher.core.messages.group_message import GroupMessage
 from watcher.core.messages.message import Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
+from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import RunStart
 
 RUN = RunStart(started_after=RECORDED - timedelta(minutes=41), started_before=RECORDED - timedelta(minutes=41))
@@ -185,6 +191,83 @@ def test_a_catch_up_after_an_outage_names_its_incident() -> None:
     assert plain_text(compose_group([finished("a"), earlier], []).muted).endswith(f" · {OUTAGE[:12]}")
     after_the_start = [finished(version, group="start 2026-11-23T02:20:11.000000Z") for version in "ab"]
     assert "start" not in plain_text(compose_group(after_the_start, []).muted)
+
+
+def after(outage: Outage, *versions: str, **changes: Any) -> list[Event]:
+    return [after_outage(version, outage=outage, **changes) for version in versions]
+
+
+OF_ACCOUNT = Outage(account_subject(REF.account), OUTAGE_SINCE)
+OF_SERVICE = Outage(REF.service_ref.subject, OUTAGE_SINCE)
+OF_TRAINING = Outage(REF.watch_subject, OUTAGE_SINCE)
+
+
+@pytest.mark.parametrize(
+    ("outage", "subject"),
+    [
+        (OF_ACCOUNT, "account main"),
+        (OF_SERVICE, "service shop-main"),
+        (OF_TRAINING, "shop-main · pop · a"),
+    ],
+)
+def test_changes_after_an_outage_say_in_the_first_line_whose_outage_it_was(outage: Outage, subject: str) -> None:
+    events = after(outage, "a", "b")
+    assert title(*events) == (
+        f"Changes during the outage of {subject} (2026-11-22 21:51:11 UTC to 2026-11-23 02:20:10 UTC)"
+    )
+    assert facts(*events) == "2 completed"
+    assert compose_group(events, []).marks == ()
+    assert plain_text(compose_group(events, []).muted) == f"Exact times are not known · {OUTAGE[:12]}"
+
+
+def test_the_outage_of_a_service_names_the_account_where_there_are_several() -> None:
+    message = compose_group(after(OF_SERVICE, "a", "b"), [], Style(several_accounts=True))
+    assert "outage of service main/shop-main (" in plain_text(message.title)
+
+
+def test_after_an_outage_only_bounds_that_differ_from_its_own_are_repeated() -> None:
+    early = after_outage("b", after=OUTAGE_SINCE - timedelta(minutes=9))
+    shown = rows(after_outage("a"), early)
+    assert shown[1:] == [
+        "• shop-main · pop · a: requesting → completed, waiting, learning not seen",
+        (
+            "• shop-main · pop · b: requesting → completed, waiting, learning not seen"
+            " (2026-11-22 21:42:11 UTC to 2026-11-23 02:20:10 UTC)"
+        ),
+    ]
+    alike = compose_group(after(OF_ACCOUNT, "a", "b", after=OUTAGE_SINCE - timedelta(minutes=9)), [])
+    assert plain_text(alike.muted).startswith("Between 2026-11-22 21:42:11 UTC and 2026-11-23 02:20:10 UTC")
+
+
+def test_trainings_that_are_gone_after_an_outage_say_so_in_their_rows() -> None:
+    gone = after(OF_ACCOUNT, "a", "b", kind=Kind.GONE, to_status=None, skipped=())
+    assert title(*gone).startswith("Changes during the outage of account main (")
+    assert facts(*gone) == "2 gone\nIf nobody removed them on purpose, ask NAVER Cloud support"
+    assert all(row.endswith("requesting, no longer exists") for row in rows(*gone)[1:])
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (after(OF_ACCOUNT, "a") + after(OF_SERVICE, "b"), "2 trainings changed"),
+        ([*after(OF_ACCOUNT, "a"), finished("b")], "2 trainings changed"),
+        ([finished(version, group="start 2026-11-23T02:20:11.000000Z") for version in "ab"], "2 trainings changed"),
+        ([finished(version, restored=True, group="start x") for version in "ab"], "2 trainings changed"),
+        (
+            [*after(OF_ACCOUNT, "a", "b"), of_version("c", outage=OF_ACCOUNT)],
+            "Training failed · shop-main · pop · c · 2 other changes",
+        ),
+    ],
+    ids=["two outages", "an older store", "a start", "a restore", "a failure among them"],
+)
+def test_other_groups_keep_their_own_first_line(events: list[Event], expected: str) -> None:
+    assert title(*events) == expected
+    assert any("Late: " in plain_text(line) for line in compose_group(events, []).marks)
+
+
+def test_a_clock_that_was_set_back_does_not_swap_the_bounds_of_an_outage() -> None:
+    events = after(Outage(account_subject(REF.account), RECORDED + timedelta(hours=1)), "a", "b")
+    assert title(*events).endswith("(2026-11-23 02:20:10 UTC to 2026-11-23 02:20:10 UTC)")
 
 
 def test_several_accounts_are_distinguished() -> None:
