@@ -32,7 +32,7 @@ class OutageSpan:
     """End of the last answer with one of the changes, rounded up to a second."""
 
     def says(self, after: datetime, before: datetime) -> bool:
-        """return whether the first line has these bounds of a change well enough."""
+        """Return whether the first line has these bounds of a change well enough."""
         return abs(after - self.since) <= NEAR and self.until - before <= NEAR
 
 
