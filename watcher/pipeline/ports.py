@@ -206,10 +206,11 @@ class Deliveries(Protocol):
         """Return the state of a receiver, without the deliveries that wait for it."""
         ...
 
-    async def receiver_summary(self, receiver: str, settling: str = "") -> ReceiverSummary:
+    async def receiver_summary(self, receiver: str, settling: str = "", *, ends: bool = False) -> ReceiverSummary:
         """Return the state of a receiver and the deliveries that wait for it.
 
-        ``settling`` is the delivery whose attempt has just ended; it does not count as failed.
+        ``settling`` is the delivery whose attempt has just ended; it does not count as failed. With ``ends`` it waits
+        no more.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, and_, update
 
@@ -79,9 +80,9 @@ class Deliveries:
         """Return the state of a receiver, without the deliveries that wait for it."""
         return await self._database.write(lambda connection: receivers.receiver_state_of(connection, receiver))
 
-    async def receiver_summary(self, receiver: str, settling: str = "") -> ReceiverSummary:
+    async def receiver_summary(self, receiver: str, settling: str = "", *, ends: bool = False) -> ReceiverSummary:
         """Return the state of a receiver and the deliveries that wait for it, see ``receivers.summary_of``."""
-        return await self._database.write(lambda connection: receivers.summary_of(connection, receiver, settling))
+        return await self._database.write(partial(receivers.summary_of, name=receiver, settling=settling, ends=ends))
 
     async def change_receiver(self, change: ReceiverChange) -> None:
         """Write the change of a receiver with its event.

@@ -34,6 +34,7 @@ class ReceiverSummary:
 
     state: ReceiverState
     waiting: int
+    """The number of deliveries that wait, or are just being tried."""
     urgent: tuple[Event, ...] = ()
     """The oldest urgent events that wait, those of a running attempt too."""
     tried_waits: bool = False

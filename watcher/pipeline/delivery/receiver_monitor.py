@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher.core.delivery.model import LeasedDelivery, Settlement
@@ -92,14 +91,11 @@ class ReceiverMonitor:
         if not is_news(known, signal):
             # The store compares the state, so that a change by another process is noticed.
             return ReceiverChange(before=known, after=known)
-        summary = await self._summary(settling=delivery_id)
-        if settlement.verdict.next_at is not None:
-            # This delivery is leased and not among those that wait, but will be.
-            summary = replace(summary, waiting=summary.waiting + 1)
+        summary = await self._summary(settling=delivery_id, ends=settlement.verdict.next_at is None)
         return change_after(summary, signal, self._deliveries.epoch, self._deliveries.restore, settlement.at)
 
-    async def _summary(self, settling: str = "") -> ReceiverSummary:
-        summary = await self._deliveries.receiver_summary(self._receiver, settling=settling)
+    async def _summary(self, settling: str = "", *, ends: bool = False) -> ReceiverSummary:
+        summary = await self._deliveries.receiver_summary(self._receiver, settling=settling, ends=ends)
         return with_expiry(summary, self._give_up_after)
 
     async def _known(self) -> ReceiverState:

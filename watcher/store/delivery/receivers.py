@@ -46,19 +46,20 @@ def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
     return ReceiverState(name=name) if row is None else read_receiver_state(row)
 
 
-def summary_of(connection: Connection, name: str, settling: str = "") -> ReceiverSummary:
-    """Return the state of a receiver and the deliveries that wait for it.
+def summary_of(connection: Connection, name: str, settling: str = "", *, ends: bool = False) -> ReceiverSummary:
+    """Return the state of a receiver and the deliveries that wait for it, those of running attempts too.
 
     Args:
         connection: a transaction.
         name: the receiver's name.
         settling: the delivery whose attempt has just ended; it does not count as failed.
+        ends: whether that delivery has ended with it, so that it waits no more.
     """
-    waiting = select(func.count()).where(_waiting_for(name))
+    waiting = and_(_open_for(name), _delivery.c.id != settling) if ends else _open_for(name)
     return ReceiverSummary(
         state=receiver_state_of(connection, name),
-        waiting=int(connection.execute(waiting).scalar_one()),
-        urgent=tuple(_urgent_events(connection, name)),
+        waiting=int(connection.execute(select(func.count()).where(waiting)).scalar_one()),
+        urgent=tuple(_urgent_events(connection, waiting)),
         tried_waits=bool(connection.scalar(select(_tried_waits(name)))),
         oldest_allowed_at=read_time(connection.scalar(select(func.min(_delivery.c.allowed_at)).where(_open_for(name)))),
         urgent_since=_urgent_since(connection, name, settling),
@@ -70,12 +71,12 @@ def _open_for(name: str) -> ColumnElement[bool]:
     return _waiting_for(name, (*WAITING_STATES, State.SENDING.value))
 
 
-def _urgent_events(connection: Connection, name: str) -> Iterator[Event]:
+def _urgent_events(connection: Connection, which: ColumnElement[bool]) -> Iterator[Event]:
     query = (
         select(schema.event.c.body)
         .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
         .join(_delivery, _delivery.c.id == schema.ledger.c.delivery_id)
-        .where(_open_for(name), schema.event.c.kind.in_(sorted(URGENT_KINDS)))
+        .where(which, schema.event.c.kind.in_(sorted(URGENT_KINDS)))
         .order_by(schema.event.c.position)
         .limit(URGENT_MAX)
     )
