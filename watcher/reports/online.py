@@ -55,8 +55,8 @@ def failed(about: str, detail: str, cause: str | None = None) -> OnlineCheck:
 
 
 def unusable(about: str, error: Exception) -> OnlineCheck:
-    """Return a check that could not be made: a secret is missing or a setting is invalid."""
-    return OnlineCheck(about=about, good=False, detail=f"{error}", unusable=True)
+    """Return a check that could not be made: secrets are missing, or a setting is invalid."""
+    return OnlineCheck(about=about, good=False, detail="; ".join(f"{error}".splitlines()), unusable=True)
 
 
 def wait_text(wait: BudgetWait) -> str:

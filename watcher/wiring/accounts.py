@@ -11,10 +11,11 @@ from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
 from watcher.clock import Clock
 from watcher.config import AccountSettings, SecretError
+from watcher.config.references import references
 from watcher.core.polling.rate_limit import BudgetWait
 from watcher.http import HttpClient, HttpSettings
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import ReadLog
+from watcher.wiring.secret_sources import ReadLog, require_secrets
 
 
 class AccountKeys:
@@ -79,7 +80,13 @@ def make_api(
     stack: AsyncExitStack,
     budgets: Budgets | None = None,
 ) -> AitemsClient:
-    """Make the client of one account; ``stack`` closes its connections."""
+    """Make the client of one account; ``stack`` closes its connections.
+
+    Raises:
+        SecretsError: keys cannot be read; the error names both where both are missing.
+        HttpSetupError: a proxy or a certificate cannot be used.
+    """
+    require_secrets(references(f"account.{name}", settings), runtime)
     http = HttpClient(
         HttpSettings(
             timeout_seconds=settings.timeout.total_seconds(),

@@ -19,7 +19,7 @@ async def try_receiver(name: str, config: Config, process: Runtime) -> tuple[Out
     """Make one attempt, and ask Slack for the permissions of a bot's token.
 
     Raises:
-        SecretError: a secret cannot be read.
+        SecretsError: secrets cannot be read; the error names all of them.
         InvalidReceiverError: a secret or an address cannot be used.
         HttpSetupError: a proxy or a certificate cannot be used.
     """

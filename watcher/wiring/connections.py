@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from watcher.config import Config, SecretError, SecretsError
+from watcher.config import Config
 from watcher.config.references import secrets_of
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.observer import Observer
@@ -15,6 +15,7 @@ from watcher.pipeline.ports import Api
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.receivers import make_receiver
 from watcher.wiring.runtime import Runtime
+from watcher.wiring.secret_sources import require_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ async def make_connections(
         InvalidReceiverError: a receiver's secret or address cannot be used.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
-    check_secrets(config, runtime)
+    require_secrets(secrets_of(config), runtime)
     async with AsyncExitStack() as stack:
         receivers: dict[str, Receiver] = {}
         for name, settings in config.receivers.items():
@@ -55,19 +56,3 @@ async def make_connections(
         for name, account in config.accounts.items():
             apis[name] = ObservedApi(name, make_api(name, account, runtime, stack, budgets), observer)
         return Connections(config=config, apis=apis, receivers=receivers | dict(extra_receivers), stack=stack.pop_all())
-
-
-def check_secrets(config: Config, runtime: Runtime) -> None:
-    """Read every secret once, so that one error names all secrets that are missing.
-
-    Raises:
-        SecretsError: some cannot be read.
-    """
-    problems = []
-    for key, ref in secrets_of(config):
-        try:
-            runtime.secret(ref)
-        except SecretError as error:
-            problems.append(f"{key}: {error}")
-    if problems:
-        raise SecretsError(problems)

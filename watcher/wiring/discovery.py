@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack
 from watcher.aitems.client import AitemsClient
 from watcher.aitems.wire import ServiceInfo
 from watcher.config import Config
+from watcher.config.references import references
 from watcher.core.polling.result import PollFailure
 from watcher.reports.discovery import FoundAccount, FoundService
 from watcher.wiring.accounts import make_api
 from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
+from watcher.wiring.secret_sources import require_secrets
 
 
 async def discover(
@@ -27,10 +29,12 @@ async def discover(
     """List the services of these accounts, and their trainings unless not wanted, all at the same time.
 
     Raises:
-        SecretError: a key cannot be read.
+        SecretsError: keys cannot be read; the error names those of all accounts.
         HttpSetupError: a proxy or a certificate cannot be used.
     """
     use = use or BudgetUse()
+    keys = (entry for name in names for entry in references(f"account.{name}", config.accounts[name]))
+    require_secrets(keys, process)
     async with AsyncExitStack() as stack, saying_waits(use, process.clock):
         apis = {name: make_api(name, config.accounts[name], process, stack, use.budgets) for name in names}
         return await asyncio.gather(*(_account(name, api, services_only=services_only) for name, api in apis.items()))

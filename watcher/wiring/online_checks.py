@@ -15,6 +15,7 @@ from watcher.config import (
     LogSettings,
     SecretError,
     SecretRef,
+    SecretsError,
     SlackSettings,
     SlackWebhookSettings,
     WebhookSettings,
@@ -38,6 +39,7 @@ from watcher.reports.receiver_check import history_text, scopes_text
 from watcher.wiring.accounts import Budgets, make_api
 from watcher.wiring.budget_waits import BudgetUse, saying_waits
 from watcher.wiring.runtime import Runtime
+from watcher.wiring.secret_sources import unreadable
 from watcher.wiring.slack_access import access_of
 
 PROBE_SECONDS: Final = 10.0
@@ -181,17 +183,10 @@ def _receiver_checks(config: Config, process: Runtime, stack: AsyncExitStack) ->
 async def _with_hints(pending: PendingCheck, secrets: Mapping[str, SecretRef], process: Runtime) -> OnlineCheck:
     """Add the faults and likely mistakes in a receiver's secrets: a probe sends none, so it does not notice them."""
     check = await pending
-    if not check.unusable and (problems := list(_unreadable(secrets, process))):
-        return unusable(check.about, SecretError("; ".join(problems)))
+    if problems := list(unreadable(secrets.items(), process)):
+        is_other = check.unusable and not any(check.detail in problem for problem in problems)
+        return unusable(check.about, SecretsError([*problems, *([check.detail] if is_other else [])]))
     return replace(check, advice=". ".join(filter(None, (check.advice, *_hints(secrets, process)))))
-
-
-def _unreadable(secrets: Mapping[str, SecretRef], process: Runtime) -> Iterator[str]:
-    for key, ref in secrets.items():
-        try:
-            process.secret(ref)
-        except SecretError as error:
-            yield f"{key}: {error}"
 
 
 def _hints(secrets: Mapping[str, SecretRef], process: Runtime) -> Iterator[str]:

@@ -16,12 +16,13 @@ from watcher.config import (
     SlackWebhookSettings,
     WebhookSettings,
 )
+from watcher.config.references import references
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.secret import Secret
 from watcher.http import HttpClient, HttpSettings
 from watcher.receivers import KINDS, Spec
 from watcher.wiring.runtime import Runtime
-from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret
+from watcher.wiring.secret_sources import CurrentHeaders, CurrentSecret, require_secrets
 from watcher.wiring.style import style_of
 
 RECEIVER_TIMEOUT_SECONDS: Final = 20.0
@@ -40,7 +41,13 @@ def make_receiver(
     """Make one receiver from its settings; ``stack`` closes its connections.
 
     Messages name the account of a service where there are several ``accounts``.
+
+    Raises:
+        SecretsError: secrets cannot be read; the error names all of them.
+        InvalidReceiverError: a secret or an address cannot be used.
+        HttpSetupError: a proxy or a certificate cannot be used.
     """
+    require_secrets(references(f"receiver.{name}", settings), runtime)
     http = HttpClient(_receiver_http(settings), runtime.clock)
     stack.push_async_callback(http.aclose)
     spec = Spec(

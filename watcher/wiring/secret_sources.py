@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import structlog
 
-from watcher.config import SecretError, SecretRef
+from watcher.config import SecretError, SecretRef, SecretsError
 from watcher.core.secret import Secret
 from watcher.wiring.runtime import Runtime
 
 log = structlog.get_logger()
+
+
+def unreadable(secrets: Iterable[tuple[str, SecretRef]], runtime: Runtime) -> Iterator[str]:
+    """Read secrets, each given with its key in the file; return the problems, each with its key."""
+    for key, ref in secrets:
+        try:
+            runtime.secret(ref)
+        except SecretError as error:
+            yield f"{key}: {error}"
+
+
+def require_secrets(secrets: Iterable[tuple[str, SecretRef]], runtime: Runtime) -> None:
+    """Read secrets once, so that one error names all that are missing.
+
+    Raises:
+        SecretsError: some cannot be read.
+    """
+    if problems := list(unreadable(secrets, runtime)):
+        raise SecretsError(problems)
 
 
 class ReadLog:
