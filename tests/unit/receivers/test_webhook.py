@@ -138,3 +138,11 @@ async def test_a_secret_that_disappears_parks_the_receiver_and_sends_nothing() -
     assert isinstance(outcome, Refused)
     assert outcome.scope is RefusalScope.RECEIVER
     assert "a secret cannot be read or used" in reason_text(outcome.reason)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "OK", '{"ok": false}', "<html><body>Thanks</body></html>", "<!DOCTYPE html><title>Log in</title>"],
+)
+def test_the_body_of_a_2xx_is_the_consumers_own(body: str) -> None:
+    assert isinstance(classify(200, body), Delivered)
