@@ -44,8 +44,8 @@ class Confirmer:
         self._spawn = spawn
         self._unlisted: set[TrainingRef] = set()
         """Trainings that a list did not show; each is logged once."""
-        self._views: dict[TrainingRef, int] = {}
-        """The number of views of each training that a list hid."""
+        self._views: dict[str, dict[TrainingRef, int]] = {}
+        """By the key of a poll, the number of views of each training that its latest list hid."""
         self._polled_again: set[str] = set()
         """The polls whose latest list was polled again at once, by key."""
 
@@ -88,10 +88,14 @@ class Confirmer:
     def _hidden_in_turn(self, target: PollTarget, result: PollResult) -> list[TrainingRef]:
         """Return the hidden trainings to view after this list, those in progress first."""
         hidden = [item for item in self._decider.not_shown(target.poll, result) if item.ref not in target.poll.single]
-        hidden.sort(key=lambda item: (not item.may_be_in_progress, self._views.get(item.ref, 0)))
+        before = self._views.pop(target.poll.key, {})
+        views = {item.ref: before.get(item.ref, 0) for item in hidden}
+        hidden.sort(key=lambda item: (not item.may_be_in_progress, views[item.ref]))
         refs = [item.ref for item in hidden[:VIEWS_A_POLL]]
         for ref in refs:
-            self._views[ref] = self._views.get(ref, 0) + 1
+            views[ref] += 1
+        if views:
+            self._views[target.poll.key] = views
         return refs
 
     def _is_first_in_a_row(self, key: str) -> bool:
