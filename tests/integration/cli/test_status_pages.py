@@ -22,11 +22,11 @@ from watcher.core.batch import Batch, IncidentRow
 from watcher.core.event import Event, Kind
 from watcher.core.health.problems import RUNNING, DaemonHealth, DaemonState
 from watcher.core.incidents.model import Incident
-from watcher.core.polling.result import Cause
+from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.views import EventHistory
+from watcher.store.views import EventHistory, Views
 
 NOW = datetime.now(UTC)
 CONFIG = """
@@ -392,3 +392,20 @@ def test_the_page_of_a_training_has_the_incidents_that_include_it(
     shown = run("status", "shop0000001/pop/v1", "--config", config)
     assert shown.status == status
     assert ("inc_abcd" in shown.out) is bool(status)
+
+
+@pytest.mark.parametrize(
+    "target", [(), ("shop0000001",), ("shop0000001", "pop", "v1")], ids=["all", "a service", "a training"]
+)
+def test_a_page_reads_the_states_of_the_polls_once(
+    store: Callable[..., Path], run: Run, monkeypatch: pytest.MonkeyPatch, target: tuple[str, ...]
+) -> None:
+    path, calls, read = store(training("v1", "learning")), list[Views](), Views.polls
+
+    def polls(views: Views) -> dict[str, PollState]:
+        calls.append(views)
+        return read(views)
+
+    monkeypatch.setattr(Views, "polls", polls)
+    run("status", *target, "--config", str(path))
+    assert len(calls) == 1

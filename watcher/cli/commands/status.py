@@ -164,15 +164,16 @@ def _read(request: StatusRequest, settings: Config, views: Views, daemon: Daemon
     from watcher.cli.commands.status_facts import find_service, read_status, read_training, service_part, training_part
     from watcher.core.training.model import TrainingRef
 
-    read_whole = partial(read_status, settings, views, daemon, faulty=request.faulty)
+    states = views.polls()
+    read_whole = partial(read_status, settings, views, states, daemon, faulty=request.faulty)
     if request.target is None:
         return read_whole(request.selection)
-    service = find_service(settings, views, request.target.service)
+    service = find_service(settings, views, states, request.target.service)
     part = service_part(read_whole(replace(request.selection, only=service)), service)
     if request.target.type is None or request.target.version is None:
         return part
     ref = TrainingRef(service.account, service.service, request.target.type, request.target.version)
-    page = read_training(settings, views, ref, faulty=request.faulty)
+    page = read_training(settings, views, states, ref, faulty=request.faulty)
     of_training = training_part(part, ref, page.poll)
     return replace(page, problems=of_training.problems, incidents=of_training.incidents)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.core.health.problems import DaemonHealth
     from watcher.core.polling.plan import Poll
+    from watcher.core.polling.result import PollState
     from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
     from watcher.reports.status import FailedDelivery, PollReport, StatusReport
     from watcher.reports.training_page import TrainingPage
@@ -38,15 +39,28 @@ def read_report(config: Config, selection: Selection) -> StatusReport:
     """
     daemon = daemon_health(config, os.environ)
     with reading(config, os.environ) as views:
-        return read_status(config, views, daemon, selection)
+        return read_status(config, views, views.polls(), daemon, selection)
 
 
-def read_status(
-    config: Config, views: Views, daemon: DaemonHealth, selection: Selection, *, faulty: bool = False
+def read_status(  # noqa: PLR0913 - the parts of one report
+    config: Config,
+    views: Views,
+    states: Mapping[str, PollState],
+    daemon: DaemonHealth,
+    selection: Selection,
+    *,
+    faulty: bool = False,
 ) -> StatusReport:
     """Read the store and join it with the configuration and the daemon's answer.
 
-    Where the file is ``faulty``, the daemon may watch more than ``config`` says, so nothing counts as not watched.
+    Args:
+        config: the configuration.
+        views: the store.
+        states: its polls, by key; there may be a hundred thousand, so a command reads them once.
+        daemon: the daemon's answer.
+        selection: the trainings to show.
+        faulty: whether the file is faulty; the daemon may then watch more than ``config`` says, so nothing counts as
+            not watched.
     """
     from watcher.clock import Clock
     from watcher.core.health.readiness import not_ready_reasons
@@ -55,7 +69,7 @@ def read_status(
 
     now = Clock().utc_now()
     stats = health_stats(views, config.store_url(os.environ), now)
-    polls = poll_reports(_planned(config), views.polls())
+    polls = poll_reports(_planned(config), states)
     if faulty:
         # The daemon may have another interval or service there than the file, and not yet this one.
         polls = [polled for polled in polls if not polled.untried]
@@ -200,8 +214,10 @@ def training_part(part: StatusReport, ref: TrainingRef, polled: PollReport | Non
     )
 
 
-def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: bool = False) -> TrainingPage:
-    """Read everything about one training; ``faulty`` as in ``read_status``.
+def read_training(
+    config: Config, views: Views, states: Mapping[str, PollState], ref: TrainingRef, *, faulty: bool = False
+) -> TrainingPage:
+    """Read everything about one training; ``states`` and ``faulty`` as in ``read_status``.
 
     Raises:
         OperationRefusedError: it is not in the store.
@@ -220,7 +236,7 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
             f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
         )
     now = Clock().utc_now()
-    polls = poll_reports(_planned(config), views.polls())
+    polls = poll_reports(_planned(config), states)
     polled = serving(ref, polls)
     (training,) = known([snapshot], polls, watches_all=faulty)
     account = config.accounts.get(ref.account)
@@ -235,7 +251,7 @@ def read_training(config: Config, views: Views, ref: TrainingRef, *, faulty: boo
     )
 
 
-def find_service(config: Config, views: Views, text: str) -> ServiceRef:
+def find_service(config: Config, views: Views, states: Mapping[str, PollState], text: str) -> ServiceRef:
     """Return the service with this id or name; ``account/service`` where several accounts have one.
 
     Raises:
@@ -245,7 +261,7 @@ def find_service(config: Config, views: Views, text: str) -> ServiceRef:
     from watcher.reports.polls import with_discovered
     from watcher.reports.trainings import service_names
 
-    names = service_names(with_discovered(_planned(config), views.polls()))
+    names = service_names(with_discovered(_planned(config), states))
     known = {*names, *(item.service for item in views.training_counts())}
     found = sorted(
         service
