@@ -162,6 +162,7 @@ def assert_changes(folder: Path, receiver: FakeReceiver) -> None:
     assert [event.kind for event in also] == [Kind.FAILED]
     assert len(receiver.messages) == 4, "the incident, its end, the failure, and one message with all other changes"
     text = str(payload(catch_up, TEXT_ONLY, may_be_repeat=False, also=also)["text"])
+    assert text.startswith("📋 Changes during the outage of account `"), text
     assert "`waiting`, `learning` not seen" in text, text
 
 
