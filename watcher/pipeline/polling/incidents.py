@@ -27,6 +27,7 @@ from watcher.core.subject import account_of
 from watcher.core.training.model import WATCH_PREFIX, ServiceRef, TrainingRef
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.incident_scopes import IncidentScopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,7 @@ class IncidentMonitor:
         self._services: dict[str, set[ServiceRef]] = {}
         self._discovering: dict[str, Poll] = {}
         """By account, the poll of its services."""
-        self._scopes: dict[str, IncidentScope] = {}
-        """The parts of an incident event that identify its subject, by subject."""
+        self._scopes = IncidentScopes()
 
     def start(self, polls: Iterable[Poll]) -> None:
         """Restore the failure counts and the open incidents from the cache."""
@@ -87,7 +87,8 @@ class IncidentMonitor:
         """Start again with another plan, from the state in the cache, as a restart would."""
         self._thresholds = thresholds
         self._discovering.clear()
-        for known in (self._trackers, self._clocks, self._services, self._scopes):
+        self._scopes.clear()
+        for known in (self._trackers, self._clocks, self._services):
             known.clear()
         self.start(polls)
 
@@ -102,8 +103,8 @@ class IncidentMonitor:
             self._discovering[account] = poll
         else:
             self._services.setdefault(account, set()).add(poll.service)
-        self._scopes.setdefault(tracker.subject, IncidentScope(account=account))
-        self._note_scopes(poll)
+        self._scopes.add_account(tracker.subject, account)
+        self._scopes.add_poll(poll)
         state = self._cache.poll(poll.key)
         if not poll.discovers:
             # Whether services failed at that time is not known yet, see ``IncidentTracker``.
@@ -118,39 +119,13 @@ class IncidentMonitor:
         for ref in self._cache.viewed(poll.service):
             state = self._cache.poll(ref.subject)
             if state.failures and poll.concerns(ref):
-                self._note_training(poll, ref)
+                self._scopes.add_training(poll, ref)
                 _remember(tracker, ref.watch_subject, state)
 
     def _is_unreachable(self, poll: Poll, state: PollState) -> bool:
         """Say whether a poll fails; the answer that a found training does not exist any more is no failure."""
         is_gone = poll.training is not None and self._cache.training(poll.training) is not None
         return state.failures > 0 and not (is_gone and state.cause is Cause.NOT_FOUND)
-
-    def _note_scopes(self, poll: Poll) -> None:
-        naming = poll.naming
-        of_service = IncidentScope(
-            account=poll.service.account,
-            service=poll.service,
-            service_name=naming.name,
-            labels=naming.labels,
-            links=naming.links_of(poll.service),
-        )
-        self._scopes[poll.service.subject] = of_service
-        self._scopes[poll.key] = IncidentScope(account=poll.service.account) if poll.discovers else of_service
-        for ref in (*poll.single, *((poll.training,) if poll.training else ())):
-            self._note_training(poll, ref)
-
-    def _note_training(self, poll: Poll, ref: TrainingRef) -> None:
-        own = poll.naming_of(ref)
-        self._scopes[ref.watch_subject] = IncidentScope(
-            account=ref.account,
-            # The list of services knows the trainings with a watch of their own, too.
-            service=ref.service_ref,
-            training=ref,
-            service_name=own.name,
-            labels=own.labels,
-            links=own.links_of(ref.service_ref, ref),
-        )
 
     def subject_of(self, poll: Poll) -> str:
         """Return the subject that a failed poll counts for: its service, or a training that was never found."""
@@ -189,7 +164,7 @@ class IncidentMonitor:
 
     def view_failed(self, poll: Poll, ref: TrainingRef, poll_failure: PollFailure, now: datetime) -> IncidentUpdate:
         """Return the changes that the failed view of a training makes; ``poll`` is the list that does not show it."""
-        self._note_training(poll, ref)
+        self._scopes.add_training(poll, ref)
         last_good_at = self._cache.poll(ref.subject).good_asked_at
         return self._failed(poll.service.account, ref.watch_subject, poll_failure, last_good_at, now)
 
@@ -243,8 +218,8 @@ class IncidentMonitor:
 
     def _is_gone(self, incident: Incident) -> bool:
         """Return whether an incident is about a training that is gone; an event has announced that."""
-        scope = self._scopes.get(incident.subject)
-        known = None if scope is None or scope.training is None else self._cache.training(scope.training)
+        ref = self._scopes.training_of(incident.subject)
+        known = None if ref is None else self._cache.training(ref)
         return known is not None and known.gone
 
     def ended(self, services: Iterable[ServiceRef]) -> IncidentUpdate:
@@ -261,9 +236,7 @@ class IncidentMonitor:
     def forget(self, service: ServiceRef) -> None:
         """Forget a service that is gone."""
         self._services.get(service.account, set()).discard(service)
-        own = [key for key, scope in self._scopes.items() if scope.training and scope.service == service]
-        for subject in (service.subject, *own):
-            self._scopes.pop(subject, None)
+        for subject in self._scopes.remove_service(service):
             if (tracker := self._trackers.get(service.account)) is not None:
                 tracker.forget(subject)
 
@@ -348,9 +321,8 @@ class IncidentMonitor:
         return IncidentUpdate(changes=tuple(adopted), events=tuple(events), incident_rows=tuple(incident_rows))
 
     def _scope_of(self, subject: str, account: str) -> IncidentScope:
-        scope = self._scopes.get(subject, IncidentScope(account=account))
         is_account = subject == self._trackers[account].subject
-        return replace(scope, services=len(self._services.get(account, ()))) if is_account else scope
+        return self._scopes.of(subject, account, len(self._services.get(account, ())) if is_account else 0)
 
 
 def _service_of(subject: str) -> ServiceRef | None:

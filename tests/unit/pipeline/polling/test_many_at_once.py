@@ -161,6 +161,6 @@ def test_open_incidents_do_not_each_read_all_subjects(watched: int) -> None:
     clock = Clocks()
     monitor = IncidentMonitor(loaded(SavedRows(COUNT)), Thresholds(), ClockTrust(clock))
     monitor.start(Poll(service=service, cadence=CADENCE) for service in services(watched))
-    monitor._scopes = scopes = CountedScopes(monitor._scopes)
+    monitor._scopes._scopes = scopes = CountedScopes(monitor._scopes._scopes)
     assert len(monitor.orphans()) == COUNT - watched
     assert scopes.reads == 0
