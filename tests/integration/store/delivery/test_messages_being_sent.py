@@ -39,20 +39,20 @@ def facts(event: Event | None) -> tuple[int | None, list[str]]:
     return event.receiver.waiting, [item.id for item in event.receiver.urgent]
 
 
-@pytest.mark.parametrize("moment", ["during an attempt", "between two attempts"])
+@pytest.mark.parametrize("time", ["during an attempt", "between two attempts"])
 @pytest.mark.parametrize(
     "kinds",
     [[Kind.FAILED], [Kind.FAILED] * 3, [Kind.PROGRESS], [Kind.PROGRESS, Kind.FAILED], [Kind.FAILED] * 12],
     ids=["one", "three", "none urgent", "one urgent of two", "more than are named"],
 )
 async def test_a_receiver_that_hangs_counts_and_names_what_is_being_tried(
-    database: Database, make_event: MakeEvent, kinds: Sequence[Kind], moment: str
+    database: Database, make_event: MakeEvent, kinds: Sequence[Kind], time: str
 ) -> None:
     events = [make_event(1, f"v{number:02}", kind) for number, kind in enumerate(kinds)]
     monitor = ReceiverMonitor("hook", Deliveries(database), timedelta(days=3))
     await enqueue(database, *events)
     await tried(database, monitor, await claim(database))
-    if moment == "during an attempt":
+    if time == "during an attempt":
         await claim(database, now=LATER)
     change = await monitor.declare_failing(timedelta(seconds=40), LATER)
     assert change is not None
