@@ -10,8 +10,9 @@ import typer
 from watcher.cli.app import COMMANDS, app_for, whole_app
 
 
-def names(app: typer.Typer) -> list[str | None]:
-    return [info.name for info in (*app.registered_commands, *app.registered_groups)]
+def names(app: typer.Typer) -> list[str]:
+    commands = [str(info.name) for info in app.registered_commands]
+    return [*commands, *(str(info.name) for info in app.registered_groups)]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -22,7 +23,7 @@ def test_a_named_command_is_loaded_alone(name: str) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("no-such-command",), ("--no-such-option", "run")])
 def test_a_help_and_an_error_know_every_command(arguments: tuple[str, ...]) -> None:
-    assert sorted(map(str, names(app_for(arguments)))) == sorted(COMMANDS)
+    assert sorted(names(app_for(arguments))) == sorted(COMMANDS)
     assert len(names(whole_app())) == len(COMMANDS)
 
 
