@@ -155,7 +155,10 @@ class FakeApi:
     created: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """Service and version to the creation; by default the first answer with the training."""
     fault: Callable[[float, str], Awaitable[HttpResult | None] | HttpResult | None] = lambda _now, _path: None
-    """Returns an answer for virtual seconds and path, or ``None`` for the true one."""
+    """Returns an answer for virtual seconds and path, or ``None`` for the true one.
+
+    The path has a query where the request is for the records behind a page.
+    """
     request_times: list[float] = field(default_factory=list)
     """The times of the requests, in virtual seconds."""
     paths: list[str] = field(default_factory=list)
@@ -172,17 +175,30 @@ class FakeApi:
         assert isinstance(request.url, str)
         if request.on_write is not None:
             request.on_write()
-        path = urlsplit(request.url).path
+        target = target_of(request.url)
+        path = target.partition("?")[0]
         asked_at = self.clock.utc_now()
         self.request_times.append(self.clock.monotonic())
         self.paths.append(path)
         await asyncio.sleep(self.latency_seconds)
-        fault = self.fault(self.clock.monotonic(), path)
+        fault = self.fault(self.clock.monotonic(), target)
         answer = await fault if isinstance(fault, Awaitable) else fault
-        return answer or self.true_answer(path, asked_at)
+        return answer or self.true_answer(target, asked_at)
+
+    def past_end(self, target: str, asked_at: datetime | None = None) -> Answered:
+        """Return the empty page behind a list, which is always one page; it is no further answer about a training."""
+        path = target.partition("?")[0]
+        document = self.document(path)
+        assert document is None or isinstance(document, dict)
+        if document is None:
+            return self.not_found(path, asked_at)
+        empty = {name: [] for name in ("services", "trains") if name in document}
+        return self.answer(200, {**document, **empty}, asked_at=asked_at)
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and record its statuses."""
+        if "?" in path:
+            return self.past_end(path, asked_at)
         document = self.document(path)
         if document is None:
             return self.not_found(path, asked_at)
@@ -243,6 +259,12 @@ class FakeApi:
 
     def _created_at(self, service: str, version: str) -> datetime:
         return self.created.setdefault((service, version), self.clock.utc_now())
+
+
+def target_of(url: str) -> str:
+    """Return the path of a request, with its query if it asks for the records behind a page."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _service(service: str) -> dict[str, object]:

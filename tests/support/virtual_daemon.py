@@ -23,7 +23,7 @@ from tests.support import daemon_in_process
 from tests.support.invariants import DaemonRun
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.soak import KEPT_OF_A_RUN
-from tests.support.virtual import FakeApi, VirtualClock
+from tests.support.virtual import FakeApi, VirtualClock, target_of
 from watcher import config
 from watcher import logs as telemetry
 from watcher.app import Daemon, Runtime, open_daemon
@@ -81,23 +81,23 @@ class VirtualNetwork(FakeApi):
 
     async def serve(self, request: HttpRequest, settings: HttpSettings) -> HttpResult:
         """Answer one signed request."""
-        url = revealed(request.url)
-        path = urlsplit(url).path
+        target = target_of(revealed(request.url))
+        path = target.partition("?")[0]
         if request.on_write is not None:
             request.on_write()
         assert request.signer is not None
         assert request.signer(request.method, path.encode())
-        if path.endswith("/trains"):
+        if target.endswith("/trains"):
             self._note_wait(path)
         asked_at = self.clock.utc_now()
         try:
             async with asyncio.timeout(settings.timeout_seconds):
                 await asyncio.sleep(self.latency_seconds)
-                fault = self.fault(self.clock.monotonic(), path)
+                fault = self.fault(self.clock.monotonic(), target)
                 answer = await fault if isinstance(fault, Awaitable) else fault
         except TimeoutError:
             return deadline_result(self.clock, asked_at=asked_at)
-        return answer or self.true_answer(path, asked_at)
+        return answer or self.true_answer(target, asked_at)
 
     def _note_wait(self, path: str) -> None:
         now = self.clock.monotonic()
@@ -113,6 +113,8 @@ class VirtualNetwork(FakeApi):
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:
         """Return the true answer, and log its new statuses."""
+        if "?" in path:
+            return self.past_end(path, asked_at)
         if path.endswith("/services"):
             return self.answer(200, self.document(path), asked_at=asked_at)
         service = path.split("/")[4]

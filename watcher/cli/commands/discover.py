@@ -24,7 +24,7 @@ END: Final = help_end(
 AccountOption = Annotated[
     str | None, typer.Option("--account", "-a", metavar="NAME", help="Only this account of the configuration.")
 ]
-ServicesOption = Annotated[bool, typer.Option("--services-only", help="No trainings: one call an account.")]
+ServicesOption = Annotated[bool, typer.Option("--services-only", help="No trainings: one list an account.")]
 
 
 def discover(

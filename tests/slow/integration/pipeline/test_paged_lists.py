@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from tests.support import daemon_in_process
 from tests.support.changing_trainings import SERVICES, changes_under_way, wait_until_settled
 from tests.support.fault_table import TALLY, rounds
 from tests.support.invariants import DaemonRun, violations
-from tests.support.recording_simulator import RecordingSimulator
+from tests.support.recording_simulator import RecordingSimulator, offset_of
 from tests.support.servers import Inbox, listening
 from watcher.core.event import Kind
 from watcher.simulator import CallKind, Simulator, serve
@@ -38,14 +37,12 @@ class PagingSimulator(RecordingSimulator):
         """The number of items that the second page repeats from the first."""
         self.lists = 0
         """Lists of the first service that have begun."""
-        self._listed: dict[str, dict[tuple[str, str], str]] = {}
-        """The statuses in the current list of each service."""
 
     def answer(self, call: Call, ago_seconds: float = 0.0) -> SimulatedAnswer:
         """Return a page, and record its statuses."""
         if call.kind is not CallKind.LIST:
             return super().answer(call, ago_seconds)
-        offset = int(parse_qs(call.query).get("offset", ["0"])[0])
+        offset = offset_of(call)
         shift = self.shift if offset else 0
         query = f"offset={max(offset - shift, 0)}&limit={self.size}"
         page = Simulator.answer(self, replace(call, query=query), ago_seconds)
@@ -54,17 +51,8 @@ class PagingSimulator(RecordingSimulator):
         if offset and not items and self.end is not None:
             return SimulatedAnswer(self.end, {"timestamp": "", "status": self.end, "error": "No such offset"})
         self.lists += not offset and call.service == SERVICES[0]
-        self._record(call.kind, {"trains": self._new_in_list(call.service, items, begins=not offset)})
+        self._record(call, page.document)
         return replace(page, document={**page.document, "offset": offset})
-
-    def _new_in_list(self, service: str, items: list[Any], *, begins: bool) -> list[Any]:
-        """Return the records that a list shows for the first time, or again with another status, which counts."""
-        if begins:
-            self._listed[service] = {}
-        listed = self._listed[service]
-        new = [item for item in items if listed.get((item["type"], item["version"])) != item["status"]]
-        listed.update({(item["type"], item["version"]): item["status"] for item in new})
-        return new
 
 
 async def test_r35_pages_of_any_size_hide_no_change(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class SpoilingSimulator(RecordingSimulator):
         name = "trains" if call.kind is CallKind.LIST else "services"
         records = answer.document[name]
         if call.kind is CallKind.LIST:
-            self._record(call.kind, {"trains": [record for record in records if not is_victim(record)]})
+            self._record(call, {"trains": [record for record in records if not is_victim(record)]})
             self.spoiled += call.service == SERVICE
         if call.kind is CallKind.SERVICES and spoil is another_service:
             # In this list, it would be one more service.
