@@ -31,7 +31,7 @@ from watcher.core.routing.matcher import matches_pattern
 from watcher.core.secret import Secret, hint
 from watcher.http import HttpSettings, HttpSetupError
 from watcher.http.probe import probe
-from watcher.pipeline.polling.corroborate import ALONE, LISTED, doubted, ids_in
+from watcher.pipeline.polling.corroborate import ALONE, DOUBTS, LISTED, ListSays, doubted, ids_in, list_says
 from watcher.receivers import InvalidReceiverError
 from watcher.reports.online import OnlineCheck, failed, passed, unusable
 from watcher.reports.plan import poll_of, watch_text
@@ -146,13 +146,18 @@ async def _check_poll(about: str, poll: Poll, service: str, api: AccountCalls) -
 
 
 async def _corroborated(failure: PollFailure, poll: Poll, api: AccountCalls) -> PollFailure:
-    """Return a 404 as it is only where AiTEMS lists the services, and not this one."""
+    """Return a 404 as it is only where AiTEMS lists the trainings or services, and not this one."""
     if failure.cause is not Cause.NOT_FOUND:
         return failure
+    says = ListSays.NOT_FOUND
+    if poll.training is not None:
+        says = list_says(poll.training, await api.list(poll.service))
+        if (doubt := DOUBTS.get(says)) is not None:
+            return doubted(failure, doubt)
     services = await api.services()
     if isinstance(services, PollFailure):
         return doubted(failure, ALONE)
-    is_listed = poll.training is None and poll.service.service in ids_in(services)
+    is_listed = says is ListSays.NOT_FOUND and poll.service.service in ids_in(services)
     return doubted(failure, LISTED) if is_listed else failure
 
 

@@ -33,6 +33,13 @@ MISSING: Final = {
     "410 of plain text": (410, b"default backend"),
 }
 """Answers that come from a system in front of AiTEMS; tests/unit/aitems has more."""
+GATEWAYS: Final = {
+    "Kong": b'{"message":"no Route matched with those values"}',
+    "nginx": b'{"code":404}',
+    "an error": b'{"error":"not found"}',
+    "Spring without a path": b'{"timestamp":"t","status":404,"error":"Not Found"}',
+}
+"""Bodies of a 404 that do not tell whether AiTEMS has written them."""
 
 
 def answering(api: FakeApi, status: int, body: bytes) -> Answered:
@@ -126,11 +133,64 @@ def test_a_404_counts_only_where_another_call_is_answered(tmp_path: Path, others
     assert "gone" not in kinds_after(tmp_path, [alone(V1), alone(replace(V1, version="v2"))], fault)
 
 
-@pytest.mark.parametrize("body", [SPRING, b"{}"])
-def test_a_404_of_aitems_makes_a_training_gone_while_other_calls_are_answered(tmp_path: Path, body: bytes) -> None:
-    kinds = kinds_after(
-        tmp_path, [alone(V1)], lambda api, path: answering(api, 404, body) if path.endswith("/v1") else None
-    )
+def without_v1(api: FakeApi, path: str, body: bytes = SPRING) -> HttpResult | None:
+    """Answer as if the first training of the first service was deleted."""
+    if path.endswith("/s1/trains"):
+        document = api.document(path)
+        assert isinstance(document, dict)
+        return api.answer(200, {**document, "trains": [one for one in document["trains"] if one["version"] != "v1"]})
+    return answering(api, 404, body) if path.endswith("/s1/trains/pop/versions/v1") else None
+
+
+@pytest.mark.parametrize("body", [SPRING, b"{}", GATEWAYS["Kong"]])
+def test_a_404_makes_a_training_gone_that_the_list_of_its_service_lacks(tmp_path: Path, body: bytes) -> None:
+    kinds = kinds_after(tmp_path, [alone(V1)], lambda api, path: without_v1(api, path, body), seconds=100)
+    assert kinds == ["gone", "back"]
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "polls"),
+    [
+        ("Kong", "/s1/trains/pop/versions/", [alone(V1)]),
+        ("nginx", "/s1/", [alone(V1)]),
+        ("an error", "/v1", [joined()]),
+        ("Spring without a path", "/s1/", [alone(V1)]),
+    ],
+    ids=["its views", "all of the service", "a confirmation", "Spring"],
+)
+def test_a_gateways_json_404_for_a_path_makes_no_training_gone(
+    tmp_path: Path, name: str, part: str, polls: list[Poll]
+) -> None:
+    def fault(api: FakeApi, path: str) -> HttpResult | None:
+        if polls == [joined()]:
+            api.trainings["s1", "v1"] = "completed"
+        return answering(api, 404, GATEWAYS[name]) if part in path else None
+
+    assert not {"gone", "back"} & {*kinds_after(tmp_path, [*polls, *service_polls(["s2"])], fault)}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [(401, b'{"error":{"errorCode":"210"}}'), (400, b"{}"), (200, b"{}")],
+    ids=["no permission", "a bad request", "unreadable"],
+)
+def test_a_deleted_training_is_gone_although_the_list_of_its_service_cannot_be_read(
+    tmp_path: Path, refusal: tuple[int, bytes]
+) -> None:
+    def fault(api: FakeApi, path: str) -> HttpResult | None:
+        return answering(api, *refusal) if path.endswith("/s1/trains") else without_v1(api, path)
+
+    assert kinds_after(tmp_path, [alone(V1)], fault) == ["gone", "back"]
+
+
+@pytest.mark.parametrize("refused", [(404, SPRING), (503, b"{}")])
+def test_another_view_of_the_service_corroborates_a_404_where_its_list_is_not_answered(
+    tmp_path: Path, refused: tuple[int, bytes]
+) -> None:
+    def fault(api: FakeApi, path: str) -> HttpResult | None:
+        return answering(api, *refused) if path.endswith("/s1/trains") else without_v1(api, path)
+
+    kinds = kinds_after(tmp_path, [alone(V1), alone(replace(V1, version="v2"))], fault)
     assert kinds == ["gone", "back"]
 
 
@@ -138,7 +198,7 @@ def test_a_deleted_training_is_gone_although_the_key_may_not_list_the_services(t
     def fault(api: FakeApi, path: str) -> HttpResult | None:
         if path.endswith("/services"):
             return api.answer(401, {"error": {"errorCode": "210", "message": "Permission Denied"}})
-        return answering(api, 404, SPRING) if path.endswith("/v1") else None
+        return without_v1(api, path)
 
     assert kinds_after(tmp_path, [alone(V1), *service_polls(["s2"], 20, 20)], fault) == ["gone", "back"]
 

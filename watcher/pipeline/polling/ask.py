@@ -9,7 +9,7 @@ import structlog
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult, join_results
 from watcher.core.training.model import ServiceRef, TrainingRef
-from watcher.pipeline.polling.corroborate import Corroborator
+from watcher.pipeline.polling.corroborate import Corroborator, ListSays, failed_list_says
 from watcher.pipeline.ports import Api, Clock, ServicesResult
 
 log = structlog.get_logger()
@@ -46,20 +46,29 @@ class Caller:
             return outcome
         if outcome.cause is Cause.BAD_ANSWER:
             # The list may be too large to be read, and the next one may be readable again.
-            return await self._view_each(poll, api)
+            return await self._view_each(poll, api, outcome)
         if outcome.cause not in LIST_REFUSALS:
             return outcome
         return await self._views_instead(poll, outcome, api)
 
-    async def view(self, ref: TrainingRef, api: Api, *, first: bool = False) -> PollOutcome:
-        """View one training; with ``first``, before scheduled polls."""
+    async def view(
+        self, ref: TrainingRef, api: Api, *, first: bool = False, listed: ListSays | None = None
+    ) -> PollOutcome:
+        """View one training.
+
+        Args:
+            ref: the training.
+            api: the account's.
+            first: whether the view goes before scheduled polls.
+            listed: the evidence of the service's list, for a 404; ``None`` to call for the list then.
+        """
         started = self._clock.monotonic()
-        return await self._checked(await api.view(ref, first=first), ref.service_ref, ref.subject, started, api)
+        return await self._checked(await api.view(ref, first=first), ref, started, api, listed)
 
     async def list(self, service: ServiceRef, api: Api) -> PollOutcome:
         """List the trainings of a service."""
         started = self._clock.monotonic()
-        return await self._checked(await api.list(service), service, service.subject, started, api)
+        return await self._checked(await api.list(service), service, started, api)
 
     async def services(self, account: str, api: Api) -> ServicesResult | PollFailure:
         """List the services of an account."""
@@ -68,15 +77,20 @@ class Caller:
         return outcome
 
     async def _checked(
-        self, outcome: PollOutcome, service: ServiceRef, call: str, started: float, api: Api
+        self,
+        outcome: PollOutcome,
+        subject: ServiceRef | TrainingRef,
+        started: float,
+        api: Api,
+        listed: ListSays | None = None,
     ) -> PollOutcome:
         if isinstance(outcome, PollFailure):
-            return await self._corroborator.checked(outcome, service, call, started, api)
-        self._corroborator.note_answer(service.account, call)
+            return await self._corroborator.checked(outcome, subject, started, api, listed)
+        self._corroborator.note_answer(subject)
         return outcome
 
     async def _views_instead(self, poll: Poll, refusal: PollFailure, api: Api) -> PollOutcome:
-        outcome = await self._view_each(poll, api)
+        outcome = await self._view_each(poll, api, refusal)
         if isinstance(outcome, PollResult):
             # Only where views succeed: a gateway that refuses everything says nothing about the list.
             log.warning("poll.list_refused", poll=poll.key, cause=refusal.cause, detail=refusal.detail, instead="views")
@@ -86,9 +100,10 @@ class Caller:
             return refusal
         return outcome
 
-    async def _view_each(self, poll: Poll, api: Api) -> PollOutcome:
+    async def _view_each(self, poll: Poll, api: Api, refusal: PollFailure | None = None) -> PollOutcome:
         """View each training of a joined list; the results that arrive count as one, with the failures beside it."""
-        outcomes = {ref: await self.view(ref, api) for ref in poll.single}
+        listed = None if refusal is None else failed_list_says(refusal)
+        outcomes = {ref: await self.view(ref, api, listed=listed) for ref in poll.single}
         results = [outcome for outcome in outcomes.values() if isinstance(outcome, PollResult)]
         failures = {ref: outcome for ref, outcome in outcomes.items() if isinstance(outcome, PollFailure)}
         return join_results(results, failures) if results else next(iter(failures.values()))

@@ -12,6 +12,7 @@ import structlog
 from watcher.core.polling.result import Cause, PollFailure, PollResult
 from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.ask import Caller
+from watcher.pipeline.polling.corroborate import ListSays
 from watcher.pipeline.polling.decider import Changes, Decider
 from watcher.pipeline.polling.targets import PollContext, PollTarget
 from watcher.pipeline.ports import Api
@@ -111,9 +112,9 @@ class Confirmer:
         if target.retired:
             return
         try:
-            outcome = await self._caller.view(ref, api, first=not hidden)
+            unlisted = not confirming and not hidden
+            outcome = await self._caller.view(ref, api, first=not hidden, listed=ListSays.NOTHING if unlisted else None)
             if isinstance(outcome, PollResult):
-                unlisted = not confirming and not hidden
                 decide = partial(self._decider.viewed, result=outcome, confirming=confirming, unlisted=unlisted)
                 await self._record(target, decide)
             elif confirming and not (outcome.cause is Cause.NOT_FOUND and ref in target.poll.single):

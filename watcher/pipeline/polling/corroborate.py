@@ -2,18 +2,20 @@
 
 A gateway, a proxy or a broken release may answer 404 to everything, or to one service. So a 404 counts only if AiTEMS
 has answered another call of the account since. For a service, that call is the list of services, and the list must not
-contain it. Any other call counts where the key may not list the services, and for a training.
+contain it. For a training, it is the list of its service, which shares the path with its view. Any other call counts
+where the key may not call that list, or where the list cannot be read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Final
 
 import structlog
 
-from watcher.core.polling.result import Cause, PollFailure
-from watcher.core.training.model import ServiceRef
+from watcher.core.polling.result import Cause, PollFailure, PollOutcome, PollResult
+from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.ports import Api, Clock, ServicesResult
 
 log = structlog.get_logger()
@@ -23,6 +25,29 @@ SERVICES: Final = "services"
 ALONE: Final = "no other call of the account is answered"
 LISTED: Final = "the list of services contains it"
 MAX_DETAIL_LENGTH: Final = 300
+
+MISSING: Final = frozenset({404, 410})
+REDIRECTS: Final = range(300, 400)
+ANSWERED_BY_AITEMS: Final = frozenset({Cause.PERMISSION, Cause.REFUSED, Cause.BAD_ANSWER})
+"""Causes for which the path of a list leads to AiTEMS, unless the answer is a 404 or a redirect."""
+
+
+class ListSays(Enum):
+    """The evidence of a service's list about a training whose view is a 404."""
+
+    ABSENT = auto()
+    SHOWN = auto()
+    NOT_FOUND = auto()
+    """The list is a 404, too."""
+    UNANSWERED = auto()
+    NOTHING = auto()
+
+
+DOUBTS: Final = {
+    ListSays.SHOWN: "the list of the service contains it",
+    ListSays.UNANSWERED: "the list of the service is not answered",
+}
+"""The reasons for which a view's 404 says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,61 +73,97 @@ class Corroborator:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._answers: dict[str, tuple[_Answer, ...]] = {}
-        """By account: the latest answer, and the latest one of another call."""
+        """By account and by service: the latest answer, and the latest one of another call."""
         self._listed: dict[str, _Listed] = {}
         """By account: the latest list of services."""
         self._missing_since: dict[str, float] = {}
         """By call: the start of its latest 404 in a row, in monotonic seconds."""
+        self._absent: set[str] = set()
+        """The calls whose latest 404s in a row are corroborated by the list of the service."""
 
-    def note_answer(self, account: str, call: str) -> None:
-        """Note that AiTEMS has answered a call."""
+    def note_answer(self, subject: ServiceRef | TrainingRef) -> None:
+        """Note that AiTEMS has answered the list of a service, or the view of a training."""
+        self._absent.discard(subject.subject)
+        self._note_answer(subject.account, subject.subject)
+        if isinstance(subject, TrainingRef):
+            self._note_answer(subject.service_ref.subject, subject.subject)
+
+    def _note_answer(self, scope: str, call: str) -> None:
         self._missing_since.pop(call, None)
-        others = (answer for answer in self._answers.get(account, ()) if answer.call != call)
+        others = (answer for answer in self._answers.get(scope, ()) if answer.call != call)
         latest_other = max(others, key=lambda answer: answer.at, default=None)
         latest = _Answer(call, self._clock.monotonic())
-        self._answers[account] = (latest,) if latest_other is None else (latest, latest_other)
+        self._answers[scope] = (latest,) if latest_other is None else (latest, latest_other)
 
     def note_services(self, account: str, outcome: ServicesResult | PollFailure) -> None:
         """Note the outcome of a call for the list of services."""
         services = None if isinstance(outcome, PollFailure) else ids_in(outcome)
         self._listed[account] = _Listed(services, self._clock.monotonic())
         if services is not None:
-            self.note_answer(account, f"{SERVICES} {account}")
+            self._note_answer(account, f"{SERVICES} {account}")
 
     async def checked(
-        self, failure: PollFailure, service: ServiceRef, call: str, started: float, api: Api
+        self,
+        failure: PollFailure,
+        subject: ServiceRef | TrainingRef,
+        started: float,
+        api: Api,
+        listed: ListSays | None = None,
     ) -> PollFailure:
         """Return the failure of a call; a 404 that nothing corroborates becomes a refusal.
 
         Args:
             failure: the failure.
-            service: the service that the call is about.
-            call: the name of the call.
-            started: its start, in monotonic seconds.
+            subject: the service whose list was called for, or the training that was viewed.
+            started: the start of the call, in monotonic seconds.
             api: the account's.
+            listed: the evidence of the service's list about the training; ``None`` to call for the list.
         """
         if failure.cause is not Cause.NOT_FOUND:
             return failure
+        call = subject.subject
         since = self._missing_since.get(call, started)
         self._missing_since[call] = started
-        doubt = await self._doubt(service, call, since, api)
+        if isinstance(subject, ServiceRef):
+            doubt = await self._doubt_service(subject, since, api)
+        else:
+            doubt = await self._doubt_training(subject, since, api, listed)
         if doubt is None:
             return failure
         log.debug("poll.absence_doubted", call=call, detail=failure.detail, reason=doubt)
         return doubted(failure, doubt)
 
-    async def _doubt(self, service: ServiceRef, call: str, since: float, api: Api) -> str | None:
+    async def _doubt_service(self, service: ServiceRef, since: float, api: Api) -> str | None:
         """Return the reason for which a 404 says nothing; ``None`` where another answer corroborates it."""
-        if call == service.subject:
-            listed = await self._services(service.account, since, api)
-            if listed is not None:
-                return LISTED if service.service in listed else None
-        if self._another_was_answered(service.account, call, since):
-            return None
-        return ALONE if await self._services(service.account, since, api) is None else None
+        listed = await self._services(service.account, since, api)
+        if listed is not None:
+            return LISTED if service.service in listed else None
+        return None if self._another_was_answered(service.account, service.subject, since) else ALONE
 
-    def _another_was_answered(self, account: str, call: str, since: float) -> bool:
-        return any(answer.call != call and answer.at > since for answer in self._answers.get(account, ()))
+    async def _doubt_training(self, ref: TrainingRef, since: float, api: Api, listed: ListSays | None) -> str | None:
+        if ref.subject in self._absent:
+            return None
+        says = listed or await self._ask_list(ref, api)
+        if says is ListSays.ABSENT:
+            self._absent.add(ref.subject)
+            return None
+        if says is ListSays.SHOWN:
+            return DOUBTS[says]
+        if says is not ListSays.NOTHING and not self._another_was_answered(ref.service_ref.subject, ref.subject, since):
+            # Neither the list nor another view is answered: the service is gone, or its path leads elsewhere.
+            return DOUBTS.get(says) or await self._doubt_service(ref.service_ref, since, api)
+        if self._another_was_answered(ref.account, ref.subject, since):
+            return None
+        return ALONE if await self._services(ref.account, since, api) is None else None
+
+    async def _ask_list(self, ref: TrainingRef, api: Api) -> ListSays:
+        outcome = await api.list(ref.service_ref)
+        if isinstance(outcome, PollResult):
+            self.note_answer(ref.service_ref)
+        return list_says(ref, outcome)
+
+    def _another_was_answered(self, scope: str, call: str, since: float) -> bool:
+        return any(answer.call != call and answer.at > since for answer in self._answers.get(scope, ()))
 
     async def _services(self, account: str, since: float, api: Api) -> frozenset[str] | None:
         """Return the ids in a list of services that was called for after ``since``; ``None`` where that failed."""
@@ -110,6 +171,23 @@ class Corroborator:
         if known is None or known.at <= since:
             self.note_services(account, await api.services(first=True))
         return self._listed[account].services
+
+
+def list_says(ref: TrainingRef, outcome: PollOutcome) -> ListSays:
+    """Return the evidence of the list of a training's service."""
+    if isinstance(outcome, PollFailure):
+        return failed_list_says(outcome)
+    if outcome.absent([ref]):
+        return ListSays.ABSENT
+    return ListSays.NOTHING if outcome.hidden([ref]) else ListSays.SHOWN
+
+
+def failed_list_says(outcome: PollFailure) -> ListSays:
+    """Return the evidence of a list that failed, which is the same for each training of the service."""
+    if outcome.cause is Cause.NOT_FOUND:
+        return ListSays.NOT_FOUND
+    leads_elsewhere = outcome.http_status in MISSING or outcome.http_status in REDIRECTS
+    return ListSays.NOTHING if outcome.cause in ANSWERED_BY_AITEMS and not leads_elsewhere else ListSays.UNANSWERED
 
 
 def ids_in(services: ServicesResult) -> frozenset[str]:

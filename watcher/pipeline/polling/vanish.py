@@ -17,12 +17,15 @@ from watcher.core.training.model import TrainingRef
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.confirm import VIEWS_A_POLL, Record
+from watcher.pipeline.polling.corroborate import ListSays
 from watcher.pipeline.polling.decider import Decider
 from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Api, Clock
 
 log = structlog.get_logger()
 
+LACKED: Final = ListSays.NOTHING
+"""The evidence of two lists that lack a training; they may be cut short, so another answer must corroborate it."""
 VIEWS_FIRST: Final = 2
 """So many of these views go before scheduled polls."""
 
@@ -67,7 +70,8 @@ class VanishedTrainings:
             if target.retired or (len(outcomes) >= VIEWS_FIRST and not self._is_worth(ref, outcomes)):
                 break
             self._viewed_at[ref] = self._clock.monotonic()
-            outcome = outcomes[ref] = await self._caller.view(ref, api, first=len(outcomes) < VIEWS_FIRST)
+            is_first = len(outcomes) < VIEWS_FIRST
+            outcome = outcomes[ref] = await self._caller.view(ref, api, first=is_first, listed=LACKED)
             if isinstance(outcome, PollResult):
                 await self._record(target, partial(self._decider.viewed, result=outcome, unlisted=True))
             elif not _is_missing(outcome):
