@@ -130,7 +130,7 @@ class IncidentFacts:
     last_good_at: datetime | None = None
     """The end of the last good poll; ``None`` where there was none."""
     covers: tuple[str, ...] = ()
-    """Subjects of announced incidents that this one absorbed."""
+    """Subjects of announced incidents that this one absorbed; at its end, those that have answered since."""
     lasted_seconds: float | None = None
     """``None`` until the incident ends."""
     services: int = 0

@@ -109,7 +109,7 @@ class Incident:
     previous: PreviousCause | None = None
     """The cause before the present one, where its kind has changed."""
     covers: frozenset[str] = field(default_factory=frozenset)
-    """Subjects of announced incidents that this one absorbed."""
+    """Subjects of announced incidents that this one absorbed; at its end, those that have answered since."""
     good_polls: int = 0
     """Good polls since the last failure; ``Thresholds.good_polls`` of them close the incident."""
 

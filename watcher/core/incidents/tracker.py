@@ -104,7 +104,7 @@ class IncidentTracker:
 
     def missing(self, subject: str, now: datetime) -> list[IncidentChange]:
         """Return the changes by a 404: that is an answer too, as AiTEMS was reached and accepted the key."""
-        return [*self._answered(now), *self._proven(now, {subject})]
+        return [*self._answered(now, {subject}), *self._proven(now, {subject})]
 
     def succeeded(self, subjects: Iterable[str], now: datetime, *, of_services: bool = False) -> list[IncidentChange]:
         """Count a good poll of these subjects and return the changes of incidents.
@@ -115,7 +115,7 @@ class IncidentTracker:
             of_services: whether the answer is a list of services.
         """
         answered = tuple(subjects)
-        changes = [] if of_services and self._any_fails_but(answered) else self._answered(now)
+        changes = [] if of_services and self._any_fails_but(answered) else self._answered(now, answered)
         for subject in answered:
             self._streaks.pop(subject, None)
             self._held.pop(subject, None)
@@ -167,16 +167,28 @@ class IncidentTracker:
         return streak
 
     def _any_fails_but(self, subjects: Collection[str]) -> bool:
-        return any(
-            streak.cause is not Cause.NOT_FOUND for subject, streak in self._streaks.items() if subject not in subjects
+        return bool(self._failing_but(subjects))
+
+    def _failing_but(self, subjects: Collection[str]) -> frozenset[str]:
+        return frozenset(
+            subject
+            for subject, streak in self._streaks.items()
+            if subject not in subjects and streak.cause is not Cause.NOT_FOUND
         )
 
-    def _answered(self, now: datetime) -> list[IncidentChange]:
+    def _answered(self, now: datetime, answered: Collection[str]) -> list[IncidentChange]:
         self._last_good_at = now
         self._failing_subjects.clear()
         self._account_streak = None
         account = self._incidents.get(self.subject)
-        return [] if account is None else [self._good_poll(account)]
+        if account is None:
+            return []
+        change = self._good_poll(account)
+        if change.kind is not IncidentChangeKind.CLOSED:
+            return [change]
+        # The end says nothing about a service that has not answered yet; its own incident may follow.
+        ended = account.covers - self._failing_but(answered)
+        return [replace(change, incident=replace(change.incident, covers=ended))]
 
     def _good_poll(self, incident: Incident) -> IncidentChange:
         counted = replace(incident, good_polls=incident.good_polls + 1)

@@ -35,6 +35,8 @@ class Account:
         self.services = services
         self.announced: list[tuple[IncidentChangeKind, str]] = []
         self.silent: list[tuple[IncidentChangeKind, str]] = []
+        self.covered: frozenset[str] | None = None
+        """The subjects that the end of the account's incident covers."""
 
     def fail(
         self,
@@ -62,6 +64,8 @@ class Account:
         self.tracker.apply(changes)
         for change in changes:
             (self.announced if change.announced else self.silent).append((change.kind, change.incident.subject))
+            if change.kind is IncidentChangeKind.CLOSED and change.incident.subject == ACCOUNT:
+                self.covered = change.incident.covers
 
 
 def test_a_few_failures_or_a_short_time_are_no_incident() -> None:
@@ -104,6 +108,30 @@ def test_the_accounts_incident_absorbs_those_of_its_services_without_an_event() 
     assert (IncidentChangeKind.ABSORBED, A) in account.silent
     (incident,) = account.tracker.incidents
     assert incident.covers == {A}
+
+
+@pytest.mark.parametrize(
+    ("answering", "covered"),
+    [((B, C), {B}), ((B, A), {A, B}), ((C, C), set()), ((A, A), {A}), ((A, C, C), {A})],
+    ids=["one still fails", "the last answer is its own", "both still fail", "the other still fails", "one answered"],
+)
+def test_the_end_of_the_accounts_incident_covers_only_services_that_answer_again(
+    answering: tuple[str, ...], covered: set[str]
+) -> None:
+    account = Account()
+    for second in range(0, 80, 10):
+        account.fail(second, A, B)
+        account.answer(second + 1, C)
+    for second in range(80, 200, 10):
+        account.fail(second)
+    for second, subject in enumerate(answering, start=200):
+        account.answer(second, subject)
+    assert account.covered is not None
+    assert {*account.covered} == covered
+    for subject in {A, B} - covered:
+        account.fail(300, subject)
+    again = [subject for kind, subject in account.announced[3:] if kind is IncidentChangeKind.OPENED]
+    assert {*again} == {A, B} - covered
 
 
 def test_a_single_service_announces_its_outage_once() -> None:
