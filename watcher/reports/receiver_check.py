@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -14,6 +14,7 @@ from watcher.core.messages.reasons import reason_text
 from watcher.core.training.model import Status, TrainingRef
 
 if TYPE_CHECKING:
+    from watcher.core.health.problems import Problem
     from watcher.receivers.slack.access import Access
 
 SENDER: Final = "TEST from aitems-watcher"
@@ -75,6 +76,11 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
         "reason_code": None if isinstance(outcome, Delivered) else reason_json(outcome.reason),
         "answer": outcome.answer,
     }
+
+
+def stopped_json(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    """Return for programs why the daemon sends no alerts."""
+    return [{"problem": item.code.value, "detail": item.text, "remedy": item.remedy} for item in problems]
 
 
 FAILED: Final = {kind.__name__: kind for kind in (TryLater, Uncertain, Degrade, Refused)}

@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 from starlette.responses import PlainTextResponse
 
+from tests.integration.cli.support import runner
 from tests.support import daemon_in_process
 from tests.support.servers import Inbox, listening
 from watcher import config
@@ -99,13 +100,21 @@ async def test_a_parked_receiver_is_a_problem_for_all_of_them_although_another_a
         await agreed(place, daemon, "receiver-failing")
 
 
-async def test_an_event_that_cannot_be_routed_is_a_problem_for_all_of_them(place: Place) -> None:
+async def test_an_event_that_cannot_be_routed_is_a_problem_for_all_of_them(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, file = runner(capsys), place.folder / "config.toml"
     refused = mock.patch.object(Outbox, "enqueue", side_effect=RuntimeError('near "RETURNING": syntax error'))
     soon = mock.patch.object(health_stats, "ROUTING", timedelta(milliseconds=100))
     async with place.running() as daemon:
         with refused, soon:
             place.api.set_training(SERVICE, "pop", "v1", "completed")
             await agreed(place, daemon, "events-unrouted")
+            tested = await asyncio.to_thread(run, "test", "other", "--config", file)
+            checked = await asyncio.to_thread(run, "check", "--config", file)
+            assert (tested.status, checked.status) == (1, 0), "check judges the file, and test the way of an alert"
+            assert "daemon: 1 event is not routed, so nobody is notified" in tested.out
+            assert "receiver other: delivered" in tested.out
         daemon.pipeline.router.wake.tick()
         async with asyncio.timeout(20):
             while await asyncio.to_thread(place.codes):

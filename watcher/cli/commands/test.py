@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher test ml-ops",
     "aitems-watcher test pipeline --json",
-    statuses={ExitStatus.OK: "delivered", ExitStatus.FAILED: "not delivered", ExitStatus.CONFIG: ""},
+    statuses={
+        ExitStatus.OK: "delivered",
+        ExitStatus.FAILED: "not delivered, or the daemon sends no alerts at all",
+        ExitStatus.CONFIG: "",
+    },
 )
 
 ReceiverArgument = Annotated[str, typer.Argument(metavar="RECEIVER", help="The name of a receiver.")]
@@ -32,23 +37,30 @@ def send_test(
     """Send a marked test alert to one receiver.
 
     Makes one attempt and shows the receiver's answer. It writes nothing to the store. A running daemon makes the
-    attempt, since it has the secrets.
+    attempt, since it has the secrets. The attempt goes around the store and the routes, so the command also asks the
+    daemon whether alerts get as far as a receiver.
     """
-    from watcher.cli.text.receiver_check import show_access, show_outcome
-    from watcher.reports.receiver_check import access_json, outcome_json
+    from watcher.cli.daemon_health import daemon_health
+    from watcher.cli.text.receiver_check import show_access, show_outcome, show_stopped
+    from watcher.core.health.problems import stops_alerts
+    from watcher.reports.receiver_check import access_json, outcome_json, stopped_json
 
     with plain_errors():
         settings = load_config(config)
         _require(receiver, settings)
         outcome, access = _try(receiver, settings, verbose=verbose, as_json=as_json)
+        stopped = stops_alerts(daemon_health(settings, os.environ))
     out = screen()
     if as_json:
-        out.json({"receiver": receiver, **outcome_json(outcome), **({"slack": access_json(access)} if access else {})})
+        slack = {"slack": access_json(access)} if access else {}
+        out.json({"receiver": receiver, **outcome_json(outcome), **slack, "problems": stopped_json(stopped)})
     else:
+        show_stopped(stopped, out)
         show_outcome(receiver, outcome, out)
         if access is not None:
             show_access(access, out)
-    raise typer.Exit(ExitStatus.OK if isinstance(outcome, Delivered) else ExitStatus.FAILED)
+    works = isinstance(outcome, Delivered) and not stopped
+    raise typer.Exit(ExitStatus.OK if works else ExitStatus.FAILED)
 
 
 def _require(receiver: str, config: Config) -> None:

@@ -9,6 +9,9 @@ from watcher.core.delivery.model import Delivered, Outcome
 from watcher.reports.receiver_check import history_text, outcome_text, scopes_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watcher.core.health.problems import Problem
     from watcher.receivers.slack.access import Access
 
 
@@ -18,6 +21,13 @@ def show_outcome(receiver: str, outcome: Outcome, out: Screen) -> None:
     out.line("receiver ", cell(receiver), ": ", cell(outcome_text(outcome), style))
     if outcome.answer:
         out.line("answer: ", cell(outcome.answer))
+
+
+def show_stopped(problems: Sequence[Problem], out: Screen) -> None:
+    """Write why the daemon sends no alerts, whatever the receiver answers."""
+    for problem in problems:
+        out.line("daemon: ", cell(problem.text, BAD))
+        out.line("  ", cell(problem.remedy))
 
 
 def show_access(access: Access, out: Screen) -> None:

@@ -44,6 +44,8 @@ NO_PROBLEM: Final = frozenset({NotReady.FIRST_ROUND})
 """Reasons of ``/readyz`` that pass by themselves; ``status`` names the polls that were not attempted yet."""
 KNOWN_TO_DAEMON: Final = frozenset({NotReady.STORE, NotReady.STORE_FAILING, NotReady.LOOP})
 """Reasons that only the daemon can know; the others can be read in its store."""
+NO_ALERTS: Final = frozenset({NotReady.STORE, NotReady.STORE_FAILING, NotReady.EVENTS_UNROUTED})
+"""Reasons for which no alert goes out, whatever the receivers answer."""
 
 REMEDIES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
     {
@@ -116,6 +118,11 @@ def worst_first(problems: Iterable[Problem]) -> list[Problem]:
 def problem_of(reason: NotReadyReason) -> Problem:
     """Return a reason of ``/readyz`` as a problem."""
     return Problem(code=ProblemCode(reason.code.value), text=reason.detail, store_fault=reason.store_fault)
+
+
+def stops_alerts(health: DaemonHealth) -> list[Problem]:
+    """Return the problems of a daemon for which no alert goes out, the gravest first."""
+    return worst_first(problem_of(reason) for reason in health.reasons if reason.code in NO_ALERTS)
 
 
 def health_json(reasons: Iterable[NotReadyReason], problems: Iterable[Problem]) -> dict[str, object]:

@@ -7,11 +7,14 @@ import pytest
 from watcher.core.health.problems import (
     NO_PROBLEM,
     REMEDIES,
+    DaemonHealth,
+    DaemonState,
     Problem,
     ProblemCode,
     health_json,
     problem_of,
     read_health,
+    stops_alerts,
     worst_first,
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
@@ -21,6 +24,21 @@ from watcher.core.health.readiness import NotReady, NotReadyReason
 def test_every_reason_of_readyz_is_a_problem_with_the_same_code(code: NotReady) -> None:
     problem = problem_of(NotReadyReason(code=code, detail="why"))
     assert (problem.code.value, problem.text) == (code.value, "why")
+
+
+@pytest.mark.parametrize(
+    ("codes", "stopping"),
+    [
+        ([NotReady.EVENTS_UNROUTED], ["events-unrouted"]),
+        ([NotReady.EVENTS_UNROUTED, NotReady.STORE_FAILING], ["store-failing", "events-unrouted"]),
+        ([NotReady.RECEIVER_FAILING, NotReady.STORE], ["store-unreadable"]),
+        ([NotReady.RECEIVER_FAILING, NotReady.FIRST_ROUND, NotReady.LOOP], []),
+    ],
+)
+def test_a_daemon_that_records_or_routes_nothing_sends_no_alerts(codes: list[NotReady], stopping: list[str]) -> None:
+    reasons = [NotReadyReason(code=code, detail="why") for code in codes]
+    problems = stops_alerts(DaemonHealth(state=DaemonState.RUNNING, reasons=reasons))
+    assert [problem.code.value for problem in problems] == stopping
 
 
 def test_every_problem_has_a_remedy() -> None:
