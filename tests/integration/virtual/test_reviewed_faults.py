@@ -190,7 +190,7 @@ def test_an_attempt_right_after_a_step_neither_expires_nor_reports_the_receiver(
 def test_one_failure_long_after_a_training_was_gone_is_no_outage(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> FakeReceiver:
         api, receiver = FakeApi(clock), FakeReceiver()
-        api.trainings = {("s1", "v1"): "learning"}
+        api.trainings, api.services = {("s1", "v1"): "learning"}, ["s1", "s2"]
         (listed,) = service_polls(["s1"])
         alone = Poll(
             service=ServiceRef("main", "s1"), training=TrainingRef("main", "s1", "pop", "v1"), cadence=listed.cadence
@@ -198,7 +198,8 @@ def test_one_failure_long_after_a_training_was_gone_is_no_outage(tmp_path: Path)
         failures: list[bool] = []
 
         def deleted(_now: float, path: str) -> HttpResult | None:
-            return api.answer(503 if failures and failures.pop() else 404, {}) if "versions" in path else None
+            api.trainings.clear()
+            return api.answer(503, {}) if "versions" in path and failures and failures.pop() else None
 
         async with running_pipeline(tmp_path, api, receiver, [alone, *service_polls(["s2"])]):
             await asyncio.sleep(60)
@@ -218,14 +219,17 @@ def test_one_failure_long_after_a_training_was_gone_is_no_outage(tmp_path: Path)
 def test_an_outage_of_a_service_ends_although_its_only_training_is_gone(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> FakeReceiver:
         api, receiver = FakeApi(clock), FakeReceiver()
-        api.trainings = {("s1", "v1"): "learning"}
+        api.trainings, api.services = {("s1", "v1"): "learning"}, ["s1", "s2", "s3"]
         ref = TrainingRef("main", "s1", "pop", "v1")
         (listed,) = service_polls(["s1"])
 
         def outage(now: float, path: str) -> HttpResult | None:
             if now < 600 or "/s1/" not in path:
                 return None
-            return api.answer(503 if now < 1200 else 404, {})
+            if now < 1200:
+                return api.answer(503, {})
+            api.trainings.clear()
+            return None
 
         api.fault = outage
         alone = Poll(service=ServiceRef("main", "s1"), training=ref, cadence=listed.cadence)
