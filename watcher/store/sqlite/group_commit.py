@@ -80,8 +80,10 @@ class GroupCommit:
             patience_seconds: the longest wait for another process to release the file, with the wait in the queue.
         """
         piece = Piece(work, time.monotonic() + patience_seconds)
+        # In this order: a run that takes the others ends only once it finds nothing, so it takes this one, too.
         self._waiting.append(piece)
-        self._thread.submit(self._run_waiting)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().run_in_executor(self._thread, self._run_waiting)
         # Shielded: when the caller is cancelled, the transaction still ends, and later writes follow it.
         return cast("T", await asyncio.shield(asyncio.wrap_future(piece.outcome)))
 
@@ -94,9 +96,11 @@ class GroupCommit:
         self._thread.shutdown(wait=True)
 
     def _run_waiting(self) -> None:
-        """Run what waits; a call that finds nothing came after the group that took its piece."""
-        count = min(len(self._waiting), LARGEST_GROUP)
-        pieces = [piece for piece in (self._waiting.popleft() for _ in range(count)) if _begin(piece)]
+        while self._waiting:
+            count = min(len(self._waiting), LARGEST_GROUP)
+            self._run_group([piece for piece in (self._waiting.popleft() for _ in range(count)) if _begin(piece)])
+
+    def _run_group(self, pieces: Sequence[Piece]) -> None:
         if len(pieces) > 1 and self._run_together(pieces):
             return
         for piece in pieces:
