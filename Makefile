@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## the real daemon against the built-in simulator; alerts on this console
 	$(BIN)/aitems-watcher demo
 
-torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (three quarters of an hour)
+torture: $(READY)  ## every fault of docs/reliability.md in full, and one table (an hour and a half)
 	scripts/torture $(BIN)/python
 
 bench: $(READY)  ## the figures of docs/performance.md beside peers of the same minutes (half an hour)
