@@ -133,6 +133,19 @@ def test_a_404_counts_only_where_another_call_is_answered(tmp_path: Path, others
     assert "gone" not in kinds_after(tmp_path, [alone(V1), alone(replace(V1, version="v2"))], fault)
 
 
+@pytest.mark.parametrize("name", GATEWAYS)
+@pytest.mark.parametrize("seen_first", [0, 100], ids=["at once", "later"])
+def test_a_change_that_the_list_shows_is_announced_while_the_view_of_its_training_is_refused(
+    tmp_path: Path, name: str, seen_first: float
+) -> None:
+    def fault(api: FakeApi, path: str) -> HttpResult | None:
+        api.trainings["s1", "v1"] = "completed" if api.clock.monotonic() >= began + seen_first else "learning"
+        return answering(api, 404, GATEWAYS[name]) if "/versions/" in path else None
+
+    began = 120.0
+    assert kinds_after(tmp_path, [alone(V1)], fault) == ["succeeded"]
+
+
 def without_v1(api: FakeApi, path: str, body: bytes = SPRING) -> HttpResult | None:
     """Answer as if the first training of the first service was deleted."""
     if path.endswith("/s1/trains"):

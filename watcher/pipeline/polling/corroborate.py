@@ -2,8 +2,9 @@
 
 A gateway, a proxy or a broken release may answer 404 to everything, or to one service. So a 404 counts only if AiTEMS
 has answered another call of the account since. For a service, that call is the list of services, and the list must not
-contain it. For a training, it is the list of its service, which shares the path with its view. Any other call counts
-where the key may not call that list, or where the list cannot be read.
+contain it. For a training, it is the list of its service, which shares the path with its view. A list that shows the
+training answers in place of its view. Any other call counts where the key may not call that list, or where the list
+cannot be read.
 """
 
 from __future__ import annotations
@@ -109,8 +110,8 @@ class Corroborator:
         started: float,
         api: Api,
         listed: ListSays | None = None,
-    ) -> PollFailure:
-        """Return the failure of a call; a 404 that nothing corroborates becomes a refusal.
+    ) -> PollOutcome:
+        """Return the failure of a call; a 404 that nothing corroborates becomes a refusal, or the list's answer.
 
         Args:
             failure: the failure.
@@ -122,14 +123,19 @@ class Corroborator:
         if failure.cause is not Cause.NOT_FOUND:
             return failure
         call = subject.subject
-        since = self._missing_since.get(call, started)
+        is_first, since = call not in self._missing_since, self._missing_since.get(call, started)
         self._missing_since[call] = started
-        if isinstance(subject, ServiceRef):
-            doubt = await self._doubt_service(subject, since, api)
-        else:
-            doubt = await self._doubt_training(subject, since, api, listed)
+        doubt = (
+            await self._doubt_service(subject, since, api)
+            if isinstance(subject, ServiceRef)
+            else await self._doubt_training(subject, since, api, listed)
+        )
         if doubt is None:
             return failure
+        if isinstance(doubt, PollResult):
+            write = log.warning if is_first else log.debug
+            write("poll.view_refused", poll=call, cause=failure.cause, detail=failure.detail, instead="list")
+            return doubt
         log.debug("poll.absence_doubted", call=call, detail=failure.detail, reason=doubt)
         return doubted(failure, doubt)
 
@@ -140,27 +146,33 @@ class Corroborator:
             return LISTED if service.service in listed else None
         return None if self._another_was_answered(service.account, service.subject, since) else ALONE
 
-    async def _doubt_training(self, ref: TrainingRef, since: float, api: Api, listed: ListSays | None) -> str | None:
+    async def _doubt_training(
+        self, ref: TrainingRef, since: float, api: Api, listed: ListSays | None
+    ) -> str | PollResult | None:
+        """Return the reason for which a 404 says nothing, or the answer of the list in its place."""
         if ref.subject in self._absent:
             return None
-        says = listed or await self._ask_list(ref, api)
-        if says is ListSays.ABSENT:
+        outcome = None
+        if listed is None:
+            outcome = await self._ask_list(ref, api)
+            listed = list_says(ref, outcome)
+        if listed is ListSays.ABSENT:
             self._absent.add(ref.subject)
             return None
-        if says is ListSays.SHOWN:
-            return DOUBTS[says]
-        if says is not ListSays.NOTHING and not self._another_was_answered(ref.service_ref.subject, ref.subject, since):
+        if listed is ListSays.SHOWN:
+            return _only(ref, outcome) if isinstance(outcome, PollResult) else DOUBTS[listed]
+        if listed is not ListSays.NOTHING and not self._another_was_answered(ref.service_ref.subject, ref.subject, since):
             # Neither the list nor another view is answered: the service is gone, or its path leads elsewhere.
-            return DOUBTS.get(says) or await self._doubt_service(ref.service_ref, since, api)
+            return DOUBTS.get(listed) or await self._doubt_service(ref.service_ref, since, api)
         if self._another_was_answered(ref.account, ref.subject, since):
             return None
         return ALONE if await self._services(ref.account, since, api) is None else None
 
-    async def _ask_list(self, ref: TrainingRef, api: Api) -> ListSays:
+    async def _ask_list(self, ref: TrainingRef, api: Api) -> PollOutcome:
         outcome = await api.list(ref.service_ref)
         if isinstance(outcome, PollResult):
             self.note_answer(ref.service_ref)
-        return list_says(ref, outcome)
+        return outcome
 
     def _another_was_answered(self, scope: str, call: str, since: float) -> bool:
         return any(answer.call != call and answer.at > since for answer in self._answers.get(scope, ()))
@@ -171,6 +183,12 @@ class Corroborator:
         if known is None or known.at <= since:
             self.note_services(account, await api.services(first=True))
         return self._listed[account].services
+
+
+def _only(ref: TrainingRef, listed: PollResult) -> PollResult:
+    """Return a list as the answer about one training."""
+    shown = tuple(observation for observation in listed.observations if observation.ref == ref)
+    return replace(listed, observations=shown, unreadable=(), deviations=())
 
 
 def list_says(ref: TrainingRef, outcome: PollOutcome) -> ListSays:

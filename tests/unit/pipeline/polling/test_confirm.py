@@ -47,8 +47,8 @@ class Lists:
     def viewed(self, *_arguments: object, **_options: object) -> Changes:
         return Changes()
 
-    async def view(self, ref: TrainingRef, api: object, *, first: bool) -> PollResult:
-        del api, first
+    async def view(self, ref: TrainingRef, api: object, **_options: object) -> PollResult:
+        del api
         self.viewed_now.append(ref.version)
         return RESULT
 
