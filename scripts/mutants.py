@@ -19,6 +19,7 @@ FAILED: Final = 1
 """pytest's exit status when a test failed."""
 
 DELIVERIES: Final = "tests/integration/store/test_deliveries.py"
+LINES: Final = "tests/integration/store/delivery/test_lines.py"
 POLLS: Final = "tests/integration/store/test_polls.py"
 CACHE: Final = "tests/unit/pipeline/polling/test_cache.py"
 VERDICT: Final = "tests/unit/core/delivery/test_model.py"
@@ -45,23 +46,65 @@ MUTANTS: Final = (
     Mutant(
         "settling without the token",
         "watcher/store/deliveries.py",
-        "        _delivery.c.token == leased.token,\n",
-        "",
+        "found.update((row.id, row.position) for row in rows if row.token == tokens[row.id])",
+        "found.update((row.id, row.position) for row in rows)",
         DELIVERIES,
     ),
     Mutant(
         "no lease: a delivery in sending is reclaimed at once",
         "watcher/store/delivery/leases.py",
-        "and_(_delivery.c.receiver == claim.receiver, _delivery.c.lease_until <= to_text(now))",
-        "_delivery.c.receiver == claim.receiver",
+        'and_(_delivery.c.receiver == bindparam("to"), _delivery.c.lease_until <= bindparam("now"))',
+        '_delivery.c.receiver == bindparam("to")',
         DELIVERIES,
     ),
     Mutant(
         "the first delivery of a training does not block the next ones",
-        "watcher/store/delivery/leases.py",
-        "and_(ready, first_of_its_lines())",
-        "ready",
+        "watcher/store/delivery/insertion.py",
+        'row["first_in_line"] = subject not in occupied',
+        'row["first_in_line"] = True',
         DELIVERIES,
+    ),
+    Mutant(
+        "the next delivery of a line keeps its mark as the first one ends",
+        "watcher/store/delivery/lines.py",
+        "mark(connection, followers)",
+        "assert followers is not None",
+        LINES,
+    ),
+    Mutant(
+        "a group does not wait for an earlier delivery of an event that joins it",
+        "watcher/store/delivery/insertion.py",
+        "    lines.mark(connection, [position])",
+        "    assert position",
+        LINES,
+    ),
+    Mutant(
+        "a delivery that an operator sends again waits for a line that it left",
+        "watcher/store/delivery/operator_actions.py",
+        '        "first_in_line": True,\n',
+        "",
+        LINES,
+    ),
+    Mutant(
+        "a store of an older version gets no marks",
+        "watcher/store/migrations/versions/0009_first_in_line.py",
+        "    _find_first()\n",
+        "",
+        LINES,
+    ),
+    Mutant(
+        "of many due deliveries the oldest goes before an urgent one",
+        "watcher/store/delivery/queue.py",
+        ".order_by(_table.urgent.desc(), _table.position)",
+        ".order_by(_table.position)",
+        LINES,
+    ),
+    Mutant(
+        "attempts that end together lose the one whose lease another has",
+        "watcher/store/deliveries.py",
+        "for leased, settlement in settled if leased.request.delivery_id in held]",
+        "for leased, settlement in settled if held]",
+        LINES,
     ),
     Mutant(
         "a batch leaves the earlier changes of a training behind",
@@ -73,22 +116,22 @@ MUTANTS: Final = (
     Mutant(
         "a reclaimed delivery is not marked as a possible repeat",
         "watcher/store/delivery/leases.py",
-        '"may_be_repeat": True, "next_at"',
-        '"next_at"',
+        "token=None, may_be_repeat=True)",
+        "token=None)",
         DELIVERIES,
     ),
     Mutant(
         "a delivery that ends does not release the next ones",
         "watcher/store/delivery/endings.py",
-        "    connection.execute(delete(schema.line).where(schema.line.c.position == position))",
-        "    assert position is not None",
+        "        lines.release(connection, [one.position for one in part])",
+        "        assert lines",
         DELIVERIES,
     ),
     Mutant(
         "a delivery that ends leaves its ledger entries open",
         "watcher/store/delivery/endings.py",
-        "    connection.execute(update(schema.ledger).where(this).values(ending=ending, ended_at=to_text(now)))",
-        "    assert this is not None and ending",
+        '            connection.execute(_CLOSE, {"ids": ids, "ending": ending, "ended_at": to_text(now)})',
+        "            assert ids and ending",
         DELIVERIES,
     ),
     Mutant(
@@ -103,7 +146,7 @@ MUTANTS: Final = (
         "watcher/store/outbox.py",
         "        await self._database.write(lambda connection: enqueue(connection, plan))",
         "        def mark(connection: Connection) -> None:\n"
-        "            [_mark_routed(connection, routed, plan.at) for routed in plan.events]\n"
+        "            _mark_routed(connection, plan)\n"
         "        await self._database.write(mark)\n"
         "        await self._database.write(lambda connection: enqueue(connection, plan))",
         BATCH_BOUNDARIES,
@@ -111,28 +154,29 @@ MUTANTS: Final = (
     Mutant(
         "the number of a receiver's message skips one",
         "watcher/store/outbox.py",
-        '"last_seq": more}',
-        '"last_seq": more + 1}',
+        '"last_seq": count}',
+        '"last_seq": count + 1}',
         DELIVERIES,
     ),
     Mutant(
         "an event joins a group that is sealed",
-        "watcher/store/outbox.py",
+        "watcher/store/delivery/insertion.py",
         "table.group_key == group.key, ~table.sealed)",
         "table.group_key == group.key)",
         DELIVERIES,
     ),
     Mutant(
         "an event joins a group that goes before its training's earlier message",
-        "watcher/store/outbox.py",
+        "watcher/store/delivery/insertion.py",
         ".where(open_groups, in_order, _size_of(table.id) < group.largest)",
         ".where(open_groups, _size_of(table.id) < group.largest)",
         DELIVERIES,
     ),
     Mutant(
         "a single message leaves the earlier group open",
-        "watcher/store/outbox.py",
-        "    _release(connection, _groups_with(recipient.receiver, event.subject), now)\n",
+        "watcher/store/delivery/insertion.py",
+        '        self._connection.execute(_RELEASE_OF_LINES, {"now": self._now, "to": receiver, "subjects": '
+        "subjects})\n",
         "",
         DELIVERIES,
     ),

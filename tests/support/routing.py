@@ -41,7 +41,7 @@ async def settle(deliveries: Deliveries, receiver: str, leased: LeasedDelivery, 
 
 async def save_body(deliveries: Deliveries, leased: LeasedDelivery, body: bytes) -> LeasedDelivery:
     """Store the rendered body of a leased delivery and return the delivery with it."""
-    assert await deliveries.save_body(leased, body)
+    assert await deliveries.save_bodies([(leased, body)]) == [True]
     return replace(leased, request=replace(leased.request, body=body))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher.core.batch import Batch, SavedState
-from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement
+from watcher.core.delivery.model import Claim, LeasedDelivery, Settled, Settlement
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.receiver_health import ReceiverState
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
@@ -186,8 +186,8 @@ class Deliveries(Protocol):
         """Lease due deliveries of a receiver, each the first of its lines; nothing joins a leased group any more."""
         ...
 
-    async def save_body(self, leased: LeasedDelivery, body: bytes) -> bool:
-        """Store the body of a leased delivery that has none; ``False`` when the lease is lost."""
+    async def save_bodies(self, bodies: Sequence[tuple[LeasedDelivery, bytes]]) -> list[bool]:
+        """Store the bodies of leased deliveries that have none; ``False`` for each whose lease is lost."""
         ...
 
     async def settle(self, leased: LeasedDelivery, settlement: Settlement, change: ReceiverChange | None) -> bool:
@@ -196,6 +196,10 @@ class Deliveries(Protocol):
         Raises:
             OutdatedDecisionError: the receiver's state is not ``change.before`` any more; nothing was written.
         """
+        ...
+
+    async def settle_all(self, settled: Sequence[Settled], change: ReceiverChange | None) -> list[bool]:
+        """Write the outcomes of attempts that ended together, see ``settle``; ``False`` for each lost lease."""
         ...
 
     async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
@@ -212,6 +216,10 @@ class Deliveries(Protocol):
         ``settling`` is the delivery whose attempt has just ended; it does not count as failed. With ``ends`` it waits
         no more.
         """
+        ...
+
+    async def urgent_since(self, receiver: str, settling: str) -> datetime | None:
+        """Return the creation of the oldest urgent delivery that has failed and still waits, see above."""
         ...
 
     async def change_receiver(self, change: ReceiverChange) -> None:

@@ -22,7 +22,8 @@ from watcher.pipeline.wakeup import Wake
 
 log = structlog.get_logger()
 
-BATCH: Final = 200
+BATCH: Final = 500
+"""Events of one transaction, so that a long one delays no poll."""
 SWEEP_SECONDS: Final = 10.0
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, and_, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
-from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settlement, State
+from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settled, Settlement, State
 from watcher.core.delivery.reason import write_reason
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
 from watcher.core.delivery.receiver_health import ReceiverState
@@ -16,12 +16,19 @@ from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.chunks import chunks
 from watcher.store.delivery import endings, leases, receivers
-from watcher.store.delivery.receivers import WAITING_STATES
+from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.rows import Row
 from watcher.store.writer import StoreWriter
 
 _delivery = schema.delivery
+_HELD = (
+    select(_delivery.c.id, _delivery.c.position, _delivery.c.token, _delivery.c.state)
+    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(of=_delivery)
+)
+_UPDATE = update(_delivery).where(_delivery.c.id == bindparam("this"))
 
 
 class Deliveries:
@@ -56,9 +63,9 @@ class Deliveries:
         """Lease due deliveries of a receiver, each the first of its lines; nothing joins a leased group any more."""
         return await self._database.write(lambda connection: leases.lease_due(connection, claim, now))
 
-    async def save_body(self, leased: LeasedDelivery, body: bytes) -> bool:
-        """Store the body of a leased delivery that has none; ``False`` when the lease is lost."""
-        return await self._database.write(lambda connection: _save_body(connection, leased, body))
+    async def save_bodies(self, bodies: Sequence[tuple[LeasedDelivery, bytes]]) -> list[bool]:
+        """Store the bodies of leased deliveries that have none; ``False`` for each whose lease is lost."""
+        return await self._database.write(lambda connection: _save_bodies(connection, bodies))
 
     async def settle(
         self, leased: LeasedDelivery, settlement: Settlement, change: ReceiverChange | None = None
@@ -68,7 +75,12 @@ class Deliveries:
         Raises:
             OutdatedDecisionError: the receiver's state is not ``change.before`` any more; nothing was written.
         """
-        return await self._database.write(lambda connection: _settle(connection, leased, settlement, change))
+        (saved,) = await self.settle_all([(leased, settlement)], change)
+        return saved
+
+    async def settle_all(self, settled: Sequence[Settled], change: ReceiverChange | None = None) -> list[bool]:
+        """Write the outcomes of attempts that ended together, see ``settle``; ``False`` for each lost lease."""
+        return await self._database.write(lambda connection: _settle(connection, settled, change))
 
     async def next_due(self, receiver: str, *, oldest_only: bool = False) -> datetime | None:
         """Return the time at which the next waiting delivery is due; of a failing receiver, the oldest one."""
@@ -83,6 +95,10 @@ class Deliveries:
     async def receiver_summary(self, receiver: str, settling: str = "", *, ends: bool = False) -> ReceiverSummary:
         """Return the state of a receiver and the deliveries that wait for it, see ``receivers.summary_of``."""
         return await self._database.write(partial(receivers.summary_of, name=receiver, settling=settling, ends=ends))
+
+    async def urgent_since(self, receiver: str, settling: str) -> datetime | None:
+        """Return the creation of the oldest urgent delivery that has failed and still waits, but for ``settling``."""
+        return await self._database.write(lambda connection: receivers.urgent_since(connection, receiver, settling))
 
     async def change_receiver(self, change: ReceiverChange) -> None:
         """Write the change of a receiver with its event.
@@ -170,32 +186,53 @@ def _cap_waits(connection: Connection, now: datetime, longest: timedelta) -> int
     return connection.execute(update(_delivery).where(waiting).values(next_at=latest)).rowcount
 
 
-def _is_leased(leased: LeasedDelivery) -> ColumnElement[bool]:
-    return and_(
-        _delivery.c.id == leased.request.delivery_id,
-        _delivery.c.token == leased.token,
-        _delivery.c.state == State.SENDING.value,
-    )
+def _held(connection: Connection, leased: Iterable[LeasedDelivery]) -> Mapping[str, int]:
+    """Return the ids and positions of the deliveries that still have this lease."""
+    tokens = {item.request.delivery_id: item.token for item in leased}
+    found: dict[str, int] = {}
+    for ids in chunks(tokens):
+        rows = [row for row in connection.execute(_HELD, {"ids": ids}) if row.state == State.SENDING.value]
+        found.update((row.id, row.position) for row in rows if row.token == tokens[row.id])
+    return found
 
 
-def _save_body(connection: Connection, leased: LeasedDelivery, body: bytes) -> bool:
-    return connection.execute(update(_delivery).where(_is_leased(leased)).values(body=body)).rowcount == 1
+def _save_bodies(connection: Connection, bodies: Sequence[tuple[LeasedDelivery, bytes]]) -> list[bool]:
+    held = _held(connection, (leased for leased, _ in bodies))
+    rows = [{"this": leased.request.delivery_id, "body": body} for leased, body in bodies]
+    if kept := [row for row in rows if row["this"] in held]:
+        connection.execute(_UPDATE, kept)
+    return [row["this"] in held for row in rows]
 
 
-def _settle(
-    connection: Connection, leased: LeasedDelivery, settlement: Settlement, change: ReceiverChange | None
-) -> bool:
-    values = _settled_columns(leased.request, settlement)
-    if connection.execute(update(_delivery).where(_is_leased(leased)).values(values)).rowcount != 1:
-        return False
-    if settlement.verdict.next_at is None:
-        endings.close(connection, leased.request.delivery_id, settlement.verdict, settlement.at)
+def _settle(connection: Connection, settled: Sequence[Settled], change: ReceiverChange | None) -> list[bool]:
+    held = _held(connection, (leased for leased, _ in settled))
+    if kept := [(leased, settlement) for leased, settlement in settled if leased.request.delivery_id in held]:
+        _write_settled(connection, kept, held, change)
+    return [leased.request.delivery_id in held for leased, _ in settled]
+
+
+def _write_settled(
+    connection: Connection, kept: Sequence[Settled], positions: Mapping[str, int], change: ReceiverChange | None
+) -> None:
+    requests = [(leased.request, done) for leased, done in kept]
+    rows = [{"this": request.delivery_id, **_settled_columns(request, done)} for request, done in requests]
+    connection.execute(_UPDATE, rows)
+    ended = [
+        endings.Ended(
+            id=request.delivery_id,
+            position=positions[request.delivery_id],
+            ending=endings.ending_of(done.verdict.state, len(request.events)),
+        )
+        for request, done in requests
+        if done.verdict.next_at is None
+    ]
+    endings.close(connection, ended, max(done.at for _, done in kept))
     if change is not None:
-        # After the delivery was settled: the new due times apply to it, too.
+        # After the deliveries were settled: the new due times apply to them, too.
         receivers.write_change(connection, change)
-    if settlement.verdict.next_at is None and settlement.verdict.state is not State.DELIVERED:
-        receivers.forget_failures(connection, leased.request.delivery_id)
-    return True
+    for request, done in requests:
+        if done.verdict.next_at is None and done.verdict.state is not State.DELIVERED:
+            receivers.forget_failures(connection, request.delivery_id)
 
 
 def _settled_columns(request: DeliveryRequest, settlement: Settlement) -> Row:

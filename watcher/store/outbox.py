@@ -6,48 +6,30 @@ transaction compares the facts that the plan depends on, and refuses an outdated
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    RowMapping,
-    ScalarSelect,
-    and_,
-    case,
-    func,
-    insert,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from watcher.core.delivery.model import State
-from watcher.core.event import Event, Kind, Restore, delivery_id
+from watcher.core.event import Event, Kind, Restore
 from watcher.core.routing.fallback import FallbackEvent
-from watcher.core.routing.planning import (
-    Line,
-    OutboxState,
-    OutdatedDecisionError,
-    PlannedDelivery,
-    RoutedEvent,
-    RoutingPlan,
-    lines_of,
-)
+from watcher.core.routing.planning import Line, OutboxState, OutdatedDecisionError, RoutingPlan, lines_of
 from watcher.core.routing.reason import write_reason
-from watcher.core.routing.routes import FLAP_WINDOW, Group, Recipient, merge_mentions
+from watcher.core.routing.routes import FLAP_WINDOW
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
+from watcher.store.chunks import chunks
 from watcher.store.delivery import receivers
 from watcher.store.delivery.fallbacks import fallbacks_due
-from watcher.store.rows import Row, read_event, read_mentions, write_mentions
-from watcher.store.upsert import insert_or_ignore
+from watcher.store.delivery.insertion import insert_planned, release
+from watcher.store.rows import Row, read_event
 from watcher.store.writer import StoreWriter
 
-_delivery = schema.delivery
+_event, _counter = schema.event.c, schema.counter.c
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC) + FLAP_WINDOW
+"""Stands for the time of no event."""
 
 
 class Outbox:
@@ -99,65 +81,95 @@ class Outbox:
 
     async def release(self, group_key: str | None, now: datetime) -> None:
         """Make the open groups of this key due now, so that nothing joins them; ``None`` stands for every key."""
-        which = true() if group_key is None else _delivery.c.group_key == group_key
-        await self._database.write(lambda connection: _release(connection, which, now))
+        await self._database.write(lambda connection: release(connection, group_key, now))
+
+
+_UNROUTED: Final = (
+    select(_event.body).where(_event.routed_at.is_(None)).order_by(_event.position).limit(bindparam("limit"))
+)
+_RECENT: Final = select(_event.subject, _event.seq, _event.kind, _event.recorded_at).where(
+    _event.subject.in_(bindparam("subjects", expanding=True)), _event.recorded_at > bindparam("since")
+)
+_COUNTED: Final = select(schema.counter).where(
+    _counter.receiver.in_(bindparam("receivers", expanding=True)),
+    _counter.subject.in_(bindparam("subjects", expanding=True)),
+)
+_LATEST: Final = (
+    select(_counter.subject, _counter.last_seq)
+    .where(_counter.receiver == bindparam("receiver"), _counter.subject.in_(bindparam("subjects", expanding=True)))
+    .with_for_update(of=schema.counter)
+)
+_FIRST_NUMBERS: Final = insert(schema.counter)
+_NEXT_NUMBERS: Final = update(schema.counter).where(
+    _counter.receiver == bindparam("to"), _counter.subject == bindparam("about")
+)
+_MARK_ROUTED: Final = update(schema.event).where(
+    _event.id.in_(bindparam("ids", expanding=True)), _event.routed_at.is_(None)
+)
 
 
 def _unrouted(connection: Connection, limit: int, accounts: Collection[str] | None) -> list[tuple[Event, int]]:
-    table = schema.event.c
-    query = select(table.body).where(table.routed_at.is_(None)).order_by(table.position).limit(limit)
+    query = _UNROUTED
     if accounts is not None:
-        query = query.where(table.account.in_([NO_ACCOUNT, *accounts]))
-    events = [read_event(body) for body in connection.scalars(query)]
-    return [(event, recent_of(connection, event)) for event in events]
+        query = query.where(_event.account.in_([NO_ACCOUNT, *accounts]))
+    events = [read_event(body) for body in connection.scalars(query, {"limit": limit})]
+    return list(zip(events, recent_of(connection, events), strict=True))
 
 
-def recent_of(connection: Connection, event: Event) -> int:
-    """Return the number of events of a subject within the hour up to this one, which counts too.
+def recent_of(connection: Connection, events: Sequence[Event]) -> list[int]:
+    """Return for each event the number of its subject's events within the hour up to it, which counts too.
 
     For a failure, only failures count: many other changes do not make it wait in a digest.
     """
-    table = schema.event.c
-    since = to_text(event.recorded_at - FLAP_WINDOW)
+    earlier: dict[str, list[Row]] = {event.subject: [] for event in events}
+    since = to_text(min((event.recorded_at for event in events), default=EARLIEST) - FLAP_WINDOW)
+    for subjects in chunks(earlier):
+        for row in connection.execute(_RECENT, {"subjects": subjects, "since": since}):
+            earlier[row.subject].append(row._asdict())
+    return [_recent(event, earlier[event.subject]) for event in events]
+
+
+def _recent(event: Event, rows: Iterable[Row]) -> int:
     # The upper limit excludes events that were recorded while the wall clock ran ahead.
-    in_the_hour = and_(table.recorded_at > since, table.recorded_at <= to_text(event.recorded_at))
-    earlier = and_(table.subject == event.subject, in_the_hour, table.seq <= event.seq)
-    if event.kind is Kind.FAILED:
-        earlier = and_(earlier, table.kind == event.kind.value)
-    return int(connection.execute(select(func.count()).where(earlier)).scalar_one())
+    since, until = to_text(event.recorded_at - FLAP_WINDOW), to_text(event.recorded_at)
+    in_the_hour = [row for row in rows if since < row["recorded_at"] <= until and row["seq"] <= event.seq]
+    failed = event.kind is Kind.FAILED
+    return sum(not failed or row["kind"] == event.kind.value for row in in_the_hour)
 
 
 def _state(connection: Connection, names: Collection[str], subjects: Collection[str], now: datetime) -> OutboxState:
-    table = schema.counter.c
-    counted = select(schema.counter).where(table.receiver.in_(list(names)), table.subject.in_(list(subjects)))
+    sequences: dict[Line, int] = {}
+    for part in chunks(subjects):
+        counted = connection.execute(_COUNTED, {"receivers": list(names), "subjects": part})
+        sequences |= {(row.receiver, row.subject): row.last_seq for row in counted}
     return OutboxState(
         silences=tuple(silences.active(connection, now)),
         failing_receivers=frozenset(state.name for state in receivers.failing_receivers(connection)),
-        sequences={(row.receiver, row.subject): row.last_seq for row in connection.execute(counted)},
+        sequences=sequences,
     )
 
 
 def enqueue(connection: Connection, plan: RoutingPlan) -> None:
     """Write a plan in the caller's transaction, see ``Outbox.enqueue``."""
     _reserve(connection, plan)
-    for routed in plan.events:
-        _mark_routed(connection, routed, plan.at)
-        for planned in routed.deliveries:
-            _insert_planned(connection, routed, planned, plan.at)
+    _mark_routed(connection, plan)
+    insert_planned(connection, plan.events, plan.at)
 
 
 def enqueue_fallbacks(connection: Connection, plan: RoutingPlan) -> None:
     """Write the deliveries of a plan in the caller's transaction, see ``Outbox.enqueue_fallbacks``."""
     _reserve(connection, plan)
-    for routed in plan.events:
-        for planned in routed.deliveries:
-            _insert_planned(connection, routed, planned, plan.at)
+    insert_planned(connection, plan.events, plan.at)
 
 
 def _reserve(connection: Connection, plan: RoutingPlan) -> None:
     _compare_silences(connection, plan)
-    for line, count in lines_of(plan.events).items():
-        _count_on(connection, line, plan.state.sequences.get(line, 0), count)
+    more: dict[str, dict[str, int]] = {}
+    for (receiver, subject), count in lines_of(plan.events).items():
+        more.setdefault(receiver, {})[subject] = count
+    for receiver, counts in more.items():
+        for part in chunks(counts.items()):
+            _count_on(connection, receiver, dict(part), plan.state)
 
 
 def _compare_silences(connection: Connection, plan: RoutingPlan) -> None:
@@ -166,140 +178,35 @@ def _compare_silences(connection: Connection, plan: RoutingPlan) -> None:
         raise OutdatedDecisionError("a silence began or ended")
 
 
-def _count_on(connection: Connection, line: Line, known: int, more: int) -> None:
-    """Reserve the next numbers of a line, if its latest number is still the known one."""
-    table, (receiver, subject) = schema.counter, line
-    if known == 0:
-        row = {"receiver": receiver, "subject": subject, "last_seq": more}
-        changed = connection.execute(insert_or_ignore(table).values(row))
-    else:
-        unchanged = and_(table.c.receiver == receiver, table.c.subject == subject, table.c.last_seq == known)
-        changed = connection.execute(update(table).where(unchanged).values(last_seq=known + more))
-    if changed.rowcount != 1:
-        raise OutdatedDecisionError(f"{receiver} got another number for {subject}")
+def _count_on(connection: Connection, receiver: str, more: Mapping[str, int], state: OutboxState) -> None:
+    """Reserve the next numbers of some lines, if their latest numbers are still the known ones."""
+    found = connection.execute(_LATEST, {"receiver": receiver, "subjects": list(more)})
+    latest = {row.subject: row.last_seq for row in found}
+    for subject in more:
+        if latest.get(subject, 0) != state.sequences.get((receiver, subject), 0):
+            raise OutdatedDecisionError(f"{receiver} got another number for {subject}")
+    counted = [
+        {"to": receiver, "about": subject, "last_seq": latest[subject] + count}
+        for subject, count in more.items()
+        if subject in latest
+    ]
+    begun = [
+        {"receiver": receiver, "subject": subject, "last_seq": count}
+        for subject, count in more.items()
+        if subject not in latest
+    ]
+    if counted:
+        connection.execute(_NEXT_NUMBERS, counted)
+    if begun:
+        connection.execute(_FIRST_NUMBERS, begun)
 
 
-def _mark_routed(connection: Connection, routed: RoutedEvent, now: datetime) -> None:
-    table = schema.event
-    unrouted = and_(table.c.id == routed.event.id, table.c.routed_at.is_(None))
-    values = {"routed_at": to_text(now), "route": write_reason(routed.reason)}
-    if connection.execute(update(table).where(unrouted).values(values)).rowcount != 1:
-        raise OutdatedDecisionError(f"{routed.event.id} is routed already")
-
-
-def _insert_planned(connection: Connection, routed: RoutedEvent, planned: PlannedDelivery, now: datetime) -> None:
-    event, recipient = routed.event, planned.recipient
-    entry: Row = {
-        "event_id": event.id,
-        "receiver": recipient.receiver,
-        "subject": event.subject,
-        "receiver_seq": planned.receiver_seq,
-    }
-    if routed.silence is not None:
-        # It ends here and blocks no line: the row only records the silence.
-        ended, state = to_text(now), State.SILENCED.value
-        columns = {"sealed": True, "state": state, "reason": routed.silence, "settled_at": ended}
-        _, identity = _insert(connection, event, recipient, now, columns)
-        connection.execute(
-            insert(schema.ledger), {**entry, "delivery_id": identity, "ending": state, "ended_at": ended}
-        )
-        return
-    if recipient.group is None:
-        position, identity = _insert_alone(connection, event, planned, now)
-    else:
-        position, identity = _join_group(connection, event, recipient, recipient.group, now)
-    connection.execute(insert(schema.ledger), {**entry, "delivery_id": identity})
-    line = {"receiver": recipient.receiver, "subject": event.subject, "position": position}
-    connection.execute(_INSERT_LINE, line)
-
-
-def _insert_alone(connection: Connection, event: Event, planned: PlannedDelivery, now: datetime) -> tuple[int, str]:
-    recipient = planned.recipient
-    # A single message must not overtake a group that holds the same subject.
-    _release(connection, _groups_with(recipient.receiver, event.subject), now)
-    doubt: Row = {"state": State.UNCERTAIN.value, "may_be_repeat": True} if recipient.in_doubt else {}
-    columns = {"sealed": True, "body": planned.body, "next_at": to_text(now), **doubt}
-    return _insert(connection, event, recipient, now, columns)
-
-
-def _join_group(
-    connection: Connection, event: Event, recipient: Recipient, group: Group, now: datetime
-) -> tuple[int, str]:
-    open_group = _open_group(connection, recipient.receiver, group, event.subject)
-    if open_group is None:
-        columns = {"sealed": False, "group_key": group.key, "next_at": to_text(now + group.patience)}
-        return _insert(connection, event, recipient, now, columns)
-    _add_mentions(connection, open_group, recipient)
-    return open_group["position"], open_group["id"]
-
-
-def _add_mentions(connection: Connection, open_group: RowMapping, recipient: Recipient) -> None:
-    mention = write_mentions(merge_mentions(read_mentions(open_group["mention"]), recipient.mentions))
-    if mention != open_group["mention"]:
-        this = _delivery.c.position == open_group["position"]
-        connection.execute(update(_delivery).where(this).values(mention=mention))
-
-
-def _insert(connection: Connection, event: Event, recipient: Recipient, now: datetime, columns: Row) -> tuple[int, str]:
-    row = {
-        "id": delivery_id((event.id,), recipient.receiver),
-        "receiver": recipient.receiver,
-        "urgent": event.urgent,
-        "state": State.PENDING.value,
-        "created_at": to_text(now),
-        "mention": write_mentions(recipient.mentions),
-        "fallback_for": event.fallback_for,
-        # A group may go at the end of its wait; an age of our own making expires nothing.
-        "allowed_at": columns.get("next_at", to_text(now)),
-        **columns,
-    }
-    # Not RETURNING: SQLite has it from 3.35 on, and Debian 11 and RHEL 9 have 3.34.
-    key = connection.execute(insert(_delivery), row).inserted_primary_key
-    return int(key[0]), row["id"]  # type: ignore[index]  # one row has a key
-
-
-def _open_group(connection: Connection, receiver: str, group: Group, subject: str) -> RowMapping | None:
-    """Return the group that still takes an event of this subject, if there is one.
-
-    PostgreSQL locks the row and reads its condition again once it has the lock. Without the lock, a worker could seal
-    the group between this query and the ledger entry, and the event would be in no message. SQLite has one writer.
-    """
-    table = _delivery.c
-    open_groups = and_(table.receiver == receiver, table.group_key == group.key, ~table.sealed)
-    # An event must not join a group that is sent before the latest message of its subject.
-    in_order = table.position >= func.coalesce(_last_position(receiver, subject), 0)
-    query = (
-        select(table.position, table.id, table.mention)
-        .where(open_groups, in_order, _size_of(table.id) < group.largest)
-        .order_by(table.position.desc())
-        .limit(1)
-        .with_for_update(of=_delivery)
-    )
-    return connection.execute(query).mappings().one_or_none()
-
-
-def _last_position(receiver: str, subject: str) -> ScalarSelect[int]:
-    line = schema.line.c
-    of_line = and_(line.receiver == receiver, line.subject == subject)
-    return select(func.max(line.position)).where(of_line).scalar_subquery()
-
-
-def _size_of(identity: Column[str]) -> ScalarSelect[int]:
-    return select(func.count()).where(schema.ledger.c.delivery_id == identity).scalar_subquery()
-
-
-def _groups_with(receiver: str, subject: str) -> ColumnElement[bool]:
-    line = schema.line.c
-    return _delivery.c.position.in_(select(line.position).where(line.receiver == receiver, line.subject == subject))
-
-
-def _release(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
-    """Make open groups due now; they are sealed when they are leased."""
-    table = _delivery.c
-    # A group that is due already, but not yet the first of its lines, must take nothing more either.
-    open_groups = and_(~table.sealed, table.group_key.is_not(None), which)
-    due = case((table.next_at > to_text(now), to_text(now)), else_=table.next_at)
-    connection.execute(update(_delivery).where(open_groups).values(next_at=due, allowed_at=due, group_key=None))
-
-
-_INSERT_LINE = insert_or_ignore(schema.line)
+def _mark_routed(connection: Connection, plan: RoutingPlan) -> None:
+    by_route: dict[str, list[str]] = {}
+    for routed in plan.events:
+        by_route.setdefault(write_reason(routed.reason), []).append(routed.event.id)
+    for route, ids in by_route.items():
+        for part in chunks(ids):
+            values = {"ids": part, "routed_at": to_text(plan.at), "route": route}
+            if connection.execute(_MARK_ROUTED, values).rowcount != len(part):
+                raise OutdatedDecisionError(f"one of {len(part)} events is routed already")

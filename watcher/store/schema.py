@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    true,
 )
 
 REPLACEMENT: Final = "\ufffd"
@@ -165,11 +166,17 @@ delivery = Table(
     Column("lookups", Integer, nullable=False, server_default="0"),
     Column("allowed_at", StoredText, nullable=False, server_default=""),
     Column("fallback_for", StoredText),
+    Column("first_in_line", Boolean, nullable=False, server_default=true()),
 )
-"""One message to one receiver; a group is sealed when it is leased first, everything else at once."""
+"""One message to one receiver; a group is sealed when it is leased first, everything else at once.
 
-# Not a partial index: SQLite uses one only for a condition in the same words, and these queries have parameters.
-Index("ix_delivery_state", delivery.c.state, delivery.c.receiver, delivery.c.next_at)
+``first_in_line`` says that no line of it has an earlier open delivery; ``store.delivery.lines`` keeps it.
+"""
+
+# Not partial indexes: SQLite uses one only for a condition in the same words, and these queries have parameters.
+_of_state = (delivery.c.state, delivery.c.receiver, delivery.c.first_in_line)
+Index("ix_delivery_state", *_of_state, delivery.c.next_at, delivery.c.urgent)
+Index("ix_delivery_turn", *_of_state, delivery.c.urgent.desc(), delivery.c.position, delivery.c.next_at)
 _unsealed = ~delivery.c.sealed
 Index(
     "ix_delivery_group",

@@ -198,7 +198,8 @@ class Views:
 
     def recent(self, event: Event) -> int:
         """Return the number of events of a subject within the hour up to this one, which counts too."""
-        return recent_of(self._connection, event)
+        (recent,) = recent_of(self._connection, [event])
+        return recent
 
     def _event_history(self, row: RowMapping) -> EventHistory:
         return EventHistory(

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from sqlalchemy import Connection, RowMapping, Table, and_, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 
 from tests.integration.store.conftest import NOW
 from watcher.core.delivery.model import State
@@ -29,9 +29,7 @@ STEPS_OF_A_SORTED_ROW: Final = 50
 LATER: Final = to_text(NOW + timedelta(hours=1))
 
 _delivery = schema.delivery
-READY: Final = and_(
-    _delivery.c.receiver == "team", _delivery.c.state == State.PENDING.value, _delivery.c.next_at <= to_text(NOW)
-)
+DUE_BY: Final = to_text(NOW)
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +82,7 @@ def join(connection: Connection) -> tuple[RowMapping, int]:
     file: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
     file.set_progress_handler(count, 1)
     try:
-        return batches.with_waiting(connection, head, READY, 5), steps
+        return batches.with_waiting(connection, head, DUE_BY, 5), steps
     finally:
         file.set_progress_handler(None, 1)
 

@@ -39,6 +39,7 @@ from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
+from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.epoch import new_epoch, write_fact
@@ -119,8 +120,13 @@ def recorder() -> Iterator[Recorder]:
 
 
 async def test_every_statement_compiles_for_both_databases(
-    recorder: Recorder, path: Path, make_event: MakeEvent, make_snapshot: Callable[..., Snapshot]
+    recorder: Recorder,
+    path: Path,
+    make_event: MakeEvent,
+    make_snapshot: Callable[..., Snapshot],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(queue, "FEW", 0)
     open_database(path, purpose="test", now=NOW).close()
     with closing(open_database(path, purpose="test", now=NOW)) as database:
         await poll(database, make_snapshot)
@@ -137,7 +143,8 @@ async def test_every_statement_compiles_for_both_databases(
         (file, lines.start) for file, lines in places() if not any((file, line) in recorder.places for line in lines)
     ]
     assert missed == [], "a statement that this test does not execute"
-    assert recorder.locks == {" OF delivery", " OF delivery SKIP LOCKED"}, "PostgreSQL locks groups and leased rows"
+    locked = {" OF delivery", " OF delivery SKIP LOCKED", " OF counter"}
+    assert recorder.locks == locked, "PostgreSQL locks groups, leased rows and numbers"
 
 
 async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> None:
@@ -170,13 +177,15 @@ async def deliver(database: Database, make_event: MakeEvent) -> None:
     await enqueue(database, replace(make_event(1, "v4"), group=GROUP.key), group=GROUP, mentions=("<@U1>",))
     await outbox.unrouted(9, {"main"})
     await outbox.release(GROUP.key, NOW)
+    await outbox.release(None, NOW)
+    assert await deliveries.next_due("hook", oldest_only=True) == NOW
     for leased in await claim(database, by_lookup=True):
         await settle(database, leased, State.UNCERTAIN, next_at=NOW)
     for leased in await claim(database, by_lookup=True, token="t2"):
         await settle(database, leased)
     await claim(database, token="t3", now=LATER)
     await deliveries.reclaim({"hook"}, NOW)
-    await deliveries.next_due("hook", oldest_only=True)
+    await deliveries.next_due("hook")
     await deliveries.wake("hook", NOW)
     await deliveries.cap_waits(NOW, DAY)
     silence = await Silences(database).add(matcher_of({"kind": ["*"]}), DAY, "mina", "why", NOW)

@@ -264,6 +264,10 @@ class Settlement:
     signal: ReceiverSignal | None = None
 
 
+Settled = tuple[LeasedDelivery, Settlement]
+"""An attempt that has ended, with its result."""
+
+
 def verdict(outcome: Outcome, attempt: Attempt, policy: Policy, now: datetime, unit: float) -> Verdict:
     """Return the verdict about a delivery after one attempt.
 

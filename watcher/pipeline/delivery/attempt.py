@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -52,6 +52,8 @@ LEASE: Final = timedelta(minutes=2)
 """Longer than any attempt may take, see the deadline of the receivers."""
 WRITE_AGAIN_SECONDS: Final = 1.0
 NEVER: Final = timedelta(days=36500)
+FORGETTING: Final = 0.8
+"""The share of the longest attempt that counts after one more."""
 OUTAGE_SIZE: Final = 2
 """So many different deliveries that fail in a row point to the receiver, not to a message."""
 
@@ -88,27 +90,47 @@ class AttemptRunner:
         self._failed_ids: set[str] = set()
         self.last_success_at = parts.clock.monotonic()
         """The time of the latest delivery that arrived, in monotonic seconds."""
+        self.slowest_seconds = 1.0
+        """The longest of the latest attempts, in which older ones count less."""
         self.has_dead_letters = True
         """Whether dead letters may wait for their announcement; at the start those of an earlier process."""
 
-    async def run(self, batch: Sequence[LeasedDelivery]) -> None:
-        """Attempt a batch at once, or look it up if its deliveries are uncertain."""
-        if self.lookup_runner is None or not batch[0].in_doubt:
-            await asyncio.gather(*(self._attempt(leased) for leased in batch))
-            return
-        for leased, decided, result in await self.lookup_runner.look_up_uncertain(batch, self._policy()):
-            await self._settle(leased, decided, result)
+    def is_lookup(self, batch: Sequence[LeasedDelivery]) -> bool:
+        """Say whether these deliveries are uncertain and are looked up."""
+        return self.lookup_runner is not None and batch[0].in_doubt
 
-    async def with_body(self, leased: LeasedDelivery) -> LeasedDelivery | None:
-        """Render and store the body of a delivery that has none; ``None`` when its lease is lost.
+    async def look_up(self, batch: Sequence[LeasedDelivery]) -> None:
+        """Look up uncertain deliveries, all at once."""
+        if self.lookup_runner is not None:
+            looked_up = await self.lookup_runner.look_up_uncertain(batch, self._policy())
+            await asyncio.gather(*(self._settle(leased, decided, result) for leased, decided, result in looked_up))
 
-        A group is rendered now, since no event joins it any more. The body is stored before it is sent, so that every
+    async def with_bodies(self, batch: Sequence[LeasedDelivery]) -> list[LeasedDelivery]:
+        """Render and store the bodies of the deliveries that have none, without those whose lease is lost.
+
+        A group is rendered now, since no event joins it any more. A body is stored before it is sent, so that every
         attempt sends the same bytes.
         """
-        if leased.request.body is not None or (body := self._render(leased)) is None:
+        bodies = [
+            (leased, body)
+            for leased in batch
+            if leased.request.body is None and (body := self._render(leased)) is not None
+        ]
+        if not bodies:
+            return list(batch)
+        held = await self._while_leased(batch[0], lambda: self._parts.deliveries.save_bodies(bodies))
+        known = {
+            leased.request.delivery_id: body if saved else None
+            for (leased, body), saved in zip(bodies, held, strict=True)
+        }
+        return [rendered for leased in batch if (rendered := self._with_body(leased, known)) is not None]
+
+    def _with_body(self, leased: LeasedDelivery, known: Mapping[str, bytes | None]) -> LeasedDelivery | None:
+        identity = leased.request.delivery_id
+        if identity not in known:
             return leased
-        if not await self._while_leased(leased, lambda: self._parts.deliveries.save_body(leased, body)):
-            log.warning("delivery.lease_lost", receiver=self._receiver.name, delivery_id=leased.request.delivery_id)
+        if (body := known[identity]) is None:
+            log.warning("delivery.lease_lost", receiver=self._receiver.name, delivery_id=identity)
             return None
         return replace(leased, request=replace(leased.request, body=body))
 
@@ -121,7 +143,8 @@ class AttemptRunner:
             log.exception("group.render_failed", receiver=self._receiver.name, event_id=entries[0][0].id)
             return None
 
-    async def _attempt(self, leased: LeasedDelivery) -> None:
+    async def attempt(self, leased: LeasedDelivery) -> None:
+        """Make one attempt and settle it."""
         if self._must_hold(leased):
             await self._settle(
                 leased, Verdict(state=State.HELD, reason=Reason(code=ReasonCode.MAY_BE_REPEAT)), Delivered()
@@ -139,12 +162,16 @@ class AttemptRunner:
         await self._wake_after_outage(leased, outcome)
 
     async def _send(self, request: DeliveryRequest) -> Outcome:
+        began_at = self._clock.monotonic()
         try:
             return await self._receiver.send(request)
         except Exception:
             # One message that crashes must not stop the others; whether it was sent is unknown.
             log.exception("delivery.crashed", receiver=self._receiver.name, delivery_id=request.delivery_id)
             return Uncertain(reason=INTERNAL_FAULT)
+        finally:
+            took = self._clock.monotonic() - began_at
+            self.slowest_seconds = max(took, FORGETTING * self.slowest_seconds)
 
     def _decide(self, leased: LeasedDelivery, outcome: Outcome, refusals: int) -> Verdict:
         attempt = Attempt(

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from watcher.core.delivery.model import Claim, LeasedDelivery, Policy
+from watcher.core.delivery.model import Claim, Dedup, LeasedDelivery, Policy
 from watcher.core.delivery.receiver import Receiver
 from watcher.core.health.liveness import UNBOUNDED
 from watcher.core.observer import UNOBSERVED, Observer
@@ -19,6 +19,7 @@ from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.dead_letters import announce_dead_letters
 from watcher.pipeline.delivery.attempt import LEASE, AttemptRunner, DeliveryParts
 from watcher.pipeline.delivery.pace import ChannelPace
+from watcher.pipeline.delivery.pool import AttemptPool
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
 from watcher.pipeline.expiry import expire
 from watcher.pipeline.ports import Clock, Deliveries
@@ -30,9 +31,19 @@ log = structlog.get_logger()
 SWEEP_SECONDS: Final = 10.0
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
+PARALLEL_FAST: Final = 32
+"""The same while it answers fast, if it recognises a repeat: a crash leaves nothing in doubt there."""
+FAST_SECONDS: Final = 0.25
+"""Answers that take longer are those of a receiver that may have as many requests as it can take."""
+TOGETHER_SECONDS: Final = 0.01
+"""The longest wait for further attempts to end, before the next are leased in the places of all of them."""
+RECHECK_SECONDS: Final = 1.0
+"""Beside attempts that take longer, due deliveries are looked for so often."""
 ANNOUNCE_SECONDS: Final = 60.0
 """Dead letters of one receiver are announced at most so often, later ones together."""
 FAILURE_CHECK_SECONDS: Final = 10.0
+EXPIRY_SECONDS: Final = 10.0
+"""Old deliveries are looked for at most so often, since that reads everything that waits."""
 NAMED: Final = 20
 """Deliveries that one log line names."""
 
@@ -50,7 +61,7 @@ class DeliveryWorker:
         self._stopping = asyncio.Event()
         self._monitor = ReceiverMonitor(self._name, parts.deliveries, parts.policy.give_up_after)
         self._attempts = AttemptRunner(parts, self._monitor, self._stopping)
-        self._may_announce_at = self._expired_at = parts.clock.monotonic()
+        self._may_announce_at = self._expire_at = parts.clock.monotonic()
         self.wake = Wake()
 
     def stop(self) -> None:
@@ -99,7 +110,7 @@ class DeliveryWorker:
                     await self.probe()
                     to_probe = False
                 await self.drain()
-                if not self._pace.is_paused(self._clock.monotonic()):
+                if not self._pace.is_paused(self._clock.monotonic()) and self._clock.monotonic() >= self._expire_at:
                     await self._expire()
                 await self._announce_dead_letters()
                 await self.wake.wait(await self._idle_seconds())
@@ -110,16 +121,63 @@ class DeliveryWorker:
 
     async def drain(self) -> None:
         """Attempt everything that is due or becomes due meanwhile; a long pause of the receiver ends this."""
-        while not self._stopping.is_set() and (batch := await self._claim()):
-            await self._attempts.run(batch)
-            if self._is_hopeless() and self._clock.monotonic() >= self._expired_at + SWEEP_SECONDS:
-                await self._expire()
+        await self._attempt_due(self._stopping.is_set)
 
     async def sweep(self) -> None:
         """Attempt everything once that is due now; postponed deliveries wait for another run."""
         due_by = self._clock.utc_now()
-        while not self._pace.is_paused(self._clock.monotonic()) and (batch := await self._claim(due_by)):
-            await self._attempts.run(batch)
+        await self._attempt_due(lambda: self._pace.is_paused(self._clock.monotonic()), due_by)
+
+    async def _attempt_due(self, is_over: Callable[[], bool], due_by: datetime | None = None) -> None:
+        pool = AttemptPool(on_end=self.wake.tick)
+        try:
+            while await self._start_due(pool, is_over, due_by):
+                pool.check()
+                if self._is_hopeless() and self._clock.monotonic() >= self._expire_at:
+                    await self._expire()
+        except Exception:
+            # The others are sent already, and settle themselves.
+            await pool.finish()
+            raise
+        except BaseException:
+            await pool.cancel()
+            raise
+        pool.check()
+
+    async def _start_due(self, pool: AttemptPool, is_over: Callable[[], bool], due_by: datetime | None) -> bool:
+        """Start as many attempts as may run beside the running ones, then wait; ``False`` when nothing is left."""
+        places, were_running = await self._places(), len(pool)
+        free = places - were_running
+        batch = [] if is_over() or free <= 0 else await self._claim(free, due_by)
+        if batch and self._attempts.is_lookup(batch):
+            await self._attempts.look_up(batch)
+            return True
+        for leased in batch:
+            pool.start(self._attempts.attempt(leased))
+        if not len(pool):
+            # One that ended while we leased may have made the next of its line due.
+            return were_running > 0
+        if len(batch) < free:
+            # No other one is due now.
+            await self.wake.wait(RECHECK_SECONDS)
+        else:
+            await self._wait_for_places(pool, places)
+        return True
+
+    async def _wait_for_places(self, pool: AttemptPool, places: int) -> None:
+        """Wait until an attempt ends, and a moment for more of them: one lease of several costs less than several."""
+        await self.wake.wait(SWEEP_SECONDS)
+        end = self._clock.monotonic() + TOGETHER_SECONDS
+        while len(pool) > places // 2 and (left := end - self._clock.monotonic()) > 0:
+            await self.wake.wait(left)
+
+    async def _places(self) -> int:
+        """Return how many attempts may run at a time."""
+        receiver = self._parts.receiver
+        if self._pace.pace_seconds or receiver.batch_max > 1 or await self._monitor.is_parked():
+            return 1
+        fast = receiver.dedup is Dedup.BY_ID and self._attempts.slowest_seconds <= FAST_SECONDS
+        return PARALLEL_FAST if fast else PARALLEL
 
     async def finish(self) -> None:
         """Expire old deliveries, also those that were never tried, and announce dead letters; after ``sweep``."""
@@ -136,7 +194,7 @@ class DeliveryWorker:
         return seconds > self._parts.policy.max_retry.total_seconds()
 
     async def _expire(self) -> None:
-        self._expired_at = self._clock.monotonic()
+        self._expire_at = self._clock.monotonic() + EXPIRY_SECONDS
         if not self._parts.clock_trust.trusted:
             return
         now = self._clock.utc_now()
@@ -167,7 +225,7 @@ class DeliveryWorker:
         paused = self._pace.wait_seconds(self._clock.monotonic())
         return min(longest, max((due_at - self._clock.utc_now()).total_seconds(), paused, 0.01))
 
-    async def _claim(self, due_by: datetime | None = None) -> list[LeasedDelivery]:
+    async def _claim(self, limit: int, due_by: datetime | None) -> list[LeasedDelivery]:
         self._parts.observer.progressed(self._loop, UNBOUNDED)
         # The channel first, then the lease: a lease must not age while it waits for the channel.
         async with self._pace.in_use:
@@ -175,23 +233,21 @@ class DeliveryWorker:
                 # A worker that stops may have an old configuration: the rest is for its successor.
                 return []
             self._parts.observer.progressed(self._loop, LEASE.total_seconds())
-            leased = await self._deliveries.claim(await self._claim_for(due_by), self._clock.utc_now())
-            if leased and (self._attempts.lookup_runner is None or not leased[0].in_doubt):
+            leased = await self._deliveries.claim(await self._claim_for(limit, due_by), self._clock.utc_now())
+            if leased and not self._attempts.is_lookup(leased):
                 self._pace.take(self._clock.monotonic())
-            rendered = [await self._attempts.with_body(item) for item in leased]
-            return [item for item in rendered if item is not None]
+            return await self._attempts.with_bodies(leased)
 
-    async def _claim_for(self, due_by: datetime | None) -> Claim:
-        parked = await self._monitor.is_parked()
+    async def _claim_for(self, limit: int, due_by: datetime | None) -> Claim:
         return Claim(
             receiver=self._name,
-            limit=1 if self._pace.pace_seconds or parked else PARALLEL,
+            limit=limit,
             token=secrets.token_hex(8),
             lease=LEASE,
             due_by=due_by,
             by_lookup=self._attempts.lookup_runner is not None,
             batch_max=self._parts.receiver.batch_max,
-            oldest_only=parked,
+            oldest_only=await self._monitor.is_parked(),
         )
 
 

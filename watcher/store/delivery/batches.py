@@ -18,7 +18,6 @@ from sqlalchemy import (
     and_,
     delete,
     func,
-    insert,
     or_,
     select,
     true,
@@ -31,6 +30,8 @@ from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.routes import merge_mentions
 from watcher.core.training.model import ServiceRef
 from watcher.store import schema
+from watcher.store.delivery import lines
+from watcher.store.delivery.queue import Wanted, due_positions
 from watcher.store.rows import Row, read_mentions, write_mentions
 
 ALONE_MAX: Final = 3
@@ -49,21 +50,21 @@ _INCIDENT_SUBJECTS: Final = ("service:", "watch:")
 """The incidents that come in crowds: those of a service, and of a training. Others are messages of their own."""
 
 
-def with_waiting(connection: Connection, head: RowMapping, ready: ColumnElement[bool], most: int) -> RowMapping:
+def with_waiting(connection: Connection, head: RowMapping, due_by: str, most: int) -> RowMapping:
     """Join what waits with the next delivery, if that is joinable; return the row of the message that is sent next.
 
     Args:
         connection: the transaction of the lease.
         head: the delivery that is next.
-        ready: the condition of the receiver's deliveries that are due, also of those that wait for an earlier one.
+        due_by: deliveries that are due by this time join, also those that wait for an earlier one.
         most: the events of one message at most; failures go first.
     """
     alike = _alike(connection, head)
     if alike is None:
         return head
-    if alike is not _OF_A_TRAINING and (failure := _failures(connection, head, ready, most)) is not None:
+    if alike is not _OF_A_TRAINING and (failure := _failures(connection, head, due_by, most)) is not None:
         return failure
-    candidates = _candidates(connection, head, ready, alike)
+    candidates = _candidates(connection, head, due_by, alike)
     if len(candidates) <= ALONE_MAX or head["position"] not in candidates:
         return head
     chosen = _chosen(candidates, _lines(connection, candidates), most)
@@ -90,9 +91,9 @@ def _alike(connection: Connection, head: RowMapping) -> ColumnElement[bool] | No
     return and_(of_account, over if row.kind == Kind.RECOVERED else begun)
 
 
-def _failures(connection: Connection, head: RowMapping, ready: ColumnElement[bool], most: int) -> RowMapping | None:
+def _failures(connection: Connection, head: RowMapping, due_by: str, most: int) -> RowMapping | None:
     """Return the message of the failed trainings that wait behind an incident, if there are any: they go first."""
-    candidates = _candidates(connection, head, ready, _OF_A_TRAINING)
+    candidates = _candidates(connection, head, due_by, _OF_A_TRAINING)
     urgent = set(connection.scalars(_positions(candidates).where(_delivery.c.urgent)))
     if not urgent:
         return None
@@ -103,17 +104,15 @@ def _failures(connection: Connection, head: RowMapping, ready: ColumnElement[boo
     return _joined(connection, chosen if len(chosen) > ALONE_MAX else chosen[:1])
 
 
-def _candidates(
-    connection: Connection, head: RowMapping, ready: ColumnElement[bool], alike: ColumnElement[bool]
-) -> list[int]:
+def _candidates(connection: Connection, head: RowMapping, due_by: str, alike: ColumnElement[bool]) -> list[int]:
     """Return the first deliveries of the queue that each have one such event."""
     # A copy for a failing receiver says so, and each message can name only one.
     as_fallback = _delivery.c.fallback_for.is_not_distinct_from(head["fallback_for"])
-    query = select(_delivery.c.position).where(ready, _is_new(), as_fallback)
-    order = (_delivery.c.urgent.desc(), _delivery.c.position)
-    first = connection.scalars(query.order_by(*order).limit(CANDIDATES_MAX)).all()
+    pending = (State.PENDING.value,)
+    wanted = Wanted(receiver=head["receiver"], states=pending, due_by=due_by, limit=CANDIDATES_MAX, blocked=True)
     # By their positions alone: with the state, SQLite would read all that waits.
-    return list(connection.scalars(_positions(first).where(_is_single(alike)).order_by(*order)))
+    query = _positions(due_positions(connection, wanted)).where(_is_unsent(), as_fallback, _is_single(alike))
+    return list(connection.scalars(query.order_by(_delivery.c.urgent.desc(), _delivery.c.position)))
 
 
 def _positions(positions: Sequence[int]) -> Select[tuple[int]]:
@@ -122,8 +121,12 @@ def _positions(positions: Sequence[int]) -> Select[tuple[int]]:
 
 def _is_new() -> ColumnElement[bool]:
     """Return the condition of a delivery that certainly has not arrived and is not rendered yet."""
-    new = and_(_delivery.c.state == State.PENDING.value, ~_delivery.c.may_be_repeat, _delivery.c.degrade == 0)
-    return and_(_delivery.c.sealed, new, _delivery.c.body.is_(None))
+    return and_(_delivery.c.state == State.PENDING.value, _is_unsent())
+
+
+def _is_unsent() -> ColumnElement[bool]:
+    """Return the same condition of a delivery that is pending."""
+    return and_(_delivery.c.sealed, ~_delivery.c.may_be_repeat, _delivery.c.degrade == 0, _delivery.c.body.is_(None))
 
 
 def _is_single(alike: ColumnElement[bool] = _ANY) -> ColumnElement[bool]:
@@ -199,11 +202,5 @@ def _move(connection: Connection, rows: Sequence[RowMapping], to: RowMapping) ->
     positions = [row["position"] for row in rows]
     entries = update(schema.ledger).where(schema.ledger.c.delivery_id.in_([row["id"] for row in rows]))
     connection.execute(entries.values(delivery_id=to["id"]))
-    places = _line.c.position.in_(positions)
-    moved = set(connection.scalars(select(_line.c.subject).where(places)))
-    held = set(connection.scalars(select(_line.c.subject).where(_line.c.position == to["position"])))
-    connection.execute(delete(_line).where(places))
-    place = {"receiver": to["receiver"], "position": to["position"]}
-    if subjects := sorted(moved - held):
-        connection.execute(insert(_line), [{**place, "subject": subject} for subject in subjects])
+    lines.move(connection, to["receiver"], positions, to["position"])
     connection.execute(delete(_delivery).where(_delivery.c.position.in_(positions)))

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, select, update
 
 from watcher.core.delivery.model import DELIVERED_IN_BATCH, OPEN_STATES, State, Verdict
 from watcher.core.delivery.reason import read_reason, write_reason
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.delivery.receivers import WAITING_STATES, forget_failures
+from watcher.store.chunks import chunks
+from watcher.store.delivery import lines
+from watcher.store.delivery.queue import WAITING_STATES
+from watcher.store.delivery.receivers import forget_failures
 from watcher.store.rows import write_time
 
 ENDED_MAX: Final = 200
 """Deliveries that end in one transaction, so that those of one receiver delay no other."""
 
 _delivery = schema.delivery
+_THESE: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
+_CLOSE: Final = update(schema.ledger).where(schema.ledger.c.delivery_id.in_(_THESE))
+_POSITION: Final = select(_delivery.c.position).where(_delivery.c.id == bindparam("this"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A delivery that has ended."""
+
+    id: str
+    position: int
+    ending: str
+    """The ending of its events, see ``ending_of``."""
 
 
 def expirable(
@@ -68,7 +85,9 @@ def end(connection: Connection, ending: DeliveryEnd, now: datetime) -> bool:
     unchanged = and_(_delivery.c.id == ending.id, _delivery.c.state == ending.state.value)
     if connection.execute(update(_delivery).where(unchanged).values(values)).rowcount != 1:
         return False
-    close(connection, ending.id, verdict, now)
+    position = connection.execute(_POSITION, {"this": ending.id}).scalar_one()
+    # Nobody ends a delivery as delivered in this way, so the number of its events does not matter.
+    close(connection, [Ended(id=ending.id, position=position, ending=ending_of(verdict.state, 1))], now)
     forget_failures(connection, ending.id)
     return True
 
@@ -78,12 +97,17 @@ def next_at_after(verdict: Verdict, now: datetime) -> str | None:
     return to_text(now) if verdict.state is State.DEAD else write_time(verdict.next_at)
 
 
-def close(connection: Connection, identity: str, verdict: Verdict, now: datetime) -> None:
-    """Close the ledger entries of a delivery and release its lines."""
-    this = schema.ledger.c.delivery_id == identity
-    count = connection.execute(select(func.count()).where(this)).scalar_one()
-    in_batch = verdict.state is State.DELIVERED and count > 1
-    ending = DELIVERED_IN_BATCH if in_batch else verdict.state.value
-    connection.execute(update(schema.ledger).where(this).values(ending=ending, ended_at=to_text(now)))
-    position = select(_delivery.c.position).where(_delivery.c.id == identity).scalar_subquery()
-    connection.execute(delete(schema.line).where(schema.line.c.position == position))
+def close(connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
+    """Close the ledger entries of deliveries that ended, and release their lines."""
+    for part in chunks(ended):
+        by_ending: dict[str, list[str]] = {}
+        for one in part:
+            by_ending.setdefault(one.ending, []).append(one.id)
+        for ending, ids in by_ending.items():
+            connection.execute(_CLOSE, {"ids": ids, "ending": ending, "ended_at": to_text(now)})
+        lines.release(connection, [one.position for one in part])
+
+
+def ending_of(state: State, events: int) -> str:
+    """Return the ending of the events of a delivery, by its last state and the number of its events."""
+    return DELIVERED_IN_BATCH if state is State.DELIVERED and events > 1 else state.value

@@ -13,7 +13,7 @@ from watcher.core.event import URGENT_KINDS
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.store import schema
 from watcher.store.delivery import receivers
-from watcher.store.delivery.receivers import WAITING_STATES
+from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.rows import read_event, read_mentions
 
 

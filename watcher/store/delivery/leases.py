@@ -1,29 +1,78 @@
-"""Lease due deliveries: the first of each line, with a token and an end."""
+"""Lease due deliveries: the first of each line, with a token and an end.
+
+Every statement is built once. Each seeks rows by an index, so that a lease costs the same however many deliveries wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, Update, and_, bindparam, or_, select, update
 
 from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, State
 from watcher.core.delivery.reason import read_reason
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
+from watcher.store.chunks import chunks
 from watcher.store.delivery import batches, receivers
-from watcher.store.delivery.receivers import WAITING_STATES
+from watcher.store.delivery.queue import WAITING_STATES, Wanted, due_positions, earliest, oldest_waiting
 from watcher.store.rows import Row, read_event, read_mentions, read_time
 
 LOOKUP_BATCH: Final = 500
 """Uncertain deliveries that are looked up at once."""
 
 _delivery = schema.delivery
-_line = schema.line.alias("own_line")
-_earlier = schema.line.alias("earlier_line")
+_THESE: Final[BindParameter[Any]] = bindparam("positions", expanding=True)
+_IN_DOUBT: Final = (_delivery.c.receiver == bindparam("receiver"), _delivery.c.state == State.UNCERTAIN.value)
+
+# PostgreSQL locks the rows: an event that is about to join a group keeps it out of this claim. They are read by their
+# positions alone: with the state, SQLite would read all that waits.
+_LOCKED: Final = (
+    select(_delivery)
+    .where(_delivery.c.position.in_(_THESE))
+    .order_by(_delivery.c.urgent.desc(), _delivery.c.position)
+    .with_for_update(of=_delivery, skip_locked=True)
+)
+_DUE_IN_DOUBT: Final = select(_delivery.c.position).where(*_IN_DOUBT, _delivery.c.next_at <= bindparam("due_by"))
+_ALL_IN_DOUBT: Final = (
+    select(_delivery)
+    .where(*_IN_DOUBT)
+    .order_by(_delivery.c.next_at)
+    .limit(LOOKUP_BATCH)
+    .with_for_update(of=_delivery, skip_locked=True)
+)
+# Sealed before its events are read: nothing joins a group that is about to be rendered.
+_LEASE: Final = update(_delivery).where(_delivery.c.position.in_(_THESE)).values(state=State.SENDING.value, sealed=True)
+_ATTEMPT: Final = _LEASE.values(attempts=_delivery.c.attempts + 1)
+_RECLAIM: Final = (
+    update(_delivery)
+    .where(_delivery.c.state == State.SENDING.value)
+    .values(state=State.UNCERTAIN.value, token=None, may_be_repeat=True)
+)
+_EXPIRED: Final = and_(_delivery.c.receiver == bindparam("to"), _delivery.c.lease_until <= bindparam("now"))
+_RECLAIM_EXPIRED: Final = _RECLAIM.where(_EXPIRED)
+_ENTRIES: Final = (
+    select(schema.ledger.c.delivery_id, schema.event.c.body, schema.ledger.c.receiver_seq)
+    .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+    .where(schema.ledger.c.delivery_id.in_(bindparam("ids", expanding=True)))
+    .order_by(schema.event.c.position)
+)
+_SENT_ALONE: Final = (
+    select(schema.event.c.body)
+    .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
+    .where(schema.event.c.group_key == bindparam("catch_up"), schema.ledger.c.receiver == bindparam("receiver"))
+    .where(schema.event.c.id.not_in(bindparam("inside", expanding=True)))
+    .where(schema.event.c.kind.in_(sorted(URGENT_KINDS)))
+    .where(schema.ledger.c.ending.is_distinct_from(State.SILENCED.value))
+    .order_by(schema.event.c.position)
+)
+
+Entry = tuple[Event, int]
+"""An event with its ``receiver_seq``."""
 
 
 def reclaim(connection: Connection, owned: Collection[str], now: datetime) -> int:
@@ -32,66 +81,58 @@ def reclaim(connection: Connection, owned: Collection[str], now: datetime) -> in
     The outcome of their attempts is unknown. A caller owns a receiver when no other process sends to it.
     """
     lost = or_(_delivery.c.lease_until <= to_text(now), _delivery.c.receiver.in_(list(owned)))
-    return _reclaim(connection, lost, now)
+    return _reclaim(connection, _RECLAIM.where(lost), {"next_at": to_text(now)})
 
 
 def lease_due(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
     """Lease due deliveries of a receiver: urgent ones first, then the oldest."""
-    expired = and_(_delivery.c.receiver == claim.receiver, _delivery.c.lease_until <= to_text(now))
-    _reclaim(connection, expired, now)
+    at = to_text(now)
+    _reclaim(connection, _RECLAIM_EXPIRED, {"to": claim.receiver, "now": at, "next_at": at})
     uncertain = _claim_uncertain(connection, claim, now) if claim.by_lookup else []
     return uncertain or _claim(connection, claim, now)
 
 
-def _reclaim(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
-    lost = and_(_delivery.c.state == State.SENDING.value, which)
-    values = {"state": State.UNCERTAIN.value, "token": None, "may_be_repeat": True, "next_at": to_text(now)}
-    return connection.execute(update(_delivery).where(lost).values(values)).rowcount
-
-
-def first_of_its_lines() -> ColumnElement[bool]:
-    """Return the condition that no line of a delivery has an earlier open delivery."""
-    earlier = and_(
-        _line.c.position == _delivery.c.position,
-        _earlier.c.receiver == _line.c.receiver,
-        _earlier.c.subject == _line.c.subject,
-        _earlier.c.position < _line.c.position,
-    )
-    return ~exists().where(earlier).correlate(_delivery)
+def _reclaim(connection: Connection, lost: Update, values: Row) -> int:
+    return connection.execute(lost, values).rowcount
 
 
 def _claim(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
-    states = (State.PENDING.value,) if claim.by_lookup else WAITING_STATES
-    waiting = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state.in_(states))
-    ready = and_(waiting, _delivery.c.next_at <= to_text(claim.due_by or now))
-    due = and_(ready, first_of_its_lines())
-    if claim.oldest_only:
-        due = and_(due, _delivery.c.position == receivers.oldest_waiting(claim.receiver).scalar_subquery())
-    query = select(_delivery).where(due).order_by(_delivery.c.urgent.desc(), _delivery.c.position).limit(claim.limit)
-    # PostgreSQL locks the rows: an event that is about to join a group keeps it out of this claim.
-    query = query.with_for_update(of=_delivery, skip_locked=True)
-    rows = connection.execute(query).mappings().all()
-    if rows and claim.batch_max > 1 and not claim.oldest_only:
-        rows = [batches.with_waiting(connection, rows[0], ready, claim.batch_max)]
+    rows = _next_rows(connection, claim, to_text(claim.due_by or now))
+    if not rows:
+        return []
     untried = _untried(connection, rows, claim)
-    if rows:
-        attempt = {"attempted_at": to_text(now), "attempts": _delivery.c.attempts + 1}
-        _lease(connection, rows, claim, now, attempt)
-    if untried:
-        connection.execute(update(_delivery).where(_delivery.c.id.in_(untried)).values(allowed_at=to_text(now)))
-    return [
-        _leased(connection, row, claim.token, began_at=now, allowed_at=now if row["id"] in untried else None)
-        for row in rows
-    ]
+    for first in (True, False):
+        # A first attempt begins the time after which the delivery expires.
+        allowed = {"allowed_at": to_text(now)} if first else {}
+        part = [row for row in rows if (row["position"] in untried) == first]
+        _lease(connection, _ATTEMPT, part, claim, now, attempted_at=to_text(now), **allowed)
+    return _leased(connection, rows, claim.token, began_at=now, untried=untried)
 
 
-def _untried(connection: Connection, rows: Sequence[RowMapping], claim: Claim) -> frozenset[str]:
-    """Return the ids of deliveries that have waited for us alone, so that they expire from their first attempt on.
+def _next_rows(connection: Connection, claim: Claim, due_by: str) -> Sequence[RowMapping]:
+    states = (State.PENDING.value,) if claim.by_lookup else WAITING_STATES
+    if claim.oldest_only:
+        oldest = oldest_waiting(connection, claim.receiver)
+        positions = [] if oldest is None else [oldest]
+    else:
+        wanted = Wanted(receiver=claim.receiver, states=states, due_by=due_by, limit=claim.limit)
+        positions = due_positions(connection, wanted)
+    if not positions:
+        return []
+    locked = connection.execute(_LOCKED, {"positions": positions}).mappings()
+    rows = [row for row in locked if row["state"] in states and row["first_in_line"] and row["next_at"] <= due_by]
+    if rows and claim.batch_max > 1 and not claim.oldest_only:
+        return [batches.with_waiting(connection, rows[0], due_by, claim.batch_max)]
+    return rows
+
+
+def _untried(connection: Connection, rows: Sequence[RowMapping], claim: Claim) -> frozenset[int]:
+    """Return the positions of deliveries that have waited for us alone, so that they expire from their first attempt.
 
     While the receiver is failing they have waited for it, and their first attempt prolongs nothing. The number of
     attempts does not tell: one that the receiver only throttled is not counted.
     """
-    untried = frozenset(row["id"] for row in rows if row["attempted_at"] is None)
+    untried = frozenset(row["position"] for row in rows if row["attempted_at"] is None)
     if untried and receivers.receiver_state_of(connection, claim.receiver).failing_since is not None:
         return frozenset()
     return untried
@@ -99,42 +140,55 @@ def _untried(connection: Connection, rows: Sequence[RowMapping], claim: Claim) -
 
 def _claim_uncertain(connection: Connection, claim: Claim, now: datetime) -> list[LeasedDelivery]:
     """Lease every uncertain delivery of the receiver, as soon as one of them is due to be looked up."""
-    uncertain = and_(_delivery.c.receiver == claim.receiver, _delivery.c.state == State.UNCERTAIN.value)
-    is_due = _delivery.c.next_at <= to_text(claim.due_by or now)
-    if not connection.scalar(select(exists().where(uncertain, is_due))):
+    due = {"receiver": claim.receiver, "due_by": to_text(claim.due_by or now)}
+    if connection.execute(_DUE_IN_DOUBT, due).first() is None:
         return []
-    query = select(_delivery).where(uncertain).order_by(_delivery.c.next_at).limit(LOOKUP_BATCH)
-    rows = connection.execute(query.with_for_update(of=_delivery, skip_locked=True)).mappings().all()
-    _lease(connection, rows, claim, now, {})
-    return [_leased(connection, row, claim.token) for row in rows]
+    rows = connection.execute(_ALL_IN_DOUBT, {"receiver": claim.receiver}).mappings().all()
+    _lease(connection, _LEASE, rows, claim, now)
+    return _leased(connection, rows, claim.token)
 
 
-def _lease(connection: Connection, rows: Sequence[RowMapping], claim: Claim, now: datetime, more: Row) -> None:
-    lease = {"state": State.SENDING.value, "token": claim.token, "lease_until": to_text(now + claim.lease)}
-    positions = [row["position"] for row in rows]
-    # Sealed before its events are read: nothing joins a group that is about to be rendered.
-    values = {**lease, "sealed": True, **more}
-    connection.execute(update(_delivery).where(_delivery.c.position.in_(positions)).values(values))
+def _lease(
+    connection: Connection, lease: Update, rows: Sequence[RowMapping], claim: Claim, now: datetime, **more: str
+) -> None:
+    values = {"token": claim.token, "lease_until": to_text(now + claim.lease), **more}
+    if rows:
+        connection.execute(lease, {"positions": [row["position"] for row in rows], **values})
 
 
 def _leased(
     connection: Connection,
-    row: RowMapping,
+    rows: Sequence[RowMapping],
     token: str,
     began_at: datetime | None = None,
-    allowed_at: datetime | None = None,
-) -> LeasedDelivery:
-    """Read a leased row.
+    untried: Collection[int] = (),
+) -> list[LeasedDelivery]:
+    """Read leased rows.
 
     Args:
         connection: the transaction of the lease.
-        row: the row before the lease.
+        rows: the rows before the lease.
         token: the lease's token.
         began_at: the start of a new attempt; without it the last one is looked up.
-        allowed_at: the same for a first attempt, from which the delivery expires.
+        untried: the positions of first attempts, from which these deliveries expire.
     """
-    entries = _failures_first(_entries(connection, row["id"]))
-    events = tuple(replace(event, fallback_for=row["fallback_for"]) for event, _ in entries)
+    entries = _entries(connection, [row["id"] for row in rows])
+    return [
+        _read(connection, row, entries[row["id"]], token, began_at, first=row["position"] in untried) for row in rows
+    ]
+
+
+def _read(  # noqa: PLR0913 - the parts of one delivery
+    connection: Connection,
+    row: RowMapping,
+    entries: list[Entry],
+    token: str,
+    began_at: datetime | None,
+    *,
+    first: bool,
+) -> LeasedDelivery:
+    entries = _failures_first(entries)
+    events = tuple(_with_fallback(event, row["fallback_for"]) for event, _ in entries)
     request = DeliveryRequest(
         delivery_id=row["id"],
         events=events,
@@ -151,7 +205,7 @@ def _leased(
         request=request,
         token=token,
         created_at=from_text(row["created_at"]),
-        allowed_at=allowed_at or from_text(row["allowed_at"]),
+        allowed_at=began_at if first and began_at is not None else from_text(row["allowed_at"]),
         due_at=from_text(row["next_at"]),
         in_doubt=row["state"] == State.UNCERTAIN.value,
         last_reason=read_reason(row["reason"]),
@@ -159,17 +213,19 @@ def _leased(
     )
 
 
-def _entries(connection: Connection, identity: str) -> list[tuple[Event, int]]:
-    query = (
-        select(schema.event.c.body, schema.ledger.c.receiver_seq)
-        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(schema.ledger.c.delivery_id == identity)
-        .order_by(schema.event.c.position)
-    )
-    return [(read_event(row.body), row.receiver_seq) for row in connection.execute(query)]
+def _with_fallback(event: Event, fallback_for: str | None) -> Event:
+    return event if event.fallback_for == fallback_for else replace(event, fallback_for=fallback_for)
 
 
-def _failures_first(entries: list[tuple[Event, int]]) -> list[tuple[Event, int]]:
+def _entries(connection: Connection, ids: Iterable[str]) -> Mapping[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {identity: [] for identity in ids}
+    for part in chunks(found):
+        for row in connection.execute(_ENTRIES, {"ids": part}):
+            found[row.delivery_id].append((read_event(row.body), row.receiver_seq))
+    return found
+
+
+def _failures_first(entries: list[Entry]) -> list[Entry]:
     """Return each subject with an urgent event first, all its events together and in their order."""
     urgent = list(dict.fromkeys(event.subject for event, _ in entries if event.urgent))
     place = {subject: number for number, subject in enumerate(urgent)}
@@ -180,22 +236,10 @@ def _sent_alone(connection: Connection, receiver: str, events: Sequence[Event]) 
     """Return the events of a group's catch-up that went to the receiver on their own."""
     if len(events) == 1 or (catch_up_id := events[0].group) is None or any(event.urgent for event in events):
         return ()
-    inside = [event.id for event in events]
-    query = (
-        select(schema.event.c.body)
-        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(schema.event.c.group_key == catch_up_id, schema.ledger.c.receiver == receiver)
-        .where(schema.event.c.id.not_in(inside), schema.event.c.kind.in_(sorted(URGENT_KINDS)))
-        .where(schema.ledger.c.ending.is_distinct_from(State.SILENCED.value))
-        .order_by(schema.event.c.position)
-    )
-    return tuple(read_event(body) for body in connection.scalars(query))
+    which = {"catch_up": catch_up_id, "receiver": receiver, "inside": [event.id for event in events]}
+    return tuple(read_event(body) for body in connection.scalars(_SENT_ALONE, which))
 
 
 def next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> datetime | None:
     """Return the time at which the next waiting delivery is due; of a failing receiver, the oldest one."""
-    waiting = and_(_delivery.c.receiver == receiver, _delivery.c.state.in_(WAITING_STATES))
-    if oldest_only:
-        waiting = and_(waiting, _delivery.c.position == receivers.oldest_waiting(receiver).scalar_subquery())
-    earliest = select(func.min(_delivery.c.next_at)).where(waiting, first_of_its_lines())
-    return read_time(connection.scalar(earliest))
+    return read_time(earliest(connection, receiver, oldest_only=oldest_only))

@@ -157,6 +157,7 @@ def _restarted(now: datetime) -> Row:
         "attempts": 0,
         "lookups": 0,
         "degrade": 0,
+        "first_in_line": True,
         "created_at": to_text(now),
         "allowed_at": to_text(now),
         "next_at": to_text(now),

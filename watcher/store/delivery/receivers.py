@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, exists, func, insert, select, update
 
 from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import read_reason, write_reason
@@ -28,21 +28,19 @@ from watcher.core.event import URGENT_KINDS, Event, Kind
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
+from watcher.store.chunks import chunks
+from watcher.store.delivery.queue import WAITING_STATES, oldest_waiting
 from watcher.store.rows import Row, event_row, read_event, read_time, write_time
 from watcher.store.upsert import insert_or_ignore
 
-WAITING_STATES: Final = (State.PENDING.value, State.UNCERTAIN.value)
-"""The states of deliveries that wait for an attempt or a lookup."""
-CHUNK: Final = 500
-"""Ids of one statement; both databases limit the number of parameters."""
-
 _delivery = schema.delivery
 _receiver = schema.receiver
+_STATE: Final = select(_receiver).where(_receiver.c.name == bindparam("name"))
 
 
 def receiver_state_of(connection: Connection, name: str) -> ReceiverState:
     """Return the state of a receiver; one without a row works."""
-    row = connection.execute(select(_receiver).where(_receiver.c.name == name)).mappings().one_or_none()
+    row = connection.execute(_STATE, {"name": name}).mappings().one_or_none()
     return ReceiverState(name=name) if row is None else read_receiver_state(row)
 
 
@@ -62,7 +60,7 @@ def summary_of(connection: Connection, name: str, settling: str = "", *, ends: b
         urgent=tuple(_urgent_events(connection, waiting)),
         tried_waits=bool(connection.scalar(select(_tried_waits(name)))),
         oldest_allowed_at=read_time(connection.scalar(select(func.min(_delivery.c.allowed_at)).where(_open_for(name)))),
-        urgent_since=_urgent_since(connection, name, settling),
+        urgent_since=urgent_since(connection, name, settling),
     )
 
 
@@ -99,10 +97,13 @@ def forget_failures(connection: Connection, delivery_id: str) -> None:
     connection.execute(update(_receiver).where(idle).values(troubled_since=None, reason="", answer=""))
 
 
-def _urgent_since(connection: Connection, name: str, settling: str) -> datetime | None:
+def urgent_since(connection: Connection, name: str, settling: str) -> datetime | None:
+    """Return the creation of the oldest urgent delivery that has failed and still waits, but for ``settling``."""
     # An attempt leaves its reason; a first attempt that is still running has none.
     failed = and_(_delivery.c.urgent, _delivery.c.attempted_at.is_not(None), _delivery.c.reason != "")
-    query = select(func.min(_delivery.c.created_at)).where(_open_for(name), failed, _delivery.c.id != settling)
+    # With both values named, the index leads to the urgent ones alone.
+    either = _delivery.c.first_in_line.in_((True, False))
+    query = select(func.min(_delivery.c.created_at)).where(_open_for(name), either, failed, _delivery.c.id != settling)
     return read_time(connection.scalar(query))
 
 
@@ -216,13 +217,10 @@ def wake(connection: Connection, name: str, now: datetime) -> int:
 
 def probe(connection: Connection, name: str, now: datetime) -> None:
     """Make the oldest delivery of a failing receiver due now."""
-    failing = exists().where(_receiver.c.name == name, _receiver.c.failing_since.is_not(None))
-    make_due(connection, and_(failing, _delivery.c.position == oldest_waiting(name).scalar_subquery()), now)
-
-
-def oldest_waiting(name: str) -> Select[int]:
-    """Return the query for the position of the oldest delivery that waits for a receiver."""
-    return select(func.min(_delivery.c.position)).where(_waiting_for(name))
+    if receiver_state_of(connection, name).failing_since is None:
+        return
+    if (oldest := oldest_waiting(connection, name)) is not None:
+        make_due(connection, _delivery.c.position == oldest, now)
 
 
 def dead_groups(connection: Connection, name: str | None) -> list[DeadGroup]:
@@ -290,8 +288,8 @@ def announce(connection: Connection, announcements: Sequence[Announcement]) -> N
     for announcement in announcements:
         if announcement.change is not None:
             write_change(connection, announcement.change)
-        for start in range(0, len(announcement.deliveries), CHUNK):
-            _mark_announced(connection, announcement.deliveries[start : start + CHUNK])
+        for part in chunks(announcement.deliveries):
+            _mark_announced(connection, part)
 
 
 def _mark_announced(connection: Connection, ids: Sequence[str]) -> None:
