@@ -161,7 +161,8 @@ class Corroborator:
             return None
         if listed is ListSays.SHOWN:
             return _only(ref, outcome) if isinstance(outcome, PollResult) else DOUBTS[listed]
-        if listed is not ListSays.NOTHING and not self._another_was_answered(ref.service_ref.subject, ref.subject, since):
+        another_view = self._another_was_answered(ref.service_ref.subject, ref.subject, since)
+        if listed is not ListSays.NOTHING and not another_view:
             # Neither the list nor another view is answered: the service is gone, or its path leads elsewhere.
             return DOUBTS.get(listed) or await self._doubt_service(ref.service_ref, since, api)
         if self._another_was_answered(ref.account, ref.subject, since):
