@@ -28,6 +28,7 @@ BATCH_BOUNDARIES: Final = "tests/integration/store/test_batch_boundaries.py"
 REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
 STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
+SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
@@ -231,6 +232,34 @@ MUTANTS: Final = (
         "            written = await self._poll_store.record(replace(",
         "            self._adopt(snapshots)\n            written = await self._poll_store.record(replace(",
         CACHE,
+    ),
+    Mutant(
+        "a changed list writes every training again",
+        "watcher/pipeline/polling/decider.py",
+        "for item in observations if not self._is_recorded(item)]",
+        "for item in observations]",
+        SWEEP_ROWS,
+    ),
+    Mutant(
+        "a change does not read the last answer from the row of its poll",
+        "watcher/pipeline/polling/last_shown.py",
+        "    return with_last_good_poll(snapshot, last_shown_at(cache, poll, snapshot.ref))",
+        "    return with_last_good_poll(snapshot, None) if cache or poll else snapshot",
+        SWEEP_ROWS,
+    ),
+    Mutant(
+        "a list that hides a training counts as the last answer that showed it",
+        "watcher/pipeline/polling/last_shown.py",
+        "    if own is not None or (poll.training is None and cache.has_poll(ref.subject)):",
+        "    if own is not None and poll.training is not None:",
+        SWEEP_ROWS,
+    ),
+    Mutant(
+        "an answer with the recorded status ends no wait for a confirmation",
+        "watcher/core/training/lifecycle.py",
+        "    if snapshot.pending is not None or snapshot.absent or snapshot.gone:",
+        "    if snapshot.absent or snapshot.gone:",
+        LIFECYCLE,
     ),
     Mutant(
         "a backward change needs no confirmation",

@@ -72,6 +72,13 @@ def decide(snapshot: Snapshot | None, observation: Observation, context: Decisio
     return _await_second_answer(known, observation, transition, context)
 
 
+def is_recorded(snapshot: Snapshot, observation: Observation) -> bool:
+    """Return whether an answer shows what is recorded, so that ``decide`` would change nothing but ``seen_after``."""
+    if snapshot.pending is not None or snapshot.absent or snapshot.gone:
+        return False
+    return snapshot.status == observation.status and snapshot.record == observation.record
+
+
 def settle(snapshot: Snapshot, patience: timedelta, context: DecisionContext, now: datetime) -> Decision | None:
     """Return the decision to record an unconfirmed end; ``None`` while it may still be confirmed.
 

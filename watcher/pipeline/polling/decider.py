@@ -16,10 +16,11 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.timestamps import to_text
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
-from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished, with_last_good_poll
+from watcher.core.training.lifecycle import decide, is_recorded, missed, settle, unlisted, vanished
 from watcher.core.training.model import Observation, Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
+from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
 from watcher.pipeline.polling.targets import PollContext
 from watcher.pipeline.ports import Clock
 
@@ -102,7 +103,8 @@ class Decider:
         known = self._cache.training(poll.training) if poll.training is not None else None
         if known is not None and failure.cause is Cause.NOT_FOUND:
             # AiTEMS answered that the training does not exist any more, so there is no gap in polling.
-            decision = missed(known, before.good_asked_at, self._context(context, known.ref), failure.ended_at)
+            shown_at = last_shown_at(self._cache, poll, known.ref)
+            decision = missed(known, shown_at, self._context(context, known.ref), failure.ended_at)
             update = self._incident_monitor.missed(poll, failure.ended_at)
             return Changes(decisions=[decision], incidents=update, state=state)
         update = self._incident_monitor.failed(poll, failure, self._clock.utc_now())
@@ -116,8 +118,8 @@ class Decider:
         observations = [item for item in result.observations if poll.concerns(item.ref)]
         decisions: list[Decision] = []
         if before.digest != state.digest or self._anything_pending(poll) or self._is_news(observations):
-            decisions = [self._decide(context, item, before.good_asked_at) for item in observations]
-            decisions += self._missing(context, result, before)
+            decisions = [self._decide(context, item) for item in observations if not self._is_recorded(item)]
+            decisions += self._missing(context, result)
             decisions = _in_one_message(decisions, Kind.BACK, poll, result.answered_at)
         shown = [item.ref for item in result.observations]
         update = self._incident_monitor.succeeded(poll, shown, self._clock.utc_now())
@@ -153,7 +155,9 @@ class Decider:
         """Return the states of the trainings that this list does not show any more, from the last list that did."""
         return tuple(
             PollState(
-                key=item.ref.subject, good_asked_at=before.good_asked_at, good_answered_at=before.good_answered_at
+                key=item.ref.subject,
+                good_asked_at=last_shown_at(self._cache, poll, item.ref) or item.seen_after,
+                good_answered_at=before.good_answered_at,
             )
             for item in self.not_shown(poll, result)
             if not self._has_view_state(poll, item.ref)
@@ -211,8 +215,8 @@ class Decider:
         known = self._cache.training(ref)
         if known is None:
             return self.view_failed(context, ref, failure)
-        last_shown_at = self._cache.poll(ref.subject).good_asked_at
-        decision = missed(known, last_shown_at, self._context(context, ref), failure.ended_at)
+        shown_at = last_shown_at(self._cache, context.poll, ref)
+        decision = missed(known, shown_at, self._context(context, ref), failure.ended_at)
         viewed = [ref] if self._has_view_state(context.poll, ref) else []
         return Changes(
             decisions=[decision],
@@ -230,13 +234,12 @@ class Decider:
 
         No poll will confirm an end any more, so it is announced as unconfirmed. All count as unlisted from now on.
         """
-        last_good_at = self._cache.poll(context.poll.key).good_asked_at
         settled = {decision.snapshot.ref: decision for decision in self._settled(context, timedelta())}
         decisions = [settled.get(ref) or item for ref, item in self._cache.known(context.poll).items()]
         return [
-            replace(item, snapshot=unlisted(item.snapshot, last_good_at).snapshot)
+            replace(item, snapshot=self._unlisted(context.poll, item.snapshot).snapshot)
             if isinstance(item, Decision)
-            else unlisted(item, last_good_at)
+            else self._unlisted(context.poll, item)
             for item in decisions
         ]
 
@@ -254,32 +257,33 @@ class Decider:
         known = ((item.status, self._cache.training(item.ref)) for item in observations)
         return any(snapshot is None or snapshot.status != status for status, snapshot in known)
 
-    def _decide(self, context: PollContext, observation: Observation, last_good_at: datetime | None) -> Decision:
+    def _is_recorded(self, observation: Observation) -> bool:
+        snapshot = self._cache.training(observation.ref)
+        return snapshot is not None and is_recorded(snapshot, observation)
+
+    def _decide(self, context: PollContext, observation: Observation) -> Decision:
+        # A training is new when an earlier list of its service lacked it. A single watch has no such list.
+        new_since = self._cache.poll(context.poll.key).good_asked_at if context.poll.finds_new else None
+        return self._decide_view(context, observation, new_since)
+
+    def _decide_view(
+        self, context: PollContext, observation: Observation, new_since: datetime | None = None
+    ) -> Decision:
         snapshot = self._cache.training(observation.ref)
         if snapshot is not None:
-            snapshot = with_last_good_poll(snapshot, self._last_shown_at(context.poll, snapshot.ref, last_good_at))
-        # A training is new when an earlier list of its service lacked it. A single watch has no such list.
-        new_since = last_good_at if context.poll.finds_new else None
+            snapshot = with_last_proof(self._cache, context.poll, snapshot)
         return decide(snapshot, observation, self._context(context, observation.ref, new_since), self._clock.utc_now())
 
-    def _last_shown_at(self, poll: Poll, ref: TrainingRef, last_good_at: datetime | None) -> datetime | None:
-        """Return the start of the last request whose answer showed a training: a good list may not show it."""
-        return self._cache.poll(ref.subject).good_asked_at if self._has_view_state(poll, ref) else last_good_at
-
-    def _decide_view(self, context: PollContext, observation: Observation) -> Decision:
-        snapshot = self._cache.training(observation.ref)
-        if snapshot is not None:
-            snapshot = with_last_good_poll(snapshot, self._last_shown_at(context.poll, snapshot.ref, None))
-        return decide(snapshot, observation, self._context(context, observation.ref), self._clock.utc_now())
-
-    def _missing(self, context: PollContext, result: PollResult, before: PollState) -> list[Decision]:
+    def _missing(self, context: PollContext, result: PollResult) -> list[Decision]:
         poll = context.poll
         if poll.training is not None:
             return []
         known = self._cache.known(poll)
         # A training with a watch of its own gets a view before it counts as missing.
-        absent = [known[ref] for ref in result.absent(known) if ref not in poll.single]
-        return [unlisted(item, self._last_shown_at(poll, item.ref, before.good_asked_at)) for item in absent]
+        return [self._unlisted(poll, known[ref]) for ref in result.absent(known) if ref not in poll.single]
+
+    def _unlisted(self, poll: Poll, snapshot: Snapshot) -> Decision:
+        return unlisted(snapshot, last_shown_at(self._cache, poll, snapshot.ref))
 
     def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
         naming = context.poll.naming_of(ref)

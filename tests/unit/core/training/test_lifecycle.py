@@ -15,13 +15,14 @@ from watcher.core.event import Event, Kind
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import (
     decide,
+    is_recorded,
     missed,
     settle,
     unlisted,
     vanished,
     with_last_good_poll,
 )
-from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef
+from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef, UnconfirmedStatus
 from watcher.core.training.transitions import STAGES, TRANSITIONS, Transition, skipped_between, transition_between
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -291,6 +292,30 @@ def test_a_training_that_one_view_does_not_find_is_not_gone() -> None:
     once = lose(poll(None, "learning", 0).snapshot, 1).snapshot
     found = poll(once, "learning", 2)
     assert (found.event, found.snapshot.absent) == (None, 0)
+
+
+STATES = [
+    {},
+    {"pending": None, "absent": 1},
+    {"gone": True},
+    {"pending": UnconfirmedStatus(status="completed", asked_at=START, answered_at=START, source=Source.LIST)},
+    {"status": None},
+    {"status": "waiting"},
+    {"record": {"inference": False}},
+]
+
+
+@pytest.mark.parametrize("state", STATES, ids=str)
+@pytest.mark.parametrize("source", Source)
+def test_an_answer_shows_what_is_recorded_where_a_decision_would_only_move_the_time(
+    state: dict[str, Any], source: Source
+) -> None:
+    known = replace(poll(None, "learning", 0).snapshot, **state)
+    decision = poll(known, "learning", 5, source)
+    moved = replace(known, seen_after=decision.snapshot.seen_after)
+    assert is_recorded(known, observation("learning", 5, source)) == (
+        decision.event is None and decision.snapshot == moved
+    )
 
 
 def test_a_gone_training_comes_back_with_its_recorded_status_and_continues_from_there() -> None:
