@@ -235,10 +235,17 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a changed list writes every training again",
-        "watcher/pipeline/polling/decider.py",
-        "for item in observations if not self._is_recorded(item)]",
-        "for item in observations]",
+        "watcher/pipeline/polling/recorded.py",
+        "if snapshot is None or not is_recorded(snapshot, item):",
+        "if snapshot is None or is_recorded(snapshot, item) is not None:",
         SWEEP_ROWS,
+    ),
+    Mutant(
+        "the parts of a list are trusted although what remains is another document",
+        "watcher/aitems/split_list.py",
+        " and page.get(list_name) == [MARK] else None",
+        " else None",
+        "tests/unit/aitems/test_known_lists.py",
     ),
     Mutant(
         "a change does not read the last answer from the row of its poll",
@@ -383,7 +390,7 @@ MUTANTS: Final = (
     Mutant(
         "an end after a view with an earlier stage is not recorded",
         "watcher/pipeline/polling/decider.py",
-        " or self._is_news(observations)",
+        " or is_news(self._cache, differing)",
         "",
         "tests/integration/virtual/test_reviewed_faults.py",
     ),

@@ -30,7 +30,7 @@ OUTCOMES: Final = (Delivered, TryLater, Uncertain, Degrade, Refused)
 def aitems(data: bytes) -> None:
     """Read an answer of AiTEMS as each call would."""
     read_training(data, REF, TIMES)
-    read_trainings(data, REF.service_ref, TIMES)
+    read_trainings(data, REF.service_ref)
     read_services(data, REF.account)
     read_service(data, REF.service_ref)
     for status in (200, 401, 404, 429, 500):

@@ -15,15 +15,15 @@ from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
 from watcher.aitems.list_end import ListEnd
-from watcher.aitems.list_page import MAX_LIST_BYTES, Page, consists_of_records
+from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import AnswerTimes, BadAnswer, Item, ServiceInfo
 from watcher.clock import Clock
 from watcher.core.messages.text import one_line
-from watcher.core.polling.result import Cause, PollFailure, PollResult, UnreadableRecord
+from watcher.core.polling.result import AnsweredPage, Cause, PollFailure, PollResult, UnreadableRecord
 from watcher.core.secret import STARS
-from watcher.core.training.model import Observation, ServiceRef, TrainingRef
+from watcher.core.training.model import ListedTraining, ServiceRef, TrainingRef
 from watcher.http import (
     KEPT_TRIES,
     Answered,
@@ -98,7 +98,7 @@ class ServicesResult:
     asked_at: datetime
     answered_at: datetime
     digest: bytes
-    """SHA-256 of the bodies of all pages."""
+    """SHA-256 of the body, or of the digests of several pages."""
     deviations: tuple[str, ...] = ()
     unreadable: tuple[UnreadableRecord, ...] = ()
     """Records of the list that are left out."""
@@ -119,6 +119,8 @@ class AitemsClient:
         self._sign = SignatureV2(account.keys, clock)
         self._budget = budget
         self._slow_calls = asyncio.Semaphore(max(1, budget.max_concurrency // 2))
+        self._known: dict[ServiceRef, KnownList[ListedTraining]] = {}
+        """The latest list of each service."""
         self._slow_paths: set[str] = set()
         """Paths whose last call met its deadline."""
         self._list_ends: dict[str, ListEnd] = {}
@@ -135,7 +137,7 @@ class AitemsClient:
         if isinstance(viewed, BadAnswer):
             return self._bad(answer, viewed.reason)
         return PollResult(
-            observations=(viewed.observation,),
+            shown=(viewed.observation,),
             asked_at=answer.asked_at,
             answered_at=answer.answered_at,
             digest=hashlib.sha256(answer.body).digest(),
@@ -148,15 +150,23 @@ class AitemsClient:
 
         Records that cannot be read are left out.
         """
+        known = self._known.setdefault(service, KnownList())
 
-        def read(answer: Answered) -> Page[Observation] | BadAnswer:
-            return wire.read_trainings(answer.body, service, _times(answer))
+        def read(answer: Answered) -> Page[ListedTraining] | BadAnswer:
+            return wire.read_trainings(answer.body, service, known)
 
         complete = await self._pages(_path("services", service.service, "trains"), read, first=first)
         if isinstance(complete, PollFailure):
+            if complete.cause is Cause.NOT_FOUND:
+                self._known.pop(service, None)
             return complete
+        known.keep(complete.items)
         return PollResult(
-            observations=complete.items,
+            shown=complete.items,
+            pages=tuple(
+                AnsweredPage(shown=items, asked_at=times.asked_at, answered_at=times.answered_at)
+                for times, items in complete.pages
+            ),
             asked_at=complete.times.asked_at,
             answered_at=complete.times.answered_at,
             digest=complete.digest,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 from watcher.aitems import tolerant_json
 from watcher.aitems.record import BadAnswerError, Record, kind_of, object_of, refuse, segment_in
+from watcher.aitems.split_list import record_in, split
 from watcher.aitems.strict_json import MAX_VALUES, NotStrictJsonError, check_size, loads
 from watcher.core.polling.deviation import shape_of
 from watcher.core.polling.result import UnreadableRecord
@@ -48,8 +50,48 @@ class Page(Generic[ListItem]):
     unreadable: tuple[UnreadableRecord, ...] = ()
     total: int | None = None
     """The number of records of the whole list; AiTEMS' documents have no such field."""
+    digest: bytes = b""
+    """SHA-256 of its bytes."""
     no_list: str | None = None
     """The reason why the page has no list; a fault of a first page, and the end of the list behind others."""
+
+
+class KnownList(Generic[ListItem]):
+    """The latest list: its readable records and its pages by their bytes, with what each became."""
+
+    def __init__(self) -> None:
+        self.items: dict[bytes, ListItem] = {}
+        self.deviations: dict[bytes, Sequence[str]] = {}
+        """Only of records with deviations."""
+        self._pages: dict[bytes, Page[ListItem]] = {}
+        self._latest_pages: dict[bytes, Page[ListItem]] = {}
+
+    def page(self, digest: bytes) -> Page[ListItem] | None:
+        """Return the page with these bytes, if the latest list had it."""
+        page = self._pages.get(digest)
+        if page is not None:
+            self._latest_pages[digest] = page
+        return page
+
+    def add(self, text: bytes, item: ListItem, deviations: Sequence[str]) -> None:
+        """Add a record with the item that it became."""
+        self.items[text] = item
+        if deviations:
+            self.deviations[text] = deviations
+
+    def add_page(self, digest: bytes, page: Page[ListItem]) -> None:
+        """Add a page of the present list."""
+        self._latest_pages[digest] = page
+
+    def keep(self, items: Collection[ListItem]) -> None:
+        """Drop what the present list does not have; it is complete, with these items."""
+        self._pages, self._latest_pages = self._latest_pages, {}
+        if len(self.items) <= len(items):
+            return
+        shown = set(map(id, items))
+        for text in [text for text, item in self.items.items() if id(item) not in shown]:
+            del self.items[text]
+            self.deviations.pop(text, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,47 +102,106 @@ class ItemReader(Generic[ListItem]):
     """The field of the answer that holds the list."""
     identity: tuple[str, ...]
     """The fields that identify a record within the list."""
-    read: Callable[[Record], tuple[ListItem, Sequence[str]]]
-    """Returns the item of a record and its deviations.
+    read: Callable[[Record, bytes | None], tuple[ListItem, Sequence[str]]]
+    """Returns the item of a record and its deviations; the bytes of the record are given where they are known.
 
     Raises:
         BadAnswerError: The record cannot be read; the text holds no value of it.
     """
 
 
-def read_page(body: bytes, reader: ItemReader[ListItem]) -> Page[ListItem]:
-    """Return one page of a list.
+@dataclass(slots=True)
+class _Records(Generic[ListItem]):
+    """The records of one page."""
+
+    items: list[ListItem] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+    unreadable: list[UnreadableRecord] = field(default_factory=list)
+
+
+def read_page(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None = None) -> Page[ListItem]:
+    """Return one page of a list; what the latest list has shown is not parsed again.
 
     Raises:
         BadAnswerError: The page itself cannot be read.
     """
-    document, is_strict = _parse(body)
+    digest = hashlib.sha256(body).digest()
+    page = known.page(digest) if known is not None else None
+    if page is None:
+        page = replace(_read(body, reader, known), digest=digest)
+        if known is not None:
+            known.add_page(digest, page)
+    return page
+
+
+def _read(body: bytes, reader: ItemReader[ListItem], known: KnownList[ListItem] | None) -> Page[ListItem]:
+    max_values = max(MAX_VALUES, MAX_VALUES_PER_RECORD * min(body.count(RECORD_MARK), MAX_RECORDS))
+    _refuse_size(body, max_values)
+    parts = None if known is None else split(body, reader.list_name)
+    if known is not None and parts is not None:
+        records = _read_parts(parts.records, reader, known)
+        if records is not None:
+            return _page(object_of(parts.page), reader.list_name, records)
+    return _read_whole(body, reader, max_values)
+
+
+def _read_parts(
+    parts: Sequence[bytes], reader: ItemReader[ListItem], known: KnownList[ListItem]
+) -> _Records[ListItem] | None:
+    """Return the records of a list that was split; ``None`` where one of them is no strict JSON."""
+    records = _Records[ListItem]()
+    for text in parts:
+        item = known.items.get(text)
+        if item is not None:
+            records.items.append(item)
+            records.deviations += known.deviations.get(text, ())
+            continue
+        record = record_in(text)
+        if record is None:
+            return None
+        try:
+            item, deviations = reader.read(record, text)
+        except BadAnswerError as bad:
+            records.unreadable.append(_unreadable(record, reader, str(bad)))
+            continue
+        known.add(text, item, deviations)
+        records.items.append(item)
+        records.deviations += deviations
+    return records
+
+
+def _read_whole(body: bytes, reader: ItemReader[ListItem], max_values: int) -> Page[ListItem]:
+    document, is_strict = _parse(body, max_values)
     page = object_of(document)
     if not is_strict:
         _refuse_faults_beside(page, reader.list_name)
     if reader.list_name in page and page[reader.list_name] is None:
         return Page((), None, None, (), no_list=f"{reader.list_name} is null, not an array")
-    records = _records(page, reader.list_name)
-    items: list[ListItem] = []
-    unreadable: list[UnreadableRecord] = []
-    deviations: list[str] = []
-    for record in records:
+    records = _Records[ListItem]()
+    for record in _listed(page, reader.list_name):
         try:
-            item, differences = reader.read(_checked(record, is_strict=is_strict))
+            item, deviations = reader.read(_checked(record, is_strict=is_strict), None)
         except BadAnswerError as bad:
-            unreadable.append(_unreadable(record, reader, str(bad)))
+            records.unreadable.append(_unreadable(record, reader, str(bad)))
             continue
-        items.append(item)
-        deviations += differences
-    deviations += [f"new field beside {reader.list_name}: {field}" for field in page.keys() - KNOWN_PAGE_FIELDS]
-    offset, limit = (_count(page, field, deviations) for field in ("offset", "limit"))
-    totals = (_number_in(page.get(field)) for field in TOTAL_FIELDS)
+        records.items.append(item)
+        records.deviations += deviations
+    return _page(page, reader.list_name, records)
+
+
+def _page(page: Record, list_name: str, records: _Records[ListItem]) -> Page[ListItem]:
+    deviations = [
+        *records.deviations,
+        *(f"new field beside {list_name}: {name}" for name in page.keys() - KNOWN_PAGE_FIELDS),
+    ]
+    offset, limit = (_count(page, name, deviations) for name in ("offset", "limit"))
+    totals = (_number_in(page.get(name)) for name in TOTAL_FIELDS)
     return Page(
-        tuple(items),
+        tuple(records.items),
         offset,
         limit,
         unique(deviations),
-        tuple(unreadable),
+        tuple(records.unreadable),
         total=next((total for total in totals if total is not None), None),
     )
 
@@ -115,19 +216,24 @@ def unique(deviations: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({description[:MAX_DEVIATION_LENGTH] for description in deviations})[:MAX_DEVIATIONS])
 
 
-def _parse(body: bytes) -> tuple[object, bool]:
+def _refuse_size(body: bytes, max_values: int) -> None:
+    try:
+        check_size(body, max_values)
+    except NotStrictJsonError as error:
+        refuse(str(error))
+
+
+def _parse(body: bytes, max_values: int) -> tuple[object, bool]:
     """Return the document, and whether it is strict JSON."""
-    max_values = max(MAX_VALUES, MAX_VALUES_PER_RECORD * min(body.count(RECORD_MARK), MAX_RECORDS))
     with suppress(NotStrictJsonError):
         return loads(body, max_values=max_values), True
     try:
-        check_size(body, max_values)
         return tolerant_json.loads(body), False
     except NotStrictJsonError as error:
         refuse(str(error))
 
 
-def _records(page: Record, name: str) -> list[object]:
+def _listed(page: Record, name: str) -> list[object]:
     listed = page.get(name)
     if not isinstance(listed, list):
         refuse(f"{name} is {kind_of(listed)}, not an array" if name in page else f"{name} is missing")

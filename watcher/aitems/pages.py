@@ -12,7 +12,7 @@ from watcher.aitems.list_end import ListEnd, hash_of
 from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
 from watcher.aitems.wire import AnswerTimes, Item, ServiceInfo
 from watcher.core.polling.result import PollFailure, UnreadableRecord
-from watcher.core.training.model import Observation, ServiceRef, TrainingRef
+from watcher.core.training.model import ListedTraining, ServiceRef, TrainingRef
 from watcher.http import Answered, server_date
 
 MAX_DURATION: Final = timedelta(minutes=15)
@@ -20,6 +20,8 @@ MAX_DURATION: Final = timedelta(minutes=15)
 
 REFUSED_OFFSET: Final = frozenset({400, 404, 410, 416, 422})
 """Statuses by which a server may refuse an offset behind the end of its list."""
+
+Contradictions = dict[TrainingRef | ServiceRef, UnreadableRecord]
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -40,8 +42,10 @@ class CompleteList(Generic[Item]):
     items: tuple[Item, ...]
     times: AnswerTimes
     """From the first page's request to the last page's answer."""
+    pages: tuple[tuple[AnswerTimes, tuple[Item, ...]], ...]
+    """The times and the items of each page."""
     digest: bytes
-    """SHA-256 of the bodies of the pages."""
+    """SHA-256 of the body of the one page, or of the digests of several."""
     deviations: tuple[str, ...]
     unreadable: tuple[UnreadableRecord, ...]
     server_date: datetime | None
@@ -68,7 +72,8 @@ class PageCollector(Generic[Item]):
         self._items: dict[TrainingRef | ServiceRef, Item] = {}
         self._bytes = 0
         self._times: AnswerTimes | None = None
-        self._digest = hashlib.sha256()
+        self._digests: list[bytes] = []
+        self._pages: list[tuple[AnswerTimes, tuple[Item, ...]]] = []
         self._date: datetime | None = None
         self._deviations: set[str] = set()
         self._unreadable: list[UnreadableRecord] = []
@@ -97,11 +102,15 @@ class PageCollector(Generic[Item]):
             self._end(page, answer)
             return self._fault()
         known = len(self._items)
-        contradictions: dict[TrainingRef | ServiceRef, UnreadableRecord] = _contradictions(page.items)
+        items: dict[TrainingRef | ServiceRef, Item] = {item.ref: item for item in page.items}
+        is_unique = len(items) == len(page.items)
+        contradictions: Contradictions = {} if is_unique else _contradictions(page.items)
+        for ref in contradictions:
+            del items[ref]
         # A later page is newer: a training may change its status while the pages are requested.
-        self._items |= {item.ref: item for item in page.items if item.ref not in contradictions}
+        self._items |= items
         self._note(page, answer)
-        has_new = len(self._items) > known or self._has_new_faults(page, answer)
+        has_new = len(self._items) > known or self._has_new_faults(page)
         if self._short and not has_new:
             self._confirm_end()
             return self._fault()
@@ -134,20 +143,22 @@ class PageCollector(Generic[Item]):
             self._deviations.add(IGNORED_OFFSET)
         self._confirm_end()
 
-    def _has_new_faults(self, page: Page[Item], answer: Answered) -> bool:
+    def _has_new_faults(self, page: Page[Item]) -> bool:
         # An unreadable record may have no identity, so the same bytes tell that a page is the same.
         if not page.unreadable:
             return False
-        digest = hashlib.sha256(answer.body).digest()
-        is_new = digest not in self._faulty_pages
-        self._faulty_pages.add(digest)
+        is_new = page.digest not in self._faulty_pages
+        self._faulty_pages.add(page.digest)
         return is_new
 
     def _note(self, page: Page[Item], answer: Answered) -> None:
         self._bytes += len(answer.body)
         asked_at = self._times.asked_at if self._times else answer.asked_at
+        if page.items:
+            times = AnswerTimes(asked_at=answer.asked_at, answered_at=answer.answered_at)
+            self._pages.append((times, page.items))
         self._times = AnswerTimes(asked_at=asked_at, answered_at=answer.answered_at)
-        self._digest.update(answer.body)
+        self._digests.append(page.digest)
         self._date = server_date(answer.headers, answer.answered_at)
         self._deviations.update(page.deviations)
 
@@ -222,17 +233,22 @@ class PageCollector(Generic[Item]):
         return CompleteList(
             items=tuple(self._items.values()),
             times=self._times,
-            digest=self._digest.digest(),
+            pages=tuple(self._pages),
+            digest=_joined(self._digests),
             deviations=tuple(sorted(self._deviations)),
             unreadable=tuple(self._unreadable),
             server_date=self._date,
         )
 
 
-def _contradictions(items: Sequence[Observation | ServiceInfo]) -> dict[TrainingRef | ServiceRef, UnreadableRecord]:
+def _joined(digests: Sequence[bytes]) -> bytes:
+    return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
+
+
+def _contradictions(items: Sequence[ListedTraining | ServiceInfo]) -> Contradictions:
     """Return the trainings that one page lists with several statuses; a service's own status changes nothing."""
     statuses: dict[TrainingRef, str] = {}
-    trainings = [item for item in items if isinstance(item, Observation)]
+    trainings = [item for item in items if isinstance(item, ListedTraining)]
     found = {item.ref for item in trainings if statuses.setdefault(item.ref, item.status) != item.status}
     return {ref: _contradiction(ref) for ref in found}
 

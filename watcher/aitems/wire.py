@@ -6,15 +6,17 @@ An undocumented status, train type or field is data and is kept unchanged.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
-from watcher.aitems.list_page import ItemReader, Page, read_page, unique
+from watcher.aitems.list_page import ItemReader, KnownList, Page, read_page, unique
 from watcher.aitems.record import BadAnswerError, Record, kind_of, name_in, object_of, refuse, segment_in
 from watcher.aitems.strict_json import NotStrictJsonError, loads
-from watcher.core.training.model import TRAIN_TYPES, Observation, ServiceRef, Source, TrainingRef
+from watcher.core.json_object import JsonObject, json_object
+from watcher.core.training.model import TRAIN_TYPES, ListedTraining, Observation, ServiceRef, Source, TrainingRef
 
 IDENTITY: Final = frozenset({"serviceId", "type", "version", "status"})
 
@@ -72,45 +74,61 @@ class ServiceInfo:
         return name if isinstance(name, str) else None
 
 
-Item = TypeVar("Item", Observation, ServiceInfo)
+Item = TypeVar("Item", ListedTraining, ServiceInfo)
 
 
 def read_training(body: bytes, ref: TrainingRef, times: AnswerTimes) -> ViewedTraining | BadAnswer:
     """Return the training in the answer to a view of ``ref``."""
     try:
         record = _strict_object(body)
-        observation = _observation(record, ref.service_ref, times, Source.VIEW)
-        _expect("type", observation.ref.type, ref.type)
-        _expect("version", observation.ref.version, ref.version)
+        shown, status = _ref(record, ref.service_ref), _status(record)
+        _expect("type", shown.type, ref.type)
+        _expect("version", shown.version, ref.version)
+        observation = Observation(
+            ref=shown,
+            status=status,
+            asked_at=times.asked_at,
+            answered_at=times.answered_at,
+            source=Source.VIEW,
+            record=_others(record),
+        )
     except BadAnswerError as bad:
         return BadAnswer(str(bad))
     missing = [f"missing field: {name}" for name in DOCUMENTED.keys() - OPTIONAL - record.keys()]
     return ViewedTraining(observation, unique(missing + _deviations(record)))
 
 
-def read_trainings(body: bytes, service: ServiceRef, times: AnswerTimes) -> Page[Observation] | BadAnswer:
-    """Return one page of a service's trainings, without the records that cannot be read."""
+def read_trainings(
+    body: bytes, service: ServiceRef, known: KnownList[ListedTraining] | None = None
+) -> Page[ListedTraining] | BadAnswer:
+    """Return one page of a service's trainings, without the records that cannot be read.
 
-    def read(record: Record) -> tuple[Observation, list[str]]:
+    Args:
+        body: the answer.
+        service: the service.
+        known: the latest list of the service, to which this page is added.
+    """
+
+    def read(record: Record, text: bytes | None) -> tuple[ListedTraining, list[str]]:
         if name_in(record, "serviceId") != service.service:
             refuse("serviceId is another service's")
-        return _observation(record, service, times, Source.LIST), _deviations(record)
+        return _listed(record, text, service), _deviations(record)
 
-    return _read_page(body, ItemReader(list_name="trains", identity=("type", "version"), read=read))
+    return _read_page(body, ItemReader(list_name="trains", identity=("type", "version"), read=read), known)
 
 
 def read_services(body: bytes, account: str) -> Page[ServiceInfo] | BadAnswer:
     """Return one page of an account's services, without the records that cannot be read."""
 
-    def read(record: Record) -> tuple[ServiceInfo, list[str]]:
+    def read(record: Record, _text: bytes | None) -> tuple[ServiceInfo, list[str]]:
         return _service(record, account), []
 
     return _read_page(body, ItemReader(list_name="services", identity=("serviceId",), read=read))
 
 
-def _read_page(body: bytes, reader: ItemReader[Item]) -> Page[Item] | BadAnswer:
+def _read_page(body: bytes, reader: ItemReader[Item], known: KnownList[Item] | None = None) -> Page[Item] | BadAnswer:
     try:
-        return read_page(body, reader)
+        return read_page(body, reader, known)
     except BadAnswerError as bad:
         return BadAnswer(str(bad))
 
@@ -132,17 +150,25 @@ def _strict_object(body: bytes) -> Record:
         refuse(str(error))
 
 
-def _observation(record: Record, service: ServiceRef, times: AnswerTimes, source: Source) -> Observation:
+def _listed(record: Record, text: bytes | None, service: ServiceRef) -> ListedTraining:
+    """Return a training of a list; ``text`` are the bytes of its record, where they are known."""
+    others = _others(record) if text is None else JsonObject(text, IDENTITY)
+    return ListedTraining(_ref(record, service), _status(record), others)
+
+
+def _ref(record: Record, service: ServiceRef) -> TrainingRef:
     _expect("serviceId", name_in(record, "serviceId"), service.service)
-    ref = TrainingRef(service.account, service.service, segment_in(record, "type"), segment_in(record, "version"))
-    return Observation(
-        ref=ref,
-        status=name_in(record, "status"),
-        asked_at=times.asked_at,
-        answered_at=times.answered_at,
-        source=source,
-        record={name: value for name, value in record.items() if name not in IDENTITY},
-    )
+    # Thousands of trainings share a type, and a status below.
+    kind = sys.intern(segment_in(record, "type"))
+    return TrainingRef(service.account, service.service, kind, segment_in(record, "version"))
+
+
+def _status(record: Record) -> str:
+    return sys.intern(name_in(record, "status"))
+
+
+def _others(record: Record) -> JsonObject:
+    return json_object({name: value for name, value in record.items() if name not in IDENTITY})
 
 
 def _service(record: Record, account: str) -> ServiceInfo:

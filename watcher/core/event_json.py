@@ -18,6 +18,7 @@ from watcher.core.delivery.facts import (
 from watcher.core.delivery.reason import reason_from_json, reason_json
 from watcher.core.event import Event, IncidentFacts, Kind, PreviousCause
 from watcher.core.incidents.evidence import evidence_json, read_evidence
+from watcher.core.json_object import plain
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.model import RunStart
@@ -55,7 +56,7 @@ def to_json(event: Event) -> dict[str, object]:
         "run": None if event.run is None else run_json(event.run),
         "group": event.group,
         **({} if event.outage is None else {"outage": outage_json(event.outage)}),
-        "training": dict(event.record),
+        "training": plain(event.record),
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -23,6 +25,7 @@ from watcher.core.event_json import (
 )
 from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.incidents.model import Incident
+from watcher.core.json_object import JsonObject, plain
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.routing.matcher import matcher_of, patterns_of
@@ -43,6 +46,12 @@ def read_time(value: str | None) -> datetime | None:
 def write_time(value: datetime | None) -> str | None:
     """Write a nullable time column."""
     return None if value is None else to_text(value)
+
+
+@lru_cache(maxsize=1024)
+def _shared_time(value: str) -> datetime:
+    """Read a time; the trainings of one list have the same times."""
+    return from_text(value)
 
 
 def dump(value: object) -> str:
@@ -66,7 +75,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "gone": snapshot.gone,
         "seq": snapshot.seq,
         "announced_statuses": dump(sorted(snapshot.announced_statuses)),
-        "record": dump(dict(snapshot.record)),
+        "record": dump(plain(snapshot.record)),
         "revision": snapshot.revision + 1,
         "run": None if snapshot.run is None else dump(run_json(snapshot.run)),
     }
@@ -76,17 +85,17 @@ def read_snapshot(row: RowMapping) -> Snapshot:
     """Read a row of ``training``."""
     return Snapshot(
         ref=TrainingRef.from_subject(row["subject"]),
-        status=row["status"],
-        seen_after=from_text(row["seen_after"]),
-        changed_after=read_time(row["changed_after"]),
-        changed_before=read_time(row["changed_before"]),
-        first_seen_at=from_text(row["first_seen_at"]),
+        status=None if row["status"] is None else sys.intern(row["status"]),
+        seen_after=_shared_time(row["seen_after"]),
+        changed_after=None if row["changed_after"] is None else _shared_time(row["changed_after"]),
+        changed_before=None if row["changed_before"] is None else _shared_time(row["changed_before"]),
+        first_seen_at=_shared_time(row["first_seen_at"]),
         pending=None if row["pending"] is None else _read_unconfirmed(json.loads(row["pending"])),
         absent=row["absent"],
         gone=row["gone"],
         seq=row["seq"],
         announced_statuses=frozenset(json.loads(row["announced_statuses"])),
-        record=json.loads(row["record"]),
+        record=JsonObject(row["record"].encode()),
         revision=row["revision"],
         run=None if row["run"] is None else read_run(json.loads(row["run"])),
     )

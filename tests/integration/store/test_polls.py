@@ -13,7 +13,7 @@ from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause, PollState
 from watcher.core.training.catch_up import CatchUp, Outage
-from watcher.core.training.model import Snapshot, Source, UnconfirmedStatus
+from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
 from watcher.store.errors import StaleSnapshot
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore

@@ -160,9 +160,9 @@ class Scene:
         return running_pipeline(self.folder, self.api, self.receiver, polls, tick_seconds=1)
 
     async def pass_by(self, seconds: float) -> None:
-        """Let another training change in each sweep."""
+        """Let the record of another training change in each sweep."""
         for number in range(int(seconds / 15)):
-            self.set(OTHER, ("requesting", "waiting", "learning", "stopping")[number % 4])
+            self.api.created["s1", OTHER.version] = START + timedelta(seconds=number)
             await asyncio.sleep(15)
 
     async def unseen(self, change: Callable[[], None], restore: Callable[[], None]) -> None:

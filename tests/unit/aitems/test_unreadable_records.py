@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import pytest
 
-from watcher.aitems.list_page import Page
-from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo, read_services, read_trainings
-from watcher.core.training.model import Observation, ServiceRef
+from watcher.aitems.list_page import KnownList, Page
+from watcher.aitems.wire import BadAnswer, ServiceInfo, read_services, read_trainings
+from watcher.core.training.model import ListedTraining, ServiceRef
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SERVICE = ServiceRef("main", "6wxgu1abcde")
 GOOD = {
     "serviceId": SERVICE.service,
@@ -82,13 +80,17 @@ def listed(*records: bytes, name: str = "trains") -> bytes:
     return f'{{"{name}": ['.encode() + b", ".join(records) + b'], "offset": 0, "limit": 1000}'
 
 
-def read(*records: bytes) -> Page[Observation]:
-    page = read_trainings(listed(*records), SERVICE, AnswerTimes(asked_at=NOW, answered_at=NOW))
+def read(*records: bytes) -> Page[ListedTraining]:
+    page = read_trainings(listed(*records), SERVICE)
+    known = KnownList[ListedTraining]()
+    for body in (listed(*records), listed(json.dumps(GOOD).encode()), listed(*records), listed(*records)):
+        again = read_trainings(body, SERVICE, known)
+    assert again == page, "the records of an earlier list change the meaning of this one"
     assert isinstance(page, Page), page
     return page
 
 
-def is_read_around(bad: bytes) -> Page[Observation]:
+def is_read_around(bad: bytes) -> Page[ListedTraining]:
     good = json.dumps(GOOD).encode()
     page = read(good, bad, json.dumps({**GOOD, "version": "v9", "status": "completed"}).encode())
     assert [(item.ref.version, item.status) for item in page.items] == [("v1", "learning"), ("v9", "completed")]
@@ -145,7 +147,7 @@ def test_a_control_character_in_a_description_is_read() -> None:
     ],
 )
 def test_a_list_whose_envelope_cannot_be_read_is_a_bad_answer(body: bytes) -> None:
-    assert isinstance(read_trainings(body, SERVICE, AnswerTimes(asked_at=NOW, answered_at=NOW)), BadAnswer)
+    assert isinstance(read_trainings(body, SERVICE), BadAnswer)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.support.paths import DATA
 from watcher.aitems import wire
 from watcher.aitems.list_page import MAX_DEVIATION_LENGTH, MAX_DEVIATIONS, Page
 from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo, ViewedTraining
-from watcher.core.training.model import Observation, ServiceRef, Source, TrainingRef
+from watcher.core.training.model import ListedTraining, Observation, ServiceRef, Source, TrainingRef
 
 SAMPLE = (DATA / "aitems" / "view-training.json").read_bytes()
 TIMES = AnswerTimes(
@@ -50,12 +50,12 @@ def why_bad(body: bytes) -> str:
     return answer.reason
 
 
-def listed(*records: object, **page: object) -> Page[Observation] | BadAnswer:
+def listed(*records: object, **page: object) -> Page[ListedTraining] | BadAnswer:
     body = json.dumps({"trains": records, "offset": 0, "limit": 1000, **page}).encode()
-    return wire.read_trainings(body, SERVICE, TIMES)
+    return wire.read_trainings(body, SERVICE)
 
 
-def page_of(*records: object, **page: object) -> Page[Observation]:
+def page_of(*records: object, **page: object) -> Page[ListedTraining]:
     answer = listed(*records, **page)
     assert isinstance(answer, Page), answer
     return answer
@@ -190,7 +190,7 @@ def test_a_byte_order_mark_is_tolerated() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_can_be_read(body: bytes) -> None:
     view(body)
-    wire.read_trainings(body, SERVICE, TIMES)
+    wire.read_trainings(body, SERVICE)
     wire.read_services(body, "main")
 
 
@@ -206,16 +206,16 @@ def test_any_shape_of_json_can_be_read(changes: dict[str, object]) -> None:
     for body in (record, changes, {"trains": [record]}, {"trains": changes}, {"services": [changes]}):
         data = json.dumps(body).encode()
         view(data)
-        wire.read_trainings(data, SERVICE, TIMES)
+        wire.read_trainings(data, SERVICE)
         wire.read_services(data, "main")
 
 
 def test_a_list_is_read_with_every_train_type() -> None:
     page = page_of(RECORD, {**RECORD, "type": "relatedItem", "status": "waiting"}, {**RECORD, "type": "sequence"})
-    assert [(item.ref.type, item.status, item.source) for item in page.items] == [
-        ("pop", "learning", Source.LIST),
-        ("relatedItem", "waiting", Source.LIST),
-        ("sequence", "learning", Source.LIST),
+    assert [(item.ref.type, item.status) for item in page.items] == [
+        ("pop", "learning"),
+        ("relatedItem", "waiting"),
+        ("sequence", "learning"),
     ]
     assert page.deviations == ("new train type: sequence",)
     assert (page.offset, page.limit) == (0, 1000)
@@ -240,7 +240,7 @@ def test_a_list_without_an_array_is_bad(trains: object) -> None:
 
 
 def test_an_error_instead_of_a_list_is_bad() -> None:
-    answer = wire.read_trainings(b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', SERVICE, TIMES)
+    answer = wire.read_trainings(b'{"error": {"errorCode": "500", "message": "Endpoint Error"}}', SERVICE)
     assert answer == BadAnswer("an error inside a success: 500 Endpoint Error")
 
 

@@ -61,8 +61,8 @@ def _samples(result: PollResult, known: frozenset[str]) -> Mapping[str, Mapping[
 def _sample(result: PollResult) -> Mapping[str, object]:
     """Return the joined shapes of all trainings of a result, to include rare fields."""
     shape: dict[str, object] = {}
-    for observation in result.observations:
-        for name, value in observation.record.items():
+    for item in result.shown:
+        for name, value in item.record.items():
             if len(shape) < FIELD_LIMIT:
                 shape.setdefault(name, shape_of(value))
     return shape

@@ -6,7 +6,7 @@ A poll fails, not a training: "cannot be polled" is never a status of a training
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.incidents.evidence import Evidence, plain_code
-from watcher.core.training.model import Observation, TrainingRef
+from watcher.core.training.model import Observation, Shown, Source, TrainingRef
 
 
 class Cause(StrEnum):
@@ -79,14 +79,35 @@ def _fits(identity: Sequence[str], pattern: Sequence[str | None]) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredPage:
+    """One page of a list, from the start of its request to the end of its answer, UTC."""
+
+    shown: tuple[Shown, ...]
+    asked_at: datetime
+    answered_at: datetime
+
+
+def _observation(item: Shown, page: AnsweredPage) -> Observation:
+    return Observation(
+        ref=item.ref,
+        status=item.status,
+        asked_at=page.asked_at,
+        answered_at=page.answered_at,
+        source=Source.LIST,
+        record=item.record,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
     """A valid answer: complete, in time, and about the service or training that was requested."""
 
-    observations: tuple[Observation, ...]
+    shown: tuple[Shown, ...]
+    """The trainings in it; those of a list have no times of their own."""
     asked_at: datetime
     answered_at: datetime
     digest: bytes
-    """SHA-256 of the body, or of the bodies of all pages."""
+    """SHA-256 of the body, or of the digests of several pages."""
     deviations: tuple[str, ...] = ()
     """Differences from the documents that are no failure, e.g. ``new field: foo``."""
     unreadable: tuple[UnreadableRecord, ...] = ()
@@ -94,6 +115,23 @@ class PollResult:
     server_date: datetime | None = None
     failed_views: Mapping[TrainingRef, PollFailure] = field(default_factory=dict, hash=False)
     """The views that failed, where views replace a list."""
+
+    pages: tuple[AnsweredPage, ...] = ()
+    """The pages of a list, each with its times; empty where the times of the result are those of each training."""
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """The trainings with their times; a list of many is cheaper as it is ``shown``."""
+        return tuple(self.observed(self.shown))
+
+    def observed(self, items: Sequence[Shown]) -> Iterator[Observation]:
+        """Yield some of the trainings with their times: those of the latest page that has them."""
+        whole = AnsweredPage(shown=(), asked_at=self.asked_at, answered_at=self.answered_at)
+        only = self.pages[0] if len(self.pages) == 1 else whole
+        pages = self.pages if items and only is whole else ()
+        page_of = {id(item): page for page in pages for item in page.shown}
+        for item in items:
+            yield item if isinstance(item, Observation) else _observation(item, page_of.get(id(item), only))
 
     def absent(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
         """Return those of these trainings that the answer lacks, and that no unreadable record may stand for."""
@@ -106,8 +144,9 @@ class PollResult:
         return [ref for ref in self._not_shown(known) if may_be_hidden(ref.type, ref.version)]
 
     def _not_shown(self, known: Iterable[TrainingRef]) -> list[TrainingRef]:
-        shown = {observation.ref for observation in self.observations}
-        return [ref for ref in known if ref not in shown]
+        wanted = list(known)
+        shown = {item.ref for item in self.shown} if wanted else frozenset()
+        return [ref for ref in wanted if ref not in shown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +186,7 @@ def join_results(
     latest = max(results, key=lambda result: result.answered_at)
     return PollResult(
         failed_views=failed_views,
-        observations=tuple(observation for result in results for observation in result.observations),
+        shown=tuple(observation for result in results for observation in result.observations),
         asked_at=min(result.asked_at for result in results),
         answered_at=latest.answered_at,
         digest=hashlib.sha256(b"".join(result.digest for result in results)).digest(),

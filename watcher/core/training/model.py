@@ -5,12 +5,13 @@ The names are those of AiTEMS' page "View training". An undocumented status is k
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from watcher.core.timestamps import read_date, require_utc
@@ -135,7 +136,9 @@ class TrainingRef:
         parts = [unquote(part) for part in path.split("/")]
         if kind not in {"training", "watch"} or len(parts) != len(cls.__slots__):
             raise ValueError(f"not a training's subject: {subject!r}")
-        return cls(*parts)
+        account, service, kind, version = parts
+        # A store names thousands of trainings with the same account, service and type.
+        return cls(sys.intern(account), sys.intern(service), sys.intern(kind), version)
 
 
 WATCH_PREFIX: Final = "watch:"
@@ -162,6 +165,34 @@ class RunStart:
 
 
 NO_RECORD: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class Shown(Protocol):
+    """One training in an answer."""
+
+    @property
+    def ref(self) -> TrainingRef:
+        """Its identity."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Its status."""
+        ...
+
+    @property
+    def record(self) -> Mapping[str, object]:
+        """The answer's other fields."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTraining:
+    """One training of a list, without the times of the answer: the same bytes in two lists are one object."""
+
+    ref: TrainingRef
+    status: str
+    record: Mapping[str, object] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,10 @@ class PollCache:
                 self._adopt_polls([poll])
                 self._unwritten_polls.add(poll.key)
 
+    def share_record(self, snapshot: Snapshot, record: Mapping[str, object]) -> None:
+        """Keep the record of the latest list instead of an equal one, so that both need the memory of one."""
+        self._adopt([replace(snapshot, record=record)])
+
     async def flush(self) -> None:
         """Write the notes since the last flush; a note during the write waits for the next one.
 

@@ -16,11 +16,12 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
 from watcher.core.timestamps import to_text
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
-from watcher.core.training.lifecycle import decide, is_recorded, missed, settle, unlisted, vanished
-from watcher.core.training.model import Observation, Snapshot, TrainingRef
+from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished
+from watcher.core.training.model import Observation, Shown, Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
+from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
 from watcher.pipeline.polling.targets import PollContext
 from watcher.pipeline.ports import Clock
 
@@ -115,13 +116,13 @@ class Decider:
         """Decide on every training of a result, and on those that it lacks."""
         poll = context.poll
         before, state = self._cache.poll(poll.key), _answered(result, poll)
-        observations = [item for item in result.observations if poll.concerns(item.ref)]
+        differing = differing_from_recorded(self._cache, poll, result.shown)
         decisions: list[Decision] = []
-        if before.digest != state.digest or self._anything_pending(poll) or self._is_news(observations):
-            decisions = [self._decide(context, item) for item in observations if not self._is_recorded(item)]
-            decisions += self._missing(context, result)
+        if before.digest != state.digest or self._anything_pending(poll) or is_news(self._cache, differing):
+            decisions = [self._decide(context, item) for item in result.observed(differing)]
+            decisions += self._missing(poll, result, differing)
             decisions = _in_one_message(decisions, Kind.BACK, poll, result.answered_at)
-        shown = [item.ref for item in result.observations]
+        shown = (item.ref for item in result.shown)
         update = self._incident_monitor.succeeded(poll, shown, self._clock.utc_now())
         update += self._incident_monitor.dated(poll, result.server_date, result.answered_at)
         if self._lacked_some(poll, decisions):
@@ -190,11 +191,14 @@ class Decider:
         While the list's bytes stay the same, the list would not be read again either. The next list with other bytes
         decides, or the end of the wait for a confirmation.
         """
-        decisions = [self._decide_view(context, item) for item in result.observations]
+        viewed = [item.ref for item in result.shown if self._has_view_state(context.poll, item.ref)]
+        # Only the row of a view of its own can say when an unchanged training was seen.
+        differing = differing_from_recorded(self._cache, context.poll, result.shown)
+        undecided = [item for item in result.shown if item in differing or item.ref not in viewed]
+        decisions = [self._decide_view(context, item) for item in result.observed(undecided)]
         if confirming:
             decisions = [item for item in decisions if item.reason is not DecisionReason.NOT_REPEATED]
         deviations = incomplete_list(result, self._cache.deviations, context.poll.key) if unlisted else ()
-        viewed = [item.ref for item in result.observations if self._has_view_state(context.poll, item.ref)]
         return Changes(
             decisions=decisions,
             deviations=deviations,
@@ -252,15 +256,6 @@ class Decider:
     def _anything_pending(self, poll: Poll) -> bool:
         return any(item.pending or item.absent or item.gone for item in self._cache.known(poll).values())
 
-    def _is_news(self, observations: Iterable[Observation]) -> bool:
-        """Say whether a status differs from the recorded one; a view may have recorded another since these bytes."""
-        known = ((item.status, self._cache.training(item.ref)) for item in observations)
-        return any(snapshot is None or snapshot.status != status for status, snapshot in known)
-
-    def _is_recorded(self, observation: Observation) -> bool:
-        snapshot = self._cache.training(observation.ref)
-        return snapshot is not None and is_recorded(snapshot, observation)
-
     def _decide(self, context: PollContext, observation: Observation) -> Decision:
         # A training is new when an earlier list of its service lacked it. A single watch has no such list.
         new_since = self._cache.poll(context.poll.key).good_asked_at if context.poll.finds_new else None
@@ -274,11 +269,13 @@ class Decider:
             snapshot = with_last_proof(self._cache, context.poll, snapshot)
         return decide(snapshot, observation, self._context(context, observation.ref, new_since), self._clock.utc_now())
 
-    def _missing(self, context: PollContext, result: PollResult) -> list[Decision]:
-        poll = context.poll
+    def _missing(self, poll: Poll, result: PollResult, differing: Iterable[Shown]) -> list[Decision]:
         if poll.training is not None:
             return []
         known = self._cache.known(poll)
+        if len(known) == len(result.shown) and all(item.ref in known for item in differing):
+            # Each of them is shown.
+            return []
         # A training with a watch of its own gets a view before it counts as missing.
         return [self._unlisted(poll, known[ref]) for ref in result.absent(known) if ref not in poll.single]
 

@@ -217,7 +217,7 @@ class PollRunner:
 
     def _note_caught_up(self, target: PollTarget) -> None:
         """Note a good poll for its catch-up; the first one polls the other targets of the catch-up at once."""
-        if target.retired:
+        if target.retired or self._catch_ups.of(target.poll.key) is None:
             return
         # An end that awaits its confirmation belongs to the catch-up too. A group's patience ends that wait.
         pending = any(snapshot.pending for snapshot in self._cache.known(target.poll).values())

@@ -217,7 +217,7 @@ class ServiceLists:
 def as_result(services: ServicesResult) -> PollResult:
     """Return a list of services as the result of a poll."""
     return PollResult(
-        observations=(),
+        shown=(),
         asked_at=services.asked_at,
         answered_at=services.answered_at,
         digest=services.digest,

@@ -19,9 +19,7 @@ def unreadable(*identity: str | None, reason: str = "no status") -> UnreadableRe
 
 
 def result(*records: UnreadableRecord, deviations: tuple[str, ...] = ()) -> PollResult:
-    return PollResult(
-        observations=(), asked_at=NOW, answered_at=NOW, digest=b"", deviations=deviations, unreadable=records
-    )
+    return PollResult(shown=(), asked_at=NOW, answered_at=NOW, digest=b"", deviations=deviations, unreadable=records)
 
 
 @pytest.mark.parametrize(

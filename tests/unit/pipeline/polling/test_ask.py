@@ -35,7 +35,7 @@ class Lists:
         self.calls.append("view")
         seen = Observation(ref=ref, status="learning", asked_at=NOW, answered_at=NOW, source=Source.VIEW, record={})
         assert not first
-        return PollResult(observations=(seen,), asked_at=NOW, answered_at=NOW, digest=b"")
+        return PollResult(shown=(seen,), asked_at=NOW, answered_at=NOW, digest=b"")
 
     async def services(self, *, first: bool = False) -> PollFailure:
         return PollFailure(cause=self.cause, detail="services", asked_at=NOW, ended_at=NOW)

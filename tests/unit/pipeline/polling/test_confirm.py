@@ -17,7 +17,7 @@ from watcher.pipeline.polling.targets import PollTarget
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 CADENCE = Cadence(interval=timedelta(seconds=30), idle_interval=timedelta(seconds=60))
-RESULT = PollResult(observations=(), asked_at=NOW, answered_at=NOW, digest=b"")
+RESULT = PollResult(shown=(), asked_at=NOW, answered_at=NOW, digest=b"")
 
 
 def target_of(service: str) -> PollTarget:
