@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, update
@@ -108,14 +108,24 @@ def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
         connection.execute(insert(schema.training), rows)
 
 
-def _update_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> None:
-    for snapshot in snapshots:
-        row = {f"new_{key}": value for key, value in snapshot_row(snapshot).items()}
-        changed = connection.execute(_UPDATE_SNAPSHOT, {**row, "known_revision": snapshot.revision})
-        if changed.rowcount != 1:
-            raise StaleSnapshot(
-                f"{snapshot.ref.subject} is not at revision {snapshot.revision}; another process wrote it"
-            )
+def _update_snapshots(connection: Connection, snapshots: Sequence[Snapshot]) -> None:
+    if not snapshots:
+        return
+    changed = connection.execute(_UPDATE_SNAPSHOT, [_new_values(snapshot) for snapshot in snapshots])
+    if changed.rowcount != len(snapshots):
+        stale = next((snapshot for snapshot in snapshots if not _is_written(connection, snapshot)), snapshots[0])
+        raise StaleSnapshot(f"{stale.ref.subject} is not at revision {stale.revision}; another process wrote it")
+
+
+def _new_values(snapshot: Snapshot) -> Row:
+    row = {f"new_{key}": value for key, value in snapshot_row(snapshot).items()}
+    return {**row, "known_revision": snapshot.revision}
+
+
+def _is_written(connection: Connection, snapshot: Snapshot) -> bool:
+    # The revision alone cannot tell: another process may have written it once, too.
+    row = connection.execute(_TRAINING, {"subject": snapshot.ref.subject}).mappings().first()
+    return row is not None and dict(row) == snapshot_row(snapshot)
 
 
 _UPDATE_SNAPSHOT = (
@@ -126,6 +136,7 @@ _UPDATE_SNAPSHOT = (
 )
 
 
+_TRAINING = select(schema.training).where(schema.training.c.subject == bindparam("subject"))
 _DELETE_POLL = delete(schema.poll).where(schema.poll.c.key == bindparam("forgotten"))
 _UPSERT_POLL = insert_or_update(schema.poll, schema.poll.c.key)
 _UPSERT_INCIDENT = insert_or_update(schema.incident, schema.incident.c.subject)

@@ -78,6 +78,20 @@ async def test_a_snapshot_that_has_changed_meanwhile_is_refused_with_its_events(
     assert await Outbox(database).unrouted(10) == []
 
 
+@pytest.mark.parametrize("stale", [0, 1, 2])
+async def test_one_changed_snapshot_among_several_is_named_and_refuses_all(
+    database: Database, make_snapshot: Callable[..., Snapshot], stale: int
+) -> None:
+    poll_store = PollStore(database)
+    refs = [TrainingRef("main", "s", "pop", f"v{number}") for number in range(3)]
+    known = await poll_store.record(Batch(snapshots=tuple(make_snapshot(ref=ref) for ref in refs)))
+    await poll_store.record(Batch(snapshots=(replace(known[stale], status="waiting"),)))
+    before = await poll_store.load()
+    with pytest.raises(StaleSnapshot, match=f"pop/v{stale} "):
+        await poll_store.record(Batch(snapshots=tuple(replace(item, status="completed") for item in known)))
+    assert (await poll_store.load()).snapshots == before.snapshots
+
+
 async def test_a_poll_has_one_row_that_is_updated(database: Database) -> None:
     poll_store = PollStore(database)
     await poll_store.record(Batch(polls=(POLL,)))
