@@ -188,8 +188,7 @@ class Corroborator:
 
 def _only(ref: TrainingRef, listed: PollResult) -> PollResult:
     """Return a list as the answer about one training."""
-    shown = tuple(observation for observation in listed.observations if observation.ref == ref)
-    return replace(listed, observations=shown, unreadable=(), deviations=())
+    return replace(listed, shown=tuple(item for item in listed.shown if item.ref == ref), unreadable=(), deviations=())
 
 
 def list_says(ref: TrainingRef, outcome: PollOutcome) -> ListSays:
