@@ -1,4 +1,4 @@
-"""The progress of one attempt, from the library's trace; it decides between "not sent" and "maybe sent".
+"""The progress of one attempt, from its connection; it decides between "not sent" and "maybe sent".
 
 A peer may close a kept connection just as it is used again. Nothing shows then whether it has read the request: a
 reset acknowledges nothing, and an end of stream may follow the request. Such an attempt counts as not sent only where
@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextvars import ContextVar
 from enum import IntEnum
-from typing import Any
+from typing import Final
 
-import httpx2 as httpx
+import httpcore2
 
 from watcher.addresses import ForbiddenAddressError
 from watcher.http.exchange import FailureReason, ProxyKindError
@@ -24,6 +25,7 @@ ENDED_WITHOUT_ANSWER = "Server disconnected"
 ENDED_WITHIN_BODY = "peer closed connection"
 # The error of a proxy begins with the status, e.g. "407 Proxy Authentication Required".
 STATUS_LENGTH = 3
+ASKS_PROXY: Final = b"CONNECT "
 
 
 class Stage(IntEnum):
@@ -33,16 +35,23 @@ class Stage(IntEnum):
     CONNECTING = 1
     ASKING_PROXY = 2
     SECURING = 3
-    WRITING_HEAD = 4
-    WRITTEN_HEAD = 5
+    WRITING = 4
 
 
 class AttemptTrace:
-    """Follows one attempt as its ``trace`` extension.
+    """Follows one attempt; its connection calls these methods in the task of the attempt, see ``CURRENT``."""
 
-    The events are those of httpcore2, e.g. ``http11.send_request_headers.started``. Through a proxy the
-    ``CONNECT`` has the same events, so the method tells them apart.
-    """
+    __slots__ = (
+        "_address_refused",
+        "_answer_began",
+        "_name_failed",
+        "_on_write",
+        "_opened_connection",
+        "_safe",
+        "peer",
+        "stage",
+        "status",
+    )
 
     def __init__(self, on_write: Callable[[], None] | None, *, safe: bool) -> None:
         self.stage = Stage.PREPARING
@@ -56,61 +65,48 @@ class AttemptTrace:
         """Whether a repeat of the request has no effect."""
         self._name_failed = False
         self._address_refused = False
-        self._connection: Any = None
         self._on_write = on_write
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Handle one event of the library."""
-        _, _, step = event.partition(".")
-        match step:
-            case "connect_tcp.started":
-                self.stage = Stage.CONNECTING
-                self._opened_connection = True
-                self._name_proxy(host_and_port(info["host"], info["port"]))
-            case "connect_tcp.failed":
-                cause = info["exception"].__cause__
-                self._name_failed = isinstance(cause, socket.gaierror)
-                self._address_refused = isinstance(cause, ForbiddenAddressError)
-            case "connect_tcp.complete":
-                self._connection = info["return_value"]
-            case "start_tls.started":
-                self.stage = Stage.SECURING
-            case "send_request_headers.started":
-                self._begin_writing(info["request"].method)
-            case "send_request_headers.complete" if self.stage is Stage.WRITING_HEAD:
-                self.stage = Stage.WRITTEN_HEAD
+    def begin_connecting(self, host: str, port: int) -> None:
+        """Note that a connection is opened, to the peer or to a proxy."""
+        self.stage = Stage.CONNECTING
+        self._opened_connection = True
+        connected_to = host_and_port(host, port)
+        if connected_to != self.peer:
+            self.peer = f"{self.peer} through the proxy {connected_to}"
+
+    def note_lookup_failure(self, error: Exception) -> None:
+        """Note that the host has no address, or no allowed one."""
+        self._address_refused = isinstance(error, ForbiddenAddressError)
+        self._name_failed = isinstance(error, socket.gaierror | UnicodeError)
+
+    def begin_tls(self) -> None:
+        """Note that a handshake begins."""
+        self.stage = Stage.SECURING
+
+    def begin_writing(self, data: bytes) -> None:
+        """Note that bytes are about to be written, of the request or of one to a proxy for a tunnel."""
+        if self.stage is Stage.WRITING:
+            return
+        if data.startswith(ASKS_PROXY):
+            self.stage = Stage.ASKING_PROXY
+            return
+        self.stage = Stage.WRITING
+        if self._on_write is not None:
+            self._on_write()
 
     def note_bytes(self) -> None:
         """Note that bytes have arrived."""
-        self._answer_began = self.stage >= Stage.WRITING_HEAD
+        self._answer_began = self.stage is Stage.WRITING
 
     def refuse_address(self) -> None:
         """Note that the host itself is a forbidden address."""
         self._address_refused = True
 
-    def _name_proxy(self, connected_to: str) -> None:
-        if connected_to != self.peer:
-            self.peer = f"{self.peer} through the proxy {connected_to}"
-
-    def _begin_writing(self, method: bytes) -> None:
-        if method == b"CONNECT":
-            self.stage = Stage.ASKING_PROXY
-            return
-        self.stage = Stage.WRITING_HEAD
-        if self._on_write is not None:
-            self._on_write()
-
-    async def clean_up(self) -> None:
-        """Close a connection whose handshake was cancelled; the library does not close it."""
-        # Callbacks of the connection hold the trace by their context. So they would hold megabytes that nobody reads.
-        connection, self._connection = self._connection, None
-        if self.stage is Stage.SECURING and connection is not None:
-            await connection.aclose()
-
-    def surely_not_sent(self, error: Exception | None) -> bool:
-        """Return whether no byte can have left; a request that the library rejects is never written."""
-        rejected_locally = isinstance(error, httpx.LocalProtocolError) and self.stage is Stage.WRITING_HEAD
-        return rejected_locally or self.stage < Stage.WRITING_HEAD
+    @property
+    def surely_not_sent(self) -> bool:
+        """Whether no byte can have left."""
+        return self.stage < Stage.WRITING
 
     def met_idle_close(self, error: Exception) -> bool:
         """Return whether the peer closed a kept connection under a request that may be repeated without an effect."""
@@ -118,15 +114,15 @@ class AttemptTrace:
             self._safe
             and not self._opened_connection
             and not self._answer_began
-            and not self.surely_not_sent(error)
+            and not self.surely_not_sent
             and self.reason(error) is FailureReason.RESET
         )
 
     def reason(self, error: Exception) -> FailureReason:
         """Return the reason for the failure of the attempt."""
-        if self.surely_not_sent(error):
+        if self.surely_not_sent:
             return self._reason_before_writing(error)
-        if isinstance(error, httpx.ProtocolError):
+        if isinstance(error, httpcore2.ProtocolError):
             return _reason_of_breach(str(error))
         if isinstance(error, ssl.SSLError):
             return FailureReason.TLS
@@ -137,15 +133,20 @@ class AttemptTrace:
             return FailureReason.ADDRESS
         if isinstance(error, ProxyKindError):
             return FailureReason.PROXY_KIND
-        match self.stage:
-            case Stage.CONNECTING:
-                return FailureReason.DNS if self._name_failed else FailureReason.CONNECT
-            case Stage.SECURING:
-                return FailureReason.TLS
-            case Stage.ASKING_PROXY:
-                return FailureReason.PROXY
-            case _:
-                return FailureReason.INVALID
+        # The library rejects a malformed request before it writes, on an open connection.
+        if isinstance(error, httpcore2.LocalProtocolError):
+            return FailureReason.INVALID
+        return FailureReason.DNS if self._name_failed else REASONS_BEFORE_WRITING.get(self.stage, FailureReason.INVALID)
+
+
+REASONS_BEFORE_WRITING: Final = {
+    Stage.CONNECTING: FailureReason.CONNECT,
+    Stage.ASKING_PROXY: FailureReason.PROXY,
+    Stage.SECURING: FailureReason.TLS,
+}
+
+CURRENT: Final[ContextVar[AttemptTrace]] = ContextVar("CURRENT")
+"""The attempt of the current task."""
 
 
 def _reason_of_breach(message: str) -> FailureReason:
@@ -164,7 +165,7 @@ def system_error_text(error: BaseException) -> str:
 
     Only fixed texts are used: the message of a library may quote the peer's answer, and that may hold our secret.
     """
-    if isinstance(error, httpx.ProxyError):
+    if isinstance(error, httpcore2.ProxyError):
         return f"status {str(error)[:STATUS_LENGTH]}"
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):

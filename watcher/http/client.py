@@ -1,26 +1,26 @@
 """One call over HTTP: each attempt has a deadline and a byte cap, and the result says whether the request was sent.
 
-Only a request without an effect is attempted again, after the close of a kept connection. The client uses the library's
-transport without the library's client: no redirects, no cookies, no retries, no decompression, and no URLs in logs.
+Only a request without an effect is attempted again, after the close of a kept connection. The client uses the pool
+below the library's client: no redirects, no cookies, no retries, no decompression, and no URLs in logs.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+import httpcore2
 import httpx2 as httpx
 
-from watcher import __version__
 from watcher.addresses import ForbiddenAddressError, forbidden_host_reason
 from watcher.clock import Clock
 from watcher.core.secret import revealed
-from watcher.http.attempt_trace import AttemptTrace, host_and_port, system_error_text
+from watcher.http.attempt_trace import CURRENT, AttemptTrace, system_error_text
 from watcher.http.exchange import (
-    DEFAULT_PORTS,
     Answered,
     FailureReason,
     Headers,
@@ -32,17 +32,9 @@ from watcher.http.exchange import (
     MaybeSent,
     NotSent,
 )
-from watcher.http.noted_stream import ON_BYTES
+from watcher.http.outgoing import Origin, destination, outgoing
 from watcher.http.transport_pool import TransportPool
 
-DEFAULT_HEADERS: Final = {
-    "User-Agent": f"aitems-watcher/{__version__}",
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",
-    # An answer from a cache shows an older state, and a heartbeat must reach its server.
-    "Cache-Control": "no-cache",
-}
-MAX_PORT: Final = 65535
 KEPT_TRIES: Final = 3
 """Kept connections that a call meets closed before it gets a new one of its own.
 
@@ -62,6 +54,17 @@ REASON_TEXTS: Final = {
     FailureReason.TRUNCATED: "the connection ended within the body",
     FailureReason.PROTOCOL: "the answer is not HTTP",
 }
+
+FAILURES: Final = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpx.InvalidURL,
+    HttpSetupError,
+    OSError,
+    UnicodeError,
+)
+"""The errors of an attempt: those of the library, of its transports, and of malformed requests."""
 
 
 class _TooLargeError(Exception):
@@ -105,35 +108,34 @@ class HttpClient:
 
     async def _attempt(self, request: HttpRequest) -> HttpResult:
         attempt = AttemptTrace(request.on_write, safe=request.safe)
-        ON_BYTES.set(attempt.note_bytes)
+        CURRENT.set(attempt)
         asked_at = self._clock.utc_now()
         deadline = asyncio.timeout(self._settings.timeout_seconds)
         try:
             async with deadline:
                 return await self._exchange(request, attempt, asked_at)
-        except (httpx.HTTPError, httpx.InvalidURL, HttpSetupError, OSError, UnicodeError) as error:
+        except FAILURES as error:
             if deadline.expired():
                 return self._late(attempt, asked_at)
             return self._failed(error, attempt, asked_at)
         except _TooLargeError as error:
             return self._too_large(attempt, asked_at, error.max_bytes)
-        finally:
-            await attempt.clean_up()
 
     async def _exchange(self, request: HttpRequest, attempt: AttemptTrace, asked_at: datetime) -> Answered:
-        outgoing = _build(request, attempt)
+        origin, target = destination(revealed(request.url))
+        attempt.peer = origin.peer
         if self._settings.guarded:
-            _guard(outgoing.url, attempt)
-        pool = self._pool.pool_for(outgoing.url, keep_alive=not request.own_connection)
-        response = await pool.handle_async_request(outgoing)
-        attempt.status = response.status_code
+            _guard(origin, attempt)
+        pool = self._pool.pool_for(origin, keep_alive=not request.own_connection)
+        response = await pool.handle_async_request(outgoing(request, origin, target))
+        attempt.status = response.status
         try:
             body = await _read(response, self._settings.max_body_bytes, request.large_body)
         finally:
             await response.aclose()
         return Answered(
-            status=response.status_code,
-            headers=Headers(response.headers.multi_items()),
+            status=response.status,
+            headers=_headers(response.headers),
             body=body,
             asked_at=asked_at,
             answered_at=self._clock.utc_now(),
@@ -141,7 +143,7 @@ class HttpClient:
 
     def _late(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: no complete answer within {self._settings.timeout_seconds:g} s"
-        return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent(None))
+        return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent)
 
     def _too_large(self, attempt: AttemptTrace, asked_at: datetime, max_bytes: int) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: the body is larger than {max_bytes} bytes"
@@ -151,7 +153,7 @@ class HttpClient:
         reason = FailureReason.IDLE_CLOSED if attempt.met_idle_close(error) else attempt.reason(error)
         parts = [attempt.peer, REASON_TEXTS[reason], system_error_text(error)]
         detail = str(error) if isinstance(error, HttpSetupError) else ": ".join(filter(None, parts))
-        sent = not (attempt.met_idle_close(error) or attempt.surely_not_sent(error))
+        sent = not (attempt.met_idle_close(error) or attempt.surely_not_sent)
         return self._failure(attempt, reason, detail, asked_at, sent=sent)
 
     def _failure(
@@ -177,46 +179,32 @@ def is_idle_closed(result: HttpResult) -> bool:
     return isinstance(result, NotSent) and result.reason is FailureReason.IDLE_CLOSED
 
 
-def _build(request: HttpRequest, attempt: AttemptTrace) -> httpx.Request:
-    outgoing = httpx.Request(
-        request.method,
-        revealed(request.url),
-        headers=DEFAULT_HEADERS,
-        content=request.body,
-        extensions={"trace": attempt.trace},
-    )
-    attempt.peer = _peer(outgoing.url)
-    outgoing.headers.update({name: revealed(value) for name, value in request.headers.items()})
-    if request.signer is not None:
-        outgoing.headers.update(request.signer(request.method, outgoing.url.raw_path))
-    return outgoing
-
-
-def _guard(url: httpx.URL, attempt: AttemptTrace) -> None:
-    if url.userinfo:
+def _guard(origin: Origin, attempt: AttemptTrace) -> None:
+    if origin.user_info:
         raise httpx.InvalidURL("a receiver's URL holds no user name or password")
-    host = url.raw_host.decode("ascii")
+    host = origin.raw_host.decode("ascii")
     if fault := forbidden_host_reason(host):
         attempt.refuse_address()
         raise ForbiddenAddressError(f"{host}: {fault}")
 
 
-def _peer(url: httpx.URL) -> str:
-    port = url.port or DEFAULT_PORTS.get(url.scheme, 0)
-    if not url.host or not 0 < port <= MAX_PORT:
-        raise httpx.InvalidURL("not an http:// or https:// URL with a host and a port that exists")
-    return host_and_port(url.raw_host.decode("ascii"), port)
-
-
-async def _read(response: httpx.Response, max_body_bytes: int, large: LargeBody | None) -> bytes:
+async def _read(response: httpcore2.Response, max_body_bytes: int, large: LargeBody | None) -> bytes:
     body = bytearray()
     limit = max_body_bytes
-    async with aclosing(response.aiter_raw()) as chunks:
+    async with aclosing(response.aiter_stream()) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > limit:
                 limit = _next_limit(body, limit, large)
     return bytes(body)
+
+
+def _headers(fields: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Return header fields as text: UTF-8, or else Latin-1."""
+    try:
+        return Headers((name.decode(), value.decode()) for name, value in fields)
+    except UnicodeDecodeError:
+        return Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
 
 
 def _next_limit(body: bytearray, limit: int, large: LargeBody | None) -> int:

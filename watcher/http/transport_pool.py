@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 import httpcore2
 import httpx2 as httpx
@@ -11,11 +11,19 @@ import httpx2 as httpx
 from watcher.core.secret import revealed
 from watcher.http.environment_proxy import checked_proxy, environment_proxy
 from watcher.http.exchange import HttpSettings, HttpSetupError
-from watcher.http.noted_stream import connect_through
-from watcher.http.ssrf_guard import GuardedBackend
+from watcher.http.outgoing import Origin
+from watcher.http.socket_backend import SocketBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class _PoolOptions(TypedDict):
+    ssl_context: ssl.SSLContext
+    max_connections: int
+    max_keepalive_connections: int
+    keepalive_expiry: float
+    network_backend: httpcore2.AsyncNetworkBackend
 
 
 class TransportPool:
@@ -25,16 +33,16 @@ class TransportPool:
         self._settings = settings
         self._tls = tls_context(settings)
         self._own_proxy = checked_proxy(revealed(settings.proxy), "proxy") if settings.proxy is not None else None
-        self._pools: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}
+        self._pools: dict[tuple[str | None, bool], httpcore2.AsyncConnectionPool] = {}
         self._proxies: dict[tuple[str, str, int | None], str | None] = {}
 
-    def pool_for(self, url: httpx.URL, *, keep_alive: bool = True) -> httpx.AsyncHTTPTransport:
-        """Return the pool for ``url``; without ``keep_alive``, each request gets a new connection.
+    def pool_for(self, origin: Origin, *, keep_alive: bool = True) -> httpcore2.AsyncConnectionPool:
+        """Return the pool for an origin; without ``keep_alive``, each request gets a new connection.
 
         Raises:
             ProxyKindError: the environment names a proxy of an unknown kind.
         """
-        proxy = self._own_proxy or self._environment_proxy(url.scheme, url.host, url.port)
+        proxy = self._own_proxy or self._environment_proxy(origin.scheme, origin.host, origin.port)
         if (proxy, keep_alive) not in self._pools:
             self._pools[proxy, keep_alive] = self._open(proxy, keep_alive=keep_alive)
         return self._pools[proxy, keep_alive]
@@ -44,25 +52,35 @@ class TransportPool:
             self._proxies[scheme, host, port] = environment_proxy(scheme, host, port)
         return self._proxies[scheme, host, port]
 
-    def _open(self, proxy: str | None, *, keep_alive: bool) -> httpx.AsyncHTTPTransport:
-        limits = httpx.Limits(
-            max_connections=self._settings.max_connections,
-            max_keepalive_connections=self._settings.max_connections if keep_alive else 0,
-            keepalive_expiry=self._settings.keep_alive_seconds,
-        )
-        tunnel = httpx.Proxy(proxy, ssl_context=self._proxy_tls(proxy)) if proxy else None
-        transport = httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=tunnel)
+    def _open(self, proxy: str | None, *, keep_alive: bool) -> httpcore2.AsyncConnectionPool:
+        limit = self._settings.max_connections
         # The operator chose the proxy, so its address is not checked.
-        guarded = self._settings.guarded and tunnel is None
-        return connect_through(transport, GuardedBackend() if guarded else httpcore2.AnyIOBackend())
-
-    def _proxy_tls(self, proxy: str) -> ssl.SSLContext | None:
-        return self._tls if proxy.startswith("https://") else None
+        backend = SocketBackend(guarded=self._settings.guarded and proxy is None)
+        common: _PoolOptions = {
+            "ssl_context": self._tls,
+            "max_connections": limit,
+            "max_keepalive_connections": limit if keep_alive else 0,
+            "keepalive_expiry": self._settings.keep_alive_seconds,
+            "network_backend": backend,
+        }
+        if proxy is None:
+            return httpcore2.AsyncConnectionPool(**common)
+        given = httpx.Proxy(proxy)
+        return httpcore2.AsyncHTTPProxy(
+            proxy_url=_raw(given.url),
+            proxy_auth=given.raw_auth,
+            proxy_ssl_context=self._tls if given.url.scheme == "https" else None,
+            **common,
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
+
+
+def _raw(url: httpx.URL) -> httpcore2.URL:
+    return httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def tls_context(settings: HttpSettings) -> ssl.SSLContext:
