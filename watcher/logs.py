@@ -35,18 +35,23 @@ class Redactor:
     """Replaces every known secret with stars, in each spelling of a log line."""
 
     def __init__(self) -> None:
-        self._spellings: set[str] = set()
+        self._learned: set[str] = set()
+        self._spellings: list[str] = []
+        """Every spelling, the longest first, as one may contain another."""
 
     def learn(self, secret: Secret) -> Secret:
         """Remember a secret, and return it."""
         text = secret.reveal()
-        if len(text) >= MIN_REDACTED_LENGTH:
-            self._spellings |= {text, json.dumps(text)[1:-1], quote(text), quote(text, safe=""), repr(text)[1:-1]}
+        # Each request reads its secrets again, and nearly all of them are known.
+        if len(text) >= MIN_REDACTED_LENGTH and text not in self._learned:
+            self._learned.add(text)
+            spellings = {text, json.dumps(text)[1:-1], quote(text), quote(text, safe=""), repr(text)[1:-1]}
+            self._spellings = sorted(spellings.union(self._spellings), key=len, reverse=True)
         return secret
 
     def clean(self, text: str) -> str:
-        """Return ``text`` with every known secret replaced, the longest first, as one may contain another."""
-        for spelling in sorted(self._spellings, key=len, reverse=True):
+        """Return ``text`` with every known secret replaced."""
+        for spelling in self._spellings:
             text = text.replace(spelling, STARS)
         return text
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from tests.unit.reports.facts import STEERING
-from watcher.core.secret import Secret
+from watcher.core.secret import STARS, Secret
 from watcher.logs import Redactor, configure
 
 
@@ -86,3 +86,11 @@ def test_an_exception_on_a_terminal_keeps_its_lines_and_no_secret(terminal: Term
     assert "\n    Traceback (most recent call last):\n      File " in text
     assert text.endswith("\n    ValueError: the token ********** is wrong\n")
     assert not STEERING.search(text)
+
+
+@pytest.mark.parametrize("secrets", [("key-of-main", "key-of-main-2"), ("key-of-main-2", "key-of-main")])
+def test_a_secret_that_contains_another_is_hidden_whole(secrets: tuple[str, str]) -> None:
+    redactor = Redactor()
+    for secret in (*secrets, *secrets):
+        redactor.learn(Secret(secret))
+    assert redactor.clean("a key-of-main-2 b key-of-main c") == f"a {STARS} b {STARS} c"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from watcher.clock import Clock
 from watcher.core.polling.rate_limit import BudgetWait, RateLimiter
@@ -52,14 +52,9 @@ class Budget:
         self._pause = (-math.inf, "")
         """The end of the latest pause, in seconds of the monotonic clock, and its cause."""
 
-    @asynccontextmanager
-    async def slot(self, *, first: bool = False) -> AsyncIterator[BudgetSlot]:
+    def slot(self, *, first: bool = False) -> AbstractAsyncContextManager[BudgetSlot]:
         """Wait for a slot and hold it; ``first`` goes before routine requests."""
-        slot = await self._wait(self._first if first else self._routine)
-        try:
-            yield slot
-        finally:
-            self._release(slot)
+        return _HeldSlot(self, first=first)
 
     def pause_for(self, seconds: float, cause: str = "") -> float:
         """Grant no slot for some seconds; slots that are already granted stay valid.
@@ -94,7 +89,9 @@ class Budget:
             self._on_request()
         self._unblock(slot)
 
-    async def _wait(self, queue: deque[asyncio.Future[BudgetSlot]]) -> BudgetSlot:
+    async def wait(self, *, first: bool) -> BudgetSlot:
+        """Wait for a slot, which is to be released; see ``slot``."""
+        queue = self._first if first else self._routine
         waiter: asyncio.Future[BudgetSlot] = asyncio.get_running_loop().create_future()
         queue.append(waiter)
         self._grant()
@@ -103,7 +100,7 @@ class Budget:
         except asyncio.CancelledError:
             # The slot may be granted just before the cancellation; then it must be released.
             if waiter.done() and not waiter.cancelled():
-                self._release(waiter.result())
+                self.release(waiter.result())
             elif waiter in queue:
                 queue.remove(waiter)
             raise
@@ -130,7 +127,8 @@ class Budget:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._grant)
 
-    def _release(self, slot: BudgetSlot) -> None:
+    def release(self, slot: BudgetSlot) -> None:
+        """Free a slot."""
         self._free += 1
         self._unblock(slot)
 
@@ -138,3 +136,20 @@ class Budget:
         if self._unwritten is slot:
             self._unwritten = None
         self._grant()
+
+
+class _HeldSlot(AbstractAsyncContextManager[BudgetSlot]):
+    """A slot during a call."""
+
+    __slots__ = ("_budget", "_first", "_slot")
+
+    def __init__(self, budget: Budget, *, first: bool) -> None:
+        self._budget = budget
+        self._first = first
+
+    async def __aenter__(self) -> BudgetSlot:
+        self._slot = await self._budget.wait(first=self._first)
+        return self._slot
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._budget.release(self._slot)

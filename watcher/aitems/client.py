@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -70,6 +71,9 @@ MAX_BYTES_IN_LOOP: Final = 1024 * 1024
 """The size of a body up to which it is read in the event loop."""
 
 LARGE_LIST: Final = LargeBody(max_bytes=MAX_LIST_BYTES, is_plausible=consists_of_records)
+
+KEPT_SEGMENTS: Final = 1024
+"""Encoded segments of paths that are kept; all versions of a service have most of theirs in common."""
 
 SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
@@ -349,9 +353,14 @@ def _path(*segments: str) -> str:
     Raises:
         ValueError: A segment is empty, ``.`` or ``..``, and would name another path.
     """
-    if not all(segments) or {".", ".."} & set(segments):
-        raise ValueError(f"an id is empty or a dot: {segments!r}")
-    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+    return "".join(map(_encoded, segments))
+
+
+@lru_cache(KEPT_SEGMENTS)
+def _encoded(segment: str) -> str:
+    if segment in {"", ".", ".."}:
+        raise ValueError(f"an id is empty or a dot: {segment!r}")
+    return f"/{quote(segment, safe='')}"
 
 
 def _times(answer: Answered) -> AnswerTimes:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 DELTA_SECONDS: Final = re.compile(r"[0-9]{1,18}")
 MAX_AGE_SECONDS: Final = 365 * 24 * 3600
 """A higher ``Age`` is nonsense, and is ignored."""
+KEPT_DATES: Final = 64
+"""Dates whose value is kept: the answers of one second have the same."""
 
 
 def server_date(headers: Mapping[str, str], now: datetime) -> datetime | None:
@@ -57,6 +60,7 @@ def content_encoding(headers: Mapping[str, str]) -> str | None:
     return None if coding in {"", "identity"} else coding
 
 
+@lru_cache(KEPT_DATES)
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)

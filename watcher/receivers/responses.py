@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +22,8 @@ BODY_LIMIT: Final = 16_384
 SHORTEST_SECRET: Final = 8
 """Shorter parts of a header or address are words such as ``Bearer``, and hiding them makes a text unreadable."""
 SHORTEST_PATH_SECRET: Final = 16
+REDACTORS: Final = 64
+"""Redactors that are kept, as a receiver has the same secrets at nearly every attempt."""
 NOT_RENDERED: Final = Refused(reason=Reason(code=ReasonCode.NOT_RENDERED), scope=RefusalScope.MESSAGE)
 """The outcome of a delivery without the sealed body that its receiver needs."""
 
@@ -36,6 +39,11 @@ def requested_pause_seconds(answered: Answered) -> float | None:
 
 def redactor_for(url: Secret | None, others: Iterable[Secret]) -> Redactor:
     """Return a redactor for the receiver's address, key and headers, which an answer may repeat."""
+    return _redactor_of(url, tuple(others))
+
+
+@lru_cache(REDACTORS)
+def _redactor_of(url: Secret | None, others: tuple[Secret, ...]) -> Redactor:
     redactor = Redactor()
     pieces = {piece for secret in others for piece in _pieces(secret.reveal())}
     pieces |= set(_url_pieces(url.reveal())) if url else set()

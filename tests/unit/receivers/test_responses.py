@@ -57,6 +57,12 @@ def test_the_stored_answer_is_short_and_clean_and_begins_with_the_status() -> No
     assert len(kept) <= ANSWER_LIMIT
 
 
+def test_every_secret_of_a_rotation_is_hidden() -> None:
+    for secret in ("whsec_first-key", "whsec_second-key", "whsec_first-key"):
+        redactor = redactor_for(Secret("https://hook.example/"), [Secret(secret)])
+        assert secret not in shortened_answer(answered(f"bad {secret}".encode(), status=400), redactor)
+
+
 def test_bytes_that_are_no_text_are_stored_as_far_as_readable() -> None:
     assert shortened_answer(answered(b"\xff\xfeok"), NOTHING).endswith("ok")
 

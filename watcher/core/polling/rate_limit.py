@@ -6,7 +6,7 @@ Starts are spread evenly, which is stricter than a token bucket.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 WINDOW_SECONDS: Final = 1.0
@@ -49,7 +49,7 @@ class RateLimiter:
 
     def paused(self, until: float) -> RateLimiter:
         """Return the limiter with no start before ``until``; it never shortens an earlier pause."""
-        return replace(self, free_at=max(self.free_at, until))
+        return RateLimiter(spacing_seconds=self.spacing_seconds, free_at=max(self.free_at, until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
