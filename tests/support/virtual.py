@@ -48,7 +48,6 @@ from watcher.simulator import CallKind
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
-from watcher.store.sqlite import group_commit
 from watcher.store.sqlite.database import open_database
 
 T = TypeVar("T")
@@ -111,27 +110,6 @@ def _run_work(future: asyncio.Future[Any], func: Callable[..., Any], args: tuple
         future.set_exception(error)
 
 
-class _InLoopExecutor:
-    """Replaces the thread of the store's writer: its work runs in the loop, and the virtual time waits for it."""
-
-    def __init__(self, **_options: object) -> None:
-        self._waiting: list[Callable[[], object]] = []
-
-    def submit(self, work: Callable[[], object]) -> None:
-        """Run the work after the callbacks that are ready."""
-        self._waiting.append(work)
-        asyncio.get_running_loop().call_soon(self._run_first)
-
-    def shutdown(self, *, wait: bool) -> None:
-        """Finish what waits."""
-        while wait and self._waiting:
-            self._run_first()
-
-    def _run_first(self) -> None:
-        if self._waiting:
-            self._waiting.pop(0)()
-
-
 class VirtualClock:
     """Wall and monotonic time of a virtual loop; a test can step the wall clock."""
 
@@ -157,7 +135,6 @@ def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, sweep_seconds
     loop = VirtualLoop()
     try:
         with ExitStack() as stack:
-            stack.enter_context(mock.patch.object(group_commit, "ThreadPoolExecutor", _InLoopExecutor))
             for stage in (routing, worker):
                 stack.enter_context(mock.patch.object(stage, "SWEEP_SECONDS", sweep_seconds))
             return loop.run_until_complete(main(VirtualClock(loop)))
