@@ -59,7 +59,7 @@ def shown(*refs: TrainingRef) -> PollResult:
         Observation(ref=ref, status="learning", asked_at=NOW, answered_at=NOW, source=Source.LIST, record={})
         for ref in refs
     ]
-    return PollResult(observations=tuple(found), asked_at=NOW, answered_at=NOW, digest=b"")
+    return PollResult(shown=tuple(found), asked_at=NOW, answered_at=NOW, digest=b"")
 
 
 @pytest.mark.parametrize(
