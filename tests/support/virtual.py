@@ -192,7 +192,7 @@ class FakeApi:
         assert document is None or isinstance(document, dict)
         if document is None:
             return self.not_found(path, asked_at)
-        empty = {name: [] for name in ("services", "trains") if name in document}
+        empty: dict[str, object] = {name: [] for name in ("services", "trains") if name in document}
         return self.answer(200, {**document, **empty}, asked_at=asked_at)
 
     def true_answer(self, path: str, asked_at: datetime | None = None) -> Answered:

@@ -43,6 +43,7 @@ from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.epoch import new_epoch, write_fact
+from watcher.store.errors import StaleSnapshot
 from watcher.store.health_stats import read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
@@ -164,6 +165,8 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
         )
     )
     await store.record(Batch(forgotten_polls=("service:main/s", "training:main/s/pop/v")))
+    with pytest.raises(StaleSnapshot):
+        await store.record(Batch(snapshots=(known,)))
     await store.load()
     await store.load({"main"})
 
