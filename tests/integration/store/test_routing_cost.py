@@ -25,7 +25,7 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.database import Database
 
 MakeEvent = Callable[..., Event]
-FEW, MANY = 5, 40
+FEW, MANY = 5, 20
 
 
 async def statements(work: Callable[[], Awaitable[object]]) -> int:
