@@ -69,9 +69,11 @@ def lists(trainings: int, sweeps: int) -> Sweeps:
 
 
 def views(trainings: int, sweeps: int) -> tuple[Sweeps, list[float]]:
-    """Measure sweeps over single trainings; return the seconds by which each poll missed its interval too."""
-    services = trainings // PER_SERVICE
-    with running(services, list(_single(services))) as (api, watcher):
+    """Measure sweeps over single trainings; return the seconds by which each poll missed its interval too.
+
+    Each has a service of its own, since two of one service share a list.
+    """
+    with running(trainings, list(single(trainings, "30s")), per_service=1) as (api, watcher):
         _wait_for_baseline(api, trainings)
         time.sleep(INTERVAL_SECONDS)
         api.control("starts", on=True)
@@ -116,9 +118,11 @@ def view_figures(measured: Sweeps, lateness: Sequence[float], peer: Peer | None,
 
 
 @contextmanager
-def running(services: int, watches: Sequence[str], *, rate: float = 1000.0) -> Iterator[tuple[Server, Daemon]]:
+def running(
+    services: int, watches: Sequence[str], *, rate: float = 1000.0, per_service: int = PER_SERVICE
+) -> Iterator[tuple[Server, Daemon]]:
     """Run the server and a watcher for its trainings."""
-    with tempfile.TemporaryDirectory() as name, server(services, PER_SERVICE) as api:
+    with tempfile.TemporaryDirectory() as name, server(services, per_service) as api:
         folder = Path(name)
         with daemon(folder, configuration(api, folder, watches, rate=rate)) as watcher:
             yield api, watcher
@@ -139,10 +143,11 @@ def _p1(measured: Sweeps, peer_milliseconds: float | None) -> list[Figure]:
     return figures
 
 
-def _single(services: int) -> Iterator[str]:
+def single(services: int, interval: str) -> Iterator[str]:
+    """Yield the watches of the first training of each service."""
     for service in map(service_name, range(services)):
-        for number in range(PER_SERVICE):
-            yield f'service = "{service}"\ntype = "pop"\nversion = "{version(number)}"\ninterval = "30s"'
+        timing = f'interval = "{interval}"\nidle_interval = "{interval}"'
+        yield f'service = "{service}"\ntype = "pop"\nversion = "{version(0)}"\n{timing}'
 
 
 def _wait_for_baseline(api: Server, polls: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from bench.clients import CLIENTS
 from bench.daemon import Server, server
 from bench.figure import Bar, Figure, Yardstick
-from bench.polling import PER_SERVICE, running
+from bench.polling import PER_SERVICE, running, single
 from bench.world import service_name, version
 
 PATH: Final = f"/api/v1/services/{service_name(0)}/trains/pop/versions/{version(0)}"
@@ -42,14 +42,7 @@ def _ratio(name: str, ours: float, other: float) -> Figure:
 
 
 def _watcher(seconds: float) -> float:
-    services = TRAININGS // PER_SERVICE
-    watches = [
-        f'service = "{service_name(service)}"\ntype = "pop"\nversion = "{version(number)}"\n'
-        'interval = "1s"\nidle_interval = "1s"'
-        for service in range(services)
-        for number in range(PER_SERVICE)
-    ]
-    with running(services, watches, rate=10_000.0) as (api, watcher):
+    with running(TRAININGS, list(single(TRAININGS, "1s")), rate=10_000.0, per_service=1) as (api, watcher):
         time.sleep(5)
         before, polls = watcher.usage(), api.control("counts")["polls"]
         time.sleep(seconds)
