@@ -167,6 +167,12 @@ STEPS = {
         "UPDATE receiver SET parked",
     ),
     "0008": ("ALTER TABLE training ADD COLUMN run",),
+    "0009": (
+        "ALTER TABLE delivery ADD COLUMN first_in_line",
+        "UPDATE delivery SET first_in_line",
+        "DROP INDEX ix_delivery_state",
+        "CREATE INDEX ix_delivery_turn",
+    ),
 }
 """The statements that bring a store to each schema."""
 LONG = {"0005", "0007"}
