@@ -137,10 +137,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         "urgent deliveries do not go first",
-        "watcher/store/delivery/leases.py",
-        ".order_by(_delivery.c.urgent.desc(), _delivery.c.position)",
-        ".order_by(_delivery.c.position)",
-        DELIVERIES,
+        "watcher/store/delivery/queue.py",
+        "[(not row.urgent, row.position)",
+        "[(False, row.position)",
+        LINES,
     ),
     Mutant(
         "an event is marked as routed before its deliveries are made",
