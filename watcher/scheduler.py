@@ -10,6 +10,7 @@ late by more than that second.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -29,6 +30,10 @@ IDLE_SECONDS: Final = 3600.0
 """The wait while no poll is due; without a next time, APScheduler would remove the job."""
 MARGIN_SECONDS: Final = 0.001
 """The job fires this long after the due time, since a timer that fires early would find no due poll."""
+
+
+RUN_ITERATIONS: Final = 2
+"""The iterations of the event loop from the begin of a run to its end."""
 
 
 class Polls(Protocol):
@@ -85,7 +90,14 @@ class Scheduler:
         try:
             await self._check()
         finally:
-            self._engine.shutdown(wait=False)
+            await self._stop()
+
+    async def _stop(self) -> None:
+        self._engine.pause()
+        # A run that has just begun ends within this time; the shutdown would cancel it and log an error.
+        for _ in range(RUN_ITERATIONS):
+            await asyncio.sleep(0)
+        self._engine.shutdown(wait=False)
 
     async def _fire(self) -> None:
         # A coroutine, since APScheduler runs plain functions in threads.

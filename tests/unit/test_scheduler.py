@@ -127,3 +127,25 @@ def test_after_a_step_of_the_wall_clock_polls_keep_their_interval(step: timedelt
     assert len(polls.started) == 4
     assert all(5.5 - TOLERANCE <= wait <= 5.5 + CHECK_SECONDS for wait in waits)
     assert len(polls.steps) == 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_end_while_a_run_just_begins_logs_no_error(turns: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def main(clock: VirtualClock) -> None:
+        polls = Polls(clock, 7.3)
+        scheduler = Scheduler(polls, clock, polls.note_step)  # type: ignore[arg-type]  # VirtualClock fits Clock
+        with apscheduler_on(clock):
+            task = asyncio.create_task(scheduler.run())
+            await asyncio.sleep(7.2)
+            loop, fires_at = asyncio.get_running_loop(), scheduler._engine._timeout.when()
+
+            def cancel_after(left: int) -> None:
+                loop.call_soon(cancel_after, left - 1) if left else task.cancel()
+
+            # Just before the timer of the run, in the same turn of the loop.
+            loop.call_at(fires_at - 1e-10, cancel_after, turns)
+            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.sleep(1)
+
+    run(main)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
