@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.servers import end_accepting
+
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -108,7 +110,7 @@ async def closing_peer(url: str, draw: random.Random) -> AsyncIterator[ClosingPe
     try:
         yield peer
     finally:
-        server.close()
+        await end_accepting(server)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

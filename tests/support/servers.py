@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from slack_sdk.models.blocks import Block
@@ -115,3 +115,14 @@ async def listening(inbox: Inbox) -> AsyncIterator[Inbox]:
     finally:
         server.should_exit = True
         await task
+
+
+ACCEPT_ITERATIONS: Final = 5
+"""The iterations of the event loop until a server knows a connection that was just accepted."""
+
+
+async def end_accepting(listener: asyncio.Server) -> None:
+    """Accept no more connections, and wait until those that were just accepted are known."""
+    listener.close()
+    for _ in range(ACCEPT_ITERATIONS):
+        await asyncio.sleep(0)

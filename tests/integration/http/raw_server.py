@@ -9,6 +9,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from tests.support.servers import end_accepting
+
 HEAD_END = b"\r\n\r\n"
 
 
@@ -84,7 +86,7 @@ async def raw_server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> As
     try:
         yield server
     finally:
-        listener.close()
+        await end_accepting(listener)
         for task in tasks:
             task.cancel()
         for transport in transports:

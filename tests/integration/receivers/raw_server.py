@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.servers import end_accepting
+
 
 @dataclass(slots=True)
 class RawServer:
@@ -36,6 +38,7 @@ async def answering(answer: bytes, *, hangs: bool = False) -> AsyncIterator[RawS
     async with listener:
         yield server
         done.set()
+        await end_accepting(listener)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.servers import end_accepting
 from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
 from watcher.core.messages.reasons import reason_text
@@ -89,6 +90,7 @@ async def server(
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with listener:
         yield listener.sockets[0].getsockname()[1]
+        await end_accepting(listener)
 
 
 async def call(url: str, settings: HttpSettings = GUARDED) -> Any:
