@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.list_end import ListEnd
 from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
 from watcher.aitems.signing import Keys, SignatureV2
@@ -127,8 +126,6 @@ class AitemsClient:
         """The latest list of each service."""
         self._slow_paths: set[str] = set()
         """Paths whose last call met its deadline."""
-        self._list_ends: dict[str, ListEnd] = {}
-        """The end of the last list of each path."""
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> PollResult | PollFailure:
         """View one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
@@ -210,31 +207,18 @@ class AitemsClient:
     async def _pages(
         self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
     ) -> CompleteList[Item] | PollFailure:
-        pages = PageCollector[Item](self._list_ends.get(path))
-        while not pages.complete:
-            stood = pages.stands
-            failure = await self._add_page(pages, path, read, first=first)
-            if failure is not None:
-                # A failed request behind a short page takes nothing from the list; the next list asks again.
-                return pages.complete_list() if stood and pages.stands else failure
-        self._list_ends[path] = pages.end
-        return pages.complete_list()
-
-    async def _add_page(
-        self,
-        pages: PageCollector[Item],
-        path: str,
-        read: Callable[[Answered], Page[Item] | BadAnswer],
-        *,
-        first: bool,
-    ) -> PollFailure | None:
-        answer = await self._get(path + pages.query, first=first, large_body=LARGE_LIST)
-        if pages.ends_at(answer):
-            return None
-        if isinstance(answer, PollFailure):
-            return answer
-        problem = await _read_into(pages, answer, read)
-        return None if problem is None else self._bad(answer, problem)
+        pages = PageCollector[Item]()
+        while True:
+            answer = await self._get(path + pages.query, first=first, large_body=LARGE_LIST)
+            if pages.ends_at(answer):
+                return pages.complete_list()
+            if isinstance(answer, PollFailure):
+                return answer
+            problem = await _read_into(pages, answer, read)
+            if problem is not None:
+                return self._bad(answer, problem)
+            if pages.complete:
+                return pages.complete_list()
 
     async def _get(self, path: str, *, first: bool, large_body: LargeBody | None = None) -> Answered | PollFailure:
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.

@@ -1,4 +1,4 @@
-"""``discover --services-only``: one list of services an account, with and without a daemon."""
+"""``discover --services-only``: one call an account, with and without a daemon."""
 
 from __future__ import annotations
 
@@ -35,10 +35,7 @@ class Place:
 
     @property
     def calls(self) -> tuple[int, int]:
-        """The calls that list services, and those that list trainings.
-
-        Each list takes two: the second confirms that nothing follows the short page.
-        """
+        """The calls that list services, and those that list trainings."""
         return self.api.requests.count(CallKind.SERVICES), self.api.requests.count(CallKind.LIST)
 
 
@@ -58,32 +55,32 @@ async def place(
         yield Place(api, tmp_path, text, runner(capsys))
 
 
-async def test_services_alone_are_one_list_and_have_no_trainings(place: Place) -> None:
+async def test_services_alone_are_one_call_and_have_no_trainings(place: Place) -> None:
     ended = await place.discover("--services-only")
-    assert (ended.status, place.calls) == (0, (2, 0))
+    assert (ended.status, place.calls) == (0, (1, 0))
     assert [watch["service"] for watch in tomllib.loads(ended.out)["watch"]] == list(SERVICES)
     assert "v1" not in ended.out
 
 
-async def test_without_the_option_each_service_is_one_more_list(place: Place) -> None:
+async def test_without_the_option_each_service_is_one_more_call(place: Place) -> None:
     ended = await place.discover()
-    assert (ended.status, place.calls) == (0, (2, 6))
+    assert (ended.status, place.calls) == (0, (1, 3))
     assert ended.out.count('version = "v1"') == 3
 
 
 async def test_json_has_the_services_with_empty_lists(place: Place) -> None:
     ended = await place.discover("--services-only", "--json")
     (account,) = json.loads(ended.out)["accounts"]
-    assert place.calls == (2, 0)
+    assert place.calls == (1, 0)
     assert [(service["service"], service["trainings"]) for service in account["services"]] == [
         (service, []) for service in SERVICES
     ]
 
 
-async def test_a_daemon_makes_the_one_list(place: Place) -> None:
+async def test_a_daemon_makes_the_one_call(place: Place) -> None:
     async with daemon_in_process.running(place.folder, place.text):
         ended = await place.discover("--services-only")
-        assert place.calls == (2, 0)
+        assert place.calls == (1, 0)
     assert "inside the daemon" in ended.err
     assert "v1" not in ended.out
 
