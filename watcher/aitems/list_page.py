@@ -89,7 +89,8 @@ class KnownList(Generic[ListItem]):
         if len(self.items) <= len(items):
             return
         shown = set(map(id, items))
-        for text in [text for text, item in self.items.items() if id(item) not in shown]:
+        # Copied first: a thread may read another list of the same service meanwhile.
+        for text in [text for text, item in list(self.items.items()) if id(item) not in shown]:
             del self.items[text]
             self.deviations.pop(text, None)
 

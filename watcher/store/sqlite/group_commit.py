@@ -110,7 +110,7 @@ class GroupCommit:
         """Return whether the pieces are committed; if not, nothing of them is left."""
         try:
             outcomes, wrote = self._transact(lambda connection: [_in_savepoint(connection, piece) for piece in pieces])
-        except DBAPIError:
+        except Exception:  # noqa: BLE001 - each piece meets its own error again when it runs alone
             # SQLite may have ended the transaction, so that no savepoint is left to return to.
             return False
         self._note_success(wrote=wrote)
@@ -176,12 +176,13 @@ def _in_savepoint(connection: Connection, piece: Piece) -> Outcome:
 
     Raises:
         DBAPIError: a statement failed; the group must end.
+        sqlite3.Error: SQLite has ended the transaction; the group must end.
     """
     file = file_of(connection)
     file.execute("SAVEPOINT piece")
     try:
         outcome = Outcome(result=piece.work(connection))
-    except DBAPIError:
+    except (DBAPIError, sqlite3.Error):
         raise
     except Exception as error:  # noqa: BLE001 - the caller gets it
         file.execute("ROLLBACK TO piece")

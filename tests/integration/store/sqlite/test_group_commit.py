@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.integration.store.conftest import NOW
 from watcher.store.sqlite.database import Database, open_database
-from watcher.store.sqlite.group_commit import LARGEST_GROUP
+from watcher.store.sqlite.group_commit import LARGEST_GROUP, file_of
 
 
 def insert(key: str, value: str = "value") -> Callable[[Connection], None]:
@@ -180,3 +180,24 @@ async def test_closing_finishes_what_waits(path: Path) -> None:
     await asyncio.to_thread(database.close)
     await asyncio.gather(*writes)
     assert len(committed(path)) == 5
+
+
+def ended_by_sqlite(error: Exception) -> Callable[[Connection], None]:
+    """Return work in which SQLite ends the whole transaction, as it may on a full disk, before another error."""
+
+    def work(connection: Connection) -> None:
+        file_of(connection).execute("ROLLBACK")
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize("error", [LookupError(), sqlite3.OperationalError("disk I/O error"), RuntimeError()])
+async def test_a_transaction_that_sqlite_has_ended_fails_no_other_write(
+    database: Database, path: Path, error: Exception
+) -> None:
+    async with asyncio.timeout(20):
+        first, failed, last = await together(database, insert("test-a"), ended_by_sqlite(error), insert("test-c"))
+        assert (first, failed, last) == (None, error, None)
+        await database.write(insert("test-d"))
+    assert committed(path) == ["test-a", "test-c", "test-d"]
