@@ -10,6 +10,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -163,6 +164,7 @@ NAMES: Final = _pattern(NAME_WORDS)
 PROSE: Final = _pattern(PROSE_WORDS)
 
 
+@cache
 def _words_of(name: str) -> str:
     """Return the words of an identifier, in any case, separated by blanks."""
     return re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).replace("_", " ").strip()
@@ -184,12 +186,19 @@ def document_text(path: Path) -> Text:
     return Text(1, text.replace(ALLOWED_SENTENCES.get(path.name, "\0"), ""), is_name=False)
 
 
+@cache
+def _has_retired_name(text: str) -> bool:
+    return NAMES.search(text) is not None
+
+
 def retired(path: Path, texts: Iterable[Text]) -> Iterator[str]:
     """Yield ``file:line: word -> replacement`` for each retired word."""
     name = str(path.relative_to(ROOT))
     if any(name.startswith(exempt) for exempt in EXEMPT):
         return
     for text in texts:
+        if text.is_name and not _has_retired_name(text.text):
+            continue
         pattern, words = (NAMES, NAME_WORDS) if text.is_name else (PROSE, PROSE_WORDS)
         for match in pattern.finditer(text.text):
             line = text.line + text.text.count("\n", 0, match.start())
@@ -204,23 +213,27 @@ def _area_of(path: Path) -> str:
     return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
 
 
-def findings() -> dict[str, list[str]]:
-    """Return the retired words of each area: a package, a folder of tests, or the documents."""
-    found: dict[str, list[str]] = {"documents": []}
+def _files() -> dict[str, list[Path]]:
+    """Return the files of each area: a package, a folder of tests, or the documents."""
+    files: dict[str, list[Path]] = {"documents": list(DOCUMENTS)}
     for path in sorted((ROOT / "watcher").rglob("*.py")) + sorted((ROOT / "tests").rglob("*.py")):
-        names_only = path.is_relative_to(ROOT / "tests")
-        found.setdefault(_area_of(path), []).extend(retired(path, code_texts(path, names_only=names_only)))
-    for path in DOCUMENTS:
-        found["documents"] += retired(path, [document_text(path)])
-    return found
+        files.setdefault(_area_of(path), []).append(path)
+    return files
 
 
-FINDINGS: Final = findings()
+def _findings(path: Path) -> Iterator[str]:
+    is_code = path.suffix == ".py"
+    texts = code_texts(path, names_only=path.is_relative_to(ROOT / "tests")) if is_code else [document_text(path)]
+    return retired(path, texts)
 
 
-@pytest.mark.parametrize("area", sorted(FINDINGS))
+# Each process of a run imports this module, so the files are read by the tests only.
+FILES: Final = _files()
+
+
+@pytest.mark.parametrize("area", sorted(FILES))
 def test_no_retired_word_is_used(area: str) -> None:
-    words = FINDINGS[area]
+    words = [word for path in FILES[area] for word in _findings(path)]
     assert words == [], "\n".join(words)
 
 
@@ -260,8 +273,3 @@ def test_documents_seldom_say_what() -> None:
     pages = [path for path in DOCUMENTS if path.suffix == ".md"]
     rate, _count = _per_thousand(CODE_BLOCK.sub("", path.read_text(encoding="utf-8")) for path in pages)
     assert rate <= MOST_PER_THOUSAND
-
-
-if __name__ == "__main__":
-    for area, words in sorted(FINDINGS.items()):
-        print(f"## {area}: {len(words)}", *words, sep="\n")
