@@ -51,9 +51,10 @@ soak: $(READY)  ## 500 trainings, every fault now and then, MINUTES=30; draws do
 soak-faked: $(READY)  ## the same over days of faked time, HOURS=72; draws docs/soak-72h.svg
 	PYTHONPATH=. $(BIN)/python scripts/soak_faked.py $(or $(HOURS),72)
 
-# A test that starts a daemon mostly waits for it, so that two cores serve three processes.
+# Many tests mostly wait for a server or a daemon, so that two cores serve five processes.
 PYTEST := $(BIN)/python -m pytest
-BESIDE := -n 3 --dist worksteal
+BESIDE := -n 5 --dist worksteal
+SLOW_BESIDE := -n 3 --dist worksteal
 FAST := tests/acceptance tests/integration tests/fuzz tests/unit
 
 test: $(READY)  ## the fast tests, about five minutes on two cores: unit, integration, acceptance
@@ -64,7 +65,7 @@ test-slow: test-slow-parallel test-alone  ## the slow tests of CI: tests/slow on
 
 test-slow-parallel: $(READY)
 	rm -rf $(TALLY)
-	$(PYTEST) -v $(BESIDE) --tally $(TALLY)/slow tests/slow
+	$(PYTEST) -v $(SLOW_BESIDE) --tally $(TALLY)/slow tests/slow
 
 test-alone: $(READY)
 	$(PYTEST) -v --tally $(TALLY)/alone tests/alone

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests.support.fault_table import NAMED, TALLY, Row
 from tests.support.paths import DATA
+from tests.support.shares import shares
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, pytest makes folders of its own
 MEMORY_BYTES: Final = 1_000_000_000
@@ -67,6 +68,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=[item for item in items if not _is_selected(item)])
     # The longest tests start first, so that the other process does the rest meanwhile.
     items[:] = sorted(filter(_is_selected, items), key=lambda item: item.get_closest_marker("torture") is None)
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    if processes > 1 and not TALLY.full:
+        items[:] = shares(items, processes)
 
 
 def _is_selected(item: pytest.Item) -> bool:
