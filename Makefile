@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-slow-parallel test-alone test-wheel test-oldest test-systemd coverage torture \
-  bench bench-quick bench-peers mutants soak soak-faked fuzz lint format lock wheel wheels docs clean
+  bench bench-quick bench-plots bench-peers mutants soak soak-faked fuzz lint format lock wheel wheels docs clean
 # With -j, tests that must run alone would run beside the others.
 .NOTPARALLEL:
 
@@ -37,6 +37,9 @@ bench: $(READY)  ## the figures of docs/performance.md beside peers of the same 
 
 bench-quick: $(READY)  ## smaller figures within two minutes
 	PYTHONPATH=. $(BIN)/python -m bench --quick $(CASES)
+
+bench-plots: $(READY)  ## draw the cost of a unit by size into docs/performance.svg (a quarter of an hour)
+	PYTHONPATH=. $(BIN)/python -m bench.plots
 
 bench-peers: $(READY)  ## install the peers of the benchmark: aiohttp and httpx by pip, Prometheus by apt (as root)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers.txt

@@ -58,8 +58,9 @@ class Sweeps:
 
 def lists(trainings: int, sweeps: int) -> Sweeps:
     """Measure sweeps over lists of 1,000 trainings, 1 % of which change in each sweep."""
-    with running(trainings // PER_SERVICE, [LISTED]) as (api, watcher):
-        _wait_for_baseline(api, trainings // PER_SERVICE)
+    services, each = max(1, trainings // PER_SERVICE), min(PER_SERVICE, trainings)
+    with running(services, [LISTED], per_service=each) as (api, watcher):
+        _wait_for_baseline(api, services)
         before, polls = watcher.usage(), api.control("counts")["polls"]
         for _ in range(sweeps):
             api.control("move", share=CHANGED_SHARE)
