@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -59,6 +59,20 @@ class Daemon:
         text = _get(f"http://127.0.0.1:{self.web_port}/metrics").decode()
         samples = (line for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
         return sum(float(line.rpartition(" ")[2]) for line in samples)
+
+    def wait_for_baseline(self) -> None:
+        """Wait until every target was polled once, as ``/readyz`` says.
+
+        Raises:
+            RuntimeError: It takes longer than two minutes.
+        """
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            with suppress(OSError):
+                _get(f"http://127.0.0.1:{self.web_port}/readyz")
+                return
+            time.sleep(0.1)
+        raise RuntimeError("the daemon was not ready in time")
 
     def metrics(self) -> str:
         """Return the page of metrics."""

@@ -43,7 +43,8 @@ def _ratio(name: str, ours: float, other: float) -> Figure:
 
 def _watcher(seconds: float) -> float:
     with running(TRAININGS, list(single(TRAININGS, "1s")), rate=10_000.0, per_service=1) as (api, watcher):
-        time.sleep(5)
+        watcher.wait_for_baseline()
+        time.sleep(2)
         before, polls = watcher.usage(), api.control("counts")["polls"]
         time.sleep(seconds)
         used = watcher.usage().since(before).cpu_seconds
