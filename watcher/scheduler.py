@@ -3,9 +3,10 @@
 APScheduler only gives the signal. The poller decides which polls are due, and runs them in its own tasks, since
 APScheduler 3 cancels its jobs at shutdown.
 
-APScheduler 3 counts on the wall clock, so a step back would silence it for the length of the step. Once a second, a
-check on the loop's own time starts due polls too, reports progress, and sets the job anew after a step. No poll is
-late by more than that second.
+APScheduler 3 counts on the wall clock, so a step back would silence it for the length of the step. A second wait, on
+the loop's own time, ends a second after the due time and starts a poll that the job has not: no poll is late by more
+than that. Its other ends, at each change of the schedule and every ten seconds at least, report progress and find a
+step of the wall clock. Nothing wakes the loop between.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from watcher.clock import STEP_SECONDS, Clock
 
 log = structlog.get_logger()
 
-CHECK_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 1.0
+"""A poll that the job has not started so long after its due time is started without it."""
+LONGEST_WAIT_SECONDS: Final = 10.0
+"""The longest time between two ticks: a step of the wall clock is found within it."""
 LEAST_WAIT_SECONDS: Final = 0.05
 """Polls that are due within this time start together. APScheduler loops for ever on a next time that is not later."""
 IDLE_SECONDS: Final = 3600.0
@@ -61,11 +65,11 @@ class NextPoll(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """Return the next time, see APScheduler's ``BaseTrigger``."""
         # As a run begins, APScheduler asks for the next time. It would skip one that came before the run has ended.
-        return now + timedelta(seconds=self._wait_seconds() if previous is None else CHECK_SECONDS)
+        return now + timedelta(seconds=self._wait_seconds() if previous is None else LATE_SECONDS)
 
 
 class Scheduler:
-    """Calls ``polls.tick`` when a poll is due, and at least once a second.
+    """Calls ``polls.tick`` when a poll is due, and at least every ten seconds.
 
     Args:
         polls: the polling stage.
@@ -88,7 +92,7 @@ class Scheduler:
         """Run until cancelled."""
         self._engine.start()
         try:
-            await self._check()
+            await self._follow_schedule()
         finally:
             await self._stop()
 
@@ -104,11 +108,11 @@ class Scheduler:
         self._polls.tick()
         self._set_anew()
 
-    async def _check(self) -> None:
-        """Start due polls and follow the schedule, at each change of it and at least once a second."""
+    async def _follow_schedule(self) -> None:
+        """Set the job anew at each change of the schedule, start what it has missed, and find steps of the clock."""
         offset = self._offset()
         while True:
-            await self._polls.rescheduled(CHECK_SECONDS)
+            await self._polls.rescheduled(self._longest_wait())
             self._polls.tick()
             self._follow()
             step = self._offset() - offset
@@ -117,6 +121,12 @@ class Scheduler:
                 self._set_anew()
                 self._on_step()
                 offset += step
+
+    def _longest_wait(self) -> float:
+        due = self._polls.next_due()
+        if due is None:
+            return LONGEST_WAIT_SECONDS
+        return min(max(due - self._clock.monotonic(), 0.0) + LATE_SECONDS, LONGEST_WAIT_SECONDS)
 
     def _follow(self) -> None:
         """Set the job anew if another poll is the next one."""

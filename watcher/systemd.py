@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Mapping
@@ -40,6 +41,11 @@ class Systemd:
             return ()
         margin = min(self._watchdog_microseconds * WATCHDOG_MARGIN, MAX_WATCHDOG_MARGIN_SECONDS * 1_000_000)
         return (f"WATCHDOG_USEC={self._watchdog_microseconds - int(margin)}",)
+
+    @property
+    def watchdog_seconds(self) -> float:
+        """The watchdog time; infinite without a watchdog."""
+        return self._watchdog_microseconds / 1_000_000 or math.inf
 
     @property
     def enabled(self) -> bool:

@@ -137,6 +137,8 @@ def run(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], *, sweep_seconds
         with ExitStack() as stack:
             for stage in (routing, worker):
                 stack.enter_context(mock.patch.object(stage, "SWEEP_SECONDS", sweep_seconds))
+                idle_seconds = max(sweep_seconds, stage.IDLE_SECONDS)
+                stack.enter_context(mock.patch.object(stage, "IDLE_SECONDS", idle_seconds))
             return loop.run_until_complete(main(VirtualClock(loop)))
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())

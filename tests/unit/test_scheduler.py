@@ -1,4 +1,4 @@
-"""The scheduler fires when a poll is due, and checks once a second."""
+"""The scheduler wakes when a poll is due, and looks at the clocks every ten seconds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tests.support.virtual_daemon import apscheduler_on
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.schedule import Cadence
 from watcher.core.training.model import ServiceRef
+from watcher.pipeline.polling import poller
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
-from watcher.scheduler import CHECK_SECONDS, Scheduler
+from watcher.scheduler import LATE_SECONDS, LONGEST_WAIT_SECONDS, Scheduler
 
 TOLERANCE: Final = 0.01
 HALF_MINUTE: Final = timedelta(seconds=30)
@@ -74,14 +75,15 @@ def test_polls_start_on_time_at_any_fraction_of_a_second() -> None:
     assert run(main) == pytest.approx([7.3, 14.6, 21.9, 29.2], abs=TOLERANCE)
 
 
-def test_an_idle_scheduler_wakes_about_once_a_second() -> None:
+@pytest.mark.parametrize(("interval", "most"), [(30, 12), (300, 7), (7.3, 24)])
+def test_an_idle_scheduler_wakes_for_its_polls_and_every_ten_seconds(interval: float, most: int) -> None:
     async def main(clock: VirtualClock) -> int:
-        async with scheduling(clock, 30) as polls:
+        async with scheduling(clock, interval) as polls:
             await asyncio.sleep(60)
         return len(polls.ticks)
 
-    # 60 checks, and two more ticks a poll: the job's, and that which follows the new start.
-    assert run(main) <= 65
+    # Six waits of ten seconds, and two ticks a poll: the job's, and that which follows the new start.
+    assert run(main) <= most
 
 
 def test_a_poll_that_is_brought_forward_starts_at_once() -> None:
@@ -96,7 +98,7 @@ def test_a_poll_that_is_brought_forward_starts_at_once() -> None:
     assert run(main) == pytest.approx([0.5, 0.75], abs=TOLERANCE)
 
 
-def test_during_a_pause_nothing_but_the_check_wakes_the_scheduler() -> None:
+def test_during_a_pause_the_scheduler_hardly_wakes() -> None:
     async def main(clock: VirtualClock) -> tuple[int, list[float]]:
         async with scheduling(clock, 3) as polls:
             await asyncio.sleep(1.5)
@@ -109,7 +111,7 @@ def test_during_a_pause_nothing_but_the_check_wakes_the_scheduler() -> None:
         return ticks, polls.started
 
     ticks, started = run(main)
-    assert ticks <= 14
+    assert ticks <= 4
     assert started == pytest.approx([11.5], abs=TOLERANCE)
 
 
@@ -125,8 +127,24 @@ def test_after_a_step_of_the_wall_clock_polls_keep_their_interval(step: timedelt
     polls = run(main)
     waits = [later - earlier for earlier, later in zip([0.0, *polls.started], polls.started, strict=False)]
     assert len(polls.started) == 4
-    assert all(5.5 - TOLERANCE <= wait <= 5.5 + CHECK_SECONDS for wait in waits)
+    assert all(5.5 - TOLERANCE <= wait <= 5.5 + LATE_SECONDS + TOLERANCE for wait in waits)
     assert len(polls.steps) == 1
+
+
+def test_a_step_of_the_wall_clock_is_found_while_no_poll_is_due() -> None:
+    async def main(clock: VirtualClock) -> list[float]:
+        async with scheduling(clock, 300) as polls:
+            await asyncio.sleep(65)
+            clock.step = timedelta(hours=-1)
+            await asyncio.sleep(20)
+        return polls.steps
+
+    (found_at,) = run(main)
+    assert 65 < found_at <= 65 + LONGEST_WAIT_SECONDS + TOLERANCE
+
+
+def test_the_polling_stage_expects_a_tick_as_often_as_the_scheduler_makes_one() -> None:
+    assert poller.TICK_SECONDS == LONGEST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize("turns", range(4))

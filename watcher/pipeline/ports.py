@@ -326,6 +326,10 @@ class Retention(Protocol):
 class WriteHealth(Protocol):
     """Whether the store can be written."""
 
+    async def until_write(self, at_most_seconds: float) -> bool:
+        """Wait for a write, at most this long, and return whether there is one; do not wait while one fails."""
+        ...
+
     async def fault(self, now: float) -> str | None:
         """Return the cause that keeps the store from being written, if any; ``now`` in monotonic seconds."""
         ...

@@ -25,6 +25,9 @@ log = structlog.get_logger()
 BATCH: Final = 500
 """Events of one transaction, so that a long one delays no poll."""
 SWEEP_SECONDS: Final = 10.0
+"""After a fault, the rest is routed so much later."""
+IDLE_SECONDS: Final = 60.0
+"""Events whose wake-up was lost are looked for so often."""
 
 
 class Router:
@@ -57,13 +60,16 @@ class Router:
     async def run(self) -> None:
         """Route forever; a wake-up is only a hint, the sweep finds every unrouted event."""
         while True:
+            self._observer.progressed("routing", SWEEP_SECONDS)
+            longest = IDLE_SECONDS
             try:
                 await self.drain()
             except Exception:
                 # The events are still unrouted, and the next sweep tries again.
                 log.exception("routing.failed")
-            self._observer.progressed("routing", SWEEP_SECONDS)
-            await self.wake.wait(SWEEP_SECONDS)
+                longest = SWEEP_SECONDS
+            self._observer.progressed("routing", longest)
+            await self.wake.wait(longest)
 
     async def drain(self) -> int:
         """Route every unrouted event, then release the groups that waited for that; return the number of events."""

@@ -33,6 +33,9 @@ from watcher.pipeline.repeated import until_current
 log = structlog.get_logger()
 
 CHECK_SECONDS: Final = 1.0
+"""The store is checked so long after a write began, and so often while it cannot be written."""
+IDLE_SECONDS: Final = 5.0
+"""Without a write, the store is checked so often."""
 ATTEMPTS: Final = 5
 FIRST_WAIT_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 5.0
@@ -114,7 +117,7 @@ class DirectNotifier:
 
 
 class StoreOutageHandler:
-    """Checks once a second whether the store can be written."""
+    """Checks whether the store can be written: a second after each write, and every five seconds without one."""
 
     def __init__(  # noqa: PLR0913 - wired once
         self,
@@ -160,11 +163,17 @@ class StoreOutageHandler:
                 except Exception:
                     if self._may_log():
                         log.exception("store.check_failed")
-                self._observer.progressed("store-check", CHECK_SECONDS)
-                await asyncio.sleep(CHECK_SECONDS)
+                await self._wait()
         finally:
             if self._notifying is not None:
                 self._notifying.cancel()
+
+    async def _wait(self) -> None:
+        """Wait for the next check."""
+        self._observer.progressed("store-check", IDLE_SECONDS)
+        if self._failure is not None or await self._write_health.until_write(IDLE_SECONDS):
+            self._observer.progressed("store-check", CHECK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
 
     async def once(self) -> None:
         """Check the store once: notice a failure, or its end."""

@@ -1,14 +1,14 @@
 """Notifications to systemd: ready, watchdog, status line, reloading, stopping.
 
-A task on the event loop sends ``WATCHDOG=1`` once a second, but only while every loop makes progress. A blocked event
-loop sends nothing, and a stage that hangs stops the notifications although the other stages go on.
+A task on the event loop sends ``WATCHDOG=1`` every five seconds, but only while every loop makes progress. A blocked
+event loop sends nothing, and a stage that hangs stops the notifications although the other stages go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
@@ -17,8 +17,11 @@ from watcher.systemd import READY, STOPPING, WATCHDOG, Systemd, extend_timeout, 
 
 log = structlog.get_logger()
 
-INTERVAL_SECONDS: Final = 1.0
-STATUS_EVERY: Final = 5
+INTERVAL_SECONDS: Final = 5.0
+"""A shorter watchdog time has a shorter interval, see ``WATCHDOG_SHARE``."""
+WATCHDOG_SHARE: Final = 0.2
+"""The share of the watchdog time that an interval takes at most."""
+STATUS_EVERY: Final = 6
 """The status line is sent once in so many intervals."""
 STATUS_SECONDS: Final = 5.0
 """The deadline for reading the status line."""
@@ -62,6 +65,7 @@ class SystemdNotifier:
         """Notify until cancelled."""
         interval = 0
         self._systemd.notify(*self._systemd.shortened_watchdog)
+        seconds = min(INTERVAL_SECONDS, self._systemd.watchdog_seconds * WATCHDOG_SHARE)
         while True:
             if not self._ready:
                 self._notify_start()
@@ -70,7 +74,7 @@ class SystemdNotifier:
             if interval % STATUS_EVERY == 0:
                 await self._notify_status()
             interval += 1
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await self._rest(seconds)
 
     @asynccontextmanager
     async def reloading(self) -> AsyncIterator[None]:
@@ -87,6 +91,15 @@ class SystemdNotifier:
     def stopping(self) -> None:
         """Notify that the daemon stops."""
         self._systemd.notify(STOPPING, status("stopping"))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long; at the start, only until the first round has ended."""
+        if self._ready:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._first_round.wait()
 
     def _notify_start(self) -> None:
         if not self._first_round.is_set():

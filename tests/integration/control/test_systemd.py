@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.daemon_in_process import eventually
+from tests.support.virtual import VirtualClock, run
 from watcher.systemd import READY, Systemd, extend_timeout, reloading, status
 from watcher.wiring import systemd_notifier as notifier
 from watcher.wiring.systemd_notifier import SystemdNotifier
@@ -113,6 +114,47 @@ async def test_it_is_ready_after_the_first_polls_and_extends_the_start_until_the
     await eventually(lambda: has_sent("READY=1"))
     assert f"STATUS={await status_text()}" in messages
     running.cancel()
+
+
+async def test_it_is_ready_as_soon_as_the_first_polls_have_ended(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "INTERVAL_SECONDS", 3600.0)
+    stages, messages = FakeStages(), list[str]()
+    systemd_notifier = SystemdNotifier(
+        Systemd({"NOTIFY_SOCKET": listener.getsockname()}), stages.first_round, lambda: stages.late, status_text
+    )
+    running = asyncio.create_task(systemd_notifier.run())
+
+    def has_sent(line: str) -> bool:
+        messages.extend(received(listener))
+        return line in messages
+
+    await eventually(lambda: has_sent("EXTEND_TIMEOUT_USEC=30000000"))
+    stages.first_round.set()
+    await eventually(lambda: has_sent("READY=1"))
+    running.cancel()
+
+
+@pytest.mark.parametrize(("watchdog_seconds", "least", "most"), [(60, 12, 13), (10, 30, 31), (5, 60, 61), (0, 12, 13)])
+def test_the_watchdog_is_notified_every_five_seconds_and_several_times_within_a_shorter_watchdog_time(
+    monkeypatch: pytest.MonkeyPatch, watchdog_seconds: int, least: int, most: int
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(Systemd, "notify", lambda _self, *lines: sent.extend(lines))
+
+    async def main(_clock: VirtualClock) -> None:
+        stages = FakeStages()
+        stages.first_round.set()
+        systemd = Systemd({"NOTIFY_SOCKET": "@none", "WATCHDOG_USEC": f"{watchdog_seconds}000000"})
+        running = asyncio.create_task(
+            SystemdNotifier(systemd, stages.first_round, lambda: stages.late, status_text).run()
+        )
+        await asyncio.sleep(60)
+        running.cancel()
+
+    run(main)
+    assert least <= sent.count("WATCHDOG=1") <= most
 
 
 @pytest.mark.usefixtures("quick")

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 from sqlalchemy import Connection
 
@@ -35,8 +36,16 @@ class WriteHealth:
 
     def __init__(self) -> None:
         self.good = False
+        self.writing = asyncio.Event()
+        self.checks = 0
+
+    async def until_write(self, at_most_seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.writing.wait(), at_most_seconds)
+        return self.writing.is_set()
 
     async def fault(self, _now: float) -> str | None:
+        self.checks += 1
         return None if self.good else "disk-full"
 
     async def free_bytes(self) -> int:
@@ -286,3 +295,55 @@ def test_a_check_that_crashes_is_logged_once_a_minute(tmp_path: Path) -> None:
 
     run(main)
     assert logged == ["store.check_failed", "store.check_failed"]
+
+
+@contextmanager
+def checked_regularly(folder: Path, clock: VirtualClock, write_health: WriteHealth) -> Iterator[Polling]:
+    polling = Polling()
+    with keeping(folder, clock, [], write_health, polling) as (handler, _):
+        checks = asyncio.create_task(handler.run())
+        yield polling
+        checks.cancel()
+
+
+@pytest.mark.parametrize(("writing", "least", "most"), [(False, 11, 13), (True, 58, 61)])
+def test_a_store_is_checked_each_second_while_it_is_written_and_every_five_seconds_otherwise(
+    tmp_path: Path, *, writing: bool, least: int, most: int
+) -> None:
+    async def main(clock: VirtualClock) -> int:
+        write_health = WriteHealth()
+        write_health.good = True
+        if writing:
+            write_health.writing.set()
+        with checked_regularly(tmp_path, clock, write_health):
+            await asyncio.sleep(60)
+        return write_health.checks
+
+    assert least <= run(main) <= most
+
+
+@pytest.mark.parametrize("after_seconds", [0.5, 3.0, 4.9])
+def test_a_fault_is_noticed_within_a_second_of_the_next_write(tmp_path: Path, after_seconds: float) -> None:
+    async def main(clock: VirtualClock) -> list[str]:
+        write_health = WriteHealth()
+        write_health.good = True
+        with checked_regularly(tmp_path, clock, write_health) as polling:
+            await asyncio.sleep(20 + after_seconds)
+            write_health.good = False
+            write_health.writing.set()
+            await asyncio.sleep(1.1)
+        return polling.calls
+
+    assert run(main) == ["pause"]
+
+
+def test_the_end_of_a_fault_is_noticed_within_a_second_without_a_write(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> list[str]:
+        write_health = WriteHealth()
+        with checked_regularly(tmp_path, clock, write_health) as polling:
+            await asyncio.sleep(20)
+            write_health.good = True
+            await asyncio.sleep(1.1)
+        return polling.calls
+
+    assert run(main) == ["pause", "resume"]

@@ -29,6 +29,9 @@ from watcher.pipeline.wakeup import Wake
 log = structlog.get_logger()
 
 SWEEP_SECONDS: Final = 10.0
+"""While something waits, it is looked for so often."""
+IDLE_SECONDS: Final = 60.0
+"""While nothing waits, a delivery whose wake-up was lost is looked for so often."""
 PARALLEL: Final = 4
 """Attempts at a time at a receiver without a pace, each of another line."""
 PARALLEL_FAST: Final = 32
@@ -110,10 +113,12 @@ class DeliveryWorker:
                     await self.probe()
                     to_probe = False
                 await self.drain()
-                if not self._pace.is_paused(self._clock.monotonic()) and self._clock.monotonic() >= self._expire_at:
+                due_at = await self._next_due()
+                if due_at is not None and self._may_expire():
                     await self._expire()
+                    due_at = await self._next_due()
                 await self._announce_dead_letters()
-                await self.wake.wait(await self._idle_seconds())
+                await self.wake.wait(self._idle_seconds(due_at))
             except Exception:
                 # Leased deliveries become due again when their lease ends.
                 log.exception("delivery.loop_failed", receiver=self._name)
@@ -185,6 +190,10 @@ class DeliveryWorker:
         await self._expire()
         await self._announce_dead_letters()
 
+    def _may_expire(self) -> bool:
+        now = self._clock.monotonic()
+        return not self._pace.is_paused(now) and now >= self._expire_at
+
     def _is_hopeless(self) -> bool:
         """Say whether no delivery has arrived for longer than any wait lasts.
 
@@ -215,9 +224,12 @@ class DeliveryWorker:
             self._may_announce_at = self._clock.monotonic() + ANNOUNCE_SECONDS
             self._parts.on_events()
 
-    async def _idle_seconds(self) -> float:
-        due_at = await self._deliveries.next_due(self._name, oldest_only=await self._monitor.is_parked())
-        longest = SWEEP_SECONDS
+    async def _next_due(self) -> datetime | None:
+        """Return the next time that something is to be done about a delivery; ``None`` while nothing waits."""
+        return await self._deliveries.next_due(self._name, oldest_only=await self._monitor.is_parked())
+
+    def _idle_seconds(self, due_at: datetime | None) -> float:
+        longest = IDLE_SECONDS if due_at is None else SWEEP_SECONDS
         if self._attempts.has_dead_letters:
             longest = min(longest, max(self._may_announce_at - self._clock.monotonic(), 0.01))
         if due_at is None:

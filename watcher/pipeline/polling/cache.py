@@ -19,6 +19,7 @@ from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
 from watcher.pipeline.ports import PollStore
+from watcher.pipeline.wakeup import Wake
 
 
 class PollCache:
@@ -33,6 +34,8 @@ class PollCache:
         self._incident_rows: dict[str, IncidentRow] = {}
         self.deviations: frozenset[str] = frozenset()
         """The descriptions of the deviations that were logged already."""
+        self.changed = Wake()
+        """Ends a wait when the next flush may have something to write."""
         self._unwritten_trainings: set[TrainingRef] = set()
         self._unwritten_polls: set[str] = set()
         # The store counts the revisions of a snapshot. Two writes at a time would start from the same revision.
@@ -113,6 +116,8 @@ class PollCache:
             self._incident_rows |= {incident_row.subject: incident_row for incident_row in batch.incident_rows}
             self._unwritten_trainings -= {snapshot.ref for snapshot in written}
             self._unwritten_polls -= {state.key for state in batch.polls}
+            # The batch may have ended the subject of an incident.
+            self.changed.tick()
 
     def _forget(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -138,6 +143,8 @@ class PollCache:
             if poll != self._polls.get(poll.key):
                 self._adopt_polls([poll])
                 self._unwritten_polls.add(poll.key)
+        if self._unwritten_trainings or self._unwritten_polls:
+            self.changed.tick()
 
     def share_record(self, snapshot: Snapshot, record: Mapping[str, object]) -> None:
         """Keep the record of the latest list instead of an equal one, so that both need the memory of one."""

@@ -1,4 +1,4 @@
-"""Writes once a second the state of polls that returned nothing new."""
+"""Writes the state of polls that returned nothing new, a second after the first of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from watcher.pipeline.polling.incidents import IncidentMonitor
 log = structlog.get_logger()
 
 FLUSH_SECONDS: Final = 1.0
+"""A noted state waits this long for others, and is tried again so often while the store cannot be written."""
+IDLE_SECONDS: Final = 60.0
+"""Without a note, incidents whose subject is not watched any more are looked for so often."""
 
 
 class Flusher:
@@ -26,8 +29,10 @@ class Flusher:
         self._observer = observer
 
     async def run(self) -> None:
-        """Flush once a second, until cancelled."""
+        """Flush a second after each change of the cache, until cancelled."""
         while True:
+            self._observer.progressed("recording", IDLE_SECONDS)
+            await self._cache.changed.wait(IDLE_SECONDS)
             self._observer.progressed("recording", FLUSH_SECONDS)
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
@@ -39,9 +44,11 @@ class Flusher:
             await self._cache.flush()
         except NotSavedError as error:
             log.debug("poll.write_delayed", reason=str(error))
+            self._cache.changed.tick()
         except Exception:
             # State that a stop loses only widens the bounds of the next change.
             log.exception("poll.flush_failed")
+            self._cache.changed.tick()
 
     async def close_orphans(self) -> None:
         """Close the incidents of subjects that are not watched any more.

@@ -33,7 +33,7 @@ from watcher.pipeline.ports import Api, Clock, PollStore
 
 log = structlog.get_logger()
 
-TICK_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 10.0
 """The longest time between two ticks, see ``watcher.scheduler``."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, RowMapping, Update, and_, bindparam, or_, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, Update, and_, bindparam, func, or_, select, update
 
 from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, State
 from watcher.core.delivery.reason import read_reason
@@ -55,6 +55,9 @@ _RECLAIM: Final = (
 )
 _EXPIRED: Final = and_(_delivery.c.receiver == bindparam("to"), _delivery.c.lease_until <= bindparam("now"))
 _RECLAIM_EXPIRED: Final = _RECLAIM.where(_EXPIRED)
+_ENDS: Final = select(func.min(_delivery.c.lease_until)).where(
+    _delivery.c.state == State.SENDING.value, _delivery.c.receiver == bindparam("to")
+)
 _ENTRIES: Final = (
     select(schema.ledger.c.delivery_id, schema.event.c.body, schema.ledger.c.receiver_seq)
     .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
@@ -241,5 +244,9 @@ def _sent_alone(connection: Connection, receiver: str, events: Sequence[Event]) 
 
 
 def next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> datetime | None:
-    """Return the time at which the next waiting delivery is due; of a failing receiver, the oldest one."""
-    return read_time(earliest(connection, receiver, oldest_only=oldest_only))
+    """Return the time at which the next waiting delivery is due, or a lease ends; of a failing receiver, the oldest."""
+    waiting, leased = (
+        earliest(connection, receiver, oldest_only=oldest_only),
+        connection.scalar(_ENDS, {"to": receiver}),
+    )
+    return read_time(min((time for time in (waiting, leased) if time is not None), default=None))

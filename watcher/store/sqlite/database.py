@@ -6,6 +6,7 @@ way. Readers have their own engine and never wait for the writer.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
@@ -75,6 +76,9 @@ class Database:
         self._writer = GroupCommit(engine, self.reserve)
         self._lock = lock
         self._identity = _identity(path)
+        self._writes = 0
+        self.writing = asyncio.Event()
+        """Set while a write is in progress."""
 
     @property
     def url(self) -> str:
@@ -110,7 +114,14 @@ class Database:
 
         Works that wait at the same time share a commit, so that ``work`` may run again after a failed one.
         """
-        return await self._writer.write(work, PATIENCE_SECONDS)
+        self._writes += 1
+        self.writing.set()
+        try:
+            return await self._writer.write(work, PATIENCE_SECONDS)
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self.writing.clear()
 
     async def release_pages(self) -> int:
         """Give a batch of free pages back to the disk; return their number, 0 at the end."""

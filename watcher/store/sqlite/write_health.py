@@ -27,9 +27,20 @@ class WriteHealth:
         self._reserve = database.reserve
         self._failing_since: float | None = None
 
+    async def until_write(self, at_most_seconds: float) -> bool:
+        """Wait for a write, at most this long, and return whether there is one; do not wait while one fails."""
+        if self._database.failing is not None:
+            return True
+        try:
+            async with asyncio.timeout(at_most_seconds):
+                return await self._database.writing.wait()
+        except TimeoutError:
+            return False
+
     async def fault(self, now: float) -> str | None:
         """Return the cause that keeps the store from being written, if any; ``now`` in monotonic seconds."""
-        if not await asyncio.to_thread(self._database.is_in_place):
+        # In the loop: two system calls cost less than a thread takes to wake.
+        if not self._database.is_in_place():
             return WriteFault.REMOVED.value
         if await self.free_bytes() < FLOOR_BYTES:
             return WriteFault.FULL.value
@@ -43,13 +54,13 @@ class WriteHealth:
     async def free_bytes(self) -> int:
         """Return the free space beside the reserve, in bytes; 0 where the folder is gone."""
         try:
-            return await asyncio.to_thread(self._reserve.free_bytes)
+            return self._reserve.free_bytes()
         except OSError:
             return 0
 
     async def recovered(self, now: datetime) -> bool:
         """Say whether there is space again, for the reserve too, and a write succeeds."""
-        if not await asyncio.to_thread(self._database.is_in_place):
+        if not self._database.is_in_place():
             return False
         if not await asyncio.to_thread(self._reserve.hold) or await self.free_bytes() < FLOOR_BYTES:
             return False

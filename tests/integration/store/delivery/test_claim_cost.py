@@ -166,3 +166,24 @@ def test_no_statement_of_a_delivery_scans_a_table_or_sorts_what_waits(database: 
     ]
     assert "ix_delivery_turn" in turns, asked
     assert "TEMP B-TREE" not in turns
+
+
+@pytest.mark.parametrize("oldest_only", [False, True], ids=["works", "is parked"])
+@pytest.mark.parametrize(
+    ("waiting", "expected"),
+    [
+        (None, timedelta(minutes=2)),
+        (timedelta(hours=1), timedelta(minutes=2)),
+        (timedelta(minutes=1), timedelta(minutes=1)),
+    ],
+    ids=["nothing waits", "the others wait longer", "another one is due earlier"],
+)
+def test_a_lost_lease_is_due_at_its_end_whatever_waits(
+    database: Database, waiting: timedelta | None, expected: timedelta, *, oldest_only: bool
+) -> None:
+    with database._engine.begin() as connection:
+        queue(connection, range(1, 2), state=State.SENDING.value, lease_until=to_text(NOW + timedelta(minutes=2)))
+        if waiting is not None:
+            queue(connection, range(2, 3), next_at=to_text(NOW + waiting))
+        queue(connection, range(3, 4), receiver="other", state=State.SENDING.value, lease_until=EARLIER)
+        assert leases.next_due(connection, "team", oldest_only=oldest_only) == NOW + expected

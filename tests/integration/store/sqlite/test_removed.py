@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from watcher.store.epoch import write_fact
 from watcher.store.sqlite.database import open_database
 from watcher.store.sqlite.write_health import WriteHealth
+from watcher.store.write_faults import WriteFault
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 
@@ -69,3 +73,27 @@ async def test_a_store_that_is_back_in_its_place_recovers(tmp_path: Path) -> Non
         (tmp_path / "elsewhere").rename(store.parent)
         assert await health.recovered(NOW) is True
         assert await health.fault(2.0) is None
+
+
+async def test_a_wait_for_a_write_ends_with_its_begin_and_without_one(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "watcher.db", purpose="test", now=NOW)) as database:
+        health = WriteHealth(database)
+        assert await health.until_write(0.001) is False
+        waiting = asyncio.create_task(health.until_write(60))
+        await asyncio.sleep(0)
+        await database.write(lambda connection: write_fact(connection, "key", "value"))
+        assert await waiting is True
+        assert await health.until_write(0.001) is False
+
+
+async def test_nothing_waits_for_a_write_while_one_is_in_progress_or_the_latest_failed(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "watcher.db", purpose="test", now=NOW)) as database:
+        health = WriteHealth(database)
+        go = threading.Event()
+        write = asyncio.create_task(database.write(lambda _connection: go.wait(10)))
+        await asyncio.sleep(0)
+        assert await health.until_write(60) is True
+        go.set()
+        await write
+        database._writer.failing = WriteFault.IO
+        assert await health.until_write(60) is True
