@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     false,
     true,
 )
@@ -173,10 +174,22 @@ delivery = Table(
 ``first_in_line`` says that no line of it has an earlier open delivery; ``store.delivery.lines`` keeps it.
 """
 
-# Not partial indexes: SQLite uses one only for a condition in the same words, and these queries have parameters.
+# Not partial indexes: SQLite uses one only for a condition in the same words, and these queries have parameters. The
+# partial ones below have none: an open delivery has a next time, and a dead one has it until its end is announced.
 _of_state = (delivery.c.state, delivery.c.receiver, delivery.c.first_in_line)
 Index("ix_delivery_state", *_of_state, delivery.c.next_at, delivery.c.urgent)
 Index("ix_delivery_turn", *_of_state, delivery.c.urgent.desc(), delivery.c.position, delivery.c.next_at)
+_open = delivery.c.next_at.is_not(None)
+_failed = and_(delivery.c.reason != "", _open)
+Index("ix_delivery_allowed", delivery.c.receiver, delivery.c.allowed_at, sqlite_where=_open, postgresql_where=_open)
+Index(
+    "ix_delivery_failed",
+    delivery.c.receiver,
+    delivery.c.urgent,
+    delivery.c.created_at,
+    sqlite_where=_failed,
+    postgresql_where=_failed,
+)
 _unsealed = ~delivery.c.sealed
 Index(
     "ix_delivery_group",
@@ -207,11 +220,17 @@ ledger = Table(
     Column("receiver_seq", Integer, nullable=False),
     Column("ending", StoredText),
     Column("ended_at", StoredText),
+    Column("fallback_done", StoredText),
     UniqueConstraint("receiver", "subject", "receiver_seq", name="uq_ledger_receiver_seq"),
 )
-"""Exactly one entry for each event and receiver of its route, with the state in which it ended."""
+"""Exactly one entry for each event and receiver of its route, with the state in which it ended.
+
+``fallback_done`` is the fallback that needs the event no more: it has an entry of its own, or must not get the event.
+"""
 
 Index("ix_ledger_delivery", ledger.c.delivery_id)
+_unended = ledger.c.ending.is_(None)
+Index("ix_ledger_open", ledger.c.receiver, ledger.c.fallback_done, sqlite_where=_unended, postgresql_where=_unended)
 
 counter = Table(
     "counter",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, select, update
 
 from watcher.core.delivery.model import DELIVERED_IN_BATCH, OPEN_STATES, State, Verdict
 from watcher.core.delivery.reason import read_reason, write_reason
@@ -18,7 +18,7 @@ from watcher.store.chunks import chunks
 from watcher.store.delivery import lines
 from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.delivery.receivers import forget_failures
-from watcher.store.rows import write_time
+from watcher.store.rows import Row, write_time
 
 ENDED_MAX: Final = 200
 """Deliveries that end in one transaction, so that those of one receiver delay no other."""
@@ -26,6 +26,14 @@ ENDED_MAX: Final = 200
 _delivery = schema.delivery
 _THESE: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
 _CLOSE: Final = update(schema.ledger).where(schema.ledger.c.delivery_id.in_(_THESE))
+_WAITING: Final = select(_delivery.c.id, _delivery.c.state, _delivery.c.reason)
+_EXPIRABLE: Final = _WAITING.where(
+    _delivery.c.receiver == bindparam("receiver"),
+    _delivery.c.next_at.is_not(None),
+    _delivery.c.allowed_at <= bindparam("before"),
+    # An expression hides the state from its index, which has no order by age: all that waits would be sorted.
+    func.coalesce(_delivery.c.state, "").in_(bindparam("states", expanding=True)),
+).order_by(_delivery.c.allowed_at, _delivery.c.position)
 _POSITION: Final = select(_delivery.c.position).where(_delivery.c.id == bindparam("this"))
 
 
@@ -42,28 +50,26 @@ class Ended:
 def expirable(
     connection: Connection, receiver: str, before: datetime, *, uncertain: bool, untried: bool
 ) -> list[WaitingDelivery]:
-    """Return some deliveries of a receiver that wait and were allowed to go before this time.
+    """Return some deliveries of a receiver that wait and were allowed to go before this time, the oldest first.
 
     An uncertain one may have arrived: it is looked up or sent again before it expires, unless the receiver fails
     permanently and nothing is tried. An untried one has waited for us, unless the receiver is failing.
     """
+    query = _EXPIRABLE if untried else _EXPIRABLE.where(_delivery.c.attempted_at.is_not(None))
     states = WAITING_STATES if uncertain else (State.PENDING.value,)
-    old = and_(_delivery.c.receiver == receiver, _delivery.c.allowed_at <= to_text(before))
-    if not untried:
-        old = and_(old, _delivery.c.attempted_at.is_not(None))
-    return _read(connection, and_(old, _delivery.c.state.in_(states)))
+    return _read(connection, query, {"receiver": receiver, "before": to_text(before), "states": states})
 
 
 def orphaned(connection: Connection, configured: Collection[str], before: datetime) -> list[WaitingDelivery]:
     """Return some open deliveries to other receivers than these, allowed to go before this time."""
     states = sorted(state.value for state in OPEN_STATES)
     elsewhere = and_(_delivery.c.state.in_(states), _delivery.c.receiver.not_in(sorted(configured)))
-    return _read(connection, and_(elsewhere, _delivery.c.allowed_at < to_text(before)))
+    old = _WAITING.where(elsewhere, _delivery.c.allowed_at < to_text(before))
+    return _read(connection, old.order_by(_delivery.c.position), {})
 
 
-def _read(connection: Connection, which: ColumnElement[bool]) -> list[WaitingDelivery]:
-    query = select(_delivery.c.id, _delivery.c.state, _delivery.c.reason).where(which)
-    rows = connection.execute(query.order_by(_delivery.c.position).limit(ENDED_MAX))
+def _read(connection: Connection, query: Select[str, str, str], values: Row) -> list[WaitingDelivery]:
+    rows = connection.execute(query.limit(ENDED_MAX), values)
     return [WaitingDelivery(id=row.id, state=State(row.state), reason=read_reason(row.reason)) for row in rows]
 
 

@@ -11,7 +11,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import read_reason, write_reason
@@ -35,6 +47,41 @@ from watcher.store.upsert import insert_or_ignore
 
 _delivery = schema.delivery
 _receiver = schema.receiver
+_URGENT_SINCE: Final = (
+    select(_delivery.c.created_at)
+    .where(
+        _delivery.c.receiver == bindparam("name"),
+        _delivery.c.urgent,
+        # An attempt leaves its reason; a first attempt that is still running has none. As the words of the index.
+        _delivery.c.reason != literal("", literal_execute=True),
+        _delivery.c.next_at.is_not(None),
+        _delivery.c.attempted_at.is_not(None),
+        # An expression hides the state from its index, which leads to all that waits.
+        func.coalesce(_delivery.c.state, "").in_((*WAITING_STATES, State.SENDING.value)),
+        _delivery.c.id != bindparam("settling"),
+    )
+    .order_by(_delivery.c.created_at)
+    .limit(1)
+)
+_BOTH: Final = _delivery.c.first_in_line.in_((True, False))
+"""With both values named, the index leads from the receiver to the time."""
+_UNANNOUNCED: Final = and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at > "")
+_UNANNOUNCED_OF: Final = and_(_UNANNOUNCED, _BOTH, _delivery.c.receiver == bindparam("name"))
+_DEAD: Final = (
+    select(_delivery.c.position, _delivery.c.id, _delivery.c.reason, _delivery.c.created_at, _delivery.c.settled_at)
+    .where(_UNANNOUNCED_OF)
+    .order_by(_delivery.c.position)
+)
+_DEAD_KINDS: Final = (
+    select(_delivery.c.id, schema.event.c.kind)
+    .join(schema.ledger, schema.ledger.c.delivery_id == _delivery.c.id)
+    .join(schema.event, schema.event.c.id == schema.ledger.c.event_id)
+    .where(_UNANNOUNCED_OF)
+    .distinct()
+)
+_NEXT_WITH_DEAD: Final = select(func.min(_delivery.c.receiver)).where(
+    _delivery.c.state == State.DEAD.value, _delivery.c.receiver > bindparam("name")
+)
 _STATE: Final = select(_receiver).where(_receiver.c.name == bindparam("name"))
 
 
@@ -99,12 +146,7 @@ def forget_failures(connection: Connection, delivery_id: str) -> None:
 
 def urgent_since(connection: Connection, name: str, settling: str) -> datetime | None:
     """Return the creation of the oldest urgent delivery that has failed and still waits, but for ``settling``."""
-    # An attempt leaves its reason; a first attempt that is still running has none.
-    failed = and_(_delivery.c.urgent, _delivery.c.attempted_at.is_not(None), _delivery.c.reason != "")
-    # With both values named, the index leads to the urgent ones alone.
-    either = _delivery.c.first_in_line.in_((True, False))
-    query = select(func.min(_delivery.c.created_at)).where(_open_for(name), either, failed, _delivery.c.id != settling)
-    return read_time(connection.scalar(query))
+    return read_time(connection.scalar(_URGENT_SINCE, {"name": name, "settling": settling}))
 
 
 def failing_receivers(connection: Connection) -> list[ReceiverState]:
@@ -225,34 +267,25 @@ def probe(connection: Connection, name: str, now: datetime) -> None:
 
 def dead_groups(connection: Connection, name: str | None) -> list[DeadGroup]:
     """Return the dead deliveries that are not announced, by receiver; ``None`` stands for every receiver."""
-    unannounced = _unannounced()
-    if name is not None:
-        unannounced = and_(unannounced, _delivery.c.receiver == name)
-    columns = (_delivery.c.id, _delivery.c.receiver, _delivery.c.reason, _delivery.c.created_at, _delivery.c.settled_at)
-    rows = connection.execute(select(*columns).where(unannounced).order_by(_delivery.c.position)).mappings().all()
-    if not rows:
-        return []
-    kinds = _kinds_of(connection, unannounced)
+    names = _with_dead(connection) if name is None else (name,)
+    found = {name: connection.execute(_DEAD, {"name": name}).mappings().all() for name in names}
+    oldest_first = sorted((rows[0]["position"], receiver) for receiver, rows in found.items() if rows)
     return [
-        _dead_group(connection, receiver, [row for row in rows if row["receiver"] == receiver], kinds)
-        for receiver in dict.fromkeys(row["receiver"] for row in rows)
+        _dead_group(connection, receiver, found[receiver], _kinds_of(connection, receiver))
+        for _, receiver in oldest_first
     ]
 
 
-def _unannounced() -> ColumnElement[bool]:
-    return and_(_delivery.c.state == State.DEAD.value, _delivery.c.next_at.is_not(None))
+def _with_dead(connection: Connection) -> Iterator[str]:
+    """Yield the receivers that have dead deliveries, announced or not."""
+    name: str | None = ""
+    while (name := connection.scalar(_NEXT_WITH_DEAD, {"name": name})) is not None:
+        yield name
 
 
-def _kinds_of(connection: Connection, which: ColumnElement[bool]) -> dict[str, frozenset[Kind]]:
-    query = (
-        select(_delivery.c.id, schema.event.c.kind)
-        .join(schema.ledger, schema.ledger.c.delivery_id == _delivery.c.id)
-        .join(schema.event, schema.event.c.id == schema.ledger.c.event_id)
-        .where(which)
-        .distinct()
-    )
+def _kinds_of(connection: Connection, name: str) -> dict[str, frozenset[Kind]]:
     found: dict[str, frozenset[Kind]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_DEAD_KINDS, {"name": name}):
         found[row.id] = found.get(row.id, frozenset()) | {Kind(row.kind)}
     return found
 
@@ -293,7 +326,7 @@ def announce(connection: Connection, announcements: Sequence[Announcement]) -> N
 
 
 def _mark_announced(connection: Connection, ids: Sequence[str]) -> None:
-    these = and_(_delivery.c.id.in_(ids), _unannounced())
+    these = and_(_delivery.c.id.in_(ids), _UNANNOUNCED)
     if connection.execute(update(_delivery).where(these).values(next_at=None)).rowcount != len(ids):
         raise OutdatedDecisionError("a dead delivery was sent again or dropped")
 

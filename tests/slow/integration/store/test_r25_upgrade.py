@@ -173,6 +173,7 @@ STEPS = {
         "DROP INDEX ix_delivery_state",
         "CREATE INDEX ix_delivery_turn",
     ),
+    "0010": ("ALTER TABLE ledger ADD COLUMN fallback_done", "CREATE INDEX ix_delivery_failed"),
 }
 """The statements that bring a store to each schema."""
 LONG = {"0005", "0007"}
