@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -186,6 +187,8 @@ class AitemsClient:
         if isinstance(complete, PollFailure):
             # An account has a list of services, be it empty: its 404 is the gateway's.
             return replace(complete, cause=Cause.REFUSED) if complete.cause is Cause.NOT_FOUND else complete
+        if not complete.unreadable:
+            self._forget_others({service.ref for service in complete.items})
         return ServicesResult(
             services=complete.items,
             asked_at=complete.times.asked_at,
@@ -195,6 +198,11 @@ class AitemsClient:
             unreadable=complete.unreadable,
             server_date=complete.server_date,
         )
+
+    def _forget_others(self, listed: AbstractSet[ServiceRef]) -> None:
+        """Forget the lists of services that the account does not list; where one is still called, it is read anew."""
+        for service in self._known.keys() - listed:
+            del self._known[service]
 
     async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
         """View one service (``GET /services/{serviceId}``)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Final
 
@@ -43,8 +43,8 @@ class Confirmer:
         self._caller = caller
         self._record = record
         self._spawn = spawn
-        self._unlisted: set[TrainingRef] = set()
-        """Trainings that a list did not show; each is logged once."""
+        self._logged: dict[str, set[TrainingRef]] = {}
+        """By the key of a poll, the trainings that its latest list did not show and that are in the log."""
         self._views: dict[str, dict[TrainingRef, int]] = {}
         """By the key of a poll, the number of views of each training that its latest list hid."""
         self._polled_again: set[str] = set()
@@ -77,14 +77,27 @@ class Confirmer:
         """
         lacking = result.absent(target.poll.single)
         hidden = [*result.hidden(target.poll.single), *self._hidden_in_turn(target, result)]
+        self._log_unlisted(target.poll.key, [*lacking, *hidden])
         for ref in (*lacking, *hidden):
-            if ref not in self._unlisted:
-                self._unlisted.add(ref)
-                log.warning("poll.training_not_listed", training=ref.subject, instead="view")
             if (failure := result.failed_views.get(ref)) is not None:
                 await self._record_failure(target, ref, failure)
             else:
                 await self._view(api, target, ref, confirming=False, hidden=ref not in lacking)
+
+    def forget(self, key: str) -> None:
+        """Forget the lists of a poll that ends."""
+        self._views.pop(key, None)
+        self._logged.pop(key, None)
+        self._polled_again.discard(key)
+
+    def _log_unlisted(self, key: str, refs: Sequence[TrainingRef]) -> None:
+        """Log each training once, until a list shows it; those that wait for their turn are still unlisted."""
+        logged = self._logged.pop(key, set()) & {*refs, *self._views.get(key, ())}
+        for ref in refs:
+            if ref not in logged:
+                log.warning("poll.training_not_listed", training=ref.subject, instead="view")
+        if logged or refs:
+            self._logged[key] = logged.union(refs)
 
     def _hidden_in_turn(self, target: PollTarget, result: PollResult) -> list[TrainingRef]:
         """Return the hidden trainings to view after this list, those in progress first."""

@@ -93,6 +93,10 @@ class PollRunner:
         finally:
             target.polled = True
 
+    def forget(self, key: str) -> None:
+        """Forget the lists of a poll that has ended; what is still known of the service stays in the cache."""
+        self._confirmer.forget(key)
+
     def resume(self) -> None:
         """Note the end of a pause: changes during it may have been missed."""
         now = self._clock.utc_now()
@@ -180,6 +184,7 @@ class PollRunner:
     def _end(self, key: str) -> None:
         """End the poll of a service that is gone."""
         self._catch_ups.drop(key)
+        self.forget(key)
         if self._targets.get(key) is not None:
             self._targets.retire(key)
 

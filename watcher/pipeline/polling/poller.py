@@ -108,6 +108,7 @@ class Poller:
             for key in self._targets.keys() - planned.keys():
                 self._targets.retire(key)
                 self._catch_ups.drop(key)
+                self._runner.forget(key)
             changed = [poll for poll in planned.values() if not self._is_unchanged(poll)]
             for index, poll in enumerate(changed):
                 self._change(poll, first_start(self._clock.monotonic(), index, len(changed), poll.cadence.interval))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.result import PollResult
@@ -85,3 +87,45 @@ async def test_the_list_of_another_service_changes_no_turn() -> None:
     await lists.poll(target_of("t"), [])
     await lists.poll(target_of("t"), hidden("t", 0, 2))
     assert (await lists.poll(target, hidden("s", 0, VIEWS_A_POLL + 5)))[:5] == ["v20", "v21", "v22", "v23", "v24"]
+
+
+def logged_trainings(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line["training"].rpartition("/")[2] for line in logs if line["event"] == "poll.training_not_listed"]
+
+
+async def test_a_training_is_logged_once_while_no_list_shows_it() -> None:
+    lists, target = Lists(), target_of("s")
+    many = hidden("s", 0, VIEWS_A_POLL + 5)
+    with capture_logs() as logs:
+        for _ in range(6):
+            await lists.poll(target, many)
+    assert sorted(logged_trainings(logs)) == [item.ref.version for item in many]
+
+
+async def test_a_training_that_a_list_showed_again_is_logged_again() -> None:
+    lists, target = Lists(), target_of("s")
+    with capture_logs() as logs:
+        for trainings in (hidden("s", 0, 2), hidden("s", 1, 1), hidden("s", 0, 2)):
+            await lists.poll(target, trainings)
+    assert logged_trainings(logs) == ["v00", "v01", "v00"]
+
+
+@pytest.mark.parametrize("count", [1, VIEWS_A_POLL, VIEWS_A_POLL + 5])
+async def test_no_more_trainings_are_kept_than_the_latest_list_hides(count: int) -> None:
+    lists, target = Lists(), target_of("s")
+    for number in range(30):
+        await lists.poll(target, hidden("s", number * count, count))
+    assert len(lists.confirmer._logged["service:main/s"]) <= count
+    assert len(lists.confirmer._views["service:main/s"]) == count
+    await lists.poll(target, [])
+    assert (lists.confirmer._logged, lists.confirmer._views) == ({}, {})
+
+
+async def test_nothing_is_kept_of_a_poll_that_ends() -> None:
+    lists, target = Lists(), target_of("s")
+    api: Any = None
+    await lists.poll(target, hidden("s", 0, 3))
+    many = [item.ref for item in hidden("s", 0, 9)]
+    assert await lists.confirmer.confirm(api, target, many, wait=False) is True
+    lists.confirmer.forget(target.poll.key)
+    assert (lists.confirmer._logged, lists.confirmer._views, lists.confirmer._polled_again) == ({}, {}, set())
