@@ -23,6 +23,7 @@ def main() -> None:
     """Run the command line."""
     first_steps.open_closed_streams()
     first_steps.lose_messages_quietly()
+    first_steps.skip_plugins()
     if sys.argv[1:2] == ["run"]:
         first_steps.hold_hangups()
     # Garbage collection while modules load, and once more at the end, takes a third of a short command's time.

@@ -55,6 +55,11 @@ def lose_messages_quietly() -> None:
     sys.stderr = Messages(cast("io.TextIOWrapper", sys.stderr))
 
 
+def skip_plugins() -> None:
+    """Let pydantic load no plugin: to look for one, it reads the metadata of every installed package."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 def hold_hangups() -> None:
     """Let SIGHUP wait: by default it ends the process."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -26,15 +26,17 @@ from watcher.config.models.settings import (
 )
 from watcher.config.models.state import StateSettings
 
+_ABSENT: Final[Any] = {}
+
 
 class Document(Settings):
     """The whole file."""
 
-    state: StateSettings = StateSettings()
-    delivery: DeliverySettings = DeliverySettings()
-    incident: IncidentSettings = IncidentSettings()
-    web: WebSettings = WebSettings()
-    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    state: StateSettings = _ABSENT
+    delivery: DeliverySettings = _ABSENT
+    incident: IncidentSettings = _ABSENT
+    web: WebSettings = _ABSENT
+    heartbeat: HeartbeatSettings = _ABSENT
     account: dict[Name, AccountSettings] = Field(default_factory=dict)
     watch: list[WatchSettings] = Field(default_factory=list)
     receiver: dict[Name, Annotated[ReceiverSettings, Field(discriminator="kind")]] = Field(default_factory=dict)

@@ -7,12 +7,13 @@ shows that both agree.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Index,
     Integer,
@@ -28,6 +29,8 @@ from sqlalchemy import (
 )
 
 REPLACEMENT: Final = "\ufffd"
+CONDITION: Final = "condition"
+"""The key of a partial index's condition in its ``info``."""
 
 
 class StoredText(TypeDecorator[str]):
@@ -45,6 +48,19 @@ POSITION: Final = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows automatically only in a column of the type INTEGER, which has 64 bits there."""
 
 metadata = MetaData()
+
+
+def _partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    # ``postgresql_where`` would load that dialect in each process.
+    Index(name, *columns, sqlite_where=where, info={CONDITION: where})
+
+
+def use_postgresql() -> None:
+    """Give the partial indexes their condition on PostgreSQL too; before its tables are made."""
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        if CONDITION in index.info:
+            index.dialect_kwargs["postgresql_where"] = index.info[CONDITION]
+
 
 meta = Table(
     "meta",
@@ -136,9 +152,8 @@ event = Table(
 
 Index("ix_event_subject_recorded", event.c.subject, event.c.recorded_at)
 Index("ix_event_recorded", event.c.recorded_at)
-_grouped, _unrouted = event.c.group_key.is_not(None), event.c.routed_at.is_(None)
-Index("ix_event_group", event.c.group_key, sqlite_where=_grouped, postgresql_where=_grouped)
-Index("ix_event_unrouted", event.c.position, sqlite_where=_unrouted, postgresql_where=_unrouted)
+_partial_index("ix_event_group", event.c.group_key, where=event.c.group_key.is_not(None))
+_partial_index("ix_event_unrouted", event.c.position, where=event.c.routed_at.is_(None))
 
 delivery = Table(
     "delivery",
@@ -180,24 +195,15 @@ _of_state = (delivery.c.state, delivery.c.receiver, delivery.c.first_in_line)
 Index("ix_delivery_state", *_of_state, delivery.c.next_at, delivery.c.urgent)
 Index("ix_delivery_turn", *_of_state, delivery.c.urgent.desc(), delivery.c.position, delivery.c.next_at)
 _open = delivery.c.next_at.is_not(None)
-_failed = and_(delivery.c.reason != "", _open)
-Index("ix_delivery_allowed", delivery.c.receiver, delivery.c.allowed_at, sqlite_where=_open, postgresql_where=_open)
-Index(
+_partial_index("ix_delivery_allowed", delivery.c.receiver, delivery.c.allowed_at, where=_open)
+_partial_index(
     "ix_delivery_failed",
     delivery.c.receiver,
     delivery.c.urgent,
     delivery.c.created_at,
-    sqlite_where=_failed,
-    postgresql_where=_failed,
+    where=and_(delivery.c.reason != "", _open),
 )
-_unsealed = ~delivery.c.sealed
-Index(
-    "ix_delivery_group",
-    delivery.c.receiver,
-    delivery.c.group_key,
-    sqlite_where=_unsealed,
-    postgresql_where=_unsealed,
-)
+_partial_index("ix_delivery_group", delivery.c.receiver, delivery.c.group_key, where=~delivery.c.sealed)
 
 line = Table(
     "line",

@@ -283,6 +283,7 @@ def read(database: Database) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_table_and_index_compiles_for_both_databases(dialect: Any) -> None:
+    schema.use_postgresql()
     ddl = ""
     for table in schema.metadata.sorted_tables:
         ddl += str(CreateTable(table).compile(dialect=dialect))

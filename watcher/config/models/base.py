@@ -8,6 +8,7 @@ class Settings(BaseModel):
     """A table of the file: no conversions, no unknown keys, no changes, and no values in error texts."""
 
     model_config = ConfigDict(
+        defer_build=True,
         strict=True,
         extra="forbid",
         frozen=True,
