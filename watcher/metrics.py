@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 
 from watcher import __version__
 from watcher.clock import Clock
-from watcher.core.delivery.model import OPEN_STATES, Verdict
+from watcher.core.delivery.model import Verdict
+from watcher.core.delivery.state import OPEN_STATES
 from watcher.core.event import Event
 from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason, TrainingInProgress

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.invariants import RECORDING, DaemonRun
 from tests.support.servers import Received
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 
 
 def in_flight(folder: Path) -> frozenset[str]:

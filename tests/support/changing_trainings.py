@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.support import daemon_in_process
 from tests.support.recording_simulator import RecordingSimulator
-from watcher.core.delivery.model import OPEN_STATES
+from watcher.core.delivery.state import OPEN_STATES
 from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 

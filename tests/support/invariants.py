@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from tests.support.fault_table import TALLY
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
-from watcher.core.delivery.model import OPEN_STATES, State
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.model import TrainingRef
 from watcher.store.views import EventHistory

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import insert
 
-from watcher.core.delivery.model import LeasedDelivery, Policy, Settlement, State, Verdict
+from watcher.core.delivery.model import LeasedDelivery, Policy, Settlement, Verdict
 from watcher.core.delivery.reason import text_reason
 from watcher.core.delivery.receiver_change import ReceiverChange
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event
 from watcher.core.routing.planning import Render, plan_deliveries

@@ -203,7 +203,7 @@ def store_health(path: Path, views: Views, now: datetime) -> StoreHealth:
     """Read the facts of the store at ``path`` about itself, its backups and the files beside it."""
     from watcher.reports.store_health import StoreHealth
     from watcher.store.sqlite.backup_folder import BackupFolder
-    from watcher.store.sqlite.recovery import set_aside_files
+    from watcher.store.sqlite.file_names import set_aside_files
 
     facts = views.facts()
     try:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from watcher.config.models.settings import Config, WatchSettings
-from watcher.core.delivery.model import Policy
 from watcher.core.incidents.model import Thresholds
 from watcher.core.polling.plan import Poll, Watch, plan_polls
 from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.routes import Routes
 from watcher.core.training.model import ServiceRef, TrainingRef
 
+if TYPE_CHECKING:
+    from watcher.core.delivery.model import Policy
+
 
 def policy_of(config: Config) -> Policy:
     """Return the retry policy of deliveries."""
+    from watcher.core.delivery.model import Policy  # noqa: PLC0415 - a report needs the polls alone
+
     delivery = config.delivery
     return Policy(
         first_retry=delivery.first_retry,

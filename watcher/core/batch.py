@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
-from watcher.core.routing.planning import RoutingPlan
 from watcher.core.training.model import Snapshot
+
+if TYPE_CHECKING:
+    # Whoever reads the store needs no plan.
+    from watcher.core.routing.planning import RoutingPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.silence import Silence
 

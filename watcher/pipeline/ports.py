@@ -9,7 +9,7 @@ from typing import Protocol
 from watcher.core.batch import Batch, SavedState
 from watcher.core.delivery.model import Claim, LeasedDelivery, Settled, Settlement
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Event, Restore
 from watcher.core.polling.result import PollFailure, PollOutcome, UnreadableRecord

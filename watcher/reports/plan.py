@@ -20,7 +20,7 @@ from watcher.config import (
     WatchSettings,
     WebhookSettings,
 )
-from watcher.core.delivery.model import OnUncertain
+from watcher.core.delivery.state import OnUncertain
 from watcher.core.duration import format_duration
 from watcher.core.polling.capacity import Demand, delay_of, demand_of, new_service_delay, rounded_up
 from watcher.core.polling.plan import Poll

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.plural import counted
 from watcher.reports.history import event_history_json
 from watcher.reports.status_json import poll_json, queue_json

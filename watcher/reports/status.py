@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from watcher.core.delivery.model import State
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.duration import format_duration
 from watcher.core.health.problems import (
     KNOWN_TO_DAEMON,
@@ -24,7 +24,6 @@ from watcher.core.health.problems import (
 )
 from watcher.core.health.readiness import NotReady, NotReadyReason
 from watcher.core.incidents.model import Incident
-from watcher.core.messages.reasons import reason_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.plan import Poll
@@ -195,6 +194,8 @@ def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list
 
 def failed_deliveries_in(deliveries: Iterable[DeliveryView]) -> Iterator[FailedDelivery]:
     """Yield the deliveries that wait for an operator, by event."""
+    from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - as in ``_receiver_problems``
+
     for item in deliveries:
         if item.state in NEEDS_OPERATOR:
             for event in item.events:
@@ -256,5 +257,7 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[Problem]:
 def _receiver_problems(failing_receivers: Iterable[ReceiverState]) -> Iterator[Problem]:
     # A removed receiver counts too, as long as deliveries wait for it.
     for receiver_state in failing_receivers:
+        from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - loads the texts of every reason
+
         text = f"receiver {receiver_state.name} is failing: {reason_text(receiver_state.reason)}"
         yield Problem(code=ProblemCode.RECEIVER_FAILING, text=text)

@@ -15,7 +15,7 @@ from watcher.core.timestamps import to_text
 from watcher.core.training.model import TrainingRef
 
 if TYPE_CHECKING:
-    from watcher.core.delivery.receiver_health import ReceiverState
+    from watcher.core.delivery.receiver_state import ReceiverState
     from watcher.core.health.problems import Problem
     from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
     from watcher.reports.trainings import TrainingTotals

@@ -8,10 +8,11 @@ from functools import partial
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
-from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settled, Settlement, State
+from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, Settled, Settlement
 from watcher.core.delivery.reason import write_reason
 from watcher.core.delivery.receiver_change import Announcement, DeadGroup, ReceiverChange, ReceiverSummary
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from watcher.core.delivery.model import OPEN_STATES, State
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Restore, delivery_id, in_new_epoch
 from watcher.core.timestamps import to_text
 from watcher.store import meta_keys, schema

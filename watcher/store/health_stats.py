@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select
 
-from watcher.core.delivery.model import DELIVERED_IN_BATCH, State
+from watcher.core.delivery.state import DELIVERED_IN_BATCH, State
 from watcher.core.event import Kind
 from watcher.core.health.readiness import ROUTING, FailingReceiver, HealthStats, Queue, TrainingInProgress
 from watcher.core.incidents.model import Incident

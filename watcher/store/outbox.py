@@ -21,9 +21,9 @@ from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
 from watcher.store.chunks import chunks
-from watcher.store.delivery import receivers
 from watcher.store.delivery.fallbacks import fallbacks_due
 from watcher.store.delivery.insertion import insert_planned, release
+from watcher.store.delivery.reading import failing_receivers
 from watcher.store.rows import Row, read_event
 from watcher.store.writer import StoreWriter
 
@@ -144,7 +144,7 @@ def _state(connection: Connection, names: Collection[str], subjects: Collection[
         sequences |= {(row.receiver, row.subject): row.last_seq for row in counted}
     return OutboxState(
         silences=tuple(silences.active(connection, now)),
-        failing_receivers=frozenset(state.name for state in receivers.failing_receivers(connection)),
+        failing_receivers=frozenset(state.name for state in failing_receivers(connection)),
         sequences=sequences,
     )
 

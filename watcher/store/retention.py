@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, delete, exists, func, select
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.silences import prune_silences

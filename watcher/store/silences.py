@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, delete, exists, insert, select, update
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import to_text

@@ -8,12 +8,12 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, exists, select
 
-from watcher.core.delivery.model import OPEN_STATES, State
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import NotAnnounced, read_reason
 from watcher.store import schema
-from watcher.store.delivery.receivers import read_receiver_state
+from watcher.store.delivery.reading import read_receiver_state
 from watcher.store.rows import read_event
 
 LATEST: Final = 50

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, select
 from sqlalchemy.exc import DatabaseError
 
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import Reason, read_reason
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
@@ -24,10 +24,9 @@ from watcher.core.routing.silence import Silence
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.store import schema, silences, trainings
-from watcher.store.delivery import receivers
+from watcher.store.delivery.reading import failing_receivers
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView, delivery_views
 from watcher.store.errors import StoreUnusable
-from watcher.store.outbox import recent_of
 from watcher.store.readers import place_of, reader_engine, remedy_for
 from watcher.store.rows import read_deviation, read_event, read_incident_row, read_poll, read_snapshot, read_time
 from watcher.store.trainings import TrainingCount, TrainingQuery
@@ -170,7 +169,7 @@ class Views:
 
     def failing_receivers(self) -> list[ReceiverState]:
         """Return the receivers that fail permanently."""
-        return receivers.failing_receivers(self._connection)
+        return failing_receivers(self._connection)
 
     def unannounced(self) -> list[UnannouncedEvent]:
         """Return the events about receivers that reached no receiver."""
@@ -198,6 +197,8 @@ class Views:
 
     def recent(self, event: Event) -> int:
         """Return the number of events of a subject within the hour up to this one, which counts too."""
+        from watcher.store.outbox import recent_of  # noqa: PLC0415 - few reports need it, and it loads the routing
+
         (recent,) = recent_of(self._connection, [event])
         return recent
 

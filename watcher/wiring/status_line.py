@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from watcher.core.delivery.model import OPEN_STATES, State
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.plural import counted
 from watcher.pipeline.polling.poller import Poller

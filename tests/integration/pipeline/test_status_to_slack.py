@@ -19,7 +19,8 @@ from tests.support.slack import CHANNEL, TOKEN, Bucket, LocalSlack, SlackFault, 
 from tests.unit.receivers.samples import of_version
 from watcher.clock import Clock
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import OPEN_STATES, Claim, OnUncertain, Policy, State
+from watcher.core.delivery.model import Claim, Policy
+from watcher.core.delivery.state import OPEN_STATES, OnUncertain, State
 from watcher.core.event import Event
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import routed

@@ -20,8 +20,9 @@ from tests.support import routing
 from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
 from watcher.core.delivery.facts import Remedy, RemedyCode
-from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.model import ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, Restore
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.planning import OutboxState, plan_deliveries

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 
 from tests.integration.store.conftest import NOW
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.timestamps import to_text
 from watcher.store import schema

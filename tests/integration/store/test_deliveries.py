@@ -11,8 +11,9 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.support import routing
 from tests.support.event_facts import receiver_of
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, Verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Group, Recipient, RoutingDecision

@@ -13,8 +13,9 @@ from sqlalchemy.sql.visitors import iterate
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support.routing import park
-from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, Settlement, State, Uncertain, verdict
+from watcher.core.delivery.model import Attempt, Dedup, Policy, Settlement, Uncertain, verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import OnUncertain, State
 from watcher.core.event import Kind
 from watcher.core.routing.routes import Group
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, insert
 
 from watcher.core.batch import Batch, IncidentRow
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.health.readiness import ROUTING, HealthStats
 from watcher.core.incidents.model import Incident
 from watcher.core.polling.result import Cause

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tests.integration.store.conftest import NOW
 from tests.support import routing
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Claim, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, Settlement, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.routes import Route, route_event

@@ -23,8 +23,9 @@ from tests.support import routing
 from tests.support.paths import ROOT
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch, IncidentRow
-from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import DELIVERED, text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import STORE_REMEDIES

@@ -14,8 +14,9 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue
 from tests.support import routing
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import Settlement, State, Verdict
+from watcher.core.delivery.model import Settlement, Verdict
 from watcher.core.delivery.reason import DELIVERED
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.reason import routed
 from watcher.core.routing.routes import Recipient, RoutingDecision

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.matcher import ALL_KINDS, Matcher, matcher_of

@@ -15,7 +15,7 @@ from tests.support import daemon_in_process
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, running_deliveries
 from tests.support.virtual_slack import LOST, VirtualSlack, shown
-from watcher.core.delivery.model import DELIVERED_IN_BATCH
+from watcher.core.delivery.state import DELIVERED_IN_BATCH
 from watcher.core.event import Event, Kind
 
 TEAM = "<!subteam^S0123456789>"

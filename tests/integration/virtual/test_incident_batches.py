@@ -14,7 +14,7 @@ from tests.support.virtual_delivery import VirtualDeliveries
 from tests.support.virtual_slack import VirtualSlack, shown
 from tests.unit.receivers.samples import sample_incident
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import DELIVERED_IN_BATCH
+from watcher.core.delivery.state import DELIVERED_IN_BATCH
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.model import IncidentChange, IncidentChangeKind, account_subject

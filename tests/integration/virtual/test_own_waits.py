@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import running_deliveries
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, State, TryLater
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, TryLater
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 
 POLICY = Policy(first_retry=timedelta(seconds=1), give_up_after=timedelta(seconds=30))
 

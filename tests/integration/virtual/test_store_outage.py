@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import Connection
 
 from tests.support.virtual import FakeReceiver, VirtualClock, run
-from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, State, TryLater, Uncertain
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, TryLater, Uncertain
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.incidents.store_event import store_failing
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.reason import RoutingCode, RoutingReason

@@ -18,8 +18,8 @@ from tests.support.invariants import DaemonRun, repeats, violations
 from tests.support.recording_simulator import RecordingSimulator
 from tests.support.slack import CHANNEL, TOKEN, LocalSlack, SlackFault, local_slack
 from tests.support.slack_messages import as_received
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import ReasonCode
+from watcher.core.delivery.state import State
 from watcher.simulator import serve
 
 SERVICE: Final = "6wxgu1abcde"

@@ -25,7 +25,7 @@ from watcher.config import (
     WebhookSettings,
     load,
 )
-from watcher.core.delivery.model import OnUncertain
+from watcher.core.delivery.state import OnUncertain
 from watcher.core.routing.routes import Route
 
 GOOD = DATA / "config" / "good"

@@ -16,7 +16,7 @@ import pytest
 from tests.unit.receivers.samples import CASES, GROUPS
 from watcher.core.delivery.model import Settlement
 from watcher.core.delivery.reason import ReasonCode
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event
 from watcher.core.incidents.model import Incident
 from watcher.core.routing.reason import RoutingReason

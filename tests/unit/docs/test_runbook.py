@@ -12,7 +12,7 @@ import pytest
 import watcher
 from tests.support.paths import DOCS
 from watcher.clock import Clock
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.health.readiness import HealthStats, NotReady, Queue
 from watcher.core.timestamps import from_text

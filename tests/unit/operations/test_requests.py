@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import patterns_of
 from watcher.core.routing.silence import LONGEST, Silence, is_allowed_length
 from watcher.operations.backup import BackupRequest, BackupResult, back_up

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.support import paths
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
-from watcher.core.delivery.receiver_health import DeadLetter, ReceiverState, Waiting, state_change, undelivered
+from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_change, undelivered
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event, Kind, event_id, incident_id, named_event
 from watcher.core.incidents.events import IncidentScope, describe
 from watcher.core.incidents.evidence import evidence_in_old

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from watcher.cli.text.output import Screen
 from watcher.cli.text.times import LocalTimes
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import read_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
 from watcher.core.polling.result import PollState

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.reports.facts import NOW
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import NO_REASON, RECEIVER_REMOVED, Reason, http_reason, named_reason
+from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
 from watcher.reports.deliveries import delivery_json, shown_reason
 from watcher.store.delivery.views import DeliveryView

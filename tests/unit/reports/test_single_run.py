@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.reports.facts import poll, queue, state
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.polling.result import PollState
 from watcher.reports.single_run import SingleRun
 from watcher.reports.status import PollReport

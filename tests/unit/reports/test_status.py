@@ -25,9 +25,9 @@ from tests.unit.reports.facts import (
     state,
 )
 from watcher.cli.text.status import show_status
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import RECEIVER_REMOVED, text_reason
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.health.problems import RUNNING
 from watcher.core.incidents.model import Incident
 from watcher.core.messages.advice import advice

@@ -11,8 +11,8 @@ import pytest
 from tests.support.invariants import DaemonRun, Evidence, LedgerEntry, repeats, slowest_seconds, violations
 from tests.support.recording_simulator import ShownAnswer
 from tests.support.servers import Received
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.reason import routed
 from watcher.simulator import CallKind

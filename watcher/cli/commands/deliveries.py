@@ -21,7 +21,7 @@ from watcher.cli.options import (
 )
 from watcher.cli.store_access import change, reading
 from watcher.cli.text.output import screen
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 
 if TYPE_CHECKING:
     from watcher.clock import Clock

@@ -22,7 +22,7 @@ from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import VerboseOption, duration
 from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, cell, say, screen
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.plural import counted
 from watcher.line_writer import EXIT_SECONDS, LineWriter
 

@@ -179,11 +179,13 @@ def _read(request: StatusRequest, settings: Config, views: Views, daemon: Daemon
 
 
 def _write(page: StatusReport | TrainingPage, times: LocalTimes, out: Screen) -> None:
-    from watcher.cli.text.status import show_status
-    from watcher.cli.text.training_page import show_training
-    from watcher.reports.training_page import TrainingPage
+    from watcher.reports.status import StatusReport
 
-    if isinstance(page, TrainingPage):
-        show_training(page, times, out)
-    else:
+    if isinstance(page, StatusReport):
+        from watcher.cli.text.status import show_status
+
         show_status(page, times, out)
+    else:
+        from watcher.cli.text.training_page import show_training
+
+        show_training(page, times, out)

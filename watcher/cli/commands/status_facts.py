@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from watcher.cli.daemon_health import daemon_health, store_failing
 from watcher.cli.store_access import reading, store_health
-from watcher.reports.training_page import may_concern
 
 if TYPE_CHECKING:
     from watcher.config import Config
@@ -179,6 +178,8 @@ def _order(selection: Selection, *, everything: bool) -> Order:
 
 def service_part(whole: StatusReport, service: ServiceRef) -> StatusReport:
     """Return the part of the status that is about one service, and about the daemon."""
+    from watcher.reports.training_page import may_concern
+
     account = f"account:{quote(service.account, safe='')}"
     prefixes = tuple(f"{kind}:{service.subject.partition(':')[2]}/" for kind in ("training", "watch"))
     return replace(
@@ -227,7 +228,7 @@ def read_training(
     from watcher.clock import Clock
     from watcher.operations.errors import OperationRefusedError
     from watcher.reports.status import known, poll_reports, serving
-    from watcher.reports.training_page import TrainingPage
+    from watcher.reports.training_page import TrainingPage, may_concern
     from watcher.store.views import HistoryFilter
 
     snapshot = views.one_training(ref)

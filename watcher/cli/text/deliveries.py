@@ -11,7 +11,7 @@ from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.times import LocalTimes
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import reason_text

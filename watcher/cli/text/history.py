@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import LocalTimes
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import cause_text, reason_text

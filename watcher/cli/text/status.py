@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -14,13 +14,10 @@ from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.times import LocalTimes, age_text
 from watcher.cli.text.trainings import show_trainings
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.incidents.model import Incident
-from watcher.core.messages.advice import advice
-from watcher.core.messages.reasons import reason_text
-from watcher.core.messages.training import compose, plain_text
 from watcher.core.plural import counted
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause
@@ -29,6 +26,7 @@ from watcher.reports.polls import target_text
 from watcher.reports.status import NEEDS_OPERATOR, PollReport, StatusReport
 
 if TYPE_CHECKING:
+    from watcher.core.delivery.receiver_state import ReceiverState
     from watcher.store.views import QueueState
 
 WAITING: Final = (State.PENDING, State.SENDING)
@@ -144,6 +142,8 @@ def _show_failing(cause: Cause | None, failing: Sequence[PollReport], times: Loc
     for detail in details[:MAX_DETAILS]:
         out.line("  ", cell(detail))
     if cause is not None:
+        from watcher.core.messages.advice import advice
+
         out.line("  ", advice(cause))
 
 
@@ -164,6 +164,8 @@ def show_incidents(
     """Write the open incidents, with the advice for each cause that is not among ``advised``."""
     if not incidents:
         return
+    from watcher.core.messages.advice import advice
+
     rows = [
         (
             cell(incident.id[:SHORT_ID_LENGTH]),
@@ -206,23 +208,25 @@ def _show_silences(silences: Sequence[Silence], times: LocalTimes, out: Screen) 
 
 
 def _show_failing_receivers(report: StatusReport, times: LocalTimes, out: Screen) -> None:
-    rows = [
-        (
-            cell(item.name, BAD),
-            Cell("" if item.failing_since is None else times.time(item.failing_since)),
-            cell(reason_text(item.reason)),
-            cell(item.answer),
-        )
-        for item in report.failing_receivers
-    ]
-    if rows:
+    if report.failing_receivers:
         out.line()
         texts = (Column("REASON", least=TEXT_WIDTH), Column("ANSWER", least=TEXT_WIDTH))
+        rows = list(_failing_rows(report.failing_receivers, times))
         out.table(Table(("FAILING RECEIVER", times.heading("SINCE"), *texts), rows))
         out.line("  repair it, then run aitems-watcher reload; a secret from env or credential needs a restart")
     for unannounced in report.unannounced:
+        from watcher.core.messages.training import compose, plain_text
+
         title = plain_text(compose(unannounced.event).title)
         out.line(cell(f"no receiver was notified: {title}: {unannounced.reason}", BAD))
+
+
+def _failing_rows(failing: Iterable[ReceiverState], times: LocalTimes) -> Iterator[tuple[Cell, ...]]:
+    from watcher.core.messages.reasons import reason_text
+
+    for item in failing:
+        since = "" if item.failing_since is None else times.time(item.failing_since)
+        yield cell(item.name, BAD), Cell(since), cell(reason_text(item.reason)), cell(item.answer)
 
 
 def _show_failed_deliveries(report: StatusReport, out: Screen) -> None:

@@ -41,7 +41,7 @@ from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
 from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
 from watcher.config.secrets import SecretRef
-from watcher.core.delivery.model import OnUncertain
+from watcher.core.delivery.state import OnUncertain
 from watcher.core.duration import format_duration
 from watcher.core.routing.matcher import is_pattern
 from watcher.core.routing.routes import FLAP_LIMIT, Route

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from watcher.core.delivery.model import Attempt, OnUncertain, Policy, State, Verdict, again_or_dead, retry_wait
+from watcher.core.delivery.model import Attempt, Policy, Verdict, again_or_dead, retry_wait
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, in_context
+from watcher.core.delivery.state import OnUncertain, State
 
 LOOKUPS: Final = 2
 """Lookups of a message before it is sent again."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from watcher.core.delivery.reason import DELIVERED, NO_REASON, Context, Reason, in_context
+from watcher.core.delivery.state import OnUncertain, State
 from watcher.core.event import Event
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
@@ -120,34 +121,6 @@ class Dedup(StrEnum):
     BY_LOOKUP = "by-lookup"
     """The watcher can look up whether the first copy arrived."""
     UNKNOWN = "unknown"
-
-
-class OnUncertain(StrEnum):
-    """The action after an uncertain attempt, where a second copy cannot be excluded."""
-
-    RESEND = "resend"
-    HOLD = "hold"
-
-
-class State(StrEnum):
-    """The states of a delivery."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    UNCERTAIN = "uncertain"
-    DELIVERED = "delivered"
-    HELD = "held"
-    DEAD = "dead"
-    DROPPED = "dropped"
-    SILENCED = "silenced"
-    """Not sent on purpose; the row records that."""
-
-
-DELIVERED_IN_BATCH: Final = "delivered in a batch"
-"""The ending of an event that was delivered in one message with others; otherwise an ending is a state."""
-
-OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})
-"""States that need further work; such a delivery blocks later ones of its training and receiver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

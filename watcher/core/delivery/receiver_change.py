@@ -9,15 +9,8 @@ from typing import Final
 from watcher.core.delivery.facts import WaitingEventFacts
 from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason
-from watcher.core.delivery.receiver_health import (
-    DeadLetter,
-    ReceiverState,
-    Waiting,
-    failing,
-    is_news,
-    state_change,
-    undelivered,
-)
+from watcher.core.delivery.receiver_health import DeadLetter, Waiting, failing, is_news, state_change, undelivered
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event, Kind, Restore, after_restore, named_event
 
 LOOKUP_WAIT: Final = timedelta(seconds=10)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote
 
 from watcher.core.delivery.facts import (
     DeadLetterFacts,
@@ -34,37 +33,14 @@ from watcher.core.delivery.model import (
     TryLater,
     Uncertain,
 )
-from watcher.core.delivery.reason import NO_REASON, Reason
+from watcher.core.delivery.reason import Reason
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event, Kind, event_id
 
 URGENT_MAX: Final = 10
 """Urgent events that the event about a failing receiver names."""
 DEAD_LETTERS_MAX: Final = 50
 """Dead letters that one event names; the others are only counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverState:
-    """The recorded state of a receiver."""
-
-    name: str
-    seq: int = 0
-    """The number of the latest event about it."""
-    failing_since: datetime | None = None
-    troubled_since: datetime | None = None
-    """Start of the first attempt without a success since the last success, or since nothing that was tried waited.
-
-    A success does not end it while an urgent delivery that has failed waits; it then is not before that delivery.
-    """
-    parked: bool = False
-    """Whether it refuses permanently, so that only its oldest delivery is tried."""
-    reason: Reason = NO_REASON
-    answer: str = ""
-
-    @property
-    def subject(self) -> str:
-        """The subject of its events, e.g. ``receiver:ml-ops``."""
-        return f"receiver:{quote(self.name, safe='')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from watcher.core.delivery.model import State, Verdict
+from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.reason import NO_REASON, RECEIVER_REMOVED, Context, Reason, ReasonCode, in_context
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.health.readiness import NotReady, NotReadyReason
-from watcher.core.messages.advice import store_advice
 
 
 class ProblemCode(StrEnum):
@@ -82,7 +81,11 @@ class Problem:
     @property
     def remedy(self) -> str:
         """The action of an operator."""
-        return store_advice(self.store_fault) if self.store_fault else REMEDIES[self.code]
+        if not self.store_fault:
+            return REMEDIES[self.code]
+        from watcher.core.messages.advice import store_advice  # noqa: PLC0415 - loads the texts of every advice
+
+        return store_advice(self.store_fault)
 
 
 class DaemonState(StrEnum):

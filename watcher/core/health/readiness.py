@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import Reason
-from watcher.core.messages.reasons import reason_text
+from watcher.core.delivery.state import State
 from watcher.core.plural import counted
 from watcher.core.timestamps import to_text
 from watcher.core.training.model import TrainingRef
@@ -141,6 +140,8 @@ def _of_deliveries(stats: HealthStats) -> Iterator[NotReadyReason]:
         detail = f"{counted(stats.unrouted, 'event is', 'events are')} not routed, so nobody is notified{since}"
         yield NotReadyReason(code=NotReady.EVENTS_UNROUTED, detail=detail)
     if stats.failing_receivers:
+        from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - loads every text of a reason
+
         names = [f"{receiver.name} ({reason_text(receiver.reason)})" for receiver in stats.failing_receivers]
         yield NotReadyReason(code=NotReady.RECEIVER_FAILING, detail=f"failing: {_few(names)}")
 

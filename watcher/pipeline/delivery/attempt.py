@@ -19,11 +19,9 @@ from watcher.core.delivery.model import (
     Delivered,
     DeliveryRequest,
     LeasedDelivery,
-    OnUncertain,
     Outcome,
     Policy,
     Settlement,
-    State,
     TryLater,
     Uncertain,
     Verdict,
@@ -33,6 +31,7 @@ from watcher.core.delivery.reason import INTERNAL_FAULT, Reason, ReasonCode
 from watcher.core.delivery.receiver import Receiver, SupportsLookup
 from watcher.core.delivery.receiver_change import ReceiverChange
 from watcher.core.delivery.receiver_health import signal_of
+from watcher.core.delivery.state import OnUncertain, State
 from watcher.core.event import Kind
 from watcher.core.observer import Observer
 from watcher.pipeline.clock_trust import ClockTrust

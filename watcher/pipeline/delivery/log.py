@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from watcher.core.delivery.model import LeasedDelivery, State, Verdict
+from watcher.core.delivery.model import LeasedDelivery, Verdict
 from watcher.core.delivery.receiver_change import ReceiverChange
+from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
 
 log = structlog.get_logger()

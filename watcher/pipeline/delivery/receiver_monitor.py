@@ -16,7 +16,8 @@ from watcher.core.delivery.receiver_change import (
     overdue_since,
     with_expiry,
 )
-from watcher.core.delivery.receiver_health import ReceiverState, is_news
+from watcher.core.delivery.receiver_health import is_news
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.pipeline.ports import Deliveries
 

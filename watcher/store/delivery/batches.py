@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import INCIDENT_KINDS, RECEIVER_KINDS, STORE_KINDS, Kind
 from watcher.core.polling.plan import EVERY_SERVICE
 from watcher.core.routing.routes import merge_mentions

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, select, update
 
-from watcher.core.delivery.model import DELIVERED_IN_BATCH, OPEN_STATES, State, Verdict
+from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.reason import read_reason, write_reason
+from watcher.core.delivery.state import DELIVERED_IN_BATCH, OPEN_STATES, State
 from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.timestamps import to_text
 from watcher.store import schema

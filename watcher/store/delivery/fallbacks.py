@@ -12,13 +12,13 @@ from typing import Final
 
 from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, update
 
-from watcher.core.delivery.model import State
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.event import URGENT_KINDS
 from watcher.core.routing.fallback import FallbackEvent
 from watcher.store import schema
-from watcher.store.delivery import receivers
 from watcher.store.delivery.queue import WAITING_STATES
+from watcher.store.delivery.reading import failing_receivers
 from watcher.store.rows import read_event, read_mentions
 
 _event = schema.event.c
@@ -52,7 +52,7 @@ _DUE: Final = (
 
 def fallbacks_due(connection: Connection, fallbacks: Mapping[str, str], limit: int) -> list[FallbackEvent]:
     """Return the events that a fallback does not have yet, at most ``limit`` of each failing receiver."""
-    failing = [state for state in receivers.failing_receivers(connection) if state.name in fallbacks]
+    failing = [state for state in failing_receivers(connection) if state.name in fallbacks]
     return [item for state in failing for item in _due(connection, state.name, fallbacks[state.name], limit)]
 
 

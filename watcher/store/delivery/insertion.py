@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import delivery_id
 from watcher.core.routing.planning import PlannedDelivery, RoutedEvent
 from watcher.core.routing.routes import Group, Recipient, merge_mentions

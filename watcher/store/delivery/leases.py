@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, RowMapping, Update, and_, bindparam, func, or_, select, update
 
-from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery, State
+from watcher.core.delivery.model import Claim, DeliveryRequest, LeasedDelivery
 from watcher.core.delivery.reason import read_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema

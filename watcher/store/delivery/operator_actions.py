@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, and_, select, true, update
 
-from watcher.core.delivery.model import State, Verdict
+from watcher.core.delivery.model import Verdict
 from watcher.core.delivery.reason import Reason, ReasonCode, write_reason
+from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
 from watcher.store import schema

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.store import schema
 
 WAITING_STATES: Final = (State.PENDING.value, State.UNCERTAIN.value)

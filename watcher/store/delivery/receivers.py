@@ -25,7 +25,6 @@ from sqlalchemy import (
     update,
 )
 
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import read_reason, write_reason
 from watcher.core.delivery.receiver_change import (
     LOOKUP_WAIT,
@@ -35,13 +34,16 @@ from watcher.core.delivery.receiver_change import (
     ReceiverChange,
     ReceiverSummary,
 )
-from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX, URGENT_MAX, ReceiverState
+from watcher.core.delivery.receiver_health import DEAD_LETTERS_MAX, URGENT_MAX
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import State
 from watcher.core.event import URGENT_KINDS, Event, Kind
 from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.chunks import chunks
 from watcher.store.delivery.queue import WAITING_STATES, oldest_waiting
+from watcher.store.delivery.reading import events_of, read_receiver_state
 from watcher.store.rows import Row, event_row, read_event, read_time, write_time
 from watcher.store.upsert import insert_or_ignore
 
@@ -149,30 +151,11 @@ def urgent_since(connection: Connection, name: str, settling: str) -> datetime |
     return read_time(connection.scalar(_URGENT_SINCE, {"name": name, "settling": settling}))
 
 
-def failing_receivers(connection: Connection) -> list[ReceiverState]:
-    """Return the receivers that are failing."""
-    query = select(_receiver).where(_receiver.c.failing_since.is_not(None)).order_by(_receiver.c.name)
-    return [read_receiver_state(row) for row in connection.execute(query).mappings()]
-
-
 def removed_receivers(connection: Connection, configured: Collection[str]) -> list[ReceiverSummary]:
     """Return the receivers that are not configured although deliveries wait for them."""
     query = select(_delivery.c.receiver).where(_delivery.c.state.in_(WAITING_STATES)).distinct()
     names = connection.scalars(query.where(_delivery.c.receiver.not_in(sorted(configured)))).all()
     return [summary_of(connection, name) for name in sorted(names)]
-
-
-def read_receiver_state(row: RowMapping) -> ReceiverState:
-    """Read a row of ``receiver``."""
-    return ReceiverState(
-        name=row["name"],
-        seq=row["seq"],
-        failing_since=read_time(row["failing_since"]),
-        troubled_since=read_time(row["troubled_since"]),
-        parked=row["parked"],
-        reason=read_reason(row["reason"] or ""),
-        answer=row["answer"] or "",
-    )
 
 
 def write_change(connection: Connection, change: ReceiverChange) -> None:
@@ -329,14 +312,3 @@ def _mark_announced(connection: Connection, ids: Sequence[str]) -> None:
     these = and_(_delivery.c.id.in_(ids), _UNANNOUNCED)
     if connection.execute(update(_delivery).where(these).values(next_at=None)).rowcount != len(ids):
         raise OutdatedDecisionError("a dead delivery was sent again or dropped")
-
-
-def events_of(connection: Connection, delivery_id: str) -> list[Event]:
-    """Return the events of a delivery, in the order of recording."""
-    query = (
-        select(schema.event.c.body)
-        .join(schema.ledger, schema.ledger.c.event_id == schema.event.c.id)
-        .where(schema.ledger.c.delivery_id == delivery_id)
-        .order_by(schema.event.c.position)
-    )
-    return [read_event(body) for body in connection.scalars(query)]

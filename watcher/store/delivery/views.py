@@ -9,12 +9,12 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, select
 
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import NO_REASON, Reason, read_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event
 from watcher.core.timestamps import from_text
 from watcher.store import schema
-from watcher.store.delivery.receivers import events_of
+from watcher.store.delivery.reading import events_of
 from watcher.store.rows import read_time
 
 NOT_WELL: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN, State.HELD, State.DEAD})

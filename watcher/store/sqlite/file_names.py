@@ -13,6 +13,7 @@ SIDE_FILES: Final = (LOG, INDEX, JOURNAL)
 LOCK: Final = ".lock"
 RESERVE: Final = ".reserve"
 BACKUPS: Final = "backups"
+ASIDE: Final = "set-aside"
 
 
 def side_file(path: Path, suffix: str) -> Path:
@@ -23,3 +24,8 @@ def side_file(path: Path, suffix: str) -> Path:
 def backups_of(path: Path) -> Path:
     """Return the folder of the automatic backups of a store."""
     return path.parent / BACKUPS
+
+
+def set_aside_files(path: Path) -> list[Path]:
+    """Return the files that were set aside and wait for an operator."""
+    return sorted(path.parent.glob(f"{path.name}.{ASIDE}-*Z"))

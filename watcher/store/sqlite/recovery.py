@@ -13,10 +13,9 @@ from watcher.core.timestamps import to_text
 from watcher.store.errors import BackupError, StoreDamaged, StoreUnusable
 from watcher.store.sqlite.backup import install, sync
 from watcher.store.sqlite.backup_folder import BackupFolder
-from watcher.store.sqlite.file_names import INDEX, LOG, SIDE_FILES, side_file
+from watcher.store.sqlite.file_names import ASIDE, INDEX, LOG, SIDE_FILES, side_file
 from watcher.store.sqlite.integrity import Condition, examine, has_foreign_log
 
-ASIDE: Final = "set-aside"
 DAMAGED: Final = "damaged"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
@@ -112,8 +111,3 @@ def put_aside(path: Path, now: datetime, suffixes: tuple[str, ...]) -> str | Non
             moved.append(str(side_file(path, suffix).rename(side_file(base, suffix))))
     sync(path.parent)
     return min(moved, default=None)
-
-
-def set_aside_files(path: Path) -> list[Path]:
-    """Return the files that were set aside and wait for an operator."""
-    return sorted(path.parent.glob(f"{path.name}.{ASIDE}-*Z"))

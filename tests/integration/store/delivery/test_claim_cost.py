@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine, event, text
 
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_batch_cost import LATER, queue
-from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, LeasedDelivery, Settlement, Verdict
 from watcher.core.delivery.reason import DELIVERED
+from watcher.core.delivery.state import State
 from watcher.core.timestamps import to_text
 from watcher.store import deliveries as settling
 from watcher.store.delivery import leases

@@ -19,8 +19,9 @@ from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settl
 from tests.support import routing
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch
-from watcher.core.delivery.model import OPEN_STATES, Claim, Settlement, State, Verdict
+from watcher.core.delivery.model import Claim, Settlement, Verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Kind
 from watcher.core.routing.planning import plan_deliveries
 from watcher.core.routing.reason import routed

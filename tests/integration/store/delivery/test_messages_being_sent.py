@@ -9,8 +9,9 @@ import pytest
 
 from tests.integration.store.conftest import NOW
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue
-from watcher.core.delivery.model import LeasedDelivery, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.model import LeasedDelivery, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.pipeline.delivery.receiver_monitor import ReceiverMonitor
 from watcher.store.deliveries import Deliveries

@@ -11,8 +11,9 @@ import pytest
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
 from tests.support import routing
-from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, State, Verdict
+from watcher.core.delivery.model import PARKED_RETRY, ReceiverSignal, Settlement, SignalKind, Verdict
 from watcher.core.delivery.reason import DELIVERED, NO_REASON, Reason, ReasonCode, text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed

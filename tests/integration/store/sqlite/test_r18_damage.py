@@ -26,7 +26,7 @@ from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import Database, open_database, restore_database
-from watcher.store.sqlite.recovery import set_aside_files
+from watcher.store.sqlite.file_names import set_aside_files
 
 LATER = NOW + timedelta(hours=3)
 MakeEvent = Callable[..., Event]

@@ -35,8 +35,9 @@ from watcher.aitems.client import AccountSpec, AitemsClient
 from watcher.aitems.signing import KeyPair
 from watcher.core.batch import NotSavedError
 from watcher.core.delivery.lookup import LookupResult, MessageFound, MessageNotFound
-from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, State, TryLater, Uncertain
+from watcher.core.delivery.model import Dedup, Delivered, DeliveryRequest, Outcome, Policy, TryLater, Uncertain
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.incidents.model import Thresholds
 from watcher.core.messages.reasons import reason_text

@@ -14,7 +14,7 @@ import pytest
 from tests.support import daemon_in_process
 from tests.support.virtual import VirtualClock, run
 from tests.support.virtual_consumers import Consumer, VirtualConsumers
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.store.sqlite import backup_folder
 

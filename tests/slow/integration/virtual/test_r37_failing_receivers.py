@@ -15,7 +15,7 @@ from tests.support import daemon_in_process
 from tests.support.fault_table import remark
 from tests.support.virtual import VirtualClock, run
 from tests.support.virtual_consumers import Behaviour, Consumer, VirtualConsumers
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.http import FailureReason, HttpResult, HttpSettings, NotSent
 

@@ -14,17 +14,9 @@ from tests.support.event_facts import receiver_of
 from tests.support.virtual import FakeReceiver, VirtualClock, run
 from tests.support.virtual_delivery import VirtualDeliveries, refusing, running_deliveries, unavailable
 from watcher.core.delivery.facts import Remedy, RemedyCode
-from watcher.core.delivery.model import (
-    Delivered,
-    DeliveryRequest,
-    Outcome,
-    Policy,
-    RefusalScope,
-    Refused,
-    State,
-    TryLater,
-)
+from watcher.core.delivery.model import Delivered, DeliveryRequest, Outcome, Policy, RefusalScope, Refused, TryLater
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind
 from watcher.core.messages.reasons import reason_text
 from watcher.store.delivery.operator_actions import OperatorActions

@@ -10,7 +10,7 @@ from tests.unit.reports.facts import announced, delivery_outcome
 from watcher.cli.commands.demo import failures, has_faults, summary
 from watcher.cli.commands.demo_configuration import demo_configuration
 from watcher.config import load
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import Kind
 from watcher.store.views import DeliveryOutcome
 

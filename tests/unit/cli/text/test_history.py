@@ -6,7 +6,7 @@ import json
 
 from tests.unit.reports.facts import EVIL, NOW, STEERING, TIMES, announced, delivery_outcome, event, plain_screen
 from watcher.cli.text.history import change_text, history_table, marks
-from watcher.core.delivery.model import State
+from watcher.core.delivery.state import State
 from watcher.core.event import IncidentFacts, Kind
 from watcher.reports.history import event_history_json
 from watcher.store.views import EventHistory

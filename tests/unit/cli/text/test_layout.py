@@ -13,8 +13,8 @@ from watcher.cli.text.history import history_table
 from watcher.cli.text.layout import Cell, Column, Table, table_lines, width
 from watcher.cli.text.times import LocalTimes
 from watcher.cli.text.trainings import training_table
-from watcher.core.delivery.model import State
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.training.model import TrainingRef
 from watcher.reports.status import PollReport, known
 from watcher.store.delivery.views import DeliveryView

@@ -17,8 +17,9 @@ from watcher.core.delivery.lookup import (
     after_lookup,
     first_lookup_at,
 )
-from watcher.core.delivery.model import Attempt, Dedup, OnUncertain, Policy, State, Verdict
+from watcher.core.delivery.model import Attempt, Dedup, Policy, Verdict
 from watcher.core.delivery.reason import Reason, ReasonCode, text_reason
+from watcher.core.delivery.state import OnUncertain, State
 from watcher.core.messages.reasons import reason_text
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -16,12 +16,10 @@ from watcher.core.delivery.model import (
     Dedup,
     Degrade,
     Delivered,
-    OnUncertain,
     Outcome,
     Policy,
     RefusalScope,
     Refused,
-    State,
     TryLater,
     Uncertain,
     Verdict,
@@ -29,6 +27,7 @@ from watcher.core.delivery.model import (
     verdict,
 )
 from watcher.core.delivery.reason import DELIVERED, Context, text_reason
+from watcher.core.delivery.state import OnUncertain, State
 from watcher.core.messages.reasons import reason_text
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -16,7 +16,7 @@ from watcher.core.delivery.receiver_change import (
     failing_change,
     with_expiry,
 )
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 LIMIT = timedelta(days=3)

@@ -25,13 +25,13 @@ from watcher.core.delivery.reason import RECEIVER_REMOVED, Reason, text_reason
 from watcher.core.delivery.receiver_health import (
     DEAD_LETTERS_MAX,
     DeadLetter,
-    ReceiverState,
     Waiting,
     failing,
     signal_of,
     state_change,
     undelivered,
 )
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Kind
 from watcher.core.messages.reasons import reason_text
 

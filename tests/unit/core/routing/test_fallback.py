@@ -9,7 +9,8 @@ import pytest
 
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import text_reason
-from watcher.core.delivery.receiver_health import ReceiverState, Waiting, state_change
+from watcher.core.delivery.receiver_health import Waiting, state_change
+from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.event import Event
 from watcher.core.routing.fallback import redirected
 from watcher.core.routing.reason import NO_ROUTE, NotAnnounced, RoutingCode, routed

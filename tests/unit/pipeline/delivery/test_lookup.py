@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from tests.unit.receivers.samples import sample_event
 from watcher.core.delivery.lookup import LookupFailed, LookupResult, MessageFound, MessageNotFound
-from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy, State
+from watcher.core.delivery.model import DeliveryRequest, LeasedDelivery, Policy
 from watcher.core.delivery.reason import text_reason
+from watcher.core.delivery.state import State
 from watcher.core.messages.reasons import reason_text
 from watcher.pipeline.delivery.lookup import LOOKUP_INTERVAL, LookupRunner
 
