@@ -341,8 +341,8 @@ MUTANTS: Final = (
     Mutant(
         "routine polls go before confirmations",
         "watcher/aitems/budget.py",
-        "self._first or self._routine)",
-        "self._routine or self._first)",
+        "queue := self._first or self._routine",
+        "queue := self._routine or self._first",
         "tests/unit/aitems/test_budget.py",
     ),
     Mutant(

@@ -7,9 +7,17 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 from watcher.clock import Clock
 from watcher.core.polling.rate_limit import BudgetWait, RateLimiter
+
+CALM_SECONDS: Final = 60.0
+"""After a pause that AiTEMS asked for, optional requests wait so long, as they might cause the next one."""
+
+
+class NoRoomError(Exception):
+    """The budget has no room for an optional request."""
 
 
 class BudgetSlot:
@@ -25,6 +33,8 @@ class BudgetSlot:
 
 class Budget:
     """Grants slots for requests: confirmations before routine polls, otherwise in the order of arrival.
+
+    An optional request delays no other one. It waits for the spacing of the rate alone, and gives way to any other.
 
     A slot is counted when it is granted and again when its request is written. No other slot is granted in between.
     Otherwise one request that first opens a connection could reach the server together with the next.
@@ -47,14 +57,20 @@ class Budget:
         self._on_request = on_request
         self._first: deque[asyncio.Future[BudgetSlot]] = deque()
         self._routine: deque[asyncio.Future[BudgetSlot]] = deque()
+        self._optional: deque[asyncio.Future[BudgetSlot]] = deque()
+        """At most one."""
         self._unwritten: BudgetSlot | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pause = (-math.inf, "")
         """The end of the latest pause, in seconds of the monotonic clock, and its cause."""
 
-    def slot(self, *, first: bool = False) -> AbstractAsyncContextManager[BudgetSlot]:
-        """Wait for a slot and hold it; ``first`` goes before routine requests."""
-        return _HeldSlot(self, first=first)
+    def slot(self, *, first: bool = False, optional: bool = False) -> AbstractAsyncContextManager[BudgetSlot]:
+        """Wait for a slot and hold it; ``first`` goes before routine requests.
+
+        Raises:
+            NoRoomError: The request is optional, and others wait or the account was paused within ``CALM_SECONDS``.
+        """
+        return _HeldSlot(self, first=first, optional=optional)
 
     def pause_for(self, seconds: float, cause: str = "") -> float:
         """Grant no slot for some seconds; slots that are already granted stay valid.
@@ -66,6 +82,7 @@ class Budget:
         until = now + seconds
         self._rate_limiter = self._rate_limiter.paused(until)
         self._pause = max(self._pause, (until, cause))
+        self._refuse_optional()
         return self._pause[0] - now
 
     def wait_of(self, account: str) -> BudgetWait | None:
@@ -89,9 +106,12 @@ class Budget:
             self._on_request()
         self._unblock(slot)
 
-    async def wait(self, *, first: bool) -> BudgetSlot:
+    async def wait(self, *, first: bool, optional: bool = False) -> BudgetSlot:
         """Wait for a slot, which is to be released; see ``slot``."""
-        queue = self._first if first else self._routine
+        if optional and not self._has_room:
+            raise NoRoomError
+        self._refuse_optional()
+        queue = self._optional if optional else self._first if first else self._routine
         waiter: asyncio.Future[BudgetSlot] = asyncio.get_running_loop().create_future()
         queue.append(waiter)
         self._grant()
@@ -105,8 +125,20 @@ class Budget:
                 queue.remove(waiter)
             raise
 
+    @property
+    def _has_room(self) -> bool:
+        """Whether a request would wait for nothing but the spacing of the rate."""
+        is_busy = self._first or self._routine or self._optional or self._unwritten
+        return self._free > 0 and not is_busy and self._pause[0] + CALM_SECONDS <= self._clock.monotonic()
+
+    def _refuse_optional(self) -> None:
+        while self._optional:
+            waiter = self._optional.popleft()
+            if not waiter.done():
+                waiter.set_exception(NoRoomError())
+
     def _grant(self) -> None:
-        while self._free and self._unwritten is None and (queue := self._first or self._routine):
+        while self._free and self._unwritten is None and (queue := self._first or self._routine or self._optional):
             now = self._clock.monotonic()
             if wait := self._rate_limiter.wait_seconds(now):
                 self._grant_later(wait)
@@ -141,14 +173,15 @@ class Budget:
 class _HeldSlot(AbstractAsyncContextManager[BudgetSlot]):
     """A slot during a call."""
 
-    __slots__ = ("_budget", "_first", "_slot")
+    __slots__ = ("_budget", "_first", "_optional", "_slot")
 
-    def __init__(self, budget: Budget, *, first: bool) -> None:
+    def __init__(self, budget: Budget, *, first: bool, optional: bool) -> None:
         self._budget = budget
         self._first = first
+        self._optional = optional
 
     async def __aenter__(self) -> BudgetSlot:
-        self._slot = await self._budget.wait(first=self._first)
+        self._slot = await self._budget.wait(first=self._first, optional=self._optional)
         return self._slot
 
     async def __aexit__(self, *_error: object) -> None:

@@ -9,15 +9,16 @@ from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from watcher.aitems import wire
-from watcher.aitems.budget import Budget
+from watcher.aitems.budget import Budget, NoRoomError
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
+from watcher.aitems.list_end import ListEnd
 from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
 from watcher.aitems.pages import CompleteList, PageCollector
+from watcher.aitems.paths import path_of
 from watcher.aitems.signing import Keys, SignatureV2
 from watcher.aitems.wire import AnswerTimes, BadAnswer, Item, ServiceInfo
 from watcher.clock import Clock
@@ -72,9 +73,6 @@ MAX_BYTES_IN_LOOP: Final = 1024 * 1024
 
 LARGE_LIST: Final = LargeBody(max_bytes=MAX_LIST_BYTES, is_plausible=consists_of_records)
 
-KEPT_SEGMENTS: Final = 1024
-"""Encoded segments of paths that are kept; all versions of a service have most of theirs in common."""
-
 SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
 
@@ -127,11 +125,13 @@ class AitemsClient:
         """The latest list of each service."""
         self._slow_paths: set[str] = set()
         """Paths whose last call met its deadline."""
+        self._list_ends: dict[str, ListEnd] = {}
+        """The end of the last list of each path."""
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> PollResult | PollFailure:
         """View one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
         answer = await self._get(
-            _path("services", ref.service, "trains", ref.type, "versions", ref.version), first=first
+            path_of("services", ref.service, "trains", ref.type, "versions", ref.version), first=first
         )
         if isinstance(answer, PollFailure):
             return answer
@@ -157,7 +157,7 @@ class AitemsClient:
         def read(answer: Answered) -> Page[ListedTraining] | BadAnswer:
             return wire.read_trainings(answer.body, service, known)
 
-        complete = await self._pages(_path("services", service.service, "trains"), read, first=first)
+        complete = await self._pages(path_of("services", service.service, "trains"), read, first=first)
         if isinstance(complete, PollFailure):
             if complete.cause is Cause.NOT_FOUND:
                 self._known.pop(service, None)
@@ -183,7 +183,7 @@ class AitemsClient:
         def read(answer: Answered) -> Page[ServiceInfo] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
-        complete = await self._pages(_path("services"), read, first=first)
+        complete = await self._pages(path_of("services"), read, first=first)
         if isinstance(complete, PollFailure):
             # An account has a list of services, be it empty: its 404 is the gateway's.
             return replace(complete, cause=Cause.REFUSED) if complete.cause is Cause.NOT_FOUND else complete
@@ -206,7 +206,7 @@ class AitemsClient:
 
     async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
         """View one service (``GET /services/{serviceId}``)."""
-        answer = await self._get(_path("services", ref.service), first=first)
+        answer = await self._get(path_of("services", ref.service), first=first)
         if isinstance(answer, PollFailure):
             return answer
         service = wire.read_service(answer.body, ref)
@@ -215,23 +215,46 @@ class AitemsClient:
     async def _pages(
         self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
     ) -> CompleteList[Item] | PollFailure:
-        pages = PageCollector[Item]()
-        while True:
-            answer = await self._get(path + pages.query, first=first, large_body=LARGE_LIST)
-            if pages.ends_at(answer):
-                return pages.complete_list()
-            if isinstance(answer, PollFailure):
-                return answer
-            problem = await _read_into(pages, answer, read)
-            if problem is not None:
-                return self._bad(answer, problem)
-            if pages.complete:
-                return pages.complete_list()
+        pages = PageCollector[Item](self._list_ends.get(path))
+        while not pages.complete:
+            may_end = pages.stands
+            try:
+                failure = await self._add_page(pages, path, read, first=first, optional=may_end)
+            except NoRoomError:
+                # The list is not held back for a request that may bring nothing; a later list asks again.
+                break
+            if failure is not None:
+                if not (may_end and pages.stands):
+                    return failure
+                pages.note_failed_request()
+        self._list_ends[path] = pages.end
+        return pages.complete_list()
 
-    async def _get(self, path: str, *, first: bool, large_body: LargeBody | None = None) -> Answered | PollFailure:
+    async def _add_page(
+        self,
+        pages: PageCollector[Item],
+        path: str,
+        read: Callable[[Answered], Page[Item] | BadAnswer],
+        *,
+        first: bool,
+        optional: bool,
+    ) -> PollFailure | None:
+        answer = await self._get(path + pages.query, first=first, optional=optional, large_body=LARGE_LIST)
+        if pages.ends_at(answer):
+            return None
+        if isinstance(answer, PollFailure):
+            return answer
+        problem = await _read_into(pages, answer, read)
+        return None if problem is None else self._bad(answer, problem)
+
+    async def _get(
+        self, path: str, *, first: bool, optional: bool = False, large_body: LargeBody | None = None
+    ) -> Answered | PollFailure:
+        if optional and path in self._slow_paths and self._slow_calls.locked():
+            raise NoRoomError
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
-            result = await self._repeated(path, first=first, large_body=large_body)
+            result = await self._repeated(path, first=first, optional=optional, large_body=large_body)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
@@ -242,20 +265,22 @@ class AitemsClient:
             )
         return self._accept(result)
 
-    async def _repeated(self, path: str, *, first: bool, large_body: LargeBody | None) -> HttpResult:
+    async def _repeated(self, path: str, *, first: bool, optional: bool, large_body: LargeBody | None) -> HttpResult:
         """Call, and repeat the call after the close of a kept connection; every repeat takes a slot of the budget."""
-        result = await self._call(path, first=first, large_body=large_body)
+        result = await self._call(path, first=first, optional=optional, large_body=large_body)
         for tried in range(1, KEPT_TRIES + 1):
             if not is_idle_closed(result):
                 break
             is_last = tried == KEPT_TRIES
-            result = await self._call(path, first=True, large_body=large_body, own_connection=is_last)
+            result = await self._call(
+                path, first=True, optional=optional, large_body=large_body, own_connection=is_last
+            )
         return result
 
     async def _call(
-        self, path: str, *, first: bool, large_body: LargeBody | None, own_connection: bool = False
+        self, path: str, *, first: bool, optional: bool, large_body: LargeBody | None, own_connection: bool = False
     ) -> HttpResult:
-        async with self._budget.slot(first=first) as slot:
+        async with self._budget.slot(first=first, optional=optional) as slot:
             request = HttpRequest(
                 url=self._base + path,
                 headers=HEADERS,
@@ -337,22 +362,6 @@ async def _read_into(
         return page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
 
     return await asyncio.to_thread(add) if len(answer.body) > MAX_BYTES_IN_LOOP else add()
-
-
-def _path(*segments: str) -> str:
-    """Return the path of these segments, each percent-encoded once.
-
-    Raises:
-        ValueError: A segment is empty, ``.`` or ``..``, and would name another path.
-    """
-    return "".join(map(_encoded, segments))
-
-
-@lru_cache(KEPT_SEGMENTS)
-def _encoded(segment: str) -> str:
-    if segment in {"", ".", ".."}:
-        raise ValueError(f"an id is empty or a dot: {segment!r}")
-    return f"/{quote(segment, safe='')}"
 
 
 def _times(answer: Answered) -> AnswerTimes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic
 
+from watcher.aitems.list_end import ListEnd, hash_of
 from watcher.aitems.list_page import MAX_LIST_BYTES, MAX_RECORDS, Page
 from watcher.aitems.wire import AnswerTimes, Item, ServiceInfo
 from watcher.core.polling.result import PollFailure, UnreadableRecord
@@ -28,6 +29,7 @@ GAP: Final = UnreadableRecord(
     reason="unreadable part of a list: a page begins behind the requested offset", identity=(), sample={}
 )
 IGNORED_OFFSET: Final = "unlike the documents: offset is ignored, the next page repeats the whole list"
+SHORT_PAGES: Final = "unlike the documents: a page has fewer records than its limit, and more records follow"
 REPEATED_PAGE: Final = UnreadableRecord(
     reason="unreadable part of a list: a page repeats some earlier ones, so more may follow", identity=(), sample={}
 )
@@ -53,12 +55,20 @@ class PageCollector(Generic[Item]):
     """Collects the pages of one list.
 
     The first request has no paging parameters, because AiTEMS' documents of 2026 name ``offset`` and ``limit`` only in
-    the answer. The next page is requested until an answer shows the end, a page brings nothing new, or its offset is
-    refused. A server that repeats the whole list for an offset does not know the parameter, so the list is complete.
+    the answer. The next page is requested until a page brings nothing new, its offset is refused, or the total of the
+    answer is reached. A server that repeats the whole list for an offset does not know the parameter, so the list is
+    complete. A page shorter than its limit ends the list where an earlier list with the same records ended there.
+
+    Args:
+        earlier: the end of the earlier lists of the same path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: ListEnd | None = None) -> None:
         self.complete = False
+        self.end = earlier or ListEnd()
+        """The end of this list, for the next one."""
+        self._short: int | None = None
+        """The number of records of the last page, where it is shorter than its limit."""
         self._items: dict[TrainingRef | ServiceRef, Item] = {}
         self._bytes = 0
         self._times: AnswerTimes | None = None
@@ -79,6 +89,11 @@ class PageCollector(Generic[Item]):
             return ""
         return f"?offset={self._offset}" + (f"&limit={self._limit}" if self._limit else "")
 
+    @property
+    def stands(self) -> bool:
+        """Return whether the pages are the whole list unless another one brings something new."""
+        return bool(self._short) and self.end.cap is None
+
     def add(self, page: Page[Item], answer: Answered) -> str | None:
         """Add a page and return its fault; ``None`` where it has none."""
         if page.no_list is not None and not self._items:
@@ -94,18 +109,33 @@ class PageCollector(Generic[Item]):
             del items[ref]
         # A later page is newer: a training may change its status while the pages are requested.
         self._items |= items
+        self._note(page, answer)
+        has_new = len(self._items) > known or self._has_new_faults(page)
+        if self._short and not has_new:
+            self._confirm_end()
+            return self._fault()
         self._unreadable += [*page.unreadable, *contradictions.values()]
         if page.offset is not None and page.offset > self._offset:
             self._unreadable.append(GAP)
-        self._note(page, answer)
-        self._advance(page, has_new=len(self._items) > known or self._has_new_faults(page))
+        self._advance(page, has_new=has_new)
         return self._fault()
 
     def ends_at(self, answer: Answered | PollFailure) -> bool:
         """End the list where an offset is refused or has no content behind it; return whether this answer says so."""
         nothing = answer.http_status in REFUSED_OFFSET if isinstance(answer, PollFailure) else not answer.body.strip()
-        self.complete = bool(self._items) and nothing
+        if self._items and nothing:
+            self._confirm_end()
         return self.complete
+
+    def note_failed_request(self) -> None:
+        """End the list at a short page, as the request behind it failed."""
+        self.complete = True
+        self.end = self.end.failed()
+
+    def _confirm_end(self) -> None:
+        """End the list at a page behind which there is nothing new."""
+        self.complete = True
+        self.end = self.end.confirmed(self._hash)
 
     def _repeats_all(self, page: Page[Item]) -> bool:
         return bool(self._items) and {item.ref for item in page.items} == self._items.keys()
@@ -114,8 +144,9 @@ class PageCollector(Generic[Item]):
         """End the list at a page that repeats all of it; its records are the newer ones."""
         self._items |= {item.ref: item for item in page.items}
         self._note(page, answer)
-        self._deviations.add(IGNORED_OFFSET)
-        self.complete = True
+        if not self._short:
+            self._deviations.add(IGNORED_OFFSET)
+        self._confirm_end()
 
     def _has_new_faults(self, page: Page[Item]) -> bool:
         # An unreadable record may have no identity, so the same bytes tell that a page is the same.
@@ -138,12 +169,36 @@ class PageCollector(Generic[Item]):
 
     def _advance(self, page: Page[Item], *, has_new: bool) -> None:
         count = len(page.items) + len(page.unreadable)
-        may_follow = count > 0 and not self._shows_end(page, count)
-        self.complete = not (may_follow and has_new)
-        if may_follow and not has_new:
+        is_short = self._shows_end(page, count)
+        if count and not has_new and not is_short:
             self._unreadable.append(REPEATED_PAGE)
+        if has_new and self._short:
+            self._note_more_behind(self._short)
+        if not self._offset:
+            self.end = self.end.after_first_page(count)
         self._offset += count
         self._limit = page.limit or 0
+        self._short = count if is_short else None
+        self.complete = not has_new or (is_short and self._ends_at_short(page))
+
+    def _note_more_behind(self, short: int) -> None:
+        # Once alone it may be a training that was created between two requests.
+        if self.end.cap is not None:
+            self._deviations.add(SHORT_PAGES)
+        self.end = self.end.more_behind(short)
+
+    def _ends_at_short(self, page: Page[Item]) -> bool:
+        """Return whether the list ends at a short page without a request behind it."""
+        if page.total is not None or not self._items:
+            return True
+        if not self.end.is_known(self._hash):
+            return False
+        self.end = self.end.repeated()
+        return True
+
+    @property
+    def _hash(self) -> int:
+        return hash_of(self._items, len(self._unreadable))
 
     def _shows_end(self, page: Page[Item], count: int) -> bool:
         """Return whether a page shows that none follows: it has less than its limit, and the list reaches its total.
@@ -176,9 +231,9 @@ class PageCollector(Generic[Item]):
         """Return the complete list.
 
         Raises:
-            ValueError: ``complete`` is not set yet.
+            ValueError: ``complete`` and ``stands`` are false.
         """
-        if self._times is None or not self.complete:
+        if self._times is None or not (self.complete or self.stands):
             raise ValueError("the list is not complete yet")
         return CompleteList(
             items=tuple(self._items.values()),

@@ -75,23 +75,32 @@ async def test_a_list_of_one_page_is_requested_without_paging(
     script.add(page([item(1), item(2)], 0, 1000))
     outcome = result(await api.list(SERVICE))
     assert [item.ref.version for item in outcome.observations] == ["v1", "v2"]
-    assert server.request_lines == ["GET /api/v1/services/6wxgu1abcde/trains HTTP/1.1"]
+    await api.list(SERVICE)
+    assert [line.partition("trains")[2] for line in server.request_lines] == [
+        " HTTP/1.1",
+        # Once, to confirm that nothing follows the short page.
+        "?offset=2&limit=1000 HTTP/1.1",
+        " HTTP/1.1",
+    ]
 
 
-async def test_pages_are_requested_until_one_is_not_full(api: AitemsClient, server: RawServer, script: Script) -> None:
-    pages = [page([item(1), item(2)], 0, 2), page([item(3), item(4)], 2, 2), page([item(5)], 4, 2)]
+async def test_pages_are_requested_until_one_brings_nothing(
+    api: AitemsClient, server: RawServer, script: Script
+) -> None:
+    pages = [page([item(1), item(2)], 0, 2), page([item(3), item(4)], 2, 2), page([item(5)], 4, 2), page([], 5, 2)]
     for body in pages:
         script.add(body)
     outcome = result(await api.list(SERVICE))
     assert [item.ref.version for item in outcome.observations] == ["v1", "v2", "v3", "v4", "v5"]
     assert outcome.asked_at == outcome.observations[0].asked_at < outcome.observations[2].asked_at
-    assert outcome.answered_at == outcome.observations[4].answered_at > outcome.observations[2].answered_at
+    assert outcome.answered_at > outcome.observations[4].answered_at > outcome.observations[2].answered_at
     digests = [hashlib.sha256(json.dumps(each).encode()).digest() for each in pages]
     assert outcome.digest == hashlib.sha256(b"".join(digests)).digest()
     assert [line.partition("trains")[2] for line in server.request_lines] == [
         " HTTP/1.1",
         "?offset=2&limit=2 HTTP/1.1",
         "?offset=4&limit=2 HTTP/1.1",
+        "?offset=5&limit=2 HTTP/1.1",
     ]
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from watcher.aitems.budget import Budget, BudgetSlot
+from watcher.aitems.budget import CALM_SECONDS, Budget, BudgetSlot, NoRoomError
 from watcher.clock import Clock
 from watcher.core.polling.rate_limit import BudgetWait
 
@@ -45,14 +45,14 @@ class Calls:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.release: dict[str, asyncio.Event] = {}
 
-    async def start(self, name: str, *, first: bool = False) -> None:
+    async def start(self, name: str, *, first: bool = False, optional: bool = False) -> None:
         """Start a call and let it join the queue."""
         self.release[name] = asyncio.Event()
-        self.tasks[name] = asyncio.create_task(self._run(name, first=first))
+        self.tasks[name] = asyncio.create_task(self._run(name, first=first, optional=optional))
         await asyncio.sleep(0)
 
-    async def _run(self, name: str, *, first: bool) -> None:
-        async with self.budget.slot(first=first) as slot:
+    async def _run(self, name: str, *, first: bool, optional: bool) -> None:
+        async with self.budget.slot(first=first, optional=optional) as slot:
             slot.on_write()
             self.started.append(name)
             await self.release[name].wait()
@@ -249,3 +249,83 @@ async def test_the_rate_alone_makes_calls_wait_without_a_cause_and_a_pause_that_
         slot.on_write()
     assert await waiting(budget, 2) == BudgetWait(account="main", calls=2, seconds=20.0)
     assert await waiting(budget, 0) is None
+
+
+async def optional_is_refused(budget: Budget) -> bool:
+    try:
+        async with asyncio.timeout(0.1), budget.slot(optional=True):
+            return False
+    except NoRoomError:
+        return True
+
+
+async def test_an_optional_request_is_made_where_no_other_waits_for_a_slot() -> None:
+    budget = make_budget(max_concurrency=2)
+    calls = Calls(budget)
+    await calls.start("routine")
+    assert not await optional_is_refused(budget)
+    await calls.start("all slots used")
+    assert await optional_is_refused(budget)
+    await calls.start("waiting")
+    assert await optional_is_refused(budget)
+    await calls.end()
+    assert not await optional_is_refused(budget)
+
+
+async def test_an_optional_request_is_refused_until_a_minute_after_a_pause() -> None:
+    clock = ManualClock()
+    budget = make_budget(clock=clock)
+    budget.pause_for(40)
+    refused = []
+    for seconds in (0, 41, CALM_SECONDS - 2, 2):
+        clock.seconds += seconds
+        refused.append(await optional_is_refused(budget))
+    assert refused == [True, True, True, False]
+
+
+async def test_an_optional_request_is_refused_while_a_connection_is_opened() -> None:
+    budget = make_budget()
+    async with budget.slot():
+        assert await optional_is_refused(budget)
+
+
+@pytest.mark.parametrize("reason", ["routine", "first", "optional", "pause"])
+async def test_an_optional_request_that_waits_for_the_rate_gives_way(reason: str) -> None:
+    clock = ManualClock()
+    budget = make_budget(per_second=1, clock=clock)
+    calls = Calls(budget)
+    await calls.start("before")
+    await calls.start("optional", optional=True)
+    assert calls.started == ["before"]
+    if reason == "pause":
+        budget.pause_for(900)
+    else:
+        await calls.start("other", first=reason == "first", optional=reason == "optional")
+    refused = "other" if reason == "optional" else "optional"
+    await asyncio.sleep(0)
+    assert isinstance(calls.tasks[refused].exception(), NoRoomError)
+    for task in calls.tasks.values():
+        task.cancel()
+    await calls.end()
+
+
+async def test_an_optional_request_is_made_after_the_spacing_of_the_rate() -> None:
+    calls = Calls(make_budget(per_second=100))
+    await calls.start("before")
+    await calls.start("optional", optional=True)
+    await until(lambda: calls.started == ["before", "optional"])
+    await calls.end()
+
+
+async def test_a_cancelled_optional_request_leaves_its_place() -> None:
+    clock = ManualClock()
+    budget = make_budget(per_second=1, clock=clock)
+    calls = Calls(budget)
+    await calls.start("before")
+    await calls.start("cancelled", optional=True)
+    calls.tasks["cancelled"].cancel()
+    await asyncio.sleep(0)
+    await calls.start("next", optional=True)
+    assert not calls.tasks["next"].done()
+    calls.tasks["next"].cancel()
+    await calls.end()
