@@ -204,7 +204,10 @@ class PollState:
     """Start of the latest good poll's request; ``None`` before the first."""
     good_answered_at: datetime | None = None
     digest: bytes | None = None
-    """Hash of the latest answer and its request; an equal one needs no further processing."""
+    """Hash of the latest answer and its request; an equal one needs no further processing.
+
+    ``core.polling.covered`` adds the trainings of a joined list.
+    """
     failures: int = 0
     """Consecutive failed polls."""
     failed_since: datetime | None = None

@@ -11,6 +11,7 @@ from typing import Final
 from watcher import __version__
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event, Kind
+from watcher.core.polling.covered import marks_of, no_longer_covered
 from watcher.core.polling.deviation import HIDDEN_TRAININGS, Deviation, deviations_in, incomplete_list
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
@@ -153,14 +154,19 @@ class Decider:
         return poll.training is None and ref in self._cache.viewed(ref.service_ref)
 
     def _new_view_states(self, poll: Poll, result: PollResult, before: PollState) -> tuple[PollState, ...]:
-        """Return the states of the trainings that this list does not show any more, from the last list that did."""
+        """Return the states of the trainings that this list does not show any more, from the last list that did.
+
+        A training that a joined list does not cover any more keeps the time at which it was seen, too.
+        """
+        known = self._cache.service(poll.service)
+        items = [*self.not_shown(poll, result), *(known[ref] for ref in no_longer_covered(before, poll, known))]
         return tuple(
             PollState(
                 key=item.ref.subject,
                 good_asked_at=last_shown_at(self._cache, poll, item.ref) or item.seen_after,
                 good_answered_at=before.good_answered_at,
             )
-            for item in self.not_shown(poll, result)
+            for item in items
             if not self._has_view_state(poll, item.ref)
         )
 
@@ -335,5 +341,5 @@ def _answered(result: PollResult, poll: Poll) -> PollState:
         key=poll.key,
         good_asked_at=result.asked_at,
         good_answered_at=result.answered_at,
-        digest=hashlib.sha256(result.digest + asked.encode()).digest(),
+        digest=hashlib.sha256(result.digest + asked.encode()).digest() + marks_of(poll),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from watcher.core.polling.covered import covered
 from watcher.core.polling.plan import Poll
 from watcher.core.training.lifecycle import with_last_good_poll
 from watcher.core.training.model import Snapshot, TrainingRef
@@ -32,15 +33,22 @@ def last_shown_at(cache: PollCache, poll: Poll, ref: TrainingRef) -> datetime | 
     if own is not None or (poll.training is None and cache.has_poll(ref.subject)):
         # A list that shows the training ends its own row, so no list has shown it since.
         return own
-    return _listed_at(cache, poll)
+    return _listed_at(cache, poll, ref)
 
 
-def _listed_at(cache: PollCache, poll: Poll) -> datetime | None:
+def _listed_at(cache: PollCache, poll: Poll, ref: TrainingRef) -> datetime | None:
     whole = cache.poll(poll.service.subject).good_asked_at
-    joined = cache.poll(replace(poll, training=None, whole_service=False).key).good_asked_at
-    if poll.training is not None or joined is None:
+    row = cache.poll(replace(poll, training=None, whole_service=False).key)
+    joined, was_covered = row.good_asked_at, covered(row, ref)
+    if joined is None or was_covered is False:
         return whole
-    if not poll.whole_service:
+    if was_covered or _is_joined(poll):
         return joined if whole is None else max(joined, whole)
+    if poll.training is not None:
+        return whole
     # The list of single trainings is the newer one, and the trainings that it covered are not known any more.
     return whole if whole is not None and joined <= whole else None
+
+
+def _is_joined(poll: Poll) -> bool:
+    return poll.training is None and not poll.whole_service
