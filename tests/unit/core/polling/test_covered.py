@@ -29,7 +29,7 @@ def row(poll: Poll) -> PollState:
     return PollState(key=poll.key, digest=bytes(HASH_BYTES) + marks_of(poll))
 
 
-def test_a_row_tells_which_trainings_its_list_covered() -> None:
+def test_a_row_says_which_trainings_its_list_covered() -> None:
     state = row(joined("135"))
     assert [covered(state, ref) for ref in refs("12345")] == [True, False, True, False, True]
 
@@ -37,7 +37,7 @@ def test_a_row_tells_which_trainings_its_list_covered() -> None:
 @pytest.mark.parametrize(
     "state", [PollState(key="k"), PollState(key="k", digest=bytes(HASH_BYTES)), row(WHOLE)], ids=str
 )
-def test_a_row_without_marks_tells_nothing(state: PollState) -> None:
+def test_a_row_without_marks_says_nothing(state: PollState) -> None:
     assert covered(state, refs("1")[0]) is None
     assert no_longer_covered(state, joined("12"), refs("3")) == []
 
