@@ -16,8 +16,8 @@ from sqlalchemy.engine import create_engine
 from tests.integration.store.conftest import NOW
 from tests.integration.store.delivery.test_claim_cost import LONG, SHORT, WAITING, steps_of
 from tests.integration.store.test_batch_cost import queue
-from watcher.core.delivery.model import OPEN_STATES, State
-from watcher.core.delivery.receiver_health import ReceiverState
+from watcher.core.delivery.receiver_state import ReceiverState
+from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import URGENT_KINDS, Event, Kind, event_id
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
