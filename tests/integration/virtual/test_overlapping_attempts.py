@@ -173,3 +173,22 @@ def test_a_sweep_sends_everything_that_is_due_also_what_an_attempt_makes_due(tmp
             assert sorted(hook.started) == ["v0:1", "v0:2", "v1:1", "v1:2"]
 
     run(main)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 5.0, 25.0])
+@pytest.mark.parametrize("running", [1, PARALLEL, 40])
+def test_a_stop_ends_with_the_running_attempts(seconds: float, running: int, tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook = SlowReceiver(seconds=lambda _: seconds)
+        async with running_deliveries(tmp_path, clock, [hook]) as deliveries_run:
+            deliveries_run.workers["hook"].stop()
+            worker = workers({"hook": hook}, Deliveries(deliveries_run.database), POLICY, clock, trusted_clock(clock))
+            task = asyncio.create_task(worker["hook"].run())
+            await deliver(hook, deliveries_run, names(running), 0.01)
+            worker["hook"].wake.tick()
+            await asyncio.sleep(0.2)
+            assert hook.running > 0
+            worker["hook"].stop()
+            await asyncio.wait_for(task, seconds)
+
+    run(main)

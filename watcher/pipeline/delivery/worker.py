@@ -118,11 +118,16 @@ class DeliveryWorker:
                     await self._expire()
                     due_at = await self._next_due()
                 await self._announce_dead_letters()
-                await self.wake.wait(self._idle_seconds(due_at))
+                await self._wait(self._idle_seconds(due_at))
             except Exception:
                 # Leased deliveries become due again when their lease ends.
                 log.exception("delivery.loop_failed", receiver=self._name)
-                await self.wake.wait(SWEEP_SECONDS)
+                await self._wait(SWEEP_SECONDS)
+
+    async def _wait(self, seconds: float) -> None:
+        # A wait for running attempts may have taken the wake-up of ``stop``.
+        if not self._stopping.is_set():
+            await self.wake.wait(seconds)
 
     async def drain(self) -> None:
         """Attempt everything that is due or becomes due meanwhile; a long pause of the receiver ends this."""
