@@ -22,6 +22,7 @@ SECONDS = 100
 WHOLE = ""
 """A watch of the whole service, among those of single versions."""
 ADDED = "3"
+STAYED = "stayed in the list, through reloads"
 
 PLANS = {
     "known from the service, new in a list": [WHOLE, "12", "123"],
@@ -32,7 +33,7 @@ PLANS = {
     "left a list and got a watch of its own": ["123", "12", "3"],
     "left a list, then all of the service": ["123", "12", WHOLE],
     "known from the service, and not from the list between": [WHOLE, "12", WHOLE],
-    "stayed in the list": ["123", "13", "134"],
+    STAYED: ["123", "13", "134"],
     "moved from a list to a watch of its own": ["23", "23", "3"],
     "moved from a list to the service": ["23", "23", WHOLE],
 }
@@ -92,6 +93,7 @@ def test_a_change_is_bounded_by_the_last_answer_that_covered_the_training(
 
     event, seen_at = run(main)
     assert event.after == seen_at
+    assert event.late == (name != STAYED), "nobody polled it in the meantime"
 
 
 def test_a_row_of_an_older_version_bounds_the_trainings_of_its_list_as_before(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from watcher import __version__
 from watcher.core.batch import IncidentRow
 from watcher.core.event import Event, Kind
-from watcher.core.polling.covered import marks_of, no_longer_covered
+from watcher.core.polling.covered import covered, marks_of, no_longer_covered
 from watcher.core.polling.deviation import HIDDEN_TRAININGS, Deviation, deviations_in, incomplete_list
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import Cause, PollFailure, PollResult, PollState
@@ -290,11 +290,9 @@ class Decider:
 
     def _context(self, context: PollContext, ref: TrainingRef, new_since: datetime | None = None) -> DecisionContext:
         naming = context.poll.naming_of(ref)
-        # A start in the future comes from a wall clock that was set back since. It says nothing about a gap.
-        is_past = context.polling_since <= self._clock.utc_now()
         return DecisionContext(
             epoch=self._cache.epoch,
-            polling_since=context.polling_since if is_past else BEFORE_FIRST_POLL,
+            polling_since=self._polling_since(context, ref),
             service_was_gone=context.service_was_gone,
             new_since=new_since,
             service_name=naming.name,
@@ -302,6 +300,15 @@ class Decider:
             links=naming.links_of(context.poll.service, ref),
             catch_up=context.catch_up,
         )
+
+    def _polling_since(self, context: PollContext, ref: TrainingRef) -> datetime:
+        """Return the start of the present time without a gap in polling this training."""
+        now = self._clock.utc_now()
+        if covered(self._cache.poll(context.poll.key), ref) is False:
+            # The list covers it from this answer on.
+            return now
+        # A start in the future comes from a wall clock that was set back since. It says nothing about a gap.
+        return context.polling_since if context.polling_since <= now else BEFORE_FIRST_POLL
 
 
 def _in_one_message(decisions: Sequence[Decision], kind: Kind, poll: Poll, now: datetime) -> list[Decision]:
