@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +11,9 @@ from watcher.core.delivery.reason import Context, Reason, ReasonCode
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.text import TextLine, code, plain_text
 from watcher.core.messages.words import ENGLISH_WORDS, Words
+
+KNOWN_REASONS: Final = 256
+"""Texts that are kept: each attempt asks for that of its reason, twice."""
 
 _CAUSES: Final[Mapping[ReasonCode, Phrase]] = MappingProxyType(
     {
@@ -35,6 +39,7 @@ _REMEDIES: Final[Mapping[ReasonCode, Phrase]] = MappingProxyType(
 """The remedy that follows from a code alone."""
 
 
+@lru_cache(KNOWN_REASONS)
 def reason_text(reason: Reason, words: Words = ENGLISH_WORDS) -> str:
     """Write a reason in one line; empty where nothing has happened yet. Its parameters are not cleaned."""
     return _written(reason, _phrase(reason), words, reason.within)

@@ -105,7 +105,7 @@ class Poll:
         """
         if self.training is not None:
             return self.training.subject
-        return self.service.subject if self.whole_service else f"joined {self.service.subject}"
+        return self.service.subject if self.whole_service else joined_key(self.service)
 
     def concerns(self, ref: TrainingRef) -> bool:
         """Return whether a training in the answer is watched."""
@@ -114,6 +114,11 @@ class Poll:
     def naming_of(self, ref: TrainingRef) -> Naming:
         """Return the naming of a training: that of its own watch, or else of its service's."""
         return self.single.get(ref, self.naming)
+
+
+def joined_key(service: ServiceRef) -> str:
+    """Return the key of a list call for single trainings of a service."""
+    return f"joined {service.subject}"
 
 
 def plan_polls(watches: Iterable[Watch]) -> tuple[Poll, ...]:

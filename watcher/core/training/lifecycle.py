@@ -261,7 +261,8 @@ def _record(known: Snapshot, observation: Observation, context: DecisionContext,
     first = known.pending if _repeats(known.pending, observation) else None
     unconfirmed = first or _unconfirmed(known, observation, context)
     decision = _announce(replace(known, absent=0, record=observation.record), unconfirmed, context, now, confirmed=True)
-    return replace(decision, snapshot=decision.snapshot.unchanged_at(observation.asked_at))
+    snapshot = decision.snapshot.unchanged_at(observation.asked_at)
+    return decision if snapshot is decision.snapshot else replace(decision, snapshot=snapshot)
 
 
 def _announce(

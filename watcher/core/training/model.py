@@ -146,7 +146,10 @@ WATCH_PREFIX: Final = "watch:"
 
 
 def _path(*parts: str) -> str:
-    return "/".join(quote(part, safe="") for part in parts)
+    joined = "".join(parts)
+    # A change asks for its subject often, and the names of AiTEMS need no quotes.
+    plain = joined.isascii() and joined.isalnum()
+    return "/".join(parts if plain else (quote(part, safe="") for part in parts))
 
 
 class Source(StrEnum):

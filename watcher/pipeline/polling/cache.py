@@ -181,7 +181,8 @@ class PollCache:
 
     def _at_revision(self, snapshot: Snapshot) -> Snapshot:
         known = self.training(snapshot.ref)
-        return replace(snapshot, revision=known.revision if known else 0)
+        revision = known.revision if known else 0
+        return snapshot if snapshot.revision == revision else replace(snapshot, revision=revision)
 
     def _adopt(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:

@@ -6,11 +6,10 @@ poll that another configuration had planned.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from watcher.core.polling.covered import covered
-from watcher.core.polling.plan import Poll
+from watcher.core.polling.plan import Poll, joined_key
 from watcher.core.training.lifecycle import with_last_good_poll
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.pipeline.polling.cache import PollCache
@@ -38,7 +37,7 @@ def last_shown_at(cache: PollCache, poll: Poll, ref: TrainingRef) -> datetime | 
 
 def _listed_at(cache: PollCache, poll: Poll, ref: TrainingRef) -> datetime | None:
     whole = cache.poll(poll.service.subject).good_asked_at
-    row = cache.poll(replace(poll, training=None, whole_service=False).key)
+    row = cache.poll(joined_key(poll.service))
     joined, was_covered = row.good_asked_at, covered(row, ref)
     if joined is None or was_covered is False:
         return whole
