@@ -38,7 +38,7 @@ PARALLEL_FAST: Final = 32
 """The same while it answers fast, if it recognises a repeat: a crash leaves nothing in doubt there."""
 FAST_SECONDS: Final = 0.25
 """Answers that take longer are those of a receiver that may have as many requests as it can take."""
-TOGETHER_SECONDS: Final = 0.01
+TOGETHER_SECONDS: Final = 0.05
 """The longest wait for further attempts to end, before the next are leased in the places of all of them."""
 RECHECK_SECONDS: Final = 1.0
 """Beside attempts that take longer, due deliveries are looked for so often."""
