@@ -127,19 +127,19 @@ class HttpClient:
         if self._settings.guarded:
             _guard(origin, attempt)
         pool = self._pool.pool_for(origin, keep_alive=not request.own_connection)
-        response = await pool.handle_async_request(outgoing(request, origin, target))
-        attempt.status = response.status
-        try:
+
+        async def read(response: httpcore2.Response) -> Answered:
+            attempt.status = response.status
             body = await _read(response, self._settings.max_body_bytes, request.large_body)
-        finally:
-            await response.aclose()
-        return Answered(
-            status=response.status,
-            headers=_headers(response.headers),
-            body=body,
-            asked_at=asked_at,
-            answered_at=self._clock.utc_now(),
-        )
+            return Answered(
+                status=response.status,
+                headers=_headers(response.headers),
+                body=body,
+                asked_at=asked_at,
+                answered_at=self._clock.utc_now(),
+            )
+
+        return await pool.exchange(outgoing(request, origin, target), read)
 
     def _late(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
         detail = f"{attempt.peer}: no complete answer within {self._settings.timeout_seconds:g} s"

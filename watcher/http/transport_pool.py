@@ -9,6 +9,7 @@ import httpcore2
 import httpx2 as httpx
 
 from watcher.core.secret import revealed
+from watcher.http.connection_pool import ConnectionPool
 from watcher.http.environment_proxy import checked_proxy, environment_proxy
 from watcher.http.exchange import HttpSettings, HttpSetupError
 from watcher.http.outgoing import Origin
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 class _PoolOptions(TypedDict):
     ssl_context: ssl.SSLContext
-    max_connections: int
-    max_keepalive_connections: int
     keepalive_expiry: float
     network_backend: httpcore2.AsyncNetworkBackend
 
@@ -33,10 +32,10 @@ class TransportPool:
         self._settings = settings
         self._tls = tls_context(settings)
         self._own_proxy = checked_proxy(revealed(settings.proxy), "proxy") if settings.proxy is not None else None
-        self._pools: dict[tuple[str | None, bool], httpcore2.AsyncConnectionPool] = {}
+        self._pools: dict[tuple[str | None, bool], ConnectionPool] = {}
         self._proxies: dict[tuple[str, str, int | None], str | None] = {}
 
-    def pool_for(self, origin: Origin, *, keep_alive: bool = True) -> httpcore2.AsyncConnectionPool:
+    def pool_for(self, origin: Origin, *, keep_alive: bool = True) -> ConnectionPool:
         """Return the pool for an origin; without ``keep_alive``, each request gets a new connection.
 
         Raises:
@@ -44,7 +43,8 @@ class TransportPool:
         """
         proxy = self._own_proxy or self._environment_proxy(origin.scheme, origin.host, origin.port)
         if (proxy, keep_alive) not in self._pools:
-            self._pools[proxy, keep_alive] = self._open(proxy, keep_alive=keep_alive)
+            limit = self._settings.max_connections
+            self._pools[proxy, keep_alive] = ConnectionPool(self._library(proxy), limit, keep_alive=keep_alive)
         return self._pools[proxy, keep_alive]
 
     def _environment_proxy(self, scheme: str, host: str, port: int | None) -> str | None:
@@ -52,14 +52,12 @@ class TransportPool:
             self._proxies[scheme, host, port] = environment_proxy(scheme, host, port)
         return self._proxies[scheme, host, port]
 
-    def _open(self, proxy: str | None, *, keep_alive: bool) -> httpcore2.AsyncConnectionPool:
-        limit = self._settings.max_connections
+    def _library(self, proxy: str | None) -> httpcore2.AsyncConnectionPool:
+        """Return a pool of the library that only makes connections."""
         # The operator chose the proxy, so its address is not checked.
         backend = SocketBackend(guarded=self._settings.guarded and proxy is None)
         common: _PoolOptions = {
             "ssl_context": self._tls,
-            "max_connections": limit,
-            "max_keepalive_connections": limit if keep_alive else 0,
             "keepalive_expiry": self._settings.keep_alive_seconds,
             "network_backend": backend,
         }
