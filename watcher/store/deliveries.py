@@ -17,6 +17,7 @@ from watcher.core.delivery.waiting import DeliveryEnd, WaitingDelivery
 from watcher.core.event import Restore
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
 from watcher.store.delivery import endings, leases, receivers
 from watcher.store.delivery.queue import WAITING_STATES
@@ -201,7 +202,7 @@ def _save_bodies(connection: Connection, bodies: Sequence[tuple[LeasedDelivery, 
     held = _held(connection, (leased for leased, _ in bodies))
     rows = [{"this": leased.request.delivery_id, "body": body} for leased, body in bodies]
     if kept := [row for row in rows if row["this"] in held]:
-        connection.execute(_UPDATE, kept)
+        execute_many(connection, _UPDATE, kept)
     return [row["this"] in held for row in rows]
 
 
@@ -217,7 +218,7 @@ def _write_settled(
 ) -> None:
     requests = [(leased.request, done) for leased, done in kept]
     rows = [{"this": request.delivery_id, **_settled_columns(request, done)} for request, done in requests]
-    connection.execute(_UPDATE, rows)
+    execute_many(connection, _UPDATE, rows)
     ended = [
         endings.Ended(
             id=request.delivery_id,

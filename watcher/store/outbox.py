@@ -20,6 +20,7 @@ from watcher.core.routing.routes import FLAP_WINDOW
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.timestamps import to_text
 from watcher.store import schema, silences
+from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
 from watcher.store.delivery.fallbacks import fallbacks_due
 from watcher.store.delivery.insertion import insert_planned, release
@@ -196,9 +197,9 @@ def _count_on(connection: Connection, receiver: str, more: Mapping[str, int], st
         if subject not in latest
     ]
     if counted:
-        connection.execute(_NEXT_NUMBERS, counted)
+        execute_many(connection, _NEXT_NUMBERS, counted)
     if begun:
-        connection.execute(_FIRST_NUMBERS, begun)
+        execute_many(connection, _FIRST_NUMBERS, begun)
 
 
 def _mark_routed(connection: Connection, plan: RoutingPlan) -> None:

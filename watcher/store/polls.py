@@ -13,6 +13,7 @@ from watcher.core.event import Restore
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.training.model import Snapshot
 from watcher.store import outbox, schema
+from watcher.store.bulk import execute_many
 from watcher.store.errors import StaleSnapshot
 from watcher.store.rows import (
     Row,
@@ -89,12 +90,12 @@ def _record(connection: Connection, batch: Batch) -> None:
     _insert_snapshots(connection, [snapshot_row(item) for item in batch.snapshots if item.revision == 0])
     _update_snapshots(connection, [snapshot for snapshot in batch.snapshots if snapshot.revision > 0])
     if batch.events:
-        connection.execute(insert(schema.event), [event_row(event) for event in batch.events])
+        execute_many(connection, _INSERT_EVENT, [event_row(event) for event in batch.events])
     if batch.polls:
-        connection.execute(_UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
+        execute_many(connection, _UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
     if batch.forgotten_polls:
         # One by one: a list may show thousands of trainings again, and both databases limit the parameters.
-        connection.execute(_DELETE_POLL, [{"forgotten": key} for key in batch.forgotten_polls])
+        execute_many(connection, _DELETE_POLL, [{"forgotten": key} for key in batch.forgotten_polls])
     if batch.incident_rows:
         connection.execute(_UPSERT_INCIDENT, [incident_columns(incident_row) for incident_row in batch.incident_rows])
     if batch.deviations:
@@ -105,14 +106,14 @@ def _record(connection: Connection, batch: Batch) -> None:
 
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
     if rows:
-        connection.execute(insert(schema.training), rows)
+        execute_many(connection, _INSERT_TRAINING, rows)
 
 
 def _update_snapshots(connection: Connection, snapshots: Sequence[Snapshot]) -> None:
     if not snapshots:
         return
-    changed = connection.execute(_UPDATE_SNAPSHOT, [_new_values(snapshot) for snapshot in snapshots])
-    if changed.rowcount != len(snapshots):
+    changed = execute_many(connection, _UPDATE_SNAPSHOT, [_new_values(snapshot) for snapshot in snapshots])
+    if changed != len(snapshots):
         stale = next((snapshot for snapshot in snapshots if not _is_written(connection, snapshot)), snapshots[0])
         raise StaleSnapshot(f"{stale.ref.subject} is not at revision {stale.revision}; another process wrote it")
 
@@ -128,6 +129,8 @@ def _is_written(connection: Connection, snapshot: Snapshot) -> bool:
     return row is not None and dict(row) == snapshot_row(snapshot)
 
 
+_INSERT_TRAINING = insert(schema.training)
+_INSERT_EVENT = insert(schema.event)
 _UPDATE_SNAPSHOT = (
     update(schema.training)
     .where(schema.training.c.subject == bindparam("new_subject"))

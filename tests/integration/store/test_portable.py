@@ -38,7 +38,7 @@ from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
-from watcher.store import schema
+from watcher.store import bulk, schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery import queue
 from watcher.store.delivery.operator_actions import OperatorActions
@@ -73,14 +73,14 @@ def places() -> Iterator[tuple[str, range]]:
     """Yield file and lines of each call that executes a statement."""
     for path in portable_modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in EXECUTES
-                and ast.unparse(node.func.value).endswith("connection")
-            ):
+            if isinstance(node, ast.Call) and _executes(ast.unparse(node.func)):
                 assert node.end_lineno is not None
                 yield str(path), range(node.lineno, node.end_lineno + 1)
+
+
+def _executes(function: str) -> bool:
+    of, _, name = function.rpartition(".")
+    return function == "execute_many" or (name in EXECUTES and of.endswith("connection"))
 
 
 class Recorder:
@@ -114,8 +114,10 @@ def _portable_frames() -> Iterator[Place]:
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     made = Recorder()
+    # So that many rows go the way of PostgreSQL, which the event below sees.
+    monkeypatch.setattr(bulk, "QUESTION_MARKS", "none")
     event.listen(Engine, "before_execute", made.before_execute)
     yield made
     event.remove(Engine, "before_execute", made.before_execute)
@@ -314,7 +316,8 @@ def test_strings_with_sql_are_in_the_sqlite_half_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func).rpartition(".")[2]
-                raw = name in {"text", "exec_driver_sql", "literal_column"}
+                # This one module executes the text of a statement that it has compiled.
+                raw = name in {"text", "exec_driver_sql", "literal_column"} and path.name != "bulk.py"
                 assert not raw, f"{path.name}:{node.lineno} has a string with SQL"
                 first = node.args[0] if node.args else None
                 assert not (name == "execute" and isinstance(first, ast.Constant | ast.JoinedStr)), path

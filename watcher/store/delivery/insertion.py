@@ -29,6 +29,7 @@ from watcher.core.routing.planning import PlannedDelivery, RoutedEvent
 from watcher.core.routing.routes import Group, Recipient, merge_mentions
 from watcher.core.timestamps import to_text
 from watcher.store import schema
+from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
 from watcher.store.delivery import lines
 from watcher.store.rows import Row, read_mentions, write_mentions
@@ -110,8 +111,8 @@ class _Singles:
             self._mark_first(
                 receiver, [(row, entry["subject"]) for row, entry in in_lines if row["receiver"] == receiver]
             )
-        self._connection.execute(_INSERT, [row for row, _ in part])
-        self._connection.execute(_INSERT_ENTRY, [entry for _, entry in part])
+        execute_many(self._connection, _INSERT, [row for row, _ in part])
+        execute_many(self._connection, _INSERT_ENTRY, [entry for _, entry in part])
         found = self._connection.execute(_POSITIONS, {"ids": [row["id"] for row, _ in in_lines]}) if in_lines else ()
         positions = {row.id: row.position for row in found}
         lines.append(self._connection, [_place(entry, positions[row["id"]]) for row, entry in in_lines])

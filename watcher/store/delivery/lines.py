@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, exists, func, select, update
 
 from watcher.store import schema
+from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
 from watcher.store.rows import Row
 from watcher.store.upsert import insert_or_ignore
@@ -54,7 +55,7 @@ def occupied(connection: Connection, receiver: str, subjects: Collection[str]) -
 def append(connection: Connection, rows: Sequence[Row]) -> None:
     """Add deliveries to the ends of lines; the caller has marked whether they are the first."""
     if rows:
-        connection.execute(_INSERT, rows)
+        execute_many(connection, _INSERT, rows)
 
 
 def release(connection: Connection, positions: Collection[int]) -> None:
