@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Final
+
+KNOWN_TIMES: Final = 256
+"""Texts that are kept: the changes of one list share nearly all of their times."""
 
 
 def require_utc(time: datetime) -> datetime:
@@ -21,7 +26,12 @@ def require_utc(time: datetime) -> datetime:
 
 def to_text(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T02:20:11.000000Z``."""
-    return require_utc(time).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return _text_of(require_utc(time))
+
+
+@lru_cache(KNOWN_TIMES)
+def _text_of(time: datetime) -> str:
+    return time.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from watcher.core.event import Event
@@ -60,7 +59,13 @@ def render_body(event: Event, receiver_seq: int) -> bytes:
     A consumer must verify the signature over the bytes that it received. In ASCII, that also works for a consumer that
     decodes the body with another encoding first.
     """
-    body = {"type": event.type, "timestamp": to_text(event.recorded_at), "data": _data(event, receiver_seq)}
+    data = _data(event, receiver_seq, _plain(event.record))
+    body = {"type": event.type, "timestamp": to_text(event.recorded_at), "data": data}
+    encoded = _encode(body)
+    if len(encoded) <= RECORD_LIMIT:
+        return encoded
+    # Only now, as it encodes the record once more.
+    data["training"] = _record(event.record)
     return _encode(body)
 
 
@@ -77,7 +82,7 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
     data = {
         "group": _plain(entries[0][0].group),
         "outage": _plain(published_outage([event for event, _ in entries])),
-        "events": [_data(event, number) for event, number in entries],
+        "events": [_data(event, number, _record(event.record)) for event, number in entries],
         "also": [_reference(event) for event in also[:ALSO_MAX]],
     }
     return _encode({"type": "group", "timestamp": to_text(latest), "data": data})
@@ -85,11 +90,11 @@ def render_group(entries: Sequence[tuple[Event, int]], also: Sequence[Event]) ->
 
 def _reference(event: Event) -> dict[str, object]:
     # The record of a training may be large, and a reference has none of it.
-    data = _data(replace(event, record={}), 0)
+    data = _data(event, 0, None)
     return {name: data[name] for name in REFERENCE_FIELDS}
 
 
-def _data(event: Event, receiver_seq: int) -> dict[str, object]:
+def _data(event: Event, receiver_seq: int, record: object) -> dict[str, object]:
     return {
         "id": event.id,
         "kind": event.kind.value,
@@ -118,12 +123,15 @@ def _data(event: Event, receiver_seq: int) -> dict[str, object]:
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),
         "fallback_for": _plain(event.fallback_for),
-        "training": _record(event.record),
+        "training": record,
     }
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
 def _encode(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def _record(record: Mapping[str, object]) -> object:
@@ -136,11 +144,15 @@ def _record(record: Mapping[str, object]) -> object:
 
 def _plain(value: object, depth: int = 0) -> object:
     """Return ``value`` as JSON that every parser accepts: no lone surrogates, no NaN, limited nesting."""
+    if value is None or value is True or value is False:
+        return value
     if isinstance(value, str):
+        if value.isascii() and len(value) <= TEXT_LIMIT:
+            return value
         return cut(_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value), TEXT_LIMIT)
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, int | float):
         return value
     if depth >= DEPTH_LIMIT:
         return "… (cut, nested too deeply)"
@@ -148,7 +160,7 @@ def _plain(value: object, depth: int = 0) -> object:
 
 
 def _plain_container(value: object, depth: int) -> object:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {str(_plain(str(key))): _plain(item, depth) for key, item in value.items()}
     if isinstance(value, Sequence):
         return [_plain(item, depth) for item in value]

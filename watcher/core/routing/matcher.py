@@ -15,6 +15,7 @@ from typing import Final
 from watcher.core.event import DEFAULT_KINDS, Event, Kind
 
 ALL_KINDS: Final = "*"
+EVERY_KIND: Final[frozenset[str]] = frozenset(Kind)
 KIND: Final = "kind"
 LABEL: Final = "labels."
 """The prefix of a label's key, before the label's name."""
@@ -48,14 +49,14 @@ class Matcher:
     def matched_kinds(self) -> frozenset[str]:
         """Every kind that can match, by its own name."""
         if self.kinds is None:
-            return frozenset(DEFAULT_KINDS)
-        return frozenset(Kind) if ALL_KINDS in self.kinds else self.kinds
+            return DEFAULT_KINDS
+        return EVERY_KIND if ALL_KINDS in self.kinds else self.kinds
 
     def mismatch(self, event: Event) -> Mismatch | None:
         """Return the first key on which the event differs; ``None`` where it matches."""
         if event.kind not in self.matched_kinds:
             return Mismatch(key=KIND, wanted=tuple(sorted(self.kinds or ())), found=event.kind.value)
-        facts = facts_of(event)
+        facts = facts_of(event) if self.patterns else {}
         for key, wanted in self.patterns.items():
             found = facts.get(key)
             if found is None or not any(matches_pattern(found, pattern) for pattern in wanted):
