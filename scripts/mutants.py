@@ -207,8 +207,8 @@ MUTANTS: Final = (
     Mutant(
         "a snapshot is written over a concurrent change",
         "watcher/store/polls.py",
-        "if changed.rowcount != len(snapshots):",
-        "if changed.rowcount > len(snapshots):",
+        "if changed != len(snapshots):",
+        "if changed > len(snapshots):",
         POLLS,
     ),
     Mutant(

@@ -147,9 +147,7 @@ def _plain(value: object, depth: int = 0) -> object:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        if value.isascii() and len(value) <= TEXT_LIMIT:
-            return value
-        return cut(_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value), TEXT_LIMIT)
+        return _plain_text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, int | float):
@@ -157,6 +155,12 @@ def _plain(value: object, depth: int = 0) -> object:
     if depth >= DEPTH_LIMIT:
         return "… (cut, nested too deeply)"
     return _plain_container(value, depth + 1)
+
+
+def _plain_text(text: str) -> str:
+    if text.isascii() and len(text) <= TEXT_LIMIT:
+        return text
+    return cut(_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text), TEXT_LIMIT)
 
 
 def _plain_container(value: object, depth: int) -> object:
