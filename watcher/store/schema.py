@@ -245,7 +245,7 @@ ledger = Table(
 
 Index("ix_ledger_delivery", ledger.c.delivery_id)
 _unended = ledger.c.ending.is_(None)
-Index("ix_ledger_open", ledger.c.receiver, ledger.c.fallback_done, sqlite_where=_unended, postgresql_where=_unended)
+_partial_index("ix_ledger_open", ledger.c.receiver, ledger.c.fallback_done, where=_unended)
 
 counter = Table(
     "counter",
