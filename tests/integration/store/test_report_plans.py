@@ -1,0 +1,83 @@
+"""What the reports read: the rows of a table grow for months, so that no report may read all of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, event
+
+from watcher.core.delivery.state import State
+from watcher.core.timestamps import from_text
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.health_stats import health_stats
+from watcher.store.sqlite.database import Database
+from watcher.store.trainings import Order, TrainingQuery
+from watcher.store.views import HistoryFilter, Views, open_views
+
+NOW = from_text("2026-11-23T02:00:00.000000Z")
+REF = TrainingRef("main", "s", "pop", "v1")
+GROWING = ("training", "event", "delivery", "ledger", "line")
+"""The tables that grow with the trainings and with time."""
+SMALL = ("ix_event_unrouted",)
+"""Indexes of what waits, which is little."""
+
+
+def find(**wanted: object) -> Callable[[Views], object]:
+    query = TrainingQuery(statuses=frozenset({"learning"}), **wanted)  # type: ignore[arg-type]  # the fields of a query
+    return lambda views: list(views.find_trainings(query))
+
+
+READS: dict[str, Callable[[Views], object]] = {
+    "/metrics, /readyz and status": lambda views: health_stats(views, "sqlite:////dev/null", NOW),
+    "status: deliveries": Views.queues,
+    "status: deliveries that failed": lambda views: views.queues([State.DEAD, State.SILENCED]),
+    "status: dead and held": lambda views: views.deliveries(DeliveryFilter(states=frozenset({State.DEAD, State.HELD}))),
+    "status: counts of trainings": Views.training_counts,
+    "status: trainings": find(order=Order.LONGEST, limit=20),
+    "status of a service": find(service=ServiceRef("main", "s"), limit=20),
+    "status of a training": lambda views: (views.one_training(REF), views.known_statuses([REF])),
+    "status: all trainings": find(order=Order.NAME, limit=20),
+    "history": lambda views: (views.history(HistoryFilter()), views.newest_position()),
+    "history of a training": lambda views: views.history(HistoryFilter(subject=REF.subject)),
+    "history --since": lambda views: views.history(HistoryFilter(since=NOW - timedelta(hours=1), limit=None)),
+    "history --follow": lambda views: views.history(HistoryFilter(after=7, limit=None)),
+    "deliveries": lambda views: views.deliveries(DeliveryFilter()),
+    "deliveries of a receiver": lambda views: views.deliveries(DeliveryFilter(receiver="hook")),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_report_seeks_its_rows_or_counts_them_in_an_index(database: Database, read: str) -> None:
+    with open_views(database.url) as views:
+        for statement, steps in plans_of(views, READS[read]):
+            for step in steps:
+                assert not reads_whole_table(step, statement), f"{step}: {statement}"
+
+
+def reads_whole_table(step: str, statement: str) -> bool:
+    """Say whether a step reads every row of a growing table, or every row that it counts."""
+    words = step.split()
+    if words[1] not in GROWING or "COVERING" in words or any(name in words for name in SMALL):
+        return False
+    # The first rows of a table in its own order are few.
+    few = "LIMIT" in statement and "ORDER BY" in statement
+    counts = "count(" in statement and "INDEX" in words
+    return counts or (words[0] == "SCAN" and not few)
+
+
+def plans_of(views: Views, read: Callable[[Views], object]) -> list[tuple[str, list[str]]]:
+    """Return each statement of a read with the steps of its plan."""
+    statements: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_c: Connection, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(views.connection, "before_cursor_execute", note)
+    read(views)
+    event.remove(views.connection, "before_cursor_execute", note)
+    assert statements
+    explain = views.connection.exec_driver_sql
+    return [(text, [row[-1] for row in explain(f"EXPLAIN QUERY PLAN {text}", values)]) for text, values in statements]
