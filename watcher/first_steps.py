@@ -1,4 +1,4 @@
-"""The first steps of the process, before anything else is imported: the standard streams and SIGHUP."""
+"""The first steps of the process, before anything else is imported: streams, SIGHUP, and modules that go unused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import io
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Final, cast
 
 STREAMS: Final = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
@@ -58,6 +60,23 @@ def lose_messages_quietly() -> None:
 def skip_plugins() -> None:
     """Let pydantic load no plugin: to look for one, it reads the metadata of every installed package."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+@contextmanager
+def missing(module: str) -> Iterator[None]:
+    """Let imports of a module fail as if it were not installed, unless it is loaded: for a use of it that is optional.
+
+    ``None`` in ``sys.modules`` is Python's own way to say so.
+    """
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
+    hidden = module not in modules
+    if hidden:
+        modules[module] = None
+    try:
+        yield
+    finally:
+        if hidden:
+            del modules[module]
 
 
 def hold_hangups() -> None:

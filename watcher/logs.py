@@ -12,12 +12,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import quote
 
-import structlog
-
 from watcher.core.messages.text import one_line
 from watcher.core.secret import STARS, Secret
 from watcher.core.timestamps import to_text
+from watcher.first_steps import missing
 from watcher.line_writer import LineWriter
+
+# Rich would colour tracebacks, which are JSON here; with pygments it takes 6 MB and a twelfth of the start.
+with missing("rich"):
+    import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger

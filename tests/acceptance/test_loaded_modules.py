@@ -25,16 +25,20 @@ WEB: Final = frozenset({"starlette", "uvicorn"})
 RECEIVERS: Final = frozenset({"slack_sdk", "standardwebhooks"})
 CONFIGURATION: Final = frozenset({"pydantic", "tomllib"})
 STORE: Final = frozenset({"sqlalchemy", "sqlite3"})
-READING: Final = MIGRATIONS | DAEMON | WEB | RECEIVERS | {"rich"}
+COLOURS: Final = frozenset({"rich.console", "pygments"})
+READING: Final = MIGRATIONS | DAEMON | WEB | RECEIVERS | COLOURS
 """A command that reads the store needs none of these."""
+TEXTS: Final = frozenset({"watcher.core.messages.phrases", "watcher.core.delivery.model", "watcher.pipeline"})
+"""A report without problems shows none of the texts about them, and decides nothing."""
+POSTGRESQL: Final = "sqlalchemy.dialects.postgresql"
 HELP: Final = READING | CONFIGURATION | STORE
 """A help needs none of these."""
 
 
 def loaded(stderr: str) -> set[str]:
-    """Return the names of the packages among the imported modules."""
+    """Return the names of the imported modules, and of their packages."""
     modules = {line.rpartition("|")[2].strip() for line in stderr.splitlines() if line.startswith("import time:")}
-    return {module.partition(".")[0] for module in modules}
+    return modules | {module.partition(".")[0] for module in modules}
 
 
 def loaded_by_daemon(workplace: Workplace) -> set[str]:
@@ -69,10 +73,10 @@ def test_a_daemon_loads_only_the_parts_of_its_configuration(workplace: Workplace
     workplace.write(WEBHOOK, log=False)
     packages = loaded_by_daemon(workplace)
     assert packages >= DAEMON
-    assert packages & (MIGRATIONS | WEB | {"slack_sdk"}) == set()
+    assert packages & (MIGRATIONS | WEB | COLOURS | {"slack_sdk", POSTGRESQL}) == set()
 
     status = command("status", "--config", workplace.config, env=IMPORT_TIMES)
     assert "no daemon" in status.stdout
     packages = loaded(status.stderr)
     assert packages >= STORE | CONFIGURATION
-    assert packages & READING == set()
+    assert packages & (READING | TEXTS | {POSTGRESQL}) == set()

@@ -67,9 +67,8 @@ def quiet_logs(*, verbose: bool) -> Redactor:
     Returns:
         Redactor: removes secrets from log lines; it must learn each secret first.
     """
+    from watcher import logs  # isort: skip - it loads structlog without rich
     import structlog
-
-    from watcher import logs
 
     redactor = logs.Redactor()
     logs.configure(redactor, stream=sys.stderr, verbose=verbose)
