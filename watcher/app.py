@@ -24,6 +24,7 @@ from watcher.metrics import Metrics
 from watcher.scheduler import Scheduler
 from watcher.store.deliveries import Deliveries
 from watcher.store.outbox import Outbox
+from watcher.store.sqlite.daemon_thread import DaemonThreadExecutor
 from watcher.store.sqlite.database import Database, Opening, open_database
 from watcher.systemd import Systemd
 from watcher.wiring.accounts import Budgets, make_api
@@ -149,6 +150,8 @@ class Daemon:
             supervisor.start(pipeline.maintenance.run()),
             supervisor.start(pipeline.store_outage.run()),
         ]
+        if not self.database.opening.checked:
+            supervisor.start(self._check_store())
         supervisor.start(pipeline.router.run())
         supervisor.start(self._notifier.run())
         pipeline.delivery_workers.start(supervisor)
@@ -160,6 +163,18 @@ class Daemon:
         finally:
             self.reloader.stop()
             await supervisor.cancel()
+
+    async def _check_store(self) -> None:
+        """Read all of a large store beside the work: a start would wait many seconds for it.
+
+        Raises:
+            StoreDamaged: it is damaged; the program ends, and the next start restores it.
+        """
+        # A stop does not wait for the rest.
+        await asyncio.get_running_loop().run_in_executor(DaemonThreadExecutor(), self.database.check)
+        log.info("store.checked", store=str(self.database.path))
+        # A stage that ends is a fault.
+        await asyncio.Event().wait()
 
     async def _stop(self, supervisor: Supervisor, polling: Sequence[Stage]) -> None:
         """Stop the stages from the source on: each may still pass its last results to the next one."""
@@ -270,15 +285,16 @@ async def open_daemon(
         stack.push_async_callback(reloader.close)
         _set_budgets(metrics, config)
         health_endpoints = HealthEndpoints(config, health_reporter, metrics, runtime)
-        yield Daemon(
-            database,
-            pipeline=pipeline,
-            reloader=reloader,
-            notifier=notifier,
-            health_endpoints=health_endpoints,
-            runtime=runtime,
-            budgets=budgets,
-        )
+        with database.used():
+            yield Daemon(
+                database,
+                pipeline=pipeline,
+                reloader=reloader,
+                notifier=notifier,
+                health_endpoints=health_endpoints,
+                runtime=runtime,
+                budgets=budgets,
+            )
 
 
 def _systemd_notifier(

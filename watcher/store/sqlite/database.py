@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,9 +31,9 @@ from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.disk_reserve import Reserve
 from watcher.store.sqlite.group_commit import GroupCommit, file_of
-from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition
+from watcher.store.sqlite.integrity import EPOCH_NOTED, LOG_NOTED, Condition, check_pages
 from watcher.store.sqlite.library import check_library
-from watcher.store.sqlite.lock import FileLock
+from watcher.store.sqlite.lock import DAEMON, FileLock
 from watcher.store.sqlite.owner import NotPlainFileError, check_plain, give_to_owner, make_folder, open_private
 from watcher.store.sqlite.recovery import Found, Recovery, find, replace_store
 from watcher.store.sqlite.revision import read_revision
@@ -63,6 +63,8 @@ class Opening:
     """The schema before a migration."""
     backup: Path | None = None
     """The backup that was made before the migration."""
+    checked: bool = True
+    """Whether all of the file was read; a large one is checked while the daemon runs."""
 
 
 class Database:
@@ -75,6 +77,7 @@ class Database:
         self._engine = engine
         self._writer = GroupCommit(engine, self.reserve)
         self._lock = lock
+        self._in_order = True
         self._identity = _identity(path)
         self._writes = 0
         self.writing = asyncio.Event()
@@ -142,6 +145,24 @@ class Database:
         except sqlite3.Error as error:
             raise StoreUnusable(f"cannot rewrite {self.path}: {error}; it needs twice its size on the disk") from error
 
+    def check(self) -> None:
+        """Read all of the file, beside its writer.
+
+        Raises:
+            StoreDamaged: it is broken.
+            StoreUnusable: it cannot be read.
+        """
+        check_pages(self.path)
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Let the next opening read all of the file if this use of it fails: damage may be the cause."""
+        try:
+            yield
+        except Exception:
+            self._in_order = False
+            raise
+
     def last_call(self, seconds: float) -> None:
         """Limit all waits for another process to so many seconds from now: the program is about to end."""
         self._writer.last_call(seconds)
@@ -154,7 +175,7 @@ class Database:
         self._engine.dispose()
         give_to_owner(self.path)
         # Last: nobody else may open the file while its log is being folded.
-        self._lock.release()
+        self._lock.release(in_order=self._in_order)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -180,9 +201,10 @@ def open_database(path: Path, *, purpose: str, now: datetime) -> Database:
     lock = FileLock(path)
     lock.acquire(purpose, now)
     try:
-        return _open_locked(path, lock, now)
+        return _open_locked(path, lock, now, may_postpone=purpose == DAEMON)
     except BaseException:
-        lock.release()
+        # Damage may be the cause: the next opening reads all of the file.
+        lock.release(in_order=False)
         raise
 
 
@@ -224,22 +246,22 @@ def _chosen_backup(path: Path, backup: Path | None) -> tuple[datetime, Path]:
     return newest
 
 
-def _open_locked(path: Path, lock: FileLock, now: datetime) -> Database:
+def _open_locked(path: Path, lock: FileLock, now: datetime, *, may_postpone: bool) -> Database:
     try:
-        found = _examined(path, lock, now)
+        found = _examined(path, lock, now, may_postpone=may_postpone)
     except BaseException:
         lock.release(opened=False)
         raise
     return _opened(path, lock, found, now)
 
 
-def _examined(path: Path, lock: FileLock, now: datetime) -> Found:
+def _examined(path: Path, lock: FileLock, now: datetime, *, may_postpone: bool) -> Found:
     """Check the store before the writing connection: its mode alone changes a file, its end folds a log into it."""
     try:
         check_plain(path)
     except NotPlainFileError as error:
         raise _not_plain(path, error) from error
-    found = find(path, lock.left_behind, now)
+    found = find(path, lock.left_behind, now, may_postpone=may_postpone)
     if found.condition is not Condition.NEW:
         check_known(read_revision(path))
     return found
@@ -315,6 +337,7 @@ def _prepare(path: Path, engine: Engine, found: Found, now: datetime) -> Opening
             recovery=found.recovery,
             migrated_from=old,
             backup=backup,
+            checked=found.checked,
         )
 
 

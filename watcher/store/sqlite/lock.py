@@ -67,13 +67,17 @@ class FileLock:
         """Note facts for the next holder, in case this process dies: the store's epoch, and that it has a log."""
         self._write({**self._holder, **facts})
 
-    def release(self, *, opened: bool = True) -> None:
+    def release(self, *, opened: bool = True, in_order: bool = True) -> None:
         """Release the lock; the file stays, since removing it would let two processes lock two files.
 
         A store that was refused before it was ``opened`` keeps the note of a holder that died: the next start refuses
-        it for the same reason.
+        it for the same reason. Without ``in_order`` the note of this holder stays, as if it had died.
         """
         if self._descriptor is not None:
+            if opened and not in_order:
+                os.close(self._descriptor)
+                self._descriptor = None
+                return
             os.ftruncate(self._descriptor, 0)
             if not opened and self.left_behind:
                 self._write(self.left_behind)

@@ -14,7 +14,7 @@ from watcher.store.errors import BackupError, StoreDamaged, StoreUnusable
 from watcher.store.sqlite.backup import install, sync
 from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.file_names import ASIDE, INDEX, LOG, SIDE_FILES, side_file
-from watcher.store.sqlite.integrity import Condition, examine, has_foreign_log
+from watcher.store.sqlite.integrity import Condition, examine, has_foreign_log, is_large
 
 DAMAGED: Final = "damaged"
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -39,28 +39,39 @@ class Found:
 
     condition: Condition
     recovery: Recovery | None = None
+    checked: bool = True
+    """Whether all of the file was read."""
 
 
-def find(path: Path, left_behind: Mapping[str, object], now: datetime) -> Found:
+def find(path: Path, left_behind: Mapping[str, object], now: datetime, *, may_postpone: bool = False) -> Found:
     """Check the store's file before it is opened; restore it where it is damaged.
+
+    Args:
+        path: the store's file.
+        left_behind: the note of a process that did not end in order.
+        now: the time.
+        may_postpone: whether the caller checks a large file later. After a process that did not end in order, all of
+            the file is read in any case.
 
     Raises:
         StoreDamaged: it is damaged, and there is no sound automatic backup.
         StoreUnusable: it is another program's, or cannot be read or replaced.
     """
     backup_folder = BackupFolder(path)
+    all_pages = not (may_postpone and not left_behind and is_large(path))
     try:
         if has_foreign_log(path):
             log = put_aside(path, now, (LOG, INDEX))
             problem = f"the write-ahead log beside {path.name} belonged to the file that was there before"
             recovery = Recovery(reason="foreign-log", problem=problem, set_aside=log)
             return Found(condition=examine(path, {}, had_backups=bool(backup_folder.backups())), recovery=recovery)
-        condition = examine(path, left_behind, had_backups=bool(backup_folder.backups()))
+        backed_up = bool(backup_folder.backups())
+        condition = examine(path, left_behind, had_backups=backed_up, all_pages=all_pages)
     except StoreDamaged as error:
         return Found(condition=Condition.BACKUP, recovery=_restored(path, backup_folder, error, now))
     except OSError as error:
         raise StoreUnusable(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    return Found(condition=condition, recovery=_older(path, condition))
+    return Found(condition=condition, recovery=_older(path, condition), checked=all_pages)
 
 
 def _older(path: Path, condition: Condition) -> Recovery | None:
