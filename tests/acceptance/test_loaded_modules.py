@@ -30,6 +30,8 @@ READING: Final = MIGRATIONS | DAEMON | WEB | RECEIVERS | COLOURS
 """A command that reads the store needs none of these."""
 TEXTS: Final = frozenset({"watcher.core.messages.phrases", "watcher.core.delivery.model", "watcher.pipeline"})
 """A report without problems shows none of the texts about them, and decides nothing."""
+ON_REQUEST: Final = frozenset({"watcher.wiring.secret_commands", "watcher.reports.status"})
+"""A daemon needs these once a command asks it."""
 POSTGRESQL: Final = "sqlalchemy.dialects.postgresql"
 HELP: Final = READING | CONFIGURATION | STORE
 """A help needs none of these."""
@@ -73,7 +75,7 @@ def test_a_daemon_loads_only_the_parts_of_its_configuration(workplace: Workplace
     workplace.write(WEBHOOK, log=False)
     packages = loaded_by_daemon(workplace)
     assert packages >= DAEMON
-    assert packages & (MIGRATIONS | WEB | COLOURS | {"slack_sdk", POSTGRESQL}) == set()
+    assert packages & (MIGRATIONS | WEB | COLOURS | ON_REQUEST | {"slack_sdk", POSTGRESQL}) == set()
 
     status = command("status", "--config", workplace.config, env=IMPORT_TIMES)
     assert "no daemon" in status.stdout

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from watcher.core.delivery.receiver_state import ReceiverState
-from watcher.core.delivery.state import State
+from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.duration import format_duration
 from watcher.core.health.problems import (
     KNOWN_TO_DAEMON,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from watcher.store.delivery.views import DeliveryView
     from watcher.store.unannounced import UnannouncedEvent
     from watcher.store.views import QueueState
-
-NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
-"""The states that only an operator can change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

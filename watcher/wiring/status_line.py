@@ -6,11 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from watcher.core.delivery.state import OPEN_STATES, State
+from watcher.core.delivery.state import NEEDS_OPERATOR, OPEN_STATES, State
 from watcher.core.health.readiness import NotReadyReason
 from watcher.core.plural import counted
 from watcher.pipeline.polling.poller import Poller
-from watcher.reports.status import NEEDS_OPERATOR
 from watcher.store.delivery.views import NOT_WELL
 from watcher.store.views import open_views
 

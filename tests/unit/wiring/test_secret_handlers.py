@@ -18,7 +18,7 @@ from watcher.line_writer import LineWriter
 from watcher.logs import Redactor
 from watcher.reports import discovery
 from watcher.reports.discovery import FoundAccount, FoundService
-from watcher.wiring import secret_handlers
+from watcher.wiring import secret_commands, secret_handlers
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.runtime import Runtime
 
@@ -65,7 +65,7 @@ def config(tmp_path: Path) -> Config:
 def serve(config: Config, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """Serve a command with the configuration's text; no call is made."""
     for name, double in (("online_checks", no_checks), ("discover", found), ("try_receiver", delivered)):
-        monkeypatch.setattr(secret_handlers, name, double)
+        monkeypatch.setattr(secret_commands, name, double)
     runtime = Runtime(environ={}, redactor=Redactor(), clock=Clock(), output=LineWriter(io.StringIO()))
     handlers = secret_handlers.secret_handlers(runtime, Budgets(), lambda: config)
 

@@ -279,13 +279,14 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
 
 
 def _any_failed_delivery(queues: list[QueueState]) -> bool:
-    from watcher.reports.status import NEEDS_OPERATOR
+    from watcher.core.delivery.state import NEEDS_OPERATOR
 
     return any(queue.state in NEEDS_OPERATOR for queue in queues)
 
 
 def _failed_deliveries(views: Views) -> tuple[FailedDelivery, ...]:
-    from watcher.reports.status import NEEDS_OPERATOR, failed_deliveries_in
+    from watcher.core.delivery.state import NEEDS_OPERATOR
+    from watcher.reports.status import failed_deliveries_in
     from watcher.store.delivery.views import DeliveryFilter
 
     wanted = DeliveryFilter(states=frozenset(NEEDS_OPERATOR), limit=FAILED_DELIVERIES)

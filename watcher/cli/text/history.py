@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import LocalTimes
-from watcher.core.delivery.state import State
+from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.event import Event
 from watcher.core.messages.message import Style
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
 from watcher.reports.history import route_text
-from watcher.reports.status import NEEDS_OPERATOR
 
 if TYPE_CHECKING:
     from watcher.store.views import DeliveryOutcome, EventHistory

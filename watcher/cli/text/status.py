@@ -14,7 +14,7 @@ from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.times import LocalTimes, age_text
 from watcher.cli.text.trainings import show_trainings
-from watcher.core.delivery.state import State
+from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.event import SHORT_ID_LENGTH
 from watcher.core.health.problems import Problem, ProblemCode
 from watcher.core.incidents.model import Incident
@@ -23,7 +23,7 @@ from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import Cause
 from watcher.core.routing.silence import Silence
 from watcher.reports.polls import target_text
-from watcher.reports.status import NEEDS_OPERATOR, PollReport, StatusReport
+from watcher.reports.status import PollReport, StatusReport
 
 if TYPE_CHECKING:
     from watcher.core.delivery.receiver_state import ReceiverState

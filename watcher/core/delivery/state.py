@@ -32,3 +32,6 @@ DELIVERED_IN_BATCH: Final = "delivered in a batch"
 
 OPEN_STATES: Final = frozenset({State.PENDING, State.SENDING, State.UNCERTAIN})
 """States that need further work; such a delivery blocks later ones of its training and receiver."""
+
+NEEDS_OPERATOR: Final = (State.DEAD, State.HELD)
+"""The states that only an operator can change."""
