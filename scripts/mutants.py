@@ -29,6 +29,8 @@ REFUSED_WRITES: Final = "tests/integration/virtual/test_refused_writes.py"
 STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
 SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
+FLUSH: Final = "tests/unit/pipeline/polling/test_flush.py"
+WHAT_WAITS: Final = "tests/integration/store/delivery/test_what_waits.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
@@ -225,6 +227,48 @@ MUTANTS: Final = (
         "                self._unwritten_trainings |= trainings\n                self._unwritten_polls |= polls\n",
         "",
         CACHE,
+    ),
+    Mutant(
+        "a noted poll wakes no flush",
+        "watcher/pipeline/polling/cache.py",
+        "        if self._unwritten_trainings or self._unwritten_polls:\n            self.changed.tick()\n",
+        "",
+        FLUSH,
+    ),
+    Mutant(
+        "a failed flush waits for the next note",
+        "watcher/pipeline/polling/flush.py",
+        '"poll.write_delayed", reason=str(error))\n            self._cache.changed.tick()\n',
+        '"poll.write_delayed", reason=str(error))\n',
+        FLUSH,
+    ),
+    Mutant(
+        "a poll that APScheduler misses after a step of the clock waits for the next look at the clocks",
+        "watcher/scheduler.py",
+        "        return min(max(due - self._clock.monotonic(), 0.0) + LATE_SECONDS, LONGEST_WAIT_SECONDS)",
+        "        return LONGEST_WAIT_SECONDS",
+        "tests/unit/test_scheduler.py",
+    ),
+    Mutant(
+        "a store that is written is checked no sooner than an idle one",
+        "watcher/pipeline/store_outage.py",
+        "or await self._write_health.until_write(IDLE_SECONDS):",
+        "or await asyncio.sleep(IDLE_SECONDS):",
+        STORE_OUTAGE,
+    ),
+    Mutant(
+        "another fallback trusts the marks of the one before it",
+        "watcher/store/delivery/fallbacks.py",
+        "    for clear in _CLEAR_OTHERS:\n        connection.execute(clear, these)\n",
+        "",
+        WHAT_WAITS,
+    ),
+    Mutant(
+        "a lost lease is found by chance while nothing waits",
+        "watcher/store/delivery/leases.py",
+        "for time in (waiting, leased) if",
+        "for time in (waiting,) if leased or",
+        "tests/integration/store/delivery/test_claim_cost.py",
     ),
     Mutant(
         "the cache is updated before the store",
