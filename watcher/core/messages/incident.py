@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
@@ -327,9 +328,13 @@ def _covers(facts: IncidentFacts, words: Words) -> Iterator[TextLine]:
 def _covered(subject: str, words: Words) -> TextLine:
     """Write the last part of a subject of the store such as ``service:main/6wxgu1abcde``."""
     kind, _, path = subject.partition(":")
-    parts = [unquote(part) for part in path.split("/")]
+    parts = path.split("/")
     if kind != "service":
-        return words.say(Phrase.TRAINING, version=code(parts[-1]))
-    if parts[-1] == EVERY_SERVICE:
-        return words.say(Phrase.SERVICE_LIST, account=code(parts[0]))
-    return words.say(Phrase.SERVICE, service=code(parts[-1]))
+        return words.say(Phrase.TRAINING, version=code(_unquoted(parts[-1])))
+    if _unquoted(parts[-1]) == EVERY_SERVICE:
+        return words.say(Phrase.SERVICE_LIST, account=code(_unquoted(parts[0])))
+    return words.say(Phrase.SERVICE, service=code(_unquoted(parts[-1])))
+
+
+# A message about many incidents names the same services again and again.
+_unquoted: Final = lru_cache(256)(unquote)
