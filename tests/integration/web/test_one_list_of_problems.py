@@ -123,8 +123,11 @@ async def test_an_event_that_cannot_be_routed_is_a_problem_for_all_of_them(
 
 @pytest.mark.parametrize("cause", ["disk-full", "locked"])
 async def test_a_store_that_cannot_be_written_is_a_problem_for_all_of_them(place: Place, cause: str) -> None:
+    fails = mock.patch.object(WriteHealth, "fault", return_value=cause)
+    # Without it the real store recovers within a second, while the commands ask.
+    continues = mock.patch.object(WriteHealth, "recovered", return_value=False)
     async with place.running() as daemon:
-        with mock.patch.object(WriteHealth, "fault", return_value=cause):
+        with fails, continues:
             assert await agreed(place, daemon, "store-failing") == ["store-failing"]
             assert cause in (await asyncio.to_thread(place.report)).problems[0].text
 
