@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,17 @@ from tests.integration.http.raw_server import Exchange, RawServer, forever, raw_
 from watcher.core.delivery.model import Refused
 from watcher.core.messages.reasons import reason_text
 from watcher.core.secret import Secret
-from watcher.http import Answered, FailureReason, HttpClient, HttpRequest, HttpSetupError, MaybeSent, NotSent
+from watcher.http import (
+    Answered,
+    FailureReason,
+    HttpClient,
+    HttpRequest,
+    HttpSettings,
+    HttpSetupError,
+    MaybeSent,
+    NotSent,
+)
+from watcher.http.transport_pool import tls_context
 from watcher.receivers.responses import outcome_without_answer, redactor_for
 
 MakeClient = Callable[..., HttpClient]
@@ -261,3 +272,27 @@ async def test_an_unknown_kind_of_proxy_in_the_environment_is_reported(
     assert isinstance(outcome, Refused)
     assert words in reason_text(outcome.reason)
     assert "url and headers" not in reason_text(outcome.reason)
+
+
+def test_peers_share_the_authorities_of_the_system() -> None:
+    assert tls_context(HttpSettings()) is tls_context(HttpSettings(timeout_seconds=1.0))
+
+
+@pytest.mark.parametrize("place", ["ca_file", "client_cert"])
+def test_a_peer_with_a_file_of_its_own_shares_nothing(place: str) -> None:
+    own: dict[str, Path] = {place: TLS / ("ca.pem" if place == "ca_file" else "client.pem")}
+    context = tls_context(HttpSettings(**own))  # type: ignore[arg-type]  # one of the files
+    assert context is not tls_context(HttpSettings())
+    assert context is not tls_context(HttpSettings(**own))  # type: ignore[arg-type]  # as above
+
+
+def test_authorities_that_have_changed_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authorities = tmp_path / "ca.pem"
+    authorities.write_bytes((TLS / "ca.pem").read_bytes())
+    system = tls_context(HttpSettings())
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    first = tls_context(HttpSettings())
+    assert first is not system
+    assert first is tls_context(HttpSettings())
+    os.utime(authorities, ns=(1, 1))
+    assert first is not tls_context(HttpSettings())
