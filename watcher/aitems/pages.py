@@ -45,7 +45,7 @@ class CompleteList(Generic[Item]):
     pages: tuple[tuple[AnswerTimes, tuple[Item, ...]], ...]
     """The times and the items of each page."""
     digest: bytes
-    """SHA-256 of the body of the one page, or of the digests of several."""
+    """SHA-256 of the body of the one page with records, or of the digests of several."""
     deviations: tuple[str, ...]
     unreadable: tuple[UnreadableRecord, ...]
     server_date: datetime | None
@@ -163,7 +163,9 @@ class PageCollector(Generic[Item]):
             times = AnswerTimes(asked_at=answer.asked_at, answered_at=answer.answered_at)
             self._pages.append((times, page.items))
         self._times = AnswerTimes(asked_at=asked_at, answered_at=answer.answered_at)
-        self._digests.append(page.digest)
+        # A page without records only confirms the end, and not each list asks for it.
+        if page.items or page.unreadable or not self._digests:
+            self._digests.append(page.digest)
         self._date = server_date(answer.headers, answer.answered_at)
         self._deviations.update(page.deviations)
 

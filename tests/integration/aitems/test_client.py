@@ -94,7 +94,8 @@ async def test_pages_are_requested_until_one_brings_nothing(
     assert [item.ref.version for item in outcome.observations] == ["v1", "v2", "v3", "v4", "v5"]
     assert outcome.asked_at == outcome.observations[0].asked_at < outcome.observations[2].asked_at
     assert outcome.answered_at > outcome.observations[4].answered_at > outcome.observations[2].answered_at
-    digests = [hashlib.sha256(json.dumps(each).encode()).digest() for each in pages]
+    # The empty page confirms the end and is not always asked for, so it is no part of the digest.
+    digests = [hashlib.sha256(json.dumps(each).encode()).digest() for each in pages[:-1]]
     assert outcome.digest == hashlib.sha256(b"".join(digests)).digest()
     assert [line.partition("trains")[2] for line in server.request_lines] == [
         " HTTP/1.1",

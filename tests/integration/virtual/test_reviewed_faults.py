@@ -143,7 +143,7 @@ def test_no_delivery_expires_before_a_server_has_confirmed_the_clock(
     tmp_path: Path,
 ) -> None:
     async def main(clock: VirtualClock) -> FakeReceiver:
-        api, receiver, clock_trust = FakeApi(clock), FakeReceiver(), ClockTrust(clock)
+        api, receiver = FakeApi(clock), FakeReceiver()
         api.trainings = {("s1", "v1"): "learning"}
         async with running_pipeline(tmp_path, api, receiver, service_polls(["s1"])):
             await asyncio.sleep(60)
@@ -152,11 +152,14 @@ def test_no_delivery_expires_before_a_server_has_confirmed_the_clock(
             await asyncio.sleep(60)
         database = open_database(tmp_path / "watcher.db", purpose="test", now=clock.utc_now())
         try:
-            worker = workers({"hook": receiver}, Deliveries(database), Policy(), clock, clock_trust)["hook"]
             clock.step += timedelta(days=3650)
+            # The next start begins with the wrong clock.
+            worker = workers({"hook": receiver}, Deliveries(database), Policy(), clock, ClockTrust(clock))["hook"]
+            await worker.finish()
             await worker.sweep()
             receiver.outcome = lambda _: Delivered()
             clock.step = timedelta(days=3651)
+            await worker.finish()
             await worker.sweep()
         finally:
             database.close()

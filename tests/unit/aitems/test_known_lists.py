@@ -188,6 +188,8 @@ def assert_same(body: bytes, known: KnownList[ListedTraining]) -> None:
         b"[]",
         b'{"trains":[]}',
         b'{"trains":null}',
+        b'{"x": [' + json.dumps(record(1)).encode() + b", " + json.dumps(record(2)).encode() + b"]}",
+        b'{"trains": {"x": [' + json.dumps(record(1)).encode() + b", " + json.dumps(record(2)).encode() + b"]}}",
         b'{"trains":[],"x":[' + json.dumps(record(1)).encode() + b"]}",
         b'{"x":[' + json.dumps(record(1)).encode() + b'],"trains":[]}',
         b'{"x[y":1,"trains":[' + json.dumps(record(1)).encode() + b"]}",
