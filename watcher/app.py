@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
@@ -274,27 +274,37 @@ async def open_daemon(
         # Secrets and receivers come before the store: a faulty configuration must not create or migrate a store.
         connections = await connect(config)
         stack.push_async_callback(connections.aclose)
-        path = config.store_path(runtime.environ)
-        database = open_database(path, purpose=purpose, now=runtime.clock.utc_now())
+        database = open_database(config.store_path(runtime.environ), purpose=purpose, now=runtime.clock.utc_now())
         stack.callback(database.close)
-        pipeline = wire(connections, database, runtime.clock, metrics)
-        health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
-        notifier = _systemd_notifier(database, pipeline, health_reporter, runtime)
-        reloader = Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics))
+        daemon = _daemon(config, connections, connect, database, runtime, metrics, budgets)
         # On the stack after the store, so closed before it: a reload in progress may still write to the store.
-        stack.push_async_callback(reloader.close)
-        _set_budgets(metrics, config)
-        health_endpoints = HealthEndpoints(config, health_reporter, metrics, runtime)
+        stack.push_async_callback(daemon.reloader.close)
         with database.used():
-            yield Daemon(
-                database,
-                pipeline=pipeline,
-                reloader=reloader,
-                notifier=notifier,
-                health_endpoints=health_endpoints,
-                runtime=runtime,
-                budgets=budgets,
-            )
+            yield daemon
+
+
+def _daemon(  # noqa: PLR0913, PLR0917 - the parts of a daemon, joined once
+    config: Config,
+    connections: Connections,
+    connect: Callable[[Config], Awaitable[Connections]],
+    database: Database,
+    runtime: Runtime,
+    metrics: Metrics,
+    budgets: Budgets,
+) -> Daemon:
+    pipeline = wire(connections, database, runtime.clock, metrics)
+    health_reporter = HealthReporter(database.url, metrics, pipeline, runtime)
+    notifier = _systemd_notifier(database, pipeline, health_reporter, runtime)
+    _set_budgets(metrics, config)
+    return Daemon(
+        database,
+        pipeline=pipeline,
+        reloader=Reloader(connections, pipeline, connect, notifier, partial(_count_reload, metrics)),
+        notifier=notifier,
+        health_endpoints=HealthEndpoints(config, health_reporter, metrics, runtime),
+        runtime=runtime,
+        budgets=budgets,
+    )
 
 
 def _systemd_notifier(

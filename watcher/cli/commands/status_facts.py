@@ -12,8 +12,11 @@ from watcher.cli.daemon_health import daemon_health, store_failing
 from watcher.cli.store_access import reading, store_health
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from watcher.config import Config
     from watcher.core.health.problems import DaemonHealth
+    from watcher.core.health.readiness import NotReadyReason
     from watcher.core.polling.plan import Poll
     from watcher.core.polling.result import PollState
     from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
@@ -62,16 +65,10 @@ def read_status(  # noqa: PLR0913 - the parts of one report
             not watched.
     """
     from watcher.clock import Clock
-    from watcher.core.health.readiness import not_ready_reasons
-    from watcher.reports.status import StatusReport, known, poll_reports
-    from watcher.store.health_stats import health_stats
+    from watcher.reports.status import StatusReport, known
 
     now = Clock().utc_now()
-    stats = health_stats(views, config.store_url(os.environ), now)
-    polls = poll_reports(_planned(config), states)
-    if faulty:
-        # The daemon may have another interval or service there than the file, and not yet this one.
-        polls = [polled for polled in polls if not polled.untried]
+    polls = _polled(config, states, faulty=faulty)
     queues = views.queues()
     chosen = choose_trainings(views, [polled.poll for polled in polls], selection, watches_all=faulty)
     return StatusReport(
@@ -86,9 +83,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         failed_deliveries=_failed_deliveries(views) if _any_failed_delivery(queues) else (),
         receivers=frozenset(config.receivers),
         daemon=daemon,
-        reasons=not_ready_reasons(
-            stats, {}, first_round_done=True, store_failing=store_failing(config.store_path(os.environ), daemon)
-        ),
+        reasons=_not_ready(config, views, daemon, now),
         deviations=views.deviations(),
         failing_receivers=views.failing_receivers(),
         unannounced=views.unannounced(),
@@ -96,6 +91,23 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         store=store_health(config.store_path(os.environ), views, now),
         faulty_file=faulty,
     )
+
+
+def _polled(config: Config, states: Mapping[str, PollState], *, faulty: bool) -> Sequence[PollReport]:
+    from watcher.reports.status import poll_reports
+
+    polls = poll_reports(_planned(config), states)
+    # With a faulty file, the daemon may have another interval or service than the file, and not yet this one.
+    return [polled for polled in polls if not polled.untried] if faulty else polls
+
+
+def _not_ready(config: Config, views: Views, daemon: DaemonHealth, now: datetime) -> Sequence[NotReadyReason]:
+    from watcher.core.health.readiness import not_ready_reasons
+    from watcher.store.health_stats import health_stats
+
+    stats = health_stats(views, config.store_url(os.environ), now)
+    failing = store_failing(config.store_path(os.environ), daemon)
+    return not_ready_reasons(stats, {}, first_round_done=True, store_failing=failing)
 
 
 def _planned(config: Config) -> list[Poll]:
