@@ -41,7 +41,7 @@ class Place:
         return await asyncio.to_thread(self.run, *line.split(), "--config", self.folder / "config.toml")
 
     def refuse_one(self, kind: str) -> None:
-        self.api.add_fault(Fault(kind=kind, times=1, retry_after="1"))
+        self.api.add_fault(Fault(kind=kind, times=1, retry_after="2"))
 
     def write(self, text: str) -> None:
         self.text = text
@@ -70,7 +70,7 @@ async def place(
 async def test_an_online_check_says_that_it_waits_how_long_and_why(place: Place, kind: str) -> None:
     place.refuse_one(kind)
     ended = await place.command("check --online")
-    assert waits(ended) == [CAUSES[kind]]
+    assert waits(ended) == [CAUSES[kind]], (ended.err, ended.out)
     assert sum("  ok  " in line for line in ended.out.splitlines()) == 2
 
 
