@@ -57,7 +57,7 @@ soak-faked: $(READY)  ## the same over days of faked time, HOURS=72; draws docs/
 # Many tests mostly wait for a server or a daemon, so that two cores serve five processes.
 PYTEST := $(BIN)/python -m pytest
 BESIDE := -n 5 --dist worksteal
-SLOW_BESIDE := -n 3 --dist worksteal
+SLOW_BESIDE := -n 4 --dist worksteal
 FAST := tests/acceptance tests/integration tests/fuzz tests/unit
 
 test: $(READY)  ## the fast tests, about five minutes on two cores: unit, integration, acceptance
