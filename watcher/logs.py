@@ -162,3 +162,5 @@ def _configure_standard_library(shared: list[Processor], last: list[Processor], 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # It warns of each run that begins late, in words of its own; a late loop is a finding of the watcher.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -32,6 +32,15 @@ def test_a_time_in_a_log_line_has_the_usual_format(lines: io.StringIO) -> None:
     assert (written["next_at"], written["other"]) == ("2026-11-26T01:02:03.000000Z", "{1}")
 
 
+def test_a_run_that_begins_late_is_no_line_in_the_words_of_the_scheduler(lines: io.StringIO) -> None:
+    for name in ("apscheduler.scheduler", "apscheduler.executors.default"):
+        logging.getLogger(name).warning('Execution of job "%s" skipped', "poll")
+        logging.getLogger(name).error('Job "%s" raised an exception', "poll")
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == [
+        'Job "poll" raised an exception'
+    ] * 2
+
+
 def test_a_line_begins_with_its_event_then_level_and_time(lines: io.StringIO) -> None:
     with structlog.contextvars.bound_contextvars(account="main"):
         structlog.get_logger().warning("poll.failed", cause="dns", event_id="evt_1")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 from typing import Final
 
 from watcher.clock import Clock
@@ -14,6 +15,16 @@ from watcher.core.polling.rate_limit import BudgetWait, RateLimiter
 
 CALM_SECONDS: Final = 60.0
 """After a pause that AiTEMS asked for, optional requests wait so long, as they might cause the next one."""
+
+
+class Need(Enum):
+    """How a request is treated beside the others of its account."""
+
+    REQUIRED = "required"
+    IN_TURN = "in-turn"
+    """Optional: it takes its turn, and gives way to a pause alone."""
+    IF_FREE = "if-free"
+    """Optional: it waits for the spacing of the rate alone, and gives way to any other request."""
 
 
 class NoRoomError(Exception):
@@ -34,7 +45,7 @@ class BudgetSlot:
 class Budget:
     """Grants slots for requests: confirmations before routine polls, otherwise in the order of arrival.
 
-    An optional request delays no other one. It waits for the spacing of the rate alone, and gives way to any other.
+    ``Need`` tells what an optional request gives way to.
 
     A slot is counted when it is granted and again when its request is written. No other slot is granted in between.
     Otherwise one request that first opens a connection could reach the server together with the next.
@@ -58,19 +69,22 @@ class Budget:
         self._first: deque[asyncio.Future[BudgetSlot]] = deque()
         self._routine: deque[asyncio.Future[BudgetSlot]] = deque()
         self._optional: deque[asyncio.Future[BudgetSlot]] = deque()
-        """At most one."""
+        """At most one, of those ``IF_FREE``."""
+        self._in_turn: set[asyncio.Future[BudgetSlot]] = set()
+        """Optional requests among the routine ones."""
         self._unwritten: BudgetSlot | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pause = (-math.inf, "")
         """The end of the latest pause, in seconds of the monotonic clock, and its cause."""
 
-    def slot(self, *, first: bool = False, optional: bool = False) -> AbstractAsyncContextManager[BudgetSlot]:
+    def slot(self, *, first: bool = False, need: Need = Need.REQUIRED) -> AbstractAsyncContextManager[BudgetSlot]:
         """Wait for a slot and hold it; ``first`` goes before routine requests.
 
         Raises:
-            NoRoomError: The request is optional, and others wait or the account was paused within ``CALM_SECONDS``.
+            NoRoomError: The request is optional, and the account was paused within ``CALM_SECONDS`` or, if it needs a
+                free slot, others wait.
         """
-        return _HeldSlot(self, first=first, optional=optional)
+        return _HeldSlot(self, first=first, need=need)
 
     def pause_for(self, seconds: float, cause: str = "") -> float:
         """Grant no slot for some seconds; slots that are already granted stay valid.
@@ -82,7 +96,8 @@ class Budget:
         until = now + seconds
         self._rate_limiter = self._rate_limiter.paused(until)
         self._pause = max(self._pause, (until, cause))
-        self._refuse_optional()
+        self._refuse(self._optional)
+        self._refuse(self._in_turn)
         return self._pause[0] - now
 
     def wait_of(self, account: str) -> BudgetWait | None:
@@ -106,17 +121,24 @@ class Budget:
             self._on_request()
         self._unblock(slot)
 
-    async def wait(self, *, first: bool, optional: bool = False) -> BudgetSlot:
+    async def wait(self, *, first: bool, need: Need = Need.REQUIRED) -> BudgetSlot:
         """Wait for a slot, which is to be released; see ``slot``."""
-        if optional and not self._has_room:
+        if (need is Need.IF_FREE and not self._has_room) or (need is Need.IN_TURN and not self._is_calm):
             raise NoRoomError
-        self._refuse_optional()
-        queue = self._optional if optional else self._first if first else self._routine
+        self._refuse(self._optional)
+        queue = self._optional if need is Need.IF_FREE else self._first if first else self._routine
         waiter: asyncio.Future[BudgetSlot] = asyncio.get_running_loop().create_future()
         queue.append(waiter)
+        if need is Need.IN_TURN:
+            self._in_turn.add(waiter)
+            waiter.add_done_callback(self._in_turn.discard)
         self._grant()
         try:
             return await waiter
+        except NoRoomError:
+            if waiter in queue:
+                queue.remove(waiter)
+            raise
         except asyncio.CancelledError:
             # The slot may be granted just before the cancellation; then it must be released.
             if waiter.done() and not waiter.cancelled():
@@ -129,11 +151,15 @@ class Budget:
     def _has_room(self) -> bool:
         """Whether a request would wait for nothing but the spacing of the rate."""
         is_busy = self._first or self._routine or self._optional or self._unwritten
-        return self._free > 0 and not is_busy and self._pause[0] + CALM_SECONDS <= self._clock.monotonic()
+        return self._free > 0 and not is_busy and self._is_calm
 
-    def _refuse_optional(self) -> None:
-        while self._optional:
-            waiter = self._optional.popleft()
+    @property
+    def _is_calm(self) -> bool:
+        return self._pause[0] + CALM_SECONDS <= self._clock.monotonic()
+
+    @staticmethod
+    def _refuse(waiters: Iterable[asyncio.Future[BudgetSlot]]) -> None:
+        for waiter in tuple(waiters):
             if not waiter.done():
                 waiter.set_exception(NoRoomError())
 
@@ -144,7 +170,7 @@ class Budget:
                 self._grant_later(wait)
                 return
             waiter = queue.popleft()
-            if not waiter.cancelled():
+            if not waiter.done():
                 self._start(waiter, now)
 
     def _start(self, waiter: asyncio.Future[BudgetSlot], now: float) -> None:
@@ -173,15 +199,15 @@ class Budget:
 class _HeldSlot(AbstractAsyncContextManager[BudgetSlot]):
     """A slot during a call."""
 
-    __slots__ = ("_budget", "_first", "_optional", "_slot")
+    __slots__ = ("_budget", "_first", "_need", "_slot")
 
-    def __init__(self, budget: Budget, *, first: bool, optional: bool) -> None:
+    def __init__(self, budget: Budget, *, first: bool, need: Need) -> None:
         self._budget = budget
         self._first = first
-        self._optional = optional
+        self._need = need
 
     async def __aenter__(self) -> BudgetSlot:
-        self._slot = await self._budget.wait(first=self._first, optional=self._optional)
+        self._slot = await self._budget.wait(first=self._first, need=self._need)
         return self._slot
 
     async def __aexit__(self, *_error: object) -> None:

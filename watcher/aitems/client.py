@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from watcher.aitems import wire
-from watcher.aitems.budget import Budget, NoRoomError
+from watcher.aitems.budget import Budget, Need, NoRoomError
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
 from watcher.aitems.list_end import ListEnd
 from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
@@ -219,9 +219,10 @@ class AitemsClient:
         while not pages.complete:
             may_end = pages.stands
             try:
-                failure = await self._add_page(pages, path, read, first=first, optional=may_end)
+                failure = await self._add_page(pages, path, read, first=first, need=_need(pages))
             except NoRoomError:
                 # The list is not held back for a request that may bring nothing; a later list asks again.
+                pages.note_no_room()
                 break
             if failure is not None:
                 if not (may_end and pages.stands):
@@ -237,9 +238,9 @@ class AitemsClient:
         read: Callable[[Answered], Page[Item] | BadAnswer],
         *,
         first: bool,
-        optional: bool,
+        need: Need,
     ) -> PollFailure | None:
-        answer = await self._get(path + pages.query, first=first, optional=optional, large_body=LARGE_LIST)
+        answer = await self._get(path + pages.query, first=first, need=need, large_body=LARGE_LIST)
         if pages.ends_at(answer):
             return None
         if isinstance(answer, PollFailure):
@@ -248,13 +249,13 @@ class AitemsClient:
         return None if problem is None else self._bad(answer, problem)
 
     async def _get(
-        self, path: str, *, first: bool, optional: bool = False, large_body: LargeBody | None = None
+        self, path: str, *, first: bool, need: Need = Need.REQUIRED, large_body: LargeBody | None = None
     ) -> Answered | PollFailure:
-        if optional and path in self._slow_paths and self._slow_calls.locked():
+        if need is not Need.REQUIRED and path in self._slow_paths and self._slow_calls.locked():
             raise NoRoomError
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
-            result = await self._repeated(path, first=first, optional=optional, large_body=large_body)
+            result = await self._repeated(path, first=first, need=need, large_body=large_body)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
@@ -265,22 +266,20 @@ class AitemsClient:
             )
         return self._accept(result)
 
-    async def _repeated(self, path: str, *, first: bool, optional: bool, large_body: LargeBody | None) -> HttpResult:
+    async def _repeated(self, path: str, *, first: bool, need: Need, large_body: LargeBody | None) -> HttpResult:
         """Call, and repeat the call after the close of a kept connection; every repeat takes a slot of the budget."""
-        result = await self._call(path, first=first, optional=optional, large_body=large_body)
+        result = await self._call(path, first=first, need=need, large_body=large_body)
         for tried in range(1, KEPT_TRIES + 1):
             if not is_idle_closed(result):
                 break
             is_last = tried == KEPT_TRIES
-            result = await self._call(
-                path, first=True, optional=optional, large_body=large_body, own_connection=is_last
-            )
+            result = await self._call(path, first=True, need=need, large_body=large_body, own_connection=is_last)
         return result
 
     async def _call(
-        self, path: str, *, first: bool, optional: bool, large_body: LargeBody | None, own_connection: bool = False
+        self, path: str, *, first: bool, need: Need, large_body: LargeBody | None, own_connection: bool = False
     ) -> HttpResult:
-        async with self._budget.slot(first=first, optional=optional) as slot:
+        async with self._budget.slot(first=first, need=need) as slot:
             request = HttpRequest(
                 url=self._base + path,
                 headers=HEADERS,
@@ -350,6 +349,13 @@ class AitemsClient:
         if access_key:
             text = text.replace(access_key, STARS)
         return one_line(text, MAX_DETAIL_LENGTH)
+
+
+def _need(pages: PageCollector[Item]) -> Need:
+    """Return how much the next page is needed: less where the pages may be the whole list already."""
+    if not pages.stands:
+        return Need.REQUIRED
+    return Need.IN_TURN if pages.end.is_overdue else Need.IF_FREE
 
 
 async def _read_into(

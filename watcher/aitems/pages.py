@@ -132,6 +132,11 @@ class PageCollector(Generic[Item]):
         self.complete = True
         self.end = self.end.failed()
 
+    def note_no_room(self) -> None:
+        """End the list at a short page, as its account has no room for the request behind it."""
+        self.complete = True
+        self.end = self.end.without_room()
+
     def _confirm_end(self) -> None:
         """End the list at a page behind which there is nothing new."""
         self.complete = True

@@ -15,9 +15,9 @@ from tests.integration.aitems.conftest import MakeApi
 from tests.integration.aitems.test_client import REF, SERVICE, failure, item, page, result
 from tests.integration.http.raw_server import Exchange, raw_server
 from watcher.aitems import pages
-from watcher.aitems.budget import Budget, BudgetSlot
+from watcher.aitems.budget import Budget, BudgetSlot, Need
 from watcher.aitems.client import AitemsClient, ServicesResult
-from watcher.aitems.list_end import MAX_REPEATS
+from watcher.aitems.list_end import MAX_POSTPONED, MAX_REPEATS
 
 LIMIT = 1000
 FAILED = "503 Service Unavailable"
@@ -225,9 +225,9 @@ async def test_a_request_behind_a_short_page_takes_its_slot_of_the_budget(
         budget = server.api._budget
         slot = budget.slot
 
-        def counted(*, first: bool, optional: bool) -> AbstractAsyncContextManager[BudgetSlot]:
-            taken.append((first, optional))
-            return slot(first=first, optional=optional)
+        def counted(*, first: bool, need: Need) -> AbstractAsyncContextManager[BudgetSlot]:
+            taken.append((first, need is not Need.REQUIRED))
+            return slot(first=first, need=need)
 
         monkeypatch.setattr(budget, "slot", counted)
         await server.api.list(SERVICE, first=True)
@@ -280,3 +280,20 @@ async def test_a_429_to_the_request_behind_a_short_page_holds_no_list_back(make_
     behind = ("429 Too Many Requests", {"error": {"errorCode": "400"}})
     async with serving(make_api, ListServer(8, behind=behind)) as server:
         assert (await server.poll(), server.offsets) == (8, [0, 8])
+
+
+async def test_while_the_budget_is_always_full_a_list_is_read_to_its_end_after_some_others(make_api: MakeApi) -> None:
+    async with serving(make_api, ListServer(25)) as server:
+        budget, is_over = server.api._budget, asyncio.Event()
+
+        async def keep_full() -> None:
+            while not is_over.is_set():
+                async with budget.slot() as slot:
+                    slot.on_write()
+                    await asyncio.sleep(0.001)
+
+        others = [asyncio.create_task(keep_full()) for _ in range(2 * budget.max_concurrency)]
+        counts = [await server.poll() for _ in range(MAX_POSTPONED + 3)]
+        is_over.set()
+        await asyncio.gather(*others)
+    assert counts == [10] * MAX_POSTPONED + [25] * 3

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from watcher.aitems.budget import CALM_SECONDS, Budget, BudgetSlot, NoRoomError
+from watcher.aitems.budget import CALM_SECONDS, Budget, BudgetSlot, Need, NoRoomError
 from watcher.clock import Clock
 from watcher.core.polling.rate_limit import BudgetWait
 
@@ -45,14 +45,14 @@ class Calls:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.release: dict[str, asyncio.Event] = {}
 
-    async def start(self, name: str, *, first: bool = False, optional: bool = False) -> None:
+    async def start(self, name: str, *, first: bool = False, need: Need = Need.REQUIRED) -> None:
         """Start a call and let it join the queue."""
         self.release[name] = asyncio.Event()
-        self.tasks[name] = asyncio.create_task(self._run(name, first=first, optional=optional))
+        self.tasks[name] = asyncio.create_task(self._run(name, first=first, need=need))
         await asyncio.sleep(0)
 
-    async def _run(self, name: str, *, first: bool, optional: bool) -> None:
-        async with self.budget.slot(first=first, optional=optional) as slot:
+    async def _run(self, name: str, *, first: bool, need: Need) -> None:
+        async with self.budget.slot(first=first, need=need) as slot:
             slot.on_write()
             self.started.append(name)
             await self.release[name].wait()
@@ -253,7 +253,7 @@ async def test_the_rate_alone_makes_calls_wait_without_a_cause_and_a_pause_that_
 
 async def optional_is_refused(budget: Budget) -> bool:
     try:
-        async with asyncio.timeout(0.1), budget.slot(optional=True):
+        async with asyncio.timeout(0.1), budget.slot(need=Need.IF_FREE):
             return False
     except NoRoomError:
         return True
@@ -295,12 +295,14 @@ async def test_an_optional_request_that_waits_for_the_rate_gives_way(reason: str
     budget = make_budget(per_second=1, clock=clock)
     calls = Calls(budget)
     await calls.start("before")
-    await calls.start("optional", optional=True)
+    await calls.start("optional", need=Need.IF_FREE)
     assert calls.started == ["before"]
     if reason == "pause":
         budget.pause_for(900)
     else:
-        await calls.start("other", first=reason == "first", optional=reason == "optional")
+        await calls.start(
+            "other", first=reason == "first", need=Need.IF_FREE if reason == "optional" else Need.REQUIRED
+        )
     refused = "other" if reason == "optional" else "optional"
     await asyncio.sleep(0)
     assert isinstance(calls.tasks[refused].exception(), NoRoomError)
@@ -309,10 +311,39 @@ async def test_an_optional_request_that_waits_for_the_rate_gives_way(reason: str
     await calls.end()
 
 
+async def test_an_optional_request_in_turn_is_made_among_the_others() -> None:
+    calls = Calls(make_budget(max_concurrency=1))
+    for name in ("before", "waiting"):
+        await calls.start(name)
+    await calls.start("optional", need=Need.IN_TURN)
+    await calls.start("later")
+    await calls.end()
+    assert calls.started == ["before", "waiting", "optional", "later"]
+
+
+async def test_an_optional_request_in_turn_gives_way_to_a_pause_and_leaves_its_place() -> None:
+    clock = ManualClock()
+    budget = make_budget(per_second=1, clock=clock)
+    calls = Calls(budget)
+    await calls.start("before")
+    await calls.start("optional", need=Need.IN_TURN)
+    await calls.start("other")
+    budget.pause_for(900)
+    await calls.start("in the pause", need=Need.IN_TURN)
+    await asyncio.sleep(0)
+    assert [isinstance(calls.tasks[name].exception(), NoRoomError) for name in ("optional", "in the pause")] == [
+        True
+    ] * 2
+    assert budget.wait_of("main") == BudgetWait(account="main", calls=1, seconds=900.0)
+    for task in calls.tasks.values():
+        task.cancel()
+    await calls.end()
+
+
 async def test_an_optional_request_is_made_after_the_spacing_of_the_rate() -> None:
     calls = Calls(make_budget(per_second=100))
     await calls.start("before")
-    await calls.start("optional", optional=True)
+    await calls.start("optional", need=Need.IF_FREE)
     await until(lambda: calls.started == ["before", "optional"])
     await calls.end()
 
@@ -322,10 +353,10 @@ async def test_a_cancelled_optional_request_leaves_its_place() -> None:
     budget = make_budget(per_second=1, clock=clock)
     calls = Calls(budget)
     await calls.start("before")
-    await calls.start("cancelled", optional=True)
+    await calls.start("cancelled", need=Need.IF_FREE)
     calls.tasks["cancelled"].cancel()
     await asyncio.sleep(0)
-    await calls.start("next", optional=True)
+    await calls.start("next", need=Need.IF_FREE)
     assert not calls.tasks["next"].done()
     calls.tasks["next"].cancel()
     await calls.end()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from watcher.aitems.list_end import MAX_REPEATS, ListEnd, hash_of
+from watcher.aitems.list_end import MAX_POSTPONED, MAX_REPEATS, ListEnd, hash_of
 
 
 def test_a_first_list_is_not_known_to_end_at_a_short_page() -> None:
@@ -52,3 +52,13 @@ def test_an_answer_behind_the_records_ends_the_waits_after_failures(
     end = answered(ListEnd().failed().failed().failed(), 5)
     assert end.failures == 0
     assert not end.is_known(6)
+
+
+def test_after_some_lists_without_room_the_request_is_overdue_until_it_is_made() -> None:
+    end = ListEnd()
+    overdue = []
+    for _ in range(MAX_POSTPONED + 1):
+        overdue.append(end.is_overdue)
+        end = end.without_room()
+    assert overdue == [False] * MAX_POSTPONED + [True]
+    assert [made.is_overdue for made in (end.confirmed(1), end.failed(), end.more_behind(3))] == [False] * 3
