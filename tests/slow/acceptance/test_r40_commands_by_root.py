@@ -47,6 +47,7 @@ BESIDE: Final = (
     "run",
 )
 """Those at the end are refused beside a daemon; they must leave nothing behind."""
+ASKING: Final = ("doctor --online", "check --online", "discover")
 AFTER: Final = ("migrate", "restore", "once", "restore state/by-root.db", "silence add kind=back --for 1h --why root")
 
 pytestmark = pytest.mark.skipif(
@@ -60,6 +61,8 @@ class Place:
 
     folder: Path
     runs: list[DaemonRun] = field(default_factory=list)
+    asked: list[DaemonRun] = field(default_factory=list)
+    """The times in which a command asked AiTEMS, too."""
 
     @property
     def state(self) -> Path:
@@ -68,7 +71,11 @@ class Place:
 
     async def as_root(self, command: str) -> tuple[int, str]:
         """Run a command as root; return its exit status and its output."""
-        return await self._ended(await self.started(command.split(), ()))
+        began = datetime.now(UTC)
+        ended = await self._ended(await self.started(command.split(), ()))
+        if command in ASKING:
+            self.asked.append(DaemonRun(began, datetime.now(UTC)))
+        return ended
 
     async def started(self, command: Sequence[str], prefix: Sequence[str]) -> asyncio.subprocess.Process:
         """Start a command."""
@@ -96,7 +103,7 @@ class Place:
             if process.returncode is None:
                 process.kill()
                 print((await ended)[0].decode())
-            self.runs.append(DaemonRun(began, datetime.now(UTC)))
+            self.runs += _between(self.asked, DaemonRun(began, datetime.now(UTC)))
 
     def root_owns(self) -> list[Path]:
         """Return the files in the folder of the store that belong to root."""
@@ -105,6 +112,15 @@ class Place:
     async def _ended(self, process: asyncio.subprocess.Process) -> tuple[int, str]:
         output, _ = await asyncio.wait_for(process.communicate(), 120)
         return process.returncode or 0, output.decode()
+
+
+def _between(asked: Sequence[DaemonRun], whole: DaemonRun) -> Iterator[DaemonRun]:
+    """Yield the parts of a run in which the daemon alone asked: only there, each answer is one that it got."""
+    began = whole.started_at
+    for part in asked:
+        yield DaemonRun(began, part.started_at)
+        began = part.ended_at
+    yield DaemonRun(began, whole.ended_at)
 
 
 @pytest.fixture
