@@ -16,7 +16,8 @@ from watcher.app import Daemon
 from watcher.simulator import CallKind, Fault, serve
 
 SERVICES = ("6wxgu1abcde", "49qk0abcdef", "b28a0ghijkl")
-SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "300ms"\nrecover_after = 2\n'
+# Shorter than this, a service of a busy machine has an incident before the others have failed as well.
+SENSITIVE = '\n[incident]\nafter_failures = 2\nafter = "1s"\nrecover_after = 2\n'
 
 
 @dataclass(slots=True)
