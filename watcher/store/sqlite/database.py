@@ -273,15 +273,22 @@ def _opened(path: Path, lock: FileLock, found: Found, now: datetime) -> Database
     try:
         opening = _with_space(path, lambda: _prepare(path, engine, found, now))
     except SQLAlchemyError as error:
-        engine.dispose()
+        _close_unused(engine, lock, found.condition)
         raise StoreUnusable(f"cannot use {path}: {error}") from error
     except BaseException:
-        engine.dispose()
+        _close_unused(engine, lock, found.condition)
         raise
     _shorten_waits(engine)
     lock.note({EPOCH_NOTED: opening.epoch, LOG_NOTED: True})
     give_to_owner(path)
     return Database(path, engine, lock, opening)
+
+
+def _close_unused(engine: Engine, lock: FileLock, condition: Condition) -> None:
+    # The note goes first, as in ``close``: this folds the log of a process that died, and its absence is no loss.
+    if condition is not Condition.LOG_MISSING:
+        lock.note({key: fact for key, fact in lock.left_behind.items() if key == EPOCH_NOTED})
+    engine.dispose()
 
 
 def _make_private(path: Path) -> None:

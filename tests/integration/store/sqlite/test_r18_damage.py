@@ -12,15 +12,18 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settle
 from watcher.core.batch import Batch
 from watcher.core.event import Event, after_restore, event_id
 from watcher.core.training.model import Snapshot
-from watcher.store.errors import StoreDamaged, StoreTooNew, StoreUnusable
+from watcher.store import migrate
+from watcher.store.errors import BackupError, StoreDamaged, StoreTooNew, StoreUnusable
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.sqlite.backup import write_backup
@@ -242,6 +245,43 @@ def test_r18_a_missing_log_is_noticed_and_begins_a_new_epoch(backed_up: Path) ->
     assert database.opening.recovery is not None
     assert database.opening.recovery.reason == "log-missing"
     assert database.epoch != before
+
+
+def fail_to_open(path: Path, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin a start that ends before the store is open."""
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "upgrade", mock.Mock(side_effect=fault))
+        with pytest.raises((StoreUnusable, type(fault))):
+            open_later(path)
+
+
+FAULTS = (OperationalError("SELECT", {}, Exception("disk I/O error")), BackupError("no space"), KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_r18_a_start_that_fails_after_a_kill_loses_neither_the_epoch_nor_the_log(
+    backed_up: Path, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = meta(backed_up)["epoch"]
+    die_open(backed_up)
+    fail_to_open(backed_up, fault, monkeypatch)
+    database = open_later(backed_up)
+    database.close()
+    assert (database.opening.recovery, database.epoch) == (None, before)
+    assert meta(backed_up)["last"] == "words"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_r18_a_missing_log_is_noticed_also_after_a_start_that_failed(
+    backed_up: Path, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_open(backed_up)
+    for suffix in ("-wal", "-shm"):
+        backed_up.with_name(backed_up.name + suffix).unlink()
+    fail_to_open(backed_up, fault, monkeypatch)
+    with closing(open_later(backed_up)) as database:
+        assert database.opening.recovery is not None
+        assert database.opening.recovery.reason == "log-missing"
 
 
 def no_database(path: Path) -> None:
