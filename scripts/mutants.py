@@ -266,8 +266,8 @@ MUTANTS: Final = (
     Mutant(
         "a lost lease is found by chance while nothing waits",
         "watcher/store/delivery/leases.py",
-        "for time in (waiting, leased) if",
-        "for time in (waiting,) if leased or",
+        "for time in (waiting, lease_until) if",
+        "for time in (waiting,) if lease_until or",
         "tests/integration/store/delivery/test_claim_cost.py",
     ),
     Mutant(

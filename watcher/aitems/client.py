@@ -203,6 +203,9 @@ class AitemsClient:
         """Forget the lists of services that the account does not list; where one is still called, it is read anew."""
         for service in self._known.keys() - listed:
             del self._known[service]
+            path = path_of("services", service.service, "trains")
+            self._list_ends.pop(path, None)
+            self._slow_paths.discard(path)
 
     async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
         """View one service (``GET /services/{serviceId}``)."""

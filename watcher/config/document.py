@@ -27,6 +27,7 @@ from watcher.config.models.settings import (
 from watcher.config.models.state import StateSettings
 
 _ABSENT: Final[Any] = {}
+"""The default of a table; it is validated with the file, so that no command builds the tables on import."""
 
 
 class Document(Settings):

@@ -164,7 +164,7 @@ def _plain_text(text: str) -> str:
 
 
 def _plain_container(value: object, depth: int) -> object:
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         return {str(_plain(str(key))): _plain(item, depth) for key, item in value.items()}
     if isinstance(value, Sequence):
         return [_plain(item, depth) for item in value]

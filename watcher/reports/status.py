@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from watcher.core.delivery.reason import Reason
 from watcher.core.delivery.receiver_state import ReceiverState
 from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.duration import format_duration
@@ -191,13 +192,11 @@ def poll_reports(polls: Iterable[Poll], states: Mapping[str, PollState]) -> list
 
 def failed_deliveries_in(deliveries: Iterable[DeliveryView]) -> Iterator[FailedDelivery]:
     """Yield the deliveries that wait for an operator, by event."""
-    from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - as in ``_receiver_problems``
-
     for item in deliveries:
         if item.state in NEEDS_OPERATOR:
             for event in item.events:
                 yield FailedDelivery(
-                    event_id=event.short_id, receiver=item.receiver, state=item.state, reason=reason_text(item.reason)
+                    event_id=event.short_id, receiver=item.receiver, state=item.state, reason=_text_of(item.reason)
                 )
 
 
@@ -251,10 +250,14 @@ def _queue_problems(queues: Iterable[QueueState]) -> Iterator[Problem]:
             yield Problem(code=ProblemCode.DELIVERY_FAILED, text=text)
 
 
+def _text_of(reason: Reason) -> str:
+    from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - loads the texts of every reason
+
+    return reason_text(reason)
+
+
 def _receiver_problems(failing_receivers: Iterable[ReceiverState]) -> Iterator[Problem]:
     # A removed receiver counts too, as long as deliveries wait for it.
     for receiver_state in failing_receivers:
-        from watcher.core.messages.reasons import reason_text  # noqa: PLC0415 - loads the texts of every reason
-
-        text = f"receiver {receiver_state.name} is failing: {reason_text(receiver_state.reason)}"
+        text = f"receiver {receiver_state.name} is failing: {_text_of(receiver_state.reason)}"
         yield Problem(code=ProblemCode.RECEIVER_FAILING, text=text)

@@ -60,15 +60,8 @@ metadata = MetaData()
 
 
 def _partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    # ``postgresql_where`` would load that dialect in each process.
+    # ``postgresql_where`` would load that dialect in each process, and the migrations make the indexes of both.
     Index(name, *columns, sqlite_where=where, info={CONDITION: where})
-
-
-def use_postgresql() -> None:
-    """Give the partial indexes their condition on PostgreSQL too; before its tables are made."""
-    for index in (index for table in metadata.tables.values() for index in table.indexes):
-        if CONDITION in index.info:
-            index.dialect_kwargs["postgresql_where"] = index.info[CONDITION]
 
 
 meta = Table(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from watcher.config import Config, ConfigError, SecretError, load
 from watcher.control.protocol import Handler, Report, ReportingHandler, SetupRefusedError
@@ -14,8 +14,9 @@ from watcher.receivers import InvalidReceiverError
 from watcher.wiring.accounts import Budgets
 from watcher.wiring.runtime import Runtime
 
-Arguments = Mapping[str, object]
-Work = Callable[[Config, Arguments, Report], Awaitable[Arguments]]
+if TYPE_CHECKING:
+    from watcher.wiring.secret_commands import Arguments, Work
+
 NO_SECTION: Final[tuple[str, ...]] = ()
 COMMANDS: Final = ("check.online", "doctor.secrets", "discover", "test")
 

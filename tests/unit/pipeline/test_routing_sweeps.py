@@ -70,10 +70,10 @@ def test_events_are_sought(failures: int, woken_at: float | None, read_at: list[
 def test_a_run_that_hangs_after_a_wake_up_is_late_as_soon_as_any_other() -> None:
     async def main(clock: VirtualClock) -> float:
         outbox, deadlines = Outbox(clock, 0), Deadlines(clock)
-        router = Router(outbox, Routes(routes=()), {}, clock, lambda: None, observer=deadlines)  # type: ignore[arg-type]
+        router = Router(outbox, Routes(routes=()), {}, clock, lambda: None, observer=deadlines)  # type: ignore[arg-type]  # as above
         task = asyncio.create_task(router.run())
         await asyncio.sleep(1)
-        outbox.unrouted = lambda _limit: asyncio.sleep(3600)  # type: ignore[method-assign,assignment,return-value]
+        outbox.unrouted = lambda _limit: asyncio.sleep(3600)  # type: ignore[method-assign,assignment,return-value]  # hangs
         router.wake.tick()
         await asyncio.sleep(1)
         task.cancel()

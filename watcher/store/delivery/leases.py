@@ -246,8 +246,6 @@ def _sent_alone(connection: Connection, receiver: str, events: Sequence[Event]) 
 
 def next_due(connection: Connection, receiver: str, *, oldest_only: bool) -> datetime | None:
     """Return the time at which the next waiting delivery is due, or a lease ends; of a failing receiver, the oldest."""
-    waiting, leased = (
-        earliest(connection, receiver, oldest_only=oldest_only),
-        connection.scalar(_ENDS, {"to": receiver}),
-    )
-    return read_time(min((time for time in (waiting, leased) if time is not None), default=None))
+    waiting = earliest(connection, receiver, oldest_only=oldest_only)
+    lease_until = connection.scalar(_ENDS, {"to": receiver})
+    return read_time(min((time for time in (waiting, lease_until) if time is not None), default=None))
