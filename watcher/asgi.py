@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-ACCEPT_ITERATIONS: Final = 3
-"""The iterations of the event loop until uvicorn knows a connection that was just accepted."""
+from watcher.accepting import end_accepting
 
 
 def prepare(
@@ -50,11 +48,9 @@ async def listen(host: str, port: int, backlog: int) -> socket.socket:
 
 async def stop(server: uvicorn.Server) -> None:
     """Stop at once and abort every connection: a request that hangs would never end."""
-    # Close the listeners first, then wait for connections on their way, then abort: none may remain after this.
+    # Close the listeners first, then abort: no connection may remain after this.
     for listener in server.servers:
-        listener.close()
-    for _ in range(ACCEPT_ITERATIONS):
-        await asyncio.sleep(0)
+        await end_accepting(listener)
     while connections := list(server.server_state.connections):
         for connection in connections:
             connection.transport.abort()

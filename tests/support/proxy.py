@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from watcher.accepting import end_accepting
+
 CHUNK: Final = 4096
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 
@@ -127,7 +129,7 @@ async def proxy_to(url: str) -> AsyncIterator[FaultyProxy]:
     try:
         yield proxy
     finally:
-        server.close()
+        await end_accepting(server)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from slack_sdk.models.blocks import Block
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
+
+from watcher.accepting import end_accepting
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,7 @@ async def listening(inbox: Inbox) -> AsyncIterator[Inbox]:
     try:
         yield inbox
     finally:
+        for accepting in getattr(server, "servers", ()):
+            await end_accepting(accepting)
         server.should_exit = True
         await task
-
-
-ACCEPT_ITERATIONS: Final = 5
-"""The iterations of the event loop until a server knows a connection that was just accepted."""
-
-
-async def end_accepting(listener: asyncio.Server) -> None:
-    """Accept no more connections, and wait until those that were just accepted are known."""
-    listener.close()
-    for _ in range(ACCEPT_ITERATIONS):
-        await asyncio.sleep(0)

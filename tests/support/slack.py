@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from tests.unit.receivers.slack import slack_rules
+from watcher.accepting import end_accepting
 
 CHANNEL: Final = "C0123456789"
 TOKEN: Final = "xoxb-0000000000-0000000000-thisisthetokenofthetests"
@@ -260,7 +261,7 @@ async def local_slack(slack: LocalSlack) -> AsyncIterator[LocalSlack]:
         yield slack
     finally:
         slack.closing.set()
-        listener.close()
+        await end_accepting(listener)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 import structlog
 
+from watcher.accepting import end_accepting
 from watcher.control.protocol import (
     MAX_REQUEST_BYTES,
     ControlError,
@@ -80,7 +81,7 @@ class ControlServer:
             OSError: they cannot be made.
         """
         if self._server is None or _identity(self._path) != self._made:
-            self._stop_listening()
+            await self._stop_listening()
             await self._listen()
         if self._link is not None and not _leads_to(self._link, self._path):
             replace_link(self._link, self._path)
@@ -103,7 +104,7 @@ class ControlServer:
         """Accept no more requests, and let those in progress end."""
         if self._server is not None:
             # The listener closes before the path is removed: a command must not reach a server that ends.
-            self._stop_listening()
+            await self._stop_listening()
             for path in (self._path, *((self._link,) if self._link else ())):
                 remove(path)
         if self._serving:
@@ -112,10 +113,10 @@ class ControlServer:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _stop_listening(self) -> None:
+    async def _stop_listening(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            await end_accepting(server)
 
     async def _listen(self) -> None:
         listener = _listener(self._path)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.support.servers import end_accepting
+from watcher.accepting import end_accepting
 
 HEAD_END = b"\r\n\r\n"
 

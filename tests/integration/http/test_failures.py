@@ -208,7 +208,7 @@ async def test_an_unknown_name_is_distinguished_from_a_host_that_is_down(make_cl
 async def test_the_wait_for_a_connection_counts_against_the_deadline(make_client: MakeClient) -> None:
     async with raw_server(hang) as server:
         client = make_client(max_connections=1, timeout_seconds=0.3)
-        results = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(6)))
+        results = await asyncio.gather(*(client.call(HttpRequest(url=server.url)) for _ in range(20)))
 
     assert all(isinstance(result, NotSent | MaybeSent) for result in results)
     # The end of one call may free its connection for another, but each call does not get a full deadline in turn.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.support.servers import end_accepting
+from watcher.accepting import end_accepting
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers import end_accepting
+from watcher.accepting import end_accepting
 from watcher.clock import Clock
 from watcher.core.delivery.model import Refused
 from watcher.core.messages.reasons import reason_text
