@@ -1,0 +1,104 @@
+"""The duration after which a stage or a run may be stuck: learned from its past runs, or configured.
+
+docs/decisions/0015-durations.md compares the rule with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from watcher.core.training.outliers import without_outlier
+from watcher.core.training.past_runs import Sample
+from watcher.core.training.prediction import prediction_of
+
+SHARE_BEYOND: Final = 0.009
+"""The share of good runs that the prediction puts beyond the limit."""
+BEYOND_LONGEST: Final = 1.15
+"""The limit is at least this multiple of the longest run that counts."""
+SHORTEST_LIMIT: Final = timedelta(minutes=10)
+SECOND_LEVEL: Final = 3
+"""The second limit as a multiple of the first."""
+Span = tuple[datetime, datetime]
+
+
+class StuckLevel(IntEnum):
+    """How far a stage or a run is beyond its limit."""
+
+    NONE = 0
+    FIRST = 1
+    SECOND = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckLimit:
+    """The limits of a stage or of a whole run."""
+
+    first: timedelta
+    runs: int | None = None
+    """The number of runs that it was learned from; ``None`` for a configured limit."""
+
+    @property
+    def second(self) -> timedelta:
+        """The limit of the second level."""
+        return self.first * SECOND_LEVEL
+
+    def of(self, level: StuckLevel) -> timedelta:
+        """Return the limit of a level."""
+        return self.second if level is StuckLevel.SECOND else self.first
+
+    def level_after(self, elapsed: timedelta) -> StuckLevel:
+        """Return the level after a time in which AiTEMS could be polled."""
+        if elapsed < self.first:
+            return StuckLevel.NONE
+        return StuckLevel.FIRST if elapsed < self.second else StuckLevel.SECOND
+
+
+def learned_limit(sample: Sample) -> StuckLimit:
+    """Return the limit of a stage or a run from its past runs.
+
+    It is the upper 99.1 % limit of the prediction, and at least 1.15 times the longest run and ten minutes.
+    """
+    limit = timedelta(seconds=limit_seconds(sample))
+    return StuckLimit(first=max(limit, SHORTEST_LIMIT), runs=len(sample.seconds))
+
+
+def limit_seconds(sample: Sample) -> float:
+    """Return the limit in seconds, which may be shorter than ten minutes."""
+    beyond = prediction_of(sample).seconds_exceeded_by(SHARE_BEYOND)
+    return max(beyond, BEYOND_LONGEST * max(without_outlier(sample.seconds)))
+
+
+def deadline(since: datetime, limit: timedelta, outages: Iterable[Span]) -> datetime:
+    """Return the time at which a limit passes, where time without polls does not count.
+
+    Args:
+        since: The entry into the stage, or the start of the run, UTC.
+        limit: The limit of a level.
+        outages: The start and the end of each time in which the training could not be polled, that of one that goes on
+            until now. They may overlap.
+    """
+    passes = since + limit
+    for begun, ended in _apart(since, outages):
+        if begun >= passes:
+            break
+        passes += ended - begun
+    return passes
+
+
+def counted(since: datetime, until: datetime, outages: Iterable[Span]) -> timedelta:
+    """Return the time between two times in which the training could be polled."""
+    unpolled = sum((min(ended, until) - begun for begun, ended in _apart(since, outages) if begun < until), timedelta())
+    return max(until - since - unpolled, timedelta())
+
+
+def _apart(since: datetime, outages: Iterable[Span]) -> Iterable[Span]:
+    """Yield the outages after ``since`` without their overlaps, in order."""
+    reached = since
+    for begun, ended in sorted(outages):
+        if ended > reached:
+            yield max(begun, reached), ended
+            reached = ended
