@@ -13,6 +13,7 @@ from typing import Final
 from bench import naive, prometheus
 from bench.changes import burst_figures, start_figures
 from bench.daemon import server
+from bench.durations import duration_figures
 from bench.figure import Figure, table
 from bench.latency import PAUSE_SECONDS, PER_SERVICE, SERVICES, idle_figures, latency_figures
 from bench.polling import list_figures, lists, view_figures, views
@@ -54,6 +55,7 @@ FULL: Final[Cases] = {
     "P5": lambda: burst_figures(20_000),
     "P7": lambda: start_figures(10_000),
     "P10": lambda: idle_figures(60),
+    "D": lambda: duration_figures(100),
 }
 QUICK: Final[Cases] = {
     "P3": lambda: saturated_figures(4),
@@ -61,6 +63,7 @@ QUICK: Final[Cases] = {
     "P5": lambda: burst_figures(3000),
     "P7": lambda: start_figures(3000),
     "P10": lambda: idle_figures(15),
+    "D": lambda: duration_figures(10),
 }
 """Smaller cases within two minutes; P1 and P2 need whole sweeps of 30 s."""
 
