@@ -10,6 +10,7 @@ from watcher.core.incidents.model import Incident
 from watcher.core.polling.deviation import Deviation
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import Snapshot
+from watcher.core.training.run import EndedRun
 
 if TYPE_CHECKING:
     # Whoever reads the store needs no plan.
@@ -38,6 +39,8 @@ class Batch:
     deviations: tuple[Deviation, ...] = ()
     forgotten_polls: tuple[str, ...] = ()
     """The keys of polls that end, as their service is gone."""
+    runs: tuple[EndedRun, ...] = ()
+    """The runs that ended with the events."""
     prerouted: RoutingPlan | None = None
     """Routes that were decided with the events, so that the router leaves them alone."""
 

@@ -19,7 +19,8 @@ from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
 from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.model import NO_RECORD, Phase, RunStart, phase_of
+from watcher.core.training.current_run import RunStart
+from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
 
 SHORT_ID_LENGTH: Final = 12
 
@@ -215,6 +216,13 @@ class Event:
         if self.version is not None:
             return f"training.{self.kind}"
         return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"
+
+    @property
+    def training(self) -> TrainingRef | None:
+        """The training that the event is about; ``None`` for one that is not about a training."""
+        if self.account is None or self.service is None or self.training_type is None or self.version is None:
+            return None
+        return TrainingRef(self.account, self.service, self.training_type, self.version)
 
     @property
     def short_id(self) -> str:

@@ -21,7 +21,7 @@ from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.json_object import plain
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.model import RunStart
+from watcher.core.training.current_run import RunStart
 
 
 def to_json(event: Event) -> dict[str, object]:

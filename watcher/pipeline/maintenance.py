@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -21,6 +21,8 @@ from watcher.pipeline.wakeup import Wake
 log = structlog.get_logger()
 
 EVERY_SECONDS: Final = 3600.0
+RUNS_KEPT: Final = 2
+"""Runs are kept so many times as long as events: later runs learn from them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +128,16 @@ class Maintenance:
         pruned = 0
         while batch := await self._retention.prune(before):
             pruned += batch
-        if pruned:
-            log.info("history.pruned", events=pruned, before=before)
+        runs = await self._prune_runs(self._clock.utc_now() - self._limits.keep_history * RUNS_KEPT)
+        if pruned or runs:
+            log.info("history.pruned", events=pruned, runs=runs, before=before)
         await self._shrink()
+
+    async def _prune_runs(self, before: datetime) -> int:
+        pruned = 0
+        while batch := await self._retention.prune_runs(before):
+            pruned += batch
+        return pruned
 
     async def _shrink(self) -> None:
         pages = 0

@@ -322,6 +322,10 @@ class Retention(Protocol):
         """Delete a batch of ended history older than this; return the number of events, 0 at the end."""
         ...
 
+    async def prune_runs(self, before: datetime) -> int:
+        """Delete a batch of runs that ended before this; return their number, 0 at the end."""
+        ...
+
 
 class WriteHealth(Protocol):
     """Whether the store can be written."""

@@ -12,6 +12,7 @@ from watcher.core.batch import Batch, NotSavedError, SavedState
 from watcher.core.event import Restore
 from watcher.core.subject import NO_ACCOUNT
 from watcher.core.training.model import Snapshot
+from watcher.core.training.run import EndedRun
 from watcher.store import outbox, schema
 from watcher.store.bulk import execute_many
 from watcher.store.errors import StaleSnapshot
@@ -26,6 +27,7 @@ from watcher.store.rows import (
     read_snapshot,
     snapshot_row,
 )
+from watcher.store.runs.rows import run_row, stage_rows
 from watcher.store.upsert import insert_or_ignore, insert_or_update
 from watcher.store.write_faults import fault_of
 from watcher.store.writer import StoreWriter
@@ -91,6 +93,8 @@ def _record(connection: Connection, batch: Batch) -> None:
     _update_snapshots(connection, [snapshot for snapshot in batch.snapshots if snapshot.revision > 0])
     if batch.events:
         execute_many(connection, _INSERT_EVENT, [event_row(event) for event in batch.events])
+    if batch.runs:
+        _insert_runs(connection, batch.runs)
     if batch.polls:
         execute_many(connection, _UPSERT_POLL, [poll_row(poll) for poll in batch.polls])
     if batch.forgotten_polls:
@@ -107,6 +111,12 @@ def _record(connection: Connection, batch: Batch) -> None:
 def _insert_snapshots(connection: Connection, rows: list[Row]) -> None:
     if rows:
         execute_many(connection, _INSERT_TRAINING, rows)
+
+
+def _insert_runs(connection: Connection, runs: Sequence[EndedRun]) -> None:
+    execute_many(connection, _INSERT_RUN, [run_row(run) for run in runs])
+    if stages := [row for run in runs for row in stage_rows(run)]:
+        execute_many(connection, _INSERT_STAGE, stages)
 
 
 def _update_snapshots(connection: Connection, snapshots: Sequence[Snapshot]) -> None:
@@ -131,6 +141,8 @@ def _is_written(connection: Connection, snapshot: Snapshot) -> bool:
 
 _INSERT_TRAINING = insert(schema.training)
 _INSERT_EVENT = insert(schema.event)
+_INSERT_RUN = insert(schema.run)
+_INSERT_STAGE = insert(schema.stage)
 _UPDATE_SNAPSHOT = (
     update(schema.training)
     .where(schema.training.c.subject == bindparam("new_subject"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Select, delete, exists, func, select
+from sqlalchemy import Connection, Select, delete, exists, func, select, tuple_
 
 from watcher.core.delivery.state import State
 from watcher.core.timestamps import to_text
@@ -27,6 +27,10 @@ class Retention:
         """Delete a batch of events recorded before this time; return their number, 0 at the end."""
         return await self._database.write(lambda connection: _prune(connection, before))
 
+    async def prune_runs(self, before: datetime) -> int:
+        """Delete a batch of runs that ended before this time; return their number, 0 at the end."""
+        return await self._database.write(lambda connection: _prune_runs(connection, before))
+
 
 def _prune(connection: Connection, before: datetime) -> int:
     old = list(connection.scalars(_old_events(before)))
@@ -37,6 +41,15 @@ def _prune(connection: Connection, before: datetime) -> int:
         connection.execute(delete(schema.event).where(schema.event.c.id.in_(old)))
         _prune_empty(connection, deliveries)
     prune_silences(connection, before)
+    return len(old)
+
+
+def _prune_runs(connection: Connection, before: datetime) -> int:
+    run, stage = schema.run, schema.stage
+    query = select(run.c.subject, run.c.seq).where(run.c.ended_before < to_text(before))
+    old = [tuple(row) for row in connection.execute(query.order_by(run.c.ended_before).limit(BATCH))]
+    for table in (stage, run):
+        connection.execute(delete(table).where(tuple_(table.c.subject, table.c.seq).in_(old)))
     return len(old)
 
 

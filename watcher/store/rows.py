@@ -19,8 +19,6 @@ from watcher.core.event_json import (
     previous_json,
     read_outage,
     read_previous,
-    read_run,
-    run_json,
     to_json,
 )
 from watcher.core.incidents.evidence import evidence_json, read_evidence
@@ -34,6 +32,7 @@ from watcher.core.subject import account_of
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot, Source, TrainingRef, UnconfirmedStatus
+from watcher.store.runs.rows import read_current_run, write_current_run
 
 Row = dict[str, Any]
 
@@ -80,7 +79,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "announced_statuses": dump(sorted(snapshot.announced_statuses)),
         "record": dump(plain(snapshot.record)),
         "revision": snapshot.revision + 1,
-        "run": None if snapshot.run is None else dump(run_json(snapshot.run)),
+        "run": None if snapshot.run is None else write_current_run(snapshot.run),
     }
 
 
@@ -100,7 +99,7 @@ def read_snapshot(row: RowMapping) -> Snapshot:
         announced_statuses=frozenset(json.loads(row["announced_statuses"])),
         record=JsonObject(row["record"].encode()),
         revision=row["revision"],
-        run=None if row["run"] is None else read_run(json.loads(row["run"])),
+        run=None if row["run"] is None else read_current_run(row["run"]),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Dialect,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -95,6 +96,51 @@ training = Table(
 """One row a training: its snapshot."""
 
 Index("ix_training_status", training.c.status, training.c.gone, training.c.account, training.c.service)
+
+run = Table(
+    "run",
+    metadata,
+    Column("subject", StoredText, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("account", StoredText, nullable=False),
+    Column("service", StoredText, nullable=False),
+    Column("type", StoredText, nullable=False),
+    Column("version", StoredText, nullable=False),
+    Column("hpo", Boolean),
+    Column("outcome", StoredText, nullable=False),
+    Column("status", StoredText, nullable=False),
+    Column("started_after", StoredText),
+    Column("started_before", StoredText),
+    Column("ended_after", StoredText, nullable=False),
+    Column("ended_before", StoredText, nullable=False),
+    Column("seconds", Float),
+    Column("uncertain_seconds", Float),
+    Column("restored", Boolean, nullable=False, server_default=false()),
+)
+"""One row a run that has ended; ``seq`` is the number of its end among the events of the training.
+
+A run in progress is in the column ``run`` of its training.
+"""
+
+Index("ix_run_service", run.c.account, run.c.service, run.c.type, run.c.outcome, run.c.ended_before)
+Index("ix_run_type", run.c.account, run.c.type, run.c.outcome, run.c.ended_before)
+Index("ix_run_ended", run.c.ended_before)
+
+stage = Table(
+    "stage",
+    metadata,
+    Column("subject", StoredText, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("status", StoredText, nullable=False),
+    Column("entered_after", StoredText),
+    Column("entered_before", StoredText),
+    Column("left_after", StoredText, nullable=False),
+    Column("left_before", StoredText, nullable=False),
+    Column("seconds", Float),
+    Column("uncertain_seconds", Float),
+)
+"""One row a stage of a run that has ended, in the order of ``number``."""
 
 poll = Table(
     "poll",

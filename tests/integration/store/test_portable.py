@@ -21,6 +21,7 @@ from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settle
 from tests.support import routing
 from tests.support.paths import ROOT
+from tests.support.runs import ended_run
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch, IncidentRow
 from watcher.core.delivery.model import PARKED_RETRY, Claim, ReceiverSignal, Settlement, SignalKind, Verdict
@@ -141,7 +142,7 @@ async def test_every_statement_compiles_for_both_databases(
         read(database)
         await database.write(lambda connection: new_epoch(connection, "restored", LATER))
         await database.write(lambda connection: write_fact(connection, "probed_at", None))
-        while await Retention(database).prune(LATER):
+        while await Retention(database).prune(LATER) or await Retention(database).prune_runs(LATER):
             pass
     missed = [
         (file, lines.start) for file, lines in places() if not any((file, line) in recorder.places for line in lines)
@@ -165,6 +166,7 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
             forgotten_polls=("service:main/gone",),
             incident_rows=(IncidentRow(subject="account:main", seq=1, incident=incident),),
             deviations=(deviation,),
+            runs=(ended_run(1),),
         )
     )
     await store.record(Batch(forgotten_polls=("service:main/s", "training:main/s/pop/v")))

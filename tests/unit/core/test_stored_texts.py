@@ -98,6 +98,7 @@ TEXTS = {
     "Snapshot.announced_statuses": Text.FOREIGN,
     "Snapshot.record": Text.FOREIGN,
     "Snapshot.status": Text.FOREIGN,
+    "Stage.status": Text.FOREIGN,
     "TrainingRef.account": Text.ID,
     "TrainingRef.service": Text.ID,
     "TrainingRef.type": Text.ID,

@@ -22,7 +22,8 @@ from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.model import RunStart, ServiceRef, TrainingRef
+from watcher.core.training.current_run import RunStart
+from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.polling.incidents import clock_subject
 
 DATA = paths.DATA / "receivers"

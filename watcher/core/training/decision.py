@@ -10,6 +10,7 @@ from enum import StrEnum
 from watcher.core.event import NO_LABELS, NO_LINKS, Event
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot
+from watcher.core.training.run import EndedRun
 
 
 class DecisionReason(StrEnum):
@@ -69,6 +70,8 @@ class Decision:
     snapshot: Snapshot
     reason: DecisionReason
     event: Event | None = None
+    ended_run: EndedRun | None = None
+    """The run that ended with the event."""
 
     @property
     def wants_confirmation(self) -> bool:

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
     Observation,
@@ -34,7 +35,7 @@ from watcher.core.training.model import (
     is_final,
     phase_of,
 )
-from watcher.core.training.run import run_of
+from watcher.core.training.run import ended_run, run_after, run_found, start_of
 from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, skipped_between, transition_between
 
 GONE_AFTER: Final = 2
@@ -213,6 +214,7 @@ def _baseline(observation: Observation) -> Snapshot:
         seen_after=observation.asked_at,
         first_seen_at=observation.answered_at,
         record=observation.record,
+        run=run_found(observation.status),
     )
 
 
@@ -276,12 +278,14 @@ def _announce(
         seen_after=unconfirmed.asked_at,
         changed_after=event.after,
         changed_before=event.before,
-        run=None if is_final(unconfirmed.status) else event.run,
+        run=run_after(known.run, known.status, unconfirmed.status, Bounds(after=event.after, before=event.before)),
         pending=None,
         seq=event.seq,
         announced_statuses=known.announced_statuses | new_statuses,
     )
-    return Decision(snapshot=snapshot, reason=DecisionReason(event.reason), event=event)
+    return Decision(
+        snapshot=snapshot, reason=DecisionReason(event.reason), event=event, ended_run=ended_run(event, known.run)
+    )
 
 
 def _event(
@@ -313,11 +317,18 @@ def _event(
         after=after,
         before=before,
         recorded_at=now,
-        run=run_of(known, unconfirmed.status, after, before),
+        run=_start_of_run(known, unconfirmed.status, Bounds(after=after, before=before)),
         group=None if catch_up is None else catch_up.id,
         outage=None if catch_up is None else catch_up.outage,
         record=known.record,
     )
+
+
+def _start_of_run(known: Snapshot, status: str, bounds: Bounds) -> RunStart | None:
+    """Return the start of the run that a change of status belongs to; its end belongs to it."""
+    if is_final(status):
+        return start_of(known.run)
+    return start_of(run_after(known.run, known.status, status, bounds))
 
 
 def _kind(known: Snapshot, status: str) -> Kind:

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from watcher.core.timestamps import read_date, require_utc
 from watcher.core.training.catch_up import CatchUp
+from watcher.core.training.current_run import CurrentRun
 
 TRAIN_TYPES: Final = ("personalRecommend", "relatedItem", "pop")
 """The three ``trainType`` values of the page."""
@@ -159,14 +160,6 @@ class Source(StrEnum):
     LIST = "list"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStart:
-    """The two times between which a run of a training started, UTC."""
-
-    started_after: datetime
-    started_before: datetime
-
-
 NO_RECORD: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -256,8 +249,8 @@ class Snapshot:
     changed_after: datetime | None = None
     changed_before: datetime | None = None
     """Bounds of the change to ``status``; both ``None`` for a baseline."""
-    run: RunStart | None = None
-    """The start of the run in progress; ``None`` without a run, and where no poll saw it start."""
+    run: CurrentRun | None = None
+    """The run in progress; ``None`` without one."""
     first_seen_at: datetime
     pending: UnconfirmedStatus | None = None
     absent: int = 0

@@ -18,6 +18,7 @@ from watcher.core.incidents.model import Incident
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
+from watcher.core.training.run import run_after_restore
 from watcher.pipeline.ports import PollStore
 from watcher.pipeline.wakeup import Wake
 
@@ -108,7 +109,8 @@ class PollCache:
         async with self._writing:
             snapshots = tuple(self._at_revision(item) for item in batch.snapshots)
             events = tuple(after_restore(event, self._poll_store.restore) for event in batch.events)
-            written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events))
+            runs = tuple(run_after_restore(run, self._poll_store.restore) for run in batch.runs)
+            written = await self._poll_store.record(replace(batch, snapshots=snapshots, events=events, runs=runs))
             self._adopt(written)
             self._adopt_polls(batch.polls)
             self._forget(batch.forgotten_polls)

@@ -79,6 +79,7 @@ class Recorder:
             events=events,
             polls=(*services.states, *_states(changes)),
             incident_rows=(*services.incident_rows, *update.incident_rows),
+            runs=tuple(decision.ended_run for decision in decisions if decision.ended_run),
             forgotten_polls=(*services.forgotten, *changes.ended_views),
         )
         await self._cache.commit(batch)

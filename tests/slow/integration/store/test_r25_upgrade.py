@@ -26,6 +26,8 @@ from watcher.store.sqlite.database import open_database
 OLD = sorted(known_revisions())[:-1]
 NEWEST = max(known_revisions())
 ROWS = 3
+REWRITTEN = {("training", "run")}
+"""Columns that a migration writes anew; a test of their own compares them."""
 
 
 def make_old(path: Path, revision: str) -> None:
@@ -73,7 +75,7 @@ def as_before(before: Mapping[str, list[dict[str, object]]], after: Mapping[str,
     """Return whether every row is there with all its old values, under the present names."""
     kept = {
         table: [
-            {key: new[COLUMNS.get((table, key), key)] for key in old}
+            {key: old[key] if (table, key) in REWRITTEN else new[COLUMNS.get((table, key), key)] for key in old}
             for old, new in zip(rows, after[TABLES.get(table, table)], strict=True)
         ]
         for table, rows in before.items()
@@ -174,9 +176,10 @@ STEPS = {
         "CREATE INDEX ix_delivery_turn",
     ),
     "0010": ("ALTER TABLE ledger ADD COLUMN fallback_done", "CREATE INDEX ix_delivery_failed"),
+    "0011": ("CREATE TABLE run", "CREATE TABLE stage", "UPDATE training SET run"),
 }
 """The statements that bring a store to each schema."""
-LONG = {"0005", "0007"}
+LONG = {"0005", "0007", "0011"}
 """Schemas with so many statements that only the oldest store and the one just before them die at each."""
 DEATHS = [
     (old, statement)

@@ -31,7 +31,7 @@ from watcher.core.messages.group_message import GroupMessage
 from watcher.core.messages.message import Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.model import RunStart
+from watcher.core.training.current_run import RunStart
 
 RUN = RunStart(started_after=RECORDED - timedelta(minutes=41), started_before=RECORDED - timedelta(minutes=41))
 

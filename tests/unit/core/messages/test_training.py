@@ -19,7 +19,7 @@ from watcher.core.messages.group import compose_group
 from watcher.core.messages.message import Message, Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.messages.training import DESCRIPTION_LIMIT, compose
-from watcher.core.training.model import RunStart
+from watcher.core.training.current_run import RunStart
 
 SEOUL = Style(account_zones={"main": ZoneInfo("Asia/Seoul")})
 RUN = RunStart(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.core.event import Event, Kind
+from watcher.core.training.current_run import RunStart
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import (
     decide,
@@ -22,7 +23,7 @@ from watcher.core.training.lifecycle import (
     vanished,
     with_last_good_poll,
 )
-from watcher.core.training.model import Observation, RunStart, Snapshot, Source, Status, TrainingRef, UnconfirmedStatus
+from watcher.core.training.model import Observation, Snapshot, Source, Status, TrainingRef, UnconfirmedStatus
 from watcher.core.training.transitions import STAGES, TRANSITIONS, Transition, skipped_between, transition_between
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -1,0 +1,142 @@
+"""Runs and stages in the store: written with the event of their end, and read from the events of an older store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from tests.integration.store.conftest import NOW
+from tests.support.runs import DAY, FIRST_END, ended_run
+from tests.support.schemas import make_schema
+from watcher.core.batch import Batch
+from watcher.core.event import Event, Kind, event_id
+from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.model import Snapshot, TrainingRef
+from watcher.core.training.past_runs import Outcome
+from watcher.core.training.run import EndedRun, EndedStage
+from watcher.store import schema
+from watcher.store.polls import PollStore
+from watcher.store.retention import Retention
+from watcher.store.rows import event_row
+from watcher.store.runs.rows import read_run_row, read_stage_row
+from watcher.store.sqlite.database import Database, open_database
+
+MINUTE = timedelta(minutes=1)
+
+
+async def kept_runs(database: Database) -> list[EndedRun]:
+    return await database.write(_kept_runs)
+
+
+def _kept_runs(connection: Connection) -> list[EndedRun]:
+    stages: dict[tuple[str, int], list[EndedStage]] = {}
+    for row in connection.execute(select(schema.stage).order_by(schema.stage.c.number)).mappings():
+        stages.setdefault((row["subject"], row["seq"]), []).append(read_stage_row(row))
+    rows = connection.execute(select(schema.run).order_by(schema.run.c.ended_before)).mappings()
+    return [read_run_row(row, tuple(stages.get((row["subject"], row["seq"]), ()))) for row in rows]
+
+
+async def test_a_run_and_its_stages_are_read_as_they_were_written(database: Database) -> None:
+    runs = (ended_run(1), ended_run(2, outcome=Outcome.FAILED), replace(ended_run(3), start=None, stages=(), hpo=None))
+    await PollStore(database).record(Batch(runs=runs))
+    assert await kept_runs(database) == list(runs)
+
+
+async def test_a_run_is_written_with_its_event_or_not_at_all(
+    database: Database, make_event: Callable[..., Event]
+) -> None:
+    store = PollStore(database)
+    await store.record(Batch(events=(make_event(),)))
+    with pytest.raises(IntegrityError):
+        await store.record(Batch(events=(make_event(),), runs=(ended_run(1),)))
+    assert await kept_runs(database) == []
+
+
+async def test_a_run_in_progress_is_read_as_it_was_written(
+    database: Database, make_snapshot: Callable[..., Snapshot]
+) -> None:
+    bounds = Bounds(after=NOW, before=NOW + MINUTE)
+    start = RunStart(started_after=NOW, started_before=NOW + MINUTE)
+    stages = (Stage(status="waiting", entered=None), Stage(status="학습", entered=bounds))
+    runs = [CurrentRun(start=start, stages=stages), CurrentRun(start=None, stages=stages[:1]), None]
+    snapshots = [make_snapshot(f"v{number}", run=run) for number, run in enumerate(runs)]
+    await PollStore(database).record(Batch(snapshots=tuple(snapshots)))
+    loaded = {item.ref.version: item.run for item in (await PollStore(database).load()).snapshots}
+    assert [loaded[f"v{number}"] for number in range(3)] == runs
+
+
+async def test_old_runs_are_pruned_with_their_stages_in_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.store.retention.BATCH", 2)
+    await PollStore(database).record(Batch(runs=tuple(ended_run(number) for number in range(5))))
+    retention, before = Retention(database), FIRST_END + 2.5 * DAY
+    assert [await retention.prune_runs(before) for _ in range(3)] == [2, 1, 0]
+    assert [run.ref.version for run in await kept_runs(database)] == ["v3", "v4"]
+
+
+def events(version: str, *statuses: str) -> list[Event]:
+    ref = TrainingRef("main", "s", "pop", version)
+    return [
+        Event(
+            id=event_id("e1", ref.subject, seq),
+            kind=Kind.FAILED if status.endswith("Failed") else Kind.PROGRESS,
+            subject=ref.subject,
+            seq=seq,
+            reason="moved-forward",
+            account=ref.account,
+            service=ref.service,
+            training_type=ref.type,
+            version=ref.version,
+            from_status=statuses[seq - 2] if seq > 1 else None,
+            to_status=status,
+            after=NOW + seq * MINUTE,
+            before=NOW + seq * MINUTE + timedelta(seconds=5),
+            recorded_at=NOW + seq * MINUTE,
+            record={"hpConfig": {"is_enabled": True}},
+        )
+        for seq, status in enumerate(statuses, start=1)
+    ]
+
+
+async def test_an_older_store_gets_its_runs_from_its_events(path: Path) -> None:
+    make_schema(path, "0010")
+    known = [*events("v1", "requesting", "learning", "learningFailed"), *events("v2", "waiting", "learning")]
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
+        for event in known:
+            row = event_row(event)
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            store.execute(f"INSERT INTO event ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 - ours
+        odd = "INSERT INTO event (id, subject, seq, kind, body, recorded_at) VALUES ('odd', ?, 9, 'gone', '{}', '')"
+        store.execute(odd, (known[0].subject,))
+        old_run = '{"started_after":"2026-11-22T00:00:00.000000Z","started_before":"2026-11-22T00:01:00.000000Z"}'
+        for subject, status, run in (
+            (known[0].subject, "learningFailed", None),
+            (known[-1].subject, "learning", None),
+            ("training:main/s/pop/v3", "waiting", old_run),
+        ):
+            store.execute(
+                "INSERT INTO training (subject, account, service, status, seen_after, first_seen_at, seq, "
+                "announced_statuses, record, revision, run) VALUES (?, 'main', 's', ?, ?, ?, 3, '[]', '{}', 1, ?)",
+                (subject, status, "2026-11-22T00:00:00.000000Z", "2026-11-22T00:00:00.000000Z", run),
+            )
+    with closing(open_database(path, purpose="test", now=NOW)) as database:
+        (ended,) = await kept_runs(database)
+        loaded = {item.ref.version: item.run for item in (await PollStore(database).load()).snapshots}
+    assert (ended.ref.version, ended.outcome, ended.hpo) == ("v1", Outcome.FAILED, True)
+    assert [item.status for item in ended.stages] == ["requesting", "learning"]
+    current, other = loaded["v2"], loaded["v3"]
+    assert current is not None
+    assert other is not None
+    assert [stage.status for stage in current.stages] == ["waiting", "learning"]
+    assert (current.start is not None, loaded["v1"]) == (True, None)
+    assert (other.start is not None, other.stages) == (True, (Stage(status="waiting", entered=None),))
