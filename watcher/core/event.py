@@ -19,6 +19,7 @@ from watcher.core.delivery.facts import NamedEvent, ReceiverFacts
 from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
 from watcher.core.training.catch_up import Outage
+from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
 from watcher.core.training.current_run import RunStart
 from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
 
@@ -36,6 +37,9 @@ class Kind(StrEnum):
     UNKNOWN_STATUS = "unknown-status"
     GONE = "gone"
     BACK = "back"
+    STUCK = "stuck"
+    UNSTUCK = "unstuck"
+    FAST = "fast"
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -71,11 +75,13 @@ DEFAULT_KINDS: Final = (
         Kind.UNKNOWN_STATUS,
         Kind.GONE,
         Kind.BACK,
+        Kind.STUCK,
+        Kind.UNSTUCK,
     }
 )
 """The kinds that a route without ``kind`` takes; a route takes any other kind only where it names it."""
 
-URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED}
+URGENT_KINDS: Final = INCIDENT_KINDS | STORE_KINDS | RECEIVER_KINDS | {Kind.FAILED, Kind.STUCK}
 """Kinds that are delivered before the other kinds, except among the events of one training."""
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -193,6 +199,12 @@ class Event:
     """The receiver, for an event about one."""
     run: RunStart | None = None
     """The start of the run that the event belongs to; ``None`` where no poll saw it."""
+    comparison: Comparison | None = None
+    """The run that ended, beside earlier ones; ``None`` where no run ended, or the earlier ones could not be read."""
+    stuck: StuckFacts | None = None
+    """With ``stuck`` and ``unstuck``, and with the end of a run that was reported as stuck."""
+    expected_end: EndFacts | None = None
+    """The expected end of the run in progress; ``None`` where too few runs are known."""
     group: str | None = None
     """The id of the catch-up that found the change, e.g. that of an incident."""
     outage: Outage | None = None

@@ -21,6 +21,14 @@ from watcher.core.incidents.evidence import evidence_json, read_evidence
 from watcher.core.json_object import plain
 from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.catch_up import Outage
+from watcher.core.training.comparison import (
+    comparison_json,
+    end_json,
+    read_comparison,
+    read_end,
+    read_stuck,
+    stuck_json,
+)
 from watcher.core.training.current_run import RunStart
 
 
@@ -54,10 +62,22 @@ def to_json(event: Event) -> dict[str, object]:
         "incident": None if event.incident is None else incident_json(event.incident),
         "receiver": None if event.receiver is None else receiver_json(event.receiver),
         "run": None if event.run is None else run_json(event.run),
+        **_learned_json(event),
         "group": event.group,
         **({} if event.outage is None else {"outage": outage_json(event.outage)}),
         "training": plain(event.record),
     }
+
+
+def _learned_json(event: Event) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    if event.comparison is not None:
+        facts["comparison"] = comparison_json(event.comparison)
+    if event.stuck is not None:
+        facts["stuck"] = stuck_json(event.stuck)
+    if event.expected_end is not None:
+        facts["expected_end"] = end_json(event.expected_end)
+    return facts
 
 
 def run_json(run: RunStart) -> dict[str, object]:
@@ -206,6 +226,9 @@ def from_json(data: Mapping[str, Any]) -> Event:
         incident=None if incident is None else _read_incident(incident),
         receiver=None if receiver is None else _read_receiver(receiver, kind),
         run=None if data.get("run") is None else read_run(data["run"]),
+        comparison=read_comparison(data.get("comparison")),
+        stuck=read_stuck(data.get("stuck")),
+        expected_end=read_end(data.get("expected_end")),
         group=data["group"],
         outage=read_outage(data.get("outage")),
         record=data["training"],
