@@ -19,6 +19,7 @@ from tests.support.servers import Received
 from watcher.core.delivery.state import OPEN_STATES, State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.training.model import TrainingRef
+from watcher.core.training.run import WITHOUT_CHANGE
 from watcher.store.views import EventHistory
 
 RECORDING: Final = timedelta(seconds=1)
@@ -113,12 +114,14 @@ def _count(evidence: Evidence, found: Sequence[Violation]) -> None:
 def _violations(evidence: Evidence) -> list[Violation]:
     events = [announced.event for announced in evidence.announced]
     transitions = [event for event in events if event.version is not None and _is_transition(event)]
+    stuck = [event for event in events if event.kind is Kind.STUCK]
     return [
         *_gaps(events),
         *_broken_chains(transitions),
         *_wrong_ids(events, evidence.epoch),
         *(_lost_statuses(evidence, transitions) if evidence.answers_comparable else ()),
-        *(_unshown_statuses(evidence.shown, transitions) if evidence.answers_comparable else ()),
+        *(_unshown_statuses(evidence.shown, [*transitions, *stuck]) if evidence.answers_comparable else ()),
+        *_repeated_reports(stuck),
         *_open_ends(evidence.announced),
         *_ledger_faults(evidence),
         *_arrival_faults(evidence),
@@ -126,7 +129,7 @@ def _violations(evidence: Evidence) -> list[Violation]:
 
 
 def _is_transition(event: Event) -> bool:
-    return event.incident is None and event.kind not in {Kind.GONE, Kind.BACK}
+    return event.incident is None and event.kind not in {Kind.GONE, *WITHOUT_CHANGE}
 
 
 def _by_subject(events: Iterable[Event]) -> dict[str, list[Event]]:
@@ -154,6 +157,14 @@ def _broken_chains(transitions: Iterable[Event]) -> Iterator[Violation]:
                 yield Violation(
                     Breach.UNTRUE, f"{subject}: {earlier.to_status} is followed by a change from {later.from_status}"
                 )
+
+
+def _repeated_reports(stuck: Iterable[Event]) -> Iterator[Violation]:
+    """One event a stage and level."""
+    counts = Counter((item.subject, item.stuck.since, item.stuck.level) for item in stuck if item.stuck is not None)
+    for (subject, since, level), count in counts.items():
+        if count > 1:
+            yield Violation(Breach.SECOND_ID, f"{subject}: {count} events of level {level} since {since.after}")
 
 
 def _wrong_ids(events: Sequence[Event], epoch: str | None) -> Iterator[Violation]:

@@ -85,7 +85,6 @@ PLANNED_KEYS: Final[Mapping[Shape, frozenset[str]]] = MappingProxyType(
     {
         (): frozenset({"quiet"}),
         ("delivery",): frozenset({"hello"}),
-        ("watch", "*"): frozenset({"stuck_after"}),
         ("route", "*"): frozenset({"remind_every"}),
     }
 )

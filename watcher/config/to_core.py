@@ -57,5 +57,6 @@ def _watch(settings: WatchSettings) -> Watch:
         name=settings.name,
         labels=settings.labels,
         links=settings.links,
+        stuck_rules=settings.stuck_after,
         cadence=Cadence(interval=settings.interval, idle_interval=settings.idle_interval),
     )

@@ -20,7 +20,7 @@ from watcher.core.incidents.evidence import NO_EVIDENCE, Evidence
 from watcher.core.timestamps import require_utc
 from watcher.core.training.catch_up import Outage
 from watcher.core.training.comparison import Comparison, EndFacts, StuckFacts
-from watcher.core.training.current_run import RunStart
+from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import NO_RECORD, Phase, TrainingRef, phase_of
 
 SHORT_ID_LENGTH: Final = 12
@@ -228,6 +228,11 @@ class Event:
         if self.version is not None:
             return f"training.{self.kind}"
         return f"account.{self.kind}" if self.service is None else f"service.{self.kind}"
+
+    @property
+    def bounds(self) -> Bounds:
+        """The two times between which it happened."""
+        return Bounds(after=self.after, before=self.before)
 
     @property
     def training(self) -> TrainingRef | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from watcher.core.batch import Batch, NotSavedError, SavedState
 from watcher.core.event import Restore
 from watcher.core.subject import NO_ACCOUNT
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
 from watcher.core.training.model import Snapshot
 from watcher.core.training.run import EndedRun
 from watcher.store import outbox, schema
@@ -27,6 +29,7 @@ from watcher.store.rows import (
     read_snapshot,
     snapshot_row,
 )
+from watcher.store.runs.history import read_earlier
 from watcher.store.runs.rows import run_row, stage_rows
 from watcher.store.upsert import insert_or_ignore, insert_or_update
 from watcher.store.write_faults import fault_of
@@ -71,6 +74,16 @@ class PollStore:
                 raise NotSavedError(fault.value) from error
             raise
         return [replace(snapshot, revision=snapshot.revision + 1) for snapshot in batch.snapshots]
+
+    async def earlier_runs(
+        self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
+    ) -> Mapping[RunGroup, EarlierRuns]:
+        """Return the earlier runs of groups, each with those of its stages whose statuses are given."""
+
+        def read(connection: Connection) -> dict[RunGroup, EarlierRuns]:
+            return {group: read_earlier(connection, group, stages, now) for group, stages in wanted.items()}
+
+        return await self._database.write(read)
 
 
 def _load(connection: Connection, accounts: Collection[str] | None) -> SavedState:

@@ -18,10 +18,12 @@ from tests.support.runs import DAY, FIRST_END, ended_run
 from tests.support.schemas import make_schema
 from watcher.core.batch import Batch
 from watcher.core.event import Event, Kind, event_id
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
+from watcher.core.training.earlier_runs import RunGroup
 from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.past_runs import Outcome
 from watcher.core.training.run import EndedRun, EndedStage
+from watcher.core.training.stuck_limit import StuckLimit
 from watcher.store import schema
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
@@ -66,11 +68,42 @@ async def test_a_run_in_progress_is_read_as_it_was_written(
     bounds = Bounds(after=NOW, before=NOW + MINUTE)
     start = RunStart(started_after=NOW, started_before=NOW + MINUTE)
     stages = (Stage(status="waiting", entered=None), Stage(status="학습", entered=bounds))
-    runs = [CurrentRun(start=start, stages=stages), CurrentRun(start=None, stages=stages[:1]), None]
+    hanging = CurrentRun(
+        start=start,
+        stages=stages,
+        limits=LearnedLimits(stage=None, run=StuckLimit(first=90 * MINUTE, runs=8)),
+        stage_level=1,
+        run_level=2,
+        unpolled_in_stage=MINUTE,
+        unpolled_in_run=2 * MINUTE,
+        report=StuckReport(first_at=NOW, level=1, whole_run=False),
+    )
+    runs = [hanging, CurrentRun(start=None, stages=stages[:1], limits=LearnedLimits()), None]
     snapshots = [make_snapshot(f"v{number}", run=run) for number, run in enumerate(runs)]
     await PollStore(database).record(Batch(snapshots=tuple(snapshots)))
     loaded = {item.ref.version: item.run for item in (await PollStore(database).load()).snapshots}
     assert [loaded[f"v{number}"] for number in range(3)] == runs
+
+
+async def test_the_earlier_runs_of_a_group_are_those_that_teach_with_their_streak(database: Database) -> None:
+    store = PollStore(database)
+    runs = [ended_run(number) for number in range(4)]
+    runs += [ended_run(4, width=DAY), replace(ended_run(5), restored=True), replace(ended_run(6), hpo=True)]
+    runs += [ended_run(number, outcome=Outcome.FAILED) for number in (7, 8)]
+    runs += [replace(ended_run(9, 20), ref=TrainingRef("main", "other", "pop", "v9"))]
+    await store.record(Batch(runs=tuple(runs)))
+    group = RunGroup("main", "s", "pop", hpo=False)
+    found = (await store.earlier_runs({group: ("learning", "waiting")}, FIRST_END + 9 * DAY))[group]
+    assert [past.duration for past in found.completed] == [50 * MINUTE] * 4
+    assert [past.duration for past in found.completed_in_account] == [50 * MINUTE] * 5 + [20 * MINUTE]
+    assert [past.duration for past in found.stages["waiting"]] == [5 * MINUTE] * 4
+    assert [past.duration for past in found.stages["learning"]] == [45 * MINUTE] * 4
+    assert (len(found.failed), found.failures, found.successes) == (2, 2, 0)
+    assert found.last_good is not None
+    assert found.last_failed is not None
+    assert (found.last_good.version, found.last_failed.version) == ("v6", "v8")
+    half_a_year_later = (await store.earlier_runs({group: ()}, FIRST_END + 183 * DAY))[group]
+    assert [past.ended_at for past in half_a_year_later.completed] == [FIRST_END + 3 * DAY]
 
 
 async def test_old_runs_are_pruned_with_their_stages_in_batches(

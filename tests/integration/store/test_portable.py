@@ -36,6 +36,7 @@ from watcher.core.routing.matcher import matcher_of
 from watcher.core.routing.planning import OutboxState, OutdatedDecisionError, plan_deliveries
 from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
+from watcher.core.training.earlier_runs import RunGroup
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
@@ -174,6 +175,8 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
         await store.record(Batch(snapshots=(known,)))
     await store.load()
     await store.load({"main"})
+    groups = [RunGroup("main", "s", "pop", hpo) for hpo in (None, True, False)]
+    await store.earlier_runs(dict.fromkeys(groups, ("learning",)), NOW)
 
 
 async def deliver(database: Database, make_event: MakeEvent) -> None:

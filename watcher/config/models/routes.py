@@ -22,7 +22,7 @@ KINDS: Final = frozenset(kind.value for kind in Kind)
 PLANNED_KINDS: Final = (
     frozenset(
         {
-            *("stuck", "unstuck", "unusable", "overdue", "update-failed", "update-succeeded"),
+            *("unusable", "overdue", "update-failed", "update-succeeded"),
             *("receiver-failing", "receiver-recovered", "started", "stopped", "caught-up"),
         }
     )

@@ -40,6 +40,7 @@ from watcher.config.models.headers import Headers
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
 from watcher.config.models.secret_fields import WebhookUrl, secret_from
 from watcher.config.models.state import SQLITE, NoHomeError, StateSettings
+from watcher.config.models.stuck import StuckAfter
 from watcher.config.secrets import SecretRef
 from watcher.core.delivery.state import OnUncertain
 from watcher.core.duration import format_duration
@@ -143,6 +144,8 @@ class WatchSettings(Settings):
     """Between polls while a training is in progress."""
     idle_interval: Annotated[IdleInterval, not_shorter_than("interval")] = timedelta(minutes=5)
     """Between polls while no training is in progress."""
+    stuck_after: StuckAfter | None = Field(default=None, examples=['{ learning = "6h" }'])
+    """When a training may be stuck; without it, limits are learned."""
 
 
 class WebhookSettings(Settings):

@@ -16,6 +16,7 @@ from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import is_pattern, matches_pattern
 from watcher.core.training.links import filled_in
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.stuck_rules import StuckRules
 
 EVERY_SERVICE: Final = "*"
 JOIN_FROM: Final = 2
@@ -32,6 +33,8 @@ class Watch:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
     """Templates of addresses, see ``core.training.links``."""
+    stuck_rules: StuckRules | None = None
+    """``stuck_after``."""
     cadence: Cadence
 
 
@@ -43,6 +46,8 @@ class Naming:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
     """Templates of addresses."""
+    stuck_rules: StuckRules | None = None
+    """When a training may be stuck; ``None`` where the watch does not say."""
 
     def links_of(self, service: ServiceRef, training: TrainingRef | None = None) -> Mapping[str, str]:
         """Return the addresses of the pages of a service or training."""
@@ -175,7 +180,7 @@ def _discovering_polls(watches: Iterable[Watch]) -> dict[str, Poll]:
     """Return one poll of the list of services for each account with patterns."""
     patterns: dict[str, list[ServicePattern]] = {}
     for watch in watches:
-        naming = Naming(name=watch.name, labels=watch.labels, links=watch.links)
+        naming = _naming(watch)
         found = ServicePattern(pattern=watch.service.service, cadence=watch.cadence, naming=naming)
         patterns.setdefault(watch.service.account, []).append(found)
     return {account: _discovering_poll(account, found) for account, found in patterns.items()}
@@ -226,7 +231,7 @@ def _as_one_list(polls: list[Poll]) -> list[Poll]:
 
 
 def _merge(poll: Poll | None, watch: Watch) -> Poll:
-    naming = Naming(name=watch.name, labels=watch.labels, links=watch.links)
+    naming = _naming(watch)
     if poll is None:
         return Poll(service=watch.service, training=watch.training, cadence=watch.cadence, naming=naming)
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), naming=_specific(poll.naming, naming))
@@ -235,9 +240,13 @@ def _merge(poll: Poll | None, watch: Watch) -> Poll:
 def _add_to_service(poll: Poll, watch: Watch) -> Poll:
     if watch.training is None:
         return _merge(poll, watch)
-    own = Naming(name=watch.name, labels=watch.labels, links=watch.links)
+    own = _naming(watch)
     single = {**poll.single, watch.training: _specific(poll.naming_of(watch.training), own)}
     return replace(poll, cadence=_shorter(poll.cadence, watch.cadence), single=single)
+
+
+def _naming(watch: Watch) -> Naming:
+    return Naming(name=watch.name, labels=watch.labels, links=watch.links, stuck_rules=watch.stuck_rules)
 
 
 def _specific(general: Naming, own: Naming) -> Naming:
@@ -245,6 +254,7 @@ def _specific(general: Naming, own: Naming) -> Naming:
         name=own.name or general.name,
         labels={**general.labels, **own.labels},
         links={**general.links, **own.links},
+        stuck_rules=own.stuck_rules or general.stuck_rules,
     )
 
 

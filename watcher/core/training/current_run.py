@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.training.stuck_limit import StuckLimit
+
 MOST_STAGES: Final = 40
 """A training that changes back and forth keeps its latest stages; the run keeps its start."""
 
@@ -51,6 +53,26 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedLimits:
+    """The limits that earlier runs give, looked up when the training gets into its present stage."""
+
+    stage: StuckLimit | None = None
+    """``None`` where too few runs are known."""
+    run: StuckLimit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckReport:
+    """The latest event that said that the training may be stuck in its present stage."""
+
+    first_at: datetime
+    """The time of the first such event in this stage, UTC."""
+    level: int
+    whole_run: bool
+    """Whether the limit was that of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentRun:
     """A run that goes on."""
 
@@ -58,6 +80,15 @@ class CurrentRun:
     """``None`` where no poll saw it start."""
     stages: tuple[Stage, ...]
     """In their order, at least one; the last is the present one."""
+    limits: LearnedLimits | None = None
+    """``None`` until they are looked up."""
+    stage_level: int = 0
+    """The level of ``stuck`` that the present stage has reached."""
+    run_level: int = 0
+    unpolled_in_stage: timedelta = timedelta()
+    """The time since its entry in which AiTEMS could not be polled."""
+    unpolled_in_run: timedelta = timedelta()
+    report: StuckReport | None = None
 
     @property
     def stage(self) -> Stage:
@@ -65,5 +96,16 @@ class CurrentRun:
         return self.stages[-1]
 
     def with_stage(self, stage: Stage) -> CurrentRun:
-        """Return the run in its next stage."""
-        return replace(self, stages=(*self.stages, stage)[-MOST_STAGES:])
+        """Return the run in its next stage, which has a limit of its own."""
+        return replace(
+            self,
+            stages=(*self.stages, stage)[-MOST_STAGES:],
+            limits=None,
+            stage_level=0,
+            unpolled_in_stage=timedelta(),
+            report=None,
+        )
+
+    def with_gap(self, gap: timedelta) -> CurrentRun:
+        """Return the run after a time in which AiTEMS could not be polled."""
+        return replace(self, unpolled_in_stage=self.unpolled_in_stage + gap, unpolled_in_run=self.unpolled_in_run + gap)

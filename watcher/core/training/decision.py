@@ -11,6 +11,7 @@ from watcher.core.event import NO_LABELS, NO_LINKS, Event
 from watcher.core.training.catch_up import CatchUp
 from watcher.core.training.model import Snapshot
 from watcher.core.training.run import EndedRun
+from watcher.core.training.stuck_rules import LEARNED_RULES, StuckRules
 
 
 class DecisionReason(StrEnum):
@@ -38,6 +39,10 @@ class DecisionReason(StrEnum):
     AWAITS_VIEW = "awaits-view"
     """Two lists in a row lack the training; a view decides whether it is gone."""
     FOUND_AGAIN = "found-again"
+    TOOK_TOO_LONG = "took-too-long"
+    """A fresh answer still shows a stage after its limit, or after that of the run."""
+    TOOK_SHORT = "took-short"
+    """A run completed in less than half of the time of 19 of 20 earlier ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ class DecisionContext:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     links: Mapping[str, str] = field(default_factory=lambda: NO_LINKS, hash=False)
     """The addresses of the training's pages."""
+    stuck_rules: StuckRules = LEARNED_RULES
     catch_up: CatchUp | None = None
     """The catch-up that groups late changes, e.g. that after the incident that hid them."""
 
@@ -72,6 +78,8 @@ class Decision:
     event: Event | None = None
     ended_run: EndedRun | None = None
     """The run that ended with the event."""
+    fast: Event | None = None
+    """The event that says that it took very little time; it follows the other."""
 
     @property
     def wants_confirmation(self) -> bool:

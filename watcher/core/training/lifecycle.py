@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import Event, Kind, event_id
+from watcher.core.training.comparison import StuckFacts
 from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.model import (
@@ -36,6 +37,7 @@ from watcher.core.training.model import (
     phase_of,
 )
 from watcher.core.training.run import ended_run, run_after, run_found, start_of
+from watcher.core.training.stuck import after_gap, after_limits, reported_before
 from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, skipped_between, transition_between
 
 GONE_AFTER: Final = 2
@@ -68,7 +70,7 @@ def decide(snapshot: Snapshot | None, observation: Observation, context: Decisio
     known = snapshot or _unrecorded(observation, context.new_since or observation.asked_at)
     transition = transition_between(known.status, observation.status)
     if transition is Transition.SAME:
-        return _unchanged(known, observation)
+        return _unchanged(known, observation, context, now)
     if _one_answer_is_enough(transition, observation.source) or _repeats(known.pending, observation):
         return _record(known, observation, context, now)
     return _await_second_answer(known, observation, transition, context)
@@ -222,10 +224,33 @@ def _unrecorded(observation: Observation, new_since: datetime) -> Snapshot:
     return Snapshot(ref=observation.ref, status=None, seen_after=new_since, first_seen_at=observation.answered_at)
 
 
-def _unchanged(known: Snapshot, observation: Observation) -> Decision:
+def _unchanged(known: Snapshot, observation: Observation, context: DecisionContext, now: datetime) -> Decision:
     reason = DecisionReason.UNCHANGED if known.pending is None else DecisionReason.NOT_REPEATED
     snapshot = replace(known.unchanged_at(observation.asked_at), pending=None, absent=0, record=observation.record)
-    return Decision(snapshot=snapshot, reason=reason)
+    if known.run is None:
+        return Decision(snapshot=snapshot, reason=reason)
+    run = after_gap(known.run, known.seen_after, context.polling_since)
+    run, facts = after_limits(replace(snapshot, run=run), run, context.stuck_rules, observation.asked_at)
+    decision = Decision(snapshot=replace(snapshot, run=run), reason=reason)
+    return decision if facts is None else _stuck(decision.snapshot, facts, observation, context, now)
+
+
+def _stuck(
+    known: Snapshot, facts: StuckFacts, observation: Observation, context: DecisionContext, now: datetime
+) -> Decision:
+    """Return the decision about a training whose stage a fresh answer still shows after a limit."""
+    unconfirmed = _unconfirmed(known, observation, context)
+    event = replace(
+        _event(known, unconfirmed, context, now, confirmed=True),
+        kind=Kind.STUCK,
+        from_status=None,
+        skipped=(),
+        run=start_of(known.run),
+        reason=DecisionReason.TOOK_TOO_LONG.value,
+        after=observation.asked_at,
+        stuck=facts,
+    )
+    return Decision(snapshot=replace(known, seq=event.seq), reason=DecisionReason.TOOK_TOO_LONG, event=event)
 
 
 def _one_answer_is_enough(transition: Transition, source: Source) -> bool:
@@ -278,7 +303,7 @@ def _announce(
         seen_after=unconfirmed.asked_at,
         changed_after=event.after,
         changed_before=event.before,
-        run=run_after(known.run, known.status, unconfirmed.status, Bounds(after=event.after, before=event.before)),
+        run=run_after(known.run, known.status, unconfirmed.status, event.bounds),
         pending=None,
         seq=event.seq,
         announced_statuses=known.announced_statuses | new_statuses,
@@ -318,6 +343,7 @@ def _event(
         before=before,
         recorded_at=now,
         run=_start_of_run(known, unconfirmed.status, Bounds(after=after, before=before)),
+        stuck=reported_before(known, context.stuck_rules),
         group=None if catch_up is None else catch_up.id,
         outage=None if catch_up is None else catch_up.outage,
         record=known.record,
@@ -344,7 +370,7 @@ def _kind(known: Snapshot, status: str) -> Kind:
         case Phase.IN_PROGRESS if is_final(known.status):
             return Kind.RESTARTED
         case _:
-            return Kind.PROGRESS
+            return Kind.PROGRESS if known.run is None or known.run.report is None else Kind.UNSTUCK
 
 
 def _reason(known: Snapshot, status: str, *, confirmed: bool) -> DecisionReason:

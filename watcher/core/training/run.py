@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
+from typing import Final
 
 from watcher.core.event import Event, Kind, Restore
 from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
 from watcher.core.training.model import NOT_ENDED, Phase, TrainingRef, phase_of
 from watcher.core.training.past_runs import Outcome, PastRun
+
+WITHOUT_CHANGE: Final = frozenset({Kind.BACK, Kind.STUCK, Kind.FAST})
+"""Kinds of events that name a status without a change of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,6 @@ def ended_run(event: Event, known: CurrentRun | None) -> EndedRun | None:
     ref, outcome = event.training, None if event.to_status is None else outcome_of(event.from_status, event.to_status)
     if ref is None or outcome is None:
         return None
-    ended = Bounds(after=event.after, before=event.before)
     run = known if _is_in_progress(event.from_status) else None
     return EndedRun(
         ref=ref,
@@ -129,8 +132,8 @@ def ended_run(event: Event, known: CurrentRun | None) -> EndedRun | None:
         status=event.to_status or "",
         hpo=hpo_of(event.record),
         start=start_of(run),
-        ended=ended,
-        stages=ended_stages(run, ended),
+        ended=event.bounds,
+        stages=ended_stages(run, event.bounds),
         restored=event.restored,
     )
 
@@ -146,12 +149,11 @@ def replayed(events: Iterable[Event]) -> tuple[list[EndedRun], CurrentRun | None
     ended: list[EndedRun] = []
     current: CurrentRun | None = None
     for event in events:
-        if event.to_status is None or event.kind is Kind.BACK:
+        if event.to_status is None or event.kind in WITHOUT_CHANGE:
             continue
         if (run := ended_run(event, current)) is not None:
             ended.append(run)
-        bounds = Bounds(after=event.after, before=event.before)
-        current = run_after(current, event.from_status, event.to_status, bounds)
+        current = run_after(current, event.from_status, event.to_status, event.bounds)
     return ended, current
 
 

@@ -30,6 +30,7 @@ class PollCache:
         self._poll_store = poll_store
         self._services: dict[ServiceRef, dict[TrainingRef, Snapshot]] = {}
         self._polls: dict[str, PollState] = {}
+        self._in_progress: dict[ServiceRef, set[TrainingRef]] = {}
         self._viewed: dict[ServiceRef, set[TrainingRef]] = {}
         """The trainings with a poll state of their own."""
         self._incident_rows: dict[str, IncidentRow] = {}
@@ -66,6 +67,14 @@ class PollCache:
     def training(self, ref: TrainingRef) -> Snapshot | None:
         """Return the snapshot of a training, if there is one."""
         return self.service(ref.service_ref).get(ref)
+
+    def in_progress(self, poll: Poll) -> list[Snapshot]:
+        """Return the trainings of a poll that have a run in progress."""
+        refs: AbstractSet[TrainingRef] = self._in_progress.get(poll.service, frozenset())
+        known = self.service(poll.service)
+        if poll.training is not None:
+            return [known[poll.training]] if poll.training in refs else []
+        return [known[ref] for ref in refs if poll.concerns(ref)]
 
     def has_poll(self, key: str) -> bool:
         """Return whether there is a state of a poll."""
@@ -188,7 +197,12 @@ class PollCache:
 
     def _adopt(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
-            self._services.setdefault(snapshot.ref.service_ref, {})[snapshot.ref] = snapshot
+            service = snapshot.ref.service_ref
+            self._services.setdefault(service, {})[snapshot.ref] = snapshot
+            if snapshot.run is not None:
+                self._in_progress.setdefault(service, set()).add(snapshot.ref)
+            elif service in self._in_progress:
+                self._in_progress[service].discard(snapshot.ref)
 
 
 def _training_of(key: str) -> TrainingRef | None:

@@ -19,7 +19,9 @@ from watcher.core.timestamps import to_text
 from watcher.core.training.decision import Decision, DecisionContext, DecisionReason
 from watcher.core.training.lifecycle import decide, missed, settle, unlisted, vanished
 from watcher.core.training.model import Observation, Shown, Snapshot, TrainingRef
+from watcher.core.training.stuck_rules import LEARNED_RULES
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.in_progress import shown_in_progress
 from watcher.pipeline.polling.incidents import IncidentMonitor, IncidentUpdate
 from watcher.pipeline.polling.last_shown import last_shown_at, with_last_proof
 from watcher.pipeline.polling.recorded import differing_from_recorded, is_news
@@ -119,8 +121,10 @@ class Decider:
         before, state = self._cache.poll(poll.key), _answered(result, poll)
         differing = differing_from_recorded(self._cache, poll, result.shown)
         decisions: list[Decision] = []
-        if before.digest != state.digest or self._anything_pending(poll) or is_news(self._cache, differing):
-            decisions = [self._decide(context, item) for item in result.observed(differing)]
+        in_progress = shown_in_progress(self._cache, context, result, differing)
+        is_same = before.digest == state.digest and not self._anything_pending(poll)
+        if in_progress or not is_same or is_news(self._cache, differing):
+            decisions = [self._decide(context, item) for item in result.observed([*differing, *in_progress])]
             decisions += self._missing(poll, result, differing)
             decisions = _in_one_message(decisions, Kind.BACK, poll, result.answered_at)
         shown = (item.ref for item in result.shown)
@@ -298,6 +302,7 @@ class Decider:
             service_name=naming.name,
             labels=naming.labels,
             links=naming.links_of(context.poll.service, ref),
+            stuck_rules=naming.stuck_rules or LEARNED_RULES,
             catch_up=context.catch_up,
         )
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from typing import Final
 
 from watcher.core.polling.schedule import interval_after, interval_for, next_start
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.in_progress import earliest_deadline
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.targets import PollTarget
 from watcher.pipeline.ports import Clock
+
+AFTER_DEADLINE: Final = timedelta(seconds=1)
+"""A poll that starts early by its jitter must not come before the limit."""
 
 
 class Intervals:
@@ -37,18 +42,22 @@ class Intervals:
         """
         finished = self._clock.monotonic()
         unit = random.random()  # noqa: S311 - it spreads the polls
-        start = finished if target.poll_again else next_start(started, finished, self._interval(target), unit)
+        start = finished if target.poll_again else next_start(started, finished, self._interval(target, started), unit)
         return max(start, finished + target.retry_after_seconds)
 
-    def _interval(self, target: PollTarget) -> timedelta:
+    def _interval(self, target: PollTarget, started: float) -> timedelta:
         poll = target.poll
         if failures := self._cache.poll(poll.key).failures:
             return interval_after(poll.cadence, failures)
         # During an incident, the results that end it matter as much as trainings in progress.
         if target.hurried or self._incident_monitor.incident_over(poll) is not None:
             return poll.cadence.interval
-        return interval_for(poll.cadence, self._cache.known(poll).values(), self._steady_now())
+        asked_at = self._steady(started)
+        usual = interval_for(poll.cadence, self._cache.known(poll).values(), self._steady(self._clock.monotonic()))
+        deadline = earliest_deadline(self._cache, poll, asked_at)
+        # A fresh poll follows each limit; the idle interval may be much longer.
+        return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)
 
-    def _steady_now(self) -> datetime:
+    def _steady(self, monotonic: float) -> datetime:
         """Return the start plus the monotonic time since: a step of the wall clock changes no interval."""
-        return self.started_at + timedelta(seconds=self._clock.monotonic() - self._started_monotonic)
+        return self.started_at + timedelta(seconds=monotonic - self._started_monotonic)

@@ -22,6 +22,7 @@ from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
 from watcher.pipeline.polling.circuit import Circuits
+from watcher.pipeline.polling.comparer import RunComparer
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.flush import Flusher
 from watcher.pipeline.polling.incidents import IncidentMonitor
@@ -29,7 +30,7 @@ from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
 from watcher.pipeline.polling.recorder import Recorder
 from watcher.pipeline.polling.targets import PollTarget, PollTargets
-from watcher.pipeline.ports import Api, Clock, PollStore
+from watcher.pipeline.ports import Api, Clock, PollingStore
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ class Poller:
         self,
         polls: Iterable[Poll],
         apis: Mapping[str, Api],
-        poll_store: PollStore,
+        poll_store: PollingStore,
         clock: Clock,
         *,
         thresholds: Thresholds,
@@ -72,7 +73,9 @@ class Poller:
             self._catch_ups,
             cache=self.cache,
             incident_monitor=self._incident_monitor,
-            recorder=Recorder(self.cache, self._incident_monitor, self._writer, on_events),
+            recorder=Recorder(
+                self.cache, self._incident_monitor, RunComparer(poll_store, clock), self._writer, on_events
+            ),
             clock=clock,
             spawn=self._spawn,
             discovery=self._discovery,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -15,6 +16,7 @@ from watcher.core.training.decision import Decision
 from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
+from watcher.pipeline.polling.comparer import RunComparer
 from watcher.pipeline.polling.decider import Changes
 from watcher.pipeline.polling.incidents import IncidentMonitor
 
@@ -27,6 +29,7 @@ class Recorder:
     Args:
         cache: the state in memory.
         incident_monitor: the incident trackers.
+        comparer: compares runs with earlier ones.
         writer: keeps the order, and retries.
         on_events: called after events were recorded.
     """
@@ -35,11 +38,13 @@ class Recorder:
         self,
         cache: PollCache,
         incident_monitor: IncidentMonitor,
+        comparer: RunComparer,
         writer: AccountWriter,
         on_events: Callable[[], None],
     ) -> None:
         self._cache = cache
         self._incident_monitor = incident_monitor
+        self._comparer = comparer
         self._writer = writer
         self._on_events = on_events
 
@@ -52,6 +57,7 @@ class Recorder:
 
         async def decide_and_write() -> Changes:
             changes = decide()
+            changes = replace(changes, decisions=await self._comparer.complete(changes.decisions))
             await self._write(poll, changes)
             await self._record_deviations(poll, changes.deviations)
             return changes
@@ -73,7 +79,8 @@ class Recorder:
 
     async def _commit(self, poll: Poll, decisions: list[Decision], changes: Changes) -> None:
         update, services = changes.incidents, changes.services
-        events = tuple(decision.event for decision in decisions if decision.event) + services.events + update.events
+        own = (event for decision in decisions for event in (decision.event, decision.fast) if event)
+        events = (*own, *services.events, *update.events)
         batch = Batch(
             snapshots=tuple(decision.snapshot for decision in decisions),
             events=events,

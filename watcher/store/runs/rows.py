@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from watcher.core.timestamps import from_text, to_text
-from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
 from watcher.core.training.model import TrainingRef
 from watcher.core.training.past_runs import Outcome, PastRun
 from watcher.core.training.run import EndedRun, EndedStage
+from watcher.core.training.stuck_limit import StuckLimit
 
 Row = dict[str, Any]
 
@@ -21,7 +23,8 @@ def write_current_run(run: CurrentRun) -> str:
     """Return the column ``run`` of a training: the bounds of its start, and of the entry of each stage."""
     start = None if run.start is None else _pair(run.start.bounds)
     stages = [[stage.status, *([] if stage.entered is None else _pair(stage.entered))] for stage in run.stages]
-    return json.dumps({"start": start, "stages": stages}, ensure_ascii=False, separators=(",", ":"))
+    document = {"start": start, "stages": stages, **_stuck_json(run)}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_current_run(column: str) -> CurrentRun:
@@ -33,7 +36,48 @@ def read_current_run(column: str) -> CurrentRun:
         stages=tuple(
             Stage(status=status, entered=_bounds(times) if times else None) for status, *times in data["stages"]
         ),
+        limits=_read_limits(data.get("limits")),
+        stage_level=data.get("stage_level", 0),
+        run_level=data.get("run_level", 0),
+        unpolled_in_stage=timedelta(seconds=data.get("unpolled_in_stage", 0)),
+        unpolled_in_run=timedelta(seconds=data.get("unpolled_in_run", 0)),
+        report=_read_report(data.get("report")),
     )
+
+
+def _stuck_json(run: CurrentRun) -> Row:
+    facts = {
+        "limits": None if run.limits is None else [_limit_json(run.limits.stage), _limit_json(run.limits.run)],
+        "stage_level": run.stage_level,
+        "run_level": run.run_level,
+        "unpolled_in_stage": run.unpolled_in_stage.total_seconds(),
+        "unpolled_in_run": run.unpolled_in_run.total_seconds(),
+        "report": None if run.report is None else _report_json(run.report),
+    }
+    # Most runs have none of them but the limits.
+    return {name: value for name, value in facts.items() if value}
+
+
+def _limit_json(limit: StuckLimit | None) -> list[object] | None:
+    return None if limit is None else [limit.first.total_seconds(), limit.runs]
+
+
+def _read_limits(data: list[list[Any] | None] | None) -> LearnedLimits | None:
+    if data is None:
+        return None
+    stage, run = (None if item is None else StuckLimit(first=timedelta(seconds=item[0]), runs=item[1]) for item in data)
+    return LearnedLimits(stage=stage, run=run)
+
+
+def _report_json(report: StuckReport) -> list[object]:
+    return [to_text(report.first_at), report.level, report.whole_run]
+
+
+def _read_report(data: list[Any] | None) -> StuckReport | None:
+    if data is None:
+        return None
+    first_at, level, whole_run = data
+    return StuckReport(first_at=from_text(first_at), level=level, whole_run=whole_run)
 
 
 def run_row(run: EndedRun) -> Row:

@@ -1,0 +1,194 @@
+"""The earlier runs of a service and type, and the comparison of a run with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
+
+from watcher.core.training.comparison import (
+    Comparison,
+    EndFacts,
+    OtherVersion,
+    Pace,
+    SettingChange,
+    UsualFacts,
+    setting_changes,
+)
+from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits
+from watcher.core.training.durations import is_fast, usual_durations
+from watcher.core.training.expected_end import expected_end
+from watcher.core.training.past_runs import Outcome, PastRun, Sample, sample_of
+from watcher.core.training.run import EndedRun
+from watcher.core.training.stuck_limit import StuckLimit, learned_limit
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Runs that resemble each other: those of a service and type, with or without HPO."""
+
+    account: str
+    service: str
+    type: str
+    hpo: bool | None
+    """Whether hyperparameters are optimised; ``None`` where AiTEMS did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownVersion:
+    """A version whose run has ended."""
+
+    version: str
+    ended: Bounds
+    config: Mapping[str, object] | None
+    """Its ``hpConfig``; ``None`` where it is not known any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRuns:
+    """The runs of a group before the present ones, as far as later runs are compared with them."""
+
+    completed: Sequence[PastRun] = ()
+    """Those that teach, the oldest first."""
+    completed_in_account: Sequence[PastRun] = ()
+    """Those of the type in the whole account, where the group has too few."""
+    failed: Sequence[PastRun] = ()
+    stages: Mapping[str, Sequence[PastRun]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """The stages of completed runs, by status."""
+    failures: int = 0
+    """The failed runs since the last completed one."""
+    successes: int = 0
+    """The completed runs since the last failed one."""
+    last_good: KnownVersion | None = None
+    last_failed: KnownVersion | None = None
+
+    def with_run(self, run: EndedRun, config: Mapping[str, object] | None) -> EarlierRuns:
+        """Return these runs and one more, for the next run of the same answer."""
+        version = KnownVersion(version=run.ref.version, ended=run.ended, config=config)
+        if run.outcome is Outcome.FAILED:
+            return replace(self, failures=self.failures + 1, successes=0, last_failed=version)
+        if run.outcome is Outcome.COMPLETED:
+            return replace(self, failures=0, successes=self.successes + 1, last_good=version)
+        return self
+
+
+class Samples:
+    """The samples of earlier runs that count at present, each made once for all runs of an answer."""
+
+    def __init__(self, earlier: EarlierRuns, now: datetime) -> None:
+        self._earlier = earlier
+        self._now = now
+        self._stages: dict[str, Sample | None] = {}
+
+    @cached_property
+    def own(self) -> Sample | None:
+        """The completed runs of the group; ``None`` for fewer than 5."""
+        return sample_of(self._earlier.completed, self._now)
+
+    @cached_property
+    def in_account(self) -> Sample | None:
+        """Those of the type in the whole account."""
+        return sample_of(self._earlier.completed_in_account, self._now)
+
+    @cached_property
+    def failed(self) -> Sample | None:
+        """The failed runs of the group."""
+        return sample_of(self._earlier.failed, self._now, Outcome.FAILED)
+
+    @cached_property
+    def limit(self) -> StuckLimit | None:
+        """The limit of a run. Another service's data may have another size: its runs give none (decision 15)."""
+        return None if self.own is None else learned_limit(self.own)
+
+    @cached_property
+    def usual(self) -> UsualFacts | None:
+        """How long runs usually take until they complete."""
+        own = usual_facts(self.own)
+        wider = usual_facts(self.in_account) if own is None else None
+        return own if wider is None else replace(wider, whole_account=True)
+
+    @cached_property
+    def until_failure(self) -> UsualFacts | None:
+        """How long failed runs usually take until they fail."""
+        return usual_facts(self.failed)
+
+    def stage(self, status: str) -> Sample | None:
+        """Return the stages with this status of completed runs of the group; ``None`` for fewer than 5."""
+        if status not in self._stages:
+            self._stages[status] = sample_of(self._earlier.stages.get(status, ()), self._now)
+        return self._stages[status]
+
+
+def compared(run: EndedRun, earlier: EarlierRuns, samples: Samples, config: Mapping[str, object] | None) -> Comparison:
+    """Return the comparison of a run that ended with those before it.
+
+    Args:
+        run: The run.
+        earlier: The runs before it.
+        samples: Their samples.
+        config: Its ``hpConfig``; ``None`` where AiTEMS gave none.
+    """
+    is_failure = run.outcome is Outcome.FAILED
+    last = earlier.last_good
+    other = last if is_failure else earlier.last_failed if earlier.failures else None
+    changes = _changes(other, config)
+    return Comparison(
+        usual=samples.usual,
+        until_failure=samples.until_failure if is_failure else None,
+        pace=Pace.UNKNOWN if is_failure else _pace(run, samples),
+        failures=earlier.failures + is_failure,
+        successes=earlier.successes if is_failure else 0,
+        last_good=None if last is None else OtherVersion(version=last.version, ended=last.ended),
+        compared_with=None if other is None or changes is None else other.version,
+        changes=changes or (),
+    )
+
+
+def learned_limits(run: CurrentRun, samples: Samples) -> LearnedLimits:
+    """Return the limits of a run's present stage and of the run; none where the group has fewer than 5 runs."""
+    stage = samples.stage(run.stage.status)
+    return LearnedLimits(stage=None if stage is None else learned_limit(stage), run=samples.limit)
+
+
+def end_facts(run: CurrentRun, samples: Samples, now: datetime) -> EndFacts | None:
+    """Return when a run is expected to end; ``None`` where its start or earlier runs are not known, or it is late."""
+    sample = samples.own or samples.in_account
+    if run.start is None or sample is None:
+        return None
+    expected = expected_end(sample, run.start.bounds.middle, now)
+    times = expected.times
+    return None if times is None else EndFacts(median=times.median, low=times.low, high=times.high, runs=expected.runs)
+
+
+def usual_facts(sample: Sample | None) -> UsualFacts | None:
+    """Return the usual durations of a sample as an event states them."""
+    if sample is None:
+        return None
+    usual = usual_durations(sample)
+    return UsualFacts(
+        median=usual.median,
+        low=usual.low,
+        high=usual.high,
+        longest=usual.longest,
+        runs=usual.runs,
+        level_since=usual.level_since,
+    )
+
+
+def _pace(run: EndedRun, samples: Samples) -> Pace:
+    past, sample, limit = run.past_run, samples.own, samples.limit
+    if past is None or sample is None or limit is None or past.duration <= timedelta():
+        return Pace.UNKNOWN
+    if past.duration >= limit.first:
+        return Pace.TOO_LONG
+    if is_fast(sample, past.duration + past.uncertainty):
+        return Pace.FAST
+    return Pace.LONG if past.duration > usual_durations(sample).high else Pace.USUAL
+
+
+def _changes(other: KnownVersion | None, config: Mapping[str, object] | None) -> tuple[SettingChange, ...] | None:
+    if other is None or other.config is None or config is None:
+        return None
+    return setting_changes(other.config, config)

@@ -1,0 +1,136 @@
+"""Completes decisions about runs from earlier runs: comparisons of ended ones, limits of those in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from watcher.core.event import Event, Kind, event_id
+from watcher.core.training.comparison import Pace, StuckFacts
+from watcher.core.training.current_run import CurrentRun
+from watcher.core.training.decision import Decision, DecisionReason
+from watcher.core.training.earlier_runs import (
+    EarlierRuns,
+    RunGroup,
+    Samples,
+    compared,
+    end_facts,
+    learned_limits,
+    usual_facts,
+)
+from watcher.core.training.model import Snapshot
+from watcher.core.training.run import EndedRun, hpo_of
+from watcher.pipeline.ports import Clock, PollingStore
+
+log = structlog.get_logger()
+
+REPORTS = frozenset({Kind.STUCK, Kind.UNSTUCK})
+
+
+class RunComparer:
+    """Compares runs with earlier ones, before they are recorded.
+
+    Args:
+        poll_store: has the recorded runs.
+        clock: the machine's clocks.
+    """
+
+    def __init__(self, poll_store: PollingStore, clock: Clock) -> None:
+        self._poll_store = poll_store
+        self._clock = clock
+
+    async def complete(self, decisions: Sequence[Decision]) -> Sequence[Decision]:
+        """Return the decisions with what earlier runs say; without it where the store cannot be read."""
+        wanted = _wanted(decisions)
+        if not wanted:
+            return decisions
+        now = self._clock.utc_now()
+        try:
+            earlier = await self._poll_store.earlier_runs(wanted, now)
+        except Exception:
+            # A message that says less is better than none; limits are looked up at the next poll.
+            log.exception("runs.not_compared", trainings=len(decisions))
+            return decisions
+        groups = {group: _Group(runs, Samples(runs, now)) for group, runs in earlier.items()}
+        return [self._complete(item, groups) for item in decisions]
+
+    def _complete(self, decision: Decision, groups: Mapping[RunGroup, _Group]) -> Decision:
+        group = groups.get(_group_of(decision.snapshot)) if _needs_runs(decision) else None
+        if group is None:
+            return decision
+        if decision.event is not None and decision.ended_run is not None:
+            return self._with_comparison(decision, decision.event, decision.ended_run, group)
+        run = decision.snapshot.run
+        if run is not None and run.limits is None:
+            snapshot = replace(decision.snapshot, run=replace(run, limits=learned_limits(run, group.samples)))
+            decision = replace(decision, snapshot=snapshot)
+        return replace(decision, event=self._with_usual(decision.event, run, group.samples))
+
+    def _with_comparison(self, decision: Decision, event: Event, run: EndedRun, group: _Group) -> Decision:
+        config = _config_of(decision.snapshot)
+        comparison = compared(run, group.earlier, group.samples, config)
+        group.earlier = group.earlier.with_run(run, config)
+        event = replace(event, comparison=comparison)
+        if comparison.pace is not Pace.FAST:
+            return replace(decision, event=event)
+        seq = event.seq + 1
+        fast = replace(
+            event,
+            id=event_id(self._poll_store.epoch, event.subject, seq),
+            seq=seq,
+            kind=Kind.FAST,
+            reason=DecisionReason.TOOK_SHORT.value,
+        )
+        return replace(decision, event=event, fast=fast, snapshot=replace(decision.snapshot, seq=seq))
+
+    def _with_usual(self, event: Event | None, run: CurrentRun | None, samples: Samples) -> Event | None:
+        if event is None or event.stuck is None or run is None or event.kind not in REPORTS:
+            return event
+        status = event.from_status or run.stage.status
+        usual = samples.usual if event.stuck.whole_run else usual_facts(samples.stage(status))
+        stuck: StuckFacts = replace(event.stuck, usual=usual)
+        end = end_facts(run, samples, self._clock.utc_now()) if event.kind is Kind.UNSTUCK else None
+        return replace(event, stuck=stuck, expected_end=end)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The earlier runs of a group, with those that the same answer has ended."""
+
+    earlier: EarlierRuns
+    samples: Samples
+
+
+def _wanted(decisions: Iterable[Decision]) -> dict[RunGroup, Collection[str]]:
+    wanted: dict[RunGroup, Collection[str]] = {}
+    for decision in decisions:
+        if _needs_runs(decision):
+            group = _group_of(decision.snapshot)
+            wanted[group] = {*wanted.get(group, ()), *_stages_of(decision)}
+    return wanted
+
+
+def _needs_runs(decision: Decision) -> bool:
+    event, run = decision.event, decision.snapshot.run
+    if decision.ended_run is not None or (run is not None and run.limits is None):
+        return True
+    return event is not None and event.kind in REPORTS
+
+
+def _stages_of(decision: Decision) -> set[str]:
+    event, run = decision.event, decision.snapshot.run
+    present = set() if run is None else {run.stage.status}
+    left = {event.from_status} if event is not None and event.kind is Kind.UNSTUCK and event.from_status else set()
+    return present | left
+
+
+def _group_of(snapshot: Snapshot) -> RunGroup:
+    ref = snapshot.ref
+    return RunGroup(ref.account, ref.service, ref.type, hpo_of(snapshot.record))
+
+
+def _config_of(snapshot: Snapshot) -> Mapping[str, object] | None:
+    config = snapshot.record.get("hpConfig")
+    return config if isinstance(config, Mapping) else None
