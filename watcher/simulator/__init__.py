@@ -18,8 +18,8 @@ from watcher.simulator.simulator import (
     DatedChange,
     Simulator,
 )
-from watcher.simulator.truth import ChangeOrigin, StatusChange
-from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
+from watcher.simulator.truth import ChangeOrigin, StatusChange, UpdateChange
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, Update, World
 
 __all__ = [
     "SIMULATOR_ACCESS_KEY",
@@ -40,6 +40,8 @@ __all__ = [
     "StatusChange",
     "Step",
     "Training",
+    "Update",
+    "UpdateChange",
     "World",
     "build_simulator",
     "demo_world",

@@ -1,4 +1,4 @@
-"""The four simulated calls of AiTEMS, with their answers when no fault applies."""
+"""The five simulated calls of AiTEMS, with their answers when no fault applies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 from urllib.parse import parse_qs
 
+from watcher.core.training.model import Phase, phase_of
 from watcher.simulator import gateway, records
 from watcher.simulator.truth import TrainingState, Truth
 from watcher.simulator.world import SimulatedService
@@ -29,6 +30,7 @@ class CallKind(StrEnum):
     LIST = "list"
     SERVICE = "service"
     SERVICES = "services"
+    UPDATES = "updates"
 
 
 PATHS: Final[Mapping[CallKind, str]] = MappingProxyType(
@@ -36,6 +38,7 @@ PATHS: Final[Mapping[CallKind, str]] = MappingProxyType(
         CallKind.SERVICES: f"{PREFIX}/services",
         CallKind.SERVICE: f"{PREFIX}/services/{{service}}",
         CallKind.LIST: f"{PREFIX}/services/{{service}}/trains",
+        CallKind.UPDATES: f"{PREFIX}/services/{{service}}/updates",
         CallKind.VIEW: f"{PREFIX}/services/{{service}}/trains/{{train_type}}/versions/{{version}}",
     }
 )
@@ -125,27 +128,58 @@ def _service(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
     service = truth.service(call.service)
     if service is None:
         return not_found(call, now)
-    return SimulatedAnswer(200, records.service_record(service, *_service_facts(service, truth, now)))
+    return SimulatedAnswer(200, records.service_record(_service_state(service, truth, now)))
 
 
 def _services(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
     def item(service: SimulatedService) -> object:
-        return records.service_item(service, *_service_facts(service, truth, now))
+        return records.service_item(_service_state(service, truth, now))
 
     return _page(call, "services", truth.services, item)
 
 
+def _updates(call: Call, truth: Truth, now: SimulationTime) -> SimulatedAnswer:
+    train_type, version = _required(call, "type"), _required(call, "trainVersion")
+    if truth.service(call.service) is None:
+        return not_found(call, now)
+    states = truth.updates(call.service, train_type, version, now.seconds)
+    return SimulatedAnswer(200, {"updates": [records.update_record(state, now.started_at) for state in states]})
+
+
 _ANSWERS: Final[Mapping[CallKind, Callable[[Call, Truth, SimulationTime], SimulatedAnswer]]] = MappingProxyType(
-    {CallKind.VIEW: _view, CallKind.LIST: _list, CallKind.SERVICE: _service, CallKind.SERVICES: _services}
+    {
+        CallKind.VIEW: _view,
+        CallKind.LIST: _list,
+        CallKind.SERVICE: _service,
+        CallKind.SERVICES: _services,
+        CallKind.UPDATES: _updates,
+    }
 )
 
 
-def _service_facts(
-    service: SimulatedService, truth: Truth, now: SimulationTime
-) -> tuple[list[TrainingState], datetime, datetime]:
+def _service_state(service: SimulatedService, truth: Truth, now: SimulationTime) -> records.ServiceState:
     trainings = truth.trainings(service.id, now.seconds)
-    updated_at = now.utc_of(truth.last_change_seconds(service.id, now.seconds))
-    return trainings, updated_at, now.started_at
+    is_training = any(phase_of(state.status) is Phase.IN_PROGRESS for state in trainings)
+    return records.ServiceState(
+        service=service,
+        is_busy=is_training or truth.is_updating(service.id, now.seconds),
+        created_at=now.started_at,
+        updated_at=now.utc_of(truth.last_change_seconds(service.id, now.seconds)),
+        scheduled_at=_next_start(service, truth, now),
+    )
+
+
+def _next_start(service: SimulatedService, truth: Truth, now: SimulationTime) -> datetime | None:
+    """Return the next planned update; behind the last one, the cycle continues from it."""
+    if service.interval_seconds is None:
+        return None
+    planned = truth.planned_updates(service.id)
+    later = next((seconds for seconds in planned if seconds > now.seconds), None)
+    if later is not None:
+        return now.utc_of(later)
+    begins = now.utc_of(planned[-1]) if planned else now.started_at.replace(minute=0, second=0, microsecond=0)
+    interval = timedelta(seconds=service.interval_seconds)
+    return begins + ((now.utc - begins) // interval + 1) * interval
 
 
 def _latest_of_each_type(trainings: list[TrainingState]) -> list[TrainingState]:
@@ -162,6 +196,13 @@ def _page(call: Call, name: str, listed: Sequence[Listed], record_of: Callable[[
     offset, limit = _number(call, "offset", 0), _number(call, "limit", _DEFAULT_LIMIT)
     records_of_page = [record_of(item) for item in listed[offset : offset + limit]]
     return SimulatedAnswer(200, {name: records_of_page, "offset": offset, "limit": limit})
+
+
+def _required(call: Call, name: str) -> str:
+    text = _value(call, name)
+    if not text:
+        raise _BadQueryError(f"{name} is required.")
+    return text
 
 
 def _number(call: Call, name: str, default: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Final, TypeVar
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ from watcher.simulator.faults.model import FaultModel, as_document
 from watcher.simulator.faults.plan import PlannedFault
 from watcher.simulator.responses import JSON, json_response
 from watcher.simulator.simulator import ControlAccess, DatedChange, Simulator
+from watcher.simulator.truth import UpdateChange
 from watcher.simulator.world import ServiceType, SimulatedService
 
 PREFIX: Final = "/_control"
@@ -56,6 +58,11 @@ class _TrainingBody(_Body):
     hp_config: dict[str, str | bool | int | float] | None = Field(default=None, alias="hpConfig")
     description: str | None = None
     created_date: str | None = Field(default=None, alias="createdDate")
+
+
+class _UpdateBody(_Body):
+    status: _Name
+    users: int | None = Field(default=None, ge=0)
 
 
 class _ServiceBody(_Body):
@@ -210,6 +217,14 @@ def _training_path(request: Request) -> tuple[str, str, str]:
     return _path(request, "service"), _path(request, "train_type"), _path(request, "version")
 
 
+async def _put_update(simulator: Simulator, request: Request) -> object:
+    body = await _read(request, _UpdateBody)
+    training, update = _training_path(request), _path(request, "update")
+    if not simulator.set_update(*training, update, body.status, users=body.users):
+        raise ControlRequestError(404, f"there is no training {' '.join(map(repr, training))} in an interval service")
+    return {"update": update, "status": body.status}
+
+
 async def _add_fault(simulator: Simulator, request: Request) -> object:
     body = await _read(request, FaultModel)
     return {"id": simulator.add_fault(body.fault())}
@@ -256,7 +271,13 @@ async def _get_history(simulator: Simulator, request: Request) -> object:
         raise ControlRequestError(400, f"after: {after!r} is not a number of seconds") from error
     until_seconds = simulator.seconds
     changes = [_change_document(dated) for dated in simulator.history(after_seconds, until_seconds)]
-    return {"started_at": to_text(simulator.started_at), "until": until_seconds, "changes": changes}
+    updates = [_update_document(simulator, change) for change in simulator.update_history(after_seconds, until_seconds)]
+    return {
+        "started_at": to_text(simulator.started_at),
+        "until": until_seconds,
+        "changes": changes,
+        "updates": updates,
+    }
 
 
 def _change_document(dated: DatedChange) -> dict[str, object]:
@@ -270,6 +291,18 @@ def _change_document(dated: DatedChange) -> dict[str, object]:
         "at": to_text(dated.at),
         "seconds": change.at_seconds,
         "cause": change.origin.value,
+    }
+
+
+def _update_document(simulator: Simulator, change: UpdateChange) -> dict[str, object]:
+    return {
+        "service": change.service,
+        "type": change.type,
+        "version": change.version,
+        "update": change.update,
+        "status": change.status,
+        "at": to_text(simulator.started_at + timedelta(seconds=change.at_seconds)),
+        "seconds": change.at_seconds,
     }
 
 
@@ -298,6 +331,7 @@ _HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("DELETE", f"{PREFIX}/services/{{service}}"): _delete_service,
     ("PUT", _TRAINING): _put_training,
     ("DELETE", _TRAINING): _delete_training,
+    ("PUT", f"{_TRAINING}/updates/{{update}}"): _put_update,
     ("GET", f"{PREFIX}/faults"): _get_faults,
     ("POST", f"{PREFIX}/faults"): _add_fault,
     ("DELETE", f"{PREFIX}/faults"): _clear_faults,

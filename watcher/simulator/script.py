@@ -25,7 +25,7 @@ from watcher.core.training.model import TRAIN_TYPES, Status
 from watcher.simulator.durations import Seconds
 from watcher.simulator.faults.model import FaultModel
 from watcher.simulator.faults.plan import Fault
-from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, World
+from watcher.simulator.world import Life, ServiceType, SimulatedService, Step, Training, Update, World
 
 _UNKNOWN_WORDS: Final = "unknown_words"
 
@@ -118,6 +118,26 @@ class _StepModel(_Model):
         return Step(self.at, self.status, self.inference)
 
 
+class _UpdateStepModel(_Model):
+    at: Seconds
+    status: Annotated[_Name, AfterValidator(_known_status)]
+
+
+class _UpdateModel(_Model):
+    version: _Name
+    life: list[_UpdateStepModel]
+    users: int = Field(default=1000, ge=0)
+
+    @model_validator(mode="after")
+    def _reject_invalid(self) -> Self:
+        self.update()
+        return self
+
+    def update(self) -> Update:
+        steps = tuple(Step(step.at, step.status) for step in self.life)
+        return Update(version=self.version, life=Life(steps), users=self.users)
+
+
 def _no_hpo() -> dict[str, str | bool | int | float]:
     return {"is_enabled": False}
 
@@ -130,6 +150,7 @@ class _TrainingModel(_Model):
     description: str | None = None
     hp_config: dict[str, str | bool | int | float] = Field(default_factory=_no_hpo)
     created_date: str | None = None
+    update: list[_UpdateModel] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _reject_invalid(self) -> Self:
@@ -144,6 +165,7 @@ class _TrainingModel(_Model):
             description=self.description,
             hp_config=self.hp_config,
             created_date=self.created_date,
+            updates=tuple(update.update() for update in self.update),
         )
 
 

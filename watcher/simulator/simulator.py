@@ -16,8 +16,8 @@ from watcher.simulator.calls import Call, SimulatedAnswer, SimulationTime, answe
 from watcher.simulator.faults.kinds import check_fault
 from watcher.simulator.faults.plan import Fault, FaultPlan
 from watcher.simulator.request_log import RequestLog
-from watcher.simulator.truth import StatusChange, Truth
-from watcher.simulator.world import NO_HPO, SimulatedService, Step, Training, World
+from watcher.simulator.truth import StatusChange, Truth, UpdateChange
+from watcher.simulator.world import NO_HPO, SimulatedService, Step, Training, Update, World
 
 SIMULATOR_ACCESS_KEY: Final = "SIMULATORACCESSKEY01"
 SIMULATOR_SECRET_KEY: Final = "SIMULATORSECRETKEY0123456789ABCDEFGHIJKL"  # noqa: S105 - opens nothing but this
@@ -157,6 +157,27 @@ class Simulator:
         )
         self.truth.put_training(service_id, changed, Step(self.seconds, status, inference))
 
+    def set_update(  # noqa: PLR0913 - the first four name the update
+        self,
+        service_id: str,
+        train_type: str,
+        train_version: str,
+        update_version: str,
+        status: str,
+        *,
+        users: int | None = None,
+    ) -> bool:
+        """Set an update's status from now on; a missing update is added to an existing training.
+
+        Returns:
+            False for an unknown training, or for a service that is not of type ``interval``.
+        """
+        training = self.truth.training_facts(service_id, train_type, train_version)
+        known = {update.version: update for update in training.updates} if training else {}
+        update = known.get(update_version) or Update(version=update_version)
+        changed = replace(update.with_step(Step(self.seconds, status)), users=update.users if users is None else users)
+        return self.truth.put_update(service_id, train_type, train_version, changed)
+
     def delete_training(self, service_id: str, train_type: str, version: str) -> bool:
         """Remove a training; return false if it does not exist."""
         return self.truth.delete_training(service_id, train_type, version, self.seconds)
@@ -169,3 +190,7 @@ class Simulator:
         """
         changes = self.truth.changes(after_seconds, self.seconds if until_seconds is None else until_seconds)
         return [DatedChange(change, self.started_at + timedelta(seconds=change.at_seconds)) for change in changes]
+
+    def update_history(self, after_seconds: float = -1.0, until_seconds: float | None = None) -> list[UpdateChange]:
+        """Return the true status changes of updates between two times of the simulator, as ``history`` does."""
+        return self.truth.update_changes(after_seconds, self.seconds if until_seconds is None else until_seconds)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
 
-from watcher.simulator.world import SimulatedService, Step, Training, World
+from watcher.simulator.world import SimulatedService, Step, Training, Update, World
 
 
 class ChangeOrigin(StrEnum):
@@ -44,6 +44,31 @@ class StatusChange:
     origin: ChangeOrigin
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateState:
+    """The state of an update at one time."""
+
+    type: str
+    """The type of its training."""
+    version: str
+    status: str
+    users: int
+    created_seconds: float
+    finished_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateChange:
+    """A change of an update to ``status``."""
+
+    service: str
+    type: str
+    version: str
+    update: str
+    status: str | None
+    at_seconds: float
+
+
 @dataclass(slots=True)
 class Track:
     """The scripted steps of one training, and the steps that control set; the first of those ends the script."""
@@ -66,6 +91,25 @@ class Track:
         if seconds < self.script_ends_seconds:
             return self.training.life.step_at(seconds)
         return next(step for step in reversed(self.control_steps) if step.after_seconds <= seconds)
+
+    def last_change_seconds(self, seconds: float) -> float:
+        """Return the time of the latest step of the training or of its updates; 0 without one."""
+        steps = [self.step_at(seconds), *(update.life.step_at(seconds) for update in self.training.updates)]
+        return max((step.after_seconds for step in steps if step), default=0.0)
+
+    def update_states(self, seconds: float) -> Iterator[UpdateState]:
+        """Yield the states of its updates at a time, in the order of their addition."""
+        for update in self.training.updates:
+            step = update.life.step_at(seconds)
+            if step is not None and step.status is not None:
+                yield UpdateState(
+                    type=self.training.type,
+                    version=update.version,
+                    status=step.status,
+                    users=update.users,
+                    created_seconds=update.life.born_seconds,
+                    finished_seconds=update.finished_seconds(seconds),
+                )
 
     def state_at(self, seconds: float) -> TrainingState | None:
         """Return the state of the training at a time, or ``None`` if AiTEMS does not know it."""
@@ -134,6 +178,15 @@ class Truth:
             tracks[key] = Track(training)
         tracks[key].control_steps.append(step)
 
+    def put_update(self, service_id: str, train_type: str, train_version: str, update: Update) -> bool:
+        """Add an update or replace it; return false for an unknown training or a service without updates."""
+        track, service = self._track(service_id, train_type, train_version), self._services.get(service_id)
+        if track is None or service is None or service.learning_interval is None:
+            return False
+        updates = {known.version: known for known in track.training.updates} | {update.version: update}
+        track.training = replace(track.training, updates=tuple(updates.values()))
+        return True
+
     def delete_training(self, service_id: str, train_type: str, version: str, seconds: float) -> bool:
         """Remove a training; return false if AiTEMS does not know it at that time."""
         track = self._track(service_id, train_type, version)
@@ -159,8 +212,25 @@ class Truth:
 
     def last_change_seconds(self, service_id: str, seconds: float) -> float:
         """Return the time of the latest step of the service's trainings; 0 without one."""
-        steps = (track.step_at(seconds) for track in self._tracks.get(service_id, {}).values())
-        return max((step.after_seconds for step in steps if step), default=0.0)
+        tracks = self._tracks.get(service_id, {}).values()
+        return max((track.last_change_seconds(seconds) for track in tracks), default=0.0)
+
+    def updates(self, service_id: str, train_type: str, version: str, seconds: float) -> list[UpdateState]:
+        """Return the states of a training's updates at a time; none where AiTEMS does not know the training."""
+        track = self._track(service_id, train_type, version)
+        if track is None or track.status_at(seconds) is None:
+            return []
+        return list(track.update_states(seconds))
+
+    def is_updating(self, service_id: str, seconds: float) -> bool:
+        """Return whether an update of the service is in progress."""
+        tracks = self._tracks.get(service_id, {}).values()
+        return any(state.finished_seconds is None for track in tracks for state in track.update_states(seconds))
+
+    def planned_updates(self, service_id: str) -> list[float]:
+        """Return the planned times of the service's updates, in order."""
+        tracks = self._tracks.get(service_id, {}).values()
+        return sorted(update.planned_seconds for track in tracks for update in track.training.updates)
 
     def changes(self, after_seconds: float, until_seconds: float) -> list[StatusChange]:
         """Return the status changes after the first time, up to and including the second, in order of time."""
@@ -169,6 +239,17 @@ class Truth:
             for service_id, tracks in self._tracks.items()
             for track in tracks.values()
             for change in _changes_of(service_id, track, after_seconds, until_seconds)
+        ]
+        return sorted(found, key=attrgetter("at_seconds"))
+
+    def update_changes(self, after_seconds: float, until_seconds: float) -> list[UpdateChange]:
+        """Return the status changes of updates between two times, as ``changes`` does for trainings."""
+        found = [
+            change
+            for service_id, tracks in self._tracks.items()
+            for track in tracks.values()
+            for update in track.training.updates
+            for change in _update_changes_of(service_id, track.training, update, after_seconds, until_seconds)
         ]
         return sorted(found, key=attrgetter("at_seconds"))
 
@@ -190,3 +271,17 @@ def _changes_of(service_id: str, track: Track, after_seconds: float, until_secon
                 origin=origin,
             )
         previous = step.status
+
+
+def _update_changes_of(
+    service_id: str, training: Training, update: Update, after_seconds: float, until_seconds: float
+) -> Iterator[UpdateChange]:
+    for step in update.life.steps_between(after_seconds, until_seconds):
+        yield UpdateChange(
+            service=service_id,
+            type=training.type,
+            version=training.version,
+            update=update.version,
+            status=step.status,
+            at_seconds=step.after_seconds,
+        )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from watcher.core.training.model import Status
+from watcher.core.training.model import Status, is_final
 
 NO_HPO: Final[Mapping[str, object]] = MappingProxyType({"is_enabled": False})
 """The ``hpConfig`` of a training without hyperparameter optimization."""
@@ -120,6 +120,37 @@ _USUAL_INTERVAL: Final = "hour6"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """One update of a version, with its steps: an interval service trains a version again and again."""
+
+    version: str
+    life: Life = field(default_factory=Life)
+    users: int = 1000
+    """The ``inputUsersCnt`` of its result."""
+    due_seconds: float | None = None
+    """The planned time of its first step; ``None`` where it is not late."""
+
+    def __post_init__(self) -> None:
+        if self.life.loop_seconds is not None:
+            raise ValueError("an update does not loop")
+
+    @property
+    def planned_seconds(self) -> float:
+        """The planned time of its first step."""
+        return self.life.born_seconds if self.due_seconds is None else self.due_seconds
+
+    def finished_seconds(self, seconds: float) -> float | None:
+        """Return the time of its end, or ``None`` if it is in progress at that time."""
+        step = self.life.step_at(seconds)
+        return step.after_seconds if step and is_final(step.status or "") else None
+
+    def with_step(self, step: Step) -> Update:
+        """Return the update with its script until ``step``, and with that as its last one."""
+        kept = tuple(earlier for earlier in self.life.steps if earlier.after_seconds < step.after_seconds)
+        return replace(self, life=Life((*kept, step)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """One version of one type of a service, with its steps."""
 
@@ -130,6 +161,11 @@ class Training:
     hp_config: Mapping[str, object] = field(default_factory=lambda: NO_HPO, hash=False)
     created_date: str | None = None
     """The ``createdDate`` in answers; ``None`` means the time of the first step."""
+    updates: tuple[Update, ...] = ()
+    """Only a service of type ``interval`` has updates."""
+
+    def __post_init__(self) -> None:
+        _reject_duplicates([update.version for update in self.updates], "update")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +184,19 @@ class SimulatedService:
 
     def __post_init__(self) -> None:
         _reject_invalid_interval(self.type, self.interval)
+        _reject_updates(self.type, self.trainings)
         _reject_duplicates([f"{training.type}/{training.version}" for training in self.trainings], "training")
 
     @property
     def learning_interval(self) -> str | None:
         """The field ``learningInterval``, or ``None`` for a service without it."""
         return (self.interval or _USUAL_INTERVAL) if self.type is ServiceType.INTERVAL else None
+
+    @property
+    def interval_seconds(self) -> float | None:
+        """The time of one cycle, or ``None`` for a service without it."""
+        interval = self.learning_interval
+        return None if interval is None else 3600.0 * int(interval.removeprefix("hour"))
 
 
 def _reject_invalid_interval(service_type: ServiceType, interval: str | None) -> None:
@@ -163,6 +206,11 @@ def _reject_invalid_interval(service_type: ServiceType, interval: str | None) ->
         raise ValueError('interval: only for a service of type "interval"')
     if interval not in LEARNING_INTERVALS:
         raise ValueError(f"interval: there is no {interval!r}; write one of {', '.join(LEARNING_INTERVALS)}")
+
+
+def _reject_updates(service_type: ServiceType, trainings: tuple[Training, ...]) -> None:
+    if service_type is not ServiceType.INTERVAL and any(training.updates for training in trainings):
+        raise ValueError('updates: only for a service of type "interval"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,18 @@ async def test_services_can_be_added_changed_and_deleted(running: Running) -> No
     assert (await call(running, P1)).status == 404
 
 
+async def test_an_update_of_an_interval_service_can_be_set(running: Running) -> None:
+    await changed(running, "PUT", "/services/hour", {"type": "interval"})
+    training = "/services/hour/trains/pop/versions/p1"
+    await changed(running, "PUT", training, {"status": "completed"})
+    await changed(running, "PUT", f"{training}/updates/u1", {"status": "completed", "users": 5})
+    (shown,) = (await call(running, "/services/hour/updates?type=pop&trainVersion=p1")).json()["updates"]
+    assert (shown["updateVersion"], shown["updateResult"]) == ("u1", {"inputUsersCnt": 5})
+    (recorded,) = (await changed(running, "GET", "/history"))["updates"]
+    assert (recorded["update"], recorded["status"]) == ("u1", "completed")
+    assert (await control(running, "PUT", f"{P1}/updates/u1", {"status": "completed"})).status == 404
+
+
 async def test_faults_can_be_set_listed_and_removed(running: Running) -> None:
     fault = {"kind": "429-rate", "times": 5, "for": "1m", "call": "view", "retry_after": "3"}
     number = (await changed(running, "POST", "/faults", fault))["id"]

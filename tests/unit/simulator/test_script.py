@@ -95,7 +95,7 @@ def test_the_example_of_the_document_can_be_loaded() -> None:
         ("bad-interval.toml", "service[0]", "there is no 'hour2'; write one of hour1, hour3, hour6, hour12"),
         ("bad-fault.toml", "fault[0]", "no such fault: '5xx'; write one of 400"),
         ("bad-fault-option.toml", "fault[0]", "the fault '500' takes no option, not retry_after"),
-        ("bad-fault-call.toml", "fault[0].call", "Input should be 'view', 'list', 'service' or 'services'"),
+        ("bad-fault-call.toml", "fault[0].call", "Input should be 'view', 'list', 'service', 'services' or 'updates'"),
         ("bad-toml.toml", "is not TOML", "line 2"),
     ],
 )

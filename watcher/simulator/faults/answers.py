@@ -18,12 +18,14 @@ Act = Callable[[Exchange], Awaitable[None]]
 """The form of every fault: a function that answers the exchange wrongly."""
 
 Record = dict[str, object]
-"""A training as JSON."""
+"""A training or an update as JSON."""
 
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _STALE_SECONDS: Final = 30.0
 _CLOCK_OFF_SECONDS: Final = 600.0
 _DEPTH: Final = 100_000
+_VERSIONS: Final = frozenset({"version", "updateVersion"})
+"""The fields of which a training or an update has one, and a service none."""
 _SECOND_STATUS: Final = "status again"
 _URL_MARKS: Final = "%:/?#[]@!$&'()*+,;=~"
 
@@ -115,36 +117,37 @@ async def half_list(exchange: Exchange) -> None:
 def _with_lists(honest: SimulatedAnswer, change: Callable[[list[object]], list[object]]) -> SimulatedAnswer:
     if not isinstance(honest.document, dict):
         return honest
-    changed = {name: change(honest.document[name]) for name in ("trains", "services") if name in honest.document}
-    return replace(honest, document=honest.document | changed)
+    document = honest.document
+    changed = {name: change(document[name]) for name in ("trains", "services", "updates") if name in document}
+    return replace(honest, document=document | changed)
 
 
-def trainings_with(changes: Mapping[str, object]) -> Act:
-    """Return a fault that sets these fields in every training of the honest answer."""
-    return _changed(lambda _exchange, training: training.update(changes))
+def records_with(changes: Mapping[str, object]) -> Act:
+    """Return a fault that sets these fields in every record of the honest answer that has them."""
+
+    def change(_exchange: Exchange, record: Record) -> None:
+        record.update({name: value for name, value in changes.items() if name in record})
+
+    return _changed(change)
 
 
 def _changed(change: Callable[[Exchange, Record], None]) -> Act:
-    """Return a fault that changes each training of the honest answer in place."""
+    """Return a fault that changes each training or update of the honest answer in place."""
 
     async def act(exchange: Exchange) -> None:
         honest = exchange.honest(0)
-        for training in _trainings_in(honest.document):
-            change(exchange, training)
+        for record in _records_in(honest.document):
+            change(exchange, record)
         await exchange.reply_json(honest)
 
     return act
 
 
-def _trainings_in(document: object) -> Iterator[Record]:
-    """Yield the trainings in the body of a view or of a list."""
+def _records_in(document: object) -> Iterator[Record]:
+    """Yield the trainings in the body of a view or of a list, or the updates in that of an update list."""
     if isinstance(document, dict):
-        candidates = document.get("trains", [document])
-        yield from (item for item in candidates if isinstance(item, dict) and "hpConfig" in item and "version" in item)
-
-
-def _set_other_training(_exchange: Exchange, training: Record) -> None:
-    training.update(serviceId="otherservice", version="otherversion")
+        candidates = document.get("updates", document.get("trains", [document]))
+        yield from (item for item in candidates if isinstance(item, dict) and _VERSIONS & item.keys())
 
 
 def _set_unknown_status(exchange: Exchange, training: Record) -> None:
@@ -160,22 +163,22 @@ def _drop_all_but_status(_exchange: Exchange, training: Record) -> None:
         del training[name]
 
 
-other_training: Final = _changed(_set_other_training)
+other_training: Final = records_with(MappingProxyType({"serviceId": "otherservice", "version": "otherversion"}))
 unknown_status: Final = _changed(_set_unknown_status)
 other_case: Final = _changed(lambda _exchange, training: training.update(status=str(training["status"]).upper()))
 missing_status: Final = _changed(_drop_status)
 missing_fields: Final = _changed(_drop_all_but_status)
-null_status: Final = trainings_with(MappingProxyType({"status": None}))
-wrong_types: Final = trainings_with(
+null_status: Final = records_with(MappingProxyType({"status": None}))
+wrong_types: Final = records_with(
     MappingProxyType({"status": 7, "hpConfig": "none", "inference": "yes", "createdDate": 20240730, "version": ["1"]})
 )
-not_a_number: Final = trainings_with(MappingProxyType({"hpConfig": {"is_enabled": True, "item_top_n": float("nan")}}))
+not_a_number: Final = records_with(MappingProxyType({"hpConfig": {"is_enabled": True, "item_top_n": float("nan")}}))
 
 
 async def duplicate_keys(exchange: Exchange) -> None:
-    """Give each training a second ``status`` with another value."""
+    """Give each training or update a second ``status`` with another value."""
     honest = exchange.honest(0)
-    for training in _trainings_in(honest.document):
+    for training in _records_in(honest.document):
         training[_SECOND_STATUS] = "completed" if training["status"] != "completed" else "learning"
     text = to_json(honest.document).replace(to_json(_SECOND_STATUS), b'"status"')
     await exchange.reply(honest.http_status, text)
