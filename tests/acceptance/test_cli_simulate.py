@@ -26,8 +26,8 @@ def test_every_fault_of_a_script_is_named(tmp_path: Path) -> None:
     refused = command("simulate", "--port", "0", "--script", script)
     assert refused.returncode == 78
     assert [line.split(": ")[:2] for line in refused.stderr.splitlines()] == [
-        [str(script), "service[0].training[0].type"],
-        [str(script), "service[0].training[0].life[0].status"],
+        [f"{script}:7", "service[0].training[0].type"],
+        [f"{script}:9", "service[0].training[0].life[0].status"],
     ]
     assert refused.stdout == ""
 

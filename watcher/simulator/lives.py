@@ -1,116 +1,104 @@
-"""Random worlds: services with random trainings at a chosen pace.
+"""Random lives of trainings: their stages last as long as a distribution says, and some hang or fail.
 
 Pure: the caller draws the random numbers and seeds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from watcher.core.training.model import TRAIN_TYPES, Status
-from watcher.simulator.world import (
-    LEARNING_INTERVALS,
-    NO_HPO,
-    Life,
-    ServiceType,
-    SimulatedService,
-    Step,
-    Training,
-    World,
-)
+from watcher.core.training.model import Status
+from watcher.simulator.draws import Draw, LogNormal, require_share
+from watcher.simulator.world import Life, Step
 
-Draw = Callable[[], float]
-"""Returns the next number from 0 (inclusive) to 1 (exclusive), as ``random.Random(seed).random`` does."""
-
-_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH: Final = 11
-_NAMES: Final = ("shop-main", "news-feed", "grocery-hourly", "music-radio", "travel-deals", "video-home")
-
-_COURSES: Final = (
-    (0.75, (Status.REQUESTING, Status.WAITING, Status.LEARNING, Status.COMPLETED)),
-    (0.87, (Status.REQUESTING, Status.WAITING, Status.LEARNING, Status.LEARNING_FAILED)),
-    (0.95, (Status.REQUESTING, Status.WAITING, Status.REFINED_FAILED)),
-    (1.00, (Status.REQUESTING, Status.REQUEST_FAILED)),
-)
-"""Sequences of statuses with cumulative probabilities; three trainings in four complete."""
-
-_LACKS_RESULT: Final = 0.05
-"""The share of completed trainings without an inference result."""
+_STAGES: Final = (Status.REQUESTING, Status.WAITING, Status.LEARNING)
+_FAILURES: Final = ((0.48, Status.LEARNING_FAILED), (0.80, Status.REFINED_FAILED), (1.00, Status.REQUEST_FAILED))
+"""The ends of failed trainings with cumulative probabilities."""
+_STAGES_BEFORE: Final = {Status.REQUEST_FAILED: 1, Status.REFINED_FAILED: 2}
+"""The number of stages before an end; all others come after all stages."""
 
 
-def random_world(draw: Draw, *, services: int, pace_seconds: float, versions: int = 100) -> World:
-    """Return a world in which each service has about one change in ``pace_seconds``.
+USUAL_REQUESTING: Final = LogNormal(20.0)
+USUAL_WAITING: Final = LogNormal(60.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """The distributions from which random lives are drawn."""
+
+    learning: LogNormal
+    requesting: LogNormal = USUAL_REQUESTING
+    waiting: LogNormal = USUAL_WAITING
+    failures: float = 0.0
+    """The share of trainings that fail."""
+    hangs: float = 0.0
+    """The share of trainings of which one stage hangs."""
+    hang_seconds: float = math.inf
+    """The time that a hanging stage lasts longer; infinity means that it does not end."""
+    result: LogNormal | None = None
+    """The time from ``completed`` to the result; ``None`` means that both come at once."""
+    without_result: float = 0.0
+    """The share of completed trainings that never get a result."""
+
+    def __post_init__(self) -> None:
+        require_share("failures", self.failures)
+        require_share("hangs", self.hangs)
+        require_share("without_result", self.without_result)
+
+
+def same_pace(pace_seconds: float, *, variation: float = 0.3, failures: float = 0.25, hangs: float = 0.0) -> Course:
+    """Return a course whose three stages have the same median; a quarter of the trainings fails."""
+    stage = LogNormal(pace_seconds, variation)
+    return Course(requesting=stage, waiting=stage, learning=stage, failures=failures, hangs=hangs, without_result=0.05)
+
+
+def random_life(draw: Draw, begins_seconds: float, course: Course, factor: float = 1.0) -> Life:
+    """Return the steps of one training, from its request to its end.
 
     Args:
-        draw: the source of random numbers; the same numbers give the same world.
-        services: the number of services; every third one is of type ``interval``.
-        pace_seconds: the average time of a training in a stage.
-        versions: the number of successive versions of each type; the last one repeats for ever.
+        draw: the source of random numbers. Each life takes eight, so that another share of failures or hangs leaves
+            the durations as they are.
+        begins_seconds: the time of the request.
+        course: the distributions.
+        factor: multiplies the duration of ``learning``.
     """
-    return World(tuple(_service(draw, number, pace_seconds, versions) for number in range(services)))
+    end = _end(draw(), draw(), course)
+    durations = [stage.seconds(draw) for stage in (course.requesting, course.waiting, course.learning)]
+    durations[-1] *= factor
+    durations = durations[: _STAGES_BEFORE.get(end, len(_STAGES))]
+    hangs, place = draw() < course.hangs, draw()
+    if hangs:
+        durations[int(place * len(durations))] += course.hang_seconds
+    return Life((*_stages(begins_seconds, durations), *_last_steps(begins_seconds + sum(durations), end, draw, course)))
 
 
-def _service(draw: Draw, number: int, pace_seconds: float, versions: int) -> SimulatedService:
-    is_interval = number % 3 == 2  # noqa: PLR2004 - every third one, counted from zero
-    return SimulatedService(
-        id=_identifier(draw),
-        name=_name(number),
-        type=ServiceType.INTERVAL if is_interval else ServiceType.BATCH,
-        interval=LEARNING_INTERVALS[number % len(LEARNING_INTERVALS)] if is_interval else None,
-        trainings=tuple(
-            training for train_type in TRAIN_TYPES for training in _versions(draw, train_type, pace_seconds, versions)
-        ),
-    )
+def _end(number: float, failure: float, course: Course) -> Status:
+    if number >= course.failures:
+        return Status.COMPLETED
+    return next(status for below, status in _FAILURES if failure < below)
 
 
-def _name(number: int) -> str:
-    repetition, index = divmod(number, len(_NAMES))
-    return f"{_NAMES[index]}-{repetition + 1}" if repetition else _NAMES[index]
-
-
-def _identifier(draw: Draw) -> str:
-    return "".join(_ALPHABET[int(draw() * len(_ALPHABET))] for _ in range(_ID_LENGTH))
-
-
-def _versions(draw: Draw, train_type: str, pace_seconds: float, versions: int) -> list[Training]:
-    """Return the versions of one type: one that is completed from the start, then one after another."""
-    trainings = [_training(draw, train_type, Life((Step(0.0, Status.COMPLETED),)))]
-    begins = 4 * pace_seconds * draw()
-    for number in range(versions):
-        life = random_life(draw, begins, pace_seconds)
-        begins = life.steps[-1].after_seconds + pace_seconds * (1 + 2 * draw())
-        trainings.append(_training(draw, train_type, life if number < versions - 1 else _repeated(life, begins)))
-    return trainings
-
-
-def _repeated(life: Life, next_begins: float) -> Life:
-    return Life(life.steps, loop_seconds=next_begins - life.born_seconds)
-
-
-def random_life(draw: Draw, begins_seconds: float, pace_seconds: float) -> Life:
-    """Return the steps of one training, from its request to its end."""
+def _stages(begins_seconds: float, durations: Sequence[float]) -> Iterator[Step]:
+    """Yield the steps before the end; a stage after one without an end does not begin."""
     seconds = begins_seconds
-    steps: list[Step] = []
-    for status in _course(draw()):
-        steps.append(Step(seconds, status, _result(draw, status)))
-        seconds += pace_seconds * (0.5 + draw())
-    return Life(tuple(steps))
+    for status, duration in zip(_STAGES, durations, strict=False):
+        if math.isfinite(seconds):
+            yield Step(seconds, status)
+        seconds += duration
 
 
-def _course(number: float) -> tuple[Status, ...]:
-    return next(course for below, course in _COURSES if number < below)
-
-
-def _result(draw: Draw, status: Status) -> bool | None:
-    return False if status is Status.COMPLETED and draw() < _LACKS_RESULT else None
-
-
-def _training(draw: Draw, train_type: str, life: Life) -> Training:
-    optimized = {"is_enabled": True, "item_top_n": 20000, "min_item_cut": 5, "session_max_timestamp": 1800}
-    return Training(
-        type=train_type,
-        version=_identifier(draw),
-        life=life,
-        hp_config=optimized if train_type != "pop" and draw() < 1 / 2 else NO_HPO,
-    )
+def _last_steps(seconds: float, end: Status, draw: Draw, course: Course) -> Iterator[Step]:
+    """Yield the end, and the result where it comes later."""
+    without_result, number = draw() < course.without_result, draw()
+    if not math.isfinite(seconds):
+        return
+    is_at_once = course.result is None and not without_result
+    if end is not Status.COMPLETED or is_at_once:
+        yield Step(seconds, end)
+        return
+    yield Step(seconds, end, inference=False)
+    if course.result is not None and not without_result:
+        yield Step(seconds + course.result.seconds(lambda: number), end)

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,7 +15,9 @@ from watcher.asgi import listen, prepare, stop
 from watcher.core.secret import Secret
 from watcher.simulator import calls, control
 from watcher.simulator.app import TRANSPORT, build_app
-from watcher.simulator.lives import random_world
+from watcher.simulator.draws import LogNormal
+from watcher.simulator.lives import same_pace
+from watcher.simulator.random_world import random_world
 from watcher.simulator.script import Script, load_script
 from watcher.simulator.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, Simulator
 
@@ -87,11 +89,19 @@ class SimulatorSettings:
     script: Path | None = None
     """A script file; without one the world is random."""
     pace_seconds: float = 5.0
-    """The average time of a random training in a stage."""
+    """The median time of a random training in a stage."""
+    variation: float = 0.3
+    """The coefficient of variation of that time."""
+    failures: float = 0.25
+    """The share of random trainings that fail."""
+    hangs: float = 0.0
+    """The share of random trainings of which one stage does not end."""
+    result_after_seconds: float | None = None
+    """The median time from ``completed`` to the result; ``None`` means that both come at once."""
     services: int = 3
     """The number of random services."""
     seed: int | None = None
-    """The same seed gives the same random world."""
+    """The same seed gives the same random world, and the same random parts of a script."""
     access_key: str = SIMULATOR_ACCESS_KEY
     secret_key: Secret = Secret(SIMULATOR_SECRET_KEY)  # noqa: RUF009 - a Secret does not change
     clock_offset_seconds: float = 0.0
@@ -104,7 +114,7 @@ def build_simulator(settings: SimulatorSettings) -> Simulator:
     Raises:
     ScriptError: the script file is invalid.
     """
-    script = _random_script(settings) if settings.script is None else load_script(settings.script)
+    script = _random_script(settings) if settings.script is None else load_script(settings.script, settings.seed)
     return Simulator(
         script.world,
         faults=script.faults,
@@ -117,7 +127,12 @@ def build_simulator(settings: SimulatorSettings) -> Simulator:
 
 def _random_script(settings: SimulatorSettings) -> Script:
     draw = random.Random(settings.seed).random  # noqa: S311 - a made-up world needs no secrecy
-    return Script(random_world(draw, services=settings.services, pace_seconds=settings.pace_seconds))
+    pace_seconds, after = settings.pace_seconds, settings.result_after_seconds
+    course = replace(
+        same_pace(pace_seconds, variation=settings.variation, failures=settings.failures, hangs=settings.hangs),
+        result=None if after is None else LogNormal(after, settings.variation),
+    )
+    return Script(random_world(draw, services=settings.services, pace_seconds=pace_seconds, course=course))
 
 
 async def run_forever(settings: SimulatorSettings, started: Callable[[Running], None]) -> None:

@@ -17,8 +17,8 @@ DOCUMENT = paths.DOCS / "simulator.md"
 def faults_of(name: str) -> tuple[str, ...]:
     with pytest.raises(ScriptError) as caught:
         load_script(DATA / name)
-    assert all(line.startswith(f"{DATA / name}: ") for line in str(caught.value).splitlines())
-    return caught.value.faults
+    assert all(line.startswith(f"{DATA / name}:") for line in str(caught.value).splitlines())
+    return tuple(str(fault) for fault in caught.value.faults)
 
 
 def test_a_script_describes_services_and_trainings() -> None:
@@ -73,11 +73,12 @@ def test_an_empty_script_is_an_empty_world() -> None:
     assert (script.world.services, script.faults) == ((), ())
 
 
-def test_the_example_of_the_document_can_be_loaded() -> None:
-    text = DOCUMENT.read_text().partition("```toml\n")[2].partition("```")[0]
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_examples_of_the_document_can_be_loaded(number: int) -> None:
+    text = DOCUMENT.read_text().split("```toml\n")[number].partition("```")[0]
     script = parse_script(text, DOCUMENT)
-    assert script.world.services
-    assert script.faults
+    assert all(service.trainings for service in script.world.services)
+    assert bool(script.faults) is (number == 1)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,23 @@ def test_all_faults_of_a_script_are_reported_at_once() -> None:
         "fault[0].kind",
         "surprise",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("bad-status.toml", [9]),
+        ("bad-key.toml", [7]),
+        ("bad-twins.toml", [None]),
+        ("bad-many.toml", [4, 8, 9, 9, 11, 1]),
+        ("bad-toml.toml", [None]),
+    ],
+)
+def test_each_fault_of_a_script_names_its_line(name: str, lines: list[int | None]) -> None:
+    with pytest.raises(ScriptError) as caught:
+        load_script(DATA / name)
+    assert [fault.line for fault in caught.value.faults] == lines
+    assert str(caught.value).startswith(f"{DATA / name}: " if lines[0] is None else f"{DATA / name}:{lines[0]}: ")
 
 
 def test_a_missing_script_is_refused(tmp_path: Path) -> None:

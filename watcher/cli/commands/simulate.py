@@ -38,12 +38,34 @@ ScriptOption = Annotated[
     typer.Option("--script", "-s", metavar="FILE", help="A script in TOML; by default the trainings are random."),
 ]
 PaceOption = Annotated[
-    str, typer.Option("--pace", metavar="DURATION", help="The average time of a random training in one stage.")
+    str, typer.Option("--pace", metavar="DURATION", help="The median time of a random training in one stage.")
+]
+VariationOption = Annotated[
+    float,
+    typer.Option("--variation", min=0.0, max=10.0, metavar="NUMBER", help="The coefficient of variation of that time."),
+]
+FailuresOption = Annotated[
+    float,
+    typer.Option("--failures", min=0.0, max=1.0, metavar="SHARE", help="The share of random trainings that fail."),
+]
+HangsOption = Annotated[
+    float,
+    typer.Option("--hangs", min=0.0, max=1.0, metavar="SHARE", help="The share of them with a stage without end."),
+]
+ResultAfterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--result-after",
+        metavar="DURATION",
+        help="The median time from completed to the inference result; by default both come at once.",
+    ),
 ]
 ServicesOption = Annotated[
     int, typer.Option("--services", "-n", min=0, max=1000, help="The number of random services.")
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same random trainings.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="The same seed gives the same random trainings, also in a script.")
+]
 AccessKeyOption = Annotated[str | None, typer.Option("--access-key", metavar="KEY", help="The access key to accept.")]
 SecretKeyOption = Annotated[
     str | None,
@@ -63,6 +85,10 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     port: PortOption = 8080,
     script: ScriptOption = None,
     pace: PaceOption = "5s",
+    variation: VariationOption = 0.3,
+    failures: FailuresOption = 0.25,
+    hangs: HangsOption = 0.0,
+    result_after: ResultAfterOption = None,
     services: ServicesOption = 3,
     seed: SeedOption = None,
     access_key: AccessKeyOption = None,
@@ -72,7 +98,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Serve a simulated AiTEMS until Ctrl-C.
 
-    It checks signatures as AiTEMS does, and answers the calls that list services and that list or view trainings. Its
+    It checks signatures as AiTEMS does, and answers the calls that list or view services, trainings and updates. Its
     control endpoint changes trainings and causes faults on demand.
     """
     from watcher.core.secret import Secret
@@ -83,6 +109,10 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         port=port,
         script=script,
         pace_seconds=_seconds(pace, "--pace"),
+        variation=variation,
+        failures=failures,
+        hangs=hangs,
+        result_after_seconds=None if result_after is None else _seconds(result_after, "--result-after"),
         services=services,
         seed=seed,
         access_key=access_key or SIMULATOR_ACCESS_KEY,
@@ -100,7 +130,7 @@ def _seconds(text: str, option: str) -> float:
         seconds = read_signed_seconds(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
-    if option == "--pace" and seconds <= 0:
+    if option in {"--pace", "--result-after"} and seconds <= 0:
         raise typer.BadParameter("must be more than 0s", param_hint=option)
     return seconds
 
