@@ -7,9 +7,28 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from watcher.core.batch import Batch
 from watcher.core.delivery.state import State
 from watcher.core.routing.matcher import Matcher
 from watcher.core.routing.silence import Silence
+from watcher.core.training.model import Snapshot
+
+
+class RecordStore(Protocol):
+    """The store as the polling stage writes it."""
+
+    @property
+    def epoch(self) -> str:
+        """The store's epoch, part of every event's id."""
+        ...
+
+    async def record(self, batch: Batch) -> Sequence[Snapshot]:
+        """Write all of a batch or nothing; return its snapshots with their new revisions.
+
+        Raises:
+            NotSavedError: the store cannot be written for a while.
+        """
+        ...
 
 
 class SilenceStore(Protocol):

@@ -53,7 +53,7 @@ def _service(draw: Draw, number: int, pace_seconds: float, versions: int, course
     trainings = _updated_versions if is_interval else _versions
     return SimulatedService(
         id=identifier(draw),
-        name=_name(number),
+        name=service_name(number),
         type=ServiceType.INTERVAL if is_interval else ServiceType.BATCH,
         interval=LEARNING_INTERVALS[number % len(LEARNING_INTERVALS)] if is_interval else None,
         trainings=tuple(
@@ -64,7 +64,8 @@ def _service(draw: Draw, number: int, pace_seconds: float, versions: int, course
     )
 
 
-def _name(number: int) -> str:
+def service_name(number: int) -> str:
+    """Return the invented name of the service with this number, from 0."""
     repetition, index = divmod(number, len(_NAMES))
     return f"{_NAMES[index]}-{repetition + 1}" if repetition else _NAMES[index]
 

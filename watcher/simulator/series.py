@@ -135,11 +135,12 @@ class Series:
 
 def versions_of(draw: Draw, series: Series) -> tuple[Training, ...]:
     """Return the versions of a series, in order of time."""
-    trainings = tuple(_versions(draw, series))
+    trainings = tuple(iterate_versions(draw, series))
     return trainings if series.updates is None else with_updates(draw, series.updates, trainings)
 
 
-def _versions(draw: Draw, series: Series) -> Iterator[Training]:
+def iterate_versions(draw: Draw, series: Series) -> Iterator[Training]:
+    """Yield the versions of a series without their updates, in order of time."""
     configs = hp_configs(draw, series.type, series.hp_config, series.hp_changes)
     for number in range(series.count):
         begins = series.first_seconds + number * series.every_seconds

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import typer
 
+from watcher.cli.commands.simulate_history import history_request, write_history
 from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, say, screen
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 END: Final = help_end(
     "aitems-watcher simulate --port 8080 --services 5 --pace 10s --seed 7",
     "aitems-watcher simulate --script world.toml",
+    "aitems-watcher simulate --history 365 --services 20 --into year.db",
     statuses={
-        ExitStatus.OK: "stopped",
-        ExitStatus.FAILED: "the address cannot be used",
+        ExitStatus.OK: "stopped, or the history is written",
+        ExitStatus.FAILED: "the address cannot be used, or the file of --into exists",
+        ExitStatus.STORE: "the store cannot be written",
         ExitStatus.CONFIG: "the script file is invalid",
     },
 )
@@ -45,12 +48,24 @@ VariationOption = Annotated[
     typer.Option("--variation", min=0.0, max=10.0, metavar="NUMBER", help="The coefficient of variation of that time."),
 ]
 FailuresOption = Annotated[
-    float,
-    typer.Option("--failures", min=0.0, max=1.0, metavar="SHARE", help="The share of random trainings that fail."),
+    float | None,
+    typer.Option(
+        "--failures",
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="The share of random trainings that fail; by default 0.25, with --history 0.05.",
+    ),
 ]
 HangsOption = Annotated[
-    float,
-    typer.Option("--hangs", min=0.0, max=1.0, metavar="SHARE", help="The share of them with a stage without end."),
+    float | None,
+    typer.Option(
+        "--hangs",
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="The share of them that hang: for ever, with --history for four hours; by default 0 and 0.003.",
+    ),
 ]
 ResultAfterOption = Annotated[
     str | None,
@@ -65,6 +80,19 @@ ServicesOption = Annotated[
 ]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="The same seed gives the same random trainings, also in a script.")
+]
+HistoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--history", min=1, max=3650, metavar="DAYS", help="Write so many invented days into a new store, and exit."
+    ),
+]
+IntoOption = Annotated[
+    Path | None, typer.Option("--into", metavar="FILE", help="The store of --history; the file must not exist.")
+]
+RunsOption = Annotated[
+    int,
+    typer.Option("--runs-per-day", min=1, max=96, help="The trainings of each type of each service in --history."),
 ]
 AccessKeyOption = Annotated[str | None, typer.Option("--access-key", metavar="KEY", help="The access key to accept.")]
 SecretKeyOption = Annotated[
@@ -86,8 +114,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     script: ScriptOption = None,
     pace: PaceOption = "5s",
     variation: VariationOption = 0.3,
-    failures: FailuresOption = 0.25,
-    hangs: HangsOption = 0.0,
+    failures: FailuresOption = None,
+    hangs: HangsOption = None,
     result_after: ResultAfterOption = None,
     services: ServicesOption = 3,
     seed: SeedOption = None,
@@ -95,12 +123,21 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     secret_key: SecretKeyOption = None,
     clock_offset: OffsetOption = "0s",
     control: ControlOption = "loopback",
+    history: HistoryOption = None,
+    into: IntoOption = None,
+    runs_per_day: RunsOption = 4,
 ) -> None:
     """Serve a simulated AiTEMS until Ctrl-C.
 
     It checks signatures as AiTEMS does, and answers the calls that list or view services, trainings and updates. Its
-    control endpoint changes trainings and causes faults on demand.
+    control endpoint changes trainings and causes faults on demand. With --history it serves nothing: it fills a store
+    with events and runs, to try reports on.
     """
+    if history is not None or into is not None:
+        given = {"services": services, "runs_per_day": runs_per_day, "variation": variation}
+        given |= {"failures": failures, "hangs": hangs, "seed": seed}
+        write_history(history_request(history, into, script, given))
+        return
     from watcher.core.secret import Secret
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, SimulatorSettings
 
@@ -110,8 +147,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         script=script,
         pace_seconds=_seconds(pace, "--pace"),
         variation=variation,
-        failures=failures,
-        hangs=hangs,
+        failures=0.25 if failures is None else failures,
+        hangs=hangs or 0.0,
         result_after_seconds=None if result_after is None else _seconds(result_after, "--result-after"),
         services=services,
         seed=seed,

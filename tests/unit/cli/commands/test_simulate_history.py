@@ -1,0 +1,63 @@
+"""The options and the text of ``simulate --history``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.unit.reports.facts import plain_screen
+from watcher.cli.commands.simulate_history import HistoryRequest, Progress, history_request, show_history
+from watcher.config import load
+from watcher.operations.invented_history import HistoryCounts
+from watcher.simulator.history import HistoryPlan
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FILE = Path("year.db")
+
+
+def shown(file: Path) -> str:
+    screen, stream = plain_screen()
+    request = HistoryRequest(file=file, plan=HistoryPlan(days=365, services=2))
+    show_history(request, HistoryCounts(trainings=9, runs=8, events=30), screen)
+    return stream.getvalue()
+
+
+def test_it_counts_the_rows() -> None:
+    assert shown(FILE).splitlines()[0] == "8 runs, 30 events, 2 services, 365 days: year.db"
+
+
+@pytest.mark.parametrize("name", ["year.db", 'a "quoted" name.db', "해.db"])
+def test_the_printed_configuration_names_the_store(tmp_path: Path, name: str) -> None:
+    text = shown(tmp_path / name).partition("AiTEMS:\n\n")[2].partition("\n\n  aitems-watcher")[0]
+    config = load(Path("/nowhere/config.toml"), text=text)
+    assert config.store_path({}) == tmp_path / name
+
+
+def test_options_that_are_not_given_have_their_default() -> None:
+    request = history_request(30, FILE, None, {"services": 7, "failures": None, "seed": 3})
+    assert request == HistoryRequest(file=FILE, plan=HistoryPlan(days=30, services=7, seed=3))
+
+
+@pytest.mark.parametrize(
+    ("days", "file", "script", "message"),
+    [
+        (None, FILE, None, "needs --history"),
+        (30, None, None, "needs --into"),
+        (30, FILE, Path("world.toml"), "leave out --script"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    days: int | None, file: Path | None, script: Path | None, message: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
+        history_request(days, file, script, {"services": 1})
+
+
+def test_each_tenth_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(HistoryPlan(days=10, services=1), START)
+    for hours in (1, 23, 25, 47, 49, 240):
+        progress.show(HistoryCounts(runs=1000 * hours, recorded_until=START + timedelta(hours=hours)))
+    assert capsys.readouterr().err.splitlines() == ["10 %: 25,000 runs", "20 %: 49,000 runs"]

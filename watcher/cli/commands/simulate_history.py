@@ -1,0 +1,145 @@
+"""``simulate --history``: fill a new store with an invented history, to try the reports on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from watcher.cli.exit_status import ExitStatus, plain_errors
+from watcher.cli.runtime import run_async
+from watcher.cli.text.output import Screen, cell, say, screen
+from watcher.core.plural import counted
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from watcher.operations.invented_history import HistoryCounts
+    from watcher.simulator.history import HistoryPlan
+    from watcher.store.sqlite.database import Database
+
+ACCOUNT: Final = "main"
+_TENTHS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRequest:
+    """The file to make, and the size of its history."""
+
+    file: Path
+    plan: HistoryPlan
+
+
+def history_request(
+    days: int | None, file: Path | None, script: Path | None, given: Mapping[str, Any]
+) -> HistoryRequest:
+    """Return the request of these options; those that are ``None`` have their default.
+
+    Raises:
+        typer.BadParameter: an option lacks the one that it goes with.
+    """
+    from watcher.simulator.history import HistoryPlan
+
+    if days is None:
+        raise typer.BadParameter("needs --history", param_hint="--into")
+    if file is None:
+        raise typer.BadParameter("needs --into, the store to make", param_hint="--history")
+    if script is not None:
+        raise typer.BadParameter("a history is random, so leave out --script", param_hint="--history")
+    plan = HistoryPlan(days=days, **{name: value for name, value in given.items() if value is not None})
+    return HistoryRequest(file=file, plan=plan)
+
+
+def write_history(request: HistoryRequest) -> None:
+    """Fill a new store and show how to read it.
+
+    Raises:
+        typer.Exit: the file exists, or cannot be written.
+    """
+    from watcher.clock import Clock
+    from watcher.store.sqlite.database import open_database
+
+    if request.file.exists():
+        say(f"{request.file} exists; --into makes a new store, so name another file")
+        raise typer.Exit(ExitStatus.FAILED)
+    now = Clock().utc_now()
+    started_at = now - timedelta(days=request.plan.days)
+    with plain_errors():
+        database = open_database(request.file, purpose="simulate", now=now)
+    try:
+        counts = _recorded(database, request.plan, started_at)
+    finally:
+        database.close()
+    show_history(request, counts, screen())
+
+
+def _recorded(database: Database, plan: HistoryPlan, started_at: datetime) -> HistoryCounts:
+    from watcher.core.batch import NotSavedError
+    from watcher.operations.invented_history import record_history
+    from watcher.store.polls import PollStore
+
+    progress = Progress(plan, started_at)
+    try:
+        return run_async(record_history(PollStore(database), plan, ACCOUNT, started_at, progress.show))
+    except NotSavedError as error:
+        say(f"cannot write {database.path}: {error}; it has the history up to there")
+        raise typer.Exit(ExitStatus.STORE) from None
+
+
+class Progress:
+    """Says after each tenth how much of the history is written: a large one takes minutes."""
+
+    def __init__(self, plan: HistoryPlan, started_at: datetime) -> None:
+        self._length = timedelta(days=plan.days)
+        self._started_at = started_at
+        self._said = 0
+
+    def show(self, counts: HistoryCounts) -> None:
+        """Write a line if another tenth is recorded."""
+        if counts.recorded_until is None:
+            return
+        tenths = int(_TENTHS * (counts.recorded_until - self._started_at) / self._length)
+        if self._said < tenths < _TENTHS:
+            self._said = tenths
+            say(f"{10 * tenths} %: {counts.runs:,} runs")
+
+
+def show_history(request: HistoryRequest, counts: HistoryCounts, out: Screen) -> None:
+    """Write the size of a history, and a configuration to read it with."""
+    from watcher.store.url import sqlite_url
+
+    sizes = (
+        counted(counts.runs, "run"),
+        counted(counts.events, "event"),
+        counted(request.plan.services, "service"),
+        counted(request.plan.days, "day"),
+    )
+    out.line(cell(f"{', '.join(sizes)}: {request.file}"))
+    lines = (
+        "",
+        "Read it with this config.toml; a daemon would not find these trainings at AiTEMS:",
+        "",
+        "  [state]",
+        # A JSON string is a TOML string too.
+        f"  url = {json.dumps(sqlite_url(request.file.absolute()), ensure_ascii=False)}",
+        "",
+        f"  [account.{ACCOUNT}]",
+        '  access_key = { env = "NCP_ACCESS_KEY" }',
+        '  secret_key = { env = "NCP_SECRET_KEY" }',
+        "",
+        "  [[watch]]",
+        '  service = "*"',
+        "",
+        "  [receiver.console]",
+        '  kind = "log"',
+        "",
+        "  aitems-watcher history --config config.toml",
+    )
+    for line in lines:
+        out.line(line)
+    out.flush()
