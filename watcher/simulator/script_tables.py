@@ -235,7 +235,8 @@ class _ServiceModel(_Model):
     @model_validator(mode="after")
     def _reject_invalid(self) -> Self:
         self.service()
-        if self.type is not ServiceType.INTERVAL and any(part.update_plan for part in (*self.training, *self.series)):
+        plans = [training.update_plan for training in self.training] + [series.update_plan for series in self.series]
+        if self.type is not ServiceType.INTERVAL and any(plans):
             raise ValueError('update_plan: only for a service of type "interval"')
         return self
 

@@ -39,7 +39,7 @@ def ask(seconds: float, kind: CallKind = CallKind.UPDATES, world: World = WORLD,
     return answer(Call(kind=kind, path="/as/received", **asked), Truth(world), SimulationTime(seconds, START))
 
 
-def listed(seconds: float, **call: str) -> Any:
+def listed(seconds: float, **call: Any) -> Any:
     document: Any = ask(seconds, **call).document
     return document["updates"]
 

@@ -134,8 +134,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     with events and runs, to try reports on.
     """
     if history is not None or into is not None:
-        given = {"services": services, "runs_per_day": runs_per_day, "variation": variation}
-        given |= {"failures": failures, "hangs": hangs, "seed": seed}
+        sizes = {"services": services, "runs_per_day": runs_per_day, "seed": seed}
+        given = {**sizes, "variation": variation, "failures": failures, "hangs": hangs}
         write_history(history_request(history, into, script, given))
         return
     from watcher.core.secret import Secret

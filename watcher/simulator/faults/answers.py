@@ -146,7 +146,7 @@ def _changed(change: Callable[[Exchange, Record], None]) -> Act:
 def _records_in(document: object) -> Iterator[Record]:
     """Yield the trainings in the body of a view or of a list, or the updates in that of an update list."""
     if isinstance(document, dict):
-        candidates = document.get("updates", document.get("trains", [document]))
+        candidates = next((document[name] for name in ("trains", "updates") if name in document), [document])
         yield from (item for item in candidates if isinstance(item, dict) and _VERSIONS & item.keys())
 
 
