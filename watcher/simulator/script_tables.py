@@ -195,6 +195,12 @@ class _SeriesModel(_Model):
         self.series(None)
         return self
 
+    @model_validator(mode="after")
+    def _reject_first_update(self) -> Self:
+        if self.update_plan is not None and self.update_plan.first is not None:
+            raise ValueError("update_plan: a series has no first; its updates follow each completed version")
+        return self
+
     def series(self, interval_seconds: float | None) -> Series:
         plan = self.update_plan if interval_seconds is not None else None
         return Series(

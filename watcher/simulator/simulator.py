@@ -17,7 +17,7 @@ from watcher.simulator.faults.kinds import check_fault
 from watcher.simulator.faults.plan import Fault, FaultPlan
 from watcher.simulator.request_log import RequestLog
 from watcher.simulator.truth import StatusChange, Truth, UpdateChange
-from watcher.simulator.world import NO_HPO, SimulatedService, Step, Training, Update, World
+from watcher.simulator.world import NO_HPO, Life, SimulatedService, Step, Training, Update, World
 
 SIMULATOR_ACCESS_KEY: Final = "SIMULATORACCESSKEY01"
 SIMULATOR_SECRET_KEY: Final = "SIMULATORSECRETKEY0123456789ABCDEFGHIJKL"  # noqa: S105 - opens nothing but this
@@ -174,8 +174,9 @@ class Simulator:
         """
         training = self.truth.training_facts(service_id, train_type, train_version)
         known = {update.version: update for update in training.updates} if training else {}
-        update = known.get(update_version) or Update(version=update_version)
-        changed = replace(update.with_step(Step(self.seconds, status)), users=update.users if users is None else users)
+        step = Step(self.seconds, status)
+        update = known.get(update_version) or Update(version=update_version, life=Life((step,)))
+        changed = replace(update.with_step(step), users=update.users if users is None else users)
         return self.truth.put_update(service_id, train_type, train_version, changed)
 
     def delete_training(self, service_id: str, train_type: str, version: str) -> bool:

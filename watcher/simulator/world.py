@@ -124,15 +124,15 @@ class Update:
     """One update of a version, with its steps: an interval service trains a version again and again."""
 
     version: str
-    life: Life = field(default_factory=Life)
+    life: Life
     users: int = 1000
     """The ``inputUsersCnt`` of its result."""
     due_seconds: float | None = None
     """The planned time of its first step; ``None`` where it is not late."""
 
     def __post_init__(self) -> None:
-        if self.life.loop_seconds is not None:
-            raise ValueError("an update does not loop")
+        if self.life.loop_seconds is not None or not self.life.steps:
+            raise ValueError("an update has one step or more, and does not loop")
 
     @property
     def planned_seconds(self) -> float:

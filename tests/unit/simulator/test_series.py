@@ -175,6 +175,7 @@ def test_some_updates_begin_late() -> None:
         ('result_after = { median = "0s" }', "s.toml:14: service[0].series[0].result_after: a median is more than 0s"),
         ('result_after = { median = "1s", variation = -1.0 }', "a coefficient of variation is zero or more"),
         ('update_plan = { every = "0s", duration = { median = "1m" } }', "every: a cycle is more than 0s"),
+        ('update_plan = { first = "1h", duration = { median = "1m" } }', "update_plan: a series has no first"),
         ("update_plan = { count = 1 }", "s.toml:14: service[0].series[0].update_plan.duration: Field required"),
     ],
 )

@@ -190,6 +190,12 @@ life = [{{ at = "1h", status = "{status}" }}, {{ at = "{until}", status = "compl
 """
 
 
+@pytest.mark.parametrize("life", [Life(), Life((Step(1, "learning"),), loop_seconds=5)])
+def test_an_update_has_steps_and_does_not_loop(life: Life) -> None:
+    with pytest.raises(ValueError, match="an update has one step or more, and does not loop"):
+        Update(version="u1", life=life)
+
+
 def parsed(service_type: str = "interval", status: str = "learning", until: str = "2h") -> World:
     return parse_script(SCRIPT.format(type=service_type, status=status, until=until), Path("s.toml")).world
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from tests.unit.reports.facts import plain_screen
-from watcher.cli.commands.simulate_history import HistoryRequest, Progress, history_request, show_history
+from watcher.cli.commands.simulate_history import HistoryRequest, Progress, history_request, show_history, write_history
 from watcher.config import load
 from watcher.operations.invented_history import HistoryCounts
 from watcher.simulator.history import HistoryPlan
@@ -54,6 +54,15 @@ def test_options_that_do_not_go_together_are_refused(
 ) -> None:
     with pytest.raises(typer.BadParameter, match=message):
         history_request(days, file, script, {"services": 1})
+
+
+def test_an_existing_file_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "year.db"
+    file.write_text("mine")
+    with pytest.raises(typer.Exit):
+        write_history(HistoryRequest(file=file, plan=HistoryPlan(days=1, services=1)))
+    assert file.read_text() == "mine"
+    assert capsys.readouterr().err == f"{file} exists; --into makes a new store, so name another file\n"
 
 
 def test_each_tenth_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
