@@ -112,7 +112,7 @@ async def test_a_call_without_json_as_content_type_is_a_bad_request(running: Run
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1", "/api/v2/services", f"{API}/services/", f"{API}/services/shop/updates", f"{API}//services"]
+    "path", ["/", "/api/v1", "/api/v2/services", f"{API}/services/", f"{API}/services/shop/infers", f"{API}//services"]
 )
 async def test_an_unknown_path_is_the_gateways_404(running: Running, path: str) -> None:
     answer = await fetch(running, path, sign(path, START))
