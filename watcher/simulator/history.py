@@ -25,8 +25,8 @@ from watcher.simulator.truth import TrainingState
 from watcher.simulator.world import Training
 
 DAY_SECONDS: Final = 86_400.0
-POLL_SECONDS: Final = 60.0
-"""The time between two polls of a service."""
+POLL_SECONDS: Final = 30.0
+"""The time between two polls of a service: the default of ``interval``, so that short trainings teach too."""
 ANSWER_SECONDS: Final = 0.2
 """The time from a request to its answer."""
 
