@@ -22,7 +22,7 @@ from watcher.simulator.random_world import service_name
 from watcher.simulator.records import training_record
 from watcher.simulator.series import Series, Trend, iterate_versions
 from watcher.simulator.truth import TrainingState
-from watcher.simulator.world import Training
+from watcher.simulator.world import SimulatedService, Training, World
 
 DAY_SECONDS: Final = 86_400.0
 POLL_SECONDS: Final = 30.0
@@ -31,6 +31,7 @@ ANSWER_SECONDS: Final = 0.2
 """The time from a request to its answer."""
 
 _USUAL_SECONDS: Final[Mapping[str, float]] = {"personalRecommend": 3300.0, "relatedItem": 2400.0, "pop": 720.0}
+_DAYS_AFTER: Final = 30
 _HANG_SECONDS: Final = 4 * 3600.0
 _RESULT: Final = LogNormal(120.0)
 _WITHOUT_RESULT: Final = 0.01
@@ -96,6 +97,26 @@ def history_answers(plan: HistoryPlan, started_at: datetime) -> Iterator[History
     return heapq.merge(*answers, key=lambda answer: answer.asked_seconds)
 
 
+def history_world(plan: HistoryPlan) -> World:
+    """Return the same services and trainings as a world, with further versions for some days after the history."""
+    return World(tuple(_service(plan, number) for number in range(plan.services)))
+
+
+def _service(plan: HistoryPlan, number: int) -> SimulatedService:
+    trainings = (
+        training
+        for train_type in TRAIN_TYPES
+        for training in _versions(plan, number, train_type, plan.days + _DAYS_AFTER)
+    )
+    return SimulatedService(id=_service_id(plan, number), name=service_name(number), trainings=tuple(trainings))
+
+
+def _versions(plan: HistoryPlan, number: int, train_type: str, days: int) -> Iterator[Training]:
+    """Yield the versions of so many days; further days change nothing in the earlier ones."""
+    draw = _draw(plan, number, train_type)
+    return iterate_versions(draw, _series(draw, plan, number, train_type, days))
+
+
 def _service_id(plan: HistoryPlan, number: int) -> str:
     return identifier(_draw(plan, number))
 
@@ -107,24 +128,23 @@ def _draw(plan: HistoryPlan, *place: object) -> Draw:
 def _answers_of_series(
     plan: HistoryPlan, number: int, train_type: str, started_at: datetime
 ) -> Iterator[HistoryAnswer]:
-    draw = _draw(plan, number, train_type)
     service, name = _service_id(plan, number), service_name(number)
     polled_from = POLL_SECONDS * _draw(plan, number, "poll")()
-    series = _series(draw, plan, number, train_type)
-    changes = (_changes(training, polled_from, plan.seconds) for training in iterate_versions(draw, series))
+    trainings = _versions(plan, number, train_type, plan.days)
+    changes = (_changes(training, polled_from, plan.seconds) for training in trainings)
     for seconds, state, is_last in _in_order(changes):
         record = training_record(service, state, started_at)
         yield HistoryAnswer(asked_seconds=seconds, service_name=name, record=record, is_last=is_last)
 
 
-def _series(draw: Draw, plan: HistoryPlan, number: int, train_type: str) -> Series:
+def _series(draw: Draw, plan: HistoryPlan, number: int, train_type: str, days: int) -> Series:
     every = DAY_SECONDS / plan.runs_per_day
     usual = _USUAL_SECONDS[train_type] * 4 ** (draw() - 0.5)
     return Series(
         type=train_type,
         every_seconds=every,
         first_seconds=every * draw(),
-        count=plan.days * plan.runs_per_day,
+        count=days * plan.runs_per_day,
         course=Course(
             learning=LogNormal(usual, plan.variation),
             failures=plan.failures,

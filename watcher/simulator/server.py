@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +17,7 @@ from watcher.core.secret import Secret
 from watcher.simulator import calls, control
 from watcher.simulator.app import TRANSPORT, build_app
 from watcher.simulator.draws import LogNormal
+from watcher.simulator.history import HistoryPlan, history_world
 from watcher.simulator.lives import same_pace
 from watcher.simulator.random_world import random_world
 from watcher.simulator.script import Script, load_script
@@ -88,6 +90,10 @@ class SimulatorSettings:
     port: int = 8080
     script: Path | None = None
     """A script file; without one the world is random."""
+    history: HistoryPlan | None = None
+    """The plan of a history whose trainings are served, in place of a script."""
+    began_at: datetime | None = None
+    """The start of that history, UTC."""
     pace_seconds: float = 5.0
     """The median time of a random training in a stage."""
     variation: float = 0.3
@@ -114,7 +120,7 @@ def build_simulator(settings: SimulatorSettings) -> Simulator:
     Raises:
     ScriptError: the script file is invalid.
     """
-    script = _random_script(settings) if settings.script is None else load_script(settings.script, settings.seed)
+    script = _script(settings)
     return Simulator(
         script.world,
         faults=script.faults,
@@ -122,7 +128,14 @@ def build_simulator(settings: SimulatorSettings) -> Simulator:
         seed=settings.seed,
         clock_offset_seconds=settings.clock_offset_seconds,
         control=settings.control,
+        began_at=settings.began_at,
     )
+
+
+def _script(settings: SimulatorSettings) -> Script:
+    if settings.history is not None:
+        return Script(history_world(settings.history))
+    return _random_script(settings) if settings.script is None else load_script(settings.script, settings.seed)
 
 
 def _random_script(settings: SimulatorSettings) -> Script:

@@ -55,7 +55,7 @@ class DatedChange:
 
 
 class Simulator:
-    """A simulated AiTEMS account; its time begins when the object is created.
+    """A simulated AiTEMS account; its time begins when the object is created, or earlier.
 
     Args:
         world: the scripted services and trainings.
@@ -65,6 +65,7 @@ class Simulator:
         seed: the seed of the random numbers for faults with a rate.
         clock_offset_seconds: the lead of the server's own wall clock; negative if it is behind.
         control: the clients that may use the control endpoint.
+        began_at: the UTC time at which its time began; ``None`` means now.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a user may choose, all have defaults
@@ -77,6 +78,7 @@ class Simulator:
         seed: int | None = None,
         clock_offset_seconds: float = 0.0,
         control: ControlAccess = ControlAccess.LOOPBACK,
+        began_at: datetime | None = None,
     ) -> None:
         self.truth = Truth(world or World())
         self.faults = FaultPlan()
@@ -86,9 +88,11 @@ class Simulator:
         self.control = control
         self._clock = clock or Clock()
         self._random = random.Random(seed)  # noqa: S311 - which request a fault strikes is no secret
-        self._started_monotonic = self._clock.monotonic()
-        self.started_at = self._clock.utc_now()
+        now = self._clock.utc_now()
+        self.started_at = began_at or now
         """The start of the simulator's time in UTC, by the true clock."""
+        age_seconds = (now - self.started_at).total_seconds()
+        self._started_monotonic = self._clock.monotonic() - age_seconds
         for fault in faults:
             self.add_fault(fault)
 

@@ -13,7 +13,14 @@ from urllib.parse import quote
 
 import typer
 
-from watcher.cli.commands.simulate_history import history_request, write_history
+from watcher.cli.commands.simulate_history import (
+    WrittenHistory,
+    history_request,
+    show_history,
+    show_size,
+    state_lines,
+    write_history,
+)
 from watcher.cli.exit_status import ExitStatus, help_end
 from watcher.cli.runtime import run_async, stop_on_signals
 from watcher.cli.text.output import Screen, say, screen
@@ -32,6 +39,7 @@ END: Final = help_end(
         ExitStatus.CONFIG: "the script file is invalid",
     },
 )
+EVERY_SERVICE: Final = "*"
 NO_SERVICE: Final = "6wxgu1abcde"
 
 HostOption = Annotated[str, typer.Option("--host", "-H", metavar="ADDRESS", help="The address to listen on.")]
@@ -90,6 +98,10 @@ HistoryOption = Annotated[
 IntoOption = Annotated[
     Path | None, typer.Option("--into", metavar="FILE", help="The store of --history; the file must not exist.")
 ]
+ServeOption = Annotated[
+    bool,
+    typer.Option("--serve", help="After --history, serve its trainings, so that a daemon can go on from the store."),
+]
 RunsOption = Annotated[
     int,
     typer.Option("--runs-per-day", min=1, max=96, help="The trainings of each type of each service in --history."),
@@ -126,18 +138,22 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     history: HistoryOption = None,
     into: IntoOption = None,
     runs_per_day: RunsOption = 4,
+    serve: ServeOption = False,
 ) -> None:
     """Serve a simulated AiTEMS until Ctrl-C.
 
     It checks signatures as AiTEMS does, and answers the calls that list or view services, trainings and updates. Its
-    control endpoint changes trainings and causes faults on demand. With --history it serves nothing: it fills a store
-    with events and runs, to try reports on.
+    control endpoint changes trainings and causes faults on demand. With --history it fills a store with events and
+    runs, to try reports on; then it serves only with --serve.
     """
-    if history is not None or into is not None:
+    written: WrittenHistory | None = None
+    if history is not None or into is not None or serve:
         sizes = {"services": services, "runs_per_day": runs_per_day, "seed": seed}
         given = {**sizes, "variation": variation, "failures": failures, "hangs": hangs}
-        write_history(history_request(history, into, script, given))
-        return
+        written = write_history(history_request(history, into, script, given))
+        if not serve:
+            show_history(written, screen())
+            return
     from watcher.core.secret import Secret
     from watcher.simulator import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY, ControlAccess, SimulatorSettings
 
@@ -145,6 +161,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         host=host,
         port=port,
         script=script,
+        history=written.request.plan if written else None,
+        began_at=written.began_at if written else None,
         pace_seconds=_seconds(pace, "--pace"),
         variation=variation,
         failures=0.25 if failures is None else failures,
@@ -157,7 +175,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         clock_offset_seconds=_seconds(clock_offset, "--clock-offset"),
         control=ControlAccess(control),
     )
-    _serve(settings)
+    _serve(settings, written)
 
 
 def _seconds(text: str, option: str) -> float:
@@ -172,11 +190,11 @@ def _seconds(text: str, option: str) -> float:
     return seconds
 
 
-def _serve(settings: SimulatorSettings) -> None:
+def _serve(settings: SimulatorSettings, written: WrittenHistory | None) -> None:
     from watcher.simulator import ScriptError
 
     try:
-        run_async(_until_stopped(settings))
+        run_async(_until_stopped(settings, written))
     except ScriptError as error:
         say(f"{error}")
         raise typer.Exit(ExitStatus.CONFIG) from None
@@ -186,13 +204,13 @@ def _serve(settings: SimulatorSettings) -> None:
         raise typer.Exit(ExitStatus.FAILED) from None
 
 
-async def _until_stopped(settings: SimulatorSettings) -> None:
+async def _until_stopped(settings: SimulatorSettings, written: WrittenHistory | None) -> None:
     from watcher.simulator import run_forever
 
     stop = asyncio.Event()
     stop_on_signals(stop)
     out = screen()
-    serving = asyncio.create_task(run_forever(settings, lambda running: show_running(running, settings, out)))
+    serving = asyncio.create_task(run_forever(settings, lambda running: show_running(running, settings, out, written)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     serving.cancel()
@@ -201,9 +219,13 @@ async def _until_stopped(settings: SimulatorSettings) -> None:
         await serving
 
 
-def show_running(running: Running, settings: SimulatorSettings, out: Screen) -> None:
+def show_running(
+    running: Running, settings: SimulatorSettings, out: Screen, written: WrittenHistory | None = None
+) -> None:
     """Write the simulator's addresses and keys, and how to watch and change it."""
     secret = settings.secret_key.reveal()
+    if written is not None:
+        show_size(written, out)
     lines = (
         "A simulated AiTEMS account is being served; Ctrl-C ends it.",
         "",
@@ -218,7 +240,8 @@ def show_running(running: Running, settings: SimulatorSettings, out: Screen) -> 
         "",
         "Watch it with this config.toml:",
         "",
-        *_configuration(running),
+        *(state_lines(written.request.file) if written else ()),
+        *_configuration(running, EVERY_SERVICE if written else _service(running)),
         "",
         "and these variables:",
         "",
@@ -242,7 +265,7 @@ def _curl(running: Running) -> tuple[str, ...]:
     )
 
 
-def _configuration(running: Running) -> tuple[str, ...]:
+def _configuration(running: Running, service: str) -> tuple[str, ...]:
     return (
         "  [account.main]",
         f'  base_url = "{running.base_url}"',
@@ -251,8 +274,8 @@ def _configuration(running: Running) -> tuple[str, ...]:
         "",
         "  [[watch]]",
         # A JSON string is a TOML string too.
-        f"  service = {json.dumps(_service(running), ensure_ascii=False)}",
-        '  interval = "2s"',
+        f"  service = {json.dumps(service, ensure_ascii=False)}",
+        *(() if service == EVERY_SERVICE else ('  interval = "2s"',)),
         "",
         "  [receiver.console]",
         '  kind = "log"',

@@ -13,7 +13,7 @@ import typer
 
 from watcher.cli.exit_status import ExitStatus, plain_errors
 from watcher.cli.runtime import run_async
-from watcher.cli.text.output import Screen, cell, say, screen
+from watcher.cli.text.output import Screen, cell, say
 from watcher.core.plural import counted
 
 if TYPE_CHECKING:
@@ -35,6 +35,17 @@ class HistoryRequest:
     plan: HistoryPlan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenHistory:
+    """A history in a store."""
+
+    request: HistoryRequest
+    began_at: datetime
+    """The start of the history, UTC."""
+    runs: int
+    events: int
+
+
 def history_request(
     days: int | None, file: Path | None, script: Path | None, given: Mapping[str, Any]
 ) -> HistoryRequest:
@@ -46,7 +57,7 @@ def history_request(
     from watcher.simulator.history import HistoryPlan
 
     if days is None:
-        raise typer.BadParameter("needs --history", param_hint="--into")
+        raise typer.BadParameter("needs --history", param_hint="--into" if file else "--serve")
     if file is None:
         raise typer.BadParameter("needs --into, the store to make", param_hint="--history")
     if script is not None:
@@ -55,8 +66,8 @@ def history_request(
     return HistoryRequest(file=file, plan=plan)
 
 
-def write_history(request: HistoryRequest) -> None:
-    """Fill a new store and show how to read it.
+def write_history(request: HistoryRequest) -> WrittenHistory:
+    """Fill a new store with a history that ends now.
 
     Raises:
         typer.Exit: the file exists, or cannot be written.
@@ -75,7 +86,7 @@ def write_history(request: HistoryRequest) -> None:
         counts = _recorded(database, request.plan, started_at)
     finally:
         database.close()
-    show_history(request, counts, screen())
+    return WrittenHistory(request=request, began_at=started_at, runs=counts.runs, events=counts.events)
 
 
 def _recorded(database: Database, plan: HistoryPlan, started_at: datetime) -> HistoryCounts:
@@ -109,25 +120,34 @@ class Progress:
             say(f"{10 * tenths} %: {counts.runs:,} runs")
 
 
-def show_history(request: HistoryRequest, counts: HistoryCounts, out: Screen) -> None:
-    """Write the size of a history, and a configuration to read it with."""
+def show_size(written: WrittenHistory, out: Screen) -> None:
+    """Write the size of a history."""
+    plan = written.request.plan
+    sizes = (
+        counted(written.runs, "run"),
+        counted(written.events, "event"),
+        counted(plan.services, "service"),
+        counted(plan.days, "day"),
+    )
+    out.line(cell(f"{', '.join(sizes)}: {written.request.file}"))
+
+
+def state_lines(file: Path) -> tuple[str, ...]:
+    """Return the lines of a configuration that name the store."""
     from watcher.store.url import sqlite_url
 
-    sizes = (
-        counted(counts.runs, "run"),
-        counted(counts.events, "event"),
-        counted(request.plan.services, "service"),
-        counted(request.plan.days, "day"),
-    )
-    out.line(cell(f"{', '.join(sizes)}: {request.file}"))
+    # A JSON string is a TOML string too.
+    return ("  [state]", f"  url = {json.dumps(sqlite_url(file.absolute()), ensure_ascii=False)}", "")
+
+
+def show_history(written: WrittenHistory, out: Screen) -> None:
+    """Write the size of a history, and a configuration to read it with."""
+    show_size(written, out)
     lines = (
         "",
-        "Read it with this config.toml; a daemon would not find these trainings at AiTEMS:",
+        "Read it with this config.toml; a daemon would need --serve to find these trainings:",
         "",
-        "  [state]",
-        # A JSON string is a TOML string too.
-        f"  url = {json.dumps(sqlite_url(request.file.absolute()), ensure_ascii=False)}",
-        "",
+        *state_lines(written.request.file),
         f"  [account.{ACCOUNT}]",
         '  access_key = { env = "NCP_ACCESS_KEY" }',
         '  secret_key = { env = "NCP_SECRET_KEY" }',

@@ -9,9 +9,18 @@ import pytest
 import typer
 
 from tests.unit.reports.facts import plain_screen
-from watcher.cli.commands.simulate_history import HistoryRequest, Progress, history_request, show_history, write_history
+from watcher.cli.commands.simulate import show_running
+from watcher.cli.commands.simulate_history import (
+    HistoryRequest,
+    Progress,
+    WrittenHistory,
+    history_request,
+    show_history,
+    write_history,
+)
 from watcher.config import load
 from watcher.operations.invented_history import HistoryCounts
+from watcher.simulator import Running, Simulator, SimulatorSettings
 from watcher.simulator.history import HistoryPlan
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,9 +29,13 @@ FILE = Path("year.db")
 
 def shown(file: Path) -> str:
     screen, stream = plain_screen()
-    request = HistoryRequest(file=file, plan=HistoryPlan(days=365, services=2))
-    show_history(request, HistoryCounts(trainings=9, runs=8, events=30), screen)
+    show_history(written_to(file), screen)
     return stream.getvalue()
+
+
+def written_to(file: Path) -> WrittenHistory:
+    request = HistoryRequest(file=file, plan=HistoryPlan(days=365, services=2))
+    return WrittenHistory(request=request, began_at=START, runs=8, events=30)
 
 
 def test_it_counts_the_rows() -> None:
@@ -31,9 +44,19 @@ def test_it_counts_the_rows() -> None:
 
 @pytest.mark.parametrize("name", ["year.db", 'a "quoted" name.db', "해.db"])
 def test_the_printed_configuration_names_the_store(tmp_path: Path, name: str) -> None:
-    text = shown(tmp_path / name).partition("AiTEMS:\n\n")[2].partition("\n\n  aitems-watcher")[0]
+    text = shown(tmp_path / name).partition("trainings:\n\n")[2].partition("\n\n  aitems-watcher")[0]
     config = load(Path("/nowhere/config.toml"), text=text)
     assert config.store_path({}) == tmp_path / name
+
+
+def test_a_served_history_prints_a_configuration_for_the_daemon() -> None:
+    screen, stream = plain_screen()
+    show_running(Running(Simulator(), "127.0.0.1", 4321), SimulatorSettings(), screen, written_to(Path("/tmp/y.db")))  # noqa: S108
+    text = stream.getvalue().partition("config.toml:\n\n")[2].partition("\n\nand these")[0]
+    config = load(Path("/nowhere/config.toml"), text=text)
+    assert config.store_path({}) == Path("/tmp/y.db")  # noqa: S108
+    assert [watch.service for watch in config.watches] == ["*"]
+    assert config.accounts["main"].base_url == "http://127.0.0.1:4321/api/v1"
 
 
 def test_options_that_are_not_given_have_their_default() -> None:
@@ -45,6 +68,7 @@ def test_options_that_are_not_given_have_their_default() -> None:
     ("days", "file", "script", "message"),
     [
         (None, FILE, None, "needs --history"),
+        (None, None, None, "needs --history"),
         (30, None, None, "needs --into"),
         (30, FILE, Path("world.toml"), "leave out --script"),
     ],
