@@ -213,6 +213,26 @@ def test_a_limit_survives_a_restart_and_the_time_without_the_daemon_does_not_cou
     assert stuck[0].before - START > timedelta(hours=6, minutes=50)
 
 
+@pytest.mark.parametrize("hours", [72, 1, -1])
+def test_a_step_of_the_wall_clock_makes_nothing_stuck_and_delays_nothing(tmp_path: Path, hours: int) -> None:
+    async def main(clock: VirtualClock) -> list[float]:
+        api, receiver = FakeApi(clock, services=["s1"]), FakeReceiver()
+        planned = polls(StuckRules(usual=timedelta(hours=3)))
+        async with running_pipeline(tmp_path, api, receiver, planned, tick_seconds=TICK_SECONDS):
+            await asyncio.sleep(MINUTE)
+            api.trainings["s1", "v1"] = "learning"
+            await asyncio.sleep(HOUR)
+            clock.step += timedelta(hours=hours)
+            api.date_offset -= timedelta(hours=hours)
+            await asyncio.sleep(6 * HOUR)
+        assert broken_invariants(tmp_path, api, receiver, stepped=True) == []
+        kinds = zip(receiver.kinds, receiver.times, strict=True)
+        return [seconds for kind, seconds in kinds if kind == "stuck"]
+
+    (stuck,) = run(main)
+    assert 3 * HOUR < stuck < 3.2 * HOUR
+
+
 def test_a_training_that_the_first_poll_found_is_reported_by_the_time_that_it_was_watched(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> list[Event]:
         api, receiver = FakeApi(clock, trainings={("s1", "v1"): "learning"}), FakeReceiver()

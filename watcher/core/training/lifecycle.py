@@ -230,7 +230,9 @@ def _unchanged(known: Snapshot, observation: Observation, context: DecisionConte
     if known.run is None:
         return Decision(snapshot=snapshot, reason=reason)
     run = after_gap(known.run, known.seen_after, context.polling_since)
-    run, facts = after_limits(replace(snapshot, run=run), run, context.stuck_rules, observation.asked_at)
+    # A wall clock that was set back during the request says nothing about how long the stage has taken.
+    asked_at = min(observation.asked_at, now)
+    run, facts = after_limits(replace(snapshot, run=run), run, context.stuck_rules, asked_at)
     decision = Decision(snapshot=replace(snapshot, run=run), reason=reason)
     return decision if facts is None else _stuck(decision.snapshot, facts, observation, context, now)
 

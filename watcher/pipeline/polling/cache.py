@@ -76,6 +76,10 @@ class PollCache:
             return [known[poll.training]] if poll.training in refs else []
         return [known[ref] for ref in refs if poll.concerns(ref)]
 
+    def all_in_progress(self) -> list[Snapshot]:
+        """Return every training that has a run in progress."""
+        return [self._services[service][ref] for service, refs in self._in_progress.items() for ref in refs]
+
     def has_poll(self, key: str) -> bool:
         """Return whether there is a state of a poll."""
         return key in self._polls

@@ -12,6 +12,7 @@ from watcher.core.polling.result import Cause, PollFailure, PollState
 from watcher.pipeline.polling.ask import Caller
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.catch_up import CatchUps
+from watcher.pipeline.polling.clock_steps import ClockSteps
 from watcher.pipeline.polling.confirm import Confirmer, Spawn
 from watcher.pipeline.polling.decider import Changes, Decider
 from watcher.pipeline.polling.discovery import Discovery
@@ -65,6 +66,7 @@ class PollRunner:
         self._recorder = recorder
         self._clock = clock
         self._on_group = on_group
+        self._clock_steps = ClockSteps(cache, clock)
         self._decider = Decider(cache, incident_monitor, clock)
         self._caller = Caller(clock)
         self._confirmer = Confirmer(self._decider, self._caller, self._record, spawn)
@@ -192,6 +194,7 @@ class PollRunner:
         """Record the decision about a result, unless a reload has retired the target meanwhile."""
 
         def decide_now() -> Changes:
+            self._clock_steps.correct()
             # Only in its turn: a reload or an earlier result may change the context while this one waits.
             return Changes() if target.retired else decide(self._context(target))
 

@@ -47,6 +47,8 @@ from watcher.core.routing.routes import Routes
 from watcher.core.routing.silence import EXEMPT, Silence
 from watcher.core.secret import Secret
 from watcher.core.training.model import ServiceRef
+from watcher.core.training.run import WITHOUT_CHANGE
+from watcher.core.training.stuck_rules import StuckRules
 from watcher.core.training.transitions import NEEDS_CONFIRMATION, Transition, transition_between
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.delivery.pace import ChannelPace
@@ -221,12 +223,15 @@ class Plan:
     interval_seconds: int = INTERVAL_SECONDS
     labels: tuple[tuple[str, str], ...] = ()
     receivers: tuple[str, ...] = RECEIVERS
+    stuck_seconds: int | None = None
+    """The limit of each stage; without it, limits are learned."""
 
     @property
     def polls(self) -> list[Poll]:
         """A list call for each service."""
         polls = service_polls(self.services, self.interval_seconds, self.interval_seconds)
-        return [replace(poll, naming=Naming(labels=dict(self.labels))) for poll in polls]
+        limit = None if self.stuck_seconds is None else StuckRules(usual=timedelta(seconds=self.stuck_seconds))
+        return [replace(poll, naming=Naming(labels=dict(self.labels), stuck_rules=limit)) for poll in polls]
 
     @property
     def routes(self) -> Routes:
@@ -238,6 +243,7 @@ PLANS: Final = st.builds(
     Plan,
     services=st.sampled_from((SERVICES, *((service,) for service in SERVICES))),
     interval_seconds=st.sampled_from((INTERVAL_SECONDS, INTERVAL_SECONDS // 2)),
+    stuck_seconds=st.sampled_from((None, 100, 5000)),
     labels=st.sampled_from(((), (("env", "prod"),))),
     receivers=st.sampled_from((RECEIVERS, *((receiver,) for receiver in RECEIVERS))),
 )
@@ -605,7 +611,8 @@ class AnyOrder(RuleBasedStateMachine):
         }
         for item in history:
             # Events about receivers have no training.
-            if item.event.incident is None and item.event.version is not None:
+            is_change = item.event.incident is None and item.event.kind not in WITHOUT_CHANGE
+            if is_change and item.event.version is not None:
                 models[item.event.service or "", item.event.version].announced.append(item.event.to_status or "")
         return models
 
