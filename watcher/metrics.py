@@ -24,6 +24,8 @@ from watcher.core.health.liveness import LoopMonitor
 from watcher.core.health.readiness import HealthStats, NotReady, NotReadyReason, TrainingInProgress
 from watcher.core.messages.reasons import reason_text
 from watcher.core.observer import Observer
+from watcher.core.training.run import WITHOUT_CHANGE, outcome_of
+from watcher.core.training.stuck import RunInProgress
 
 PREFIX: Final = "aitems_watcher_"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -47,6 +49,7 @@ class Reading:
     """``None`` if the store cannot be read."""
     reasons: Sequence[NotReadyReason]
     log_lines_dropped: int = 0
+    in_progress: Sequence[RunInProgress] = ()
 
 
 class Metrics(Observer):
@@ -66,6 +69,7 @@ class Metrics(Observer):
             "poll_lateness_seconds", "Delay between the due time and the start of a poll.", LATENESS_BUCKETS
         )
         self._events = self._counter("events", "Routed events, by kind.", "kind")
+        self._runs = self._counter("runs", "Runs that ended, by outcome.", "account", "service", "type", "outcome")
         self._bounds = self._histogram(
             "change_bounds_seconds",
             "Time from the last poll with the old status to the first with the new one.",
@@ -114,8 +118,10 @@ class Metrics(Observer):
     def routed(self, event: Event) -> None:
         """Count an event; for a change of status, also record the width of its bounds and the detection delay."""
         self._events.labels(event.kind.value).inc()
-        if event.version is None or event.to_status is None:
+        if event.version is None or event.to_status is None or event.kind in WITHOUT_CHANGE:
             return
+        if (outcome := outcome_of(event.from_status, event.to_status)) is not None:
+            self._runs.labels(event.account, event.service, event.training_type, outcome.value).inc()
         late = "true" if event.late else "false"
         self._bounds.labels(late).observe(max((event.before - event.after).total_seconds(), 0.0))
         self._delay.labels(late).observe(max((event.recorded_at - event.after).total_seconds(), 0.0))
@@ -198,6 +204,8 @@ class _CurrentState(Collector):
             states.add_metric([not_ready.value], float(not_ready in current))
         yield states
         yield _single("ready", "1 while /readyz answers 200.", float(not reading.reasons))
+        for make in _OF_RUNS:
+            yield make(reading.in_progress)
         lost = CounterMetricFamily(PREFIX + "log_lines_dropped", "Log lines that standard output did not take.")
         lost.add_metric([], reading.log_lines_dropped)
         yield lost
@@ -230,7 +238,34 @@ def _in_progress_since(health_stats: HealthStats, _at: datetime) -> Metric:
     return family
 
 
-def _training_labels(training: TrainingInProgress) -> list[str]:
+def _expected_ends(runs: Sequence[RunInProgress]) -> Metric:
+    text = "Unix time at which a training in progress was expected to end when it got into its stage."
+    family = _family("training_expected_end_seconds", text, *TRAINING_LABELS)
+    for run in runs:
+        if run.expected_end is not None:
+            family.add_metric(_training_labels(run), run.expected_end.timestamp())
+    return family
+
+
+def _deadlines(runs: Sequence[RunInProgress]) -> Metric:
+    text = "Unix time at which a training in progress may be stuck next."
+    family = _family("training_stuck_at_seconds", text, *TRAINING_LABELS)
+    for run in runs:
+        if run.deadline is not None:
+            family.add_metric(_training_labels(run), run.deadline.timestamp())
+    return family
+
+
+def _stuck(runs: Sequence[RunInProgress]) -> Metric:
+    text = "1 for each training that may be stuck, 2 after three times its limit; the series ends when it changes."
+    family = _family("training_stuck", text, *TRAINING_LABELS)
+    for run in runs:
+        if run.stuck_level:
+            family.add_metric(_training_labels(run), run.stuck_level)
+    return family
+
+
+def _training_labels(training: TrainingInProgress | RunInProgress) -> list[str]:
     ref = training.ref
     return [ref.account, ref.service, ref.type, ref.version, training.status]
 
@@ -288,6 +323,7 @@ def _store_size(health_stats: HealthStats, _at: datetime) -> Metric:
     return _single("store_bytes", "Size of the store's file and its write-ahead log.", health_stats.store_bytes)
 
 
+_OF_RUNS: Final = (_expected_ends, _deadlines, _stuck)
 _OF_STORE: Final[tuple[Callable[[HealthStats, datetime], Metric], ...]] = (
     _in_progress,
     _in_progress_since,

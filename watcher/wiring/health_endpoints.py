@@ -43,6 +43,7 @@ class HealthReporter:
         self._store_url = store_url
         self._metrics = metrics
         self._first_round = pipeline.poller.first_round
+        self._in_progress = pipeline.poller.in_progress
         self._store_outage = pipeline.store_outage
         self._clock = runtime.clock
         self._output = runtime.output
@@ -71,6 +72,7 @@ class HealthReporter:
             health_stats=self._health_stats,
             reasons=reasons,
             log_lines_dropped=self._output.dropped,
+            in_progress=self._in_progress(),
         )
 
     def late_loops(self) -> Mapping[str, float]:

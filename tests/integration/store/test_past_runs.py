@@ -71,7 +71,7 @@ async def test_a_run_in_progress_is_read_as_it_was_written(
     hanging = CurrentRun(
         start=start,
         stages=stages,
-        limits=LearnedLimits(stage=None, run=StuckLimit(first=90 * MINUTE, runs=8)),
+        limits=LearnedLimits(stage=None, run=StuckLimit(first=90 * MINUTE, runs=8), expected_end=NOW),
         stage_level=1,
         run_level=2,
         unpolled_in_stage=MINUTE,

@@ -113,6 +113,8 @@ async def test_the_metrics_show_the_work_of_the_stages(external: ExternalService
     assert found['aitems_watcher_requests_total{account="main"}'] >= 3
     assert found['aitems_watcher_requests_allowed_per_second{account="main"}'] == 100.0
     assert found['aitems_watcher_detection_delay_seconds_count{late="false"}'] == 2
+    run = f'aitems_watcher_runs_total{{account="main",outcome="completed",service="{SERVICE}",type="pop"}}'
+    assert found[run] == 1
     assert found["aitems_watcher_poll_lateness_seconds_count"] >= 3
     assert found["aitems_watcher_store_bytes"] > 4096
     assert found["aitems_watcher_config_last_reload_successful"] == 1

@@ -59,6 +59,8 @@ class LearnedLimits:
     stage: StuckLimit | None = None
     """``None`` where too few runs are known."""
     run: StuckLimit | None = None
+    expected_end: datetime | None = None
+    """The median of the expected end at that time, UTC; ``None`` where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,10 +146,14 @@ def compared(run: EndedRun, earlier: EarlierRuns, samples: Samples, config: Mapp
     )
 
 
-def learned_limits(run: CurrentRun, samples: Samples) -> LearnedLimits:
+def learned_limits(run: CurrentRun, samples: Samples, now: datetime) -> LearnedLimits:
     """Return the limits of a run's present stage and of the run; none where the group has fewer than 5 runs."""
-    stage = samples.stage(run.stage.status)
-    return LearnedLimits(stage=None if stage is None else learned_limit(stage), run=samples.limit)
+    stage, end = samples.stage(run.stage.status), end_facts(run, samples, now)
+    return LearnedLimits(
+        stage=None if stage is None else learned_limit(stage),
+        run=samples.limit,
+        expected_end=None if end is None else end.median,
+    )
 
 
 def end_facts(run: CurrentRun, samples: Samples, now: datetime) -> EndFacts | None:

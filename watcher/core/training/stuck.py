@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from watcher.core.training.comparison import StuckFacts
 from watcher.core.training.current_run import Bounds, CurrentRun, StuckReport
-from watcher.core.training.model import Snapshot
+from watcher.core.training.model import Snapshot, TrainingRef
 from watcher.core.training.stuck_limit import StuckLevel, StuckLimit
 from watcher.core.training.stuck_rules import StuckRule, StuckRules
 
@@ -39,6 +39,33 @@ class LimitInForce:
         if self.reached >= StuckLevel.SECOND:
             return None
         return self.since.before + self.unpolled + self.limit.of(StuckLevel(self.reached + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInProgress:
+    """A run that goes on, as metrics show it."""
+
+    ref: TrainingRef
+    status: str
+    expected_end: datetime | None
+    """UTC; ``None`` where too few earlier runs are known."""
+    deadline: datetime | None
+    """The time at which it may be stuck next, UTC; ``None`` where no limit is known, or the last has passed."""
+    stuck_level: int
+    """The level of ``stuck`` that its present stage has reached; 0 for none."""
+
+
+def run_in_progress(snapshot: Snapshot, rules: StuckRules) -> RunInProgress:
+    """Return the facts of a training in progress."""
+    run = snapshot.run
+    limits = None if run is None else run.limits
+    return RunInProgress(
+        ref=snapshot.ref,
+        status=snapshot.status or "",
+        expected_end=None if limits is None else limits.expected_end,
+        deadline=next_deadline(snapshot, rules),
+        stuck_level=0 if run is None or run.report is None else run.report.level,
+    )
 
 
 def limits_in_force(snapshot: Snapshot, rules: StuckRules) -> tuple[LimitInForce, ...]:

@@ -64,7 +64,9 @@ class RunComparer:
             return self._with_comparison(decision, decision.event, decision.ended_run, group)
         run = decision.snapshot.run
         if run is not None and run.limits is None:
-            snapshot = replace(decision.snapshot, run=replace(run, limits=learned_limits(run, group.samples)))
+            snapshot = replace(
+                decision.snapshot, run=replace(run, limits=learned_limits(run, group.samples, self._clock.utc_now()))
+            )
             decision = replace(decision, snapshot=snapshot)
         return replace(decision, event=self._with_usual(decision.event, run, group.samples))
 

@@ -17,6 +17,7 @@ from watcher.core.observer import UNOBSERVED, Observer
 from watcher.core.polling.plan import Poll
 from watcher.core.polling.result import PollState
 from watcher.core.polling.schedule import first_start
+from watcher.core.training.stuck import RunInProgress, run_in_progress
 from watcher.pipeline.clock_trust import ClockTrust
 from watcher.pipeline.polling.account_writer import AccountWriter
 from watcher.pipeline.polling.cache import PollCache
@@ -25,6 +26,7 @@ from watcher.pipeline.polling.circuit import Circuits
 from watcher.pipeline.polling.comparer import RunComparer
 from watcher.pipeline.polling.discovery import Discovery
 from watcher.pipeline.polling.flush import Flusher
+from watcher.pipeline.polling.in_progress import rules_of
 from watcher.pipeline.polling.incidents import IncidentMonitor
 from watcher.pipeline.polling.intervals import Intervals
 from watcher.pipeline.polling.poll_runner import PollRunner
@@ -131,6 +133,16 @@ class Poller:
         polls = [target.poll for target in self._targets if not target.poll.discovers]
         known = {ref: snapshot for poll in polls for ref, snapshot in self.cache.known(poll).items()}
         return Counter(item.status for item in known.values() if item.status is not None and not item.gone)
+
+    def in_progress(self) -> list[RunInProgress]:
+        """Return the watched trainings that have a run in progress."""
+        return [
+            run_in_progress(snapshot, rules_of(target.poll, snapshot))
+            for target in self._targets
+            if not target.poll.discovers
+            for snapshot in self.cache.in_progress(target.poll)
+            if not snapshot.gone
+        ]
 
     def failing(self) -> list[PollState]:
         """Return the state of the polls whose latest run failed."""

@@ -47,7 +47,7 @@ def read_current_run(column: str) -> CurrentRun:
 
 def _stuck_json(run: CurrentRun) -> Row:
     facts = {
-        "limits": None if run.limits is None else [_limit_json(run.limits.stage), _limit_json(run.limits.run)],
+        "limits": None if run.limits is None else _limits_json(run.limits),
         "stage_level": run.stage_level,
         "run_level": run.run_level,
         "unpolled_in_stage": run.unpolled_in_stage.total_seconds(),
@@ -58,15 +58,26 @@ def _stuck_json(run: CurrentRun) -> Row:
     return {name: value for name, value in facts.items() if value}
 
 
+def _limits_json(limits: LearnedLimits) -> list[object]:
+    end = None if limits.expected_end is None else to_text(limits.expected_end)
+    return [_limit_json(limits.stage), _limit_json(limits.run), end]
+
+
 def _limit_json(limit: StuckLimit | None) -> list[object] | None:
     return None if limit is None else [limit.first.total_seconds(), limit.runs]
 
 
-def _read_limits(data: list[list[Any] | None] | None) -> LearnedLimits | None:
+def _read_limits(data: list[Any] | None) -> LearnedLimits | None:
     if data is None:
         return None
-    stage, run = (None if item is None else StuckLimit(first=timedelta(seconds=item[0]), runs=item[1]) for item in data)
-    return LearnedLimits(stage=stage, run=run)
+    stage, run, end = data
+    return LearnedLimits(
+        stage=_read_limit(stage), run=_read_limit(run), expected_end=None if end is None else from_text(end)
+    )
+
+
+def _read_limit(data: list[Any] | None) -> StuckLimit | None:
+    return None if data is None else StuckLimit(first=timedelta(seconds=data[0]), runs=data[1])
 
 
 def _report_json(report: StuckReport) -> list[object]:

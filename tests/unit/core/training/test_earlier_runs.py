@@ -90,14 +90,14 @@ def test_too_few_runs_of_the_service_give_the_usual_durations_of_the_account_and
     assert usual is not None
     assert (usual.whole_account, usual.runs) == (True, 5)
     run = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),))
-    assert learned_limits(run, Samples(earlier, NOW)) == LearnedLimits()
+    assert learned_limits(run, Samples(earlier, NOW), NOW) == LearnedLimits()
 
 
 def test_a_run_in_progress_has_the_limits_of_its_stage_and_of_the_run_and_an_expected_end() -> None:
     earlier = replace(EARLIER, stages={"learning": past(*[40, 42, 41, 43, 44])})
     start = RunStart(started_after=NOW - 10 * MINUTE, started_before=NOW - 10 * MINUTE)
     run = CurrentRun(start=start, stages=(Stage(status="learning", entered=None),))
-    limits = learned_limits(run, Samples(earlier, NOW))
+    limits = learned_limits(run, Samples(earlier, NOW), NOW)
     assert limits.stage is not None
     assert limits.run is not None
     assert (limits.stage.runs, limits.run.runs) == (5, 12)

@@ -89,9 +89,9 @@ def test_a_gap_in_polling_moves_the_deadline_by_its_length() -> None:
 
 def test_the_next_stage_has_a_limit_and_a_report_of_its_own() -> None:
     run, _ = after_limits(known(), RUN, LEARNED_RULES, START + 80 * MINUTE)
-    told = reported_before(known(run), LEARNED_RULES)
-    assert told is not None
-    assert (told.level, told.since, told.reported_at) == (1, ENTERED, START + 80 * MINUTE)
+    before = reported_before(known(run), LEARNED_RULES)
+    assert before is not None
+    assert (before.level, before.since, before.reported_at) == (1, ENTERED, START + 80 * MINUTE)
     moved = run.with_stage(Stage(status="stopping", entered=ENTERED))
     assert (moved.report, moved.limits, moved.stage_level, moved.run_level) == (None, None, 0, 0)
 
