@@ -18,14 +18,19 @@ def daemon_health(config: Config, environ: Mapping[str, str]) -> DaemonHealth:
     """Ask the daemon of the configuration's store for the reasons why it is not ready."""
     from watcher.cli.store_access import ask_daemon
     from watcher.control.client import PROMPT_SECONDS
-    from watcher.control.protocol import ControlError, NoDaemonError, SocketGoneError
+    from watcher.control.protocol import ControlError, NoDaemonError, SocketGoneError, StoreGoneError
     from watcher.core.health.problems import DaemonHealth, DaemonState, read_health
+    from watcher.core.health.readiness import NotReady, NotReadyReason
 
     try:
         answer = ask_daemon(config, environ, "health", {}, timeout_seconds=PROMPT_SECONDS)
         return read_health(answer)
     except NoDaemonError:
         return DaemonHealth(state=DaemonState.ABSENT)
+    except StoreGoneError as error:
+        # It runs; with its store gone, its silence is no problem of its own.
+        lost = NotReadyReason(code=NotReady.STORE, detail=error.problem)
+        return DaemonHealth(state=DaemonState.RUNNING, reasons=(lost,))
     except SocketGoneError as error:
         return DaemonHealth(state=DaemonState.SILENT, detail=error.problem)
     except ControlError as error:

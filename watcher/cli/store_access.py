@@ -69,14 +69,19 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
 
 
 def daemon_process(config: Config, environ: Mapping[str, str]) -> int | None:
-    """Return the process number of the daemon of this store, if it answers; the store itself may be gone."""
+    """Return the process number of the daemon of this store, if it runs; the store itself may be gone."""
     from watcher.control.client import PROMPT_SECONDS
-    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.control.protocol import ControlError, NoDaemonError, SocketGoneError
+    from watcher.store.sqlite.lost_lock import daemon_without_store
 
     try:
         answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
-    except (ControlError, NoDaemonError):
+    except NoDaemonError:
         return None
+    except SocketGoneError as error:
+        return error.pid
+    except ControlError:
+        return daemon_without_store(config.store_path(environ))
     pid = answer.get("pid")
     return pid if isinstance(pid, int) and _has_store(answer, config.store_path(environ)) else None
 
@@ -116,7 +121,7 @@ def ask_daemon(
 
     Raises:
         NoDaemonError: none runs.
-        SocketGoneError: none listens, but one seems to run.
+        SocketGoneError: none listens, but one seems to run; ``StoreGoneError`` where its store is gone, too.
         ControlError: it refuses the request, or does not answer in time.
     """
     from watcher.control.client import TIMEOUT_SECONDS, request
@@ -132,17 +137,26 @@ def ask_daemon(
 
 
 def require_no_daemon(config: Config, environ: Mapping[str, str]) -> None:
-    """Look for the process that the lock of the store names: a socket may have been removed under it.
+    """Look for the process that has the lock of the store: its socket may have been removed, or all of the folder.
 
     Raises:
+        StoreGoneError: that process lives, and the store is no longer at its place.
         SocketGoneError: that process lives.
     """
-    from watcher.control.protocol import SocketGoneError
+    from watcher.control.protocol import SocketGoneError, StoreGoneError
+    from watcher.store.errors import StoreLost
     from watcher.store.sqlite.lock import running_daemon
+    from watcher.store.sqlite.lost_lock import daemon_without_store
 
-    pid = running_daemon(config.store_path(environ))
+    path = config.store_path(environ)
+    named = running_daemon(path)
+    # ``Path.exists`` would raise for a folder that this user may not enter.
+    if named is not None and os.path.exists(path):  # noqa: PTH110 - see above
+        raise SocketGoneError(named)
+    pid = named or daemon_without_store(path)
     if pid is not None:
-        raise SocketGoneError(pid)
+        lost = StoreLost(path, pid)
+        raise StoreGoneError(pid, lost.problem, lost.remedy)
 
 
 def socket_of_store(config: Config, environ: Mapping[str, str], *, timeout_seconds: float) -> Path:

@@ -22,6 +22,7 @@ MAX_ANSWER_BYTES: Final = 67_108_864
 """Enough for 100,000 trainings."""
 SETUP: Final = "setup"
 """The kind of a refusal because of a secret or a setting."""
+MADE_AGAIN: Final = "it makes the socket again within a minute: try again then, and restart it if that fails"
 
 
 class ControlError(Exception):
@@ -39,12 +40,14 @@ class NoDaemonError(Exception):
 class SocketGoneError(ControlError):
     """A daemon seems to run, but its control socket is gone; ``problem`` is the text without the remedy."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, problem: str = "", remedy: str = MADE_AGAIN) -> None:
         self.pid = pid
-        self.problem = f"process {pid} seems to be the daemon of this store, but its control socket is gone"
-        super().__init__(
-            f"{self.problem}; it makes the socket again within a minute: try again then, and restart it if that fails"
-        )
+        self.problem = problem or f"process {pid} seems to be the daemon of this store, but its control socket is gone"
+        super().__init__(f"{self.problem}; {remedy}")
+
+
+class StoreGoneError(SocketGoneError):
+    """A daemon runs, but its store is gone, with the control socket beside it."""
 
 
 @dataclass(frozen=True, slots=True)

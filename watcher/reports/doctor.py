@@ -86,6 +86,8 @@ class DaemonFacts:
     has_store: bool = True
     """Whether a daemon has ever run here."""
     error: str | None = None
+    without_store: bool = False
+    """Whether it cannot be asked, since the folder of its store and its socket is gone."""
     pid: object = None
     version: object = None
     uid: object = None
@@ -223,6 +225,9 @@ def daemon_check(facts: DaemonFacts, installed: str) -> DoctorCheck:
         remedy = REMEDIES[ProblemCode.NO_DAEMON]
         # Before the first start nothing is missing yet.
         return (fault if facts.has_store else warning)("daemon", "no daemon runs on this store", remedy)
+    if facts.without_store:
+        detail = f"process {facts.pid} cannot be asked: its control socket is gone, too"
+        return warning("daemon", detail, "aitems-watcher doctor again once the store is back")
     detail = f"process {facts.pid}, version {facts.version}"
     if facts.version != installed:
         return warning("daemon", f"{detail}; installed is {installed}", "systemctl restart aitems-watcher")

@@ -36,7 +36,8 @@ class StoreLost(StoreUnusable):
 
     def __init__(self, database: Path, pid: int) -> None:
         self.problem = f"process {pid}, the daemon of this store, runs without it: {database} was moved or removed"
-        super().__init__(f"{self.problem}; put the file or its folder back, or stop the daemon and restore a backup")
+        self.remedy = "put the file or its folder back, or stop the daemon and restore a backup"
+        super().__init__(f"{self.problem}; {self.remedy}")
 
 
 class StoreTooNew(StoreError):  # noqa: N818 - as above

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +167,68 @@ async def test_without_a_daemon_a_missing_store_is_no_fault_yet(place: Place, lo
     status, doctor = await place.command("status"), await place.command("doctor")
     assert (status.status, "there is no store at" in status.err) == (75, True)
     assert "warning: there is no store" in " ".join(doctor.out.split()) or "there is no store" in doctor.out
+
+
+@pytest.fixture
+def opened(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold the store open as a daemon without a runtime folder does: its socket goes with the store."""
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    with closing(open_database(place.store, purpose="run", now=NOW)):
+        yield
+
+
+def replace_folder(place: Place) -> None:
+    """Put another store in its place, as ``once`` does after a removal."""
+    copy = place.store.read_bytes()
+    empty_folder(place)
+    place.store.write_bytes(copy)
+
+
+IN_THIS_PROCESS = f"process {os.getpid()}, the daemon of this store, runs without it"
+
+
+@pytest.mark.parametrize("lose", [*LOSSES, replace_folder])
+@pytest.mark.parametrize("command", ["status", "status --failed", "doctor"])
+@pytest.mark.usefixtures("opened")
+async def test_a_daemon_whose_socket_vanished_with_its_store_is_the_first_problem(
+    place: Place, lose: Callable[[Place], None], command: str
+) -> None:
+    lose(place)
+    ended = await place.command(command)
+    assert ended.status == 1
+    # Tables break a long line between words.
+    said = " ".join(ended.out.split())
+    assert IN_THIS_PROCESS in said
+    assert said.removeprefix("store fault ").removeprefix("store-unreadable fault ").startswith("process ")
+    assert "start the watcher once" not in said
+    assert "no daemon" not in said
+
+
+@pytest.mark.parametrize(
+    "command", {"history": 75, "silence list": 75, "restore": 75, "reload": 1, "test console": 1}.items()
+)
+@pytest.mark.usefixtures("opened")
+async def test_every_command_names_a_daemon_whose_socket_vanished_with_its_store(
+    place: Place, command: tuple[str, int]
+) -> None:
+    remove_folder(place)
+    ended = await place.command(command[0])
+    assert (ended.status, place.store.exists()) == (command[1], False)
+    assert IN_THIS_PROCESS in " ".join((ended.out + ended.err).split())
+    assert "makes the socket again" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("purpose", ["once", "backup"])
+async def test_another_command_that_lost_its_store_is_no_daemon(
+    place: Place, purpose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    with closing(open_database(place.store, purpose=purpose, now=NOW)):
+        remove_folder(place)
+        status, doctor = await place.command("status"), await place.command("doctor")
+    assert (status.status, "there is no store at" in status.err) == (75, True)
+    assert "there is no store at" in doctor.out
+    assert "runs without it" not in doctor.out
 
 
 async def test_a_daemon_of_another_store_does_not_run_without_this_one(place: Place, daemon: ControlServer) -> None:

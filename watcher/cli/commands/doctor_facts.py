@@ -52,8 +52,12 @@ def local_checks(
         yield from problem_checks(problems)
     daemon = daemon_facts(config, environ)
     user = daemon_user(daemon, path)
+    store = with_rights(facts, user) if facts.exists else _missing(facts, config, environ)
+    if store.lost is not None:
+        yield from store_checks(store)
     yield versions_check(_versions(), needed)
-    yield from store_checks(with_rights(facts, user) if facts.exists else _missing(facts, config, environ))
+    if store.lost is None:
+        yield from store_checks(store)
     yield _disk_check(path)
     if not any(problem.code in ABOUT_DAEMON for problem in problems or ()):
         yield daemon_check(daemon, __version__)
@@ -166,12 +170,14 @@ def daemon_facts(config: Config, environ: Mapping[str, str]) -> DaemonFacts:
     """Ask the daemon of this store for its process and version."""
     from watcher.cli.store_access import ask_daemon
     from watcher.control.client import PROMPT_SECONDS
-    from watcher.control.protocol import ControlError, NoDaemonError
+    from watcher.control.protocol import ControlError, NoDaemonError, StoreGoneError
 
     try:
         answer = ask_daemon(config, environ, "ping", {}, timeout_seconds=PROMPT_SECONDS)
     except NoDaemonError:
         return DaemonFacts(running=False, has_store=_is_seen(config.store_path(environ)))
+    except StoreGoneError as error:
+        return DaemonFacts(running=True, pid=error.pid, without_store=True)
     except ControlError as error:
         return DaemonFacts(running=True, error=f"{error}")
     return DaemonFacts(

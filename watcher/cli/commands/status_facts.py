@@ -121,10 +121,13 @@ def without_store(config: Config, daemon: DaemonHealth, error: StoreLost) -> Sta
     """Return the status of a daemon whose store is no longer at its place."""
     from watcher.clock import Clock
     from watcher.core.health.problems import Problem, ProblemCode
+    from watcher.core.health.readiness import NotReady
     from watcher.reports.status import StatusReport
     from watcher.reports.trainings import TrainingTotals
 
+    # It says why the store cannot be read.
     lost = Problem(code=ProblemCode.STORE_UNREADABLE, text=error.problem)
+    reasons = tuple(reason for reason in daemon.reasons if reason.code is not NotReady.STORE)
     return StatusReport(
         at=Clock().utc_now(),
         trainings=(),
@@ -134,7 +137,7 @@ def without_store(config: Config, daemon: DaemonHealth, error: StoreLost) -> Sta
         queues=(),
         failed_deliveries=(),
         receivers=frozenset(config.receivers),
-        daemon=replace(daemon, problems=(lost, *daemon.problems)),
+        daemon=replace(daemon, reasons=reasons, problems=(lost, *daemon.problems)),
     )
 
 

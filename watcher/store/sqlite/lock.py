@@ -19,9 +19,12 @@ from watcher.store.sqlite.owner import give_to_owner, open_private
 if TYPE_CHECKING:
     from datetime import datetime
 
-NOTE_LIMIT: Final = 4096
+NOTE_LIMIT: Final = 32_768
+"""Enough for the longest path of a store, with each byte escaped in JSON."""
 DAEMON: Final = "run"
 """The purpose of a daemon that opens the store."""
+STORE_NOTED: Final = "store"
+"""The key of the note for the absolute path of the store, as its holder opened it."""
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -60,6 +63,7 @@ class FileLock:
         self._descriptor = descriptor
         self.left_behind = _parse(os.pread(descriptor, NOTE_LIMIT, 0))
         self._holder = {"pid": os.getpid(), "purpose": purpose, "since": to_text(now)}
+        self._holder[STORE_NOTED] = str(self._database.absolute())
         # The old note stays until the store is open: a crash before that must not lose it.
         self._write({**self.left_behind, **self._holder})
 
@@ -106,12 +110,24 @@ def running_daemon(database: Path) -> int | None:
 
     The lock itself is not tried: a daemon that starts at the same moment would find it taken.
     """
-    try:
-        note = _parse(side_file(database, LOCK).read_bytes())
-    except OSError:
-        return None
+    note = read_note(side_file(database, LOCK))
     pid = note.get("pid")
     return pid if note.get("purpose") == DAEMON and isinstance(pid, int) and _lives(pid) else None
+
+
+def read_note(lock: Path) -> Mapping[str, object]:
+    """Return the note in a lock's file; nothing where it has none or cannot be read."""
+    try:
+        # Another program's pipe of this name must not block.
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return NOTHING
+    try:
+        return _parse(os.read(descriptor, NOTE_LIMIT))
+    except OSError:
+        return NOTHING
+    finally:
+        os.close(descriptor)
 
 
 def _lives(pid: int) -> bool:
