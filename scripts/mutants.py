@@ -447,7 +447,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a failure counts at each attempt to save it",
-        "watcher/core/incidents/tracker.py",
+        "watcher/core/incidents/changes.py",
         "before.latest == failure",
         "before.latest is failure",
         REFUSED_WRITES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -84,11 +84,20 @@ class Streak:
     same_kind: int = 1
     """The number of latest failures whose causes make the same kind of incident."""
     same_since: datetime | None = None
-    """Start of the first of them; ``None`` where it was before a restart."""
+    """Start of the first of them; ``None`` where all failures are of one kind, or it was before a restart."""
+    same_ended_at: datetime | None = None
+    """The end of the first of them; ``None`` as above."""
     latest: Failure | None = None
     """The failure that was counted last; ``None`` for a streak from before a restart."""
     first_ended_at: datetime | None = None
     """The end of the first of them; ``None`` for a streak from before a restart."""
+
+    @property
+    def of_latest_kind(self) -> Streak:
+        """The latest failures whose causes make the same kind of incident, as a streak of their own."""
+        if self.same_since is None:
+            return self
+        return replace(self, failures=self.same_kind, since=self.same_since, first_ended_at=self.same_ended_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ its services.
 
 One cause is one incident. So where several services are watched, the incident of a service waits for an answer of the
 account since its first failure: until then the account may be the one that fails. A list of services is no such answer
-while a service fails: AiTEMS may show its services and none of their trainings.
+while a service fails: AiTEMS may show its services and none of their trainings. The failures of a service with an
+incident count anew once their kind differs from that incident: its update waits for such an answer, too, or the
+account's incident absorbs it.
 
 A different cause updates an incident. For that of the account, the failures of all its services count together: while
 it is open, each of them is polled seldom. Only good polls close it. A training keeps its recorded status during an
@@ -24,7 +26,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from watcher.core.event import PreviousCause
+from watcher.core.incidents.changes import continue_incident, count_failure, note_change, open_incident, previous_cause
 from watcher.core.incidents.model import (
     Failure,
     Incident,
@@ -52,7 +54,10 @@ class IncidentTracker:
         self._failing_subjects: dict[str, datetime] = {}
         """Subjects that failed since the account's last answer, each with the start of its first failure since then."""
         self._held: dict[str, tuple[Streak, datetime | None]] = {}
-        """Subjects whose incident waits for an answer of the account, with the end of their last good poll."""
+        """Subjects whose incident, or its update, waits for an answer of the account.
+
+        Each has the end of its last good poll.
+        """
         self._paused_until: datetime | None = None
         """The latest end of a pause that a failed poll made; a pause is of the whole account."""
 
@@ -129,9 +134,10 @@ class IncidentTracker:
         Polls of the account's other services then tell which.
         """
         streak = self._streaks.get(subject)
-        if streak is None or self.incident_over(subject) is not None:
+        if streak is None or self.subject in self._incidents or self._is_announced(subject, streak):
             return False
-        return streak.failures >= self._thresholds.failures - 1 and not self._is_own_fault(streak, watched)
+        counting = self._counting(subject, streak)
+        return counting.failures >= self._thresholds.failures - 1 and not self._is_own_fault(counting, watched)
 
     def forget(self, subject: str) -> None:
         """Forget the failures of a subject that is polled no more."""
@@ -157,13 +163,13 @@ class IncidentTracker:
     def _release(self, change: IncidentChange) -> None:
         if change.incident.subject == self.subject:
             self._held.clear()
-        else:
+        elif change.kind is not IncidentChangeKind.NOTED:
             self._held.pop(change.incident.subject, None)
 
     def _count(self, failure: Failure) -> Streak:
-        streak = self._streaks[failure.subject] = _counted(self._streaks.get(failure.subject), failure)
+        streak = self._streaks[failure.subject] = count_failure(self._streaks.get(failure.subject), failure)
         if failure.cause is not Cause.NOT_FOUND:
-            self._account_streak = _counted(self._account_streak, failure)
+            self._account_streak = count_failure(self._account_streak, failure)
         return streak
 
     def _any_fails_but(self, subjects: Collection[str]) -> bool:
@@ -203,17 +209,32 @@ class IncidentTracker:
         account = self._incidents.get(self.subject)
         if account is not None and streak.cause is not Cause.NOT_FOUND:
             return self._updated(account, self._account_streak or streak)
-        if self._account_is_unreachable(streak, watched, now):
-            return self._open_account(streak, watched, now)
+        counting = self._counting(subject, streak)
+        if self._account_is_unreachable(counting, watched, now):
+            return self._open_account(counting, watched, now)
         incident = self._incidents.get(subject)
-        if incident is not None:
-            return self._updated(incident, streak)
-        if account is not None or not self._is_unreachable(streak, now):
+        if incident is None and (account is not None or not self._is_unreachable(streak, now)):
             return []
-        if not self._is_own_fault(streak, watched):
+        is_announced = self._is_announced(subject, streak)
+        if is_announced:
+            # An update that waited for an answer is no longer true.
+            self._held.pop(subject, None)
+        elif not self._is_own_fault(counting, watched):
             self._held[subject] = (streak, last_good_at)
-            return []
-        return [_opened(subject, streak, last_good_at, now)]
+            return [] if incident is None else note_change(incident, replace(incident, good_polls=0))
+        return (
+            [open_incident(subject, streak, last_good_at, now)] if incident is None else self._updated(incident, streak)
+        )
+
+    def _is_announced(self, subject: str, streak: Streak) -> bool:
+        """Return whether an incident of the subject itself has the kind of its latest failures."""
+        incident = self._incidents.get(subject)
+        return incident is not None and incident.kind is kind_of(streak.cause)
+
+    def _counting(self, subject: str, streak: Streak) -> Streak:
+        """Return the failures that count for the account: those since the kind differs from the subject's incident."""
+        is_new = subject in self._incidents and not self._is_announced(subject, streak)
+        return streak.of_latest_kind if is_new else streak
 
     def _is_own_fault(self, streak: Streak, watched: int) -> bool:
         """Return whether a service fails and not the account: AiTEMS has answered something since the first failure."""
@@ -227,12 +248,17 @@ class IncidentTracker:
         """Return the incidents that waited for this answer of the account."""
         if self.subject in self._incidents:
             return []
-        held = [(subject, *item) for subject, item in self._held.items() if subject not in answered]
-        return [
-            _opened(subject, streak, last_good_at, now)
-            for subject, streak, last_good_at in held
-            if self._answered_since(streak) and subject not in self._incidents
-        ]
+        changes: list[IncidentChange] = []
+        for subject, (streak, last_good_at) in self._held.items():
+            if subject in answered or not self._answered_since(self._counting(subject, streak)):
+                continue
+            incident = self._incidents.get(subject)
+            changes += (
+                [open_incident(subject, streak, last_good_at, now)]
+                if incident is None
+                else self._updated(incident, streak)
+            )
+        return changes
 
     def _is_unreachable(self, streak: Streak, now: datetime) -> bool:
         enough = streak.failures >= self._thresholds.failures
@@ -250,12 +276,11 @@ class IncidentTracker:
     def _open_account(self, streak: Streak, watched: int, now: datetime) -> list[IncidentChange]:
         absorbed = [item for item in self._incidents.values() if item.cause is not Cause.NOT_FOUND]
         first = min(self._failing_subjects.values(), default=streak.since)
-        opened = _opened(self.subject, replace(streak, since=first), self._last_good_at, now)
-        # The announced incident of the only service, or of the list of services, says the same: its id is kept.
+        opened = open_incident(self.subject, replace(streak, since=first), self._last_good_at, now)
+        # The announced incident of the only service, or of the list of services, says the same: it goes on.
         announced = not (watched <= 1 and absorbed)
         incident = replace(
-            opened.incident,
-            id=opened.incident.id if announced else absorbed[0].id,
+            opened.incident if announced else continue_incident(opened.incident, absorbed[0]),
             last_good_at=self._last_good_at
             or max((item.last_good_at for item in absorbed if item.last_good_at), default=None),
             covers=frozenset(item.subject for item in absorbed),
@@ -275,69 +300,11 @@ class IncidentTracker:
                 cause=streak.cause,
                 detail=streak.detail,
                 evidence=streak.evidence,
-                previous=_previous(incident, streak),
+                previous=previous_cause(incident, streak),
                 good_polls=0,
             )
             return [IncidentChange(kind=IncidentChangeKind.UPDATED, incident=updated)]
         noted = replace(incident, good_polls=0)
         if not other_kind and streak.cause is not incident.cause:
             noted = replace(noted, cause=streak.cause, detail=streak.detail, evidence=streak.evidence)
-        if noted == incident:
-            return []
-        return [IncidentChange(kind=IncidentChangeKind.NOTED, incident=noted, announced=False)]
-
-
-def _counted(before: Streak | None, failure: Failure) -> Streak:
-    """Return a streak with one more failure."""
-    if before is not None and before.latest == failure:
-        # The same failure again, because the write of its changes failed.
-        return before
-    if before is None or (before.cause is Cause.NOT_FOUND) is not (failure.cause is Cause.NOT_FOUND):
-        # A 404 of AiTEMS is an answer: what failed before it is over, and what fails after it is new.
-        return Streak(
-            failures=1,
-            since=failure.asked_at,
-            cause=failure.cause,
-            detail=failure.detail,
-            evidence=failure.evidence,
-            latest=failure,
-            first_ended_at=failure.ended_at,
-        )
-    is_same = kind_of(before.cause) is kind_of(failure.cause)
-    return replace(
-        before,
-        failures=before.failures + 1,
-        cause=failure.cause,
-        detail=failure.detail,
-        evidence=failure.evidence,
-        same_kind=before.same_kind + 1 if is_same else 1,
-        same_since=before.same_since if is_same else failure.asked_at,
-        latest=failure,
-    )
-
-
-def _previous(incident: Incident, streak: Streak) -> PreviousCause | None:
-    latest = None if streak.latest is None else streak.latest.asked_at
-    until = streak.same_since or latest
-    if until is None:
-        return None
-    return PreviousCause(
-        cause=incident.cause.value,
-        detail=incident.detail,
-        evidence=incident.evidence,
-        until=max(until, incident.since),
-    )
-
-
-def _opened(subject: str, streak: Streak, last_good_at: datetime | None, now: datetime) -> IncidentChange:
-    incident = Incident(
-        id="",
-        subject=subject,
-        cause=streak.cause,
-        detail=streak.detail,
-        evidence=streak.evidence,
-        since=streak.since,
-        last_good_at=last_good_at,
-        opened_at=now,
-    )
-    return IncidentChange(kind=IncidentChangeKind.OPENED, incident=incident)
+        return note_change(incident, noted)

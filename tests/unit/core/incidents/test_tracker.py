@@ -22,7 +22,7 @@ from watcher.core.polling.result import Cause
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 THRESHOLDS = Thresholds(failures=3, after=timedelta(seconds=60), good_polls=2)
-A, B, C = "service:main/a", "service:main/b", "service:main/c"
+A, B, C, D = "service:main/a", "service:main/b", "service:main/c", "service:main/d"
 ACCOUNT = "account:main"
 LIST = "service:main/*"
 
@@ -141,6 +141,100 @@ def test_a_single_service_announces_its_outage_once() -> None:
     assert account.announced == [(IncidentChangeKind.OPENED, A)]
     (incident,) = account.tracker.incidents
     assert incident.subject == ACCOUNT
+
+
+@pytest.mark.parametrize("second", [70, 80, 110, 130])
+def test_a_single_service_announces_a_change_of_its_cause_once(second: int) -> None:
+    account = Account(services=1)
+    for earlier in range(0, second, 10):
+        account.fail(earlier, A, cause=Cause.SERVER)
+    for later in range(second, 600, 10):
+        account.fail(later, A, cause=Cause.KEY)
+    assert [kind for kind, _ in account.announced] == [IncidentChangeKind.OPENED, IncidentChangeKind.UPDATED]
+    (incident,) = account.tracker.incidents
+    assert (incident.subject, incident.cause) == (ACCOUNT, Cause.KEY)
+    assert incident.previous is not None
+    assert incident.previous.cause == Cause.SERVER
+
+
+def with_own_incidents(*own: str, cause: Cause = Cause.SERVER) -> Account:
+    """Return an account of four services whose first ones have incidents of their own, while the last one answers."""
+    account = Account(services=4)
+    for second in range(0, 100, 10):
+        account.fail(second, *own, cause=cause)
+        account.answer(second + 1, D)
+    assert account.announced == [(IncidentChangeKind.OPENED, subject) for subject in own]
+    account.announced.clear()
+    return account
+
+
+OWN = [(A,), (A, B), (A, B, C)]
+CHANGES = [(Cause.SERVER, Cause.KEY), (Cause.CONNECT, Cause.THROTTLE), (Cause.KEY, Cause.SERVER)]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+@pytest.mark.parametrize("own", OWN)
+def test_the_accounts_incident_takes_over_services_whose_cause_changes_with_it(
+    own: tuple[str, ...], before: Cause, after: Cause
+) -> None:
+    account = with_own_incidents(*own, cause=before)
+    for second in range(100, 600, 10):
+        account.fail(second, A, B, C, D, cause=after)
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
+    (incident,) = account.tracker.incidents
+    assert (incident.cause, incident.covers) == (after, {*own})
+
+
+@pytest.mark.parametrize("order", [(A, B, C, D), (D, C, B, A), (D, D, A, B, C)])
+@pytest.mark.parametrize("own", OWN)
+def test_services_that_the_account_took_over_have_no_end_of_their_own(
+    own: tuple[str, ...], order: tuple[str, ...]
+) -> None:
+    account = with_own_incidents(*own)
+    for second in range(100, 200, 10):
+        account.fail(second, A, B, C, D, cause=Cause.KEY)
+    for second, subject in enumerate(order, start=200):
+        account.answer(second, subject)
+    assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT), (IncidentChangeKind.CLOSED, ACCOUNT)]
+    assert account.tracker.incidents == ()
+
+
+@pytest.mark.parametrize("answer", ["soon", "late", "a service that is not found"])
+def test_a_change_of_a_services_cause_is_announced_once_the_account_answers(answer: str) -> None:
+    account = with_own_incidents(A)
+    for second in range(100, 200, 10):
+        account.fail(second, A, cause=Cause.KEY)
+        if answer == "soon":
+            account.answer(second + 1, D)
+    if answer == "late":
+        account.answer(200, D)
+    elif answer != "soon":
+        account.fail(200, C, cause=Cause.NOT_FOUND)
+    assert account.announced == [(IncidentChangeKind.UPDATED, A)]
+    assert account.tracker.incidents[0].kind is Kind.DENIED
+
+
+@pytest.mark.parametrize("cause", [Cause.KEY, Cause.PERMISSION, Cause.THROTTLE])
+def test_a_change_of_a_services_cause_that_has_passed_is_not_announced(cause: Cause) -> None:
+    account = with_own_incidents(A)
+    for second in range(100, 200, 10):
+        account.fail(second, A, cause=cause)
+    account.fail(200, A, cause=Cause.SERVER)
+    account.answer(201, D)
+    assert account.announced == []
+    assert account.tracker.incidents[0].cause is Cause.SERVER
+
+
+@pytest.mark.parametrize("cause", [Cause.KEY, Cause.PERMISSION, Cause.THROTTLE])
+def test_evidence_is_wanted_before_the_cause_of_a_service_would_change(cause: Cause) -> None:
+    account = with_own_incidents(A)
+    account.fail(100, A)
+    assert not account.tracker.wants_evidence(A, 4)
+    account.fail(110, A, cause=cause)
+    account.fail(120, A, cause=cause)
+    assert account.tracker.wants_evidence(A, 4)
+    account.answer(121, D)
+    assert not account.tracker.wants_evidence(A, 4)
 
 
 def test_only_good_polls_in_a_row_end_an_incident() -> None:
