@@ -44,6 +44,8 @@ __all__ = ["Daemon", "Runtime", "make_api", "make_receiver", "open_daemon"]
 
 log = structlog.get_logger()
 
+ONCE: Final = "once"
+"""The purpose of a run that polls everything once: no later list would show what a short page hides."""
 STOP_POLLS_SECONDS: Final = 5.0
 """The time for polls in progress at a stop."""
 STOP_STORE_SECONDS: Final = 8.0
@@ -268,7 +270,7 @@ async def open_daemon(
     budgets = Budgets(metrics.granted)
 
     async def connect(config: Config) -> Connections:
-        return await make_connections(config, runtime, extra_receivers or {}, budgets, metrics)
+        return await make_connections(config, runtime, extra_receivers or {}, budgets, metrics, patient=purpose == ONCE)
 
     async with AsyncExitStack() as stack:
         # Secrets and receivers come before the store: a faulty configuration must not create or migrate a store.

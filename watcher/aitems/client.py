@@ -9,18 +9,18 @@ from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from watcher.aitems import wire
 from watcher.aitems.budget import Budget, Need, NoRoomError
 from watcher.aitems.errors import cause_of, read_error, retry_after_seconds
-from watcher.aitems.list_end import ListEnd
 from watcher.aitems.list_page import MAX_LIST_BYTES, KnownList, Page, consists_of_records
-from watcher.aitems.pages import CompleteList, PageCollector
+from watcher.aitems.list_reader import ListReader
 from watcher.aitems.paths import path_of
 from watcher.aitems.signing import Keys, SignatureV2
-from watcher.aitems.wire import AnswerTimes, BadAnswer, Item, ServiceInfo
+from watcher.aitems.wire import AnswerTimes, BadAnswer, ServiceInfo
 from watcher.clock import Clock
 from watcher.core.messages.text import one_line
 from watcher.core.polling.result import AnsweredPage, Cause, PollFailure, PollResult, UnreadableRecord
@@ -68,10 +68,10 @@ CAUSES: Final = {
 PAUSES: Final = {Cause.QUOTA: 300.0, Cause.THROTTLE: 5.0, Cause.RATE: 5.0}
 """Seconds that the account pauses after a 429 without ``Retry-After``; our choice, as AiTEMS publishes no limits."""
 
-MAX_BYTES_IN_LOOP: Final = 1024 * 1024
-"""The size of a body up to which it is read in the event loop."""
-
 LARGE_LIST: Final = LargeBody(max_bytes=MAX_LIST_BYTES, is_plausible=consists_of_records)
+
+MakeRequest = Callable[..., HttpRequest]
+"""Makes a request of a path; takes what differs from one try to the next."""
 
 SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
@@ -111,10 +111,12 @@ class AitemsClient:
     """Makes the calls of one account within its budget.
 
     A call is repeated only after the close of a kept connection. ``first`` puts a call before waiting routine calls.
-    A 429, or any refusal with ``Retry-After``, pauses all calls of the account.
+    A 429, or any refusal with ``Retry-After``, pauses all calls of the account. ``patient`` is as for ``ListReader``.
     """
 
-    def __init__(self, http: HttpClient, account: AccountSpec, clock: Clock, budget: Budget) -> None:
+    def __init__(
+        self, http: HttpClient, account: AccountSpec, clock: Clock, budget: Budget, *, patient: bool = False
+    ) -> None:
         self._http = http
         self._account = account
         self._base = account.base_url.rstrip("/")
@@ -125,8 +127,7 @@ class AitemsClient:
         """The latest list of each service."""
         self._slow_paths: set[str] = set()
         """Paths whose last call met its deadline."""
-        self._list_ends: dict[str, ListEnd] = {}
-        """The end of the last list of each path."""
+        self._lists = ListReader(partial(self._get, large_body=LARGE_LIST), self._bad, patient=patient)
 
     async def view(self, ref: TrainingRef, *, first: bool = False) -> PollResult | PollFailure:
         """View one training (``GET /services/{serviceId}/trains/{trainType}/versions/{version}``)."""
@@ -157,7 +158,7 @@ class AitemsClient:
         def read(answer: Answered) -> Page[ListedTraining] | BadAnswer:
             return wire.read_trainings(answer.body, service, known)
 
-        complete = await self._pages(path_of("services", service.service, "trains"), read, first=first)
+        complete = await self._lists.read(path_of("services", service.service, "trains"), read, first=first)
         if isinstance(complete, PollFailure):
             if complete.cause is Cause.NOT_FOUND:
                 self._known.pop(service, None)
@@ -183,7 +184,7 @@ class AitemsClient:
         def read(answer: Answered) -> Page[ServiceInfo] | BadAnswer:
             return wire.read_services(answer.body, self._account.name)
 
-        complete = await self._pages(path_of("services"), read, first=first)
+        complete = await self._lists.read(path_of("services"), read, first=first)
         if isinstance(complete, PollFailure):
             # An account has a list of services, be it empty: its 404 is the gateway's.
             return replace(complete, cause=Cause.REFUSED) if complete.cause is Cause.NOT_FOUND else complete
@@ -204,7 +205,7 @@ class AitemsClient:
         for service in self._known.keys() - listed:
             del self._known[service]
             path = path_of("services", service.service, "trains")
-            self._list_ends.pop(path, None)
+            self._lists.ends.pop(path, None)
             self._slow_paths.discard(path)
 
     async def service(self, ref: ServiceRef, *, first: bool = False) -> ServiceInfo | PollFailure:
@@ -215,50 +216,28 @@ class AitemsClient:
         service = wire.read_service(answer.body, ref)
         return self._bad(answer, service.reason) if isinstance(service, BadAnswer) else service
 
-    async def _pages(
-        self, path: str, read: Callable[[Answered], Page[Item] | BadAnswer], *, first: bool
-    ) -> CompleteList[Item] | PollFailure:
-        pages = PageCollector[Item](self._list_ends.get(path))
-        while not pages.complete:
-            may_end = pages.stands
-            try:
-                failure = await self._add_page(pages, path, read, first=first, need=_need(pages))
-            except NoRoomError:
-                # The list is not held back for a request that may bring nothing; a later list asks again.
-                pages.note_no_room()
-                break
-            if failure is not None:
-                if not (may_end and pages.stands):
-                    return failure
-                pages.note_failed_request()
-        self._list_ends[path] = pages.end
-        return pages.complete_list()
-
-    async def _add_page(
+    async def _get(
         self,
-        pages: PageCollector[Item],
         path: str,
-        read: Callable[[Answered], Page[Item] | BadAnswer],
         *,
         first: bool,
-        need: Need,
-    ) -> PollFailure | None:
-        answer = await self._get(path + pages.query, first=first, need=need, large_body=LARGE_LIST)
-        if pages.ends_at(answer):
-            return None
-        if isinstance(answer, PollFailure):
-            return answer
-        problem = await _read_into(pages, answer, read)
-        return None if problem is None else self._bad(answer, problem)
-
-    async def _get(
-        self, path: str, *, first: bool, need: Need = Need.REQUIRED, large_body: LargeBody | None = None
+        need: Need = Need.REQUIRED,
+        large_body: LargeBody | None = None,
+        within: timedelta | None = None,
     ) -> Answered | PollFailure:
         if need is not Need.REQUIRED and path in self._slow_paths and self._slow_calls.locked():
             raise NoRoomError
         # Slow paths may hold at most half of the slots, to leave the others for paths that answer.
         async with self._slow_calls if path in self._slow_paths else nullcontext():
-            result = await self._repeated(path, first=first, need=need, large_body=large_body)
+            request = partial(
+                HttpRequest,
+                url=self._base + path,
+                headers=HEADERS,
+                signer=self._sign,
+                large_body=large_body,
+                timeout_seconds=None if within is None else within.total_seconds(),
+            )
+            result = await self._repeated(request, first=first, need=need)
         self._note_slowness(path, result)
         if isinstance(result, NotSent | MaybeSent):
             return PollFailure(
@@ -269,29 +248,18 @@ class AitemsClient:
             )
         return self._accept(result)
 
-    async def _repeated(self, path: str, *, first: bool, need: Need, large_body: LargeBody | None) -> HttpResult:
+    async def _repeated(self, request: MakeRequest, *, first: bool, need: Need) -> HttpResult:
         """Call, and repeat the call after the close of a kept connection; every repeat takes a slot of the budget."""
-        result = await self._call(path, first=first, need=need, large_body=large_body)
+        result = await self._call(request, first=first, need=need)
         for tried in range(1, KEPT_TRIES + 1):
             if not is_idle_closed(result):
                 break
-            is_last = tried == KEPT_TRIES
-            result = await self._call(path, first=True, need=need, large_body=large_body, own_connection=is_last)
+            result = await self._call(request, first=True, need=need, own_connection=tried == KEPT_TRIES)
         return result
 
-    async def _call(
-        self, path: str, *, first: bool, need: Need, large_body: LargeBody | None, own_connection: bool = False
-    ) -> HttpResult:
+    async def _call(self, request: MakeRequest, *, first: bool, need: Need, own_connection: bool = False) -> HttpResult:
         async with self._budget.slot(first=first, need=need) as slot:
-            request = HttpRequest(
-                url=self._base + path,
-                headers=HEADERS,
-                signer=self._sign,
-                on_write=slot.on_write,
-                large_body=large_body,
-                own_connection=own_connection,
-            )
-            return await self._http.call(request)
+            return await self._http.call(request(on_write=slot.on_write, own_connection=own_connection))
 
     def _note_slowness(self, path: str, result: HttpResult) -> None:
         if isinstance(result, NotSent | MaybeSent) and result.reason is FailureReason.DEADLINE:
@@ -352,25 +320,6 @@ class AitemsClient:
         if access_key:
             text = text.replace(access_key, STARS)
         return one_line(text, MAX_DETAIL_LENGTH)
-
-
-def _need(pages: PageCollector[Item]) -> Need:
-    """Return how much the next page is needed: less where the pages may be the whole list already."""
-    if not pages.stands:
-        return Need.REQUIRED
-    return Need.IN_TURN if pages.end.is_overdue else Need.IF_FREE
-
-
-async def _read_into(
-    pages: PageCollector[Item], answer: Answered, read: Callable[[Answered], Page[Item] | BadAnswer]
-) -> str | None:
-    """Read a page and add it; return its fault. A large page is read in a thread, to leave the loop free."""
-
-    def add() -> str | None:
-        page = read(answer)
-        return page.reason if isinstance(page, BadAnswer) else pages.add(page, answer)
-
-    return await asyncio.to_thread(add) if len(answer.body) > MAX_BYTES_IN_LOOP else add()
 
 
 def _times(answer: Answered) -> AnswerTimes:

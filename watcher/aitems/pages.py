@@ -223,7 +223,7 @@ class PageCollector(Generic[Item]):
             return f"the list has more than {MAX_RECORDS:,} records"
         if self._bytes > MAX_LIST_BYTES:
             return f"the list is larger than {MAX_LIST_BYTES // MEBIBYTE} MiB"
-        if not self.complete and self._duration > MAX_DURATION:
+        if not self.complete and self.duration > MAX_DURATION:
             return f"the list does not end within {MAX_DURATION}; it has {count:,} records so far"
         if self.complete and self._unreadable and not self._items:
             # A list without a single readable record shows another format, and no list without trainings.
@@ -231,7 +231,8 @@ class PageCollector(Generic[Item]):
         return None
 
     @property
-    def _duration(self) -> timedelta:
+    def duration(self) -> timedelta:
+        """The time from the first page's request to the latest answer."""
         return self._times.answered_at - self._times.asked_at if self._times else timedelta()
 
     def complete_list(self) -> CompleteList[Item]:

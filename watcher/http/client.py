@@ -7,6 +7,7 @@ below the library's client: no redirects, no cookies, no retries, no decompressi
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -110,13 +111,14 @@ class HttpClient:
         attempt = AttemptTrace(request.on_write, safe=request.safe)
         CURRENT.set(attempt)
         asked_at = self._clock.utc_now()
-        deadline = asyncio.timeout(self._settings.timeout_seconds)
+        seconds = min(self._settings.timeout_seconds, request.timeout_seconds or math.inf)
+        deadline = asyncio.timeout(seconds)
         try:
             async with deadline:
                 return await self._exchange(request, attempt, asked_at)
         except FAILURES as error:
             if deadline.expired():
-                return self._late(attempt, asked_at)
+                return self._late(attempt, asked_at, seconds)
             return self._failed(error, attempt, asked_at)
         except _TooLargeError as error:
             return self._too_large(attempt, asked_at, error.max_bytes)
@@ -141,8 +143,8 @@ class HttpClient:
 
         return await pool.exchange(outgoing(request, origin, target), read)
 
-    def _late(self, attempt: AttemptTrace, asked_at: datetime) -> NotSent | MaybeSent:
-        detail = f"{attempt.peer}: no complete answer within {self._settings.timeout_seconds:g} s"
+    def _late(self, attempt: AttemptTrace, asked_at: datetime, seconds: float) -> NotSent | MaybeSent:
+        detail = f"{attempt.peer}: no complete answer within {seconds:g} s"
         return self._failure(attempt, FailureReason.DEADLINE, detail, asked_at, sent=not attempt.surely_not_sent)
 
     def _too_large(self, attempt: AttemptTrace, asked_at: datetime, max_bytes: int) -> NotSent | MaybeSent:

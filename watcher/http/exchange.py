@@ -105,6 +105,8 @@ class HttpRequest:
 
     For a request that must not be repeated in vain: a peer may close a kept connection just as it is used again.
     """
+    timeout_seconds: float | None = None
+    """A shorter deadline of each attempt than that of the client; ``None`` where the client's counts."""
 
     @property
     def safe(self) -> bool:

@@ -73,14 +73,18 @@ class Budgets:
                 yield wait
 
 
-def make_api(
+def make_api(  # noqa: PLR0913 - wired once for each use
     name: str,
     settings: AccountSettings,
     runtime: Runtime,
     stack: AsyncExitStack,
     budgets: Budgets | None = None,
+    *,
+    patient: bool = False,
 ) -> AitemsClient:
     """Make the client of one account; ``stack`` closes its connections.
+
+    A ``patient`` client waits for the confirmation of each list's end: for a command that reads every list once.
 
     Raises:
         SecretsError: keys cannot be read; the error names both where both are missing.
@@ -100,4 +104,4 @@ def make_api(
     stack.push_async_callback(http.aclose)
     budget = (budgets or Budgets()).of(name, settings, runtime.clock)
     account = AccountSpec(name=name, base_url=settings.base_url, keys=AccountKeys(settings, runtime))
-    return AitemsClient(http, account, runtime.clock, budget)
+    return AitemsClient(http, account, runtime.clock, budget, patient=patient)

@@ -33,14 +33,16 @@ class Connections:
         await self.stack.aclose()
 
 
-async def make_connections(
+async def make_connections(  # noqa: PLR0913 - wired once
     config: Config,
     runtime: Runtime,
     extra_receivers: Mapping[str, Receiver],
     budgets: Budgets,
     observer: Observer,
+    *,
+    patient: bool = False,
 ) -> Connections:
-    """Make every client and receiver, or none.
+    """Make every client and receiver, or none; ``patient`` is as for ``make_api``.
 
     Raises:
         SecretsError: secrets cannot be read; the error names all of them.
@@ -54,5 +56,6 @@ async def make_connections(
             receivers[name] = make_receiver(name, settings, runtime, stack, config.accounts)
         apis: dict[str, Api] = {}
         for name, account in config.accounts.items():
-            apis[name] = ObservedApi(name, make_api(name, account, runtime, stack, budgets), observer)
+            api = make_api(name, account, runtime, stack, budgets, patient=patient)
+            apis[name] = ObservedApi(name, api, observer)
         return Connections(config=config, apis=apis, receivers=receivers | dict(extra_receivers), stack=stack.pop_all())

@@ -36,7 +36,9 @@ async def discover(
     keys = (entry for name in names for entry in references(f"account.{name}", config.accounts[name]))
     require_secrets(keys, process)
     async with AsyncExitStack() as stack, saying_waits(use, process.clock):
-        apis = {name: make_api(name, config.accounts[name], process, stack, use.budgets) for name in names}
+        apis = {
+            name: make_api(name, config.accounts[name], process, stack, use.budgets, patient=True) for name in names
+        }
         return await asyncio.gather(*(_account(name, api, services_only=services_only) for name, api in apis.items()))
 
 

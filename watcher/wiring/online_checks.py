@@ -43,8 +43,11 @@ from watcher.wiring.secret_sources import unreadable
 from watcher.wiring.slack_access import access_of
 
 PROBE_SECONDS: Final = 10.0
-LONGEST_WAIT: Final = timedelta(minutes=5)
-"""The longest wait for the account's budget of requests; a pause that AiTEMS asks for may last longer."""
+LONGEST_WAIT: Final = timedelta(minutes=10)
+"""The longest wait for the account's budget of requests; a pause that AiTEMS asks for may last longer.
+
+With a budget of one request a second it is enough for 300 lists, each with a request that confirms its end.
+"""
 
 
 PendingCheck = Coroutine[object, object, OnlineCheck]
@@ -91,7 +94,7 @@ def _account_checks(
     polls = polls_of(config)
     for name, settings in config.accounts.items():
         try:
-            api = AccountCalls(make_api(name, settings, process, stack, budgets), stack)
+            api = AccountCalls(make_api(name, settings, process, stack, budgets, patient=True), stack)
         except (SecretError, HttpSetupError) as error:
             yield _finished(unusable(f"account {name}", error))
             continue

@@ -59,7 +59,7 @@ async def place(
 ) -> AsyncIterator[Place]:
     for name, secret in daemon_in_process.ENVIRON.items():
         monkeypatch.setenv(name, secret)
-    # A request behind a short page is made where the budget has room, which differs between runs.
+    # Without the requests behind short pages, the calls of the command itself are counted.
     monkeypatch.setattr(ListEnd, "is_known", lambda _end, _records: True)
     api = Simulator()
     for service in SERVICES:

@@ -167,6 +167,19 @@ async def test_a_failure_after_the_first_byte_is_maybe_sent(
     assert result.asked_at <= result.ended_at
 
 
+@pytest.mark.parametrize(("of_client", "of_request"), [(5.0, 0.1), (0.1, 5.0), (0.1, None)])
+async def test_the_shorter_deadline_of_a_request_and_its_client_counts(
+    make_client: MakeClient, of_client: float, of_request: float | None
+) -> None:
+    async with raw_server(hang) as server:
+        client = make_client(timeout_seconds=of_client)
+        result = await client.call(HttpRequest(url=server.url, timeout_seconds=of_request))
+    # On a loaded machine the connection itself may take longer.
+    assert isinstance(result, NotSent | MaybeSent)
+    assert result.reason is FailureReason.DEADLINE
+    assert result.detail.endswith("no complete answer within 0.1 s")
+
+
 async def test_the_status_is_kept_if_only_the_body_fails(make_client: MakeClient) -> None:
     async with raw_server(half_body) as server:
         result = await make_client().call(HttpRequest(url=server.url))

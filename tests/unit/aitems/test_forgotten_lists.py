@@ -45,7 +45,7 @@ def kept(change: Callable[[FakeApi], None]) -> tuple[list[str], list[str]]:
         change(api)
         await client.services()
         after = sorted(service.service for service in client._known)
-        assert client._list_ends.keys() - {"/services"} == {f"/services/{service}/trains" for service in after}
+        assert client._lists.ends.keys() - {"/services"} == {f"/services/{service}/trains" for service in after}
         api.fault, api.services = lambda _now, _path: None, None
         await list_all(client)
         return after, sorted(service.service for service in client._known)

@@ -55,12 +55,12 @@ def once(
 
 
 async def _run(config: Config, process: Runtime) -> SingleRun:
-    from watcher.app import open_daemon
+    from watcher.app import ONCE, open_daemon
     from watcher.config.to_core import polls_of
     from watcher.reports.single_run import SingleRun
     from watcher.reports.status import poll_reports
 
-    async with open_daemon(config, process, purpose="once") as daemon:
+    async with open_daemon(config, process, purpose=ONCE) as daemon:
         latest = _latest_event(daemon)
         failing = await daemon.once()
         events, queues, states = _read(daemon, latest)

@@ -182,7 +182,7 @@ def test_the_accounts_incident_takes_over_services_whose_cause_changes_with_it(
         account.fail(second, A, B, C, D, cause=after)
     assert account.announced == [(IncidentChangeKind.OPENED, ACCOUNT)]
     (incident,) = account.tracker.incidents
-    assert (incident.cause, incident.covers) == (after, {*own})
+    assert (incident.cause, incident.covers) == (after, frozenset(own))
 
 
 @pytest.mark.parametrize("order", [(A, B, C, D), (D, C, B, A), (D, D, A, B, C)])
