@@ -68,6 +68,21 @@ def require_store(config: Config, environ: Mapping[str, str]) -> Path:
     raise StoreUnusable(f"there is no store at {path}; start the watcher once, or name the right configuration{hint}")
 
 
+def place_of_store(config: Config, environ: Mapping[str, str]) -> Path:
+    """Return the file of the configuration's store, which need not exist.
+
+    Raises:
+        StoreLost: it does not exist, although its daemon runs: a new store would have a second daemon beside that one.
+    """
+    from watcher.store.errors import StoreLost
+
+    path = config.store_path(environ)
+    # ``Path.exists`` would raise for a folder that this user may not enter.
+    if not os.path.exists(path) and (pid := daemon_process(config, environ)) is not None:  # noqa: PTH110 - see above
+        raise StoreLost(path, pid)
+    return path
+
+
 def daemon_process(config: Config, environ: Mapping[str, str]) -> int | None:
     """Return the process number of the daemon of this store, if it runs; the store itself may be gone."""
     from watcher.control.client import PROMPT_SECONDS

@@ -205,7 +205,8 @@ async def test_a_daemon_whose_socket_vanished_with_its_store_is_the_first_proble
 
 
 @pytest.mark.parametrize(
-    "command", {"history": 75, "silence list": 75, "restore": 75, "reload": 1, "test console": 1}.items()
+    "command",
+    {"history": 75, "silence list": 75, "restore": 75, "once": 75, "reload": 1, "test console": 1}.items(),
 )
 @pytest.mark.usefixtures("opened")
 async def test_every_command_names_a_daemon_whose_socket_vanished_with_its_store(

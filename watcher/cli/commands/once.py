@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors
 from watcher.cli.options import ConfigOption, JsonOption, VerboseOption, WideOption, load_config, present_times
 from watcher.cli.runtime import quiet_logs, run_async, runtime
+from watcher.cli.store_access import place_of_store
 from watcher.cli.text.output import Screen, screen
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def once(
     """
     with plain_errors():
         settings = load_config(config)
+        place_of_store(settings, os.environ)
         process = runtime(quiet_logs(verbose=verbose), sys.stderr if as_json else sys.stdout)
         result = run_async(_run(settings, process))
     out = screen(wide=wide)

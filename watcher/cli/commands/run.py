@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ import typer
 from watcher.cli.exit_status import ExitStatus, help_end, plain_errors, status_of
 from watcher.cli.options import ConfigOption, VerboseOption, find_config
 from watcher.cli.runtime import run_async, runtime, stop_on_signals
+from watcher.cli.store_access import place_of_store
 from watcher.first_steps import hold_hangups, take_hangups
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
         settings = load(found.path)
         _log("config.loaded", file=str(found.path), why=found.why)
         _warn_over_budget(settings)
+        place_of_store(settings, os.environ)
         run_async(_guarded(settings, runtime(redactor, writer)))
 
 

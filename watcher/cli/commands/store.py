@@ -146,14 +146,9 @@ def _store_to_replace(config: Path | None) -> Path:
     Raises:
         StoreLost: such a daemon runs.
     """
-    from watcher.cli.store_access import daemon_process
-    from watcher.store.errors import StoreLost
+    from watcher.cli.store_access import place_of_store
 
-    settings = load_config(config)
-    store = settings.store_path(os.environ)
-    if not store.exists() and (pid := daemon_process(settings, os.environ)) is not None:
-        raise StoreLost(store, pid)
-    return store
+    return place_of_store(load_config(config), os.environ)
 
 
 def _existing_store(config: Path | None) -> Path:
