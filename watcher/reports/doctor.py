@@ -69,6 +69,8 @@ class StoreFacts:
     """Files of the store that the daemon's user may not open."""
     lost: str | None = None
     """The problem of a daemon that runs although the file does not exist."""
+    has_backups: bool = False
+    """Whether there are automatic backups of a file that does not exist: it was not always missing."""
     deviations: Sequence[str] | None = None
     """Descriptions of the stored deviations, oldest first; ``None`` if they cannot be read."""
 
@@ -160,6 +162,13 @@ def store_checks(facts: StoreFacts) -> Iterator[DoctorCheck]:
     """Judge the store: its file, its schema and the deviations in it."""
     if facts.lost is not None:
         yield fault("store", facts.lost, REMEDIES[ProblemCode.STORE_UNREADABLE])
+        return
+    if facts.has_backups:
+        yield fault(
+            "store",
+            f"{facts.path} is gone; its backups are there",
+            "put the file back, or start the watcher, which restores the newest backup",
+        )
         return
     if not facts.exists:
         yield warning(

@@ -19,6 +19,7 @@ import pytest
 from tests.integration.cli.support import Result, Run, runner
 from watcher.control.server import ControlServer
 from watcher.control.socket_path import link_path
+from watcher.store.sqlite.backup_folder import BackupFolder
 from watcher.store.sqlite.database import open_database
 from watcher.store.sqlite.file_names import LOCK, side_file
 
@@ -230,6 +231,16 @@ async def test_another_command_that_lost_its_store_is_no_daemon(
     assert (status.status, "there is no store at" in status.err) == (75, True)
     assert "there is no store at" in doctor.out
     assert "runs without it" not in doctor.out
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+async def test_a_missing_store_with_backups_is_a_fault_of_doctor(place: Place, lose: Callable[[Place], None]) -> None:
+    BackupFolder(place.store).add(NOW)
+    lose(place)
+    checks = document(await place.command("doctor --json"))["checks"]
+    verdict = "fault" if lose is remove_file else "warning"
+    assert [item["verdict"] for item in checks if item["about"] == "store"] == [verdict]
+    assert (await place.command("status")).status == 75
 
 
 async def test_a_daemon_of_another_store_does_not_run_without_this_one(place: Place, daemon: ControlServer) -> None:

@@ -40,7 +40,7 @@ def doctor(config: ConfigOption = None, online: OnlineOption = False, as_json: J
 
     Each check has a verdict (ok, warning, fault), a detail and a remedy. A running daemon checks the secrets, which it
     alone may have; without one the command reads them itself. It shows none. Root sees what the watcher's user cannot.
-    A store that does not exist yet is a warning; one that a running daemon has lost is a fault.
+    A store that does not exist yet is a warning; one that its daemon or its backups show to be lost is a fault.
     """
     with plain_errors():
         settings, faulty = load_usable_config(config)

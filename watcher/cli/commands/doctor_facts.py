@@ -7,7 +7,7 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -76,16 +76,18 @@ def daemon_user(daemon: DaemonFacts, store: Path) -> Owner | None:
 
 
 def _missing(facts: StoreFacts, config: Config, environ: Mapping[str, str]) -> StoreFacts:
-    """Note that the file was lost, if its daemon runs."""
+    """Note that the file was lost: its daemon runs, or its backups are there."""
     from watcher.cli.store_access import require_store
     from watcher.store.errors import StoreLost, StoreUnusable
+    from watcher.store.sqlite.backup_folder import BackupFolder
 
     try:
         require_store(config, environ)
     except StoreLost as error:
         return replace(facts, lost=error.problem)
     except StoreUnusable:
-        pass
+        with suppress(OSError):
+            return replace(facts, has_backups=any(BackupFolder(Path(facts.path)).backups()))
     return facts
 
 
