@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final
 
 from bench import naive, prometheus
+from bench.adaptive import detection_figures
 from bench.changes import burst_figures, start_figures
 from bench.daemon import server
 from bench.durations import duration_figures
@@ -54,6 +55,7 @@ FULL: Final[Cases] = {
     "P4": lambda: _latency(60, with_peer=True),
     "P5": lambda: burst_figures(20_000),
     "P7": lambda: start_figures(10_000),
+    "P9": detection_figures,
     "P10": lambda: idle_figures(60),
     "D": lambda: duration_figures(100),
 }
@@ -62,6 +64,7 @@ QUICK: Final[Cases] = {
     "P4": lambda: _latency(10, with_peer=False),
     "P5": lambda: burst_figures(3000),
     "P7": lambda: start_figures(3000),
+    "P9": lambda: detection_figures(10),
     "P10": lambda: idle_figures(15),
     "D": lambda: duration_figures(10),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from watcher.config.models.settings import Config, WatchSettings
 from watcher.core.incidents.model import Thresholds
@@ -13,6 +14,10 @@ from watcher.core.training.model import ServiceRef, TrainingRef
 
 if TYPE_CHECKING:
     from watcher.core.delivery.model import Policy
+
+
+AUTO_INTERVAL: Final = timedelta(seconds=30)
+"""``interval = "auto"`` takes as many requests as this interval."""
 
 
 def policy_of(config: Config) -> Policy:
@@ -58,5 +63,11 @@ def _watch(settings: WatchSettings) -> Watch:
         labels=settings.labels,
         links=settings.links,
         stuck_rules=settings.stuck_after,
-        cadence=Cadence(interval=settings.interval, idle_interval=settings.idle_interval),
+        cadence=_cadence(settings),
     )
+
+
+def _cadence(settings: WatchSettings) -> Cadence:
+    if isinstance(settings.interval, timedelta):
+        return Cadence(interval=settings.interval, idle_interval=settings.idle_interval)
+    return Cadence(interval=AUTO_INTERVAL, idle_interval=max(settings.idle_interval, AUTO_INTERVAL), adapts=True)

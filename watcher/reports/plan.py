@@ -24,6 +24,7 @@ from watcher.core.delivery.state import OnUncertain
 from watcher.core.duration import format_duration
 from watcher.core.polling.capacity import Demand, delay_of, demand_of, new_service_delay, rounded_up
 from watcher.core.polling.plan import Poll
+from watcher.core.polling.schedule import Cadence
 from watcher.core.routing.matcher import ALL_KINDS, Matcher
 from watcher.core.routing.routes import Route
 from watcher.core.training.model import ServiceRef, TrainingRef
@@ -196,7 +197,7 @@ def _watch_plan(watch: WatchSettings, polls: Sequence[Poll], config: Config) -> 
         watch=watch_text(watch),
         account=watch.account,
         served_by=call_text(poll),
-        interval=format_duration(poll.cadence.interval),
+        interval=_interval_text(poll.cadence),
         idle_interval=format_duration(poll.cadence.idle_interval),
         typical_delay=_duration(delay.typical),
         worst_delay_in_progress=_duration(delay.in_progress),
@@ -204,6 +205,11 @@ def _watch_plan(watch: WatchSettings, polls: Sequence[Poll], config: Config) -> 
         new_service_delay="" if new_service is None else _duration(new_service),
         saves=saving_text(poll),
     )
+
+
+def _interval_text(cadence: Cadence) -> str:
+    interval = format_duration(cadence.interval)
+    return f"{interval} on average (auto)" if cadence.adapts else interval
 
 
 def _receiver_plan(name: str, settings: ReceiverSettings, policy: OnUncertain) -> ReceiverPlan:

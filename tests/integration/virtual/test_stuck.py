@@ -23,6 +23,7 @@ from tests.support.virtual import (
 )
 from watcher.core.event import Event, Kind
 from watcher.core.polling.plan import Naming, Poll
+from watcher.core.polling.schedule import Cadence
 from watcher.core.training.comparison import Pace, SettingChange
 from watcher.core.training.stuck_rules import StuckRule, StuckRules
 
@@ -142,7 +143,7 @@ def test_nothing_is_reported_before_five_runs_are_known(tmp_path: Path) -> None:
     async def scenario(service: Service) -> None:
         await service.learn(USUAL_MINUTES[:4])
         service.start()
-        await asyncio.sleep(30 * HOUR)
+        await asyncio.sleep(12 * HOUR)
 
     assert of_kind(play(tmp_path, scenario), Kind.STUCK) == []
 
@@ -278,6 +279,29 @@ def test_a_run_that_ends_much_too_soon_is_an_event_of_its_own(tmp_path: Path) ->
     events = play(tmp_path, scenario)
     assert kinds_of(events, "v13") == ["appeared", "succeeded", "fast"]
     assert {kind for number in range(1, 13) for kind in kinds_of(events, f"v{number}")} == {"appeared", "succeeded"}
+
+
+def test_auto_polls_rarely_before_the_usual_end_and_often_around_it(tmp_path: Path) -> None:
+    cadence = Cadence(interval=timedelta(seconds=INTERVAL_SECONDS), idle_interval=timedelta(hours=1), adapts=True)
+
+    async def main(clock: VirtualClock) -> list[float]:
+        api, receiver = ConfiguredApi(clock, services=["s1"]), FakeReceiver()
+        api.service = service = Service(api)
+        planned = [replace(polls()[0], cadence=cadence)]
+        async with running_pipeline(tmp_path, api, receiver, planned, tick_seconds=TICK_SECONDS):
+            await asyncio.sleep(MINUTE)
+            await service.learn((300, 301, 299, 300, 302, 298, 300))
+            version = service.start()
+            begun = clock.monotonic()
+            await asyncio.sleep(50 * 6 * MINUTE)
+            service.set(version, "completed")
+            await asyncio.sleep(HOUR)
+        assert broken_invariants(tmp_path, api, receiver) == []
+        return [(time - begun) / MINUTE for time in api.request_times if time > begun]
+
+    times = run(main)
+    early, usual = sum(60 < time < 180 for time in times), sum(280 < time < 300 for time in times)
+    assert usual / 20 > 3 * early / 120
 
 
 def test_earlier_runs_of_another_service_give_usual_durations_but_no_limit(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
@@ -25,6 +25,7 @@ Value = TypeVar("Value")
 LONGEST_NAME: Final = 64
 LONGEST_ID: Final = 200
 LONGEST_PATH: Final = 4096
+AUTO: Final = "auto"
 SLACK_CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,40}")
 """The id of a channel, a direct message, or a group."""
 
@@ -65,6 +66,13 @@ def _duration(value: object) -> object:
         raise invalid(f"{quoted(value)} is {problem}", remedy) from None
 
 
+def _interval_or_auto(value: object) -> object:
+    if value == AUTO:
+        return value
+    duration = _duration(value)
+    return _interval(duration) if isinstance(duration, timedelta) else duration
+
+
 def _within(shortest: str, longest: str) -> Callable[[timedelta], timedelta]:
     def check(value: timedelta) -> timedelta:
         if value < parse_duration(shortest):
@@ -76,7 +84,8 @@ def _within(shortest: str, longest: str) -> Callable[[timedelta], timedelta]:
     return check
 
 
-Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]
+_interval = _within("100ms", "1d")
+WatchInterval = Annotated[timedelta | Literal["auto"], BeforeValidator(_interval_or_auto)]
 IdleInterval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "7d"))]
 Deadline = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "10m"))]
 RetryDelay = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_within("100ms", "1d"))]

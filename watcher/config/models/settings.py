@@ -22,7 +22,6 @@ from watcher.config.models.fields import (
     FilePath,
     Identifier,
     IdleInterval,
-    Interval,
     Label,
     Labels,
     Links,
@@ -35,6 +34,7 @@ from watcher.config.models.fields import (
     ThresholdTime,
     TimeZone,
     TrainType,
+    WatchInterval,
 )
 from watcher.config.models.headers import Headers
 from watcher.config.models.monitoring import HeartbeatSettings, WebSettings
@@ -56,7 +56,7 @@ def not_shorter_than(other: str) -> AfterValidator:
 
     def check(value: timedelta, info: ValidationInfo) -> timedelta:
         least = info.data.get(other)
-        if least is not None and value < least:
+        if isinstance(least, timedelta) and value < least:
             raise invalid(
                 f'"{format_duration(value)}" is shorter than {other}, which is "{format_duration(least)}"',
                 f'write {info.field_name} = "{format_duration(least)}" or more',
@@ -140,8 +140,8 @@ class WatchSettings(Settings):
     labels: Labels = Field(default_factory=dict)
     links: Links = Field(default_factory=dict, examples=['{ console = "https://host.example/{service}/{version}" }'])
     """Addresses of pages, with names in braces."""
-    interval: Interval = timedelta(seconds=30)
-    """Between polls while a training is in progress."""
+    interval: WatchInterval = timedelta(seconds=30)
+    """Between polls while a training is in progress; ``auto`` learns when an end is likely."""
     idle_interval: Annotated[IdleInterval, not_shorter_than("interval")] = timedelta(minutes=5)
     """Between polls while no training is in progress."""
     stuck_after: StuckAfter | None = Field(default=None, examples=['{ learning = "6h" }'])

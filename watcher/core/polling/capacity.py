@@ -63,7 +63,7 @@ def delay_of(cadence: Cadence, deadline: timedelta, demand: Demand, *, by_list: 
 
     - typical: ``E / 2``;
     - in progress, by a view: ``E + T``. The change comes just after a poll, and the next answer takes the whole
-      deadline.
+      deadline. With ``interval = "auto"``, ``E`` is its longest wait there.
     - in progress, by a list: ``2 E + T``. A view confirms an end that a list shows; if that view fails, the next list
       does.
     - worst: ``F + T`` by a view and ``F + E + T`` by a list. A status that waits for confirmation is polled fast.
@@ -72,7 +72,8 @@ def delay_of(cadence: Cadence, deadline: timedelta, demand: Demand, *, by_list: 
     """
     busy, idle = max(cadence.interval, demand.cycle), max(cadence.interval, cadence.idle_interval, demand.cycle)
     confirmation = busy if by_list else timedelta()
-    return Delay(typical=busy / 2, in_progress=busy + confirmation + deadline, worst=idle + confirmation + deadline)
+    longest = max(cadence.longest, demand.cycle)
+    return Delay(typical=busy / 2, in_progress=longest + confirmation + deadline, worst=idle + confirmation + deadline)
 
 
 def new_service_delay(cadence: Cadence, deadline: timedelta, demand: Demand) -> timedelta:

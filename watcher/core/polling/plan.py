@@ -262,4 +262,5 @@ def _shorter(first: Cadence, second: Cadence) -> Cadence:
     return Cadence(
         interval=min(first.interval, second.interval),
         idle_interval=min(first.idle_interval, second.idle_interval),
+        adapts=first.adapts and second.adapts,
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.training.model import NOT_ENDED, Snapshot, phase_of
+from watcher.core.polling.adaptive import RAREST
+from watcher.core.training.model import Snapshot
 
 JITTER: Final = 0.1
 """The share of an interval by which a poll may start early. It never starts late on purpose."""
@@ -26,15 +27,29 @@ class Cadence:
 
     interval: timedelta
     idle_interval: timedelta
+    adapts: bool = False
+    """Whether polls are more frequent where an end is likely, and rarer elsewhere: ``interval`` on average."""
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest time between two polls while something is in progress."""
+        return min(self.interval * RAREST, max(self.idle_interval, self.interval)) if self.adapts else self.interval
+
+
+def needs_answer(snapshot: Snapshot) -> bool:
+    """Return whether a question about this training is open: its status is not confirmed, or a list lacks it."""
+    if snapshot.gone:
+        return False
+    return snapshot.pending is not None or snapshot.status is None or snapshot.absent > 0
 
 
 def needs_fast_polls(snapshot: Snapshot, now: datetime) -> bool:
     """Return whether this training needs the fast interval."""
     if snapshot.gone:
         return False
-    if snapshot.pending is not None or snapshot.status is None or snapshot.absent:
+    if needs_answer(snapshot):
         return True
-    if phase_of(snapshot.status) not in NOT_ENDED:
+    if not snapshot.may_be_in_progress:
         return False
     return now - (snapshot.changed_before or snapshot.first_seen_at) < FAST_LIMIT
 

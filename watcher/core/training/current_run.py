@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from watcher.core.training.prediction import Prediction
 from watcher.core.training.stuck_limit import StuckLimit
 
 MOST_STAGES: Final = 40
@@ -59,6 +60,8 @@ class LearnedLimits:
     stage: StuckLimit | None = None
     """``None`` where too few runs are known."""
     run: StuckLimit | None = None
+    prediction: Prediction | None = None
+    """The predicted duration of the run; ``None`` where too few runs are known."""
     expected_end: datetime | None = None
     """The median of the expected end at that time, UTC; ``None`` where it is not known."""
 

@@ -21,6 +21,7 @@ from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits
 from watcher.core.training.durations import is_fast, usual_durations
 from watcher.core.training.expected_end import expected_end
 from watcher.core.training.past_runs import Outcome, PastRun, Sample, sample_of
+from watcher.core.training.prediction import prediction_of
 from watcher.core.training.run import EndedRun
 from watcher.core.training.stuck_limit import StuckLimit, learned_limit
 
@@ -152,6 +153,7 @@ def learned_limits(run: CurrentRun, samples: Samples, now: datetime) -> LearnedL
     return LearnedLimits(
         stage=None if stage is None else learned_limit(stage),
         run=samples.limit,
+        prediction=None if samples.own is None else prediction_of(samples.own),
         expected_end=None if end is None else end.median,
     )
 

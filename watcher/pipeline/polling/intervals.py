@@ -6,7 +6,10 @@ import random
 from datetime import datetime, timedelta
 from typing import Final
 
-from watcher.core.polling.schedule import interval_after, interval_for, next_start
+from watcher.core.polling.adaptive import Density, density_of, next_wait
+from watcher.core.polling.plan import Poll
+from watcher.core.polling.schedule import interval_after, interval_for, needs_answer, needs_fast_polls, next_start
+from watcher.core.training.model import Snapshot
 from watcher.pipeline.polling.cache import PollCache
 from watcher.pipeline.polling.in_progress import earliest_deadline
 from watcher.pipeline.polling.incidents import IncidentMonitor
@@ -53,11 +56,27 @@ class Intervals:
         if target.hurried or self._incident_monitor.incident_over(poll) is not None:
             return poll.cadence.interval
         asked_at = self._steady(started)
-        usual = interval_for(poll.cadence, self._cache.known(poll).values(), self._steady(self._clock.monotonic()))
+        usual = self._usual_interval(poll, self._steady(self._clock.monotonic()))
         deadline = earliest_deadline(self._cache, poll, asked_at)
         # A fresh poll follows each limit; the idle interval may be much longer.
         return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)
 
+    def _usual_interval(self, poll: Poll, now: datetime) -> timedelta:
+        usual = interval_for(poll.cadence, self._cache.known(poll).values(), now)
+        if not poll.cadence.adapts or usual != poll.cadence.interval:
+            return usual
+        running = [item for item in self._cache.in_progress(poll) if needs_fast_polls(item, now)]
+        if not running or any(needs_answer(item) for item in self._cache.known(poll).values()):
+            return usual
+        return min(next_wait((_density_of(item, now) for item in running), usual), poll.cadence.longest)
+
     def _steady(self, monotonic: float) -> datetime:
         """Return the start plus the monotonic time since: a step of the wall clock changes no interval."""
         return self.started_at + timedelta(seconds=monotonic - self._started_monotonic)
+
+
+def _density_of(snapshot: Snapshot, now: datetime) -> tuple[Density | None, timedelta]:
+    run = snapshot.run
+    if run is None or run.start is None or run.limits is None or run.limits.prediction is None:
+        return None, timedelta()
+    return density_of(run.limits.prediction), max(now - run.start.bounds.middle, timedelta())

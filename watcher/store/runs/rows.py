@@ -13,6 +13,7 @@ from watcher.core.timestamps import from_text, to_text
 from watcher.core.training.current_run import Bounds, CurrentRun, LearnedLimits, RunStart, Stage, StuckReport
 from watcher.core.training.model import TrainingRef
 from watcher.core.training.past_runs import Outcome, PastRun
+from watcher.core.training.prediction import Prediction
 from watcher.core.training.run import EndedRun, EndedStage
 from watcher.core.training.stuck_limit import StuckLimit
 
@@ -60,7 +61,9 @@ def _stuck_json(run: CurrentRun) -> Row:
 
 def _limits_json(limits: LearnedLimits) -> list[object]:
     end = None if limits.expected_end is None else to_text(limits.expected_end)
-    return [_limit_json(limits.stage), _limit_json(limits.run), end]
+    known = limits.prediction
+    prediction = None if known is None else [known.center, known.spread, known.degrees]
+    return [_limit_json(limits.stage), _limit_json(limits.run), end, prediction]
 
 
 def _limit_json(limit: StuckLimit | None) -> list[object] | None:
@@ -70,10 +73,17 @@ def _limit_json(limit: StuckLimit | None) -> list[object] | None:
 def _read_limits(data: list[Any] | None) -> LearnedLimits | None:
     if data is None:
         return None
-    stage, run, end = data
+    stage, run, end, prediction = data
     return LearnedLimits(
-        stage=_read_limit(stage), run=_read_limit(run), expected_end=None if end is None else from_text(end)
+        stage=_read_limit(stage),
+        run=_read_limit(run),
+        prediction=None if prediction is None else _read_prediction(*prediction),
+        expected_end=None if end is None else from_text(end),
     )
+
+
+def _read_prediction(center: float, spread: float, degrees: int) -> Prediction:
+    return Prediction(center=center, spread=spread, degrees=degrees)
 
 
 def _read_limit(data: list[Any] | None) -> StuckLimit | None:
