@@ -52,6 +52,7 @@ _RELEASE: Final = (
     )
 )
 _RELEASE_OF_KEY: Final = _RELEASE.where(_delivery.c.group_key == bindparam("key"))
+_RELEASE_THESE: Final = _RELEASE.where(_delivery.c.position.in_(bindparam("positions", expanding=True)))
 _RELEASE_OF_LINES: Final = _RELEASE.where(
     _delivery.c.receiver == bindparam("to"),
     _delivery.c.position.in_(
@@ -116,6 +117,13 @@ class _Singles:
         found = self._connection.execute(_POSITIONS, {"ids": [row["id"] for row, _ in in_lines]}) if in_lines else ()
         positions = {row.id: row.position for row in found}
         lines.append(self._connection, [_place(entry, positions[row["id"]]) for row, entry in in_lines])
+        self._hurry([positions[row["id"]] for row, _ in in_lines if row["urgent"] and not row["first_in_line"]])
+
+    def _hurry(self, waiting: list[int]) -> None:
+        # An earlier message of its training would keep a failure behind the news of all others. So would an open group
+        # that one of them waits for.
+        for positions in chunks(sorted(lines.hurry(self._connection, waiting))):
+            self._connection.execute(_RELEASE_THESE, {"now": self._now, "positions": positions})
 
     def _mark_first(self, receiver: str, rows: list[tuple[Row, str]]) -> None:
         subjects = sorted({subject for _, subject in rows})
@@ -181,6 +189,7 @@ def _join_group(
 ) -> None:
     recipient = planned.recipient
     open_group = _open_group(connection, recipient.receiver, group, routed.event.subject)
+    urgent = routed.event.urgent or (open_group is not None and open_group["urgent"])
     if open_group is None:
         position, identity = _insert_group(connection, routed, planned, group, now)
     else:
@@ -191,6 +200,8 @@ def _join_group(
     lines.append(connection, [_place(entry, position)])
     # An earlier delivery of this subject may be open, though the group was the first of its lines until now.
     lines.mark(connection, [position])
+    if urgent:
+        lines.hurry(connection, [position])
 
 
 def _insert_group(
@@ -223,7 +234,7 @@ def _open_group(connection: Connection, receiver: str, group: Group, subject: st
     # An event must not join a group that is sent before the latest message of its subject.
     in_order = table.position >= func.coalesce(_last_position(receiver, subject), 0)
     query = (
-        select(table.position, table.id, table.mention)
+        select(table.position, table.id, table.mention, table.urgent)
         .where(open_groups, in_order, _size_of(table.id) < group.largest)
         .order_by(table.position.desc())
         .limit(1)

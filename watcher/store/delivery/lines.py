@@ -2,6 +2,8 @@
 
 A line holds the open deliveries of one subject to one receiver. A delivery of several events is in several lines, and
 may be sent when it is the first in all of them. Each change of the table ``line`` goes through this module.
+
+What an urgent delivery waits for is urgent, too: its ``urgent`` says when it is leased, not what its events are.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, dele
 from watcher.store import schema
 from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
+from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.rows import Row
 from watcher.store.upsert import insert_or_ignore
 
@@ -37,6 +40,21 @@ _FOLLOWERS: Final = select(
     select(func.min(_other.c.position)).where(_same_line, _other.c.position > _own.c.position).scalar_subquery()
 ).where(_own.c.position.in_(_THESE))
 _MARK: Final = update(_delivery).where(_delivery.c.position.in_(_THESE)).values(first_in_line=first_of_its_lines())
+_waits: Final = select(_own.c.position).where(_own.c.position.in_(_THESE)).cte("waits", recursive=True)
+_before: Final = select(func.max(_other.c.position)).where(_same_line, _other.c.position < _own.c.position)
+# Only the next earlier one of each line, which leads to the others: each is read once, however long a line is.
+_WITH_EARLIER: Final = select(
+    _waits.union(
+        select(_before.correlate(_own).scalar_subquery()).join_from(_waits, _own, _own.c.position == _waits.c.position)
+    ).c.position
+)
+_HURRY: Final = update(_delivery).where(_delivery.c.position.in_(_THESE), ~_delivery.c.urgent).values(urgent=True)
+_URGENT_BEHIND: Final = select(_delivery.c.position).where(
+    _delivery.c.state.in_(WAITING_STATES),
+    _delivery.c.receiver.in_(bindparam("receivers", expanding=True)),
+    _delivery.c.first_in_line.is_(False),
+    _delivery.c.urgent.is_(True),
+)
 _OCCUPIED: Final = (
     select(schema.line.c.receiver, schema.line.c.subject)
     .where(schema.line.c.receiver == bindparam("receiver"))
@@ -56,6 +74,21 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
     """Add deliveries to the ends of lines; the caller has marked whether they are the first."""
     if rows:
         execute_many(connection, _INSERT, rows)
+
+
+def hurry(connection: Connection, positions: Collection[int]) -> set[int]:
+    """Make these deliveries urgent with all that they wait for, also by another line; return all their positions."""
+    found: set[int] = set()
+    for chunk in chunks(positions):
+        found |= set(connection.scalars(_WITH_EARLIER, {"positions": chunk})) - {None}
+    for chunk in chunks(sorted(found)):
+        connection.execute(_HURRY, {"positions": chunk})
+    return found
+
+
+def hurry_all(connection: Connection, receivers: Collection[str]) -> None:
+    """Do the same for every urgent delivery to these receivers that waits for another one."""
+    hurry(connection, connection.scalars(_URGENT_BEHIND, {"receivers": sorted(receivers)}).all())
 
 
 def release(connection: Connection, positions: Collection[int]) -> None:

@@ -49,6 +49,12 @@ from watcher.store.upsert import insert_or_ignore
 
 _delivery = schema.delivery
 _receiver = schema.receiver
+# A delivery is leased as an urgent one, too, because an urgent event waits for it.
+_is_about_urgent: Final = exists().where(
+    schema.ledger.c.delivery_id == _delivery.c.id,
+    schema.event.c.id == schema.ledger.c.event_id,
+    schema.event.c.kind.in_(sorted(URGENT_KINDS)),
+)
 _URGENT_SINCE: Final = (
     select(_delivery.c.created_at)
     .where(
@@ -61,6 +67,7 @@ _URGENT_SINCE: Final = (
         # An expression hides the state from its index, which leads to all that waits.
         func.coalesce(_delivery.c.state, "").in_((*WAITING_STATES, State.SENDING.value)),
         _delivery.c.id != bindparam("settling"),
+        _is_about_urgent,
     )
     .order_by(_delivery.c.created_at)
     .limit(1)

@@ -53,6 +53,16 @@ def wrong_marks(connection: Connection) -> list[str]:
     return [row.id for row in rows if bool(row.first_in_line) != bool(row.is_first)]
 
 
+def left_behind(connection: Connection) -> list[str]:
+    """Return the ids of open deliveries that are not urgent although an urgent one of their lines waits for them."""
+    own, other, later = schema.line.alias(), schema.line.alias(), schema.delivery.alias()
+    same = (other.c.receiver == own.c.receiver) & (other.c.subject == own.c.subject)
+    query = select(_table.id).join(own, own.c.position == _table.position)
+    query = query.join(other, same & (other.c.position > own.c.position))
+    query = query.join(later, later.c.position == other.c.position)
+    return list(connection.scalars(query.where(~_table.urgent, later.c.urgent)))
+
+
 class Lines:
     """Deliveries to two receivers, changed in every way that the program has."""
 
@@ -84,7 +94,7 @@ class Lines:
         for _ in range(count):
             version = f"v{self._random.randrange(4)}"
             seq = self._seqs[version] = self._seqs.get(version, 0) + 1
-            made.append(self._make(seq, version))
+            made.append(self._make(seq, version, self._random.choice([Kind.PROGRESS, Kind.PROGRESS, Kind.FAILED])))
         return made
 
     async def route(self) -> None:
@@ -135,6 +145,7 @@ async def test_the_marks_agree_with_the_lines_after_any_changes(
     for _ in range(25):
         done.append(await lines.step())
         assert await database.write(wrong_marks) == [], done
+        assert await database.write(left_behind) == [], done
 
 
 async def test_the_marks_agree_after_a_restore_and_after_pruning(database: Database, make_event: MakeEvent) -> None:

@@ -52,6 +52,7 @@ class Stored:
     created: int
     allowed: int
     first: bool
+    hurried: bool
     has: frozenset[str]
 
     def delivery(self, position: int) -> Row:
@@ -61,7 +62,7 @@ class Stored:
             "id": f"d{position}",
             "receiver": self.receiver,
             "sealed": True,
-            "urgent": self.kind in URGENT_KINDS,
+            "urgent": self.kind in URGENT_KINDS or self.hurried,
             "state": self.state.value,
             "reason": self.reason,
             "created_at": at(self.created),
@@ -115,6 +116,7 @@ contents = st.lists(
         created=st.integers(-4, 0),
         allowed=st.integers(-4, 0),
         first=st.booleans(),
+        hurried=st.booleans(),
         has=st.frozensets(st.sampled_from((FALLBACK, "chat"))),
     ),
     min_size=1,
@@ -153,7 +155,8 @@ def test_the_oldest_failed_urgent_delivery_is_that_of_the_plain_query(
     with engine.connect() as connection:
         fill(connection, stored)
         for name in RECEIVERS:
-            failed = and_(_delivery.urgent, _delivery.attempted_at.is_not(None), _delivery.reason != "")
+            urgent = [f"d{position}" for position, item in enumerate(stored, start=1) if item.kind in URGENT_KINDS]
+            failed = and_(_delivery.id.in_(urgent), _delivery.attempted_at.is_not(None), _delivery.reason != "")
             waits = and_(_delivery.receiver == name, _delivery.state.in_(OPEN), _delivery.id != f"d{settling}")
             plain = connection.scalar(select(func.min(_delivery.created_at)).where(waits, failed))
             found = receivers.urgent_since(connection, name, f"d{settling}")

@@ -1,0 +1,238 @@
+"""A failure waits behind the earlier messages of its own training alone, and those go as early as it would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.integration.store.conftest import NOW, SECOND
+from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settle
+from watcher.core.delivery.model import Claim, LeasedDelivery
+from watcher.core.delivery.state import State
+from watcher.core.event import Event, Kind, event_id
+from watcher.core.routing.matcher import matcher_of
+from watcher.core.routing.routes import Group
+from watcher.core.training.model import ServiceRef
+from watcher.store import schema
+from watcher.store.deliveries import Deliveries
+from watcher.store.silences import Silences
+from watcher.store.sqlite.database import Database
+
+MakeEvent = Callable[..., Event]
+OTHERS: Final = 3
+DAY: Final = timedelta(days=1)
+DIGEST: Final = Group(key="digest service:main/s", patience=timedelta(minutes=10))
+
+_delivery = schema.delivery.c
+
+
+def sent(leased: LeasedDelivery) -> list[tuple[str | None, int]]:
+    return [(event.version or event.service, event.seq) for event in leased.request.events]
+
+
+async def send_all(database: Database, now: datetime = NOW, receiver: str = "hook") -> list[tuple[str | None, int]]:
+    """Deliver everything that is due, one after another, and return it in this order."""
+    order: list[tuple[str | None, int]] = []
+    for turn in range(99):
+        batch = await claim(database, receiver=receiver, limit=1, token=f"turn {turn}", now=now)
+        if not batch:
+            return order
+        order += sent(batch[0])
+        assert await settle(database, batch[0])
+    raise AssertionError(order)
+
+
+async def urgent_ones(database: Database) -> list[str]:
+    query = select(schema.ledger.c.subject, schema.ledger.c.receiver_seq).join(
+        schema.delivery, _delivery.id == schema.ledger.c.delivery_id
+    )
+    rows = await database.write(
+        lambda connection: connection.execute(query.where(_delivery.urgent).order_by(_delivery.position)).all()
+    )
+    return [f"{row.subject.rpartition('/')[2]}:{row.receiver_seq}" for row in rows]
+
+
+def others(make_event: MakeEvent) -> list[Event]:
+    return [make_event(1, f"other{number}") for number in range(OTHERS)]
+
+
+OF_OTHERS: Final = [(f"other{number}", 1) for number in range(OTHERS)]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one plan", "one by one"])
+async def test_the_earlier_messages_of_a_failed_training_go_before_those_of_others(
+    database: Database, make_event: MakeEvent, *, together: bool
+) -> None:
+    line = [make_event(1), make_event(2), make_event(3, kind=Kind.FAILED)]
+    if together:
+        await enqueue(database, *others(make_event), *line)
+    else:
+        for event in [*others(make_event), *line]:
+            await enqueue(database, event)
+    assert await send_all(database) == [("v1", 1), ("v1", 2), ("v1", 3), *OF_OTHERS]
+
+
+async def test_messages_after_a_failure_and_those_of_other_trainings_and_receivers_are_not_hurried(
+    database: Database, make_event: MakeEvent
+) -> None:
+    first, *line = make_event(1), make_event(2), make_event(3, kind=Kind.FAILED), make_event(4)
+    await enqueue(database, first, make_event(1, "v2"), make_event(2, "v2"), to=("hook", "chat"))
+    await enqueue(database, *line)
+    assert await urgent_ones(database) == ["v1:1", "v1:2", "v1:3"]
+    assert await send_all(database) == [("v1", 1), ("v1", 2), ("v1", 3), ("v2", 1), ("v2", 2), ("v1", 4)]
+    assert await send_all(database, receiver="chat") == [("v1", 1), ("v2", 1), ("v2", 2)]
+
+
+async def test_a_failure_that_waits_for_nothing_hurries_nothing(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, *others(make_event), make_event(1, kind=Kind.FAILED), make_event(2))
+    assert await urgent_ones(database) == ["v1:1"]
+
+
+async def test_a_group_that_holds_an_earlier_change_of_a_failed_training_is_sent_at_once(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, *others(make_event))
+    grouped = [replace(make_event(1, version), group=GROUP.key) for version in ("v1", "v2")]
+    await enqueue(database, *grouped, group=GROUP)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await send_all(database) == [("v1", 1), ("v2", 1), ("v1", 2), *OF_OTHERS]
+
+
+async def test_a_group_that_waits_for_another_training_takes_that_ones_messages_with_it(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, *others(make_event), make_event(1, "v2"))
+    grouped = [replace(make_event(seq, version), group=GROUP.key) for version, seq in (("v1", 1), ("v2", 2))]
+    await enqueue(database, *grouped, group=GROUP)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await send_all(database) == [("v2", 1), ("v1", 1), ("v2", 2), ("v1", 2), *OF_OTHERS]
+
+
+async def test_a_group_behind_an_open_group_keeps_no_failure_waiting(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "v2"), group=DIGEST)
+    grouped = [replace(make_event(seq, version), group=GROUP.key) for version, seq in (("v1", 1), ("v2", 2))]
+    await enqueue(database, *grouped, group=GROUP)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await send_all(database) == [("v2", 1), ("v1", 1), ("v2", 2), ("v1", 2)]
+
+
+async def test_a_digest_is_urgent_as_soon_as_a_failure_joins_it(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, *others(make_event))
+    await enqueue(database, make_event(1, "v2"), make_event(1), group=DIGEST)
+    await enqueue(database, make_event(2, kind=Kind.FAILED), group=DIGEST)
+    due = NOW + DIGEST.patience
+    order = await send_all(database, now=due)
+    assert sorted(order[:3]) == [("v1", 1), ("v1", 2), ("v2", 1)]
+    assert order[3:] == OF_OTHERS
+
+
+async def test_a_change_that_joins_an_urgent_digest_hurries_its_trainings_earlier_message(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, *others(make_event), make_event(1, "v2"))
+    await enqueue(database, make_event(1, kind=Kind.FAILED), group=DIGEST)
+    await enqueue(database, make_event(2, "v2"), group=DIGEST)
+    assert await urgent_ones(database) == ["v2:1", "v1:1", "v2:2"]
+
+
+async def lease_and_put_off_others(database: Database, make_event: MakeEvent) -> LeasedDelivery:
+    """Lease a message of a training behind those of others, and let theirs be due again."""
+    await enqueue(database, *others(make_event), make_event(1), make_event(2))
+    *before, leased = await claim(database)
+    for other in before:
+        assert await settle(database, other, State.PENDING, "http 503", next_at=NOW)
+    return leased
+
+
+@pytest.mark.parametrize("outcome", [State.DELIVERED, State.PENDING, State.UNCERTAIN])
+async def test_a_failure_that_comes_while_the_first_of_its_line_is_sent_goes_next_after_it(
+    database: Database, make_event: MakeEvent, outcome: State
+) -> None:
+    leased = await lease_and_put_off_others(database, make_event)
+    await enqueue(database, make_event(3, kind=Kind.FAILED))
+    waits = outcome is not State.DELIVERED
+    assert await settle(database, leased, outcome, next_at=NOW if waits else None)
+    assert not await settle(database, leased), "the lease has ended"
+    again = [("v1", 1)] if waits else []
+    assert await send_all(database) == [*again, ("v1", 2), ("v1", 3), *OF_OTHERS]
+
+
+async def test_a_hurried_message_whose_lease_is_lost_is_sent_again_before_those_of_others(
+    database: Database, make_event: MakeEvent
+) -> None:
+    lost = await lease_and_put_off_others(database, make_event)
+    await enqueue(database, make_event(3, kind=Kind.FAILED))
+    assert await send_all(database, now=NOW + DAY) == [("v1", 1), ("v1", 2), ("v1", 3), *OF_OTHERS]
+    assert not await settle(database, lost)
+
+
+async def test_an_incident_hurries_the_earlier_message_about_its_service(
+    database: Database, make_event: MakeEvent
+) -> None:
+    subject = ServiceRef("main", "s").subject
+    about_service = [
+        replace(
+            make_event(seq, kind=kind),
+            id=event_id("e1", subject, seq),
+            subject=subject,
+            training_type=None,
+            version=None,
+        )
+        for seq, kind in ((1, Kind.GONE), (2, Kind.UNREACHABLE))
+    ]
+    await enqueue(database, *others(make_event), *about_service)
+    assert await send_all(database) == [("s", 1), ("s", 2), *OF_OTHERS]
+
+
+async def test_a_silenced_failure_hurries_nothing(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, *others(make_event), make_event(1))
+    await Silences(database).add(matcher_of({"kind": ["failed"]}), DAY, "mina", "why", NOW)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await send_all(database) == [*OF_OTHERS, ("v1", 1)]
+
+
+async def test_a_chat_gets_the_line_of_a_failure_before_the_few_messages_that_are_not_joined(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "other0"), make_event(1), make_event(2, kind=Kind.FAILED), to=("team",))
+    order = []
+    for turn in range(3):
+        wanted = Claim(receiver="team", limit=1, token=f"turn {turn}", lease=DAY, batch_max=40)
+        (leased,) = await Deliveries(database).claim(wanted, NOW)
+        order += sent(leased)
+        assert await settle(database, leased)
+    assert order == [("v1", 1), ("v1", 2), ("other0", 1)]
+
+
+async def test_a_failure_that_an_older_version_left_behind_other_news_goes_first_after_the_start(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, *others(make_event), make_event(1), make_event(2, kind=Kind.FAILED))
+    await enqueue(database, make_event(1, "v2"), make_event(2, "v2", Kind.FAILED), to=("elsewhere",))
+    older = update(schema.delivery).where(_delivery.first_in_line).values(urgent=False)
+    await database.write(lambda connection: connection.execute(older))
+    await Deliveries(database).reclaim({"hook"}, NOW)
+    assert await urgent_ones(database) == ["v1:1", "v1:2", "v2:2"]
+    assert await send_all(database) == [("v1", 1), ("v1", 2), *OF_OTHERS]
+
+
+async def test_a_hurried_message_that_fails_does_not_count_as_an_urgent_one(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2, kind=Kind.FAILED))
+    (hurried,) = await claim(database)
+    assert await settle(database, hurried, State.PENDING, "http 503", next_at=NOW + SECOND)
+    deliveries = Deliveries(database)
+    assert await deliveries.urgent_since("hook", "") is None
+    (again,) = await claim(database, now=NOW + SECOND, token="t2")
+    assert await settle(database, again)
+    (failure,) = await claim(database, now=NOW + SECOND, token="t3")
+    assert await settle(database, failure, State.PENDING, "http 503", next_at=NOW + SECOND)
+    assert await deliveries.urgent_since("hook", "") == NOW
+    summary = await deliveries.receiver_summary("hook")
+    assert [event.kind for event in summary.urgent] == [Kind.FAILED]
