@@ -30,6 +30,7 @@ STORE_OUTAGE: Final = "tests/integration/virtual/test_store_outage.py"
 GROUP_COMMIT: Final = "tests/integration/store/sqlite/test_group_commit.py"
 SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
 FLUSH: Final = "tests/unit/pipeline/polling/test_flush.py"
+FAILURE_FIRST: Final = "tests/integration/store/delivery/test_failure_first.py"
 WHAT_WAITS: Final = "tests/integration/store/delivery/test_what_waits.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
@@ -143,6 +144,27 @@ MUTANTS: Final = (
         "[(not row.urgent, row.position)",
         "[(False, row.position)",
         LINES,
+    ),
+    Mutant(
+        "a failure waits for the news of others behind a message of its own training",
+        "watcher/store/delivery/insertion.py",
+        'if row["urgent"] and not row["first_in_line"]])',
+        'if row["urgent"] and row["first_in_line"]])',
+        FAILURE_FIRST,
+    ),
+    Mutant(
+        "an open group that a failure waits for keeps its wait",
+        "watcher/store/delivery/insertion.py",
+        '            self._connection.execute(_RELEASE_THESE, {"now": self._now, "positions": positions})\n',
+        "            assert positions\n",
+        FAILURE_FIRST,
+    ),
+    Mutant(
+        "a hurried message that fails counts as an urgent event",
+        "watcher/store/delivery/receivers.py",
+        "        _is_about_urgent,\n",
+        "",
+        WHAT_WAITS,
     ),
     Mutant(
         "an event is marked as routed before its deliveries are made",

@@ -183,7 +183,7 @@ async def deliver(database: Database, make_event: MakeEvent) -> None:
     deliveries, outbox = Deliveries(database), Outbox(database)
     late = [replace(make_event(1, version), group=GROUP.key) for version in ("v1", "v2")]
     failed = replace(make_event(1, "v3", Kind.FAILED), group=GROUP.key)
-    await enqueue(database, failed)
+    await enqueue(database, failed, make_event(2, "v3", Kind.FAILED))
     await enqueue(database, *late, group=GROUP, mentions=("<!here>",))
     await enqueue(database, replace(make_event(1, "v4"), group=GROUP.key), group=GROUP, mentions=("<@U1>",))
     await outbox.unrouted(9, {"main"})
