@@ -188,8 +188,9 @@ def retry(
 ) -> None:
     """Send dead, held or pending deliveries again.
 
-    The daemon sends them at once and out of order; a message that may have arrived before is marked as a possible
-    repeat. A running daemon is asked over its control socket; without one, the next start sends them.
+    The daemon sends them at once: a dead or held one out of order, a pending one after the earlier ones that it
+    waits for. A message that may have arrived before is marked as a possible repeat. A running daemon is asked over
+    its control socket; without one, the next start sends them.
     """
     if bool(ids) == all_dead:
         raise typer.BadParameter("write ids, or --all-dead", param_hint="ID")

@@ -76,11 +76,17 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
         execute_many(connection, _INSERT, rows)
 
 
-def hurry(connection: Connection, positions: Collection[int]) -> set[int]:
-    """Make these deliveries urgent with all that they wait for, also by another line; return all their positions."""
+def with_earlier(connection: Connection, positions: Collection[int]) -> set[int]:
+    """Return these deliveries with all that they wait for, also by another line."""
     found: set[int] = set()
     for chunk in chunks(positions):
         found |= set(connection.scalars(_WITH_EARLIER, {"positions": chunk})) - {None}
+    return found
+
+
+def hurry(connection: Connection, positions: Collection[int]) -> set[int]:
+    """Make these deliveries urgent with all that they wait for; return all their positions."""
+    found = with_earlier(connection, positions)
     for chunk in chunks(sorted(found)):
         connection.execute(_HURRY, {"positions": chunk})
     return found

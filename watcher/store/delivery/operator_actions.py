@@ -14,7 +14,8 @@ from watcher.core.delivery.state import State
 from watcher.core.delivery.waiting import DeliveryEnd
 from watcher.core.timestamps import to_text
 from watcher.store import schema
-from watcher.store.delivery import endings, receivers
+from watcher.store.chunks import chunks
+from watcher.store.delivery import endings, lines, receivers
 from watcher.store.rows import Row
 from watcher.store.writer import StoreWriter
 
@@ -52,7 +53,7 @@ class OperatorActions:
         self._receivers = receivers
 
     async def retry(self, beginnings: Iterable[str], now: datetime) -> list[Change]:
-        """Send deliveries again, at once and out of order.
+        """Send deliveries again, at once: one that has ended out of order, another one after those that it waits for.
 
         Raises:
             DeliveryRefusedError: a delivery does not exist, or cannot be sent again.
@@ -131,9 +132,17 @@ def _retry(connection: Connection, rows: list[RowMapping], now: datetime) -> lis
             connection.execute(entries.values(ending=None, ended_at=None))
         else:
             _update(connection, row, {"next_at": to_text(now)})
+            _make_earlier_due(connection, row["position"], now)
     for name in dict.fromkeys(row["receiver"] for row in rows):
         receivers.probe(connection, name, now)
     return [_change(row, State.PENDING) for row in rows]
+
+
+def _make_earlier_due(connection: Connection, position: int, now: datetime) -> None:
+    """Make due what a delivery waits for, since it is sent after that; an uncertain one waits for its lookup."""
+    for positions in chunks(lines.with_earlier(connection, [position])):
+        pending = and_(_delivery.c.position.in_(positions), _delivery.c.state == State.PENDING.value)
+        receivers.make_due(connection, pending, now)
 
 
 def _update(connection: Connection, row: RowMapping, values: Row) -> None:

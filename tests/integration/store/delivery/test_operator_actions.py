@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import MakeEvent, claim, enqueue, settle
@@ -19,6 +20,7 @@ from watcher.core.messages.reasons import reason_text
 from watcher.core.routing.reason import NotAnnounced, RoutingCode, RoutingReason, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.pipeline.dead_letters import announce_dead_letters
+from watcher.store import schema
 from watcher.store.deliveries import Deliveries
 from watcher.store.delivery.operator_actions import DeliveryRefusedError, OperatorActions
 from watcher.store.delivery.views import DeliveryFilter, DeliveryView
@@ -29,6 +31,7 @@ from watcher.store.url import sqlite_url
 from watcher.store.views import open_views
 
 LATER = NOW + 60 * SECOND
+_ID_OF_SECOND = select(schema.ledger.c.delivery_id).where(schema.ledger.c.receiver_seq == 2)
 
 
 def listed(path: Path, **wanted: object) -> list[DeliveryView]:
@@ -71,6 +74,34 @@ async def test_a_retry_is_sent_out_of_order_and_blocks_no_line(database: Databas
     await enqueue(database, make_event(2))
     await OperatorActions(database, {"hook", "chat"}).retry([first], NOW)
     assert [leased.request.events[0].seq for leased in await claim(database)] == [1, 2]
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.PROGRESS])
+async def test_a_retry_of_a_delivery_that_waits_for_another_one_sends_both_at_once_in_their_order(
+    database: Database, make_event: MakeEvent, kind: Kind
+) -> None:
+    await enqueue(database, make_event(1), make_event(2, kind=kind), make_event(1, "v2"))
+    first, other = await claim(database)
+    for leased in (first, other):
+        await settle(database, leased, State.PENDING, next_at=LATER)
+    (waiting,) = await database.write(lambda connection: connection.scalars(_ID_OF_SECOND).all())
+    await OperatorActions(database, {"hook", "chat"}).retry([waiting], NOW)
+    (again,) = await claim(database, token="t2")
+    assert again.request.delivery_id == first.request.delivery_id
+    await settle(database, again)
+    assert [leased.request.delivery_id for leased in await claim(database, token="t3")] == [waiting]
+
+
+async def test_a_retry_leaves_an_uncertain_delivery_that_it_waits_for_to_its_lookup(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1), make_event(2))
+    (first,) = await claim(database)
+    await settle(database, first, State.UNCERTAIN, next_at=LATER)
+    (waiting,) = await database.write(lambda connection: connection.scalars(_ID_OF_SECOND).all())
+    await OperatorActions(database, {"hook", "chat"}).retry([waiting], NOW)
+    assert await claim(database, token="t2", by_lookup=True) == []
+    assert await Deliveries(database).next_due("hook") == LATER
 
 
 async def test_a_held_delivery_stays_a_possible_repeat(database: Database, make_event: MakeEvent) -> None:
