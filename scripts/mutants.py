@@ -162,9 +162,16 @@ MUTANTS: Final = (
     Mutant(
         "a hurried message that fails counts as an urgent event",
         "watcher/store/delivery/receivers.py",
-        "        _is_about_urgent,\n",
-        "",
+        "[row.created_at for row in failed if row.has_urgent_event]",
+        "[row.created_at for row in failed]",
         WHAT_WAITS,
+    ),
+    Mutant(
+        "a failure behind a message that never passes is no failure of the receiver",
+        "watcher/store/delivery/receivers.py",
+        "[row.position for row in failed if not row.has_urgent_event]",
+        "[]",
+        FAILURE_FIRST,
     ),
     Mutant(
         "an event is marked as routed before its deliveries are made",

@@ -138,6 +138,7 @@ async def test_every_statement_compiles_for_both_databases(
         await poll(database, make_snapshot)
         await deliver(database, make_event)
         await join(database, make_event)
+        await block(database, make_event)
         await fail(database, make_event)
         await operate(database, make_event)
         read(database)
@@ -183,7 +184,7 @@ async def deliver(database: Database, make_event: MakeEvent) -> None:
     deliveries, outbox = Deliveries(database), Outbox(database)
     late = [replace(make_event(1, version), group=GROUP.key) for version in ("v1", "v2")]
     failed = replace(make_event(1, "v3", Kind.FAILED), group=GROUP.key)
-    await enqueue(database, failed, make_event(2, "v3", Kind.FAILED))
+    await enqueue(database, failed)
     await enqueue(database, *late, group=GROUP, mentions=("<!here>",))
     await enqueue(database, replace(make_event(1, "v4"), group=GROUP.key), group=GROUP, mentions=("<@U1>",))
     await outbox.unrouted(9, {"main"})
@@ -227,6 +228,17 @@ async def join_failure_before_incident(database: Database, make_event: MakeEvent
         (batch,) = await Deliveries(database).claim(wanted, NOW)
         assert len(batch.request.events) == count
         await settle(database, batch)
+
+
+async def block(database: Database, make_event: MakeEvent) -> None:
+    await enqueue(database, make_event(1, "f1"), make_event(2, "f1", Kind.FAILED), to=("team",))
+    (first,) = await claim(database, receiver="team", token="f1")
+    await settle(database, first, State.PENDING, next_at=NOW)
+    assert await Deliveries(database).urgent_since("team", "") == NOW
+    for seq in (1, 2):
+        (leased,) = await claim(database, receiver="team", token="f2")
+        assert leased.request.events[0].seq == seq
+        await settle(database, leased)
 
 
 async def fail(database: Database, make_event: MakeEvent) -> None:

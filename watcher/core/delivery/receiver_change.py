@@ -37,7 +37,7 @@ class ReceiverSummary:
     expires_at: datetime | None = None
     """The earliest time at which one of them expires, see ``with_expiry``."""
     urgent_since: datetime | None = None
-    """The creation of the oldest urgent delivery that has failed and still waits."""
+    """The creation of the oldest urgent delivery that has failed and still waits, or waits for one that has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

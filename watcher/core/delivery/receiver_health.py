@@ -2,8 +2,8 @@
 
 A permanent refusal parks a receiver. Its deliveries stay, and the watcher tries the oldest one once an hour. A receiver
 that has no success for ``failing_after`` while something waits is failing too, but each delivery keeps its own retries.
-A success ends both, unless an urgent delivery that has failed still waits: a receiver that takes all but the failures
-does not work.
+A success ends both, unless an urgent delivery that has failed still waits, or waits for one that has failed: a receiver
+that takes all but the failures does not work.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Waiting:
     expires_at: datetime | None = None
     """The earliest time at which one of them expires; ``None`` where it is not known."""
     urgent_since: datetime | None = None
-    """The creation of the oldest urgent delivery that has failed and still waits."""
+    """The creation of the oldest urgent delivery that has failed and still waits, or waits for one that has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, delete, exists, func, select, update
 
 from watcher.store import schema
 from watcher.store.bulk import execute_many
@@ -40,13 +40,23 @@ _FOLLOWERS: Final = select(
     select(func.min(_other.c.position)).where(_same_line, _other.c.position > _own.c.position).scalar_subquery()
 ).where(_own.c.position.in_(_THESE))
 _MARK: Final = update(_delivery).where(_delivery.c.position.in_(_THESE)).values(first_in_line=first_of_its_lines())
-_waits: Final = select(_own.c.position).where(_own.c.position.in_(_THESE)).cte("waits", recursive=True)
-_before: Final = select(func.max(_other.c.position)).where(_same_line, _other.c.position < _own.c.position)
-# Only the next earlier one of each line, which leads to the others: each is read once, however long a line is.
-_WITH_EARLIER: Final = select(
-    _waits.union(
-        select(_before.correlate(_own).scalar_subquery()).join_from(_waits, _own, _own.c.position == _waits.c.position)
-    ).c.position
+
+
+def _with_all(neighbour: Select[int]) -> Select[int]:
+    """Return the query of deliveries with all that one neighbour of each in a line leads to.
+
+    The next one alone leads to the others: each is read once, however long a line is.
+    """
+    found = select(_own.c.position).where(_own.c.position.in_(_THESE)).cte("found", recursive=True)
+    further = select(neighbour.correlate(_own).scalar_subquery())
+    return select(found.union(further.join_from(found, _own, _own.c.position == found.c.position)).c.position)
+
+
+_WITH_EARLIER: Final = _with_all(
+    select(func.max(_other.c.position)).where(_same_line, _other.c.position < _own.c.position)
+)
+_WITH_LATER: Final = _with_all(
+    select(func.min(_other.c.position)).where(_same_line, _other.c.position > _own.c.position)
 )
 _HURRY: Final = update(_delivery).where(_delivery.c.position.in_(_THESE), ~_delivery.c.urgent).values(urgent=True)
 _URGENT_BEHIND: Final = select(_delivery.c.position).where(
@@ -78,10 +88,17 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
 
 def with_earlier(connection: Connection, positions: Collection[int]) -> set[int]:
     """Return these deliveries with all that they wait for, also by another line."""
-    found: set[int] = set()
-    for chunk in chunks(positions):
-        found |= set(connection.scalars(_WITH_EARLIER, {"positions": chunk})) - {None}
-    return found
+    return {found for chunk in chunks(positions) for found in _all_of(connection, _WITH_EARLIER, chunk)}
+
+
+def with_later(connection: Connection, positions: Collection[int]) -> set[int]:
+    """Return these deliveries with all that wait for them, also by another line."""
+    return {found for chunk in chunks(positions) for found in _all_of(connection, _WITH_LATER, chunk)}
+
+
+def _all_of(connection: Connection, query: Select[int], positions: Sequence[int]) -> Iterator[int]:
+    # The last one of a line has no neighbour.
+    return (found for found in connection.scalars(query, {"positions": positions}) if found is not None)
 
 
 def hurry(connection: Connection, positions: Collection[int]) -> set[int]:

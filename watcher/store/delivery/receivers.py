@@ -42,6 +42,7 @@ from watcher.core.routing.planning import OutdatedDecisionError
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.chunks import chunks
+from watcher.store.delivery import lines
 from watcher.store.delivery.queue import WAITING_STATES, oldest_waiting
 from watcher.store.delivery.reading import events_of, read_receiver_state
 from watcher.store.rows import Row, event_row, read_event, read_time, write_time
@@ -49,14 +50,16 @@ from watcher.store.upsert import insert_or_ignore
 
 _delivery = schema.delivery
 _receiver = schema.receiver
-# A delivery is leased as an urgent one, too, because an urgent event waits for it.
-_is_about_urgent: Final = exists().where(
+FAILED_MAX: Final = 32
+"""The oldest failed deliveries that are read for the urgent event that has waited longest."""
+_has_urgent_event: Final = exists().where(
     schema.ledger.c.delivery_id == _delivery.c.id,
     schema.event.c.id == schema.ledger.c.event_id,
     schema.event.c.kind.in_(sorted(URGENT_KINDS)),
 )
-_URGENT_SINCE: Final = (
-    select(_delivery.c.created_at)
+# Some are urgent only because an urgent event waits for them.
+_FAILED_URGENT: Final = (
+    select(_delivery.c.position, _delivery.c.created_at, _has_urgent_event.label("has_urgent_event"))
     .where(
         _delivery.c.receiver == bindparam("name"),
         _delivery.c.urgent,
@@ -67,10 +70,12 @@ _URGENT_SINCE: Final = (
         # An expression hides the state from its index, which leads to all that waits.
         func.coalesce(_delivery.c.state, "").in_((*WAITING_STATES, State.SENDING.value)),
         _delivery.c.id != bindparam("settling"),
-        _is_about_urgent,
     )
     .order_by(_delivery.c.created_at)
-    .limit(1)
+    .limit(FAILED_MAX)
+)
+_OLDEST_URGENT: Final = select(func.min(_delivery.c.created_at)).where(
+    _delivery.c.position.in_(bindparam("positions", expanding=True)), _has_urgent_event
 )
 _BOTH: Final = _delivery.c.first_in_line.in_((True, False))
 """With both values named, the index leads from the receiver to the time."""
@@ -154,8 +159,21 @@ def forget_failures(connection: Connection, delivery_id: str) -> None:
 
 
 def urgent_since(connection: Connection, name: str, settling: str) -> datetime | None:
-    """Return the creation of the oldest urgent delivery that has failed and still waits, but for ``settling``."""
-    return read_time(connection.scalar(_URGENT_SINCE, {"name": name, "settling": settling}))
+    """Return the creation of the oldest urgent delivery that waits and has failed, or waits for one that has failed.
+
+    That of ``settling`` does not count as failed.
+    """
+    failed = connection.execute(_FAILED_URGENT, {"name": name, "settling": settling}).all()
+    own = [row.created_at for row in failed if row.has_urgent_event]
+    hurried = [row.position for row in failed if not row.has_urgent_event]
+    return read_time(min([*own, *_behind(connection, hurried)], default=None))
+
+
+def _behind(connection: Connection, positions: Sequence[int]) -> Iterator[str]:
+    """Yield the creation of the oldest urgent deliveries that wait for these."""
+    for chunk in chunks(lines.with_later(connection, positions)):
+        if (oldest := connection.scalar(_OLDEST_URGENT, {"positions": chunk})) is not None:
+            yield oldest
 
 
 def removed_receivers(connection: Connection, configured: Collection[str]) -> list[ReceiverSummary]:

@@ -17,9 +17,11 @@ from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import matcher_of
 from watcher.core.routing.routes import Group
+from watcher.core.timestamps import to_text
 from watcher.core.training.model import ServiceRef
 from watcher.store import schema
 from watcher.store.deliveries import Deliveries
+from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.silences import Silences
 from watcher.store.sqlite.database import Database
 
@@ -221,18 +223,47 @@ async def test_a_failure_that_an_older_version_left_behind_other_news_goes_first
     assert await send_all(database) == [("v1", 1), ("v1", 2), *OF_OTHERS]
 
 
-async def test_a_hurried_message_that_fails_does_not_count_as_an_urgent_one(
+async def fail_first(database: Database) -> None:
+    """Let the attempt at what is due fail; it was created an hour before what waits for it."""
+    for leased in await claim(database):
+        assert await settle(database, leased, State.PENDING, "http 503", next_at=NOW + SECOND)
+    older = update(schema.delivery).where(_delivery.attempted_at.is_not(None))
+    created_at = to_text(NOW - timedelta(hours=1))
+    await database.write(lambda connection: connection.execute(older.values(created_at=created_at)))
+
+
+async def test_a_failure_behind_a_message_that_has_failed_counts_from_its_own_creation(
     database: Database, make_event: MakeEvent
 ) -> None:
-    await enqueue(database, make_event(1), make_event(2, kind=Kind.FAILED))
-    (hurried,) = await claim(database)
-    assert await settle(database, hurried, State.PENDING, "http 503", next_at=NOW + SECOND)
+    await enqueue(database, make_event(1), make_event(1, "v2"))
+    await fail_first(database)
     deliveries = Deliveries(database)
     assert await deliveries.urgent_since("hook", "") is None
-    (again,) = await claim(database, now=NOW + SECOND, token="t2")
-    assert await settle(database, again)
-    (failure,) = await claim(database, now=NOW + SECOND, token="t3")
-    assert await settle(database, failure, State.PENDING, "http 503", next_at=NOW + SECOND)
+    await enqueue(database, make_event(2), make_event(3, kind=Kind.FAILED))
     assert await deliveries.urgent_since("hook", "") == NOW
-    summary = await deliveries.receiver_summary("hook")
-    assert [event.kind for event in summary.urgent] == [Kind.FAILED]
+    (first, *_) = await claim(database, now=NOW + SECOND, token="t2")
+    assert await deliveries.urgent_since("hook", first.request.delivery_id) is None
+    assert [event.kind for event in (await deliveries.receiver_summary("hook")).urgent] == [Kind.FAILED]
+
+
+async def test_a_failure_behind_a_group_that_waits_for_a_failed_message_counts_too(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1, "v2"))
+    await fail_first(database)
+    grouped = [replace(make_event(seq, version), group=GROUP.key) for version, seq in (("v1", 1), ("v2", 2))]
+    await enqueue(database, *grouped, group=GROUP)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await Deliveries(database).urgent_since("hook", "") == NOW
+
+
+async def test_a_hurried_message_counts_no_more_once_the_failure_behind_it_was_dropped(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await enqueue(database, make_event(1))
+    await fail_first(database)
+    await enqueue(database, make_event(2, kind=Kind.FAILED), make_event(3))
+    identities = select(schema.ledger.c.delivery_id).where(schema.ledger.c.receiver_seq == 2)
+    (failure,) = await database.write(lambda connection: connection.scalars(identities).all())
+    await OperatorActions(database, {"hook"}).drop([failure], "mina", NOW)
+    assert await Deliveries(database).urgent_since("hook", "") is None

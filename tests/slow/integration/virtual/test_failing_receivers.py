@@ -203,6 +203,37 @@ def test_an_urgent_message_that_keeps_failing_is_a_failure_though_others_arrive(
     run(main)
 
 
+def test_an_urgent_message_behind_one_of_its_training_that_keeps_failing_is_a_failure_though_others_arrive(
+    tmp_path: Path,
+) -> None:
+    async def main(clock: VirtualClock) -> None:
+        hook, ops = two(failing_only_for("bad", FAILURES["http 503"]))
+        fallbacks = {"hook": "ops"}
+        async with running_deliveries(
+            tmp_path, clock, [hook, ops], to=["hook"], policy=POLICY, fallbacks=fallbacks
+        ) as deliveries_run:
+            await deliveries_run.record(["bad"])
+            for number in range(20):
+                if number == 10:
+                    assert ops.events == []
+                    await deliveries_run.record(["bad"], Kind.FAILED)
+                if number == 14:
+                    assert ops.events == [], "the failure waits for twelve minutes, not the message before it"
+                await deliveries_run.record([f"good{number}"])
+                await asyncio.sleep(3 * MINUTE)
+            assert ops.kinds == ["receiver-failing", "failed"]
+            named = receiver_of(ops.events[0]).urgent[0].event
+            assert named is not None
+            assert (named.kind, named.version) == ("failed", "bad")
+            hook.outcome = lambda _: Delivered()
+            await asyncio.sleep(62 * MINUTE)
+            assert ops.kinds.count("receiver-recovered") == 1
+            assert [event.kind for event in hook.events if event.version == "bad"] == [Kind.PROGRESS, Kind.FAILED]
+            assert deliveries_run.broken_invariants() == []
+
+    run(main)
+
+
 def test_an_urgent_message_is_tried_soon_after_a_failing_receiver_accepts_another(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         hook, ops = two(FAILURES["http 503"])
