@@ -99,7 +99,7 @@ class Deliveries:
         return await self._database.write(partial(receivers.summary_of, name=receiver, settling=settling, ends=ends))
 
     async def urgent_since(self, receiver: str, settling: str) -> datetime | None:
-        """Return since when an urgent delivery waits that has failed or waits for one, see ``receivers.urgent_since``."""
+        """Return since when an urgent delivery waits that has failed, or waits for a failed one."""
         return await self._database.write(lambda connection: receivers.urgent_since(connection, receiver, settling))
 
     async def change_receiver(self, change: ReceiverChange) -> None:
