@@ -160,6 +160,13 @@ MUTANTS: Final = (
         FAILURE_FIRST,
     ),
     Mutant(
+        "a failure has a receiver that has just refused tried at once",
+        "watcher/store/delivery/urgency.py",
+        " if not is_refusal(read_reason(row.reason))]",
+        " if is_refusal(read_reason(row.reason)) is not None]",
+        FAILURE_FIRST,
+    ),
+    Mutant(
         "a hurried message that fails counts as an urgent event",
         "watcher/store/delivery/receivers.py",
         "[row.created_at for row in failed if row.has_urgent_event]",

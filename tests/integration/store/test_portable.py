@@ -231,9 +231,10 @@ async def join_failure_before_incident(database: Database, make_event: MakeEvent
 
 
 async def block(database: Database, make_event: MakeEvent) -> None:
-    await enqueue(database, make_event(1, "f1"), make_event(2, "f1", Kind.FAILED), to=("team",))
+    await enqueue(database, make_event(1, "f1"), to=("team",))
     (first,) = await claim(database, receiver="team", token="f1")
-    await settle(database, first, State.PENDING, next_at=NOW)
+    await settle(database, first, State.PENDING, next_at=LATER)
+    await enqueue(database, make_event(2, "f1", Kind.FAILED), to=("team",))
     assert await Deliveries(database).urgent_since("team", "") == NOW
     for seq in (1, 2):
         (leased,) = await claim(database, receiver="team", token="f2")

@@ -31,7 +31,7 @@ from watcher.core.timestamps import to_text
 from watcher.store import schema
 from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
-from watcher.store.delivery import lines
+from watcher.store.delivery import lines, urgency
 from watcher.store.rows import Row, read_mentions, write_mentions
 
 _delivery = schema.delivery
@@ -120,9 +120,11 @@ class _Singles:
         self._hurry([positions[row["id"]] for row, _ in in_lines if row["urgent"] and not row["first_in_line"]])
 
     def _hurry(self, waiting: list[int]) -> None:
-        # An earlier message of its training would keep a failure behind the news of all others. So would an open group
-        # that one of them waits for.
-        for positions in chunks(sorted(lines.hurry(self._connection, waiting))):
+        # An earlier message of its training would keep a failure behind the news of all others. So would its next
+        # attempt, or an open group that it waits for.
+        found = urgency.hurry(self._connection, waiting)
+        urgency.try_now(self._connection, found, self._now)
+        for positions in chunks(sorted(found)):
             self._connection.execute(_RELEASE_THESE, {"now": self._now, "positions": positions})
 
     def _mark_first(self, receiver: str, rows: list[tuple[Row, str]]) -> None:
@@ -201,7 +203,7 @@ def _join_group(
     # An earlier delivery of this subject may be open, though the group was the first of its lines until now.
     lines.mark(connection, [position])
     if urgent:
-        lines.hurry(connection, [position])
+        urgency.hurry(connection, [position])
 
 
 def _insert_group(

@@ -19,7 +19,7 @@ from watcher.core.event import URGENT_KINDS, Event
 from watcher.core.timestamps import from_text, to_text
 from watcher.store import schema
 from watcher.store.chunks import chunks
-from watcher.store.delivery import batches, lines, receivers
+from watcher.store.delivery import batches, receivers, urgency
 from watcher.store.delivery.queue import WAITING_STATES, Wanted, due_positions, earliest, oldest_waiting
 from watcher.store.rows import Row, read_event, read_mentions, read_time
 
@@ -86,7 +86,7 @@ def reclaim(connection: Connection, owned: Collection[str], now: datetime) -> in
     older version may have urgent deliveries behind others that are not.
     """
     if owned:
-        lines.hurry_all(connection, owned)
+        urgency.hurry_all(connection, owned)
     lost = or_(_delivery.c.lease_until <= to_text(now), _delivery.c.receiver.in_(list(owned)))
     return _reclaim(connection, _RECLAIM.where(lost), {"next_at": to_text(now)})
 

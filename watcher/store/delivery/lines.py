@@ -2,8 +2,6 @@
 
 A line holds the open deliveries of one subject to one receiver. A delivery of several events is in several lines, and
 may be sent when it is the first in all of them. Each change of the table ``line`` goes through this module.
-
-What an urgent delivery waits for is urgent, too: its ``urgent`` says when it is leased, not what its events are.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindpar
 from watcher.store import schema
 from watcher.store.bulk import execute_many
 from watcher.store.chunks import chunks
-from watcher.store.delivery.queue import WAITING_STATES
 from watcher.store.rows import Row
 from watcher.store.upsert import insert_or_ignore
 
@@ -58,13 +55,6 @@ _WITH_EARLIER: Final = _with_all(
 _WITH_LATER: Final = _with_all(
     select(func.min(_other.c.position)).where(_same_line, _other.c.position > _own.c.position)
 )
-_HURRY: Final = update(_delivery).where(_delivery.c.position.in_(_THESE), ~_delivery.c.urgent).values(urgent=True)
-_URGENT_BEHIND: Final = select(_delivery.c.position).where(
-    _delivery.c.state.in_(WAITING_STATES),
-    _delivery.c.receiver.in_(bindparam("receivers", expanding=True)),
-    _delivery.c.first_in_line.is_(False),
-    _delivery.c.urgent.is_(True),
-)
 _OCCUPIED: Final = (
     select(schema.line.c.receiver, schema.line.c.subject)
     .where(schema.line.c.receiver == bindparam("receiver"))
@@ -99,19 +89,6 @@ def with_later(connection: Connection, positions: Collection[int]) -> set[int]:
 def _all_of(connection: Connection, query: Select[int], positions: Sequence[int]) -> Iterator[int]:
     # The last one of a line has no neighbour.
     return (found for found in connection.scalars(query, {"positions": positions}) if found is not None)
-
-
-def hurry(connection: Connection, positions: Collection[int]) -> set[int]:
-    """Make these deliveries urgent with all that they wait for; return all their positions."""
-    found = with_earlier(connection, positions)
-    for chunk in chunks(sorted(found)):
-        connection.execute(_HURRY, {"positions": chunk})
-    return found
-
-
-def hurry_all(connection: Connection, receivers: Collection[str]) -> None:
-    """Do the same for every urgent delivery to these receivers that waits for another one."""
-    hurry(connection, connection.scalars(_URGENT_BEHIND, {"receivers": sorted(receivers)}).all())
 
 
 def release(connection: Connection, positions: Collection[int]) -> None:

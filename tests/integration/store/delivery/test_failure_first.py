@@ -12,7 +12,9 @@ from sqlalchemy import select, update
 
 from tests.integration.store.conftest import NOW, SECOND
 from tests.integration.store.test_deliveries import GROUP, claim, enqueue, settle
+from tests.support import routing
 from watcher.core.delivery.model import Claim, LeasedDelivery
+from watcher.core.delivery.reason import Reason, ReasonCode, write_reason
 from watcher.core.delivery.state import State
 from watcher.core.event import Event, Kind, event_id
 from watcher.core.routing.matcher import matcher_of
@@ -171,6 +173,38 @@ async def test_a_hurried_message_whose_lease_is_lost_is_sent_again_before_those_
     await enqueue(database, make_event(3, kind=Kind.FAILED))
     assert await send_all(database, now=NOW + DAY) == [("v1", 1), ("v1", 2), ("v1", 3), *OF_OTHERS]
     assert not await settle(database, lost)
+
+
+async def put_off(database: Database, make_event: MakeEvent, state: State = State.PENDING) -> None:
+    """Let the first attempts at a message of a training and at that of another one fail, for an hour."""
+    await enqueue(database, make_event(1), make_event(1, "v2"))
+    for leased in await claim(database):
+        assert await settle(database, leased, state, "http 503", next_at=NOW + timedelta(hours=1))
+
+
+async def test_a_failure_makes_due_what_it_waits_for_as_it_would_be_tried_at_once_itself(
+    database: Database, make_event: MakeEvent
+) -> None:
+    await put_off(database, make_event)
+    await enqueue(database, make_event(2), make_event(2, "v2"))
+    assert await send_all(database) == []
+    await enqueue(database, make_event(3, kind=Kind.FAILED))
+    assert await send_all(database) == [("v1", 1), ("v1", 2), ("v1", 3)]
+
+
+@pytest.mark.parametrize("why", ["parked", "refused", "uncertain"])
+async def test_a_failure_makes_nothing_due_at_a_receiver_that_refuses_nor_what_may_have_arrived(
+    database: Database, make_event: MakeEvent, why: str
+) -> None:
+    await put_off(database, make_event, State.UNCERTAIN if why == "uncertain" else State.PENDING)
+    if why == "refused":
+        reason = write_reason(Reason(code=ReasonCode.HTTP_REFUSED, status=404))
+        await database.write(lambda connection: connection.execute(update(schema.delivery).values(reason=reason)))
+    if why == "parked":
+        await routing.park(database, "hook", NOW)
+    await enqueue(database, make_event(2, kind=Kind.FAILED))
+    assert await send_all(database) == []
+    assert await urgent_ones(database) == ["v1:1", "v1:2"]
 
 
 async def test_an_incident_hurries_the_earlier_message_about_its_service(
