@@ -171,7 +171,7 @@ MUTANTS: Final = (
         "watcher/store/delivery/receivers.py",
         "[row.created_at for row in failed if row.has_urgent_event]",
         "[row.created_at for row in failed]",
-        WHAT_WAITS,
+        FAILURE_FIRST,
     ),
     Mutant(
         "a failure behind a message that never passes is no failure of the receiver",
