@@ -78,17 +78,20 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
 
 def with_earlier(connection: Connection, positions: Collection[int]) -> set[int]:
     """Return these deliveries with all that they wait for, also by another line."""
-    return {found for chunk in chunks(positions) for found in _all_of(connection, _WITH_EARLIER, chunk)}
+    return _all_of(connection, _WITH_EARLIER, positions)
 
 
 def with_later(connection: Connection, positions: Collection[int]) -> set[int]:
     """Return these deliveries with all that wait for them, also by another line."""
-    return {found for chunk in chunks(positions) for found in _all_of(connection, _WITH_LATER, chunk)}
+    return _all_of(connection, _WITH_LATER, positions)
 
 
-def _all_of(connection: Connection, query: Select[int], positions: Sequence[int]) -> Iterator[int]:
-    # The last one of a line has no neighbour.
-    return (found for found in connection.scalars(query, {"positions": positions}) if found is not None)
+def _all_of(connection: Connection, query: Select[int], positions: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for chunk in chunks(positions):
+        found |= set(connection.scalars(query, {"positions": chunk}))
+    # Beyond the end of a line there is none.
+    return found - {None}
 
 
 def release(connection: Connection, positions: Collection[int]) -> None:
