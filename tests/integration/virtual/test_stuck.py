@@ -282,7 +282,7 @@ def test_a_run_that_ends_much_too_soon_is_an_event_of_its_own(tmp_path: Path) ->
 
 
 def test_auto_polls_rarely_before_the_usual_end_and_often_around_it(tmp_path: Path) -> None:
-    cadence = Cadence(interval=timedelta(seconds=INTERVAL_SECONDS), idle_interval=timedelta(hours=1), adapts=True)
+    cadence = Cadence(interval=timedelta(seconds=200), idle_interval=timedelta(seconds=600), adapts=True)
 
     async def main(clock: VirtualClock) -> list[float]:
         api, receiver = ConfiguredApi(clock, services=["s1"]), FakeReceiver()
