@@ -32,6 +32,10 @@ SWEEP_ROWS: Final = "tests/integration/virtual/test_rows_of_a_sweep.py"
 FLUSH: Final = "tests/unit/pipeline/polling/test_flush.py"
 FAILURE_FIRST: Final = "tests/integration/store/delivery/test_failure_first.py"
 WHAT_WAITS: Final = "tests/integration/store/delivery/test_what_waits.py"
+STUCK: Final = "tests/unit/core/training/test_stuck.py"
+HANGING: Final = "tests/integration/virtual/test_stuck.py"
+RUN: Final = "tests/unit/core/training/test_run.py"
+PAST_RUNS: Final = "tests/integration/store/test_past_runs.py"
 ANY_ORDER: Final = "tests/slow/integration/virtual/test_any_order.py"
 
 
@@ -515,6 +519,76 @@ MUTANTS: Final = (
         "succeeded([self.subject_of(poll)], now), now)",
         "succeeded([], now), now)",
         "tests/integration/virtual/test_reviewed_faults.py",
+    ),
+    Mutant(
+        "stuck is reported at each answer after the limit",
+        "watcher/core/training/stuck.py",
+        "if before is not None and before.level >= level:",
+        "if before is not None and before.level > level:",
+        STUCK,
+    ),
+    Mutant(
+        "a limit passes by the earliest start instead of the latest",
+        "watcher/core/training/stuck.py",
+        "self.limit.level_after(time - self.since.before - self.unpolled)",
+        "self.limit.level_after(time - self.since.after - self.unpolled)",
+        STUCK,
+    ),
+    Mutant(
+        "time in which AiTEMS could not be polled counts for stuck",
+        "watcher/core/training/stuck.py",
+        "return run.with_gap(gap) if gap > timedelta() else run",
+        "return run",
+        f"{STUCK} {HANGING}",
+    ),
+    Mutant(
+        "a limit that passes before an unchanged list is not looked at",
+        "watcher/pipeline/polling/in_progress.py",
+        "if deadline is not None and deadline <= result.asked_at:",
+        "if False:",
+        HANGING,
+    ),
+    Mutant(
+        "no poll follows a limit within the idle interval",
+        "watcher/pipeline/polling/intervals.py",
+        "return usual if deadline is None else min(usual, deadline - asked_at + AFTER_DEADLINE)",
+        "return usual",
+        HANGING,
+    ),
+    Mutant(
+        "a step of the wall clock makes trainings stuck",
+        "watcher/pipeline/polling/clock_steps.py",
+        "if abs(step) <= STEP_SECONDS:",
+        "if True:",
+        HANGING,
+    ),
+    Mutant(
+        "the next stage keeps the report of the one before",
+        "watcher/core/training/current_run.py",
+        "            report=None,\n",
+        "",
+        STUCK,
+    ),
+    Mutant(
+        "the runs of one answer are each the first of their streak",
+        "watcher/pipeline/polling/comparer.py",
+        "        group.earlier = group.earlier.with_run(run, config)\n",
+        "",
+        "tests/unit/pipeline/polling/test_comparer.py",
+    ),
+    Mutant(
+        "a run that a restore interrupted teaches",
+        "watcher/core/training/run.py",
+        "is_whole=not self.restored,",
+        "is_whole=True,",
+        RUN,
+    ),
+    Mutant(
+        "a run is kept without its stages",
+        "watcher/store/polls.py",
+        "    if stages := [row for run in runs for row in stage_rows(run)]:\n",
+        "    if stages := []:\n",
+        PAST_RUNS,
     ),
 )
 

@@ -1,0 +1,119 @@
+"""Decisions about runs get what earlier runs say, in the order of one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from tests.support.runs import ended_run
+from watcher.core.event import Event, Kind
+from watcher.core.training.current_run import CurrentRun, LearnedLimits, RunStart, Stage
+from watcher.core.training.decision import Decision, DecisionContext
+from watcher.core.training.earlier_runs import EarlierRuns, RunGroup
+from watcher.core.training.lifecycle import decide
+from watcher.core.training.model import Observation, Snapshot, Source, TrainingRef
+from watcher.core.training.past_runs import PastRun
+from watcher.pipeline.polling.comparer import RunComparer
+
+NOW: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MINUTE: Final = timedelta(minutes=1)
+HPO: Final = {"hpConfig": {"is_enabled": False}}
+
+
+class Store:
+    """Answers with the earlier runs that a test sets, and keeps the questions."""
+
+    epoch = "e1"
+
+    def __init__(self, earlier: EarlierRuns | None) -> None:
+        self.earlier = earlier
+        self.asked: list[Mapping[RunGroup, Collection[str]]] = []
+
+    async def earlier_runs(
+        self, wanted: Mapping[RunGroup, Collection[str]], now: datetime
+    ) -> Mapping[RunGroup, EarlierRuns]:
+        assert now == NOW
+        self.asked.append(wanted)
+        if self.earlier is None:
+            raise OSError("the store cannot be read")
+        return dict.fromkeys(wanted, self.earlier)
+
+    def utc_now(self) -> datetime:
+        return NOW
+
+
+def completed(minutes: tuple[float, ...]) -> tuple[PastRun, ...]:
+    runs = (ended_run(number, duration).past_run for number, duration in enumerate(minutes))
+    return tuple(run for run in runs if run is not None)
+
+
+EARLIER: Final = EarlierRuns(completed=completed((50, 51, 49, 52, 50, 48) * 2))
+
+
+def moved(version: str, old: str, new: str, minutes: float = 30) -> Decision:
+    """Decide that a training in progress has another status."""
+    ref, start = TrainingRef("main", "s", "pop", version), NOW - minutes * MINUTE
+    started = RunStart(started_after=start, started_before=start)
+    run = CurrentRun(start=started, stages=(Stage(status=old, entered=None),))
+    known = Snapshot(ref=ref, status=old, seen_after=NOW - MINUTE / 60, first_seen_at=start, run=run, record=HPO)
+    answer = Observation(ref=ref, status=new, asked_at=NOW, answered_at=NOW, source=Source.VIEW, record=HPO)
+    return decide(known, answer, DecisionContext(epoch="e1", polling_since=start), NOW)
+
+
+def complete(store: Store, *decisions: Decision) -> list[Decision]:
+    comparer = RunComparer(store, store)  # type: ignore[arg-type]  # only these methods are called
+    return list(asyncio.run(comparer.complete(decisions)))
+
+
+def event_of(decision: Decision) -> Event:
+    assert decision.event is not None
+    return decision.event
+
+
+def test_failures_of_one_answer_are_a_streak() -> None:
+    found = complete(Store(EARLIER), *(moved(f"v{number}", "learning", "learningFailed") for number in range(3)))
+    streaks = [item.comparison.failures for item in map(event_of, found) if item.comparison]
+    assert streaks == [1, 2, 3]
+
+
+def test_a_training_in_its_next_stage_gets_its_limits() -> None:
+    store = Store(replace(EARLIER, stages={"learning": EARLIER.completed}))
+    (found,) = complete(store, moved("v1", "waiting", "learning"))
+    run = found.snapshot.run
+    assert run is not None
+    assert run.limits is not None
+    assert run.limits.stage is not None
+    assert run.limits.prediction is not None
+    assert run.limits.expected_end is not None
+    assert store.asked == [{RunGroup("main", "s", "pop", hpo=False): {"learning"}}]
+
+
+def test_a_fast_run_gets_a_second_event_with_the_next_number() -> None:
+    (found,) = complete(Store(EARLIER), moved("v1", "learning", "completed", minutes=10))
+    assert found.fast is not None
+    assert (found.fast.kind, found.fast.seq, found.snapshot.seq) == (Kind.FAST, event_of(found).seq + 1, 2)
+    assert found.fast.id != event_of(found).id
+    (usual,) = complete(Store(EARLIER), moved("v1", "learning", "completed", minutes=50))
+    assert (usual.fast, usual.snapshot.seq) == (None, 1)
+
+
+def test_without_runs_the_store_is_not_asked() -> None:
+    store = Store(EARLIER)
+    ref = TrainingRef("main", "s", "pop", "v1")
+    run = CurrentRun(start=None, stages=(Stage(status="learning", entered=None),), limits=LearnedLimits())
+    known = Snapshot(ref=ref, status="learning", seen_after=NOW, first_seen_at=NOW, run=run, record=HPO)
+    answer = Observation(ref=ref, status="learning", asked_at=NOW, answered_at=NOW, source=Source.VIEW, record=HPO)
+    unchanged = decide(known, answer, DecisionContext(epoch="e1", polling_since=NOW), NOW)
+    assert complete(store, unchanged) == [unchanged]
+    assert store.asked == []
+
+
+@pytest.mark.parametrize("new", ["learningFailed", "completed", "stopping"])
+def test_an_event_goes_without_a_comparison_where_the_store_cannot_be_read(new: str) -> None:
+    decision = moved("v1", "learning", new)
+    assert complete(Store(None), decision) == [decision]
