@@ -25,7 +25,8 @@ from watcher.core.incidents.model import Incident, IncidentChange, IncidentChang
 from watcher.core.messages.message import Style
 from watcher.core.polling.result import Cause
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.model import RunStart, TrainingRef
+from watcher.core.training.current_run import RunStart
+from watcher.core.training.model import TrainingRef
 from watcher.receivers.slack.blocks import payload
 from watcher.reports.receiver_check import marked_event
 

@@ -31,5 +31,5 @@ def render_or_fall_back(render: Render[Rendered], events: Sequence[Event], also:
 
 
 def without_outside_text(event: Event) -> Event:
-    """Return an event without the training's record, labels and service name."""
-    return replace(event, record=NO_RECORD, labels=NO_LABELS, service_name=None)
+    """Return an event without the training's record, labels and service name, and without a comparison of records."""
+    return replace(event, record=NO_RECORD, labels=NO_LABELS, service_name=None, comparison=None)

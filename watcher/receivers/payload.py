@@ -11,7 +11,7 @@ from typing import Final
 from watcher.core.event import Event
 from watcher.core.event_json import run_json
 from watcher.core.messages.outage_group import published_outage
-from watcher.core.messages.published import published_incident, published_receiver
+from watcher.core.messages.published import published_comparisons, published_incident, published_receiver
 from watcher.core.messages.text import cut
 from watcher.core.timestamps import to_text
 from watcher.receivers.fallback_render import render_or_fall_back
@@ -119,6 +119,7 @@ def _data(event: Event, receiver_seq: int, record: object) -> dict[str, object]:
         "after": to_text(event.after),
         "before": to_text(event.before),
         "run": None if event.run is None else run_json(event.run),
+        **{name: _plain(facts) for name, facts in published_comparisons(event).items()},
         "reason": event.reason,
         "incident": None if event.incident is None else _plain(published_incident(event.incident)),
         "receiver": None if event.receiver is None else _plain(published_receiver(event.receiver)),

@@ -26,6 +26,9 @@ STATUSES: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.UNKNOWN_STATUS: "unheard-of",
         Kind.GONE: None,
         Kind.BACK: Status.LEARNING,
+        Kind.STUCK: Status.LEARNING,
+        Kind.UNSTUCK: Status.LEARNING,
+        Kind.FAST: Status.COMPLETED,
     }
 )
 """The kinds that concern a training, each with its new status if the request names none."""

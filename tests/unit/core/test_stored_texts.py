@@ -38,6 +38,7 @@ STORED = (Event, Incident, ReceiverState, RoutingReason, Settlement, Snapshot)
 
 TEXTS = {
     "CatchUp.id": Text.ID,
+    "Comparison.compared_with": Text.ID,
     "DeadLetterFacts.id": Text.ID,
     "DeadLetterFacts.old_about": Text.OLD,
     "Event.account": Text.ID,
@@ -79,6 +80,7 @@ TEXTS = {
     "NamedEvent.to_status": Text.FOREIGN,
     "NamedEvent.training_type": Text.ID,
     "NamedEvent.version": Text.ID,
+    "OtherVersion.version": Text.ID,
     "Outage.subject": Text.ID,
     "PreviousCause.cause": Text.CODE,
     "PreviousCause.detail": Text.DIAGNOSTIC,
@@ -93,6 +95,9 @@ TEXTS = {
     "Remedy.delivery_id": Text.ID,
     "RoutingReason.stand_in": Text.ID,
     "RoutingReason.stands_in_for": Text.ID,
+    "SettingChange.new": Text.FOREIGN,
+    "SettingChange.old": Text.FOREIGN,
+    "SettingChange.option": Text.FOREIGN,
     "Settlement.answer": Text.FOREIGN,
     "Settlement.receipt": Text.ID,
     "Snapshot.announced_statuses": Text.FOREIGN,

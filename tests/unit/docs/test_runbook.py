@@ -23,7 +23,7 @@ RUNBOOK = (DOCS / "runbook.md").read_text()
 RULES = DOCS / "alerts.yml"
 FAMILY = re.compile(r"^# TYPE (aitems_watcher_\w+) (\w+)$", re.MULTILINE)
 TRAINING_KINDS = {
-    *("appeared", "progress", "succeeded", "failed", "restarted", "unknown-status", "stuck", "unstuck", "unusable"),
+    *("appeared", "progress", "succeeded", "failed", "restarted", "unknown-status", "unusable"),
     *("gone", "back", "overdue", "update-failed", "update-succeeded"),
 }
 ROW = re.compile(r"^\| `(aitems_watcher_\w+)` \| (\w+) \|", re.MULTILINE)

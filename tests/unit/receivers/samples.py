@@ -9,6 +9,20 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support import paths
+from tests.unit.receivers.sample_facts import (
+    ENDED,
+    EXPECTED_END,
+    LAST_GOOD,
+    UNSTUCK,
+    first_failure,
+    first_success,
+    minutes,
+    plain_success,
+    run_of,
+    stuck_facts,
+    third_failure,
+    usual_facts,
+)
 from watcher.core.delivery.model import ReceiverSignal, SignalKind
 from watcher.core.delivery.reason import Context, Reason, ReasonCode, RefusalRemedy, in_context, text_reason
 from watcher.core.delivery.receiver_health import DeadLetter, Waiting, state_change, undelivered
@@ -22,6 +36,7 @@ from watcher.core.polling.plan import EVERY_SERVICE, Naming
 from watcher.core.polling.result import Cause
 from watcher.core.polling.service_event import ServiceFinding, service_event
 from watcher.core.training.catch_up import Outage
+from watcher.core.training.comparison import OtherVersion, Pace, SettingChange
 from watcher.core.training.current_run import RunStart
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.pipeline.polling.incidents import clock_subject
@@ -159,6 +174,59 @@ def dead_letters_event(count: int, name: str = "ml-ops", service_name: str = "sh
     return undelivered(ReceiverState(name=name, seq=3), dead_letters, EPOCH, RECORDED)[1]
 
 
+COMPLETED: dict[str, Any] = {
+    "kind": Kind.SUCCEEDED,
+    "to_status": "completed",
+    "run": run_of(minutes(54)),
+    "links": {"console": "https://console.example.com/6wxgu1abcde/pop/maqll0abcde"},
+}
+LINKS: dict[str, Any] = {"links": {**COMPLETED["links"], "runbook": "https://wiki.example.com/shop-main"}}
+STUCK: dict[str, Any] = {
+    **LINKS,
+    "kind": Kind.STUCK,
+    "from_status": None,
+    "to_status": "learning",
+    "reason": "stuck",
+    "after": ENDED,
+}
+COMPARED: dict[str, Event] = {
+    "failed-in-context": sample_event(run=run_of(timedelta(hours=2, minutes=10)), comparison=third_failure(), **LINKS),
+    "failed-first": sample_event(
+        to_status="refinedFailed", run=run_of(minutes(4)), comparison=first_failure(), **LINKS
+    ),
+    "failed-in-context-late": sample_event(
+        run=run_of(timedelta(hours=2, minutes=10)), comparison=third_failure(), late=True, after=ENDED - minutes(87)
+    ),
+    "failed-after-stuck": sample_event(
+        run=run_of(timedelta(hours=2, minutes=55)),
+        comparison=first_failure(),
+        stuck=stuck_facts(reported_at=ENDED - minutes(15)),
+    ),
+    "succeeded-after-failures": sample_event(**COMPLETED, comparison=first_success()),
+    "succeeded-usual": sample_event(**COMPLETED, comparison=plain_success()),
+    "stuck": sample_event(**STUCK, stuck=stuck_facts()),
+    "stuck-configured": sample_event(
+        **STUCK, stuck=stuck_facts(learned=False, limit=timedelta(hours=2), usual=None, next_limit=timedelta(hours=6))
+    ),
+    "stuck-again": sample_event(
+        **STUCK,
+        stuck=stuck_facts(
+            level=2,
+            whole_run=True,
+            next_limit=None,
+            usual=usual_facts(whole_account=True),
+            reported_at=ENDED - timedelta(hours=20),
+        ),
+    ),
+    "unstuck": sample_event(
+        kind=Kind.UNSTUCK, from_status="waiting", to_status="learning", stuck=UNSTUCK, expected_end=EXPECTED_END
+    ),
+    "fast": sample_event(
+        **(COMPLETED | {"kind": Kind.FAST, "run": run_of(minutes(12)), "reason": "fast"}),
+        comparison=plain_success(pace=Pace.FAST),
+    ),
+}
+"""One event for each case of a message that sets a training beside earlier ones."""
 CASES: dict[str, Event] = {
     "receiver-failing": sample_receiver_event(),
     "receiver-recovered": sample_receiver_event(
@@ -280,6 +348,7 @@ CASES: dict[str, Event] = {
     "store-failing": STORE_FAILING,
     "store-recovered": store_recovered(STORE_FAILING, EPOCH, RECORDED + timedelta(minutes=9)),
     "training-found": incident_event(TRAINING_SCOPE, IncidentChangeKind.CLOSED, 2, **NEVER),
+    **COMPARED,
 }
 """One event for each case of a message."""
 
@@ -394,6 +463,51 @@ GROUPS: dict[str, tuple[list[Event], list[Event]]] = {
         [],
     ),
     "group-not-found": ([training_incident(f"maqll0{letter * 5}", **NEVER) for letter in "abcd"], []),
+    "group-failed-compared": (
+        [
+            of_version(
+                f"maqll0{letter * 5}",
+                to_status=status,
+                late=False,
+                group=None,
+                run=run_of(minutes(took)),
+                comparison=first_failure() if failures == 1 else third_failure(failures=failures),
+            )
+            for letter, status, took, failures in (
+                *(("a", "learningFailed", 130, 3), ("b", "learningFailed", 96, 1), ("c", "learningFailed", 41, 1)),
+                *(("d", "learningFailed", 40, 1), ("e", "refinedFailed", 4, 1), ("f", "learningFailed", 22, 1)),
+                *(("g", "learningFailed", 57, 1), ("h", "refinedFailed", 5, 2)),
+            )
+        ],
+        [],
+    ),
+    "group-stuck": (
+        [of_version(f"maqll0{letter * 5}", **STUCK, late=False, group=None, stuck=stuck_facts()) for letter in "abc"],
+        [],
+    ),
+    "group-compared": (
+        [
+            of_version("maqll0aaaaa", **COMPLETED, late=False, group=None, comparison=first_success()),
+            of_version("maqll0bbbbb", **STUCK, late=False, group=None, stuck=stuck_facts()),
+            of_version(
+                "maqll0ccccc",
+                **(COMPLETED | {"kind": Kind.FAST, "run": run_of(minutes(12))}),
+                late=False,
+                group=None,
+                comparison=plain_success(pace=Pace.FAST),
+            ),
+            of_version(
+                "maqll0ddddd",
+                kind=Kind.UNSTUCK,
+                from_status="waiting",
+                to_status="learning",
+                late=False,
+                group=None,
+                stuck=UNSTUCK,
+            ),
+        ],
+        [],
+    ),
     "group-receivers": ([sample_receiver_event(), dead_letters_event(12)], []),
     "group-full": (
         [finished(f"maqll0ab{number:03}", confirmed=False) for number in range(1, 21)],
@@ -456,6 +570,15 @@ hostile_records = st.fixed_dictionaries(
         "new-field": hostile_json,
     },
 )
+hostile_settings = st.builds(SettingChange, option=hostile_text, old=hostile_json, new=hostile_json)
+hostile_comparisons = st.builds(
+    third_failure,
+    failures=st.integers(0, 30),
+    last_good=st.none() | hostile_text.map(lambda text: OtherVersion(version=text, ended=LAST_GOOD.ended)),
+    compared_with=st.none() | hostile_text,
+    changes=st.lists(hostile_settings, max_size=5).map(tuple),
+    usual=st.none() | st.builds(usual_facts, runs=st.integers(0, 50), whole_account=st.booleans()),
+)
 hostile_changes = st.builds(
     sample_event,
     kind=st.sampled_from(Kind),
@@ -475,6 +598,10 @@ hostile_changes = st.builds(
     after=st.timedeltas(timedelta(), timedelta(days=400)).map(lambda ago: RECORDED - timedelta(seconds=1) - ago),
     group=st.none() | hostile_text | hostile_text.map("inc_".__add__),
     record=hostile_records,
+    run=st.none() | st.just(run_of(minutes(54))),
+    comparison=st.none() | hostile_comparisons,
+    stuck=st.none() | st.builds(stuck_facts, learned=st.booleans(), whole_run=st.booleans()),
+    expected_end=st.none() | st.just(EXPECTED_END),
 )
 
 

@@ -71,6 +71,11 @@ def test_the_body_has_exactly_the_fields_of_the_schema(case: str) -> None:
     assert fields_fit(body["data"], "event")
     assert body["data"]["incident"] is None or fields_fit(body["data"]["incident"], "incident")
     assert body["data"]["receiver"] is None or fields_fit(body["data"]["receiver"], "receiver")
+    for name in ("comparison", "stuck", "expected_end"):
+        assert body["data"][name] is None or fields_fit(body["data"][name], name)
+    for facts in ("comparison", "stuck"):
+        usual = (body["data"][facts] or {}).get("usual")
+        assert usual is None or fields_fit(usual, "usual")
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
@@ -264,3 +269,10 @@ def test_the_examples_of_the_document_are_bodies_that_the_watcher_sends() -> Non
     assert group == json.loads(group_of("group-two"))
     assert set(shown) == {"failed", "account-unreachable", "receiver-failing"}
     assert shown == {case: body_of(CASES[case]) for case in shown}
+
+
+def test_the_facts_in_the_document_are_those_of_a_body_that_the_watcher_sends() -> None:
+    document = (DOCS / "webhooks.md").read_text(encoding="utf-8")
+    found = re.findall(r"<!-- facts: (\S+) (\S+) -->\n```json\n(.*?)```", document, re.DOTALL)
+    assert len(found) == 2
+    assert all(json.loads(text) == data_of(CASES[case])[name] for case, name, text in found)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from watcher.core.messages.english_comparison import ENGLISH_COMPARISON
 from watcher.core.messages.phrases import Phrase
 
 ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
@@ -23,11 +24,15 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.BACK: "Training exists again",
         Phrase.UNKNOWN_STATUS: "Unknown status",
         Phrase.GONE: "Training no longer exists",
+        Phrase.STUCK: "Training may be stuck",
+        Phrase.UNSTUCK: "Training continues",
+        Phrase.FAST: "Completed unusually fast",
         Phrase.SERVICE_APPEARED: "New service",
         Phrase.SERVICE_GONE: "Service no longer exists",
         Phrase.SERVICE_BACK: "Service exists again",
         Phrase.BATCH_FAILED: "{count} trainings failed",
         Phrase.BATCH_CHANGED: "{count} trainings changed",
+        Phrase.BATCH_STUCK: "{count} trainings may be stuck",
         Phrase.BATCH_GONE: "{count} trainings no longer exist",
         Phrase.BATCH_SERVICES_GONE: "{count} services no longer exist",
         Phrase.BATCH_OF_ONE: "{count} changes of one training",
@@ -118,6 +123,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.GONE_REMEDY_SEVERAL: "If nobody removed them on purpose, ask NAVER Cloud support",
         Phrase.BATCH_WORDS: "{status} {count}",
         Phrase.BATCH_ONE_CAUSE: "all within {duration}: probably one cause (a guess)",
+        Phrase.COUNT_STUCK: "{count} may be stuck",
         Phrase.COUNT_GONE: "{count} gone",
         Phrase.COUNT_COMPLETED: "{count} completed",
         Phrase.COUNT_PROGRESS: "{count} in progress",
@@ -125,6 +131,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.COUNT_NEW: "{count} new",
         Phrase.COUNT_OTHER: "{count} other",
         Phrase.GROUP_FAILED: "Failed {count}",
+        Phrase.GROUP_STUCK: "May be stuck {count}",
         Phrase.GROUP_GONE: "Gone {count}",
         Phrase.GROUP_COMPLETED: "Completed {count}",
         Phrase.GROUP_RESTARTED: "Restarted {count}",
@@ -373,6 +380,7 @@ ENGLISH: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.REFUSAL_SCOPE: "give the app the scope chat:write and install it again",
         Phrase.REFUSAL_APP_NOT_ADMITTED: "the workspace does not admit the app; ask its administrator",
         Phrase.RANGE: "{low} to {high}",
+        **ENGLISH_COMPARISON,
     }
 )
 """The text of every phrase; a test compares the keys, and the parameters of every language."""

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from watcher.core.event import SHORT_ID_LENGTH, Event, Kind, Mark
+from watcher.core.messages.change import change_line, not_seen, run_span, status_code
+from watcher.core.messages.comparison import last_good_ago, usual_range
 from watcher.core.messages.group_message import GroupEntry, GroupMessage, GroupSection, Result
 from watcher.core.messages.incident_group import compose_incidents, is_of_incidents
 from watcher.core.messages.last_line import bounds_line
@@ -18,9 +20,10 @@ from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style,
 from watcher.core.messages.outage_group import OutageSpan, headed_span, outage_title
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import is_about_service
+from watcher.core.messages.stuck import elapsed, stuck_row
 from watcher.core.messages.subject import service_code
 from watcher.core.messages.text import Code, TextLine, code, plain_text, rounded_bounds
-from watcher.core.messages.training import change_line, compose, not_seen, run_span, status_code
+from watcher.core.messages.training import compose
 from watcher.core.messages.words import Words, capital, joined
 
 SERVICES_MAX: Final = 3
@@ -33,6 +36,8 @@ ONE_CAUSE_FAILURES: Final = 3
 _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
     {
         Kind.FAILED: Result.FAILED,
+        Kind.STUCK: Result.STUCK,
+        Kind.UNSTUCK: Result.PROGRESS,
         Kind.GONE: Result.GONE,
         Kind.RESTARTED: Result.RESTARTED,
         Kind.SUCCEEDED: Result.COMPLETED,
@@ -40,9 +45,11 @@ _RESULTS: Final[Mapping[Kind, Result]] = MappingProxyType(
         Kind.APPEARED: Result.NEW,
     }
 )
+_ENDS: Final = frozenset({Kind.FAILED, Kind.SUCCEEDED, Kind.FAST})
 _PHRASES: Final[Mapping[Result, tuple[Phrase, Phrase]]] = MappingProxyType(
     {
         Result.FAILED: (Phrase.GROUP_FAILED, Phrase.COUNT_OTHER),
+        Result.STUCK: (Phrase.GROUP_STUCK, Phrase.COUNT_STUCK),
         Result.GONE: (Phrase.GROUP_GONE, Phrase.COUNT_GONE),
         Result.RESTARTED: (Phrase.GROUP_RESTARTED, Phrase.COUNT_RESTARTED),
         Result.COMPLETED: (Phrase.GROUP_COMPLETED, Phrase.COUNT_COMPLETED),
@@ -95,7 +102,13 @@ def _result(event: Event) -> Result:
 
 
 def _sign(events: Sequence[Event]) -> Symbol:
-    return Symbol.FAILED if any(event.kind is Kind.FAILED for event in events) else Symbol.SUMMARY
+    if any(event.kind is Kind.FAILED for event in events):
+        return Symbol.FAILED
+    return Symbol.LATE if _all_are(Kind.STUCK, events) else Symbol.SUMMARY
+
+
+def _all_are(kind: Kind, events: Sequence[Event]) -> bool:
+    return all(event.kind is kind for event in events)
 
 
 def _outage_title(event: Event, span: OutageSpan, style: Style) -> TextLine:
@@ -128,11 +141,13 @@ def _title_parts(events: Sequence[Event], messages: Sequence[Message], style: St
 def _headline_without_failures(events: Sequence[Event]) -> Phrase:
     if len({event.subject for event in events}) < len(events):
         return Phrase.BATCH_MIXED
-    all_gone = all(event.kind is Kind.GONE for event in events)
+    all_gone = _all_are(Kind.GONE, events)
     if all_gone and all(map(is_about_service, events)):
         return Phrase.BATCH_SERVICES_GONE
     if any(event.version is None for event in events):
         return Phrase.BATCH_MIXED
+    if _all_are(Kind.STUCK, events):
+        return Phrase.BATCH_STUCK
     return Phrase.BATCH_GONE if all_gone else Phrase.BATCH_CHANGED
 
 
@@ -145,18 +160,34 @@ def _services(events: Sequence[Event], style: Style) -> TextLine:
 def _facts(events: Sequence[Event], words: Words, span: OutageSpan | None) -> Iterator[TextLine]:
     if span is not None:
         yield _result_counts(events, words)
-    if span is None or all(event.kind is Kind.GONE for event in events):
+    if span is None or _all_are(Kind.GONE, events):
         yield _counts(events, words)
+    if _all_are(Kind.FAILED, events):
+        yield _runs_before(events, words)
+
+
+def _runs_before(events: Sequence[Event], words: Words) -> TextLine:
+    """Say for how many failures the run before was good; empty where that is not known of each."""
+    compared = [event.comparison for event in events if event.comparison is not None]
+    good = sum(facts.successes > 0 for facts in compared)
+    if not good or len(compared) < len(events):
+        return ()
+    if good == len(events):
+        return words.say(Phrase.BATCH_BEFORE_ALL)
+    return words.say(Phrase.BATCH_BEFORE, count=good, total=len(events))
 
 
 def _counts(events: Sequence[Event], words: Words) -> TextLine:
     """Count the statuses of failures, or the results of other events; where all are gone, say what to do."""
-    if all(event.kind is Kind.FAILED for event in events):
+    if _all_are(Kind.FAILED, events):
         counts = Counter(status_code(event.to_status) for event in events)
         listed = [words.say(Phrase.BATCH_WORDS, status=word, count=count) for word, count in counts.most_common()]
         return words.joined((words.listed(listed, SERVICES_MAX), _one_cause(events, counts, words)))
-    if all(event.kind is Kind.GONE for event in events):
+    if _all_are(Kind.GONE, events):
         return words.say(Phrase.GONE_REMEDY_SEVERAL)
+    if _all_are(Kind.STUCK, events):
+        learned = all(event.stuck is None or event.stuck.learned for event in events)
+        return words.say(Phrase.STUCK_GUESS if learned else Phrase.STUCK_REMEDY)
     return _result_counts(events, words)
 
 
@@ -196,40 +227,67 @@ def _entries(
 
 def _entry(event: Event, message: Message, style: Style) -> GroupEntry:
     is_training = _is_about_training(event)
-    ended = event.kind in {Kind.FAILED, Kind.SUCCEEDED}
-    run = event.run if ended else None
+    usual = None if event.comparison is None else event.comparison.usual
     return GroupEntry(
         result=_result(event),
         service=service_code(event, style) if is_training else code(plain_text(message.subject)),
         training_type=code(event.training_type) if is_training else None,
         version=code(event.version) if is_training else None,
         from_status="" if event.from_status is None else status_code(event.from_status).text,
-        status=_status(event, message),
+        status=_status(event, message, style.words),
         change=_change(event, message, style.words),
-        not_seen=not_seen(event, style.words) if event.skipped else (),
-        duration=run_span(event, style.words) if ended else "",
-        duration_seconds=0.0 if run is None else (event.before - run.started_after).total_seconds(),
+        not_seen=not_seen(event, style.words),
+        duration=_duration(event, style.words),
+        duration_seconds=_longest(event),
+        usual="" if usual is None else usual_range(usual, style.words),
+        failures=event.comparison.failures if event.comparison is not None and event.kind is Kind.FAILED else 0,
+        last_good=last_good_ago(event, style.words) if event.kind is Kind.FAILED else "",
         bounds=None,
         marks=(),
     )
+
+
+def _duration(event: Event, words: Words) -> str:
+    """Write how long a run took that ended, or what may be stuck lasts."""
+    if event.kind is Kind.STUCK and event.stuck is not None:
+        return elapsed(event, event.stuck, words)
+    return run_span(event, words) if event.kind in _ENDS else ""
+
+
+def _longest(event: Event) -> float:
+    """Return the same duration in seconds, to sort by."""
+    if event.kind is Kind.STUCK and event.stuck is not None:
+        return (event.before - event.stuck.since.after).total_seconds()
+    is_end = event.kind in _ENDS and event.run is not None
+    return (event.before - event.run.started_after).total_seconds() if is_end and event.run is not None else 0.0
 
 
 def _is_about_training(event: Event) -> bool:
     return event.incident is None and event.receiver is None and not is_about_service(event)
 
 
-def _status(event: Event, message: Message) -> TextLine:
-    if not _is_about_training(event):
-        return (message.headline,)
-    return (status_code(event.from_status if event.kind is Kind.GONE else event.to_status),)
-
-
-def _change(event: Event, message: Message, words: Words) -> TextLine:
+def _status(event: Event, message: Message, words: Words) -> TextLine:
     if not _is_about_training(event):
         return (message.headline,)
     match event.kind:
         case Kind.GONE:
+            return (status_code(event.from_status),)
+        case Kind.STUCK:
+            return words.say(Phrase.STATUS_STUCK, status=status_code(event.to_status or event.from_status))
+        case Kind.FAST:
+            return words.say(Phrase.STATUS_FAST, status=status_code(event.to_status))
+        case _:
+            return (status_code(event.to_status),)
+
+
+def _change(event: Event, message: Message, words: Words) -> TextLine:
+    if not _is_about_training(event) or event.kind is Kind.FAST:
+        return _status(event, message, words)
+    match event.kind:
+        case Kind.GONE:
             return words.say(Phrase.ROW_GONE, status=status_code(event.from_status))
+        case Kind.STUCK:
+            return stuck_row(event, words)
         case Kind.BACK:
             return words.say(Phrase.ROW_BACK, status=status_code(event.to_status))
         case _ if event.new:
@@ -262,7 +320,7 @@ def _heading(key: Code | Result, count: int, words: Words) -> TextLine:
 
 def _named(event: Event, style: Style) -> TextLine:
     message = compose(event, style)
-    return (*message.subject, " ", *_status(event, message))
+    return (*message.subject, " ", *_status(event, message, style.words))
 
 
 def _muted(events: Sequence[Event], words: Words) -> TextLine:

@@ -20,6 +20,7 @@ class Result(StrEnum):
     """The group of rows that an event belongs to, in the order of the message."""
 
     FAILED = "failed"
+    STUCK = "stuck"
     GONE = "gone"
     RESTARTED = "restarted"
     COMPLETED = "completed"
@@ -46,8 +47,14 @@ class GroupEntry:
     not_seen: TextLine
     """The stages between them that no poll returned."""
     duration: str
-    """How long the run took; empty where it is not known."""
+    """How long the run took, or what may be stuck lasts; empty where it is not known."""
     duration_seconds: float
+    usual: str = ""
+    """How long completed runs take, with the end of a run; empty where it is not known."""
+    failures: int = 0
+    """The place of a failure in a row; 0 with any other event."""
+    last_good: str = ""
+    """How long ago the last version completed, with a failure; empty where it is not known."""
     bounds: tuple[datetime, datetime] | None
     """The bounds of the event; ``None`` where those of the whole message say the same."""
     marks: tuple[str, ...]
@@ -65,9 +72,11 @@ class GroupEntry:
         if below_service and self.training_type is not None and self.version is not None:
             subject = (self.training_type, " · ", self.version)
         change = self.change
-        if self.duration:
+        if self.duration and self.result is not Result.STUCK:
             change = words.say(Phrase.ROW_AFTER, change=change, duration=self.duration)
         change = joined((change, self.not_seen), ", ")
+        if self.failures > 1:
+            change = words.joined((change, words.say(Phrase.ROW_STREAK, count=self.failures)))
         alone = words.say(Phrase.ROW_ALONE, subject=subject)
         line = self._with_bounds(words.say(Phrase.ROW, subject=subject, change=change) if change else alone, words)
         return joined((line, *((mark,) for mark in self.marks)), ", ")

@@ -29,6 +29,8 @@ class Symbol(StrEnum):
 
     FAILED = "❌"
     SUCCEEDED = "✅"
+    LATE = "⏳"
+    """Later than expected; nothing has failed."""
     CHECK = "⚠️"
     """Somebody has to check what it is."""
     MOVED = "🔄"

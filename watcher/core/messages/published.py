@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 from watcher.core.delivery.facts import ReceiverFacts
 from watcher.core.delivery.reason import Reason, reason_json
@@ -11,7 +12,14 @@ from watcher.core.event_json import incident_json, receiver_json, to_json
 from watcher.core.messages.advice import advice_for
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.receiver import dead_letter_title, remedy_text, waiting_title
+from watcher.core.messages.text import cut
 from watcher.core.messages.training import named_title
+from watcher.core.training.comparison import Comparison, SettingChange, comparison_json, end_json, stuck_json
+
+CHANGES_MAX: Final = 20
+"""Settings that differ and are published; the others are counted."""
+VALUE_LIMIT: Final = 500
+"""Characters of the JSON of one of their values."""
 
 
 def published_event(event: Event) -> dict[str, object]:
@@ -19,9 +27,37 @@ def published_event(event: Event) -> dict[str, object]:
     incident, receiver = event.incident, event.receiver
     return {
         **to_json(event),
+        **published_comparisons(event),
         "incident": None if incident is None else published_incident(incident),
         "receiver": None if receiver is None else published_receiver(receiver),
     }
+
+
+def published_comparisons(event: Event) -> dict[str, object]:
+    """Return the facts that set an event beside earlier runs, each ``None`` where it is not known."""
+    return {
+        "comparison": None if event.comparison is None else _published_comparison(event.comparison),
+        "stuck": None if event.stuck is None else stuck_json(event.stuck),
+        "expected_end": None if event.expected_end is None else end_json(event.expected_end),
+    }
+
+
+def _published_comparison(facts: Comparison) -> dict[str, object]:
+    return {
+        **comparison_json(facts),
+        "changes": [_published_change(change) for change in facts.changes[:CHANGES_MAX]],
+        "more_changes": max(0, len(facts.changes) - CHANGES_MAX),
+    }
+
+
+def _published_change(change: SettingChange) -> dict[str, object]:
+    return {"option": change.option, "old": _short(change.old), "new": _short(change.new)}
+
+
+def _short(value: object) -> object:
+    """Return a value of AiTEMS as it is; a long one as a text that is cut."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if len(text) <= VALUE_LIMIT else cut(text, VALUE_LIMIT)
 
 
 def published_incident(facts: IncidentFacts) -> dict[str, object]:

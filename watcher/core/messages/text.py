@@ -38,7 +38,14 @@ class Link:
     """An absolute address of printable ASCII."""
 
 
-Piece = str | Code | Link | datetime
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A time that is shown to the minute, as it is an estimate or needs no more."""
+
+    time: datetime
+
+
+Piece = str | Code | Link | datetime | Minute
 TextLine = tuple[Piece, ...]
 
 
@@ -59,6 +66,8 @@ def plain_piece(piece: Piece) -> str:
     match piece:
         case datetime():
             return utc_text(piece)
+        case Minute():
+            return f"{require_utc(piece.time):%Y-%m-%d %H:%M} UTC"
         case Code():
             return piece.text
         case Link():

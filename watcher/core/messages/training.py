@@ -14,14 +14,25 @@ from watcher.core.delivery.reason import NO_REASON
 from watcher.core.event import Event, IncidentFacts, Kind
 from watcher.core.messages import incident as incident_message
 from watcher.core.messages import receiver as receiver_message
+from watcher.core.messages.change import change_line, not_seen, run_span, status_code
 from watcher.core.messages.check_alert import compose_test, is_test
+from watcher.core.messages.comparison import (
+    cause_line,
+    failure_line,
+    failure_preview,
+    failures_line,
+    success_facts,
+    success_preview,
+    took,
+)
 from watcher.core.messages.last_line import bounds_line, link_parts
 from watcher.core.messages.marks import mark_lines, mark_texts, names_bounds
 from watcher.core.messages.message import PLAIN_STYLE, Message, Severity, Style, Symbol
 from watcher.core.messages.phrases import Phrase
 from watcher.core.messages.service import compose_service, is_about_service
+from watcher.core.messages.stuck import fast_facts, stuck_facts, stuck_muted, stuck_preview, unstuck_facts
 from watcher.core.messages.subject import training_line
-from watcher.core.messages.text import Code, TextLine, code, one_line, plain_text
+from watcher.core.messages.text import TextLine, code, one_line, plain_text
 from watcher.core.messages.words import Words, capital
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.core.training.decision import DecisionReason
@@ -42,8 +53,6 @@ __all__ = [
 
 DESCRIPTION_LIMIT: Final = 100
 """Characters of a training's description that are shown."""
-STAGES_MAX: Final = 3
-"""Skipped stages that are shown; AiTEMS has at most two between two statuses."""
 
 _STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyType(
     {
@@ -55,13 +64,13 @@ _STYLES: Final[Mapping[Kind, tuple[Severity, Symbol, Phrase]]] = MappingProxyTyp
         Kind.UNKNOWN_STATUS: (Severity.WARNING, Symbol.CHECK, Phrase.UNKNOWN_STATUS),
         Kind.GONE: (Severity.WARNING, Symbol.CHECK, Phrase.GONE),
         Kind.BACK: (Severity.INFO, Symbol.MOVED, Phrase.BACK),
+        Kind.STUCK: (Severity.WARNING, Symbol.LATE, Phrase.STUCK),
+        Kind.UNSTUCK: (Severity.INFO, Symbol.MOVED, Phrase.UNSTUCK),
+        Kind.FAST: (Severity.INFO, Symbol.CHECK, Phrase.FAST),
     }
 )
 _WITHOUT_FACTS: Final = (Severity.WARNING, Symbol.CHECK, Phrase.STATUS_CHANGED)
 """For an event about polls or receivers that lacks its facts, which no version has written."""
-_GUESSES: Final[Mapping[str | None, Phrase]] = MappingProxyType(
-    {Status.REQUEST_FAILED: Phrase.GUESS_REQUEST, Status.REFINED_FAILED: Phrase.GUESS_DATA}
-)
 _ABSENCES: Final[Mapping[str | None, Phrase]] = MappingProxyType(
     {
         DecisionReason.NOT_LISTED: Phrase.GONE_FROM_LISTS,
@@ -129,27 +138,6 @@ def _named(named: NamedEvent) -> Event:
     )
 
 
-def status_code(status: str | None) -> Code:
-    """Return a status as AiTEMS wrote it."""
-    return code("(none)" if status is None else status)
-
-
-def change_line(event: Event, words: Words) -> TextLine:
-    """Return the transition, or the status alone where the former one is not known."""
-    if event.from_status is None:
-        return (status_code(event.to_status),)
-    return words.say(Phrase.TRANSITION, old=status_code(event.from_status), new=status_code(event.to_status))
-
-
-def run_span(event: Event, words: Words) -> str:
-    """Write how long the run took from its start to this event; empty where its start is not known."""
-    if event.run is None:
-        return ""
-    shortest = (event.after - event.run.started_before).total_seconds()
-    longest = (event.before - event.run.started_after).total_seconds()
-    return words.span(shortest, longest)
-
-
 def _compose_training(event: Event, style: Style) -> Message:
     words = style.words
     severity, sign, headline = _STYLES.get(event.kind, _WITHOUT_FACTS)
@@ -175,11 +163,18 @@ def _headline(event: Event, usual: Phrase) -> Phrase:
 
 
 def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
+    """Yield at most three lines; without ``guess`` a mark takes the place of the one that guesses."""
     match event.kind:
         case Kind.FAILED:
-            yield _failure(event, words)
-            if guess:
-                yield words.say(_GUESSES.get(event.to_status, Phrase.GUESS_TRAINING))
+            yield from _failure(event, words, guess=guess)
+        case Kind.SUCCEEDED:
+            yield from success_facts(event, words)
+        case Kind.STUCK:
+            yield from stuck_facts(event, words, guess=guess)
+        case Kind.UNSTUCK:
+            yield from unstuck_facts(event, words)
+        case Kind.FAST:
+            yield from fast_facts(event, words, guess=guess)
         case Kind.UNKNOWN_STATUS:
             yield _unknown(event, words)
             yield words.say(Phrase.UNKNOWN_REMEDY)
@@ -189,9 +184,15 @@ def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
             yield words.say(Phrase.GONE_REMEDY)
 
 
-def _failure(event: Event, words: Words) -> TextLine:
-    if span := run_span(event, words):
-        return words.say(Phrase.FAILED_AFTER, status=status_code(event.to_status), duration=span)
+def _failure(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
+    yield failure_line(event, words) or _failed_transition(event, words)
+    if row := failures_line(event, words):
+        yield row
+    if guess:
+        yield cause_line(event, words)
+
+
+def _failed_transition(event: Event, words: Words) -> TextLine:
     if event.from_status is None:
         return words.say(Phrase.FAILED_WHEN_NEW, status=status_code(event.to_status))
     return change_line(event, words)
@@ -205,20 +206,27 @@ def _unknown(event: Event, words: Words) -> TextLine:
 
 
 def _preview(event: Event, words: Words, facts: tuple[TextLine, ...]) -> tuple[TextLine, ...]:
-    if event.kind is Kind.SUCCEEDED:
-        return tuple(capital(line) for line in _took(event, words))
-    return facts
+    match event.kind:
+        case Kind.SUCCEEDED:
+            return tuple(success_preview(event, words))
+        case Kind.FAILED:
+            return failure_preview(event, words, facts)
+        case Kind.STUCK:
+            return stuck_preview(event, words, facts)
+        case _:
+            return facts
 
 
 def _muted(event: Event, style: Style) -> TextLine:
     words = style.words
     parts = [
         *_took(event, words),
+        *stuck_muted(event, words),
         *_missing(event, words),
         *_description(event, words),
         *_created(event, style),
-        *_not_seen(event, words),
-        () if names_bounds((event,)) else bounds_line(event.after, event.before, words),
+        not_seen(event, words),
+        () if names_bounds((event,)) or event.kind is Kind.STUCK else bounds_line(event.after, event.before, words),
         *link_parts(event, words),
         (code(event.short_id),),
     ]
@@ -226,8 +234,10 @@ def _muted(event: Event, style: Style) -> TextLine:
 
 
 def _took(event: Event, words: Words) -> Iterator[TextLine]:
-    if event.kind is Kind.SUCCEEDED and (span := run_span(event, words)):
-        yield words.say(Phrase.TOOK, duration=span)
+    """Return how long a success took, where no fact says it."""
+    is_in_facts = event.comparison is not None and event.comparison.failures
+    if event.kind is Kind.SUCCEEDED and not is_in_facts:
+        yield took(event, words)
 
 
 def _missing(event: Event, words: Words) -> Iterator[TextLine]:
@@ -253,13 +263,3 @@ def _created(event: Event, style: Style) -> Iterator[TextLine]:
         yield style.words.say(Phrase.CREATED_WITHOUT_ZONE, text=text)
     elif given:
         yield style.words.say(Phrase.CREATED_AS_GIVEN, text=code(given))
-
-
-def _not_seen(event: Event, words: Words) -> Iterator[TextLine]:
-    if event.skipped:
-        yield not_seen(event, words)
-
-
-def not_seen(event: Event, words: Words) -> TextLine:
-    """Return the stages between the two statuses that no poll returned."""
-    return words.say(Phrase.NOT_SEEN, stages=words.listed([(code(stage),) for stage in event.skipped], STAGES_MAX))

@@ -9,9 +9,15 @@ from string import Formatter
 from typing import Final
 
 from watcher.core.messages.english import ENGLISH
-from watcher.core.messages.english_times import english_day, english_duration
+from watcher.core.messages.english_times import (
+    english_age,
+    english_day,
+    english_duration,
+    english_ordinal,
+    english_range,
+)
 from watcher.core.messages.phrases import Phrase
-from watcher.core.messages.text import Code, Link, Piece, TextLine, plain_text
+from watcher.core.messages.text import Code, Link, Minute, Piece, TextLine, plain_text
 
 Value = Piece | TextLine | int
 """The value of a parameter: a piece, a line of pieces, or a number."""
@@ -35,6 +41,12 @@ class Words:
     """Writes a span in seconds."""
     day: Callable[[int | None, int, int], str]
     """Writes a day from its year, month and day; the year is ``None`` where it is clear."""
+    duration_range: Callable[[float, float], str]
+    """Writes a range of durations in seconds, with its unit once where it can."""
+    age: Callable[[float], str]
+    """Writes an age in seconds in one unit."""
+    ordinal: Callable[[int], str]
+    """Writes the place in a row, from 1."""
 
     def say(self, phrase: Phrase, **values: Value) -> TextLine:
         """Return a phrase with its parameters as a line.
@@ -69,10 +81,11 @@ class Words:
             return self.duration(high)
         return self.text(Phrase.RANGE, low=self.duration(low), high=self.duration(high))
 
-    def time(self, time: datetime, now: datetime, zone: tzinfo) -> str:
+    def time(self, piece: datetime | Minute, now: datetime, zone: tzinfo) -> str:
         """Write a time without its zone: with the day where it is not near ``now``, e.g. ``26 Nov 09:00:00``."""
+        time = time_of(piece)
         local = time.astimezone(zone)
-        clock = f"{local:%H:%M:%S}"
+        clock = f"{local:%H:%M}" if isinstance(piece, Minute) else f"{local:%H:%M:%S}"
         if abs(now - time) < SAME_DAY:
             return clock
         year = None if abs(now - time) < SAME_YEAR else local.year
@@ -96,14 +109,14 @@ class Words:
     def _with_times(self, line: TextLine, now: datetime, zone: tzinfo, *, named: bool) -> TextLine:
         last = max(_times(line), default=None) if named else None
         return tuple(
-            self.time(piece, now, zone) + (f" {zone_name(piece, zone)}" if index == last else "")
-            if isinstance(piece, datetime)
+            self.time(piece, now, zone) + (f" {zone_name(time_of(piece), zone)}" if index == last else "")
+            if isinstance(piece, datetime | Minute)
             else piece
             for index, piece in enumerate(line)
         )
 
 
-ENGLISH_WORDS: Final = Words(ENGLISH, english_duration, english_day)
+ENGLISH_WORDS: Final = Words(ENGLISH, english_duration, english_day, english_range, english_age, english_ordinal)
 
 
 def capital(line: TextLine) -> TextLine:
@@ -130,6 +143,11 @@ def joined(parts: Iterable[TextLine], separator: str) -> TextLine:
     return tuple(pieces[1:])
 
 
+def time_of(piece: datetime | Minute) -> datetime:
+    """Return the time of a piece that is one."""
+    return piece.time if isinstance(piece, Minute) else piece
+
+
 def zone_name(time: datetime, zone: tzinfo) -> str:
     """Return the short name of a zone at a time, e.g. ``KST``."""
     return time.astimezone(zone).tzname() or ""
@@ -143,7 +161,7 @@ def _literal(text: str) -> Iterator[Piece]:
 
 
 def _times(line: TextLine) -> list[int]:
-    return [index for index, piece in enumerate(line) if isinstance(piece, datetime)]
+    return [index for index, piece in enumerate(line) if isinstance(piece, datetime | Minute)]
 
 
 def _as_line(value: Value) -> TextLine:
@@ -152,5 +170,5 @@ def _as_line(value: Value) -> TextLine:
             return value
         case int():
             return (str(value),)
-        case str() | Code() | Link() | datetime():
+        case str() | Code() | Link() | datetime() | Minute():
             return (value,)

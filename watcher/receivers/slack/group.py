@@ -165,6 +165,9 @@ def _columns(message: GroupMessage, entries: Sequence[GroupEntry], times: SlackT
     optional: list[Column] = [
         (Phrase.COLUMN_FROM, lambda entry: entry.from_status),
         (Phrase.COLUMN_AFTER, lambda entry: (entry.duration_seconds, entry.duration) if entry.duration else ""),
+        (Phrase.COLUMN_USUAL, lambda entry: entry.usual),
+        (Phrase.COLUMN_STREAK, lambda entry: (entry.failures, str(entry.failures)) if entry.failures else ""),
+        (Phrase.COLUMN_LAST_GOOD, lambda entry: entry.last_good),
         (Phrase.COLUMN_BETWEEN, lambda entry: _between(entry, times)),
         (Phrase.COLUMN_MARKS, lambda entry: ", ".join(entry.marks)),
     ]

@@ -11,8 +11,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import quote
 
-from watcher.core.messages.text import CUT_MARK, Code, Link, Piece, TextLine, cut_note
-from watcher.core.messages.words import SAME_DAY, Words, zone_name
+from watcher.core.messages.text import CUT_MARK, Code, Link, Minute, Piece, TextLine, cut_note
+from watcher.core.messages.words import SAME_DAY, Words, time_of, zone_name
 
 BACKTICK_STAND_IN: Final = "\N{MODIFIER LETTER GRAVE ACCENT}"
 """Replaces a backtick, which ends code style and cannot be escaped inside it."""
@@ -69,14 +69,16 @@ class SlackTimes:
     zone: tzinfo
     words: Words
 
-    def token(self, time: datetime) -> str:
-        """Return a time that Slack shows in the reader's zone, to the second so that bounds stay exact."""
+    def token(self, piece: datetime | Minute) -> str:
+        """Return a time that Slack shows in the reader's zone; bounds to the second, so that they stay exact."""
+        time = time_of(piece)
         day = "" if abs(self.now - time) < SAME_DAY else "{date_short_pretty} "
-        return f"<!date^{int(time.timestamp())}^{day}{{time_secs}}|{escape(self.plain(time))}>"
+        clock = "{time}" if isinstance(piece, Minute) else "{time_secs}"
+        return f"<!date^{int(time.timestamp())}^{day}{clock}|{escape(self.plain(piece))}>"
 
-    def plain(self, time: datetime) -> str:
+    def plain(self, piece: datetime | Minute) -> str:
         """Return a time with the name of its zone."""
-        return f"{self.words.time(time, self.now, self.zone)} {zone_name(time, self.zone)}"
+        return f"{self.words.time(piece, self.now, self.zone)} {zone_name(time_of(piece), self.zone)}"
 
 
 def mrkdwn(line: TextLine, limit: int, times: SlackTimes) -> str:
@@ -136,7 +138,7 @@ def _render(line: TextLine, limit: int, times: SlackTimes, *, dates: bool) -> st
 
 def _render_piece(piece: Piece, space: int, times: SlackTimes, *, dates: bool) -> str:
     match piece:
-        case datetime():
+        case datetime() | Minute():
             token = times.token(piece)
             return token if dates and len(token) <= space else fit(times.plain(piece), space)
         case Code():

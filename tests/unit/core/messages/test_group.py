@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.receivers.sample_facts import first_failure, stuck_facts, third_failure
 from tests.unit.receivers.samples import (
     CASES,
     GROUPS,
@@ -17,6 +19,7 @@ from tests.unit.receivers.samples import (
     OUTAGE_SINCE,
     RECORDED,
     REF,
+    STUCK,
     after_outage,
     appeared,
     finished,
@@ -31,6 +34,7 @@ from watcher.core.messages.group_message import GroupMessage
 from watcher.core.messages.message import Severity, Style, Symbol
 from watcher.core.messages.text import WORD_LIMIT, Code, TextLine, plain_text
 from watcher.core.training.catch_up import Outage
+from watcher.core.training.comparison import Comparison
 from watcher.core.training.current_run import RunStart
 
 RUN = RunStart(started_after=RECORDED - timedelta(minutes=41), started_before=RECORDED - timedelta(minutes=41))
@@ -138,6 +142,68 @@ def test_rows_of_failures_stand_below_their_service_without_repeating_it() -> No
         "shop-app 1",
         "• pop · c: learning → learningFailed",
     ]
+
+
+def test_a_row_names_its_place_in_a_row_of_failures_from_the_second_on() -> None:
+    events, _ = GROUPS["group-failed-compared"]
+    shown = rows(*events)
+    assert shown[1] == "• pop · maqll0aaaaa: learning → learningFailed after 2 h 10 min · 3 in a row"
+    assert shown[8].endswith(" after 5 min · 2 in a row")
+    assert [row.endswith("in a row") for row in shown] == [False, True, *[False] * 6, True]
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "line"),
+    [
+        ([first_failure(), first_failure()], "For all of them, the run before was good"),
+        ([first_failure(), third_failure(), third_failure()], "For 1 of the 3, the run before was good"),
+        ([third_failure(), third_failure()], None),
+        ([first_failure(), None], None),
+        ([None, None], None),
+    ],
+)
+def test_a_batch_of_failures_says_for_how_many_the_run_before_was_good(
+    comparisons: list[Comparison | None], line: str | None
+) -> None:
+    events = [replace(failed(str(number)), comparison=facts) for number, facts in enumerate(comparisons)]
+    shown = facts(*events)
+    assert "run before" not in shown if line is None else line in shown.splitlines()
+
+
+def stuck(version: str, **changes: Any) -> Event:
+    return of_version(version, **STUCK, late=False, group=None, stuck=stuck_facts(**changes))
+
+
+def test_a_batch_of_trainings_that_may_be_stuck_says_so_in_its_first_line() -> None:
+    events = [stuck("a"), stuck("b")]
+    message = compose_group(events, [])
+    assert (title(*events), message.sign, message.severity) == (
+        "2 trainings may be stuck",
+        Symbol.LATE,
+        Severity.WARNING,
+    )
+    assert facts(*events) == "A guess from earlier runs: AiTEMS shows no progress"
+    assert rows(*events)[1] == "• shop-main · pop · a: learning for 2 h 40 min"
+    assert "guess" not in facts(stuck("a", learned=False), stuck("b"))
+
+
+def test_a_mixed_batch_counts_what_may_be_stuck_below_the_failures() -> None:
+    events = [finished("a", late=False, group=None), stuck("b"), failed("c"), failed("d")]
+    assert title(*events) == "2 trainings failed · 2 other changes"
+    assert facts(*events) == "1 may be stuck, 1 completed"
+    assert [row for row in rows(*events) if not row.startswith("•")] == ["Failed 2", "May be stuck 1", "Completed 1"]
+
+
+def test_what_continues_is_in_progress_and_what_was_fast_says_so() -> None:
+    events, _ = GROUPS["group-compared"]
+    shown = rows(*events)
+    assert shown[shown.index("In progress 1") + 1].endswith(": waiting → learning")
+    assert shown[-1].endswith(": completed (unusually fast) after 12 min")
+
+
+def test_an_event_that_was_sent_separately_says_that_it_may_be_stuck() -> None:
+    message = compose_group([finished("a"), finished("b")], [stuck("c")])
+    assert plain_text(message.sent_separately(8)).endswith("c learning (may be stuck)")
 
 
 def test_a_mark_that_every_event_has_stands_in_the_message_alone() -> None:
