@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.history import style_of
+from watcher.cli.text.history import compared, style_of
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, WARN, Screen, cell
 from watcher.cli.text.silence import silence_text
@@ -72,7 +72,10 @@ def print_delivery(delivery: DeliveryView, times: LocalTimes, out: Screen, silen
     if silence is not None:
         out.line("silence   ", cell(silence_text(silence, times)))
     for event in delivery.events:
-        out.line("event     ", cell(f"{event.short_id} {plain_text(compose(event).title)}"))
+        message = compose(event)
+        out.line("event     ", cell(f"{event.short_id} {plain_text(message.title)}"))
+        for text in compared(event, message, times):
+            out.line("          ", cell(text))
     if delivery.state in {State.DEAD, State.HELD}:
         out.line()
         out.line(cell(f"send it again: aitems-watcher deliveries retry {delivery.id[:SHORT_ID_LENGTH]}"))

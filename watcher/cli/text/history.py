@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.layout import Cell, Column, Table
@@ -10,9 +11,10 @@ from watcher.cli.text.output import BAD, BUSY, FAINT, GOOD, WARN, cell
 from watcher.cli.text.times import LocalTimes
 from watcher.core.delivery.state import NEEDS_OPERATOR, State
 from watcher.core.event import Event
-from watcher.core.messages.message import Style
+from watcher.core.messages.message import Message, Style
 from watcher.core.messages.reasons import cause_text, reason_text
 from watcher.core.messages.training import Severity, compose, mark_texts, plain_text
+from watcher.core.messages.words import ENGLISH_WORDS
 from watcher.reports.history import route_text
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ def history_table(entries: Sequence[EventHistory], times: LocalTimes, *, several
     columns = (
         *(times.heading("WHEN"), "KIND", "ABOUT", "EVENT", "CHANGE"),
         Column("MARKS", least=TEXT_WIDTH),
+        Column("COMPARED", omitted=1),
         Column("DELIVERIES", least=TEXT_WIDTH),
-        Column("ROUTE", omitted=1),
+        Column("ROUTE", omitted=2),
     )
     style = style_of((entry.event for entry in entries), several_accounts=several_accounts)
     return Table(columns, [_row(entry, times, style) for entry in entries])
@@ -57,6 +60,7 @@ def _row(entry: EventHistory, times: LocalTimes, style: Style) -> tuple[Cell, ..
         cell(event.short_id),
         cell(change_text(event)),
         cell(", ".join(marks(event))),
+        cell("; ".join(compared(event, message, times))),
         _deliveries(entry.delivery_outcomes),
         cell(route_text(entry) or "not routed yet"),
     )
@@ -79,6 +83,15 @@ def marks(event: Event) -> Iterator[str]:
     yield from mark_texts(event)
     if event.skipped:
         yield f"not seen: {', '.join(event.skipped)}"
+
+
+def compared(event: Event, message: Message, times: LocalTimes) -> list[str]:
+    """Write the facts that set an event beside earlier runs, as its message has them; none where it has none."""
+    if event.comparison is None and event.stuck is None:
+        return []
+    zone = times.now.astimezone(times.zone).tzinfo or UTC
+    lines = message.facts or message.preview or ()
+    return [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, times.now, zone)]
 
 
 def _deliveries(delivery_outcomes: Sequence[DeliveryOutcome]) -> Cell:

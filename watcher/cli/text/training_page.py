@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from watcher.cli.text.history import history_table
+from watcher.cli.text.history import compared, history_table
 from watcher.cli.text.output import FAINT, Screen, cell
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.status import show_incidents, show_polls, show_problems
 from watcher.cli.text.times import age_text
 from watcher.cli.text.trainings import age_of, notes, status_cell
 from watcher.core.messages.text import one_line
+from watcher.core.messages.training import compose
 from watcher.core.timestamps import date_without_zone, read_date
 from watcher.reports.polls import target_text
 
@@ -40,11 +41,20 @@ def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
         show_polls([page.poll], times, out)
     advised = {page.poll.state.cause} if page.poll is not None and page.poll.failing else set()
     show_incidents(page.incidents, advised, times, out)
+    for label, text in _latest_comparison(page, times):
+        out.line(f"{label:<10}", cell(text))
     out.line()
     if page.events:
         out.table(history_table(page.events, times))
     else:
         out.line(cell("no events yet: nothing has changed since the first poll", FAINT))
+
+
+def _latest_comparison(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
+    """Yield how the latest event that knows compares with earlier runs."""
+    texts = [text for item in page.events if (text := compared(item.event, compose(item.event), times))]
+    for number, line in enumerate(texts[-1] if texts else ()):
+        yield "" if number else "compared", line
 
 
 def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
