@@ -25,7 +25,8 @@ from watcher.core.incidents.model import Incident, IncidentChange, IncidentChang
 from watcher.core.messages.message import Style
 from watcher.core.polling.result import Cause
 from watcher.core.training.catch_up import Outage
-from watcher.core.training.current_run import RunStart
+from watcher.core.training.comparison import Comparison, OtherVersion, SettingChange, StuckFacts, UsualFacts
+from watcher.core.training.current_run import Bounds, RunStart
 from watcher.core.training.model import TrainingRef
 from watcher.receivers.slack.blocks import payload
 from watcher.reports.receiver_check import marked_event
@@ -37,6 +38,7 @@ MENTION: Final = "<!subteam^S0123456789>"
 NOW: Final = datetime(2026, 11, 26, 18, 21, 1, tzinfo=UTC)
 OUTAGE_ID: Final = "inc_jwy5vglo4k2m"
 WIDTH: Final = 760
+WIDTH_OF_TABLE: Final = 960
 SCALE: Final = 1.5
 
 CSS: Final = """
@@ -129,10 +131,14 @@ def draw(shown: Mapping[str, str], folder: Path) -> None:
             target = (folder / f"{name}.png").resolve()
             _chromium(
                 f"--force-device-scale-factor={SCALE}",
-                f"--window-size={WIDTH},{height}",
+                f"--window-size={_width(message)},{height}",
                 f"--screenshot={target}",
                 source,
             )
+
+
+def _width(message: str) -> int:
+    return WIDTH_OF_TABLE if 'class="table"' in message else WIDTH
 
 
 def _heights(messages: Sequence[str], source: Path) -> list[int]:
@@ -186,10 +192,64 @@ def training_event(
     return Event(**usual)
 
 
+LINKS: Final = {"console": "https://console.example.com/pop/maqll0abcde", "runbook": "https://wiki.example.com/shop"}
+REF: Final = TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde")
+TOP_N: Final = "item_top_n"
+
+
+def usual(median: float, low: float, high: float, longest: float) -> UsualFacts:
+    """Return usual durations of 23 runs, in minutes."""
+    times = [timedelta(minutes=number) for number in (median, low, high, longest)]
+    return UsualFacts(median=times[0], low=times[1], high=times[2], longest=times[3], runs=23)
+
+
+USUAL: Final = usual(54, 48, 61, 66)
+
+
+def last_good(version: str, ago: timedelta) -> OtherVersion:
+    """Return a version that completed so long ago."""
+    return OtherVersion(version=version, ended=Bounds(after=NOW - ago, before=NOW - ago))
+
+
 def failure() -> Event:
-    """Return a failure with the links of its watch."""
-    links = {"console": "https://console.example.com/pop/maqll0abcde", "runbook": "https://wiki.example.com/shop-main"}
-    return training_event(TrainingRef("main", "6wxgu1abcde", "pop", "maqll0abcde"), "shop-main", links=links)
+    """Return a third failure in a row, with the links of its watch."""
+    good = last_good("maqkk9zzzzz", timedelta(days=2, hours=3))
+    change = SettingChange(option=TOP_N, old=20_000, new=50_000)
+    compared = Comparison(usual=USUAL, failures=3, last_good=good, compared_with=good.version, changes=(change,))
+    return replace(training_event(REF, "shop-main", links=LINKS), comparison=compared)
+
+
+def success() -> Event:
+    """Return a success after three failures."""
+    change = SettingChange(option=TOP_N, old=50_000, new=20_000)
+    compared = Comparison(
+        usual=USUAL,
+        failures=3,
+        last_good=last_good("maqkk9zzzzz", timedelta(days=2, hours=9)),
+        compared_with=REF.version,
+        changes=(change,),
+    )
+    ref = replace(REF, version="maqlm1bcdef")
+    event = training_event(ref, "shop-main", "completed", 54, {"console": LINKS["console"]})
+    return replace(event, kind=Kind.SUCCEEDED, comparison=compared)
+
+
+def stuck() -> Event:
+    """Return a training that may be stuck."""
+    start = NOW - timedelta(hours=2, minutes=40)
+    facts = StuckFacts(
+        level=1,
+        whole_run=False,
+        since=Bounds(after=start, before=start),
+        limit=timedelta(minutes=157),
+        next_limit=timedelta(hours=7, minutes=51),
+        usual=usual(37, 31, 44, 58),
+        learned=True,
+    )
+    event = training_event(
+        replace(REF, type="relatedItem", version="maqll4fghij"), "shop-main", "learning", links=LINKS
+    )
+    return replace(event, kind=Kind.STUCK, from_status=None, after=NOW, run=None, stuck=facts)
 
 
 def batch() -> list[Event]:
@@ -198,14 +258,29 @@ def batch() -> list[Event]:
     places = [(service, number) for service, count in services.items() for number in range(count)]
     types = ("pop", "personalRecommend", "relatedItem")
     return [
-        training_event(
-            TrainingRef("main", service, types[number % 3], f"maql{index}{service[0]}{number}abc"),
-            service,
-            "refinedFailed" if number == 2 else "learningFailed",  # noqa: PLR2004 - one of each service
-            4 if number == 2 else 31 + 13 * index,  # noqa: PLR2004 - as above
+        replace(
+            training_event(
+                TrainingRef("main", service, types[number % 3], f"maql{index}{service[0]}{number}abc"),
+                service,
+                "refinedFailed" if number == 2 else "learningFailed",  # noqa: PLR2004 - one of each service
+                4 if number == 2 else 31 + 13 * index,  # noqa: PLR2004 - as above
+            ),
+            comparison=_in_batch(index),
         )
         for index, (service, number) in enumerate(places)
     ]
+
+
+def _in_batch(index: int) -> Comparison:
+    """Return the facts of a failure in the batch: of the first and another one the run before failed too."""
+    good = last_good("maqkk9zzzzz", timedelta(hours=6 + 7 * index))
+    streak = {0: 3, 8: 2}.get(index, 1)
+    return Comparison(
+        usual=usual(40, 28 + 2 * index, 37 + 3 * index, 80),
+        failures=streak,
+        successes=41 if streak == 1 else 0,
+        last_good=good,
+    )
 
 
 def outage(kind: IncidentChangeKind, now: datetime) -> Event:
@@ -259,6 +334,8 @@ def messages() -> dict[str, tuple[list[Event], tuple[str, ...]]]:
     later = NOW + timedelta(hours=1, minutes=23)
     return {
         "failure": ([failure()], (MENTION,)),
+        "stuck": ([stuck()], (MENTION,)),
+        "success": ([success()], ()),
         "batch": (batch(), (MENTION,)),
         "outage": ([outage(IncidentChangeKind.OPENED, NOW)], (MENTION,)),
         "recovery": ([outage(IncidentChangeKind.CLOSED, later)], ()),

@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 def test_the_alert_is_the_message_for_slack() -> None:
     style = Style(zone=ZoneInfo("Asia/Seoul"))
-    body = payload([CASES["failed-run"]], TEXT_ONLY, may_be_repeat=False, mentions=("@ml-oncall",), style=style)
+    body = payload([CASES["failed-in-context"]], TEXT_ONLY, may_be_repeat=False, mentions=("@ml-oncall",), style=style)
     assert block("text") == plain(str(body["text"])) + "\n"
 
 

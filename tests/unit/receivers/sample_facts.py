@@ -85,7 +85,8 @@ def first_success(**changes: Any) -> Comparison:
 
 def plain_success(**changes: Any) -> Comparison:
     """Return the facts of a success like many others."""
-    return Comparison(**({"usual": usual_facts(runs=24), "pace": Pace.USUAL, "last_good": LAST_GOOD} | changes))
+    usual: dict[str, Any] = {"usual": usual_facts(runs=24), "pace": Pace.USUAL, "last_good": LAST_GOOD}
+    return Comparison(**(usual | changes))
 
 
 def stuck_facts(**changes: Any) -> StuckFacts:

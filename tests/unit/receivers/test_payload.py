@@ -15,9 +15,11 @@ from jsonschema import Draft202012Validator
 
 import watcher.receivers
 from tests.support.paths import DOCS
+from tests.unit.receivers.sample_facts import third_failure
 from tests.unit.receivers.samples import CASES, GROUPS, golden, hostile_events, of_version, sample_event
 from watcher.core.event import Event, Kind
 from watcher.core.routing.routes import Group
+from watcher.core.training.comparison import SettingChange
 from watcher.receivers.payload import ALSO_MAX, RECORD_LIMIT, TEXT_LIMIT, render_body, render_group
 
 SCHEMA_TEXT = (Path(watcher.receivers.__file__).parent / "webhook.schema.json").read_text(encoding="utf-8")
@@ -131,6 +133,32 @@ def test_many_separate_failures_do_not_make_a_huge_body() -> None:
 def test_the_largest_group_of_ordinary_events_is_small() -> None:
     entries = [(of_version(f"v{number}"), 1) for number in range(Group(key="x", patience=timedelta()).largest)]
     assert len(render_group(entries, [])) < 40_000
+
+
+def test_many_hostile_settings_do_not_make_a_huge_body() -> None:
+    changes = tuple(SettingChange(option="가" * 5_000, old=["나" * 5_000], new="👩" * 5_000) for _ in range(500))
+    body = render_body(sample_event(comparison=third_failure(changes=changes)), 1)
+    VALIDATOR.validate(json.loads(body))
+    assert len(body) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("level", 0), ("limit_seconds", -1), ("learned", None), ("since", None), ("reported_at", "yesterday")],
+)
+def test_the_schema_rejects_facts_of_stuck_that_the_watcher_never_sends(key: str, value: object) -> None:
+    body = body_of(CASES["stuck"])
+    body["data"]["stuck"][key] = value
+    assert not VALIDATOR.is_valid(body)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("failures", -1), ("usual", {}), ("changes", None), ("pace", ""), ("last_good", "v")]
+)
+def test_the_schema_rejects_a_comparison_that_the_watcher_never_sends(key: str, value: object) -> None:
+    body = body_of(CASES["failed-in-context"])
+    body["data"]["comparison"][key] = value
+    assert not VALIDATOR.is_valid(body)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from watcher.core.training.comparison import Comparison, SettingChange, comparis
 
 CHANGES_MAX: Final = 20
 """Settings that differ and are published; the others are counted."""
-VALUE_LIMIT: Final = 500
-"""Characters of the JSON of one of their values."""
+OPTION_LIMIT: Final = 100
+VALUE_LIMIT: Final = 200
+"""Characters of the name of one of them, and of the JSON of one of its values."""
 
 
 def published_event(event: Event) -> dict[str, object]:
@@ -51,7 +52,7 @@ def _published_comparison(facts: Comparison) -> dict[str, object]:
 
 
 def _published_change(change: SettingChange) -> dict[str, object]:
-    return {"option": change.option, "old": _short(change.old), "new": _short(change.new)}
+    return {"option": cut(change.option, OPTION_LIMIT), "old": _short(change.old), "new": _short(change.new)}
 
 
 def _short(value: object) -> object:

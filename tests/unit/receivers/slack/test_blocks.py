@@ -213,6 +213,16 @@ def test_the_table_of_a_batch_has_no_empty_column_and_sorts_by_duration() -> Non
     assert timed["rows"][1][4] == {"type": "raw_text", "text": "-"}
 
 
+def test_the_table_of_compared_failures_has_their_usual_time_their_place_and_the_last_good_version() -> None:
+    events, _ = GROUPS["group-failed-compared"]
+    header, first, *_ = table_of(events)["rows"]
+    assert [cell["text"] for cell in header] == [
+        *("Service", "Type", "Status", "After", "Usually done in", "In a row", "Last good", "Version"),
+    ]
+    assert [cell["text"] for cell in first][3:7] == ["2 h 10 min", "48 to 61 min", "3", "2 days ago"]
+    assert first[5] == {"type": "raw_number", "value": 3, "text": "3"}
+
+
 def table_of(events: list[Event]) -> dict[str, Any]:
     blocks: Any = payload(events, 0, may_be_repeat=False)["blocks"]
     (table,) = [block for block in blocks if block["type"] == "data_table"]
