@@ -128,8 +128,8 @@ def _value(value: object, words: Words) -> Piece:
     return text if is_plain else code(text, VALUE_LIMIT)
 
 
-def success_facts(event: Event, words: Words) -> Iterator[TextLine]:
-    """Return the facts of a success after failures; any other success has none."""
+def success_facts(event: Event, words: Words, *, whole: bool) -> Iterator[TextLine]:
+    """Return the facts of a success after failures, the changed settings where ``whole``; any other has none."""
     facts = event.comparison
     if facts is None or not facts.failures:
         return
@@ -137,7 +137,7 @@ def success_facts(event: Event, words: Words) -> Iterator[TextLine]:
     yield words.joined((first, _previous_good(facts, event.before, words)))
     if line := took(event, words):
         yield capital(line)
-    if facts.compared_with is not None and facts.changes:
+    if whole and facts.compared_with is not None and facts.changes:
         yield words.say(Phrase.CHANGED_SINCE_FAILURE, changes=settings_line(facts.changes, words))
 
 

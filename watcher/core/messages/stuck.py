@@ -13,18 +13,17 @@ from watcher.core.messages.words import Words, capital
 from watcher.core.training.comparison import EndFacts, StuckFacts
 
 
-def stuck_facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
-    """Return how long it lasts and whether that is usual, how it is known, and the remedy."""
+def stuck_facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
+    """Return how long it lasts and whether that is usual, how it is known, and the remedy; two lines if marked."""
     facts = event.stuck
-    if facts is None:
-        yield _status(event)
-    else:
-        yield _lasts(event, facts, words)
-    if facts is not None and not facts.learned:
+    yield _status(event) if facts is None else _lasts(event, facts, words)
+    is_configured = facts is not None and not facts.learned
+    if facts is not None and is_configured:
         yield words.say(Phrase.STUCK_CONFIGURED, limit=words.duration(facts.limit.total_seconds()))
-    elif guess:
+    elif not marked:
         yield words.say(Phrase.STUCK_GUESS)
-    yield words.say(Phrase.STUCK_REMEDY)
+    if not (marked and is_configured):
+        yield words.say(Phrase.STUCK_REMEDY)
 
 
 def stuck_row(event: Event, words: Words) -> TextLine:
@@ -57,11 +56,11 @@ def end_line(end: EndFacts, words: Words) -> TextLine:
     return words.say(Phrase.ENDS, time=Minute(end.median), low=Minute(end.low), high=Minute(end.high), runs=runs)
 
 
-def fast_facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
+def fast_facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
     """Return how long a run took, which is far below the usual, and where to look."""
     if line := took(event, words):
         yield capital(line)
-    if guess:
+    if not marked:
         yield words.say(Phrase.FAST_GUESS)
 
 

@@ -142,7 +142,7 @@ def _compose_training(event: Event, style: Style) -> Message:
     words = style.words
     severity, sign, headline = _STYLES.get(event.kind, _WITHOUT_FACTS)
     marks = tuple(mark_lines((event,), words))
-    facts = tuple(_facts(event, words, guess=not marks))
+    facts = tuple(_facts(event, words, marked=bool(marks)))
     return Message(
         severity=severity,
         sign=sign,
@@ -162,19 +162,19 @@ def _headline(event: Event, usual: Phrase) -> Phrase:
     return Phrase.STATUS_CHANGED if event.kind is Kind.PROGRESS and moved_aside else usual
 
 
-def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
-    """Yield at most three lines; without ``guess`` a mark takes the place of the one that guesses."""
+def _facts(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
+    """Yield at most three lines; with a mark at most two, as it takes the place of a guess or the least line."""
     match event.kind:
         case Kind.FAILED:
-            yield from _failure(event, words, guess=guess)
+            yield from _failure(event, words, marked=marked)
         case Kind.SUCCEEDED:
-            yield from success_facts(event, words)
+            yield from success_facts(event, words, whole=not marked)
         case Kind.STUCK:
-            yield from stuck_facts(event, words, guess=guess)
+            yield from stuck_facts(event, words, marked=marked)
         case Kind.UNSTUCK:
             yield from unstuck_facts(event, words)
         case Kind.FAST:
-            yield from fast_facts(event, words, guess=guess)
+            yield from fast_facts(event, words, marked=marked)
         case Kind.UNKNOWN_STATUS:
             yield _unknown(event, words)
             yield words.say(Phrase.UNKNOWN_REMEDY)
@@ -184,11 +184,11 @@ def _facts(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
             yield words.say(Phrase.GONE_REMEDY)
 
 
-def _failure(event: Event, words: Words, *, guess: bool) -> Iterator[TextLine]:
+def _failure(event: Event, words: Words, *, marked: bool) -> Iterator[TextLine]:
     yield failure_line(event, words) or _failed_transition(event, words)
     if row := failures_line(event, words):
         yield row
-    if guess:
+    if not marked:
         yield cause_line(event, words)
 
 

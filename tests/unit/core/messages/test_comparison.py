@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.unit.receivers.sample_facts import (
     third_failure,
     usual_facts,
 )
-from tests.unit.receivers.samples import HOSTILE, sample_event
+from tests.unit.receivers.samples import COMPARED, HOSTILE, sample_event
 from watcher.core.event import Event, Kind
 from watcher.core.event_json import from_json, to_json
 from watcher.core.messages.comparison import VALUE_LIMIT
@@ -247,6 +248,13 @@ def test_a_success_after_failures_without_a_start_leaves_the_duration_out() -> N
     assert facts_of(succeeded(first_success(changes=()), run=None)) == [
         "1st success after 3 failures · the last good version was 2 days old"
     ]
+
+
+@pytest.mark.parametrize("case", sorted(COMPARED))
+@pytest.mark.parametrize("mark", [{}, {"late": True}, {"restored": True}])
+def test_a_message_with_one_mark_has_at_most_five_lines(case: str, mark: dict[str, Any]) -> None:
+    message = compose(replace(COMPARED[case], **mark))
+    assert len(message.facts) <= (2 if message.marks else 3)
 
 
 def test_a_plain_success_stays_two_lines() -> None:
