@@ -17,7 +17,7 @@ from watcher.core.delivery.reason import Context, ReasonCode, RefusalRemedy
 from watcher.core.messages.english import ENGLISH
 from watcher.core.messages.english_times import english_duration
 from watcher.core.messages.phrases import Phrase
-from watcher.core.messages.text import Code, plain_text
+from watcher.core.messages.text import Code, Minute, plain_text
 from watcher.core.messages.words import ENGLISH_WORDS, capital
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -141,6 +141,13 @@ def test_the_zone_is_named_once_after_the_last_time_of_the_first_line_with_one()
     lines = [("head",), ("from ", NOW, " to ", NOW, "!"), ("at ", NOW)]
     shown = [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, NOW, SEOUL)]
     assert shown == ["head", "from 11:20:11 to 11:20:11 KST!", "at 11:20:11"]
+
+
+def test_a_time_to_the_minute_has_its_zone_and_its_day_like_any_other() -> None:
+    lines = [("at ", Minute(NOW), " to ", Minute(NOW + timedelta(days=1))), ("at ", NOW)]
+    shown = [plain_text(line) for line in ENGLISH_WORDS.with_times(lines, NOW, SEOUL)]
+    assert shown == ["at 11:20 to 24 Nov 11:20 KST", "at 11:20:11"]
+    assert plain_text((Minute(NOW),)) == "2026-11-23 02:20 UTC"
 
 
 def test_a_line_begins_with_a_capital_letter_only_where_it_begins_with_our_words() -> None:

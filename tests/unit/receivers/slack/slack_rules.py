@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-DATE = re.compile(r"<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time_secs\}\|[0-9A-Za-z: ]+>")
+DATE = re.compile(r"<!date\^[0-9]+\^(\{date_short_pretty\} )?\{time(_secs)?\}\|[0-9A-Za-z: ]+>")
 LINK = re.compile(r"<https?://[!-;=?-~]+\|[^<>|]+>")
 ENTITY = re.compile(r"&(amp|lt|gt);")
 CELLS = {"raw_text", "raw_number"}

@@ -51,6 +51,7 @@ def shown(body: Mapping[str, object]) -> str:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_each_kind_of_event_is_rendered_as_agreed(case: str, degrade: int) -> None:
     body = json.loads(render(request(CASES[case], degrade=degrade)))
+    assert slack_rules.faults(body) == []
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{case}.slack{degrade}.json", text)
 
@@ -60,6 +61,7 @@ def test_each_kind_of_event_is_rendered_as_agreed(case: str, degrade: int) -> No
 def test_a_group_is_rendered_as_agreed(name: str, degrade: int) -> None:
     events, also = GROUPS[name]
     body = json.loads(render(request(*events, also=tuple(also), degrade=degrade)))
+    assert slack_rules.faults(body) == []
     text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
     assert text == golden(f"{name}.slack{degrade}.json", text)
 

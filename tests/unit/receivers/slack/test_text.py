@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.receivers.samples import hostile_text
-from watcher.core.messages.text import Code, Link
+from watcher.core.messages.text import Code, Link, Minute
 from watcher.core.messages.words import ENGLISH_WORDS
 from watcher.receivers.slack.text import (
     BACKTICK_STAND_IN,
@@ -57,6 +57,12 @@ def test_a_cut_text_says_how_much_is_missing() -> None:
 def test_a_time_is_shown_in_the_readers_zone_and_its_day_only_where_it_is_not_near() -> None:
     assert NOW.token(TIME) == DATE
     assert LATER.token(TIME) == "<!date^1795400410^{date_short_pretty} {time_secs}|23 Nov 11:20:10 KST>"
+
+
+def test_an_estimated_time_is_shown_to_the_minute() -> None:
+    assert NOW.token(Minute(TIME)) == "<!date^1795400410^{time}|02:20 UTC>"
+    assert LATER.token(Minute(TIME)) == "<!date^1795400410^{date_short_pretty} {time}|23 Nov 11:20 KST>"
+    assert text_line(("about ", Minute(TIME)), 100, LATER) == "about 23 Nov 11:20 KST"
 
 
 def test_texts_from_outside_are_in_code_style_without_backticks() -> None:
