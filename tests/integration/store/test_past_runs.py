@@ -106,6 +106,31 @@ async def test_the_earlier_runs_of_a_group_are_those_that_teach_with_their_strea
     assert [past.ended_at for past in half_a_year_later.completed] == [FIRST_END + 3 * DAY]
 
 
+async def test_a_version_that_the_first_poll_found_completed_is_the_last_good_one_until_a_run_completes(
+    database: Database,
+) -> None:
+    store, created = PollStore(database), ("2026-11-01T09:00:00", "2026-11-03T09:00:00", "2099-01-01T00:00:00", None)
+    snapshots = [
+        Snapshot(
+            ref=TrainingRef("main", "s", "pop" if number < 4 else "relatedItem", f"old{number}"),
+            status="completed" if number != 2 else "learningFailed",
+            seen_after=NOW,
+            first_seen_at=NOW,
+            record={"createdDate": created[number % 4], "hpConfig": {"item_top_n": number}},
+        )
+        for number in range(8)
+    ]
+    await store.record(Batch(snapshots=tuple(snapshots)))
+    group = RunGroup("main", "s", "pop", hpo=None)
+    good = (await store.earlier_runs({group: ()}, NOW))[group].last_good
+    assert good is not None
+    assert (good.version, good.config) == ("old1", {"item_top_n": 1})
+    await store.record(Batch(runs=(ended_run(1),)))
+    later = (await store.earlier_runs({group: ()}, NOW))[group].last_good
+    assert later is not None
+    assert later.version == "v1"
+
+
 async def test_old_runs_are_pruned_with_their_stages_in_batches(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

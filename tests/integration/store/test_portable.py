@@ -176,7 +176,7 @@ async def poll(database: Database, make_snapshot: Callable[..., Snapshot]) -> No
         await store.record(Batch(snapshots=(known,)))
     await store.load()
     await store.load({"main"})
-    groups = [RunGroup("main", "s", "pop", hpo) for hpo in (None, True, False)]
+    groups = [RunGroup("main", name, "pop", hpo) for name in ("s", "other") for hpo in (None, True, False)]
     await store.earlier_runs(dict.fromkeys(groups, ("learning",)), NOW)
 
 

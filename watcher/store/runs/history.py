@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
-from watcher.core.timestamps import from_text, to_text
+from watcher.core.timestamps import from_text, read_date, to_text
 from watcher.core.training.current_run import Bounds
 from watcher.core.training.earlier_runs import EarlierRuns, KnownVersion, RunGroup
+from watcher.core.training.model import Status, TrainingRef
 from watcher.core.training.past_runs import FEWEST_RUNS, LONGEST_AGO, MOST_RUNS, WIDEST_BOUNDS, Outcome, PastRun
 from watcher.store import schema
 
@@ -27,7 +28,8 @@ def read_earlier(connection: Connection, group: RunGroup, stages: Collection[str
     completed = _past(connection, _teaching(group), keys | since, Outcome.COMPLETED)
     few = len(completed) < FEWEST_RUNS
     in_account = {key: keys[key] for key in ("account", "type")}
-    good, failed = (_last(connection, keys, outcome) for outcome in (Outcome.COMPLETED, Outcome.FAILED))
+    good = _last(connection, keys, Outcome.COMPLETED) or _found_completed(connection, group)
+    failed = _last(connection, keys, Outcome.FAILED)
     return EarlierRuns(
         completed=completed,
         completed_in_account=_past(connection, _IN_ACCOUNT, in_account | since, Outcome.COMPLETED) if few else (),
@@ -62,12 +64,33 @@ def _last(connection: Connection, keys: Mapping[str, object], outcome: Outcome) 
     row = connection.execute(_LAST, {**keys, "outcome": outcome.value}).first()
     if row is None:
         return None
-    config = None if row.record is None else json.loads(row.record).get("hpConfig")
-    return KnownVersion(
-        version=row.version,
-        ended=Bounds(after=from_text(row.ended_after), before=from_text(row.ended_before)),
-        config=config if isinstance(config, Mapping) else None,
-    )
+    ended = Bounds(after=from_text(row.ended_after), before=from_text(row.ended_before))
+    return KnownVersion(version=row.version, ended=ended, config=_config(json.loads(row.record or "{}")))
+
+
+def _found_completed(connection: Connection, group: RunGroup) -> KnownVersion | None:
+    """Return the newest version that the first poll found as completed; it has no run, and its creation stands for it.
+
+    Only a service that has completed no run since then is asked for it.
+    """
+    rows = connection.execute(_COMPLETED, {"account": group.account, "service": group.service})
+    found = [known for row in rows if (known := _found_version(row, group.type)) is not None]
+    return max(found, key=lambda known: known.ended.before, default=None)
+
+
+def _found_version(row: Row[Any, Any, Any], train_type: str) -> KnownVersion | None:
+    ref, record = TrainingRef.from_subject(row.subject), json.loads(row.record)
+    created = read_date(record.get("createdDate"), UTC)
+    if ref.type != train_type or created is None:
+        return None
+    # The date names no zone, so it may seem to lie ahead.
+    time = min(created, from_text(row.first_seen_at))
+    return KnownVersion(version=ref.version, ended=Bounds(after=time, before=time), config=_config(record))
+
+
+def _config(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    config = record.get("hpConfig")
+    return config if isinstance(config, Mapping) else None
 
 
 def _count_since(
@@ -121,5 +144,11 @@ _LAST = (
     .where(*_OF_SERVICE)
     .order_by(_run.c.ended_before.desc())
     .limit(1)
+)
+_COMPLETED = select(_training.c.subject, _training.c.record, _training.c.first_seen_at).where(
+    _training.c.status == Status.COMPLETED.value,
+    _training.c.gone.is_(False),
+    _training.c.account == bindparam("account"),
+    _training.c.service == bindparam("service"),
 )
 _COUNT = select(func.count()).select_from(_run).where(*_OF_SERVICE, _run.c.ended_before > bindparam("since"))

@@ -7,14 +7,13 @@ from math import exp, log, sqrt
 from random import Random
 
 import pytest
+from scipy import stats  # type: ignore[import-untyped]  # no stubs
 
 from tests.support.past_runs import NOW, past_run, past_runs
 from watcher.core.training.durations import product_limit, until_completion
 from watcher.core.training.past_runs import Outcome, Sample, quantile
 from watcher.core.training.prediction import prediction_of
 from watcher.core.training.student_t import share_above, value_with
-
-stats = pytest.importorskip("scipy.stats", exc_type=ImportError)
 
 
 def invented(runs: int, seed: int) -> list[float]:
