@@ -42,8 +42,12 @@ def _shop() -> SimulatedService:
     )
 
 
-def _optimized() -> dict[str, object]:
-    return {"is_enabled": True, "item_top_n": 20000, "max_user_recommend_top": 100}
+def _completed() -> Life:
+    return _life((0, Status.COMPLETED))
+
+
+def _optimized(item_top_n: int = 20000) -> dict[str, object]:
+    return {"is_enabled": True, "item_top_n": item_top_n, "max_user_recommend_top": 100}
 
 
 def _later_versions() -> tuple[Training, ...]:
@@ -64,7 +68,15 @@ def _news() -> SimulatedService:
         id="b28anews002",
         name="news-feed",
         trainings=(
-            Training(type="personalRecommend", version="9fn9per0001", life=failing, description="nightly"),
+            Training(type="personalRecommend", version="9fn9per0000", life=_completed(), hp_config=_optimized()),
+            Training(
+                type="personalRecommend",
+                version="9fn9per0001",
+                life=failing,
+                description="nightly",
+                # The failure names what differs from the version before.
+                hp_config=_optimized(item_top_n=50000),
+            ),
             Training(type="pop", version="9fn9pop0001", life=failing_early),
         ),
     )
