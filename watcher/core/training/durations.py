@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from math import exp
-from statistics import NormalDist
 from typing import Final
 
 from watcher.core.training.past_runs import (
@@ -123,5 +122,7 @@ def _usual_with(runs: Iterable[PastRun], now: datetime, outcome: Outcome) -> Usu
 def _duration(sample: Sample, share: float) -> timedelta:
     if sample.is_large:
         return timedelta(seconds=quantile(sample.seconds, share))
+    from statistics import NormalDist  # noqa: PLC0415 - it loads much, and an idle daemon needs none of it
+
     center, spread = logarithms(sample.seconds)
     return timedelta(seconds=exp(NormalDist(center, spread).inv_cdf(share)))

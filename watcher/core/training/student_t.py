@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 from math import exp, lgamma, log, log1p, pi, sqrt
-from statistics import NormalDist
 from typing import Final
 
 PRECISION: Final = 1e-15
@@ -47,6 +46,8 @@ def value_with(share: float, degrees: int) -> float:
 
 def _approximate(share: float, degrees: int) -> float:
     """Return Gaver and Kafadar's approximation, a few per cent beside the value."""
+    from statistics import NormalDist  # noqa: PLC0415 - it loads much, and an idle daemon needs none of it
+
     normal = NormalDist().inv_cdf(share)
     return sqrt(degrees * (exp(normal * normal * (degrees - 1.5) / (degrees - 1) ** 2) - 1))
 
