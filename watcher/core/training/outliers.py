@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, log
-from statistics import median
 from typing import Final
 
 FEWEST: Final = 10
@@ -19,7 +18,7 @@ FAR_BEYOND: Final = 2
 
 def without_outlier(seconds: Sequence[float]) -> Sequence[float]:
     """Return the durations without their only outlier; two of them are a habit, and stay."""
-    if len(seconds) < FEWEST or max(seconds) <= FAR_BEYOND * LEAST_FACTOR * median(seconds):
+    if len(seconds) < FEWEST or max(seconds) <= FAR_BEYOND * LEAST_FACTOR * _median(seconds):
         return seconds
     bound = FAR_BEYOND * robust_limit(seconds)
     kept = [value for value in seconds if value <= bound]
@@ -29,6 +28,13 @@ def without_outlier(seconds: Sequence[float]) -> Sequence[float]:
 def robust_limit(seconds: Sequence[float]) -> float:
     """Return a limit that outliers do not move: three robust standard deviations, twice the median at least."""
     logs = [log(value) for value in seconds]
-    middle = median(logs)
-    deviation = median(abs(value - middle) for value in logs)
+    middle = _median(logs)
+    deviation = _median(abs(value - middle) for value in logs)
     return exp(middle + max(MADS * deviation, log(LEAST_FACTOR)))
+
+
+def _median(values: Iterable[float]) -> float:
+    # The module `statistics` loads much, and an idle daemon needs none of it.
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
