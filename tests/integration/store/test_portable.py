@@ -38,6 +38,7 @@ from watcher.core.routing.reason import NotAnnounced, routed
 from watcher.core.routing.routes import Recipient, RoutingDecision
 from watcher.core.training.earlier_runs import RunGroup
 from watcher.core.training.model import Snapshot
+from watcher.core.training.past_runs import Population
 from watcher.pipeline.dead_letters import announce_dead_letters, note_removed
 from watcher.pipeline.expiry import expire, expire_orphans
 from watcher.store import bulk, schema
@@ -51,6 +52,7 @@ from watcher.store.health_stats import read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
 from watcher.store.retention import Retention
+from watcher.store.runs import queries
 from watcher.store.silences import Silences
 from watcher.store.sqlite.connections import writer_engine
 from watcher.store.sqlite.database import Database, open_database
@@ -283,6 +285,7 @@ async def operate(database: Database, make_event: MakeEvent) -> None:
 
 def read(database: Database) -> None:
     read_health_stats(database.url, LATER)
+    read_runs(database)
     with open_views(database.url) as views:
         (newest, *_) = views.history(HistoryFilter(text="POP", kinds=frozenset({"progress"}), since=NOW - DAY))
         following = HistoryFilter(subject=newest.event.subject, after=newest.position - 1)
@@ -300,6 +303,23 @@ def read(database: Database) -> None:
         views.queues([State.DEAD]), views.silences(NOW), views.every_silence(), views.silence("x")
         views.failing_receivers(), views.unannounced(), views.recent(newest.event)
         views.deliveries(DeliveryFilter(beginning="msg_"))
+
+
+def read_runs(database: Database) -> None:
+    known, week = ended_run(1), timedelta(days=7)
+    period = queries.Period(since=known.ended.before - week, before=known.ended.before + week)
+    with open_views(database.url) as views:
+        reading = views.connection
+        for service in (None, known.ref.service_ref):
+            assert [len(page) for page in queries.run_lines(reading, period, service)] == [1]
+            ((account, *_),) = queries.kinds_of_runs(reading, service)
+        assert list(queries.runs_of_service(reading, known.ref.service_ref, period)) == [replace(known, stages=())]
+        whole = Population(account, known.ref.type, known.ref.service, hpo=False)
+        wide, learning = replace(whole, service=None, hpo=None), replace(whole, stage="learning")
+        assert all(len(queries.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
+        assert len(queries.stage_lines(reading, whole, period)) == len(known.stages)
+        assert queries.runs_of(reading, known.ref, 3) == [known]
+        assert queries.last_good_run(reading, known.ref, period.before) is None
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,15 +12,17 @@ from sqlalchemy import Connection, event
 from watcher.core.delivery.state import State
 from watcher.core.timestamps import from_text
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.past_runs import Population
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.health_stats import health_stats
+from watcher.store.runs import queries
 from watcher.store.sqlite.database import Database
 from watcher.store.trainings import Order, TrainingQuery
 from watcher.store.views import HistoryFilter, Views, open_views
 
 NOW = from_text("2026-11-23T02:00:00.000000Z")
 REF = TrainingRef("main", "s", "pop", "v1")
-GROWING = ("training", "event", "delivery", "ledger", "line")
+GROWING = ("training", "event", "delivery", "ledger", "line", "run", "stage")
 """The tables that grow with the trainings and with time."""
 SMALL = ("ix_event_unrouted",)
 """Indexes of what waits, which is little."""
@@ -46,6 +49,25 @@ READS: dict[str, Callable[[Views], object]] = {
     "history --follow": lambda views: views.history(HistoryFilter(after=7, limit=None)),
     "deliveries": lambda views: views.deliveries(DeliveryFilter()),
     "deliveries of a receiver": lambda views: views.deliveries(DeliveryFilter(receiver="hook")),
+}
+WEEK = queries.Period(since=NOW - timedelta(days=7), before=NOW)
+LEARNING = Population("main", "pop", "s", hpo=False, stage="learning")
+READS |= {
+    "stats": lambda views: list(queries.run_lines(views.connection, WEEK)),
+    "stats of a service": lambda views: list(queries.run_lines(views.connection, WEEK, REF.service_ref)),
+    "stats --by stage": lambda views: (
+        queries.kinds_of_runs(views.connection),
+        queries.stage_lines(views.connection, replace(LEARNING, stage=None), WEEK),
+    ),
+    "usual durations": lambda views: [
+        queries.past_runs(views.connection, population, NOW)
+        for population in (LEARNING, replace(LEARNING, stage=None), Population("main", "pop"))
+    ],
+    "runs of a training": lambda views: (
+        queries.runs_of(views.connection, REF, 5),
+        queries.last_good_run(views.connection, REF, NOW),
+    ),
+    "plot of a service": lambda views: list(queries.runs_of_service(views.connection, REF.service_ref, WEEK)),
 }
 
 

@@ -1,0 +1,118 @@
+"""The questions about runs: which of them a period, a population or a training has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.support.runs import DAY, FIRST_END, ended_run
+from watcher.core.batch import Batch
+from watcher.core.training.model import ServiceRef
+from watcher.core.training.past_runs import Outcome, Population
+from watcher.core.training.run import EndedRun
+from watcher.store.polls import PollStore
+from watcher.store.runs import queries
+from watcher.store.sqlite.database import Database
+from watcher.store.views import open_views
+
+NOW = FIRST_END + 100 * DAY
+EVER = queries.Period(since=FIRST_END - DAY, before=NOW)
+POP = Population("main", "pop", "s", hpo=False)
+
+
+def of(run: EndedRun, **ref: str) -> EndedRun:
+    return replace(run, ref=replace(run.ref, **ref))
+
+
+async def keep(database: Database, runs: Sequence[EndedRun]) -> None:
+    await PollStore(database).record(Batch(runs=tuple(runs)))
+
+
+@pytest.mark.parametrize(
+    ("run", "seconds"),
+    [
+        (ended_run(1), 3000.0),
+        (ended_run(1, outcome=Outcome.FAILED), None),
+        (ended_run(1, outcome=Outcome.STOPPED), None),
+        (replace(ended_run(1), restored=True), None),
+        (replace(ended_run(1), start=None), None),
+        (ended_run(1, minutes=0), None),
+        (ended_run(1, width=timedelta(minutes=5)), 3000.0),
+        (ended_run(1, width=timedelta(minutes=5, seconds=1)), None),
+    ],
+    ids=["completed", "failed", "stopped", "restored", "start unknown", "no time", "a tenth", "more than a tenth"],
+)
+async def test_a_line_has_the_duration_of_a_run_that_teaches(
+    database: Database, run: EndedRun, seconds: float | None
+) -> None:
+    await keep(database, [run])
+    with open_views(database.url) as views:
+        ((line,),) = queries.run_lines(views.connection, EVER)
+        taught = queries.past_runs(views.connection, POP, NOW)
+    assert tuple(line) == ("main", "s", "pop", run.outcome.value, seconds)
+    assert (len(taught), run.past_run is not None and run.past_run.teaches and run.outcome is Outcome.COMPLETED) in {
+        (0, False),
+        (1, True),
+    }
+
+
+async def test_lines_are_those_of_the_period_in_the_order_of_their_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "PAGE", 2)
+    await keep(database, [ended_run(number, minutes=10 * number) for number in (5, 1, 4, 2, 3)])
+    period = queries.Period(since=ended_run(2).ended.before, before=ended_run(5).ended.before)
+    with open_views(database.url) as views:
+        pages = list(queries.run_lines(views.connection, period))
+        before = list(queries.run_lines(views.connection, period.previous))
+    assert [[line[-1] for line in page] for page in pages] == [[1200.0, 1800.0], [2400.0]]
+    assert [[line[-1] for line in page] for page in before] == [[600.0]]
+
+
+async def test_a_population_is_one_of_its_service_type_and_hpo(database: Database) -> None:
+    others = [
+        of(ended_run(2), service="t"),
+        of(ended_run(3), account="test"),
+        of(ended_run(4), type="relatedItem"),
+        replace(ended_run(5), hpo=True),
+        replace(ended_run(6), hpo=None),
+        ended_run(-90),
+    ]
+    await keep(database, [ended_run(1), *others])
+    with open_views(database.url) as views:
+        found = {
+            population: len(queries.past_runs(views.connection, population, NOW))
+            for population in (POP, replace(POP, hpo=None), Population("main", "pop"))
+        }
+        kinds = queries.kinds_of_runs(views.connection, ServiceRef("main", "s"))
+    assert list(found.values()) == [1, 3, 4]
+    assert kinds == [("main", "s", "pop"), ("main", "s", "relatedItem")]
+
+
+async def test_a_stage_teaches_its_own_duration(database: Database) -> None:
+    await keep(database, [ended_run(number, minutes=100) for number in range(3)])
+    with open_views(database.url) as views:
+        waiting, learning, other = (
+            queries.past_runs(views.connection, replace(POP, stage=status), NOW)
+            for status in ("waiting", "learning", "requesting")
+        )
+        lines = queries.stage_lines(views.connection, POP, EVER)
+    assert {run.duration for run in waiting} == {timedelta(minutes=10)}
+    assert {run.duration for run in learning} == {timedelta(minutes=90)}
+    assert other == []
+    assert sorted(lines) == [("learning", 5400.0)] * 3 + [("waiting", 600.0)] * 3
+
+
+async def test_a_training_has_its_latest_runs_and_the_last_good_version_before(database: Database) -> None:
+    mine = [replace(ended_run(7), seq=seq) for seq in (3, 6, 9)]
+    good, failed = ended_run(5), ended_run(6, outcome=Outcome.FAILED)
+    await keep(database, [ended_run(4), good, failed, *mine, of(ended_run(6), type="relatedItem")])
+    with open_views(database.url) as views:
+        assert queries.runs_of(views.connection, mine[0].ref, 2) == mine[1:]
+        last = queries.last_good_run(views.connection, mine[0].ref, NOW)
+        earlier = queries.last_good_run(views.connection, mine[0].ref, good.ended.before)
+    assert last == replace(good, stages=())
+    assert earlier == replace(ended_run(4), stages=())

@@ -1,0 +1,174 @@
+"""Read the runs that have ended: of a period, of a population, of one training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, and_, case, select, tuple_
+
+from watcher.core.timestamps import from_text, to_text
+from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.past_runs import LONGEST_AGO, MOST_RUNS, WIDEST_BOUNDS, Outcome, PastRun, Population
+from watcher.core.training.run import EndedRun, EndedStage
+from watcher.store import schema
+from watcher.store.runs.rows import read_run_row, read_stage_row
+
+PAGE: Final = 2000
+"""Rows that are in memory at a time."""
+RECENT: Final = 2 * MOST_RUNS
+"""So many runs of a population are read: a change of level among the last 50 is recognised by those before it."""
+STAGED_RUNS: Final = 100
+"""So many of the latest completed runs of a service and type tell how long its stages take."""
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+RunLine = tuple[str, str, str, str, float | None]
+"""The account, the service, the type, the outcome, and the seconds of a run that teaches."""
+StageLine = tuple[str, float]
+"""The status of a stage, and its seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """From a time on, and until just before another, UTC."""
+
+    since: datetime
+    before: datetime
+
+    @property
+    def previous(self) -> Period:
+        """The period of the same length before this one, as far as there are dates."""
+        length = min(self.before - self.since, self.since - FIRST)
+        return Period(since=self.since - length, before=self.since)
+
+
+def run_lines(connection: Connection, period: Period, service: ServiceRef | None = None) -> Iterator[Sequence[RunLine]]:
+    """Yield the runs that ended in a period, in the order of their ends, a page at a time."""
+    run = schema.run.c
+    seconds = case((_teaches(), run.seconds), else_=None)
+    query = select(run.account, run.service, run.type, run.outcome, seconds).where(_ended_in(period))
+    if service is not None:
+        query = query.where(run.account == service.account, run.service == service.service)
+    in_order = query.order_by(run.ended_before).execution_options(yield_per=PAGE)
+    return cast(Iterator[Sequence[RunLine]], connection.execute(in_order).partitions())
+
+
+def kinds_of_runs(connection: Connection, service: ServiceRef | None = None) -> list[tuple[str, str, str]]:
+    """Return each account, service and type that has runs, from an index."""
+    run = schema.run.c
+    query = select(run.account, run.service, run.type).distinct()
+    if service is not None:
+        query = query.where(run.account == service.account, run.service == service.service)
+    return [(row.account, row.service, row.type) for row in connection.execute(query.order_by(*query.selected_columns))]
+
+
+def stage_lines(connection: Connection, population: Population, period: Period) -> list[StageLine]:
+    """Return the stages of the latest 100 completed runs of a population that ended in a period."""
+    stage = schema.stage.c
+    latest = _latest(population, Outcome.COMPLETED, STAGED_RUNS).where(_ended_in(period)).subquery()
+    query = select(stage.status, stage.seconds).join_from(latest, schema.stage, _of_run(latest)).where(_well_known())
+    return [(row.status, row.seconds) for row in connection.execute(query)]
+
+
+def past_runs(connection: Connection, population: Population, now: datetime) -> list[PastRun]:
+    """Return the latest completed runs of a population that teach, of the last 180 days, or their stages."""
+    query = _latest(population, Outcome.COMPLETED, RECENT).where(_teaches(), schema.run.c.ended_before >= _oldest(now))
+    if population.stage is not None:
+        return _past_stages(connection, query, population.stage)
+    return [_past_run(row) for row in connection.execute(query).mappings()]
+
+
+def runs_of(connection: Connection, ref: TrainingRef, limit: int) -> list[EndedRun]:
+    """Return the latest runs of a training with their stages, the newest last."""
+    run = schema.run
+    query = select(run).where(run.c.subject == ref.subject).order_by(run.c.seq.desc()).limit(limit)
+    rows = list(connection.execute(query).mappings())
+    stages = _stages_of(connection, [(row["subject"], row["seq"]) for row in rows])
+    return [read_run_row(row, stages.get((row["subject"], row["seq"]), ())) for row in reversed(rows)]
+
+
+def last_good_run(connection: Connection, ref: TrainingRef, before: datetime) -> EndedRun | None:
+    """Return the latest completed run of another version of the same service and type that ended before a time."""
+    run = schema.run
+    population = Population(ref.account, ref.type, ref.service)
+    others = _latest(population, Outcome.COMPLETED, 1).where(run.c.version != ref.version)
+    row = connection.execute(others.where(run.c.ended_before < to_text(before))).mappings().first()
+    return None if row is None else read_run_row(row)
+
+
+def runs_of_service(connection: Connection, service: ServiceRef, period: Period) -> Iterator[EndedRun]:
+    """Yield the runs of a service that ended in a period, without their stages, in the order of their ends."""
+    run = schema.run
+    own = and_(run.c.account == service.account, run.c.service == service.service)
+    query = select(run).where(own, _ended_in(period)).order_by(run.c.ended_before)
+    for row in connection.execute(query.execution_options(yield_per=PAGE)).mappings():
+        yield read_run_row(row)
+
+
+def _latest(population: Population, outcome: Outcome, limit: int) -> Select[Any]:
+    run = schema.run.c
+    query = select(schema.run).where(run.account == population.account, run.type == population.type)
+    if population.service is not None:
+        query = query.where(run.service == population.service)
+    if population.hpo is not None:
+        query = query.where(run.hpo.is_(population.hpo))
+    return query.where(run.outcome == outcome.value).order_by(run.ended_before.desc()).limit(limit)
+
+
+def _past_stages(connection: Connection, runs: Select[Any], status: str) -> list[PastRun]:
+    stage, latest = schema.stage, runs.subquery()
+    query = select(latest.c.outcome, latest.c.restored, stage.c.seconds, stage.c.uncertain_seconds)
+    query = query.add_columns(stage.c.left_after.label("ended_after"), stage.c.left_before.label("ended_before"))
+    query = query.join_from(latest, stage, _of_run(latest)).where(stage.c.status == status, _well_known())
+    return [_past_run(row) for row in connection.execute(query).mappings()]
+
+
+def _past_run(row: RowMapping) -> PastRun:
+    after, before = from_text(row["ended_after"]), from_text(row["ended_before"])
+    return PastRun(
+        ended_at=after + (before - after) / 2,
+        duration=timedelta(seconds=row["seconds"]),
+        uncertainty=timedelta(seconds=row["uncertain_seconds"]),
+        outcome=Outcome(row["outcome"]),
+        is_whole=not row["restored"],
+    )
+
+
+def _stages_of(
+    connection: Connection, runs: Sequence[tuple[str, int]]
+) -> Mapping[tuple[str, int], tuple[EndedStage, ...]]:
+    stage = schema.stage
+    query = select(stage).where(tuple_(stage.c.subject, stage.c.seq).in_(runs))
+    found: dict[tuple[str, int], tuple[EndedStage, ...]] = {}
+    for row in connection.execute(query.order_by(stage.c.subject, stage.c.seq, stage.c.number)).mappings():
+        key = (row["subject"], row["seq"])
+        found[key] = (*found.get(key, ()), read_stage_row(row))
+    return found
+
+
+def _of_run(run: FromClause) -> ColumnElement[bool]:
+    stage = schema.stage.c
+    return and_(stage.subject == run.c.subject, stage.seq == run.c.seq)
+
+
+def _ended_in(period: Period) -> ColumnElement[bool]:
+    ended = schema.run.c.ended_before
+    return and_(ended >= to_text(period.since), ended < to_text(period.before))
+
+
+def _oldest(now: datetime) -> str:
+    return to_text(now - LONGEST_AGO)
+
+
+def _teaches() -> ColumnElement[bool]:
+    """Say in SQL which completed runs teach, as ``PastRun.teaches`` does."""
+    run = schema.run.c
+    known = and_(run.seconds > 0, run.uncertain_seconds <= run.seconds * WIDEST_BOUNDS)
+    return and_(run.outcome == Outcome.COMPLETED.value, run.restored.is_(False), known)
+
+
+def _well_known() -> ColumnElement[bool]:
+    stage = schema.stage.c
+    return and_(stage.seconds > 0, stage.uncertain_seconds <= stage.seconds * WIDEST_BOUNDS)
