@@ -133,6 +133,12 @@ def _history(app: typer.Typer) -> None:
     app.command("history", epilog=history.END)(history.history)
 
 
+def _stats(app: typer.Typer) -> None:
+    from watcher.cli.commands import stats
+
+    app.command("stats", epilog=stats.END)(stats.stats)
+
+
 def _route(app: typer.Typer) -> None:
     from watcher.cli.commands import route
 
@@ -204,6 +210,7 @@ COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = MappingProxyType(
         "once": _once,
         "status": _status,
         "history": _history,
+        "stats": _stats,
         "route": _route,
         "deliveries": _deliveries,
         "silence": _silence,

@@ -13,7 +13,7 @@ import typer
 from watcher.cli.text.output import say
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from watcher.cli.text.times import LocalTimes
     from watcher.config import Config, ConfigError, ConfigFile
@@ -22,6 +22,8 @@ CONFIG_HELP = "The configuration; by default $AITEMS_WATCHER_CONFIG, ./config.to
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help=CONFIG_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", "-j", help="Print JSON, for programs.")]
+
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")]
 
 
 def _show_help(context: typer.Context, wanted: bool) -> None:
@@ -59,6 +61,18 @@ def duration(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def time_ago(now: datetime, period: timedelta, option: str) -> datetime:
+    """Return the time that lies a period before now.
+
+    Raises:
+        typer.BadParameter: there are no dates as early.
+    """
+    try:
+        return now - period
+    except OverflowError:
+        raise typer.BadParameter("is longer than there are dates", param_hint=option) from None
 
 
 def operator_name(name: str | None) -> str:

@@ -312,12 +312,11 @@ def read_runs(database: Database) -> None:
         reading = views.connection
         for service in (None, known.ref.service_ref):
             assert [len(page) for page in queries.run_lines(reading, period, service)] == [1]
-            ((account, *_),) = queries.kinds_of_runs(reading, service)
+            assert [len(page) for page in queries.stage_lines(reading, period, service)] == [len(known.stages)]
         assert list(queries.runs_of_service(reading, known.ref.service_ref, period)) == [replace(known, stages=())]
-        whole = Population(account, known.ref.type, known.ref.service, hpo=False)
+        whole = Population(known.ref.account, known.ref.type, known.ref.service, hpo=False)
         wide, learning = replace(whole, service=None, hpo=None), replace(whole, stage="learning")
         assert all(len(queries.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
-        assert len(queries.stage_lines(reading, whole, period)) == len(known.stages)
         assert queries.runs_of(reading, known.ref, 3) == [known]
         assert queries.last_good_run(reading, known.ref, period.before) is None
 

@@ -55,10 +55,8 @@ LEARNING = Population("main", "pop", "s", hpo=False, stage="learning")
 READS |= {
     "stats": lambda views: list(queries.run_lines(views.connection, WEEK)),
     "stats of a service": lambda views: list(queries.run_lines(views.connection, WEEK, REF.service_ref)),
-    "stats --by stage": lambda views: (
-        queries.kinds_of_runs(views.connection),
-        queries.stage_lines(views.connection, replace(LEARNING, stage=None), WEEK),
-    ),
+    "stats --by stage": lambda views: list(queries.stage_lines(views.connection, WEEK)),
+    "stats of a service --by stage": lambda views: list(queries.stage_lines(views.connection, WEEK, REF.service_ref)),
     "usual durations": lambda views: [
         queries.past_runs(views.connection, population, NOW)
         for population in (LEARNING, replace(LEARNING, stage=None), Population("main", "pop"))

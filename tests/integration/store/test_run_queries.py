@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.runs import DAY, FIRST_END, ended_run
 from watcher.core.batch import Batch
-from watcher.core.training.model import ServiceRef
 from watcher.core.training.past_runs import Outcome, Population
 from watcher.core.training.run import EndedRun
 from watcher.store.polls import PollStore
@@ -87,32 +86,35 @@ async def test_a_population_is_one_of_its_service_type_and_hpo(database: Databas
             population: len(queries.past_runs(views.connection, population, NOW))
             for population in (POP, replace(POP, hpo=None), Population("main", "pop"))
         }
-        kinds = queries.kinds_of_runs(views.connection, ServiceRef("main", "s"))
     assert list(found.values()) == [1, 3, 4]
-    assert kinds == [("main", "s", "pop"), ("main", "s", "relatedItem")]
 
 
-async def test_a_stage_teaches_its_own_duration(database: Database) -> None:
-    await keep(database, [ended_run(number, minutes=100) for number in range(3)])
+async def test_a_stage_teaches_its_own_duration(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [ended_run(7, outcome=Outcome.FAILED), replace(ended_run(8), restored=True)]
+    await keep(database, [*(ended_run(number, minutes=100) for number in range(3)), *others])
     with open_views(database.url) as views:
         waiting, learning, other = (
             queries.past_runs(views.connection, replace(POP, stage=status), NOW)
             for status in ("waiting", "learning", "requesting")
         )
-        lines = queries.stage_lines(views.connection, POP, EVER)
+        lines = [tuple(line) for page in queries.stage_lines(views.connection, EVER) for line in page]
+        monkeypatch.setattr(queries, "STAGED_RUNS", 2)
+        ((*latest,),) = queries.stage_lines(views.connection, EVER)
     assert {run.duration for run in waiting} == {timedelta(minutes=10)}
     assert {run.duration for run in learning} == {timedelta(minutes=90)}
     assert other == []
-    assert sorted(lines) == [("learning", 5400.0)] * 3 + [("waiting", 600.0)] * 3
+    of_pop = ("main", "s", "pop")
+    assert sorted(lines) == [(*of_pop, "learning", 5400.0)] * 3 + [(*of_pop, "waiting", 600.0)] * 3
+    assert len(latest) == 4
 
 
 async def test_a_training_has_its_latest_runs_and_the_last_good_version_before(database: Database) -> None:
-    mine = [replace(ended_run(7), seq=seq) for seq in (3, 6, 9)]
+    own = [replace(ended_run(7), seq=seq) for seq in (3, 6, 9)]
     good, failed = ended_run(5), ended_run(6, outcome=Outcome.FAILED)
-    await keep(database, [ended_run(4), good, failed, *mine, of(ended_run(6), type="relatedItem")])
+    await keep(database, [ended_run(4), good, failed, *own, of(ended_run(6), type="relatedItem")])
     with open_views(database.url) as views:
-        assert queries.runs_of(views.connection, mine[0].ref, 2) == mine[1:]
-        last = queries.last_good_run(views.connection, mine[0].ref, NOW)
-        earlier = queries.last_good_run(views.connection, mine[0].ref, good.ended.before)
+        assert queries.runs_of(views.connection, own[0].ref, 2) == own[1:]
+        last = queries.last_good_run(views.connection, own[0].ref, NOW)
+        earlier = queries.last_good_run(views.connection, own[0].ref, good.ended.before)
     assert last == replace(good, stages=())
     assert earlier == replace(ended_run(4), stages=())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
-from watcher.cli.options import ConfigOption, JsonOption, WideOption, duration, load_for_store, present_times
+from watcher.cli.options import ConfigOption, JsonOption, WideOption, duration, load_for_store, present_times, time_ago
 from watcher.cli.store_access import reading
 from watcher.cli.text.output import screen
 from watcher.core.event import Kind
@@ -83,7 +83,7 @@ def history(  # noqa: PLR0913 - one parameter an option
         wanted = HistoryFilter(
             text=text,
             kinds=frozenset(kind or ()),
-            since=None if period is None else _ago(period),
+            since=None if period is None else time_ago(present_times().now, period, "--since"),
             limit=limit or (None if since else LIMIT),
         )
         settings = load_for_store(config)
@@ -96,13 +96,6 @@ def history(  # noqa: PLR0913 - one parameter an option
             out.line("no events match" if text or kind or since else "no events")
         if follow:
             _follow(settings, replace(wanted, since=None, limit=None, after=position), out, show)
-
-
-def _ago(period: timedelta) -> datetime:
-    try:
-        return present_times().now - period
-    except OverflowError:
-        raise typer.BadParameter("is longer than there are dates", param_hint="--since") from None
 
 
 def _show(  # noqa: PLR0913 - the options of the command

@@ -96,7 +96,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
 def _polled(config: Config, states: Mapping[str, PollState], *, faulty: bool) -> Sequence[PollReport]:
     from watcher.reports.status import poll_reports
 
-    polls = poll_reports(_planned(config), states)
+    polls = poll_reports(planned(config), states)
     # With a faulty file, the daemon may have another interval or service than the file, and not yet this one.
     return [polled for polled in polls if not polled.untried] if faulty else polls
 
@@ -110,7 +110,7 @@ def _not_ready(config: Config, views: Views, daemon: DaemonHealth, now: datetime
     return not_ready_reasons(stats, {}, first_round_done=True, store_failing=failing)
 
 
-def _planned(config: Config) -> list[Poll]:
+def planned(config: Config) -> list[Poll]:
     """Return the polls of the accounts; the usable part of a faulty file may have watches without theirs."""
     from watcher.config.to_core import polls_of
 
@@ -252,7 +252,7 @@ def read_training(
             f"there is no training {ref.service} {ref.type} {ref.version}; see aitems-watcher status {ref.service}"
         )
     now = Clock().utc_now()
-    polls = poll_reports(_planned(config), states)
+    polls = poll_reports(planned(config), states)
     polled = serving(ref, polls)
     (training,) = known([snapshot], polls, watches_all=faulty)
     account = config.accounts.get(ref.account)
@@ -277,7 +277,7 @@ def find_service(config: Config, views: Views, states: Mapping[str, PollState], 
     from watcher.reports.polls import with_discovered
     from watcher.reports.trainings import service_names
 
-    names = service_names(with_discovered(_planned(config), states))
+    names = service_names(with_discovered(planned(config), states))
     known = {*names, *(item.service for item in views.training_counts())}
     found = sorted(
         service

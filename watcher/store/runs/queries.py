@@ -20,14 +20,14 @@ PAGE: Final = 2000
 """Rows that are in memory at a time."""
 RECENT: Final = 2 * MOST_RUNS
 """So many runs of a population are read: a change of level among the last 50 is recognised by those before it."""
-STAGED_RUNS: Final = 100
-"""So many of the latest completed runs of a service and type tell how long its stages take."""
+STAGED_RUNS: Final = 40_000
+"""So many of the latest completed runs tell how long stages take: a year of a large account would need too long."""
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 RunLine = tuple[str, str, str, str, float | None]
 """The account, the service, the type, the outcome, and the seconds of a run that teaches."""
-StageLine = tuple[str, float]
-"""The status of a stage, and its seconds."""
+StageLine = tuple[str, str, str, str, float]
+"""The account, the service, the type, the status of a stage, and its seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +55,20 @@ def run_lines(connection: Connection, period: Period, service: ServiceRef | None
     return cast(Iterator[Sequence[RunLine]], connection.execute(in_order).partitions())
 
 
-def kinds_of_runs(connection: Connection, service: ServiceRef | None = None) -> list[tuple[str, str, str]]:
-    """Return each account, service and type that has runs, from an index."""
-    run = schema.run.c
-    query = select(run.account, run.service, run.type).distinct()
+def stage_lines(
+    connection: Connection, period: Period, service: ServiceRef | None = None
+) -> Iterator[Sequence[StageLine]]:
+    """Yield the stages of the latest completed runs that ended in a period, 40,000 runs at most, a page at a time."""
+    stage, run = schema.stage.c, schema.run
+    runs = select(run).where(_ended_in(period), run.c.outcome == Outcome.COMPLETED.value, run.c.restored.is_(False))
     if service is not None:
-        query = query.where(run.account == service.account, run.service == service.service)
-    return [(row.account, row.service, row.type) for row in connection.execute(query.order_by(*query.selected_columns))]
-
-
-def stage_lines(connection: Connection, population: Population, period: Period) -> list[StageLine]:
-    """Return the stages of the latest 100 completed runs of a population that ended in a period."""
-    stage = schema.stage.c
-    latest = _latest(population, Outcome.COMPLETED, STAGED_RUNS).where(_ended_in(period)).subquery()
-    query = select(stage.status, stage.seconds).join_from(latest, schema.stage, _of_run(latest)).where(_well_known())
-    return [(row.status, row.seconds) for row in connection.execute(query)]
+        runs = runs.where(run.c.account == service.account, run.c.service == service.service)
+    latest = runs.order_by(run.c.ended_before.desc()).limit(STAGED_RUNS).subquery()
+    known = latest.c
+    query = select(known.account, known.service, known.type, stage.status, stage.seconds)
+    query = query.join_from(latest, schema.stage, _of_run(latest)).where(_well_known())
+    rows = connection.execute(query.execution_options(yield_per=PAGE))
+    return cast("Iterator[Sequence[StageLine]]", rows.partitions())
 
 
 def past_runs(connection: Connection, population: Population, now: datetime) -> list[PastRun]:
