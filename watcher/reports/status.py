@@ -35,6 +35,7 @@ from watcher.reports.polls import serves, target_text, with_discovered, with_vie
 from watcher.reports.trainings import NO_FILTER, Selection, TrainingTotals
 
 if TYPE_CHECKING:
+    from watcher.reports.progress import Progress
     from watcher.reports.store_health import StoreHealth
     from watcher.store.delivery.views import DeliveryView
     from watcher.store.unannounced import UnannouncedEvent
@@ -50,6 +51,8 @@ class KnownTraining:
     last_seen: datetime
     """The end of the latest answer that contained it."""
     watched: bool
+    progress: Progress | None = None
+    """Its run in progress beside earlier ones; ``None`` without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ def known_json(item: KnownTraining) -> dict[str, object]:
         "last_seen_at": to_text(item.last_seen),
         "gone": snapshot.gone,
         "watched": item.watched,
+        "run": None if item.progress is None else item.progress.as_json(),
     }
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from watcher.core.routing.matcher import matches_pattern
 from watcher.core.routing.silence import Silence, to_json
 from watcher.core.timestamps import to_text
+from watcher.core.training.comparison import UsualFacts, usual_json
+from watcher.core.training.current_run import CurrentRun
 from watcher.core.training.model import ServiceRef, TrainingRef
+from watcher.core.training.run import EndedRun
 from watcher.reports.history import event_history_json
+from watcher.reports.runs import Differences, current_run_json, run_json
 from watcher.reports.status_json import known_json, poll_json, problems_json
 
 if TYPE_CHECKING:
@@ -34,11 +39,22 @@ class TrainingPage:
     """``None`` where no watch serves it any more."""
     events: Sequence[EventHistory]
     """Its latest events, the newest last."""
+    runs: Sequence[EndedRun] = ()
+    """Its latest runs that have ended, the newest last."""
+    stage_usual: Mapping[str, UsualFacts] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """How long the stages of its present or latest run usually take, by status, where that is known."""
+    differences: Differences | None = None
+    """The settings beside those of the last good version; ``None`` where no other version has completed before."""
     silences: Sequence[Silence]
     problems: Sequence[Problem] = ()
     """The problems of the daemon, and of what polls this training, the gravest first."""
     incidents: Sequence[Incident] = ()
     """The open incidents that include it."""
+
+    @property
+    def current_run(self) -> CurrentRun | None:
+        """The run in progress; ``None`` without one."""
+        return None if self.training.progress is None else self.training.progress.run
 
     @property
     def has_problem(self) -> bool:
@@ -52,6 +68,10 @@ class TrainingPage:
             "training": known_json(self.training),
             "labels": dict(self.labels),
             "record": dict(self.training.snapshot.record),
+            "current_run": None if self.current_run is None else current_run_json(self.current_run),
+            "runs": [run_json(run) for run in self.runs],
+            "usual_stages": {status: usual_json(usual) for status, usual in self.stage_usual.items()},
+            "last_good": None if self.differences is None else self.differences.as_json(),
             "poll": None if self.poll is None else poll_json(self.poll),
             "events": [event_history_json(item) for item in self.events],
             "silences": [to_json(item) for item in self.silences],

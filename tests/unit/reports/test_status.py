@@ -339,6 +339,7 @@ def test_json_has_the_same_data_as_the_tables() -> None:
             "last_seen_at": "2026-11-23T02:20:11.000000Z",
             "gone": False,
             "watched": True,
+            "run": None,
         }
     ]
     assert document["deliveries"] == [

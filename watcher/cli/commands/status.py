@@ -72,9 +72,10 @@ def status(  # noqa: PLR0913 - one parameter an option
     """Show every problem and the trainings.
 
     Lists the problems, the gravest first, then the trainings in progress, and counts the others; where there are at
-    most 20, it lists them all. Then come undelivered messages, failing polls and open incidents. With a SERVICE or a
-    training it shows everything about that. Reads the store, asks its daemon, and needs no secret. With --json it
-    prints one object.
+    most 20, it lists them all. A run in progress has the usual duration and the expected end, once five runs of its
+    service and type are known. Then come undelivered messages, failing polls and open incidents. With a SERVICE it
+    shows everything about that; with a training also its runs, stages, settings, events and deliveries. Reads the
+    store, asks its daemon, and needs no secret. With --json it prints one object.
     """
     named = parse_target(target or ())
     with plain_errors():

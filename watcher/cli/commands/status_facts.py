@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from watcher.core.health.readiness import NotReadyReason
     from watcher.core.polling.plan import Poll
     from watcher.core.polling.result import PollState
+    from watcher.core.training.comparison import UsualFacts
     from watcher.core.training.model import ServiceRef, Snapshot, TrainingRef
-    from watcher.reports.status import FailedDelivery, PollReport, StatusReport
+    from watcher.core.training.run import EndedRun
+    from watcher.reports.progress import Samples
+    from watcher.reports.runs import Differences
+    from watcher.reports.status import FailedDelivery, KnownTraining, PollReport, StatusReport
     from watcher.reports.training_page import TrainingPage
     from watcher.reports.trainings import Selection, TrainingTotals
     from watcher.store.errors import StoreLost
@@ -29,6 +33,10 @@ if TYPE_CHECKING:
 
 FAILED_DELIVERIES: Final = 100
 """The number of latest dead and held deliveries that are read; the counts have all."""
+MOST_IN_PROGRESS: Final = 1000
+"""The expected ends of so many trainings take half a second."""
+PAGE_RUNS: Final = 5
+"""The number of latest runs on a training's page."""
 PAGE_EVENTS: Final = 20
 """The number of latest events on a training's page."""
 
@@ -73,7 +81,7 @@ def read_status(  # noqa: PLR0913 - the parts of one report
     chosen = choose_trainings(views, [polled.poll for polled in polls], selection, watches_all=faulty)
     return StatusReport(
         at=now,
-        trainings=tuple(known(chosen.snapshots, polls, watches_all=faulty)),
+        trainings=with_progress(views, tuple(known(chosen.snapshots, polls, watches_all=faulty)), now),
         totals=chosen.totals,
         selection=selection,
         more=chosen.more,
@@ -91,6 +99,24 @@ def read_status(  # noqa: PLR0913 - the parts of one report
         store=store_health(config.store_path(os.environ), views, now),
         faulty_file=faulty,
     )
+
+
+def with_progress(views: Views, trainings: Sequence[KnownTraining], now: datetime) -> Sequence[KnownTraining]:
+    """Add the run of each training in progress beside earlier ones; of a thousand with ``--all``."""
+    first = [item for item in trainings if item.snapshot.run is not None][:MOST_IN_PROGRESS]
+    if not first:
+        return trainings
+    samples = samples_of(views, now)
+    progress = {item.snapshot.ref: samples.progress(item.snapshot) for item in first}
+    return [replace(item, progress=progress.get(item.snapshot.ref)) for item in trainings]
+
+
+def samples_of(views: Views, now: datetime) -> Samples:
+    """Return the durations of past runs, which are read as they are asked for."""
+    from watcher.reports.progress import Samples
+    from watcher.store.runs.queries import past_runs
+
+    return Samples(lambda population: past_runs(views.connection, population, now), now)
 
 
 def _polled(config: Config, states: Mapping[str, PollState], *, faulty: bool) -> Sequence[PollReport]:
@@ -244,6 +270,7 @@ def read_training(
     from watcher.operations.errors import OperationRefusedError
     from watcher.reports.status import known, poll_reports, serving
     from watcher.reports.training_page import TrainingPage, may_concern
+    from watcher.store.runs.queries import runs_of
     from watcher.store.views import HistoryFilter
 
     snapshot = views.one_training(ref)
@@ -254,7 +281,8 @@ def read_training(
     now = Clock().utc_now()
     polls = poll_reports(planned(config), states)
     polled = serving(ref, polls)
-    (training,) = known([snapshot], polls, watches_all=faulty)
+    (training,) = with_progress(views, tuple(known([snapshot], polls, watches_all=faulty)), now)
+    runs = runs_of(views.connection, ref, PAGE_RUNS)
     account = config.accounts.get(ref.account)
     return TrainingPage(
         at=now,
@@ -264,7 +292,31 @@ def read_training(
         poll=polled,
         events=views.history(HistoryFilter(subject=ref.subject, limit=PAGE_EVENTS)),
         silences=[item for item in views.silences(now) if may_concern(item, ref.service_ref, ref)],
+        runs=runs,
+        stage_usual=_usual_stages(samples_of(views, now), snapshot, runs),
+        differences=_differences(views, snapshot, runs, now),
     )
+
+
+def _usual_stages(samples: Samples, snapshot: Snapshot, runs: Sequence[EndedRun]) -> Mapping[str, UsualFacts]:
+    """Return how long the stages of the present or latest run usually take."""
+    from watcher.reports.progress import population_of
+
+    shown = snapshot.run if snapshot.run is not None else next(reversed(runs), None)
+    statuses = dict.fromkeys(stage.status for stage in (() if shown is None else shown.stages))
+    found = {status: samples.usual(population_of(snapshot, status)) for status in statuses}
+    return {status: usual for status, usual in found.items() if usual is not None}
+
+
+def _differences(views: Views, snapshot: Snapshot, runs: Sequence[EndedRun], now: datetime) -> Differences | None:
+    """Compare a training with the last version that completed before its own end."""
+    from watcher.reports.runs import differences
+    from watcher.store.runs.queries import last_good_run
+
+    before = runs[-1].ended.before if runs and snapshot.run is None else now
+    last = last_good_run(views.connection, snapshot.ref, before)
+    other = None if last is None else views.one_training(last.ref)
+    return None if last is None else differences(snapshot.record, last, {} if other is None else other.record)
 
 
 def find_service(config: Config, views: Views, states: Mapping[str, PollState], text: str) -> ServiceRef:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.layout import Cell, Column, Table
 from watcher.cli.text.output import BAD, FAINT, GOOD, Screen, cell
-from watcher.cli.text.times import duration_text
+from watcher.cli.text.times import rough_duration
 from watcher.core.plural import counted
 from watcher.core.training.past_runs import Outcome
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from watcher.cli.text.times import LocalTimes
     from watcher.core.training.durations import UsualDurations
     from watcher.reports.stats import StatsReport, StatsRow, Streak
@@ -56,12 +54,7 @@ def percent(share: float | None, *, signed: bool = False) -> str:
 
 def middle_text(usual: UsualDurations) -> str:
     """Write the middle 80 % of durations, e.g. ``48m to 1h1m``."""
-    return f"{rounded(usual.low)} to {rounded(usual.high)}"
-
-
-def rounded(length: timedelta) -> str:
-    """Write a duration in its two largest units."""
-    return duration_text(length)
+    return f"{rough_duration(usual.low)} to {rough_duration(usual.high)}"
 
 
 def _row(row: StatsRow, *, several_accounts: bool) -> tuple[Cell, ...]:
@@ -74,9 +67,9 @@ def _row(row: StatsRow, *, several_accounts: bool) -> tuple[Cell, ...]:
         Cell(str(row.runs)),
         Cell(percent(row.success_rate)),
         _streak(row.streak),
-        Cell("" if usual is None else rounded(usual.median)),
+        Cell("" if usual is None else rough_duration(usual.median)),
         Cell("" if usual is None else middle_text(usual)),
-        Cell("" if usual is None else rounded(usual.longest)),
+        Cell("" if usual is None else rough_duration(usual.longest)),
         Cell(percent(row.trend, signed=True)),
     )
 

@@ -37,6 +37,12 @@ class LocalTimes:
         """Write one time of a table in whole seconds; today's date is left out."""
         return self._text(_down(time))
 
+    def minute(self, time: datetime) -> str:
+        """Write a time that is a guess in whole minutes; today's date is left out, e.g. ``14:20``."""
+        local = self._local(time + timedelta(seconds=30))
+        same_day = local.date() == self._local(self.now).date()
+        return f"{local:%H:%M}" if same_day and not self.wide else f"{local:%Y-%m-%d %H:%M}"[0 if self.wide else 5 :]
+
     def full(self, time: datetime) -> str:
         """Write one time of a sentence, e.g. ``2026-11-23 11:20:11 +09:00``."""
         local = self._local(_down(time))
@@ -116,6 +122,12 @@ def duration_text(length: timedelta) -> str:
         if len(parts) > 1 or (parts and not count):
             break
     return "".join(parts)
+
+
+def rough_duration(length: timedelta) -> str:
+    """Write a duration that is a guess or a mean: in whole minutes from ten minutes on."""
+    minute = timedelta(minutes=1)
+    return duration_text(length if length < 10 * minute else (length + minute / 2) // minute * minute)
 
 
 def _down(time: datetime) -> datetime:

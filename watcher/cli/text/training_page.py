@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from watcher.cli.text.history import compared, history_table
 from watcher.cli.text.output import FAINT, Screen, cell
+from watcher.cli.text.runs import differences_lines, expected_sentence, stages_table, usual_sentence
 from watcher.cli.text.silence import silence_text
 from watcher.cli.text.status import show_incidents, show_polls, show_problems
-from watcher.cli.text.times import age_text
+from watcher.cli.text.times import age_text, duration_text
 from watcher.cli.text.trainings import age_of, notes, status_cell
 from watcher.core.messages.text import one_line
 from watcher.core.messages.training import compose
@@ -43,6 +45,7 @@ def show_training(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
     show_incidents(page.incidents, advised, times, out)
     for label, text in _latest_comparison(page, times):
         out.line(f"{label:<10}", cell(text))
+    _show_stages(page, times, out)
     out.line()
     if page.events:
         out.table(history_table(page.events, times))
@@ -57,7 +60,15 @@ def _latest_comparison(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[
         yield "" if number else "compared", line
 
 
+def _show_stages(page: TrainingPage, times: LocalTimes, out: Screen) -> None:
+    current = page.current_run
+    if current is not None or page.runs:
+        out.line()
+        out.table(stages_table(current, page.runs, page.stage_usual, times))
+
+
 def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
+    yield from _run_facts(page, times)
     yield "last seen", age_text(times.now - page.training.last_seen)
     for note in notes(page.training):
         yield "note", note
@@ -69,6 +80,24 @@ def _facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
     fields = [f"{key} {_field(key, value, page, times)}" for key, value in record.items() if _is_plain(value)]
     if fields:
         yield "record", ", ".join(fields[:MAX_FIELDS])
+
+
+def _run_facts(page: TrainingPage, times: LocalTimes) -> Iterator[tuple[str, str]]:
+    progress = page.training.progress
+    if progress is not None and progress.run.start is not None:
+        start = progress.run.start
+        since = times.bounds(start.started_after, start.started_before)
+        usual = "" if progress.usual is None else f"; {usual_sentence(progress.usual)}"
+        yield "run", f"for {duration_text(times.now - start.bounds.middle)}, {since}{usual}"
+    elif progress is not None and progress.usual is not None:
+        yield "run", f"its start is not known; {usual_sentence(progress.usual)}"
+    if progress is not None and progress.expected is not None:
+        yield "ends", expected_sentence(progress.expected, times)
+    config = page.training.snapshot.record.get("hpConfig")
+    if isinstance(config, Mapping):
+        yield "hpConfig", json.dumps(config, ensure_ascii=False)
+    if page.differences is not None:
+        yield from differences_lines(page.differences, times)
 
 
 def _is_plain(value: object) -> bool:

@@ -26,6 +26,8 @@ PHASE_STYLES: Final = {
 }
 STATUS_WIDTH: Final = 20
 """The least columns of a status; documented ones are shorter."""
+EXPECTED_WIDTH: Final = 12
+"""The least columns of an expected end: a date and a time."""
 NOTE_WIDTH: Final = 20
 """The least columns of a note; the rest needs ``--wide``."""
 
@@ -58,6 +60,8 @@ def training_table(trainings: Sequence[KnownTraining], times: LocalTimes) -> Tab
         *("ACCOUNT", "SERVICE", "TYPE", "VERSION"),
         Column("STATUS", least=STATUS_WIDTH),
         "AGE",
+        Column("USUAL RUN", omitted=3),
+        Column("EXPECTED END", omitted=4, least=EXPECTED_WIDTH),
         Column(times.heading("SINCE"), omitted=2),
         Column("LAST SEEN", omitted=1),
         Column("NOTE", least=NOTE_WIDTH),
@@ -74,10 +78,25 @@ def _row(item: KnownTraining, times: LocalTimes, *, several_accounts: bool) -> t
         cell(ref.version),
         status_cell(snapshot),
         Cell(age_of(snapshot, times)),
+        *_expectations(item, times),
         Cell(times.since(snapshot)),
         Cell(age_text(times.now - item.last_seen)),
         Cell(", ".join(notes(item)), FAINT),
     )
+
+
+def _expectations(item: KnownTraining, times: LocalTimes) -> tuple[Cell, Cell]:
+    progress = item.progress
+    usual = None if progress is None else progress.usual
+    expected = None if progress is None else progress.expected
+    if usual is None:
+        return Cell(""), Cell("")
+    # A report without a run in progress does not load them.
+    from watcher.cli.text.runs import expected_text, usual_text
+
+    late = expected is not None and expected.reason.value != "as-usual"
+    end = "" if expected is None else expected_text(expected, times)
+    return Cell(usual_text(usual)), Cell(end, WARN if late else "")
 
 
 def status_cell(snapshot: Snapshot) -> Cell:

@@ -1,0 +1,129 @@
+"""The page of a training: its runs with their stages, and the settings that differ from the last good version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+import pytest
+
+from tests.support.runs import DAY, FIRST_END, ended_run
+from tests.unit.reports.facts import EVIL, STEERING, plain_screen, snapshot
+from watcher.cli.text.times import LocalTimes
+from watcher.cli.text.training_page import show_training
+from watcher.core.training.comparison import UsualFacts
+from watcher.core.training.current_run import Bounds, CurrentRun, RunStart, Stage
+from watcher.core.training.expected_end import EndReason, EndTimes, ExpectedEnd
+from watcher.core.training.past_runs import Outcome
+from watcher.core.training.run import EndedRun
+from watcher.reports.progress import Progress
+from watcher.reports.runs import differences
+from watcher.reports.status import KnownTraining
+from watcher.reports.training_page import TrainingPage
+
+NOW = FIRST_END + DAY
+GOOD = ended_run(0)
+MINUTE = timedelta(minutes=1)
+USUAL = UsualFacts(median=50 * MINUTE, low=48 * MINUTE, high=61 * MINUTE, longest=66 * MINUTE, runs=23)
+
+
+def page(record: Mapping[str, object] = {}, progress: Progress | None = None, **changes: object) -> TrainingPage:
+    item = snapshot(record=record, seen_after=NOW, first_seen_at=NOW)
+    training = KnownTraining(snapshot=item, name=None, last_seen=NOW, watched=True, progress=progress)
+    facts = {"at": NOW, "training": training, "zone": None, "labels": {}, "poll": None, "events": (), "silences": ()}
+    return TrainingPage(**facts | changes)  # type: ignore[arg-type]  # the fields of a page
+
+
+def shown(whole: TrainingPage) -> str:
+    screen, stream = plain_screen()
+    show_training(whole, LocalTimes(NOW, UTC), screen)
+    return stream.getvalue()
+
+
+def line(text: str, label: str) -> str:
+    return next((item for item in text.splitlines() if item.startswith(label)), "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ({"item_top_n": 20000}, {"item_top_n": 50000}, "changed   item_top_n 20000 → 50000"),
+        ({"a": "1"}, {"a": 1}, "changed   no setting since then"),
+        ({}, {"b": True, "x": {"y": "z"}}, 'changed   b (none) → true; x.y (none) → "z"'),
+        (None, {"a": 1}, "changed   not known: the record of one of both has no hpConfig"),
+        ({"a": 1}, None, "changed   not known: the record of one of both has no hpConfig"),
+    ],
+)
+def test_the_page_names_what_differs_from_the_last_good_version(old: object, new: object, text: str) -> None:
+    record, other = ({} if config is None else {"hpConfig": config} for config in (new, old))
+    found = shown(page(record, differences=differences(record, GOOD, other)))
+    assert line(found, "last good") == "last good v0, completed 24h ago"
+    assert line(found, "changed") == text
+
+
+def test_without_an_earlier_good_version_no_line_is_about_one() -> None:
+    found = shown(page({"hpConfig": {"a": 1}}))
+    assert line(found, "hpConfig") == 'hpConfig  {"a": 1}'
+    assert line(found, "last good") == line(found, "changed") == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "claimed", "text"),
+    [
+        (EndReason.AS_USUAL, True, "ends      about 12:40 (12:35 to 12:52)"),
+        (EndReason.LONGER_THAN_MOST, True, "ends      about 12:40 (12:35 to 12:52); it has taken longer than 9 of 10"),
+        (EndReason.LONGER_THAN_USUAL, False, "ends      longer than usual, so no end is expected"),
+    ],
+)
+def test_the_page_of_a_run_in_progress_has_its_stages_and_its_expected_end(
+    reason: EndReason, text: str, *, claimed: bool
+) -> None:
+    began, moved = (Bounds(after=NOW - age - MINUTE, before=NOW - age) for age in (20 * MINUTE, 10 * MINUTE))
+    stages = (Stage(status="waiting", entered=began), Stage(status="learning", entered=moved))
+    start = RunStart(started_after=began.after, started_before=began.before)
+    median, low, high = (NOW + number * MINUTE for number in (40, 35, 52))
+    times = EndTimes(median=median, low=low, high=high) if claimed else None
+    expected = ExpectedEnd(reason=reason, runs=23, times=times)
+    running = Progress(run=CurrentRun(start=start, stages=stages), usual=USUAL, expected=expected)
+    whole = page(progress=running, stage_usual={"learning": USUAL})
+    found = shown(whole)
+    assert line(found, "run ") == "run       for 20m30s, 11:39:00-11:40:00; usually 48m to 1h1m, 23 runs"
+    assert line(found, "ends") == text
+    table = found[found.index("RUN ") :].splitlines()
+    assert table[1].split() == ["in", "progress", "waiting", "11:39:00-11:40:00", "10m", "±", "1m"]
+    assert table[2].split() == ["learning", "11:49:00-11:50:00", "10m30s", "so", "far", "48m", "to", "1h1m"]
+    document = whole.as_json()
+    assert json.loads(json.dumps(document))["current_run"]["stages"][1]["status"] == "learning"
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (ended_run(1), [["completed", "waiting"], ["learning"], ["completed"]]),
+        (ended_run(1, outcome=Outcome.FAILED), [["failed", "waiting"], ["learning"], ["learningFailed"]]),
+        (replace(ended_run(1), start=None, stages=()), [["completed", "completed"]]),
+    ],
+    ids=["completed", "failed", "start not known"],
+)
+def test_a_run_that_has_ended_has_its_stages_with_bounds_and_durations(run: EndedRun, words: list[list[str]]) -> None:
+    whole = page(runs=(run,))
+    table = shown(whole)
+    rows = table[table.index("RUN ") :].splitlines()[1 : 1 + len(words)]
+    assert [row.split()[: len(start)] for row, start in zip(rows, words, strict=True)] == words
+    if run.stages:
+        assert "5m ± 10s" in rows[0]
+        assert rows[-1].endswith("50m ± 10s in all")
+    else:
+        assert rows[-1].endswith("start not known")
+    (document,) = json.loads(json.dumps(whole.as_json()))["runs"]
+    assert document["seconds"] == (3000.0 if run.stages else None)
+    assert [item["status"] for item in document["stages"]] == [stage.status for stage in run.stages]
+
+
+def test_hostile_settings_and_statuses_cannot_control_a_terminal() -> None:
+    record = {"hpConfig": {EVIL: EVIL}}
+    hostile = replace(GOOD, status=EVIL, ref=replace(GOOD.ref, version=EVIL))
+    text = shown(page(record, runs=(hostile,), differences=differences(record, hostile, {"hpConfig": {}})))
+    assert not STEERING.search(text)
