@@ -139,6 +139,12 @@ def _stats(app: typer.Typer) -> None:
     app.command("stats", epilog=stats.END)(stats.stats)
 
 
+def _export(app: typer.Typer) -> None:
+    from watcher.cli.commands import export
+
+    app.command("export", epilog=export.END)(export.export)
+
+
 def _route(app: typer.Typer) -> None:
     from watcher.cli.commands import route
 
@@ -211,6 +217,7 @@ COMMANDS: Final[Mapping[str, Callable[[typer.Typer], None]]] = MappingProxyType(
         "status": _status,
         "history": _history,
         "stats": _stats,
+        "export": _export,
         "route": _route,
         "deliveries": _deliveries,
         "silence": _silence,

@@ -48,6 +48,7 @@ from watcher.store.delivery.operator_actions import OperatorActions
 from watcher.store.delivery.views import DeliveryFilter
 from watcher.store.epoch import new_epoch, write_fact
 from watcher.store.errors import StaleSnapshot
+from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import read_health_stats
 from watcher.store.outbox import Outbox
 from watcher.store.polls import PollStore
@@ -286,6 +287,7 @@ async def operate(database: Database, make_event: MakeEvent) -> None:
 def read(database: Database) -> None:
     read_health_stats(database.url, LATER)
     read_runs(database)
+    export_all(database)
     with open_views(database.url) as views:
         (newest, *_) = views.history(HistoryFilter(text="POP", kinds=frozenset({"progress"}), since=NOW - DAY))
         following = HistoryFilter(subject=newest.event.subject, after=newest.position - 1)
@@ -319,6 +321,17 @@ def read_runs(database: Database) -> None:
         assert all(len(queries.past_runs(reading, item, period.before)) == 1 for item in (whole, wide, learning))
         assert queries.runs_of(reading, known.ref, 3) == [known]
         assert queries.last_good_run(reading, known.ref, period.before) is None
+
+
+def export_all(database: Database) -> None:
+    with open_views(database.url) as views:
+        for table in Exported:
+            pages = [export_page(views.connection, table, since, None) for since in (None, NOW - DAY)]
+            assert pages[0].rows
+            after = (pages[0].rows[0][0],) if table is not Exported.RUNS else ("", "", 0)
+            export_page(views.connection, table, None, after)
+        deliveries = [row[0] for row in export_page(views.connection, Exported.DELIVERIES, None, None).rows]
+        assert set(events_of_deliveries(views.connection, deliveries)) <= set(deliveries)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -14,6 +14,7 @@ from watcher.core.timestamps import from_text
 from watcher.core.training.model import ServiceRef, TrainingRef
 from watcher.core.training.past_runs import Population
 from watcher.store.delivery.views import DeliveryFilter
+from watcher.store.export import Exported, events_of_deliveries, export_page
 from watcher.store.health_stats import health_stats
 from watcher.store.runs import queries
 from watcher.store.sqlite.database import Database
@@ -64,6 +65,15 @@ READS |= {
     "runs of a training": lambda views: (
         queries.runs_of(views.connection, REF, 5),
         queries.last_good_run(views.connection, REF, NOW),
+    ),
+    "export runs": lambda views: (
+        export_page(views.connection, Exported.RUNS, None, None),
+        export_page(views.connection, Exported.RUNS, NOW, ("", "", 0)),
+    ),
+    "export events": lambda views: export_page(views.connection, Exported.EVENTS, NOW, None),
+    "export deliveries": lambda views: (
+        export_page(views.connection, Exported.DELIVERIES, NOW, (7,)),
+        events_of_deliveries(views.connection, ["a"]),
     ),
     "plot of a service": lambda views: list(queries.runs_of_service(views.connection, REF.service_ref, WEEK)),
 }

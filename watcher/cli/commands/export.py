@@ -1,0 +1,143 @@
+"""``export``: trainings, runs, events or deliveries as CSV or JSON Lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TextIO
+
+import typer
+
+from watcher.cli.exit_status import READING, ExitStatus, help_end, plain_errors
+from watcher.cli.options import ConfigOption, duration, load_for_store, present_times, time_ago
+from watcher.cli.store_access import reading
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from watcher.config import Config
+    from watcher.store.export import Exported, Key, Page
+
+END: Final = help_end(
+    "aitems-watcher export runs --format csv --since 365d -o runs.csv",
+    "aitems-watcher export events --format jsonl | jq 'select(.kind == \"failed\")'",
+    statuses={ExitStatus.OK: "", ExitStatus.FAILED: "the file cannot be written", **READING},
+)
+
+
+class Table(StrEnum):
+    """The tables to export."""
+
+    TRAININGS = "trainings"
+    RUNS = "runs"
+    EVENTS = "events"
+    DELIVERIES = "deliveries"
+
+
+class Format(StrEnum):
+    """The formats of an export."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+TableArgument = Annotated[Table, typer.Argument(metavar="TABLE", help="What to export.", show_default=False)]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="CSV, or one JSON object a line.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="DURATION", help="Only rows of this time, e.g. 30d; all of them.", show_default=False
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The file to write; standard output.", show_default=False),
+]
+
+
+def export(
+    table: TableArgument,
+    *,
+    format_: FormatOption = Format.CSV,
+    since: SinceOption = None,
+    output: OutputOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write trainings, runs, events or deliveries as CSV or JSON Lines.
+
+    Rows come in a fixed order, the oldest first; trainings by name. Times are RFC 3339 in UTC. A text in CSV that a
+    spreadsheet would run as a formula begins with an apostrophe. Memory stays the same for any number of rows. A file
+    appears under its name once it is complete. Reads the store beside a running daemon, and needs no secret.
+    """
+    period = None if since is None else duration(since, "--since")
+    with plain_errors():
+        from watcher.store.export import Exported
+
+        settings = load_for_store(config)
+        begin = None if period is None else time_ago(present_times().now, period, "--since")
+        pages = _pages(settings, Exported(table), begin)
+        with _target(output) as stream:
+            if format_ is Format.CSV:
+                _write_csv(stream, Exported(table), pages)
+            else:
+                _write_json(stream, Exported(table), pages)
+
+
+def _pages(settings: Config, table: Exported, since: datetime | None) -> Iterator[tuple[Page, dict[str, list[str]]]]:
+    """Yield the pages, each read by itself, with the ids of the events of its deliveries."""
+    from watcher.store.export import Exported, events_of_deliveries, export_page
+
+    after: Key | None = None
+    while True:
+        with reading(settings, os.environ) as views:
+            page = export_page(views.connection, table, since, after)
+            deliveries = [row[0] for row in page.rows] if table is Exported.DELIVERIES else []
+            events = events_of_deliveries(views.connection, deliveries)
+        yield page, events
+        after = page.last
+        if after is None:
+            return
+
+
+def _write_csv(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dict[str, list[str]]]]) -> None:
+    from watcher.cli.text.csv_lines import CsvLines
+    from watcher.reports.exports import FIELDS, csv_values
+
+    lines = CsvLines(stream, FIELDS[table])
+    for page, events in pages:
+        lines.write(csv_values(table, page.rows, events))
+
+
+def _write_json(stream: TextIO, table: Exported, pages: Iterator[tuple[Page, dict[str, list[str]]]]) -> None:
+    import json
+
+    from watcher.reports.exports import records
+
+    write = json.JSONEncoder().encode
+    for page, events in pages:
+        stream.writelines(f"{write(record)}\n" for record in records(table, page.rows, events))
+
+
+@contextmanager
+def _target(path: Path | None) -> Iterator[TextIO]:
+    """Open the file under another name until it is complete, or standard output.
+
+    Raises:
+        OperationRefusedError: it cannot be written.
+    """
+    from watcher.operations.errors import OperationRefusedError
+
+    if path is None:
+        yield sys.stdout
+        return
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        unfinished.replace(path)
+    except OSError as error:
+        raise OperationRefusedError(f"cannot write {path}: {error.strerror}") from error
